@@ -1,0 +1,40 @@
+/** The package's only error class and the sentence every bad option gets. */
+import { inspect } from 'node:util';
+
+/** Stable codes that programs match on. README has a table of what each means and what to do. */
+export type ErrorCode =
+  | 'ERR_INSUFFICIENT_MEMORY'
+  | 'ERR_INVALID_OPTION'
+  | 'ERR_UNKNOWN_MODEL'
+  | 'ERR_UNKNOWN_QUANTIZATION'
+  | 'ERR_MODEL_FILE'
+  | 'ERR_SENSOR'
+  | 'ERR_ADMISSION_TIMEOUT'
+  | 'ERR_GUARD_CLOSED'
+  | 'ERR_RUNTIME_NOT_FOUND'
+  | 'ERR_RUNTIME_ABI'
+  | 'ERR_RUNTIME';
+
+/** Every error this package throws itself. Errors of the guarded SDK pass through unchanged. */
+export class MemoryGuardError extends Error {
+  override readonly name: string = 'MemoryGuardError';
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** A short printed form of any value with its type, safe for hostile input: `"x" (string)`. */
+export function describe(value: unknown): string {
+  if (value === undefined || value === null) return String(value);
+  const type = typeof value;
+  const text = inspect(value, { depth: 0, maxStringLength: 80, maxArrayLength: 3, breakLength: Number.POSITIVE_INFINITY });
+  return `${text.length > 120 ? `${text.slice(0, 117)}...` : text} (${type})`;
+}
+
+/** `Expected \`minFreeBytes\` to be …, got "x" (string).` */
+export function invalidOption(name: string, expected: string, found: unknown): MemoryGuardError {
+  return new MemoryGuardError('ERR_INVALID_OPTION', `Expected \`${name}\` to be ${expected}, got ${describe(found)}.`);
+}

@@ -1,0 +1,79 @@
+/** The words of the whole package as types; it knows no behaviour. All sizes are bytes. */
+
+/** A level that limits memory: the machine, a control group on our path, or a limit of this process alone. */
+export type ScopeKind = 'host' | 'commit' | 'cgroup-v1' | 'cgroup-v2' | 'rlimit-as' | 'rlimit-data' | 'injected';
+
+/** One scope, read once. `availableBytes` is what this scope alone would still let the process take. */
+export interface MemoryScope {
+  readonly kind: ScopeKind;
+  /** The control group's path inside its hierarchy, or a name for the other kinds. */
+  readonly path: string;
+  /** Hard limit. Absent where the scope has none. */
+  readonly limitBytes?: number;
+  /** `memory.high`: from here the kernel stalls us. Absent where it has none. */
+  readonly highBytes?: number;
+  readonly usedBytes: number;
+  /** Page cache (without tmpfs and locked pages) and slab that the kernel takes back before it refuses. */
+  readonly reclaimableBytes: number;
+  /** Dirty and written-back page cache; part of `reclaimableBytes`, reported apart. */
+  readonly dirtyBytes?: number;
+  /** Swap that this scope may still use; counted in `availableBytes` only when asked for. */
+  readonly swapBytes?: number;
+  readonly availableBytes: number;
+}
+
+/** One reading of the machine, frozen. */
+export interface MemorySnapshot {
+  /** The smallest limit over all scopes. */
+  readonly totalBytes: number;
+  /** The smallest `availableBytes` over all scopes. */
+  readonly availableBytes: number;
+  /** The scope with the smallest `availableBytes`. */
+  readonly limitedBy: MemoryScope;
+  /** The host first, then control groups from the root to ours, then limits of the process. */
+  readonly scopes: readonly MemoryScope[];
+  readonly source: 'native' | 'procfs' | 'node' | 'injected';
+  /** False where only `node:os` could be asked. */
+  readonly precise: boolean;
+  /** True where a namespace hides groups above the visible root. */
+  readonly ancestorsHidden: boolean;
+  /** `performance.timeOrigin + performance.now()` of the reading. */
+  readonly takenAtMs: number;
+}
+
+/** The two figures that decide, without the rest: the exact minima that a full snapshot would show. */
+export interface MemoryMeasure {
+  readonly totalBytes: number;
+  readonly availableBytes: number;
+  /** True where the machine itself, no group or process limit, has the smallest limit. */
+  readonly hostBinds: boolean;
+}
+
+/** Reads one machine (or a tree of its files). Every method throws `ERR_SENSOR` rather than guess. */
+export interface MemoryReader {
+  readonly source: MemorySnapshot['source'];
+  measure(): MemoryMeasure;
+  snapshot(): MemorySnapshot;
+  close(): void;
+}
+
+/** What a replaced sensor returns. Missing fields are unknown, not zero. */
+export interface SensorReading {
+  readonly totalBytes: number;
+  readonly availableBytes: number;
+}
+
+/** How a footprint was found. `given` is the user's own number. */
+export type FootprintBasis = 'table' | 'gguf' | 'measured' | 'given';
+
+/** What a model needs, as far as the rules care. */
+export interface Need {
+  /** Clean, file-backed bytes: they stay available to the system. */
+  readonly mappedBytes: number;
+  readonly anonymousBytes: number;
+  readonly basis: FootprintBasis;
+}
+
+export type Quantization = 'Q4_0' | 'Q4_K_M' | 'Q5_K_M';
+
+export type MemoryStatusLevel = 'ok' | 'warning' | 'critical';
