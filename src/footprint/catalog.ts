@@ -1,0 +1,46 @@
+/** The documented table: what each quantization of each known model is said to need. It reads nothing; files know better. */
+import { GiB, MiB } from '../bytes.ts';
+import type { Need, Quantization } from '../types.ts';
+
+/** The ladder, best quality first. */
+export const QUANTIZATIONS: readonly Quantization[] = Object.freeze(['Q5_K_M', 'Q4_K_M', 'Q4_0']);
+
+export const DEFAULT_QUANTIZATION: Quantization = 'Q4_K_M';
+
+/** Free memory to keep for models that have no row of their own. */
+export const DEFAULT_MIN_FREE_BYTES = 512 * MiB;
+
+/** Extra bytes that processing audio takes while it runs. */
+export const AUDIO_CALL_BYTES = 100 * MiB;
+
+/** One documented row. GB and MB of the document are 2^30 and 2^20; 4.2 GB is rounded up to a whole byte. */
+export interface Requirement {
+  readonly ramNeeded: number;
+  readonly type: 'edge_optimized' | 'quality_optimized';
+  readonly minFreeMemory: number;
+}
+
+const QWEN2_AUDIO: Readonly<Record<Quantization, Requirement>> = Object.freeze({
+  Q4_K_M: Object.freeze({ ramNeeded: Math.ceil(4.2 * GiB), type: 'edge_optimized', minFreeMemory: 512 * MiB }),
+  Q4_0: Object.freeze({ ramNeeded: Math.ceil(3.8 * GiB), type: 'edge_optimized', minFreeMemory: 512 * MiB }),
+  Q5_K_M: Object.freeze({ ramNeeded: Math.ceil(4.8 * GiB), type: 'quality_optimized', minFreeMemory: 768 * MiB }),
+});
+
+/** The documented row of Qwen2-Audio in this quantization. */
+export function requirementOf(quantization: Quantization): Requirement {
+  return QWEN2_AUDIO[quantization];
+}
+
+export function isQuantization(value: unknown): value is Quantization {
+  return (QUANTIZATIONS as readonly unknown[]).includes(value);
+}
+
+/** The models that may be named instead of given as a path. */
+export function isKnownModel(name: string): boolean {
+  return name === 'qwen2audio';
+}
+
+/** The table's row as a need: all of it anonymous until the process's mappings say otherwise. */
+export function tableNeed(quantization: Quantization): Need {
+  return Object.freeze({ mappedBytes: 0, anonymousBytes: requirementOf(quantization).ramNeeded, basis: 'table' });
+}

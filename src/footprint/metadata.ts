@@ -1,0 +1,171 @@
+/** The key-value part of a GGUF header; it knows value types and lengths, not what any key means. */
+import { type Budget, type Cursor, take } from './cursor.ts';
+import { modelFileError, quote } from './modelfile.ts';
+
+/** The types a value or an array's elements can have, in the order of `enum gguf_type`. */
+export const GGUF_VALUE_TYPES = [
+  'u8',
+  'i8',
+  'u16',
+  'i16',
+  'u32',
+  'i32',
+  'f32',
+  'bool',
+  'string',
+  'array',
+  'u64',
+  'i64',
+  'f64',
+] as const;
+
+export type GgufValueType = (typeof GGUF_VALUE_TYPES)[number];
+
+/** What is kept of a value too long to keep: how many elements (bytes of a string) there are. */
+export interface GgufArraySummary {
+  readonly length: number;
+  readonly elementType: GgufValueType | 'utf8';
+}
+
+/** 64-bit integers beyond 2^53 are rounded. String arrays and arrays of more than 4096 elements are summaries. */
+export type GgufValue = number | boolean | string | readonly (number | boolean)[] | GgufArraySummary;
+
+export type GgufMetadata = ReadonlyMap<string, GgufValue>;
+
+/** Longer arrays are vocabularies; the longest per-layer ones have some hundred elements. */
+const MAX_KEPT_ELEMENTS = 4096;
+/** Longer strings are skipped; the longest chat templates take about 20 KB. */
+const MAX_KEPT_STRING_BYTES = 64 * 1024;
+/** The format's own limit for keys. */
+const MAX_KEY_BYTES = 65_535;
+/** Two counts, a type and one byte of value: no entry is shorter. */
+const MIN_ENTRY_BYTES = 13;
+/** A map entry and its key, without the text. */
+const ENTRY_COST_BYTES = 120;
+
+type NumberType = Exclude<GgufValueType, 'string' | 'array'>;
+
+const READERS: Readonly<Record<NumberType, (view: DataView, at: number) => number | boolean>> = {
+  u8: (view, at) => view.getUint8(at),
+  i8: (view, at) => view.getInt8(at),
+  u16: (view, at) => view.getUint16(at, true),
+  i16: (view, at) => view.getInt16(at, true),
+  u32: (view, at) => view.getUint32(at, true),
+  i32: (view, at) => view.getInt32(at, true),
+  f32: (view, at) => view.getFloat32(at, true),
+  bool: (view, at) => view.getUint8(at) !== 0,
+  u64: (view, at) => view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32,
+  i64: (view, at) => view.getUint32(at, true) + view.getInt32(at + 4, true) * 2 ** 32,
+  f64: (view, at) => view.getFloat64(at, true),
+};
+
+const SIZES: Readonly<Record<NumberType, number>> = {
+  u8: 1,
+  i8: 1,
+  u16: 2,
+  i16: 2,
+  u32: 4,
+  i32: 4,
+  f32: 4,
+  bool: 1,
+  u64: 8,
+  i64: 8,
+  f64: 8,
+};
+
+/** Reads `count` entries from the cursor on. */
+export async function readMetadata(cursor: Cursor, count: number, budget: Budget): Promise<Map<string, GgufValue>> {
+  const { path } = cursor.source;
+  cursor.expect(count * MIN_ENTRY_BYTES, `${count} metadata entries`);
+  const metadata = new Map<string, GgufValue>();
+  for (let index = 0; index < count; index++) {
+    const key = await readName(cursor, MAX_KEY_BYTES, ENTRY_COST_BYTES, budget, 'a metadata key');
+    if (key === '' || metadata.has(key)) {
+      const found = key === '' ? 'an empty one' : `${quote(key)} twice`;
+      throw modelFileError(path, 'have unique metadata keys', found, 'the file is damaged, so download it again');
+    }
+    metadata.set(key, await readValue(cursor, key, budget));
+  }
+  return metadata;
+}
+
+/** Reads a string that must be kept: it counts against the budget with `costBytes` for what it is the name of. */
+export async function readName(
+  cursor: Cursor,
+  maxBytes: number,
+  costBytes: number,
+  budget: Budget,
+  what: string,
+): Promise<string> {
+  if (!cursor.has(8)) await cursor.fill(8, what);
+  const bytes = cursor.u64();
+  if (bytes > maxBytes) {
+    const found = `one of ${bytes} bytes at offset ${cursor.position - 8}`;
+    const expected = `have ${what} of at most ${maxBytes} bytes`;
+    throw modelFileError(cursor.source.path, expected, found, 'the file is damaged, so download it again');
+  }
+  if (!take(budget, costBytes + bytes)) {
+    const found = `more than a reader should keep in memory, at offset ${cursor.position}`;
+    throw modelFileError(cursor.source.path, 'have a header of usual size', found, 'the file is damaged or hostile');
+  }
+  if (!cursor.has(bytes)) await cursor.fill(bytes, what);
+  return cursor.text(bytes);
+}
+
+async function readValue(cursor: Cursor, key: string, budget: Budget): Promise<GgufValue> {
+  const type = await readType(cursor, key);
+  if (type === 'string') return readString(cursor, key, budget);
+  if (type === 'array') return readArray(cursor, key, budget);
+  const size = SIZES[type];
+  if (!cursor.has(size)) await cursor.fill(size, key);
+  return READERS[type](...cursor.take(size));
+}
+
+async function readString(cursor: Cursor, key: string, budget: Budget): Promise<GgufValue> {
+  if (!cursor.has(8)) await cursor.fill(8, key);
+  const bytes = cursor.u64();
+  cursor.expect(bytes, `the text of ${quote(key)}`);
+  if (bytes > MAX_KEPT_STRING_BYTES || !take(budget, bytes)) {
+    cursor.skip(bytes, key);
+    return { length: bytes, elementType: 'utf8' };
+  }
+  if (!cursor.has(bytes)) await cursor.fill(bytes, key);
+  return cursor.text(bytes);
+}
+
+async function readArray(cursor: Cursor, key: string, budget: Budget): Promise<GgufValue> {
+  const elementType = await readType(cursor, key);
+  if (!cursor.has(8)) await cursor.fill(8, key);
+  const length = cursor.u64();
+  const what = `the ${length} elements of ${quote(key)}`;
+  if (elementType === 'array') {
+    const found = `an array of arrays in ${quote(key)}`;
+    const advice = 'no released version of llama.cpp reads that, so convert the model again';
+    throw modelFileError(cursor.source.path, 'have flat arrays', found, advice);
+  }
+  if (elementType === 'string') {
+    cursor.expect(length * 8, what);
+    await cursor.skipStrings(length, what);
+    return { length, elementType };
+  }
+  const size = SIZES[elementType];
+  cursor.expect(length * size, what);
+  if (length > MAX_KEPT_ELEMENTS || !take(budget, length * 8)) {
+    cursor.skip(length * size, what);
+    return { length, elementType };
+  }
+  if (!cursor.has(length * size)) await cursor.fill(length * size, what);
+  const read = READERS[elementType];
+  const [view, start] = cursor.take(length * size);
+  return Array.from({ length }, (_, index) => read(view, start + index * size));
+}
+
+async function readType(cursor: Cursor, key: string): Promise<GgufValueType> {
+  if (!cursor.has(4)) await cursor.fill(4, key);
+  const id = cursor.u32();
+  const type = GGUF_VALUE_TYPES[id];
+  if (type !== undefined) return type;
+  const found = `${id} for ${quote(key)}`;
+  const expected = `have value types below ${GGUF_VALUE_TYPES.length}`;
+  throw modelFileError(cursor.source.path, expected, found, 'the file is damaged or newer than this reader');
+}

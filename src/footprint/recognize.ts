@@ -1,0 +1,40 @@
+/** What a file is that isn't GGUF, by its first bytes; it knows other formats' marks only so far as to name them. */
+
+/** How many first bytes are looked at. */
+export const RECOGNIZE_BYTES = 64;
+
+const WRONG_DOWNLOAD = 'download the model file itself, not the page about it';
+const CONVERT = "convert it with llama.cpp's convert_hf_to_gguf.py or download a .gguf of the model";
+
+type Mark = readonly [pattern: RegExp, found: string, advice: string];
+
+const TEXT_MARKS: readonly Mark[] = [
+  [/^version https:\/\/git-lfs/, 'a git-lfs pointer', 'fetch the file it points to with `git lfs pull`'],
+  [/^\s*<(!doctype|html|\?xml)/i, 'a web page', WRONG_DOWNLOAD],
+  [/^\s*[{[]/, 'JSON', WRONG_DOWNLOAD],
+  [/^FUGG/, 'a GGUF file with its mark reversed', 'convert it for little-endian machines'],
+  [/^(lmgg|fmgg|tjgg|algg)/, 'a GGML file from before GGUF', 'download a .gguf of the model'],
+];
+
+const HEX_MARKS: readonly Mark[] = [
+  [/^504b0[357]/, 'a ZIP archive or PyTorch checkpoint', CONVERT],
+  // The length of its JSON as u64, then the JSON.
+  [/^.{10}0000007b22/, 'a safetensors file', CONVERT],
+  [/^800[2-5]/, 'a Python pickle or PyTorch checkpoint', CONVERT],
+  [/^89484446/, 'an HDF5 file', CONVERT],
+  [/^1f8b/, 'a gzip archive', 'unpack it'],
+  [/^28b52ffd/, 'a zstd archive', 'unpack it'],
+  [/^(00)+$/, 'zeros only', 'wait for the download or download it again'],
+];
+
+/** Names what `head` looks like and says what to do. */
+export function recognize(head: Buffer): [found: string, advice: string] {
+  for (const [marks, encoding] of [
+    [HEX_MARKS, 'hex'],
+    [TEXT_MARKS, 'latin1'],
+  ] as const) {
+    const text = head.toString(encoding, 0, RECOGNIZE_BYTES);
+    for (const [pattern, found, advice] of marks) if (pattern.test(text)) return [found, advice];
+  }
+  return [`the bytes ${head.toString('hex', 0, 8)}`, 'pass the path of a .gguf file'];
+}
