@@ -1,0 +1,24 @@
+/** A model file that is only a buffer, so that thousands of damaged headers need no disk. */
+import { CHUNK_BYTES, KEPT_BYTES } from '../../src/footprint/cursor.ts';
+import { type GgufHeader, type ReadState, readHeader } from '../../src/footprint/header.ts';
+import type { ByteSource } from '../../src/footprint/modelfile.ts';
+
+/** `sizeBytes` may claim another length than the buffer has. */
+export function memorySource(bytes: Buffer, sizeBytes = bytes.length): ByteSource {
+  return {
+    path: 'memory.gguf',
+    sizeBytes,
+    async read(into, position) {
+      return bytes.copy(into, 0, position, position + into.length);
+    },
+  };
+}
+
+export function readState(chunkBytes = CHUNK_BYTES): ReadState {
+  return { buffer: Buffer.alloc(chunkBytes), budget: { leftBytes: KEPT_BYTES }, tensorNames: new Set() };
+}
+
+/** Reads a header from a buffer. */
+export function readBytes(bytes: Buffer, sizeBytes?: number, state = readState()): Promise<GgufHeader> {
+  return readHeader(memorySource(bytes, sizeBytes), state);
+}
