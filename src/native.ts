@@ -1,0 +1,85 @@
+/** Finds and loads the addon, once. It knows where the file may lie and nothing of what the addon measures. */
+import { existsSync, readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** Cached descriptors over the files of one plan (src/sensors/plan.ts). Not usable after `close()`. */
+export interface NativeMemoryFiles {
+  /** 0: the rows are filled · 1: our group is another one, or a group is gone · 2: a file failed. */
+  read(full: boolean): number;
+  problem(): { file: string; errno?: string; expected?: string; found?: string } | undefined;
+  close(): void;
+}
+
+export interface Addon {
+  /** `table`: parse, row and column of each path. `rows` is written to by every reading. */
+  readonly MemoryFiles: new (
+    paths: readonly string[],
+    table: Int32Array,
+    rows: Float64Array,
+    swap: boolean,
+    groupPath?: string,
+    groupBytes?: Uint8Array,
+  ) => NativeMemoryFiles;
+  /** False where this system has no native reader; `MemoryFiles` then fails every reading. */
+  readonly memoryFilesSupported: boolean;
+}
+
+export interface LoadedAddon {
+  readonly addon?: Addon;
+  /** Why an addon that is there could not be used. */
+  readonly problem?: string;
+}
+
+const PACKAGE_ROOT = fileURLToPath(new URL('..', import.meta.url));
+let loaded: LoadedAddon | undefined;
+
+/** The addon, or `undefined` where there is none for this platform, it could not be loaded, or `NEXA_MEMORY_GUARD_ADDON=off`. */
+export function loadAddon(): Addon | undefined {
+  const { NEXA_MEMORY_GUARD_ADDON: setting } = process.env;
+  loaded ??= loadAddonFrom(PACKAGE_ROOT, setting);
+  return loaded.addon;
+}
+
+/** One sentence if an addon was found and could not be loaded. "Not found" is not a problem: the JavaScript readers serve. */
+export function addonProblem(): string | undefined {
+  loadAddon();
+  return loaded?.problem;
+}
+
+/** `loadAddon` for any package directory; `setting` is the value of `NEXA_MEMORY_GUARD_ADDON`. */
+export function loadAddonFrom(directory: string, setting: string | undefined): LoadedAddon {
+  if (setting === 'off') return {};
+  const require = createRequire(join(directory, 'package.json'));
+  const problems: string[] = [];
+  for (const file of candidates(directory)) {
+    if (!existsSync(file)) continue;
+    try {
+      return { addon: require(file) as Addon };
+    } catch (error) {
+      problems.push(`${file}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  return problems.length === 0 ? {} : { problem: `The native addon could not be loaded: ${problems.join('; ')}.` };
+}
+
+function candidates(directory: string): string[] {
+  const platform = `${process.platform}-${process.arch}`;
+  const prebuilt = join(
+    directory,
+    'prebuilds',
+    `${platform}${usesMusl(directory) ? '-musl' : ''}`,
+    'nexa-memory-guard.node',
+  );
+  return [prebuilt, join(directory, 'build', 'Release', 'nexa_memory_guard.node')];
+}
+
+/** The report takes milliseconds, so it is made only where there is a musl build to choose. */
+function usesMusl(directory: string): boolean {
+  const prebuilds = join(directory, 'prebuilds');
+  if (process.platform !== 'linux' || !existsSync(prebuilds)) return false;
+  if (!readdirSync(prebuilds).some((name) => name.endsWith('-musl'))) return false;
+  const report = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
+  return report.header.glibcVersionRuntime === undefined;
+}

@@ -1,0 +1,106 @@
+/** Keeps one plan fresh and reads it through an engine; it knows neither file formats nor which engine it is. */
+import type { MemoryMeasure, MemoryReader, MemorySnapshot } from '../types.ts';
+import { prefixOf } from './files.ts';
+import { DONE, type Engine, MOVED, type Plan, type Problem } from './plan.ts';
+import { malformed, sensorError, unreadable } from './problem.ts';
+import { type ProcessLimits, readProcessLimits } from './processlimits.ts';
+import { resolve } from './resolve.ts';
+import { measureRows, snapshotRows } from './scopes.ts';
+
+/**
+ * rlimits, the overcommit mode and the swap devices are compared with what was resolved at most this often (about 20 µs).
+ * Our group and every limit of a group are read at each reading.
+ */
+const RECHECK_MS = 1000;
+/** A group that moves while it is resolved is followed this often; a file that stays away is an error after that. */
+const ATTEMPTS = 3;
+
+export interface LinuxReaderOptions {
+  readonly root: string;
+  readonly swap: boolean;
+  readonly source: MemorySnapshot['source'];
+  readonly open: (plan: Plan) => Engine;
+}
+
+interface Resolved {
+  readonly plan: Plan;
+  readonly engine: Engine;
+  readonly limits: ProcessLimits;
+}
+
+export class LinuxReader implements MemoryReader {
+  readonly source: MemorySnapshot['source'];
+  readonly #prefix: string;
+  readonly #swap: boolean;
+  readonly #open: (plan: Plan) => Engine;
+  #current: Resolved | undefined;
+  #checkedAt = Number.NEGATIVE_INFINITY;
+  #closed = false;
+
+  constructor({ root, swap, source, open }: LinuxReaderOptions) {
+    this.source = source;
+    this.#prefix = prefixOf(root);
+    this.#swap = swap;
+    this.#open = open;
+  }
+
+  measure(): MemoryMeasure {
+    const { plan, engine } = this.#read(false, performance.now());
+    return measureRows(engine.rows, plan.scopes, plan.swap);
+  }
+
+  snapshot(): MemorySnapshot {
+    const now = performance.now();
+    const { plan, engine } = this.#read(true, now);
+    return snapshotRows(engine.rows, plan, this.source, performance.timeOrigin + now);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#forget();
+  }
+
+  #read(full: boolean, now: number): Resolved {
+    if (this.#closed) throw sensorError('an open memory reader', 'this one was closed', 'open another one');
+    if (now - this.#checkedAt >= RECHECK_MS) this.#recheck(now);
+    for (let attempt = 1; ; attempt++) {
+      const current = this.#current ?? this.#resolve();
+      const outcome = current.engine.read(full);
+      if (outcome === DONE) return current;
+      const problem = current.engine.problem();
+      this.#forget();
+      if (outcome !== MOVED || attempt === ATTEMPTS) throw errorOf(problem);
+    }
+  }
+
+  #resolve(): Resolved {
+    const limits = readProcessLimits(this.#prefix);
+    const plan = resolve(this.#prefix, this.#swap, limits);
+    this.#current = { plan, limits, engine: this.#open(plan) };
+    return this.#current;
+  }
+
+  #recheck(now: number): void {
+    const before = this.#current?.limits;
+    if (before !== undefined) {
+      const limits = readProcessLimits(this.#prefix);
+      const keys = Object.keys(limits) as (keyof ProcessLimits)[];
+      if (keys.some((key) => limits[key] !== before[key])) this.#forget();
+    }
+    this.#checkedAt = now;
+  }
+
+  #forget(): void {
+    const engine = this.#current?.engine;
+    this.#current = undefined;
+    engine?.close();
+  }
+}
+
+function errorOf(problem: Problem | undefined): Error {
+  if (problem === undefined) {
+    return sensorError('our control group to stay the same while it is read', 'it moved three times', 'read again');
+  }
+  if (problem.errno !== undefined) return unreadable(problem.file, problem.errno);
+  return malformed(problem.file, problem.expected as string, problem.found as string);
+}

@@ -1,0 +1,27 @@
+/** Hands a plan to the addon, which reads it as `ProcfsEngine` does; it knows no file format. */
+import type { Addon, NativeMemoryFiles } from '../native.ts';
+import type { Engine, Outcome, Plan, Problem } from './plan.ts';
+
+export class NativeEngine implements Engine {
+  readonly rows: Float64Array;
+  readonly #files: NativeMemoryFiles;
+
+  constructor(addon: Addon, plan: Plan) {
+    this.rows = plan.initial.slice();
+    const table = Int32Array.from(plan.files.flatMap(({ parse, row, column }) => [parse, row, column]));
+    const paths = plan.files.map((file) => file.path);
+    this.#files = new addon.MemoryFiles(paths, table, this.rows, plan.swap, plan.group?.path, plan.group?.bytes);
+  }
+
+  read(full: boolean): Outcome {
+    return this.#files.read(full) as Outcome;
+  }
+
+  problem(): Problem | undefined {
+    return this.#files.problem();
+  }
+
+  close(): void {
+    this.#files.close();
+  }
+}

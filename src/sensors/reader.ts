@@ -1,0 +1,51 @@
+/** Chooses the reader for this system; it knows no file and no arithmetic. */
+import { invalidOption } from '../errors.ts';
+import { loadAddon } from '../native.ts';
+import type { MemoryReader } from '../types.ts';
+import { LinuxReader } from './linuxreader.ts';
+import { NativeEngine } from './native.ts';
+import { NodeReader } from './nodereader.ts';
+import { ProcfsEngine } from './procfs.ts';
+
+export interface ReadMemoryOptions {
+  /** Directory that holds `proc/` and `sys/`. @default '/' */
+  readonly root?: string;
+  /** Counts free swap (never zram) as available. @default false */
+  readonly swap?: boolean;
+}
+
+export interface ReaderOptions extends ReadMemoryOptions {
+  /** The first one to try; where it does not exist the next in this order serves. @default 'native' */
+  readonly prefer?: 'native' | 'procfs' | 'node';
+}
+
+/** A reader that the caller closes. Nothing is read before its first `measure()` or `snapshot()`. */
+export function openReader(options: ReaderOptions = {}, platform: NodeJS.Platform = process.platform): MemoryReader {
+  const { root, swap } = checkReadOptions(options, ['root', 'swap', 'prefer']);
+  const prefer = options.prefer ?? 'native';
+  if (!['native', 'procfs', 'node'].includes(prefer))
+    throw invalidOption('prefer', "'native', 'procfs' or 'node'", prefer);
+  if (platform !== 'linux' || prefer === 'node') return new NodeReader();
+  const addon = prefer === 'native' ? loadAddon() : undefined;
+  if (addon?.memoryFilesSupported) {
+    return new LinuxReader({ root, swap, source: 'native', open: (plan) => new NativeEngine(addon, plan) });
+  }
+  return new LinuxReader({ root, swap, source: 'procfs', open: (plan) => new ProcfsEngine(plan) });
+}
+
+/** Defaults and validation in one place. `ERR_INVALID_OPTION` for unknown keys and wrong types. */
+export function checkReadOptions(options: ReadMemoryOptions, known: readonly string[]): Required<ReadMemoryOptions> {
+  if (typeof options !== 'object' || options === null) throw invalidOption('options', 'an object', options);
+  for (const key of Object.keys(options)) {
+    if (!known.includes(key))
+      throw invalidOption(
+        key,
+        `absent: the options are ${known.join(', ')}`,
+        (options as Record<string, unknown>)[key],
+      );
+  }
+  const { root = '/', swap = false } = options;
+  if (typeof root !== 'string' || !root.startsWith('/')) throw invalidOption('root', 'an absolute path', root);
+  if (typeof swap !== 'boolean') throw invalidOption('swap', 'true or false', swap);
+  return { root, swap };
+}

@@ -1,0 +1,152 @@
+/** The arithmetic of section "Headroom" over raw numbers; it reads nothing and knows no file. */
+import type { MemoryMeasure, MemoryScope, MemorySnapshot, ScopeKind } from '../types.ts';
+
+/**
+ * Both readers fill one flat array: row 0 is the host, then one row per planned scope, each `STRIDE` numbers wide.
+ * NaN means "not present or not read", Infinity "no limit".
+ */
+export const STRIDE = 9;
+export const LIMIT = 0;
+/** `memory.high`. */
+export const HIGH = 1;
+export const USED = 2;
+/** File pages on the LRU lists, and slab where the kernel tells. Tmpfs and locked pages are on other lists. */
+export const RECLAIMABLE = 3;
+export const DIRTY = 4;
+/** v2: memory.swap.max; v1: memory.memsw.limit_in_bytes, which is memory and swap together; host: SwapFree. */
+export const SWAP_LIMIT = 5;
+/** v2: memory.swap.current; v1: memory.memsw.usage_in_bytes; host: size of zram devices (see resolve.ts). */
+export const SWAP_USED = 6;
+/** v1's `hierarchical_memory_limit` of the topmost group that can be seen, where a namespace hides its ancestors. */
+export const HIDDEN = 7;
+/** The kernel's own answer: MemAvailable. It holds back up to the low watermark; stated, not corrected. */
+export const AVAILABLE = 8;
+
+export interface ScopeName {
+  readonly kind: ScopeKind;
+  readonly path: string;
+}
+
+function at(rows: Float64Array, row: number, column: number): number {
+  return rows[row * STRIDE + column] as number;
+}
+
+/** `candidate` where it is the lower one. Absent numbers are NaN and drop out, which `Math.min` would not allow. */
+export function lower(bound: number, candidate: number): number {
+  if (candidate < bound) return candidate;
+  return bound;
+}
+
+/** The lowest of max, high and the limit that hidden ancestors set. */
+function limitOf(rows: Float64Array, row: number): number {
+  return lower(lower(at(rows, row, LIMIT), at(rows, row, HIGH)), at(rows, row, HIDDEN));
+}
+
+/** How much more swap, or memory and swap, the group's own limit leaves. NaN: no such limit was read. */
+function swapRoom(rows: Float64Array, row: number): number {
+  return at(rows, row, SWAP_LIMIT) - at(rows, row, SWAP_USED);
+}
+
+/** Swap that our pages may go to: the host's free swap, and under v2 the tightest group on our path. */
+function swapHeadroom(rows: Float64Array, scopes: readonly ScopeName[]): number {
+  let headroom = swapRoom(rows, 0);
+  for (let row = 1; row < scopes.length; row++) {
+    if (scopes[row]?.kind === 'cgroup-v2') headroom = lower(headroom, swapRoom(rows, row));
+  }
+  return Math.max(0, headroom);
+}
+
+/** What one scope would still let us take, where `swap` is what may leave memory for swap (0 unless asked for). */
+function availableOf(rows: Float64Array, row: number, kind: ScopeKind, swap: number): number {
+  if (kind === 'host') return at(rows, 0, AVAILABLE) + swap;
+  const used = at(rows, row, USED);
+  let room = limitOf(rows, row) - used;
+  if (kind === 'cgroup-v2') room += swap;
+  // memsw counts memory and swap together: pages already swapped out take from it even if no more swap is wanted.
+  if (kind === 'cgroup-v1') room = lower(room + swap, swapRoom(rows, row));
+  // memory.stat may lag behind the usage by the counters that the processors have not flushed yet.
+  const reclaimable = at(rows, row, RECLAIMABLE);
+  if (reclaimable > 0) room += lower(used, reclaimable);
+  return Math.max(0, room);
+}
+
+/**
+ * The least that `row` can offer whatever its memory.stat says. Where this already exceeds the smallest availability
+ * found so far, the file need not be read and the minimum stays exact. Not for readings that count swap.
+ */
+export function roomWithoutReclaim(rows: Float64Array, row: number): number {
+  const base = row * STRIDE;
+  const limit = lower(rows[base + LIMIT] as number, rows[base + HIGH] as number);
+  const room = limit - (rows[base + USED] as number);
+  return lower(room, (rows[base + SWAP_LIMIT] as number) - (rows[base + SWAP_USED] as number));
+}
+
+/** The two figures that decide. Rows whose memory.stat was skipped have NaN there and can't be the smallest. */
+export function measureRows(rows: Float64Array, scopes: readonly ScopeName[], withSwap: boolean): MemoryMeasure {
+  const swap = withSwap ? swapHeadroom(rows, scopes) : 0;
+  let totalBytes = at(rows, 0, LIMIT);
+  let availableBytes = availableOf(rows, 0, 'host', swap);
+  let hostBinds = true;
+  for (let row = 1; row < scopes.length; row++) {
+    const limit = limitOf(rows, row);
+    if (limit < totalBytes) hostBinds = false;
+    totalBytes = lower(totalBytes, limit);
+    availableBytes = lower(availableBytes, availableOf(rows, row, (scopes[row] as ScopeName).kind, swap));
+  }
+  return { totalBytes, availableBytes, hostBinds };
+}
+
+function scopeOf(rows: Float64Array, row: number, name: ScopeName, swap: number, hostSwap: number): MemoryScope {
+  const limit = lower(at(rows, row, LIMIT), at(rows, row, HIDDEN));
+  const high = at(rows, row, HIGH);
+  const dirty = at(rows, row, DIRTY);
+  const usedBytes = at(rows, row, USED);
+  const scope: { -readonly [Key in keyof MemoryScope]: MemoryScope[Key] } = {
+    kind: name.kind,
+    path: name.path,
+    usedBytes,
+    reclaimableBytes: at(rows, row, RECLAIMABLE),
+    availableBytes: availableOf(rows, row, name.kind, swap),
+  };
+  if (limit !== Number.POSITIVE_INFINITY) scope.limitBytes = limit;
+  if (high < Number.POSITIVE_INFINITY) scope.highBytes = high;
+  if (dirty >= 0) scope.dirtyBytes = dirty;
+  if (hostSwap >= 0) {
+    const room = swapRoom(rows, row);
+    // Under v1 the room beyond what memory alone still has; both without limit: nothing but the host's swap counts.
+    const own = name.kind === 'cgroup-v1' && limit !== Number.POSITIVE_INFINITY ? room - (limit - usedBytes) : room;
+    if (!Number.isNaN(room)) scope.swapBytes = Math.max(0, Math.min(own, hostSwap));
+  }
+  return Object.freeze(scope);
+}
+
+/** Everything that was read, frozen to the ground. */
+export function snapshotRows(
+  rows: Float64Array,
+  plan: { readonly scopes: readonly ScopeName[]; readonly ancestorsHidden: boolean; readonly swap: boolean },
+  source: MemorySnapshot['source'],
+  takenAtMs: number,
+): MemorySnapshot {
+  const swap = plan.swap ? swapHeadroom(rows, plan.scopes) : 0;
+  const hostSwap = plan.swap ? Math.max(0, swapRoom(rows, 0)) : Number.NaN;
+  const scopes: MemoryScope[] = [];
+  let totalBytes = Number.POSITIVE_INFINITY;
+  let limitedBy: MemoryScope | undefined;
+  for (let row = 0; row < plan.scopes.length; row++) {
+    const scope = scopeOf(rows, row, plan.scopes[row] as ScopeName, swap, hostSwap);
+    totalBytes = lower(totalBytes, limitOf(rows, row));
+    if (limitedBy === undefined || scope.availableBytes < limitedBy.availableBytes) limitedBy = scope;
+    scopes.push(scope);
+  }
+  const smallest = limitedBy as MemoryScope;
+  return Object.freeze({
+    totalBytes,
+    availableBytes: smallest.availableBytes,
+    limitedBy: smallest,
+    scopes: Object.freeze(scopes),
+    source,
+    precise: source !== 'node',
+    ancestorsHidden: plan.ancestorsHidden,
+    takenAtMs,
+  });
+}
