@@ -1,0 +1,24 @@
+{
+  'targets': [
+    {
+      'target_name': 'nexa_memory_guard',
+      'sources': ['native/binding.cc'],
+      'defines': ['NAPI_VERSION=8', 'NAPI_DISABLE_CPP_EXCEPTIONS'],
+      # As system headers, so that their warnings are not ours.
+      'cflags_cc': [
+        '-std=c++17', '-Wall', '-Wextra', '-Wconversion', '-Werror', '-fvisibility=hidden',
+        '-isystem <!(node -p "path.dirname(require.resolve(\'node-addon-api\'))")',
+      ],
+      'conditions': [
+        ['OS=="linux"', {
+          'sources': ['native/linux/fill.cc', 'native/linux/memory.cc'],
+          # A worker that ends must not unload code that another thread still runs.
+          'ldflags': ['-Wl,-z,nodelete'],
+        }, {
+          'sources': ['native/other/memory.cc'],
+          'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
+        }],
+      ],
+    },
+  ],
+}
