@@ -1,0 +1,74 @@
+/** What this process itself has taken: anonymous memory, and the part of it that JavaScript explains. It knows no limits. */
+import { closeSync, openSync, readSync } from 'node:fs';
+import { getHeapStatistics } from 'node:v8';
+import { prefixOf } from './files.ts';
+import { keysOf, scanKeys } from './parse.ts';
+import { errnoOf, malformed, unreadable } from './problem.ts';
+
+export interface ProcessMemory {
+  /** RssAnon + VmSwap of the whole process. */
+  readonly anonymousBytes: number;
+  /**
+   * The V8 heap's committed pages and what hangs on it outside (array buffers, strings). Of the calling thread's heap only.
+   * Buffers that nobody has touched count here and not above, so the difference errs towards "not grown".
+   */
+  readonly heapBytes: number;
+}
+
+/** `RssAnon:	   38940 kB` · `VmSwap:	       0 kB`, in this order. */
+const NAMES = ['RssAnon:', 'VmSwap:'];
+const KEYS = keysOf(...NAMES);
+const values = new Float64Array(2);
+const buffer = Buffer.allocUnsafeSlow(8192);
+/** The real /proc/self/status is read often: its descriptor stays open. */
+let descriptor: number | undefined;
+
+/**
+ * /proc/self/status costs 2.4 µs, the heap's statistics 0.4 µs. statm would cost 0.7 µs for the same figure to the page
+ * (resident - shared), but knows neither swap nor its unit.
+ */
+export function readProcessMemory(options: { readonly root?: string } = {}): ProcessMemory {
+  const file = `${prefixOf(options.root ?? '/')}/proc/self/status`;
+  const length = options.root === undefined ? readKept(file) : readOnce(file);
+  scanKeys(buffer, length, KEYS, KEYS.length, values);
+  const bad = NAMES.findIndex((_, index) => !((values[index] as number) >= 0));
+  if (bad !== -1) throw malformed(file, `a number after "${NAMES[bad]}"`, lineOf(NAMES[bad] as string, length));
+  const { total_physical_size, external_memory } = getHeapStatistics();
+  return {
+    anonymousBytes: ((values[0] as number) + (values[1] as number)) * 1024,
+    heapBytes: total_physical_size + external_memory,
+  };
+}
+
+/** Anonymous memory that JavaScript does not explain: what native code has taken. `undefined` where the system doesn't tell. */
+export function readGrowth(platform: NodeJS.Platform = process.platform): number | undefined {
+  if (platform !== 'linux') return undefined;
+  const { anonymousBytes, heapBytes } = readProcessMemory();
+  return anonymousBytes - heapBytes;
+}
+
+function readKept(file: string): number {
+  try {
+    descriptor ??= openSync(file, 'r');
+    return readSync(descriptor, buffer, 0, buffer.length, 0);
+  } catch (error) {
+    throw unreadable(file, errnoOf(error), error);
+  }
+}
+
+function readOnce(file: string): number {
+  let opened: number | undefined;
+  try {
+    opened = openSync(file, 'r');
+    return readSync(opened, buffer, 0, buffer.length, 0);
+  } catch (error) {
+    throw unreadable(file, errnoOf(error), error);
+  } finally {
+    if (opened !== undefined) closeSync(opened);
+  }
+}
+
+function lineOf(name: string, length: number): string {
+  const lines = buffer.toString('latin1', 0, length).split('\n');
+  return lines.find((line) => line.startsWith(name)) ?? 'no such line';
+}
