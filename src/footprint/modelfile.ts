@@ -37,7 +37,7 @@ export interface ModelFile extends ByteSource {
 
 /** `Expected "model.gguf" to be a GGUF file, found a ZIP archive; convert it first.` */
 export function modelFileError(path: string, expected: string, found: string, advice: string, cause?: unknown): Error {
-  const message = `Expected ${quote(path, 300)} to ${expected}, found ${found}; ${advice}.`;
+  const message = `Expected ${quote(path, 4096)} to ${expected}, found ${found}; ${advice}.`;
   return new MemoryGuardError('ERR_MODEL_FILE', message, cause === undefined ? undefined : { cause });
 }
 

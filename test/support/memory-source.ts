@@ -9,7 +9,7 @@ export function memorySource(bytes: Buffer, sizeBytes = bytes.length): ByteSourc
     path: 'memory.gguf',
     sizeBytes,
     async read(into, position) {
-      return bytes.copy(into, 0, position, position + into.length);
+      return position < bytes.length ? bytes.copy(into, 0, position, position + into.length) : 0;
     },
   };
 }
