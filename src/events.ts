@@ -1,0 +1,88 @@
+/** What the guard tells: the events with their numbers in bytes. It knows no listeners and no logic. */
+import type { ErrorCode } from './errors.ts';
+import type { CandidateVerdict } from './policy/choose.ts';
+import type { MemoryStatusLevel, Need, Quantization } from './types.ts';
+
+/** Every event carries these. `message` is one printable sentence. */
+interface EventBase {
+  readonly type: string;
+  readonly message: string;
+  /** The guard's clock, in milliseconds. */
+  readonly atMs: number;
+}
+
+/** An edge of the status: sent once when it is crossed, in either direction. */
+export interface StatusEvent extends EventBase {
+  readonly type: MemoryStatusLevel;
+  readonly previous: MemoryStatusLevel;
+  readonly availableBytes: number;
+  readonly headroomBytes: number;
+  readonly totalBytes: number;
+  readonly minFreeBytes: number;
+}
+
+/** What the guard decided about one load, with every number and every rule behind it. */
+export interface Decision {
+  readonly verdict: 'admit' | 'downgrade' | 'refuse';
+  readonly model: string;
+  /** The quantization asked for, or recommended where none was asked for. Absent for a model without a ladder. */
+  readonly askedQuantization?: Quantization;
+  /** The quantization that is loaded. Absent where the load is refused or the model has no ladder. */
+  readonly quantization?: Quantization;
+  readonly need?: Need;
+  readonly totalBytes: number;
+  readonly availableBytes: number;
+  readonly headroomBytes: number;
+  readonly candidates: readonly CandidateVerdict[];
+}
+
+export interface DecisionEvent extends EventBase, Decision {
+  readonly type: 'admitted' | 'downgraded' | 'refused';
+  /** True where the user's `force` let a refused load through. */
+  readonly forced: boolean;
+  /** True where `mode: 'observe'` only reports: nothing was changed or refused. */
+  readonly observed: boolean;
+}
+
+export interface LoadedEvent extends EventBase {
+  readonly type: 'loaded';
+  readonly model: string;
+  readonly quantization?: Quantization;
+  readonly need: Need;
+  /** Files that the load mapped. */
+  readonly mappedBytes: number;
+  readonly elapsedMs: number;
+  readonly headroomBytes?: number;
+}
+
+export interface UnloadedEvent extends EventBase {
+  readonly type: 'unloaded' | 'leaked';
+  readonly model: string;
+  readonly quantization?: Quantization;
+  /** By how much the memory that this process can take rose until it stood still. Absent where it can't be read. */
+  readonly freedBytes?: number;
+  readonly elapsedMs: number;
+}
+
+/** The guard works with less than it should: what, and what that means. */
+export interface DegradedEvent extends EventBase {
+  readonly type: 'degraded';
+  readonly code: ErrorCode;
+  readonly cause?: unknown;
+}
+
+export type GuardEvent = StatusEvent | DecisionEvent | LoadedEvent | UnloadedEvent | DegradedEvent;
+
+/** Listener signatures by event name, for eventemitter3's types. */
+export interface GuardEvents {
+  ok: (event: StatusEvent) => void;
+  warning: (event: StatusEvent) => void;
+  critical: (event: StatusEvent) => void;
+  admitted: (event: DecisionEvent) => void;
+  downgraded: (event: DecisionEvent) => void;
+  refused: (event: DecisionEvent) => void;
+  loaded: (event: LoadedEvent) => void;
+  unloaded: (event: UnloadedEvent) => void;
+  leaked: (event: UnloadedEvent) => void;
+  degraded: (event: DegradedEvent) => void;
+}

@@ -1,0 +1,142 @@
+/** The one critical section: reads, judges and reserves in one synchronous step, so that no load slips between. */
+import type { Decision } from './events.ts';
+import type { Burden, HeldFile, Ledger, Reservation } from './ledger/ledger.ts';
+import type { Situation } from './policy/admit.ts';
+import { type Candidate, type CandidateVerdict, judgeAll, stepsThatSave } from './policy/choose.ts';
+import type { MemoryMeasure, MemoryReader, Need, Quantization } from './types.ts';
+
+/** What the gate needs of its surroundings. */
+export interface GateParts {
+  readonly reader: MemoryReader;
+  readonly ledger: Ledger;
+  /** The process's own anonymous growth; absent where it can't be read. */
+  readonly grownBytes: () => number | undefined;
+  /** Collects garbage if there may be as much as is missing. False where it wasn't worth trying. */
+  readonly collect: (missingBytes: number) => boolean;
+  readonly nowMs: () => number;
+  readonly minFreeRatioAfterLoad: number;
+}
+
+/** One load to decide on; candidates in order of quality, the asked one first. */
+export interface Ask {
+  readonly model: string;
+  readonly askedQuantization?: Quantization;
+  readonly candidates: readonly Candidate[];
+  /** Whether candidates after the first may be taken. */
+  readonly downgrade: boolean;
+}
+
+/** A candidate and the promise made to it. */
+export interface Reserved {
+  readonly candidate: Candidate;
+  readonly reservation: Reservation;
+}
+
+export interface Outcome {
+  readonly decision: Decision;
+  /** Absent where nothing was to be reserved, or the load is refused. */
+  readonly reserved?: Reserved;
+}
+
+/** The machine and the ledger together, read in the order that lets races err on the safe side. */
+export interface View extends Situation {
+  readonly measure: MemoryMeasure;
+  readonly burden: Burden;
+}
+
+export class Gate {
+  readonly #parts: GateParts;
+
+  constructor(parts: GateParts) {
+    this.#parts = parts;
+  }
+
+  /** Growth first, then the machine: memory taken in between is counted twice rather than not at all. */
+  look(): View {
+    const { reader, ledger, grownBytes } = this.#parts;
+    const burden = ledger.burden(grownBytes());
+    const measure = reader.measure();
+    const { mappedBytes, promisedMappedBytes, promisedAnonymousBytes } = burden;
+    return {
+      measure,
+      burden,
+      totalBytes: measure.totalBytes,
+      availableBytes: measure.availableBytes,
+      headroomBytes: measure.availableBytes - mappedBytes - promisedMappedBytes - promisedAnonymousBytes,
+      promisedAnonymousBytes,
+    };
+  }
+
+  /**
+   * Decides, and reserves the candidate that was chosen, the first whatever was decided, or nothing.
+   * There must be no `await` in here. Throws `ERR_SENSOR` where the machine can't be read.
+   */
+  decide(ask: Ask, reserve: 'chosen' | 'first' | 'nothing'): Outcome {
+    const candidates = stepsThatSave(ask.downgrade ? ask.candidates : ask.candidates.slice(0, 1));
+    let judged = this.#judge(candidates);
+    if (!judged.chosen && this.#parts.collect(leastMissing(judged.verdicts))) judged = this.#judge(candidates);
+    const decision = decisionOf(ask, judged);
+    const candidate = reserve === 'first' ? candidates[0] : reserve === 'chosen' ? judged.chosen : undefined;
+    return candidate ? { decision, reserved: this.#reserve(ask.model, candidate) } : { decision };
+  }
+
+  /** Promises the first candidate its need without asking the rules. */
+  reserveFirst(ask: Ask): Reserved {
+    return this.#reserve(ask.model, ask.candidates[0] as Candidate);
+  }
+
+  /** Promises a need that is not a model's. */
+  reserve(label: string, need: Need): Reservation {
+    const { ledger, grownBytes, nowMs } = this.#parts;
+    return ledger.reserve(label, need, nowMs(), grownBytes());
+  }
+
+  loaded(reservation: Reservation, files: readonly HeldFile[] | undefined): void {
+    this.#parts.ledger.loaded(reservation, files);
+  }
+
+  settle(reservation: Reservation): void {
+    this.#parts.ledger.settle(reservation, this.#parts.grownBytes());
+  }
+
+  /** Forgets a promise. False where it was forgotten already. */
+  release(reservation: Reservation): boolean {
+    return this.#parts.ledger.release(reservation, this.#parts.grownBytes());
+  }
+
+  #judge(candidates: readonly Candidate[]): Judged {
+    const view = this.look();
+    const verdicts = judgeAll(candidates, view, this.#parts.minFreeRatioAfterLoad);
+    const chosen = verdicts.find((candidate) => candidate.admitted);
+    return { view, verdicts, chosen };
+  }
+
+  #reserve(model: string, candidate: Candidate): Reserved {
+    return { candidate, reservation: this.reserve(model, candidate.need) };
+  }
+}
+
+interface Judged {
+  readonly view: Situation;
+  readonly verdicts: readonly CandidateVerdict[];
+  readonly chosen: CandidateVerdict | undefined;
+}
+
+function leastMissing(verdicts: readonly CandidateVerdict[]): number {
+  return Math.min(...verdicts.map((candidate) => candidate.shortfallBytes));
+}
+
+function decisionOf(ask: Ask, { view, verdicts, chosen }: Judged): Decision {
+  const { totalBytes, availableBytes, headroomBytes } = view;
+  return {
+    verdict: !chosen ? 'refuse' : chosen.quantization === ask.askedQuantization ? 'admit' : 'downgrade',
+    model: ask.model,
+    ...(ask.askedQuantization && { askedQuantization: ask.askedQuantization }),
+    ...(chosen?.quantization && { quantization: chosen.quantization }),
+    ...(chosen && { need: chosen.need }),
+    totalBytes,
+    availableBytes,
+    headroomBytes,
+    candidates: verdicts,
+  };
+}

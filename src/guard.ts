@@ -1,0 +1,235 @@
+/** Puts the rooms together: readers, ledger, gate, loads and monitor behind the guard that programs talk to. */
+import { debuglog } from 'node:util';
+import { EventEmitter } from 'eventemitter3';
+import { MemoryGuardError } from './errors.ts';
+import type { Decision, GuardEvent, GuardEvents } from './events.ts';
+import { Gate, type View } from './gate.ts';
+import { Ledger } from './ledger/ledger.ts';
+import { Loads } from './loads.ts';
+import { type Held, type LoadedModel, Models } from './models.ts';
+import { Monitor } from './monitor/monitor.ts';
+import type { LoadGuardOptions, Settings } from './options.ts';
+import { statusOf } from './policy/status.ts';
+import { collectGarbage } from './recovery/collect.ts';
+import { memoryReturned } from './recovery/returned.ts';
+import { defaultAdapter } from './sdk/adapter.ts';
+import { InjectedReader } from './sensors/injected.ts';
+import { watchMappings } from './sensors/mappingwatch.ts';
+import { readGrowth } from './sensors/process.ts';
+import { openReader } from './sensors/reader.ts';
+import { modelInWords, statusSentence, unloadSentence } from './sentences.ts';
+import type { MemoryReader, MemorySnapshot, MemoryStatusLevel } from './types.ts';
+
+/** The status now, with the numbers it was judged on. */
+export interface GuardStatus {
+  readonly status: MemoryStatusLevel;
+  readonly availableBytes: number;
+  readonly headroomBytes: number;
+  readonly totalBytes: number;
+  /** What the loaded models ask to keep free; 0 where none is loaded. */
+  readonly minFreeBytes: number;
+}
+
+const debug = debuglog('nexa-memory-guard');
+
+/** `guarded.guard`: snapshots, status, events and the models that are loaded. Made by `withMemoryGuard`. */
+export class MemoryGuard {
+  readonly #settings: Settings;
+  readonly #emitter = new EventEmitter<GuardEvents>();
+  readonly #reader: MemoryReader;
+  readonly #gate: Gate;
+  readonly #models: Models;
+  readonly #monitor: Monitor;
+  readonly #loads: Loads;
+  #closed = false;
+  /** The last reading of the monitor, which its edges were judged on. */
+  #seen: View | undefined;
+  #blind = false;
+
+  /** Use `withMemoryGuard`. */
+  constructor(settings: Settings) {
+    const { sensor, clock, swap, minFreeRatioAfterLoad } = settings;
+    this.#settings = settings;
+    this.#reader = sensor ? new InjectedReader(sensor) : openReader({ swap });
+    this.#gate = new Gate({
+      reader: this.#reader,
+      ledger: new Ledger(),
+      grownBytes: sensor ? () => undefined : readGrowth,
+      collect: sensor ? () => false : collectIfWorth,
+      nowMs: () => clock.nowMs(),
+      minFreeRatioAfterLoad,
+    });
+    this.#models = new Models({
+      gate: this.#gate,
+      freeBytes: () => this.#freeBytes(),
+      changed: () => this.#monitor.read(),
+      removed: (held, how, beforeBytes) => void this.#tellRemoved(held, how, beforeBytes),
+    });
+    this.#monitor = new Monitor({
+      clock,
+      rules: settings,
+      sense: () => this.#sense(),
+      failed: (error) => this.#tellBlind(error),
+      edge: (level, previous) => this.#tellStatus(level, previous),
+    });
+    this.#loads = new Loads({
+      settings,
+      adapter: settings.adapter ?? defaultAdapter,
+      reader: this.#reader,
+      gate: this.#gate,
+      models: this.#models,
+      clock,
+      watchMappings: sensor ? () => () => undefined : watchMappings(),
+      emit: (event) => this.#emit(event),
+    });
+  }
+
+  /** The part that the wrapping calls; not for programs. */
+  get internals(): { readonly loads: Loads; readonly models: Models } {
+    return { loads: this.#loads, models: this.#models };
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  on<E extends keyof GuardEvents>(event: E, listener: GuardEvents[E]): this {
+    this.#emitter.on(event, listener as never);
+    return this;
+  }
+
+  once<E extends keyof GuardEvents>(event: E, listener: GuardEvents[E]): this {
+    this.#emitter.once(event, listener as never);
+    return this;
+  }
+
+  off<E extends keyof GuardEvents>(event: E, listener: GuardEvents[E]): this {
+    this.#emitter.off(event, listener as never);
+    return this;
+  }
+
+  /** One full reading of the machine. Throws `ERR_SENSOR` where it can't be read. */
+  snapshot(): MemorySnapshot {
+    this.#assertOpen();
+    return this.#reader.snapshot();
+  }
+
+  /** Judged now, without hysteresis; the events tell edges. Throws `ERR_SENSOR` where the machine can't be read. */
+  status(): GuardStatus {
+    this.#assertOpen();
+    const { totalBytes, availableBytes, headroomBytes } = this.#gate.look();
+    const { minFreeBytes, size } = this.#models;
+    const status = size === 0 ? 'ok' : statusOf(headroomBytes, minFreeBytes, this.#settings.warningFactor);
+    return Object.freeze({ status, totalBytes, availableBytes, headroomBytes, minFreeBytes });
+  }
+
+  /** Bytes this process can still take without evicting what loaded models need. */
+  headroomBytes(): number {
+    return this.status().headroomBytes;
+  }
+
+  models(): readonly LoadedModel[] {
+    return this.#models.list();
+  }
+
+  /** A dry run of `loadModel(name, options)`: every candidate with its verdict. Nothing is loaded or reserved. */
+  async plan(
+    name: string,
+    options: { readonly quantization?: string; readonly memoryGuard?: LoadGuardOptions } = {},
+  ): Promise<Decision> {
+    return this.#loads.plan([name, options]);
+  }
+
+  /** Ends watching and refuses further loads. Models that are loaded stay usable; disposing them is up to you. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#loads.close();
+    this.#monitor.close();
+    this.#reader.close();
+    this.#emitter.removeAllListeners();
+  }
+
+  /** `undefined` where nothing is loaded: then nothing is watched. */
+  #sense(): { freeBytes: number; minFreeBytes: number } | undefined {
+    if (this.#models.size === 0) return undefined;
+    this.#seen = this.#gate.look();
+    this.#blind = false;
+    return { freeBytes: this.#seen.headroomBytes, minFreeBytes: this.#models.minFreeBytes };
+  }
+
+  #freeBytes(): number | undefined {
+    try {
+      return this.#closed ? undefined : this.#reader.measure().availableBytes;
+    } catch {
+      return undefined; // told by the next decision or reading that needs it
+    }
+  }
+
+  async #tellRemoved(held: Held, how: 'unloaded' | 'leaked', beforeBytes: number | undefined): Promise<void> {
+    const { clock, sensor } = this.#settings;
+    const { name, quantization, reservation } = held;
+    if (!sensor) await new Promise<void>((resolve) => clock.schedule(resolve, 0));
+    if (!sensor) collectGarbage();
+    const returned = await memoryReturned(clock, () => this.#freeBytes(), beforeBytes, reservation.need.anonymousBytes);
+    this.#emit({
+      type: how,
+      message: unloadSentence(modelInWords(name, quantization), how, returned),
+      atMs: clock.nowMs(),
+      model: name,
+      ...(quantization && { quantization }),
+      ...returned,
+    });
+  }
+
+  #tellStatus(level: MemoryStatusLevel, previous: MemoryStatusLevel): void {
+    const { clock, warningFactor } = this.#settings;
+    if (!this.#seen) return;
+    const { totalBytes, availableBytes, headroomBytes } = this.#seen;
+    const { minFreeBytes } = this.#models;
+    const message = statusSentence(level, headroomBytes, minFreeBytes, warningFactor);
+    const numbers = { totalBytes, availableBytes, headroomBytes, minFreeBytes };
+    this.#emit({ type: level, previous, message, atMs: clock.nowMs(), ...numbers });
+  }
+
+  /** Once, until a reading succeeds again. */
+  #tellBlind(cause: unknown): void {
+    if (this.#blind) return;
+    this.#blind = true;
+    const message = cause instanceof Error ? cause.message : String(cause);
+    this.#emit({ type: 'degraded', code: 'ERR_SENSOR', message, cause, atMs: this.#settings.clock.nowMs() });
+  }
+
+  #emit(event: GuardEvent): void {
+    debug('%s: %s', event.type, event.message);
+    const { logger } = this.#settings;
+    try {
+      if (
+        event.type === 'critical' ||
+        event.type === 'warning' ||
+        event.type === 'degraded' ||
+        event.type === 'leaked'
+      ) {
+        logger?.warn?.(event.message);
+      } else logger?.info?.(event.message);
+      this.#emitter.emit(event.type, Object.freeze(event) as never);
+    } catch (error) {
+      // A listener's own fault must not fail a load half-way; it surfaces as uncaught, as with EventTarget.
+      process.nextTick(() => {
+        throw error;
+      });
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new MemoryGuardError('ERR_GUARD_CLOSED', 'This guard was closed; wrap the SDK again.');
+  }
+}
+
+/** Collecting is worth its pause only where the heap holds as much as is missing. */
+function collectIfWorth(missingBytes: number): boolean {
+  const { heapUsed, external } = process.memoryUsage();
+  if (heapUsed + external < missingBytes) return false;
+  collectGarbage();
+  return true;
+}

@@ -1,0 +1,41 @@
+/** The public door: re-exports only. */
+export { formatBytes, GiB, KiB, MiB, parseBytes } from './bytes.ts';
+export type { Clock } from './clock.ts';
+export { type ErrorCode, MemoryGuardError } from './errors.ts';
+export type {
+  Decision,
+  DecisionEvent,
+  DegradedEvent,
+  GuardEvent,
+  GuardEvents,
+  LoadedEvent,
+  StatusEvent,
+  UnloadedEvent,
+} from './events.ts';
+export type { GuardStatus, MemoryGuard } from './guard.ts';
+export type { LoadedModel } from './models.ts';
+export type { GivenFootprint, GuardOptions, LoadGuardOptions, Logger } from './options.ts';
+export type { Rule, RuleVerdict } from './policy/admit.ts';
+export type { Candidate, CandidateVerdict } from './policy/choose.ts';
+export {
+  type MemoryStats,
+  type MemoryStatus,
+  Qwen2MemoryManager,
+  type Qwen2MemoryManagerOptions,
+  Qwen2Quantization,
+} from './qwen2.ts';
+export { InsufficientMemoryError } from './refusal.ts';
+export type { Adapter, LoadRequest } from './sdk/adapter.ts';
+export type { ReadMemoryOptions } from './sensors/reader.ts';
+export { readMemory } from './sensors/readmemory.ts';
+export type {
+  FootprintBasis,
+  MemoryScope,
+  MemorySnapshot,
+  MemoryStatusLevel,
+  Need,
+  Quantization,
+  ScopeKind,
+  SensorReading,
+} from './types.ts';
+export { type Guarded, type LoadsModels, withMemoryGuard } from './withmemoryguard.ts';

@@ -1,0 +1,128 @@
+/** Who holds what in this process: promises and loaded models. Pure bookkeeping; it reads no memory and decides nothing. */
+import type { Need } from '../types.ts';
+
+/** A file that a loaded model keeps mapped. */
+export interface HeldFile {
+  /** Device and inode, or a name of our own where the mappings can't be read. */
+  readonly key: string;
+  readonly bytes: number;
+}
+
+/** One promise: to a load under way, a loaded model or a call. */
+export interface Reservation {
+  readonly id: number;
+  readonly owner: number;
+  readonly label: string;
+  readonly atMs: number;
+  readonly need: Need;
+}
+
+/** What the ledger subtracts from what the machine shows. */
+export interface Burden {
+  /** Files that loaded models keep mapped, each once. */
+  readonly mappedBytes: number;
+  /** Mapped bytes promised to loads that are still running. */
+  readonly promisedMappedBytes: number;
+  /** Anonymous bytes promised and not taken yet. */
+  readonly promisedAnonymousBytes: number;
+}
+
+interface Entry extends Reservation {
+  state: 'loading' | 'loaded' | 'settled';
+  anonymousBytes: number;
+  files: readonly HeldFile[];
+}
+
+export class Ledger {
+  readonly #entries = new Map<Reservation, Entry>();
+  #nextId = 1;
+  /** The process's own growth when the oldest open promise was made; growth since then is what promises took. */
+  #baseBytes: number | undefined;
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Promises the need. `grownBytes` is the process's anonymous memory now, where it can be read. */
+  reserve(label: string, need: Need, atMs: number, grownBytes: number | undefined): Reservation {
+    const openBytes = this.#openBytes();
+    if (openBytes === undefined || this.#baseBytes === undefined) this.#baseBytes = grownBytes;
+    // Growth beyond all open promises was somebody else's: it must not pay for the new one.
+    else if (grownBytes !== undefined) this.#baseBytes = Math.max(this.#baseBytes, grownBytes - openBytes);
+    const reservation = Object.freeze({ id: this.#nextId++, owner: process.pid, label, atMs, need });
+    this.#entries.set(reservation, {
+      ...reservation,
+      state: 'loading',
+      anonymousBytes: need.anonymousBytes,
+      files: [],
+    });
+    return reservation;
+  }
+
+  /**
+   * The load is done: its mapped bytes move from the promise to the files held. Bytes mapped beyond the mapped
+   * promise were promised as anonymous (the table knows no difference) and leave that promise.
+   */
+  loaded(reservation: Reservation, files: readonly HeldFile[] | undefined): void {
+    const entry = this.#entries.get(reservation);
+    if (!entry) return;
+    const { mappedBytes } = entry.need;
+    entry.state = 'loaded';
+    entry.files = files ?? (mappedBytes > 0 ? [{ key: `reservation ${entry.id}`, bytes: mappedBytes }] : []);
+    const foundBytes = entry.files.reduce((sum, file) => sum + file.bytes, 0);
+    entry.anonymousBytes = Math.max(0, entry.anonymousBytes - Math.max(0, foundBytes - mappedBytes));
+  }
+
+  /** The first full call is done: what the model needs, it has taken. Promises that stay open keep what is left of the growth. */
+  settle(reservation: Reservation, grownBytes: number | undefined): void {
+    const entry = this.#entries.get(reservation);
+    if (entry?.state !== 'loaded') return;
+    this.#absorb(entry, grownBytes);
+    entry.state = 'settled';
+  }
+
+  /** Forgets the reservation. False where it was forgotten already. */
+  release(reservation: Reservation, grownBytes: number | undefined): boolean {
+    const entry = this.#entries.get(reservation);
+    // What it took is still resident for a moment: it must not pay for the promises that stay.
+    if (entry && entry.state !== 'settled') this.#absorb(entry, grownBytes);
+    return this.#entries.delete(reservation);
+  }
+
+  /** The sum of all entries. `grownBytes` must be read before the machine is: races then err on the safe side. */
+  burden(grownBytes: number | undefined): Burden {
+    const files = new Map<string, number>();
+    let promisedMappedBytes = 0;
+    let openBytes = 0;
+    for (const entry of this.#entries.values()) {
+      for (const { key, bytes } of entry.files) files.set(key, Math.max(files.get(key) ?? 0, bytes));
+      if (entry.state === 'loading') promisedMappedBytes += entry.need.mappedBytes;
+      if (entry.state !== 'settled') openBytes += entry.anonymousBytes;
+    }
+    let mappedBytes = 0;
+    for (const bytes of files.values()) mappedBytes += bytes;
+    const promisedAnonymousBytes = Math.max(0, openBytes - this.#takenBytes(grownBytes));
+    return { mappedBytes, promisedMappedBytes, promisedAnonymousBytes };
+  }
+
+  /** What open promises took so far. */
+  #takenBytes(grownBytes: number | undefined): number {
+    return grownBytes === undefined || this.#baseBytes === undefined ? 0 : Math.max(0, grownBytes - this.#baseBytes);
+  }
+
+  /** Takes out of the growth what this entry may have taken at most. */
+  #absorb(entry: Entry, grownBytes: number | undefined): void {
+    if (this.#baseBytes !== undefined) {
+      this.#baseBytes += Math.min(this.#takenBytes(grownBytes), entry.anonymousBytes);
+    }
+  }
+
+  /** The sum of open anonymous promises, `undefined` where none is open. */
+  #openBytes(): number | undefined {
+    let sum: number | undefined;
+    for (const { state, anonymousBytes } of this.#entries.values()) {
+      if (state !== 'settled') sum = (sum ?? 0) + anonymousBytes;
+    }
+    return sum;
+  }
+}

@@ -1,0 +1,177 @@
+/** The models that are loaded now: their reservations, their calls in flight, and how each of them ends. */
+import { AUDIO_CALL_BYTES } from './footprint/catalog.ts';
+import type { Gate } from './gate.ts';
+import type { Reservation } from './ledger/ledger.ts';
+import type { Need, Quantization } from './types.ts';
+
+/** What `guard.models()` shows of one loaded model. */
+export interface LoadedModel {
+  readonly name: string;
+  readonly quantization?: Quantization;
+  readonly need: Need;
+  readonly minFreeBytes: number;
+  /** The guard's clock when it was admitted, in milliseconds. */
+  readonly sinceMs: number;
+  /** Calls and streams that are running. */
+  readonly callsInFlight: number;
+}
+
+/** A loaded model as the guard holds it. `raw` must not lead back to the guarded handle, or that is never collected. */
+export interface Held {
+  readonly name: string;
+  readonly quantization: Quantization | undefined;
+  readonly reservation: Reservation;
+  readonly minFreeBytes: number;
+  readonly raw: unknown;
+  callsInFlight: number;
+  /** Set while another guarded call or load runs beside one of this model's: such a window settles nothing. */
+  disturbed: boolean;
+  /** The handle was collected while a call was running; the model ends with it. */
+  orphaned: boolean;
+}
+
+export interface ModelsParts {
+  readonly gate: Gate;
+  /** Free memory before a model goes, to compare with what is free after; `undefined` where it can't be read. */
+  readonly freeBytes: () => number | undefined;
+  /** Called after every change. */
+  readonly changed: () => void;
+  /** Called once for a model that is forgotten. */
+  readonly removed: (held: Held, how: 'unloaded' | 'leaked', beforeBytes: number | undefined) => void;
+}
+
+/** Names that end a model, in the order in which one is chosen for a handle that was lost. */
+export const DISPOSERS: readonly PropertyKey[] = [
+  'dispose',
+  Symbol.asyncDispose,
+  'close',
+  'release',
+  'unload',
+  'free',
+  Symbol.dispose,
+];
+
+export class Models {
+  readonly #parts: ModelsParts;
+  readonly #held = new Set<Held>();
+  #callsInFlight = 0;
+
+  constructor(parts: ModelsParts) {
+    this.#parts = parts;
+  }
+
+  get size(): number {
+    return this.#held.size;
+  }
+
+  /** The largest reserve that any loaded model asks for; 0 where none is loaded. */
+  get minFreeBytes(): number {
+    let most = 0;
+    for (const { minFreeBytes } of this.#held) most = Math.max(most, minFreeBytes);
+    return most;
+  }
+
+  list(): readonly LoadedModel[] {
+    return Object.freeze(
+      [...this.#held].map(({ name, quantization, reservation, minFreeBytes, callsInFlight }) =>
+        Object.freeze({
+          name,
+          ...(quantization && { quantization }),
+          need: reservation.need,
+          minFreeBytes,
+          sinceMs: reservation.atMs,
+          callsInFlight,
+        }),
+      ),
+    );
+  }
+
+  add(held: Held): void {
+    this.#held.add(held);
+    this.#parts.changed();
+  }
+
+  has(held: Held): boolean {
+    return this.#held.has(held);
+  }
+
+  /** Marks every running call: a load or another call runs beside it. */
+  disturb(): void {
+    for (const held of this.#held) if (held.callsInFlight > 0) held.disturbed = true;
+  }
+
+  beginCall(held: Held): void {
+    if (this.#callsInFlight > 0) {
+      this.disturb();
+      held.disturbed = true;
+    }
+    held.callsInFlight += 1;
+    this.#callsInFlight += 1;
+  }
+
+  /** A completed, undisturbed inference took what the model needs: its promise is settled. */
+  endCall(held: Held, settles: boolean): void {
+    held.callsInFlight -= 1;
+    this.#callsInFlight -= 1;
+    if (settles && !held.disturbed && this.#held.has(held)) this.#parts.gate.settle(held.reservation);
+    if (held.callsInFlight === 0) held.disturbed = false;
+    if (held.callsInFlight === 0 && held.orphaned) this.lost(held);
+    this.#parts.changed();
+  }
+
+  /** Promises what processing audio takes; the caller gets the way to take the promise back. */
+  reserveAudio(held: Held): () => void {
+    const need: Need = { mappedBytes: 0, anonymousBytes: AUDIO_CALL_BYTES, basis: 'table' };
+    const reservation = this.#parts.gate.reserve(`${held.name}: audio`, need);
+    return () => this.#parts.gate.release(reservation);
+  }
+
+  /** Runs a disposal and forgets the model when it is done; one that fails leaves the model registered. */
+  dispose(held: Held, run: () => unknown): unknown {
+    return this.disposeSome((other) => other === held, run);
+  }
+
+  /** The same for every model that matches, where one call of the SDK disposes several. */
+  disposeSome(match: (held: Held) => boolean, run: () => unknown): unknown {
+    const beforeBytes = this.#parts.freeBytes();
+    const going = [...this.#held].filter(match);
+    const forget = () => {
+      for (const held of going) this.#remove(held, 'unloaded', beforeBytes);
+    };
+    const result = run();
+    if (!isThenable(result)) {
+      forget();
+      return result;
+    }
+    return result.then((value) => {
+      forget();
+      return value;
+    });
+  }
+
+  /** The handle was garbage-collected undisposed: its model is disposed for it, then forgotten. */
+  lost(held: Held): void {
+    if (!this.#held.has(held)) return;
+    if (held.callsInFlight > 0) {
+      held.orphaned = true;
+      return;
+    }
+    const raw = Object(held.raw) as Record<PropertyKey, unknown>;
+    const key = DISPOSERS.find((name) => typeof raw[name] === 'function');
+    const beforeBytes = this.#parts.freeBytes();
+    // Nobody is left to hear of an error: the model is forgotten either way, and its memory is read, not assumed.
+    const forget = () => this.#remove(held, 'leaked', beforeBytes);
+    new Promise((resolve) => resolve(key && (raw[key] as () => unknown)())).then(forget, forget);
+  }
+
+  #remove(held: Held, how: 'unloaded' | 'leaked', beforeBytes: number | undefined): void {
+    if (!this.#held.delete(held)) return;
+    this.#parts.gate.release(held.reservation);
+    this.#parts.removed(held, how, beforeBytes);
+    this.#parts.changed();
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+}

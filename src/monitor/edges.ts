@@ -1,0 +1,34 @@
+/** Turns readings into edges of the status, with hysteresis and dwell. Pure: time comes as a number. */
+import { compareSeverity, statusOf } from '../policy/status.ts';
+import type { MemoryStatusLevel } from '../types.ts';
+
+export interface EdgeRules {
+  readonly warningFactor: number;
+  readonly hysteresisRatio: number;
+  readonly dwellMs: number;
+}
+
+/** The level that was last told, and since when readings have been better than it. */
+export interface EdgeState {
+  readonly level: MemoryStatusLevel;
+  readonly betterSinceMs?: number;
+}
+
+/**
+ * Getting worse shows at once. Getting better shows only after free memory has stayed `hysteresisRatio` above the
+ * threshold for `dwellMs`, so that a value swinging around it gives one event.
+ */
+export function nextEdge(
+  state: EdgeState,
+  freeBytes: number,
+  minFreeBytes: number,
+  nowMs: number,
+  rules: EdgeRules,
+): EdgeState {
+  const level = statusOf(freeBytes, minFreeBytes, rules.warningFactor);
+  if (compareSeverity(level, state.level) > 0) return { level };
+  const surely = statusOf(freeBytes / (1 + rules.hysteresisRatio), minFreeBytes, rules.warningFactor);
+  if (compareSeverity(surely, state.level) >= 0) return { level: state.level };
+  const betterSinceMs = state.betterSinceMs ?? nowMs;
+  return nowMs - betterSinceMs >= rules.dwellMs ? { level: surely } : { level: state.level, betterSinceMs };
+}

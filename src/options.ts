@@ -1,0 +1,242 @@
+/** All options with their defaults, and what is refused about them. It acts on nothing. */
+import { parseBytes } from './bytes.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { describe, invalidOption, MemoryGuardError } from './errors.ts';
+import { isQuantization, QUANTIZATIONS } from './footprint/catalog.ts';
+import type { Adapter } from './sdk/adapter.ts';
+import type { Need, Quantization, SensorReading } from './types.ts';
+
+/** Receives one line per event; `console` fits. Missing methods are skipped. */
+export interface Logger {
+  readonly debug?: (message: string) => void;
+  readonly info?: (message: string) => void;
+  readonly warn?: (message: string) => void;
+}
+
+/** Options of `withMemoryGuard`. Sizes are bytes or a text such as "512 MiB". */
+export interface GuardOptions {
+  /** `observe` changes and refuses nothing; it only reports. @default 'enforce' */
+  readonly mode?: 'enforce' | 'observe';
+  /** Free bytes to keep. @default the quantization's own: 768 MiB for Q5_K_M, else 512 MiB */
+  readonly minFreeBytes?: number | string;
+  /** Share of the total that must stay available after a load, 0 to 1. @default 0.25 */
+  readonly minFreeRatioAfterLoad?: number;
+  /** `warning` below this many times the bytes to keep free. @default 2 */
+  readonly warningFactor?: number;
+  /** Try smaller quantizations where the asked one doesn't fit. @default true */
+  readonly downgrade?: boolean;
+  /** Loads that may run at the same time. @default 1 */
+  readonly maxConcurrentLoads?: number;
+  /** Count free swap as memory. @default false */
+  readonly swap?: boolean;
+  /** How far above a threshold free memory must rise before the status gets better, as a share of it. @default 0.05 */
+  readonly hysteresisRatio?: number;
+  /** How long it must stay there, in milliseconds. @default 1000 */
+  readonly dwellMs?: number;
+  /** Where the lines go that `NODE_DEBUG=nexa-memory-guard` prints to stderr. @default none */
+  readonly logger?: Logger;
+  /** How to read the SDK's arguments and which of its methods unload. @default the way of NexaSDK */
+  readonly adapter?: Adapter;
+  /** Replaces the machine: every rule can be tried without its memory. */
+  readonly sensor?: () => SensorReading;
+  /** Replaces time. */
+  readonly clock?: Clock;
+}
+
+/** What a model takes, where you know better: a number of bytes (all anonymous), or mapped and anonymous bytes apart. */
+export type GivenFootprint = number | { readonly mappedBytes: number; readonly anonymousBytes: number };
+
+/** `memoryGuard` in the options of one load; it never reaches the SDK. */
+export interface LoadGuardOptions {
+  /** Overrides the guard's `downgrade` for this load. */
+  readonly downgrade?: boolean;
+  /** Load even where the rules refuse; visible in the event. @default false */
+  readonly force?: boolean;
+  /** The model's footprint, or a function that gives it per quantization. Wins over table and file. */
+  readonly footprint?: GivenFootprint | ((quantization: Quantization | undefined) => GivenFootprint);
+  /** Gives up while the load still waits for its turn. */
+  readonly signal?: AbortSignal;
+}
+
+/** Guard options with every default filled in. */
+export interface Settings {
+  readonly mode: 'enforce' | 'observe';
+  readonly minFreeBytes: number | undefined;
+  readonly minFreeRatioAfterLoad: number;
+  readonly warningFactor: number;
+  readonly downgrade: boolean;
+  readonly maxConcurrentLoads: number;
+  readonly swap: boolean;
+  readonly hysteresisRatio: number;
+  readonly dwellMs: number;
+  readonly logger: Logger | undefined;
+  readonly adapter: Adapter | undefined;
+  readonly sensor: (() => SensorReading) | undefined;
+  readonly clock: Clock;
+}
+
+const DEFAULTS: Settings = {
+  mode: 'enforce',
+  minFreeBytes: undefined,
+  minFreeRatioAfterLoad: 0.25,
+  warningFactor: 2,
+  downgrade: true,
+  maxConcurrentLoads: 1,
+  swap: false,
+  hysteresisRatio: 0.05,
+  dwellMs: 1000,
+  logger: undefined,
+  adapter: undefined,
+  sensor: undefined,
+  clock: systemClock,
+};
+
+type Check = (value: unknown, name: string) => unknown;
+
+const CHECKS: Readonly<Record<keyof Settings, Check>> = {
+  mode: oneOf('enforce', 'observe'),
+  minFreeBytes: size,
+  minFreeRatioAfterLoad: ranged(0, 1),
+  warningFactor: ranged(1, 1000),
+  downgrade: boolean,
+  maxConcurrentLoads: whole(1, 1024),
+  swap: boolean,
+  hysteresisRatio: ranged(0, 1),
+  dwellMs: whole(0, 3_600_000),
+  logger: object('a logger such as `console`'),
+  adapter: object('an adapter'),
+  sensor: sensorOption,
+  clock: clock,
+};
+
+const LOAD_CHECKS: Readonly<Record<keyof LoadGuardOptions, Check>> = {
+  downgrade: boolean,
+  force: boolean,
+  footprint: footprint,
+  signal: signal,
+};
+
+/** Checks every option and fills in the defaults. Throws `ERR_INVALID_OPTION`. */
+export function guardSettings(options: unknown): Settings {
+  return { ...DEFAULTS, ...(checkOptions(options, CHECKS, 'options') as Partial<Settings>) };
+}
+
+/** Checks the `memoryGuard` part of a load. Throws `ERR_INVALID_OPTION`. */
+export function loadGuardOptions(options: unknown): LoadGuardOptions {
+  return checkOptions(options, LOAD_CHECKS, 'memoryGuard') as LoadGuardOptions;
+}
+
+/** A known quantization, or `ERR_UNKNOWN_QUANTIZATION`. */
+export function knownQuantization(value: unknown): Quantization {
+  if (isQuantization(value)) return value;
+  throw new MemoryGuardError(
+    'ERR_UNKNOWN_QUANTIZATION',
+    `Expected \`quantization\` to be one of ${QUANTIZATIONS.join(', ')}, got ${describe(value)}.`,
+  );
+}
+
+/** A given footprint as a need. Throws `ERR_INVALID_OPTION`. */
+export function givenNeed(given: unknown): Need {
+  const [mapped, anonymous] =
+    typeof given === 'object' && given !== null && 'mappedBytes' in given && 'anonymousBytes' in given
+      ? [given.mappedBytes, given.anonymousBytes]
+      : [0, given];
+  const [mappedBytes, anonymousBytes] = [parseBytes(mapped), parseBytes(anonymous)];
+  if (mappedBytes === undefined || anonymousBytes === undefined) {
+    throw invalidOption('memoryGuard.footprint', 'bytes >= 0, or { mappedBytes, anonymousBytes }', given);
+  }
+  return Object.freeze({ mappedBytes, anonymousBytes, basis: 'given' });
+}
+
+/** Runs each option through its check and drops those that are `undefined`. Unknown keys are refused by name. */
+export function checkOptions<K extends string>(
+  options: unknown,
+  checks: Readonly<Record<K, Check>>,
+  name: string,
+): Partial<Record<K, unknown>> {
+  if (options === undefined) return {};
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw invalidOption(name, 'an object', options);
+  }
+  const checked: Partial<Record<K, unknown>> = {};
+  for (const [key, value] of Object.entries(options)) {
+    if (!Object.hasOwn(checks, key)) {
+      const known = Object.keys(checks).join(', ');
+      throw new MemoryGuardError('ERR_INVALID_OPTION', `Unknown option \`${key}\` in ${name}; known are ${known}.`);
+    }
+    if (value !== undefined) checked[key as K] = checks[key as K](value, name === 'options' ? key : `${name}.${key}`);
+  }
+  return checked;
+}
+
+function boolean(value: unknown, name: string): boolean {
+  if (typeof value !== 'boolean') throw invalidOption(name, 'true or false', value);
+  return value;
+}
+
+function size(value: unknown, name: string): number {
+  const bytes = parseBytes(value);
+  if (bytes === undefined) throw invalidOption(name, 'a safe integer >= 0 or a size such as "512 MiB"', value);
+  return bytes;
+}
+
+function oneOf(...words: string[]): Check {
+  return (value, name) => {
+    if (typeof value !== 'string' || !words.includes(value)) {
+      throw invalidOption(name, words.map((word) => `'${word}'`).join(' or '), value);
+    }
+    return value;
+  };
+}
+
+function ranged(least: number, most: number): Check {
+  return (value, name) => {
+    if (typeof value !== 'number' || !(value >= least && value <= most)) {
+      throw invalidOption(name, `a number from ${least} to ${most}`, value);
+    }
+    return value;
+  };
+}
+
+function whole(least: number, most: number): Check {
+  return (value, name) => {
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) {
+      throw invalidOption(name, `a whole number from ${least} to ${most}`, value);
+    }
+    return value;
+  };
+}
+
+function object(expected: string): Check {
+  return (value, name) => {
+    if (typeof value !== 'object' || value === null) throw invalidOption(name, expected, value);
+    return value;
+  };
+}
+
+/** A replaced sensor. */
+export function sensorOption(value: unknown, name: string): unknown {
+  return callable(value, name);
+}
+
+function callable(value: unknown, name: string): unknown {
+  if (typeof value !== 'function') throw invalidOption(name, 'a function', value);
+  return value;
+}
+
+function clock(value: unknown, name: string): unknown {
+  const { nowMs, schedule } = object('a clock { nowMs, schedule }')(value, name) as Partial<Clock>;
+  callable(nowMs, `${name}.nowMs`);
+  callable(schedule, `${name}.schedule`);
+  return value;
+}
+
+function footprint(value: unknown): unknown {
+  if (typeof value !== 'function') givenNeed(value);
+  return value;
+}
+
+function signal(value: unknown, name: string): unknown {
+  if (!(value instanceof AbortSignal)) throw invalidOption(name, 'an AbortSignal', value);
+  return value;
+}

@@ -1,0 +1,27 @@
+/** The documented recommendation of a quantization for a machine. Pure. */
+import { GiB } from '../bytes.ts';
+import type { MemoryMeasure, Quantization } from '../types.ts';
+
+/** Sizes in GiB that machines are sold with. */
+const SOLD_GIB = [4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024];
+
+/** Firmware and the kernel's own image take up to a tenth of a machine's memory before any program sees it. */
+const SHOWN_RATIO = 0.9;
+
+/** The size a machine was sold with: one "of 32 GB" shows about 31 GiB. A size that fits no such machine stays as it is. */
+export function nominalTotalBytes(shownBytes: number): number {
+  const sold = SOLD_GIB.find((size) => size * GiB >= shownBytes);
+  return sold !== undefined && shownBytes >= sold * GiB * SHOWN_RATIO ? sold * GiB : shownBytes;
+}
+
+/** The total that the recommendation compares: nominal where the machine itself binds, exact for every other limit. */
+export function comparedTotalBytes({ totalBytes, hostBinds }: MemoryMeasure): number {
+  return hostBinds ? nominalTotalBytes(totalBytes) : totalBytes;
+}
+
+/** 32 GB with 8 GB available: Q5_K_M. 8 GB or less, or 5 GB available or less: Q4_0. Else Q4_K_M. */
+export function recommend(totalBytes: number, availableBytes: number): Quantization {
+  if (totalBytes >= 32 * GiB && availableBytes >= 8 * GiB) return 'Q5_K_M';
+  if (totalBytes <= 8 * GiB || availableBytes <= 5 * GiB) return 'Q4_0';
+  return 'Q4_K_M';
+}

@@ -1,0 +1,179 @@
+/** The documented memory manager of Qwen2-Audio: a thin face over the gate, the ledger and the readers that the guard uses. */
+import { formatBytes } from './bytes.ts';
+import { MemoryGuardError } from './errors.ts';
+import { DEFAULT_QUANTIZATION, type Requirement, requirementOf, tableNeed } from './footprint/catalog.ts';
+import { type Ask, Gate } from './gate.ts';
+import { Ledger, type Reservation } from './ledger/ledger.ts';
+import { checkOptions, knownQuantization, sensorOption } from './options.ts';
+import { comparedTotalBytes, recommend } from './policy/recommend.ts';
+import { statusOf } from './policy/status.ts';
+import { InsufficientMemoryError } from './refusal.ts';
+import { InjectedReader } from './sensors/injected.ts';
+import { readGrowth } from './sensors/process.ts';
+import { openReader } from './sensors/reader.ts';
+import { refusalSentence } from './sentences.ts';
+import type { MemoryReader, MemoryStatusLevel, Need, Quantization, SensorReading } from './types.ts';
+
+/** The quantizations by name, as values. */
+export const Qwen2Quantization = Object.freeze({ Q4_K_M: 'Q4_K_M', Q4_0: 'Q4_0', Q5_K_M: 'Q5_K_M' } as const);
+export type Qwen2Quantization = Quantization;
+
+export interface Qwen2MemoryManagerOptions {
+  /** Used where a method is called without one. @default 'Q4_K_M' */
+  readonly defaultQuantization?: Qwen2Quantization;
+  /** Replaces the machine. */
+  readonly sensor?: () => SensorReading;
+}
+
+/** `availableMemory` is in bytes; `warning` is there unless the status is ok. */
+export interface MemoryStatus {
+  readonly status: MemoryStatusLevel;
+  readonly availableMemory: number;
+  readonly warning?: string;
+}
+
+/** Bytes, and percentages from 0 to 100, not rounded. */
+export interface MemoryStats {
+  readonly available: number;
+  readonly total: number;
+  readonly used: number;
+  readonly percentUsed: number;
+  readonly percentFree: number;
+  readonly modelLoaded: boolean;
+  readonly currentQuantization: Qwen2Quantization | null;
+  readonly modelRequirements?: Requirement;
+}
+
+const MODEL = 'qwen2audio';
+const MIN_FREE_RATIO = 0.25;
+const WARNING_FACTOR = 2;
+
+const OPTION_CHECKS = { defaultQuantization: knownQuantization, sensor: sensorOption };
+
+/**
+ * Check, load, register: the order of the document. What the process has grown by since the last check counts as taken
+ * by the model that is registered. Every reading throws `ERR_SENSOR` where the machine can't be read.
+ */
+export class Qwen2MemoryManager {
+  readonly #defaultQuantization: Qwen2Quantization;
+  readonly #reader: MemoryReader;
+  readonly #ledger = new Ledger();
+  readonly #gate: Gate;
+  readonly #grownBytes: () => number | undefined;
+  /** The process's growth at the last check. */
+  #checkedBytes: number | undefined;
+  #registered: { readonly quantization: Qwen2Quantization; readonly reservation: Reservation } | undefined;
+
+  constructor(options?: Qwen2MemoryManagerOptions) {
+    const checked = checkOptions(options, OPTION_CHECKS, 'options') as Qwen2MemoryManagerOptions;
+    const { defaultQuantization = DEFAULT_QUANTIZATION, sensor } = checked;
+    this.#defaultQuantization = defaultQuantization;
+    this.#reader = sensor ? new InjectedReader(sensor) : machineReader();
+    this.#grownBytes = sensor ? () => undefined : readGrowth;
+    this.#gate = new Gate({
+      reader: this.#reader,
+      ledger: this.#ledger,
+      grownBytes: this.#grownBytes,
+      collect: () => false,
+      nowMs: () => performance.now(),
+      minFreeRatioAfterLoad: MIN_FREE_RATIO,
+    });
+  }
+
+  /** Whether all three rules would admit a load now. */
+  async canLoadModel(quantization: Qwen2Quantization = this.#defaultQuantization): Promise<boolean> {
+    const { decision } = this.#gate.decide(askOf(knownQuantization(quantization), 0), 'nothing');
+    this.#checkedBytes = this.#grownBytes();
+    return decision.verdict === 'admit';
+  }
+
+  /** Registers a model, in place of the one before. Rejects with `ERR_INSUFFICIENT_MEMORY` where it can't be admitted. */
+  async registerModelLoad(quantization: Qwen2Quantization = this.#defaultQuantization): Promise<void> {
+    const asked = knownQuantization(quantization);
+    const takenBytes = Math.max(0, (this.#grownBytes() ?? 0) - (this.#checkedBytes ?? Number.POSITIVE_INFINITY));
+    const before = this.#registered;
+    if (before) this.#ledger.release(before.reservation, undefined);
+    const { decision } = this.#gate.decide(askOf(asked, takenBytes), 'nothing');
+    if (decision.verdict === 'refuse') {
+      this.#registered = before && { ...before, reservation: this.#reserve(before.quantization) };
+      throw new InsufficientMemoryError(decision, refusalSentence(decision, this.#reader.snapshot().limitedBy, []));
+    }
+    this.#registered = { quantization: asked, reservation: this.#reserve(asked) };
+  }
+
+  /** Forgets the registered model. Does nothing where none is. */
+  unregisterModel(): void {
+    if (this.#registered) this.#ledger.release(this.#registered.reservation, undefined);
+    this.#registered = undefined;
+  }
+
+  /** The documented recommendation for this machine, on its plain available memory. */
+  async getRecommendedQuantization(): Promise<Qwen2Quantization> {
+    const measure = this.#reader.measure();
+    return recommend(comparedTotalBytes(measure), measure.availableBytes);
+  }
+
+  /** Plain available memory against what the registered quantization keeps free; ok where none is registered. */
+  checkMemoryStatus(): MemoryStatus {
+    const availableMemory = this.#reader.measure().availableBytes;
+    if (!this.#registered) return { status: 'ok', availableMemory };
+    const { minFreeMemory } = requirementOf(this.#registered.quantization);
+    const status = statusOf(availableMemory, minFreeMemory, WARNING_FACTOR);
+    if (status === 'ok') return { status, availableMemory };
+    const [found, least] = [formatBytes(availableMemory), formatBytes(minFreeMemory)];
+    const warning =
+      status === 'critical'
+        ? `Critical: available memory (${found}) is below minimum requirement of ${least}.`
+        : `Warning: available memory (${found}) is approaching minimum threshold of ${least}.`;
+    return { status, availableMemory, warning };
+  }
+
+  getMemoryStats(): MemoryStats {
+    const { totalBytes: total, availableBytes: available } = this.#reader.measure();
+    const used = Math.max(0, total - available);
+    const quantization = this.#registered?.quantization;
+    return {
+      available,
+      total,
+      used,
+      percentUsed: (used / total) * 100,
+      percentFree: (available / total) * 100,
+      modelLoaded: quantization !== undefined,
+      currentQuantization: quantization ?? null,
+      ...(quantization && { modelRequirements: requirementOf(quantization) }),
+    };
+  }
+
+  /** RAM needed plus bytes to keep free of the registered quantization. Throws where none is registered. */
+  getMemoryThreshold(): number {
+    if (!this.#registered) {
+      throw new MemoryGuardError(
+        'ERR_UNKNOWN_QUANTIZATION',
+        'No model quantization selected: call registerModelLoad() first.',
+      );
+    }
+    const { ramNeeded, minFreeMemory } = requirementOf(this.#registered.quantization);
+    return ramNeeded + minFreeMemory;
+  }
+
+  /** Growth since the last check is what the model took already, so the promise counts from there. */
+  #reserve(quantization: Qwen2Quantization): Reservation {
+    const sinceBytes = this.#checkedBytes ?? this.#grownBytes();
+    return this.#ledger.reserve(MODEL, tableNeed(quantization), performance.now(), sinceBytes);
+  }
+}
+
+let shared: MemoryReader | undefined;
+
+/** One reader for all managers: its descriptors stay open as long as the process lives. */
+function machineReader(): MemoryReader {
+  shared ??= openReader();
+  return shared;
+}
+
+function askOf(quantization: Qwen2Quantization, takenBytes: number): Ask {
+  const { ramNeeded, minFreeMemory } = requirementOf(quantization);
+  const need: Need = { ...tableNeed(quantization), anonymousBytes: Math.max(0, ramNeeded - takenBytes) };
+  const candidate = { quantization, need, minFreeBytes: minFreeMemory };
+  return { model: MODEL, askedQuantization: quantization, candidates: [candidate], downgrade: false };
+}

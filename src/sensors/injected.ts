@@ -1,0 +1,61 @@
+/** The reader behind a replaced sensor: one scope, the user's numbers, nothing of this machine. */
+import { describe, MemoryGuardError } from '../errors.ts';
+import type { MemoryMeasure, MemoryReader, MemorySnapshot, SensorReading } from '../types.ts';
+
+/** Asks the function at every reading. What it throws, and what are no sizes, becomes `ERR_SENSOR`. */
+export class InjectedReader implements MemoryReader {
+  readonly source = 'injected';
+  readonly #sensor: () => SensorReading;
+
+  constructor(sensor: () => SensorReading) {
+    this.#sensor = sensor;
+  }
+
+  measure(): MemoryMeasure {
+    const { totalBytes, availableBytes } = this.#read();
+    return { totalBytes, availableBytes, hostBinds: false };
+  }
+
+  snapshot(): MemorySnapshot {
+    const { totalBytes, availableBytes } = this.#read();
+    const scope = Object.freeze({
+      kind: 'injected',
+      path: 'sensor',
+      limitBytes: totalBytes,
+      usedBytes: Math.max(0, totalBytes - availableBytes),
+      reclaimableBytes: 0,
+      availableBytes,
+    } as const);
+    return Object.freeze({
+      totalBytes,
+      availableBytes,
+      limitedBy: scope,
+      scopes: Object.freeze([scope]),
+      source: 'injected',
+      precise: true,
+      ancestorsHidden: false,
+      takenAtMs: performance.timeOrigin + performance.now(),
+    });
+  }
+
+  close(): void {}
+
+  #read(): SensorReading {
+    let reading: SensorReading;
+    try {
+      reading = this.#sensor();
+    } catch (cause) {
+      throw new MemoryGuardError('ERR_SENSOR', `The replaced \`sensor\` threw ${describe(cause)}.`, { cause });
+    }
+    for (const key of ['totalBytes', 'availableBytes'] as const) {
+      const value: unknown = reading?.[key];
+      if (typeof value !== 'number' || !(value >= 0) || value > Number.MAX_SAFE_INTEGER) {
+        throw new MemoryGuardError(
+          'ERR_SENSOR',
+          `Expected the sensor's \`${key}\` to be bytes >= 0, got ${describe(value)}.`,
+        );
+      }
+    }
+    return reading;
+  }
+}

@@ -1,0 +1,114 @@
+/** What the guard says, one sentence per event, with its numbers. It decides nothing. */
+import { formatBytes } from './bytes.ts';
+import type { Decision } from './events.ts';
+import type { RuleVerdict } from './policy/admit.ts';
+import type { CandidateVerdict } from './policy/choose.ts';
+import type { Returned } from './recovery/returned.ts';
+import type { MemoryScope, MemoryStatusLevel, Need } from './types.ts';
+
+/** The candidate of a refused decision that came nearest. */
+export function nearestCandidate({ candidates }: Decision): CandidateVerdict {
+  return candidates.reduce((nearest, candidate) =>
+    candidate.shortfallBytes < nearest.shortfallBytes ? candidate : nearest,
+  );
+}
+
+/** What is loaded instead of what was asked, and why. */
+export function admissionSentence(decision: Decision): string {
+  const { model, askedQuantization, quantization, candidates, headroomBytes } = decision;
+  const chosen = candidates.find((candidate) => candidate.admitted);
+  const needed = chosen ? `, which needs ${neededInWords(chosen.need)} of ${formatBytes(headroomBytes)}` : '';
+  if (decision.verdict !== 'downgrade') return `Loading ${modelInWords(model, quantization)}${needed}.`;
+  const asked = candidates[0] as CandidateVerdict;
+  return (
+    `${modelInWords(model, askedQuantization)} needs ${neededInWords(asked.need)}: ${reasonsInWords(asked)}. ` +
+    `Loading ${quantization ?? 'it'} instead${needed}.`
+  );
+}
+
+/** Why nothing fits, and what would help. */
+export function refusalSentence(
+  decision: Decision,
+  limitedBy: MemoryScope | undefined,
+  holders: readonly string[],
+): string {
+  const nearest = nearestCandidate(decision);
+  const help = [
+    `free ${formatBytes(nearest.shortfallBytes)}`,
+    ...(holders.length > 0 ? [`unload ${holders.join(' or ')}`] : []),
+    ...(limitedBy?.kind.startsWith('cgroup') ? ['raise that limit'] : []),
+  ];
+  return (
+    `Insufficient memory to load ${modelInWords(decision.model, nearest.quantization)}: it needs ${neededInWords(nearest.need)}, ` +
+    `this process can take ${formatBytes(Math.max(0, decision.headroomBytes))}${scopeInWords(limitedBy)}; ` +
+    `${reasonsInWords(nearest)}. To load it, ${help.join(', or ')}.`
+  );
+}
+
+/** An edge of the status. */
+export function statusSentence(
+  level: MemoryStatusLevel,
+  headroomBytes: number,
+  minFreeBytes: number,
+  factor: number,
+): string {
+  const free = `this process can take ${formatBytes(Math.max(0, headroomBytes))} more`;
+  switch (level) {
+    case 'ok':
+      return `Memory is sufficient again: ${free}.`;
+    case 'warning':
+      return `Memory is approaching the minimum: ${free}, less than ${factor} times the ${formatBytes(minFreeBytes)} to keep free.`;
+    case 'critical':
+      return `Memory is below the minimum: ${free}, and ${formatBytes(minFreeBytes)} should stay free.`;
+    default:
+      return level satisfies never;
+  }
+}
+
+/** A model that is gone, and what came back. */
+export function unloadSentence(model: string, how: 'unloaded' | 'leaked', returned: Returned): string {
+  const { freedBytes, elapsedMs } = returned;
+  const freed = freedBytes === undefined ? '' : `; ${formatBytes(freedBytes)} came back in ${Math.round(elapsedMs)} ms`;
+  if (how === 'unloaded') return `Unloaded ${model}${freed}.`;
+  return `The handle of ${model} was lost without being disposed: the model was disposed${freed}.`;
+}
+
+/** One rule with both of its numbers. */
+export function ruleInWords({ rule, requiredBytes, foundBytes, passed }: RuleVerdict): string {
+  const [required, found] = [formatBytes(requiredBytes), formatBytes(foundBytes)];
+  switch (rule) {
+    case 'headroom':
+      return `${required} ${passed ? 'fits' : "doesn't fit"} in ${found}`;
+    case 'free-ratio-after-load':
+      return passed
+        ? `${found} stays available to the system`
+        : `${found} would stay available to the system, where ${required} must`;
+    case 'min-free':
+      return passed ? `${found} stays free` : `${found} would stay free, where ${required} must`;
+    default:
+      return rule satisfies never;
+  }
+}
+
+export function modelInWords(model: string, quantization: string | undefined): string {
+  return quantization ? `${model} ${quantization}` : model;
+}
+
+function neededInWords({ mappedBytes, anonymousBytes }: Need): string {
+  return formatBytes(mappedBytes + anonymousBytes);
+}
+
+function reasonsInWords({ rules }: Pick<CandidateVerdict, 'rules'>): string {
+  return rules
+    .filter((rule) => !rule.passed)
+    .map(ruleInWords)
+    .join('; ');
+}
+
+function scopeInWords(scope: MemoryScope | undefined): string {
+  if (!scope || scope.kind === 'injected') return '';
+  const limit = scope.limitBytes === undefined ? '' : `, ${formatBytes(scope.limitBytes)}`;
+  return scope.kind === 'host'
+    ? ` (limited by the machine${limit})`
+    : ` (limited by ${scope.kind} ${scope.path}${limit})`;
+}

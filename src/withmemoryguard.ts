@@ -1,0 +1,79 @@
+/** Guards an SDK: its `loadModel` goes through the guard, its ways to unload unregister. It knows no memory numbers. */
+import { describe, MemoryGuardError } from './errors.ts';
+import { MemoryGuard } from './guard.ts';
+import { type GuardOptions, guardSettings, type LoadGuardOptions } from './options.ts';
+import { defaultAdapter } from './sdk/adapter.ts';
+import { isWrapped, type Takeover, unwrap, wrapObject } from './wrap.ts';
+
+/** Anything with a `loadModel`. */
+export interface LoadsModels {
+  // biome-ignore lint/suspicious/noExplicitAny: any SDK's own arguments are accepted
+  loadModel(...args: any[]): unknown;
+}
+
+/** Any load option of the SDK, with `memoryGuard` added. */
+type WithLoadGuard<A extends unknown[]> = A extends [infer Name, infer Options, ...infer Rest]
+  ? [Name, Options & { memoryGuard?: LoadGuardOptions }, ...Rest]
+  : A extends [infer Name, (infer Options)?, ...infer Rest]
+    ? [Name, (Options & { memoryGuard?: LoadGuardOptions })?, ...Rest]
+    : A;
+
+/** The SDK's own type, its `loadModel` asynchronous and with `memoryGuard` in its options, and `guard` added. */
+export type Guarded<T extends LoadsModels> = Omit<T, 'loadModel'> & {
+  loadModel(...args: WithLoadGuard<Parameters<T['loadModel']>>): Promise<Awaited<ReturnType<T['loadModel']>>>;
+  readonly guard: MemoryGuard;
+};
+
+/** Raw SDKs that a guard stands before now. */
+const guards = new WeakMap<object, MemoryGuard>();
+
+/**
+ * Returns the same SDK with `guard` added and every `loadModel` admitted, downgraded or refused.
+ * What the SDK calls on itself is not guarded. Throws `ERR_INVALID_OPTION` for a bad option, an object without
+ * `loadModel`, and an SDK that is guarded already.
+ */
+export function withMemoryGuard<T extends LoadsModels>(sdk: T, options?: GuardOptions): Guarded<T> {
+  const settings = guardSettings(options);
+  if ((typeof sdk !== 'object' && typeof sdk !== 'function') || sdk === null || typeof sdk.loadModel !== 'function') {
+    throw new MemoryGuardError(
+      'ERR_INVALID_OPTION',
+      `Expected an SDK with a \`loadModel\` method, got ${describe(sdk)}.`,
+    );
+  }
+  if (isWrapped(sdk) || guards.get(sdk)?.closed === false) {
+    throw new MemoryGuardError(
+      'ERR_INVALID_OPTION',
+      'This SDK is guarded already: use the guarded object, or `guard.close()` it before wrapping the SDK again.',
+    );
+  }
+  const guard = new MemoryGuard(settings);
+  const { loads, models } = guard.internals;
+  const { all = [], one = [] } = (settings.adapter ?? defaultAdapter).dispose ?? {};
+
+  const load: Takeover = (invoke, args) => loads.load(invoke, args);
+
+  const disposeAll: Takeover = (invoke, args) =>
+    models.disposeSome(
+      () => true,
+      () => invoke(args),
+    );
+
+  const disposeOne: Takeover = (invoke, args) => {
+    const model = unwrap(args[0]);
+    return models.disposeSome(
+      ({ raw, name }) => raw === model || name === model,
+      () => invoke(args),
+    );
+  };
+
+  const guarded = wrapObject(sdk as T & object, {
+    extra: new Map([['guard', guard]]),
+    takeover(key) {
+      if (key === 'loadModel') return load;
+      if (all.includes(key)) return disposeAll;
+      return one.includes(key) ? disposeOne : undefined;
+    },
+  });
+  guards.set(sdk, guard);
+  return guarded as unknown as Guarded<T>;
+}

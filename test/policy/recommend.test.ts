@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import { GiB } from '../../src/bytes.ts';
+import { comparedTotalBytes, nominalTotalBytes, recommend } from '../../src/policy/recommend.ts';
+
+describe('the recommendation', () => {
+  it.each([
+    [32, 8, 'Q5_K_M'],
+    [32, 7.99, 'Q4_K_M'],
+    [31.99, 16, 'Q4_K_M'],
+    [64, 5, 'Q4_0'],
+    [64, 5.01, 'Q4_K_M'],
+    [8, 8, 'Q4_0'],
+    [8.01, 5.01, 'Q4_K_M'],
+    [16, 5, 'Q4_0'],
+    [16, 8, 'Q4_K_M'],
+  ] as const)('for %d GiB with %d GiB available is the documented one', (total, available, expected) => {
+    expect(recommend(total * GiB, available * GiB)).toBe(expected);
+  });
+});
+
+describe('the nominal size of a machine', () => {
+  it.each([
+    [31.2, 32],
+    [7.7, 8],
+    [15.5, 16],
+    [23.5, 24],
+    [32, 32],
+    [5.5, 6],
+  ])('of one that shows %d GiB is %d GiB', (shown, sold) => {
+    expect(nominalTotalBytes(shown * GiB)).toBe(sold * GiB);
+  });
+
+  it.each([28.7, 20, 3.5, 13, 2000])('is what it shows where no machine is sold that size: %d GiB', (shown) => {
+    expect(nominalTotalBytes(shown * GiB)).toBe(shown * GiB);
+  });
+
+  it('counts only where the machine itself binds, never for a limit of a group', () => {
+    expect(comparedTotalBytes({ totalBytes: 31.2 * GiB, availableBytes: 1, hostBinds: true })).toBe(32 * GiB);
+    expect(comparedTotalBytes({ totalBytes: 31.2 * GiB, availableBytes: 1, hostBinds: false })).toBe(31.2 * GiB);
+  });
+});

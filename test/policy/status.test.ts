@@ -1,0 +1,16 @@
+import { expect, it } from 'vitest';
+import { MiB } from '../../src/bytes.ts';
+import { compareSeverity, statusOf } from '../../src/policy/status.ts';
+
+it('is critical below the bytes to keep free, warning below twice as many, ok at exactly that', () => {
+  expect(statusOf(512 * MiB - 1, 512 * MiB, 2)).toBe('critical');
+  expect(statusOf(512 * MiB, 512 * MiB, 2)).toBe('warning');
+  expect(statusOf(1024 * MiB - 1, 512 * MiB, 2)).toBe('warning');
+  expect(statusOf(1024 * MiB, 512 * MiB, 2)).toBe('ok');
+});
+
+it('orders the levels', () => {
+  expect(compareSeverity('critical', 'warning')).toBeGreaterThan(0);
+  expect(compareSeverity('ok', 'warning')).toBeLessThan(0);
+  expect(compareSeverity('ok', 'ok')).toBe(0);
+});

@@ -1,0 +1,44 @@
+/** A clock that only a test moves. */
+import type { Clock } from '../../src/clock.ts';
+
+export class ManualClock implements Clock {
+  #nowMs = 0;
+  #timers: { readonly atMs: number; readonly callback: () => void }[] = [];
+
+  get pending(): number {
+    return this.#timers.length;
+  }
+
+  nowMs(): number {
+    return this.#nowMs;
+  }
+
+  schedule(callback: () => void, delayMs: number): () => void {
+    const timer = { atMs: this.#nowMs + delayMs, callback };
+    this.#timers.push(timer);
+    return () => {
+      this.#timers = this.#timers.filter((other) => other !== timer);
+    };
+  }
+
+  /** Runs every timer that falls due, in order; timers set on the way run too. */
+  advance(byMs: number): void {
+    const untilMs = this.#nowMs + byMs;
+    for (;;) {
+      const due = this.#timers.filter(({ atMs }) => atMs <= untilMs).sort((a, b) => a.atMs - b.atMs)[0];
+      if (!due) break;
+      this.#timers = this.#timers.filter((other) => other !== due);
+      this.#nowMs = Math.max(this.#nowMs, due.atMs);
+      due.callback();
+    }
+    this.#nowMs = untilMs;
+  }
+
+  /** The same, with promises settled in between. */
+  async advanceAsync(byMs: number, stepMs = 10): Promise<void> {
+    for (let passed = 0; passed < byMs; passed += stepMs) {
+      this.advance(stepMs);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+}
