@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "memory.h"
+#include "quiet.h"
 
 namespace {
 
@@ -105,9 +106,41 @@ class MemoryFiles final : public Napi::ObjectWrap<MemoryFiles> {
   double* numbers_ = nullptr;
 };
 
+// `engineLog`, see src/sdk/llama/enginelog.ts.
+Napi::Object DefineEngineLog(Napi::Env env) {
+  Napi::Object log = Napi::Object::New(env);
+  log.Set("silence", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+            const guard::quiet::Report report = guard::quiet::Silence(info[0].ToString().Utf8Value().c_str());
+            Napi::Object result = Napi::Object::New(info.Env());
+            result.Set("loggers", report.loggers);
+            result.Set("calls", report.calls);
+            result.Set("catches", report.catches);
+            return result;
+          }));
+  log.Set("keep", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+            guard::quiet::Keep(static_cast<guard::quiet::Level>(info[0].ToNumber().Int32Value()));
+          }));
+  log.Set("drain", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+            Napi::Array lines = Napi::Array::New(info.Env());
+            std::uint32_t at = 0;
+            guard::quiet::Level level{};
+            char text[guard::quiet::kMaxText];
+            while (guard::quiet::Take(level, text)) {
+              lines[at++] = static_cast<int>(level);
+              lines[at++] = static_cast<const char*>(text);
+            }
+            return lines;
+          }));
+  log.Set("catchNextThrow", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+            guard::quiet::CatchNextThrow(info[0].ToBoolean().Value());
+          }));
+  return log;
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("MemoryFiles", MemoryFiles::Define(env));
   exports.Set("memoryFilesSupported", Napi::Boolean::New(env, guard::MemoryFilesSupported()));
+  exports.Set("engineLog", DefineEngineLog(env));
   return exports;
 }
 

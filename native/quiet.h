@@ -2,41 +2,38 @@
 // Plain C++: it knows neither JavaScript nor the operating system.
 #pragma once
 
-#include <string>
-#include <vector>
+#include <cstddef>
 
-namespace quiet {
+namespace guard::quiet {
 
-// ggml's log levels, in its order; `Off` keeps nothing.
-enum class Level : int { None = 0, Debug = 1, Info = 2, Warn = 3, Error = 4, Off = 5 };
+// ggml's log levels, in its order.
+enum class Level : int { kNone = 0, kDebug = 1, kInfo = 2, kWarn = 3, kError = 4 };
 
-struct Line {
-  Level level;
-  std::string text;
-};
+// A longer line is cut.
+constexpr std::size_t kMaxText = 1024;
 
 struct Report {
   // Log setters of the engine that took our callback.
   int loggers = 0;
-  // Calls inside the engine that lead to us now.
+  // Printing functions inside the engine whose calls lead to us now.
   int calls = 0;
-  // Whether `catchNextThrow` has an effect.
+  // Whether `CatchNextThrow` has an effect.
   bool catches = false;
 };
 
 // Sends everything the loaded library at `path` prints into a bounded queue. Safe to repeat. A symbol that this build
 // of the engine lacks is left out of the report, and stays noisy; nothing else fails.
-Report silence(const char *path) noexcept;
+Report Silence(const char* path) noexcept;
 
-// The lowest level that is worth keeping; the rest is dropped unformatted.
-void keep(Level lowest) noexcept;
+// The lowest level that is worth keeping; the rest is dropped unformatted. Errors are kept from the start.
+void Keep(Level lowest) noexcept;
 
-// Takes what was printed since the last call; a continued line is one line.
-std::vector<Line> drain() noexcept;
+// Takes the oldest line that was kept; false where there is none. A continued line is one line.
+bool Take(Level& level, char (&text)[kMaxText]) noexcept;
 
 // The engine's constructor goes on after it has thrown a JavaScript error, into a null pointer (node-addon-api throws
 // in C++ only when napi_throw fails). With this the next napi_throw of this thread sets the error and reports failure,
 // so that the constructor unwinds instead.
-void catchNextThrow(bool on) noexcept;
+void CatchNextThrow(bool on) noexcept;
 
-} // namespace quiet
+}  // namespace guard::quiet

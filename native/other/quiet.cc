@@ -1,14 +1,14 @@
 // Where an engine's loggers cannot be reached: nothing is silenced, and the report says so.
 #include "../quiet.h"
 
-namespace quiet {
+namespace guard::quiet {
 
-Report silence(const char * /*path*/) noexcept { return {}; }
+Report Silence(const char* /*path*/) noexcept { return {}; }
 
-void keep(Level /*lowest*/) noexcept {}
+void Keep(Level /*lowest*/) noexcept {}
 
-std::vector<Line> drain() noexcept { return {}; }
+bool Take(Level& /*level*/, char (&/*text*/)[kMaxText]) noexcept { return false; }
 
-void catchNextThrow(bool /*on*/) noexcept {}
+void CatchNextThrow(bool /*on*/) noexcept {}
 
-} // namespace quiet
+}  // namespace guard::quiet
