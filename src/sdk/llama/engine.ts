@@ -1,0 +1,96 @@
+/** What this package uses of `@fugood/llama.node`, and how it is found. It must not load anything until it is asked to. */
+import { createRequire } from 'node:module';
+import { MemoryGuardError } from '../../errors.ts';
+
+const PACKAGE = '@fugood/llama.node';
+
+export interface ChatMessage {
+  readonly role: string;
+  readonly content: readonly (
+    | { readonly type: 'text'; readonly text: string }
+    | { readonly type: 'input_audio'; readonly input_audio: { readonly format: 'wav'; readonly url: string } }
+  )[];
+}
+
+export interface FormattedChat {
+  readonly prompt: string;
+  readonly media_paths?: readonly string[];
+  readonly additional_stops?: readonly string[];
+}
+
+export interface Completion {
+  readonly text: string;
+  readonly tokens_predicted: number;
+  readonly context_full: boolean;
+  readonly interrupted: boolean;
+  readonly stopped_eos: boolean;
+  readonly stopped_words: boolean;
+}
+
+/** A loaded model of the engine. It allows one completion at a time and checks little. */
+export interface LlamaContext {
+  getFormattedChat(messages: readonly ChatMessage[]): FormattedChat;
+  tokenize(
+    text: string,
+    media: { media_paths: readonly string[] },
+  ): Promise<{ readonly tokens: { readonly length: number } }>;
+  completion(options: object, onToken: (token: { readonly token: string }) => void): Promise<Completion>;
+  stopCompletion(): void;
+  release(): Promise<void>;
+  initMultimodal(options: { path: string; use_gpu: boolean }): boolean;
+  getMultimodalSupport(): { readonly vision: boolean; readonly audio: boolean };
+}
+
+export interface Llama {
+  /** Loads the native library; nothing is printed by it. */
+  initLlama(): Promise<unknown>;
+  /** Blocks the thread until the model is loaded. */
+  loadModel(options: object, onProgress?: (percent: number) => void): Promise<LlamaContext>;
+  readonly BuildInfo: { readonly number: string };
+}
+
+export interface Engine {
+  readonly llama: Llama;
+  readonly version: string;
+  /** The native library, for the platform's own package; `undefined` where it comes from elsewhere. */
+  readonly libraryPath: string | undefined;
+}
+
+/** Throws `ERR_RUNTIME_NOT_FOUND` with the command that installs what is missing. */
+export async function findEngine(packageName: string = PACKAGE): Promise<Engine> {
+  const require = createRequire(import.meta.url);
+  let llama: Llama;
+  let version: string;
+  let libraryPath: string | undefined;
+  try {
+    llama = (await import(packageName)) as Llama;
+    version = `${require(`${packageName}/package.json`).version} (llama.cpp b${llama.BuildInfo.number})`;
+    libraryPath = resolveOptional(createRequire(require.resolve(packageName)), platformPackage());
+  } catch (cause) {
+    throw notFound(`The embedded runtime ${packageName} could not be imported`, packageName, cause);
+  }
+  try {
+    await llama.initLlama();
+  } catch (cause) {
+    throw notFound(`The native library of ${packageName} could not be loaded`, platformPackage(), cause);
+  }
+  return { llama, version, libraryPath };
+}
+
+function platformPackage(): string {
+  return `@fugood/node-llama-${process.platform}-${process.arch}`;
+}
+
+function resolveOptional(require: NodeJS.Require, name: string): string | undefined {
+  try {
+    return require.resolve(name);
+  } catch {
+    return undefined;
+  }
+}
+
+function notFound(what: string, packageName: string, cause: unknown): MemoryGuardError {
+  return new MemoryGuardError('ERR_RUNTIME_NOT_FOUND', `${what}; install it with \`npm install ${packageName}\`.`, {
+    cause,
+  });
+}

@@ -1,0 +1,157 @@
+/** llama.cpp from `@fugood/llama.node` as a runtime: files checked first, loads one at a time, nothing left by a failed one. */
+import { setImmediate } from 'node:timers/promises';
+import { MemoryGuardError } from '../../errors.ts';
+import { readGguf } from '../../footprint/gguf.ts';
+import type { LogListener, Runtime, RuntimeLoad, RuntimeModel } from '../runtime.ts';
+import { findEngine, type Llama, type LlamaContext } from './engine.ts';
+import { EngineLog, reasonIn } from './enginelog.ts';
+import { LlamaModel } from './llamamodel.ts';
+
+/** Loggers belong to the process, as the native library does. */
+let log: EngineLog | undefined;
+
+/** Throws `ERR_RUNTIME_NOT_FOUND`. */
+export async function openLlamaRuntime({ onLog }: { onLog?: LogListener | undefined } = {}): Promise<Runtime> {
+  const { llama, version, libraryPath } = await findEngine();
+  log ??= new EngineLog(libraryPath);
+  return new LlamaRuntime(llama, version, log, onLog);
+}
+
+export class LlamaRuntime implements Runtime {
+  readonly name = 'llama';
+  readonly version: string;
+  readonly #llama: Llama;
+  readonly #log: EngineLog;
+  readonly #unlisten: (() => void) | undefined;
+  /** Loads block the thread and share the engine's error state. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(llama: Llama, version: string, log: EngineLog, onLog?: LogListener) {
+    this.version = version;
+    this.#llama = llama;
+    this.#log = log;
+    this.#unlisten = onLog && log.listen(onLog);
+  }
+
+  async load(request: RuntimeLoad): Promise<RuntimeModel> {
+    await checkFiles(request);
+    const load = this.#turn.then(() => this.#load(request));
+    this.#turn = load.catch(() => {});
+    return load;
+  }
+
+  async close(): Promise<void> {
+    this.#log.flush();
+    this.#unlisten?.();
+  }
+
+  async #load(request: RuntimeLoad): Promise<RuntimeModel> {
+    const { modelPath, projectorPath, signal, contextSize } = request;
+    signal?.throwIfAborted();
+    this.#log.flush();
+    const progress = new Progress(request.onProgress);
+    const context = await this.#log
+      .catching(() => this.#llama.loadModel(engineOptions(request), progress.listener))
+      .catch((cause) => {
+        throw this.#failed('model', modelPath, cause);
+      });
+    try {
+      // The engine's own reports of progress wait in the event loop until here.
+      if (progress.listener) await setImmediate();
+      progress.finish();
+      signal?.throwIfAborted();
+      if (projectorPath !== undefined) this.#attach(context, projectorPath);
+      signal?.throwIfAborted();
+      const capabilities = projectorPath === undefined ? undefined : context.getMultimodalSupport();
+      this.#log.flush();
+      return new LlamaModel(context, this.#log, { modelPath, contextSize, capabilities });
+    } catch (error) {
+      await context.release();
+      throw error;
+    }
+  }
+
+  #attach(context: LlamaContext, path: string): void {
+    try {
+      this.#log.withoutConsole(() => context.initMultimodal({ path, use_gpu: false }));
+    } catch (cause) {
+      throw this.#failed('projector', path, cause);
+    }
+  }
+
+  #failed(what: 'model' | 'projector', path: string, cause: unknown): MemoryGuardError {
+    const errors = this.#log.flush();
+    const reason = reasonIn(errors) ?? (cause instanceof Error ? cause.message : String(cause));
+    const memory = errors.some((line) => /failed to allocate|insufficient memory/.test(line));
+    const message = `The engine could not load the ${what} ${JSON.stringify(path)}: ${reason}.`;
+    return new MemoryGuardError(memory ? 'ERR_RUNTIME' : 'ERR_MODEL_FILE', message, { cause });
+  }
+}
+
+/** The engine ends the process over some files, so they are looked at before it sees them. */
+async function checkFiles({ modelPath, projectorPath }: RuntimeLoad): Promise<void> {
+  const model = await readGguf(modelPath);
+  if (isProjector(model)) {
+    throw fileError(
+      `Expected ${JSON.stringify(modelPath)} to be a model, found a projector; pass it as \`projectorPath\`.`,
+    );
+  }
+  if (projectorPath === undefined) return;
+  const projector = await readGguf(projectorPath);
+  if (!isProjector(projector)) {
+    const found = `found a model of architecture ${JSON.stringify(projector.architecture)}; pass its mmproj file`;
+    throw fileError(`Expected ${JSON.stringify(projectorPath)} to be a projector, ${found}.`);
+  }
+}
+
+function isProjector(file: { readonly architecture: string; readonly type?: string }): boolean {
+  return file.type === 'mmproj' || file.architecture === 'clip';
+}
+
+function fileError(message: string): MemoryGuardError {
+  return new MemoryGuardError('ERR_MODEL_FILE', message);
+}
+
+function engineOptions(request: RuntimeLoad): object {
+  return {
+    model: request.modelPath,
+    n_ctx: request.contextSize,
+    n_batch: request.batchSize,
+    n_ubatch: request.microBatchSize,
+    n_parallel: 1,
+    n_gpu_layers: request.gpuLayers,
+    use_mmap: request.mmap,
+    cache_type_k: request.kvCacheType,
+    cache_type_v: request.kvCacheType,
+    flash_attn_type: request.flashAttention,
+    // A text that outgrows the context ends; shifting would silently forget its beginning.
+    ctx_shift: false,
+    ...(request.threads !== undefined && { n_threads: request.threads }),
+  };
+}
+
+/** Percents that rise, and 100 once at the end. */
+class Progress {
+  readonly listener: ((percent: number) => void) | undefined;
+  readonly #tell: ((percent: number) => void) | undefined;
+  #last = -1;
+
+  constructor(tell: ((percent: number) => void) | undefined) {
+    this.#tell = tell;
+    this.listener = tell && ((percent) => this.#report(percent));
+  }
+
+  finish(): void {
+    this.#report(100);
+  }
+
+  #report(percent: number): void {
+    if (percent <= this.#last) return;
+    this.#last = percent;
+    try {
+      this.#tell?.(percent);
+    } catch (error) {
+      process.emitWarning(error instanceof Error ? error : String(error));
+    }
+  }
+}

@@ -1,0 +1,44 @@
+/** The GGUF files in a folder and where the SDK keeps its own; it knows names and no contents. */
+import { readdir } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join, relative, resolve } from 'node:path';
+import { type ModelName, readModelName } from './modelname.ts';
+
+export interface FoundFile extends ModelName {
+  /** Absolute. `file` is relative to the folder that was searched. */
+  readonly path: string;
+}
+
+/** The SDK's cache has models/publisher/repository/file; this finds them and stays quick in a large folder. */
+const MAX_DEPTH = 5;
+const MAX_FOLDERS = 2000;
+
+/** `$NEXA_DATADIR`, the SDK's cache folders, then `./models`. */
+export function defaultModelFolders(
+  env: { readonly NEXA_DATADIR?: string | undefined } = process.env,
+  home: string = homedir(),
+): readonly string[] {
+  const caches = ['nexa.ai', 'nexa'].map((name) => join(home, '.cache', name));
+  return [...(env.NEXA_DATADIR ? [resolve(env.NEXA_DATADIR)] : []), ...caches, resolve('models')];
+}
+
+/** Sorted by path. A folder that isn't there or can't be read holds nothing. Later shards of a model are left out. */
+export async function findModelFiles(folder: string, depth = MAX_DEPTH): Promise<readonly FoundFile[]> {
+  const root = resolve(folder);
+  const found: FoundFile[] = [];
+  const folders: { path: string; depth: number }[] = [{ path: root, depth }];
+  for (let index = 0; index < Math.min(folders.length, MAX_FOLDERS); index++) {
+    const { path, depth: left } = folders[index] as { path: string; depth: number };
+    const entries = await readdir(path, { withFileTypes: true }).catch(() => []);
+    for (const entry of entries) {
+      const entryPath = join(path, entry.name);
+      const name = readModelName(relative(root, entryPath));
+      if (entry.isDirectory()) {
+        if (left > 1) folders.push({ path: entryPath, depth: left - 1 });
+      } else if (name && (name.shard ?? 1) === 1) {
+        found.push({ ...name, path: entryPath });
+      }
+    }
+  }
+  return found.sort((a, b) => (a.path < b.path ? -1 : 1));
+}

@@ -1,0 +1,92 @@
+/** The SDK as programs see it: finds a runtime, loads models by name or path, and lets go of all of them. */
+import { MemoryGuardError } from '../errors.ts';
+import { openLlamaRuntime } from './llama/llamaruntime.ts';
+import { resolveModel } from './models.ts';
+import { NexaModel } from './nexamodel.ts';
+import { type InitializeOptions, type LoadOptions, readInitializeOptions, readLoadOptions } from './options.ts';
+import type { Runtime } from './runtime.ts';
+
+export class NexaSDK {
+  readonly #runtime: Runtime;
+  readonly #modelsDir: string | undefined;
+  readonly #models = new Set<NexaModel>();
+  readonly #loads = new Set<Promise<unknown>>();
+  #disposal: Promise<void> | undefined;
+
+  /** For a runtime of your own; programs use `NexaSDK.initialize()`. */
+  constructor(runtime: Runtime, modelsDir?: string) {
+    this.#runtime = runtime;
+    this.#modelsDir = modelsDir;
+  }
+
+  /** Throws `ERR_INVALID_OPTION`, and `ERR_RUNTIME_NOT_FOUND` with what to install. */
+  static async initialize(options?: InitializeOptions): Promise<NexaSDK> {
+    const { runtime, modelsDir, onLog } = readInitializeOptions(options);
+    if (runtime === 'nexa') {
+      throw new MemoryGuardError(
+        'ERR_RUNTIME_NOT_FOUND',
+        "This build brings the embedded runtime only; leave `runtime` out or pass 'llama'.",
+      );
+    }
+    return new NexaSDK(await openLlamaRuntime({ onLog }), modelsDir);
+  }
+
+  /** The runtime behind this SDK, such as `{ name: 'llama', version: '1.7.15 (llama.cpp b10257)' }`. */
+  get runtime(): Pick<Runtime, 'name' | 'version'> {
+    const { name, version } = this.#runtime;
+    return { name, version };
+  }
+
+  /**
+   * Loads a known model (`qwen2audio`) or a path to a GGUF file, with the projector beside it.
+   * Throws `ERR_INVALID_OPTION`, `ERR_UNKNOWN_MODEL`, `ERR_UNKNOWN_QUANTIZATION`, `ERR_MODEL_FILE` or `ERR_RUNTIME`, and
+   * the signal's reason.
+   */
+  async loadModel(name: string, options?: LoadOptions): Promise<NexaModel> {
+    this.#assertUsable();
+    const load = this.#load(name, options);
+    this.#loads.add(load);
+    return load.finally(() => this.#loads.delete(load));
+  }
+
+  /** Disposes all models, those that are just being loaded included. */
+  dispose(): Promise<void> {
+    this.#disposal ??= this.#dispose();
+    return this.#disposal;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+
+  async #load(name: string, options: LoadOptions | undefined): Promise<NexaModel> {
+    const { quantization, modelsDir = this.#modelsDir, projectorPath, ...load } = readLoadOptions(options);
+    load.signal?.throwIfAborted();
+    const files = await resolveModel(name, { quantization, modelsDir, projectorPath });
+    const { modelPath } = files;
+    load.signal?.throwIfAborted();
+    this.#assertUsable();
+    const loaded = await this.#runtime.load({ ...load, modelPath, projectorPath: files.projectorPath });
+    const model = new NexaModel({ ...files, contextSize: load.contextSize }, loaded, (gone) =>
+      this.#models.delete(gone),
+    );
+    this.#models.add(model);
+    if (this.#disposal) {
+      await model.dispose();
+      this.#assertUsable();
+    }
+    return model;
+  }
+
+  async #dispose(): Promise<void> {
+    await undefined;
+    await Promise.allSettled([...this.#loads]);
+    const disposals = await Promise.allSettled([...this.#models].map((model) => model.dispose()));
+    await this.#runtime.close();
+    for (const disposal of disposals) if (disposal.status === 'rejected') throw disposal.reason;
+  }
+
+  #assertUsable(): void {
+    if (this.#disposal) throw new MemoryGuardError('ERR_RUNTIME', 'This SDK is disposed; initialize a new one.');
+  }
+}
