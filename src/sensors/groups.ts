@@ -17,13 +17,13 @@ export interface Groups {
   readonly ancestorsHidden: boolean;
 }
 
-export interface Membershipped extends Groups {
+export interface FoundGroups extends Groups {
   readonly file: string;
   readonly bytes: Buffer;
 }
 
 /** `undefined` on a kernel without control groups. */
-export function findGroups(prefix: string): Membershipped | undefined {
+export function findGroups(prefix: string): FoundGroups | undefined {
   const file = `${prefix}/proc/self/cgroup`;
   const mountFile = `${prefix}/proc/self/mountinfo`;
   const mountText = readBytes(mountFile).toString('utf8');
@@ -51,7 +51,7 @@ interface Chain {
 function locate(prefix: string, { version, path }: Membership, mounts: readonly Mount[]): Groups {
   let best: { chain: Chain; mount: Mount } | undefined;
   for (const mount of mounts) {
-    const chain = chainOf(prefix, mount, path, version);
+    const chain = chainOf(prefix, mount, path);
     if (chain.groups.length === 0) continue;
     if (best === undefined || rank(chain) > rank(best.chain)) best = { chain, mount };
   }
@@ -75,14 +75,14 @@ function rank(chain: Chain): number {
  * Where our group cannot be seen under the mount, the part of the way that exists is used, at the least the mount's root:
  * container runtimes mount exactly the container's group, and one scope more can only lower the figure.
  */
-function chainOf(prefix: string, mount: Mount, path: string, version: 1 | 2): Chain {
+function chainOf(prefix: string, mount: Mount, path: string): Chain {
   const base: Group = { directory: `${prefix}${mount.point}`, path: '/' };
   if (!exists(base.directory)) return { groups: [], complete: false };
   const relation = relate(mount.root, path);
   if (relation.kind === 'elsewhere') return { groups: [base], complete: false };
   const groups = [base];
   if (relation.kind === 'unnamed') {
-    const names = search(prefix, base.directory, relation.unnamed, relation.segments, version);
+    const names = search(prefix, base.directory, relation.unnamed, relation.segments);
     if (names === undefined) return { groups, complete: false };
     return descend(groups, [...names, ...relation.segments]);
   }
@@ -103,19 +103,15 @@ function descend(groups: Group[], segments: readonly string[]): Chain {
 }
 
 /** Names of the levels between a mount's root and our namespace's root: the way to the group that lists this process. */
-function search(
-  prefix: string,
-  directory: string,
-  depth: number,
-  rest: readonly string[],
-  version: 1 | 2,
-): string[] | undefined {
+function search(prefix: string, directory: string, depth: number, rest: readonly string[]): string[] | undefined {
   if (depth === 0) {
-    const procs = readBytesIfPresent([directory, ...rest, 'cgroup.procs'].join('/'));
-    return procs?.toString('latin1').split('\n').includes(ownPid(prefix)) ? [] : undefined;
+    const ours = [directory, ...rest].join('/');
+    if (!exists(ours)) return undefined;
+    const processes = readBytes(`${ours}/cgroup.procs`).toString('latin1').split('\n');
+    return processes.includes(ownPid(prefix)) ? [] : undefined;
   }
   for (const name of subdirectories(directory)) {
-    const names = search(prefix, `${directory}/${name}`, depth - 1, rest, version);
+    const names = search(prefix, `${directory}/${name}`, depth - 1, rest);
     if (names !== undefined) return [name, ...names];
   }
   return undefined;

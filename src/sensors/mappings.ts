@@ -10,10 +10,12 @@ export interface MappedFile {
   readonly path: string;
   /** Distinct bytes of the file that are mapped: parts mapped twice count once. */
   readonly bytes: number;
+  /** True where a part of it may be executed: a program or a library, not data. */
+  readonly executable: boolean;
 }
 
 /** `7f1cc16a6000-7f1cc17fc000 r-xp 00026000 fe:00 339380                     /usr/lib/x86_64-linux-gnu/libc.so.6` */
-const LINE = /^([0-9a-f]+)-([0-9a-f]+) [-rwxsp]{4} ([0-9a-f]+) ([0-9a-f]+:[0-9a-f]+) (\d+) *(.*)$/;
+const LINE = /^([0-9a-f]+)-([0-9a-f]+) ([-rwxsp]{4}) ([0-9a-f]+) ([0-9a-f]+:[0-9a-f]+) (\d+) *(.*)$/;
 /** Memory that has an inode and no file behind it: shared memory, memfds, and what drivers map. */
 const NOT_A_FILE = /^(\/memfd:|\/SYSV[0-9a-f]{8}|\/dev\/zero|\/anon_hugepage|\/\[|anon_inode:)/;
 /** Their pages are not page cache that the kernel could drop and read again. */
@@ -24,9 +26,10 @@ interface Ranges {
   readonly inode: string;
   readonly path: string;
   readonly parts: [from: number, to: number][];
+  executable: boolean;
 }
 
-/** Files on a disk, by device and inode; 25 µs for the 100 lines of a plain Node process. Files on tmpfs are left out. */
+/** Files on a disk, by device and inode; 0.1 ms in a plain Node process. Files on tmpfs are left out. */
 export function readMappedFiles(options: { readonly root?: string } = {}): MappedFile[] {
   const prefix = prefixOf(options.root ?? '/');
   const file = `${prefix}/proc/self/maps`;
@@ -34,18 +37,19 @@ export function readMappedFiles(options: { readonly root?: string } = {}): Mappe
   const found = new Map<string, Ranges>();
   for (const line of readBytes(file).toString('utf8').split('\n')) {
     if (line === '') continue;
-    const match = LINE.exec(line) as [string, string, string, string, string, string, string] | null;
+    const match = LINE.exec(line) as [string, string, string, string, string, string, string, string] | null;
     if (match === null)
       throw malformed(file, 'lines such as "7f1c-7f1d r--p 00000000 fe:00 339380 /lib/libc.so"', line);
-    const [, start, end, offset, device, inode, path] = match;
+    const [, start, end, flags, offset, device, inode, path] = match;
     if (inode === '0' || NOT_A_FILE.test(path) || inMemory.has(decimalDevice(device))) continue;
     const key = `${device} ${inode}`;
-    const ranges = found.get(key) ?? { device, inode, path: cleanPath(path), parts: [] };
+    const ranges = found.get(key) ?? { device, inode, path: cleanPath(path), parts: [], executable: false };
     found.set(key, ranges);
+    ranges.executable ||= flags.includes('x');
     const from = Number.parseInt(offset, 16);
     ranges.parts.push([from, from + (Number.parseInt(end, 16) - Number.parseInt(start, 16))]);
   }
-  return [...found.values()].map(({ device, inode, path, parts }) => ({ device, inode, path, bytes: union(parts) }));
+  return [...found.values()].map(({ parts, ...file }) => ({ ...file, bytes: union(parts) }));
 }
 
 /** The kernel escapes a newline only, and marks a file that has no name any more. */

@@ -48,8 +48,9 @@ function overcommitMode(file: string): number {
  * whichever device the kernel picks next.
  */
 function swapDevices(file: string): Pick<ProcessLimits, 'zramBytes' | 'swapping'> {
-  // A kernel without swap has no such file and reports SwapFree 0.
-  const text = readBytesIfPresent(file)?.toString('latin1') ?? '';
+  const text = readBytesIfPresent(file)?.toString('latin1');
+  // A kernel without swap has no such file. Should there be swap all the same, nobody can tell how much of it is zram.
+  if (text === undefined) return { zramBytes: Number.POSITIVE_INFINITY, swapping: true };
   const devices = text
     .split('\n')
     .slice(1)

@@ -65,14 +65,19 @@ function numbersOf({ directory }: Group, version: 1 | 2, row: number, swap: bool
     const numbers = [number('memory.limit_in_bytes', LIMIT), number('memory.usage_in_bytes', USED)];
     // Read wherever there is a swap device, even if swap does not count: see availableOf in scopes.ts. Without swap
     // accounting the files don't exist.
-    if ((swap || swapping) && exists(`${directory}/memory.memsw.limit_in_bytes`)) {
+    if ((swap || swapping) && either(directory, 'memory.memsw.limit_in_bytes', 'memory.memsw.usage_in_bytes')) {
       numbers.push(number('memory.memsw.limit_in_bytes', SWAP_LIMIT), number('memory.memsw.usage_in_bytes', SWAP_USED));
     }
     return numbers;
   }
   const numbers = [number('memory.max', LIMIT), number('memory.high', HIGH), number('memory.current', USED)];
-  if (swap && exists(`${directory}/memory.swap.max`)) {
+  if (swap && either(directory, 'memory.swap.max', 'memory.swap.current')) {
     numbers.push(number('memory.swap.max', SWAP_LIMIT), number('memory.swap.current', SWAP_USED));
   }
   return numbers;
+}
+
+/** One of a pair without the other is a file that can't be read, not a kernel without the feature. */
+function either(directory: string, one: string, other: string): boolean {
+  return exists(`${directory}/${one}`) || exists(`${directory}/${other}`);
 }
