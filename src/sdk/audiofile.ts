@@ -4,26 +4,29 @@ import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { MemoryGuardError } from '../errors.ts';
 
-const HEAD_BYTES = 12;
+/** The chunks before a WAV's sound lie here; one that has more of them is left to the engine. */
+const HEAD_BYTES = 4096;
+
+/** The engine ends the process over a sound of one sample (an assertion in mtmd.cpp); nothing this short says anything. */
+const LEAST_SECONDS = 0.01;
 
 /** The absolute path of a WAV, MP3 or FLAC file; rejects with `ERR_INVALID_OPTION` for everything else. */
 export async function checkAudioFile(path: string): Promise<string> {
   const absolute = resolve(path);
   // A named pipe without a writer would block an ordinary open.
   const file = await open(absolute, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)).catch((error) => {
-    throw refusal(
-      absolute,
-      error.code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${error.code})`,
-      error,
-    );
+    throw refusal(absolute, error.code === 'ENOENT' ? 'no file there' : `no way to read it (${error.code})`, error);
   });
   try {
-    if (!(await file.stat()).isFile()) throw refusal(absolute, 'it is no regular file');
-    const head = Buffer.alloc(HEAD_BYTES);
-    const { bytesRead } = await file.read(head, 0, HEAD_BYTES, 0);
-    if (bytesRead === 0) throw refusal(absolute, 'it is empty');
-    if (!isAudio(head))
-      throw refusal(absolute, `it starts with the bytes ${head.toString('hex', 0, Math.min(bytesRead, 8))}`);
+    const stats = await file.stat();
+    if (!stats.isFile()) throw refusal(absolute, 'no regular file');
+    const buffer = Buffer.alloc(HEAD_BYTES);
+    const { bytesRead } = await file.read(buffer, 0, HEAD_BYTES, 0);
+    const head = buffer.subarray(0, bytesRead);
+    if (bytesRead === 0) throw refusal(absolute, 'an empty file');
+    if (!isAudio(head)) throw refusal(absolute, `the first bytes ${head.toString('hex', 0, 8)}`);
+    const seconds = wavSeconds(head, stats.size) ?? flacSeconds(head);
+    if (seconds !== undefined && seconds < LEAST_SECONDS) throw refusal(absolute, `only ${seconds} s of sound`);
   } finally {
     await file.close();
   }
@@ -31,10 +34,32 @@ export async function checkAudioFile(path: string): Promise<string> {
 }
 
 function isAudio(head: Buffer): boolean {
-  const mark = head.toString('latin1');
+  const mark = head.toString('latin1', 0, 12);
   // An MPEG frame begins with eleven set bits and a layer that isn't 0, where no ID3 tag stands before it.
-  const mpeg = head.readUInt16BE(0) >= 0xffe0 && (head.readUInt8(1) & 0x06) !== 0;
+  const mpeg = head.length >= 2 && head.readUInt16BE(0) >= 0xffe0 && (head.readUInt8(1) & 0x06) !== 0;
   return /^RIFF....WAVE/s.test(mark) || mark.startsWith('fLaC') || mark.startsWith('ID3') || mpeg;
+}
+
+/** RIFF chunks: name, length as u32, bytes, padded to even. `fmt ` has bytes per second at 8; `data` may claim more than is there. */
+function wavSeconds(head: Buffer, fileBytes: number): number | undefined {
+  if (!head.toString('latin1', 0, 4).startsWith('RIFF')) return undefined;
+  let bytesPerSecond: number | undefined;
+  for (let at = 12; at + 8 <= head.length; ) {
+    const name = head.toString('latin1', at, at + 4);
+    const length = head.readUInt32LE(at + 4);
+    if (name === 'fmt ' && at + 20 <= head.length) bytesPerSecond = head.readUInt32LE(at + 16);
+    if (name === 'data') return bytesPerSecond && Math.min(length, fileBytes - at - 8) / bytesPerSecond;
+    at += 8 + length + (length % 2);
+  }
+  return undefined;
+}
+
+/** STREAMINFO comes first: at 18 a rate of 20 bits, then 8 bits, then the samples in 36 bits, 0 where unknown. */
+function flacSeconds(head: Buffer): number | undefined {
+  if (!head.toString('latin1', 0, 4).startsWith('fLaC') || head.length < 26) return undefined;
+  const rate = head.readUIntBE(18, 3) >> 4;
+  const samples = (head.readUInt8(21) & 0x0f) * 2 ** 32 + head.readUInt32BE(22);
+  return rate > 0 && samples > 0 ? samples / rate : undefined;
 }
 
 function refusal(path: string, found: string, cause?: unknown): MemoryGuardError {

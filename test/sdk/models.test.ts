@@ -1,0 +1,213 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { listQuantizations, resolveModel, siblings } from '../../src/sdk/models.ts';
+import { defaultModelFolders } from '../../src/sdk/modelsfolder.ts';
+
+let modelsDir: string;
+beforeEach(() => {
+  modelsDir = mkdtempSync(join(tmpdir(), 'nexa-models-'));
+});
+afterEach(() => rmSync(modelsDir, { recursive: true, force: true }));
+
+/** Empty files: names decide. */
+function lay(...files: string[]): void {
+  for (const file of files) {
+    mkdirSync(dirname(join(modelsDir, file)), { recursive: true });
+    writeFileSync(join(modelsDir, file), '');
+  }
+}
+
+const at = (file: string) => join(modelsDir, file);
+
+describe('a known model', () => {
+  test.each([
+    ['qwen2audio-Q4_K_M.gguf', 'mmproj-qwen2audio.gguf'],
+    ['Qwen2-Audio-7B-Instruct-Q4_K_M.gguf', 'mmproj-Qwen2-Audio-7B-Instruct-f16.gguf'],
+    ['Qwen2-Audio-7B-Instruct.Q4_K_M.gguf', 'Qwen2-Audio-7B-Instruct.mmproj-f16.gguf'],
+    ['qwen2-audio-7b-q4_k_m.gguf', 'MMPROJ-qwen2audio.GGUF'],
+    ['Qwen2-Audio-7B-Q4_K_M-00001-of-00003.gguf', 'mmproj-model-f16.gguf'],
+    ['models/NexaAI/Qwen2-Audio-7B-GGUF/Q4_K_M.gguf', 'models/NexaAI/Qwen2-Audio-7B-GGUF/mmproj.gguf'],
+  ])('is found as %s with %s', async (model, projector) => {
+    lay(model, projector, 'notes.txt');
+    await expect(resolveModel('qwen2audio', { modelsDir })).resolves.toEqual({
+      name: 'qwen2audio',
+      modelPath: at(model),
+      projectorPath: at(projector),
+      quantization: 'Q4_K_M',
+    });
+  });
+
+  test('is known by its name in other letters', async () => {
+    lay('qwen2audio-Q4_0.gguf');
+    await expect(resolveModel('Qwen2-Audio', { modelsDir })).resolves.toMatchObject({ name: 'qwen2audio' });
+  });
+
+  test('comes in the quantization that was asked for, in any letters', async () => {
+    lay('qwen2audio-Q4_0.gguf', 'qwen2audio-Q4_K_M.gguf', 'qwen2audio-Q5_K_M.gguf');
+    for (const quantization of ['Q4_0', 'Q5_K_M']) {
+      const found = await resolveModel('qwen2audio', { modelsDir, quantization: quantization.toLowerCase() });
+      expect(found).toEqual({ name: 'qwen2audio', modelPath: at(`qwen2audio-${quantization}.gguf`), quantization });
+    }
+  });
+
+  test('comes in the documented default, else in what is there', async () => {
+    lay('qwen2audio-Q8_0.gguf');
+    await expect(resolveModel('qwen2audio', { modelsDir })).resolves.toMatchObject({ quantization: 'Q8_0' });
+    lay('qwen2audio-Q5_K_M.gguf');
+    await expect(resolveModel('qwen2audio', { modelsDir })).resolves.toMatchObject({ quantization: 'Q5_K_M' });
+    lay('qwen2audio-Q4_0.gguf');
+    await expect(resolveModel('qwen2audio', { modelsDir })).resolves.toMatchObject({ quantization: 'Q4_0' });
+  });
+
+  test('may be a file that names no quantization', async () => {
+    lay('qwen2audio.gguf');
+    const found = await resolveModel('qwen2audio', { modelsDir });
+    expect(found).toEqual({ name: 'qwen2audio', modelPath: at('qwen2audio.gguf') });
+  });
+
+  test('takes the shorter of two names and the first of two folders', async () => {
+    lay('a/qwen2audio-7b-instruct-Q4_0.gguf', 'a/qwen2audio-Q4_0.gguf', 'b/qwen2audio.Q4_0.gguf');
+    await expect(resolveModel('qwen2audio', { modelsDir })).resolves.toMatchObject({
+      modelPath: at('a/qwen2audio-Q4_0.gguf'),
+    });
+  });
+
+  test('finds its projector in another folder, and never one of another model', async () => {
+    lay('q/qwen2audio-Q4_0.gguf', 'q/mmproj-gemma-3.gguf', 'q/gemma-3-Q4_0.gguf', 'q/mmproj-model-f16.gguf');
+    await expect(resolveModel('qwen2audio', { modelsDir })).resolves.not.toHaveProperty('projectorPath');
+    lay('p/mmproj-qwen2audio.gguf');
+    await expect(resolveModel('qwen2audio', { modelsDir })).resolves.toMatchObject({
+      projectorPath: at('p/mmproj-qwen2audio.gguf'),
+    });
+  });
+
+  test('takes the projector that was given, unseen', async () => {
+    lay('qwen2audio-Q4_0.gguf', 'mmproj-qwen2audio.gguf');
+    const found = await resolveModel('qwen2audio', { modelsDir, projectorPath: 'mine.gguf' });
+    expect(found.projectorPath).toBe(resolve('mine.gguf'));
+  });
+
+  test('that is not there names the folder, what lies there and what to do', async () => {
+    await expect(resolveModel('qwen2audio', { modelsDir })).rejects.toMatchObject({
+      code: 'ERR_UNKNOWN_MODEL',
+      message: `Found no file of the model 'qwen2audio' in ${JSON.stringify(modelsDir)}; there is no .gguf file at all. Put its .gguf files there, or pass \`modelsDir\` or the path of the file.`,
+    });
+    lay(...Array.from({ length: 8 }, (_, index) => `llama-${index}.gguf`), 'mmproj-qwen2audio.gguf');
+    await expect(resolveModel('qwen2audio', { modelsDir })).rejects.toThrow(
+      'there lie "llama-0.gguf", "llama-1.gguf", "llama-2.gguf", "llama-3.gguf", "llama-4.gguf", "llama-5.gguf" and 3 more.',
+    );
+  });
+
+  test('in a quantization that is not there names the files that are', async () => {
+    lay('qwen2audio-Q4_0.gguf');
+    await expect(resolveModel('qwen2audio', { modelsDir, quantization: 'Q5_K_M' })).rejects.toMatchObject({
+      code: 'ERR_MODEL_FILE',
+      message: `Expected a file of 'qwen2audio' in Q5_K_M, such as "qwen2audio-Q5_K_M.gguf"; found only ${JSON.stringify(at('qwen2audio-Q4_0.gguf'))}.`,
+    });
+  });
+
+  test('lists its quantizations', async () => {
+    lay('qwen2audio-Q4_0.gguf', 'qwen2audio-Q5_K_M.gguf', 'mmproj-qwen2audio-f16.gguf', 'llama-Q4_K_M.gguf');
+    const found = await listQuantizations('qwen2audio', { modelsDir });
+    expect([...found]).toEqual([
+      ['Q4_0', at('qwen2audio-Q4_0.gguf')],
+      ['Q5_K_M', at('qwen2audio-Q5_K_M.gguf')],
+    ]);
+  });
+});
+
+describe('a path', () => {
+  test('is itself, with its quantization and the projector beside it', async () => {
+    lay('sub/Other-3B.Q4_0.gguf', 'sub/mmproj-Other-3B.gguf');
+    await expect(resolveModel(at('sub/Other-3B.Q4_0.gguf'))).resolves.toEqual({
+      name: 'Other-3B.Q4_0',
+      modelPath: at('sub/Other-3B.Q4_0.gguf'),
+      projectorPath: at('sub/mmproj-Other-3B.gguf'),
+      quantization: 'Q4_0',
+    });
+  });
+
+  test('may name a file without .gguf or a projector, which the runtime judges', async () => {
+    lay('mmproj-x.gguf');
+    await expect(resolveModel(at('plain'))).resolves.toEqual({ name: 'plain', modelPath: at('plain') });
+    await expect(resolveModel(at('mmproj-x.gguf'))).resolves.toEqual({
+      name: 'mmproj-x',
+      modelPath: at('mmproj-x.gguf'),
+    });
+  });
+
+  test('has siblings by the same pattern only', async () => {
+    lay('m-Q4_0.gguf', 'M-q5_k_m.gguf', 'm.Q4_K_M.gguf', 'other-Q8_0.gguf', 'sub/m-Q6_K.gguf');
+    const found = await siblings(at('m-Q4_0.gguf'));
+    expect(new Map(found)).toEqual(
+      new Map([
+        ['Q4_0', at('m-Q4_0.gguf')],
+        ['Q5_K_M', at('M-q5_k_m.gguf')],
+      ]),
+    );
+    await expect(listQuantizations(at('m-Q4_0.gguf'))).resolves.toEqual(found);
+    await expect(siblings(at('unnamed.gguf'))).resolves.toEqual(new Map());
+  });
+
+  test('leads to the sibling that was asked for', async () => {
+    lay('m-Q4_0.gguf', 'm-Q5_K_M.gguf');
+    const found = await resolveModel(at('m-Q4_0.gguf'), { quantization: 'Q5_K_M' });
+    expect(found).toMatchObject({ modelPath: at('m-Q5_K_M.gguf'), quantization: 'Q5_K_M' });
+    const own = await resolveModel(at('m-Q4_0.gguf'), { quantization: 'Q4_0' });
+    expect(own).toMatchObject({ modelPath: at('m-Q4_0.gguf') });
+  });
+
+  test('without that sibling names the file it looked for', async () => {
+    lay('m-Q4_0.gguf');
+    await expect(resolveModel(at('m-Q4_0.gguf'), { quantization: 'Q5_K_M' })).rejects.toMatchObject({
+      code: 'ERR_MODEL_FILE',
+      message: `Expected ${JSON.stringify(at('m-Q5_K_M.gguf'))} beside the model, or the same name in other letters; found ${JSON.stringify(at('m-Q4_0.gguf'))}.`,
+    });
+    await expect(resolveModel(at('gone-Q4_0.gguf'), { quantization: 'Q5_K_M' })).rejects.toThrow(
+      'found nothing beside it',
+    );
+  });
+
+  test('that names no quantization has none to choose', async () => {
+    lay('m.gguf');
+    await expect(resolveModel(at('m.gguf'), { quantization: 'Q4_0' })).rejects.toMatchObject({
+      code: 'ERR_UNKNOWN_QUANTIZATION',
+      message: expect.stringContaining('says no quantization, so Q4_0'),
+    });
+  });
+});
+
+describe('what is no model', () => {
+  test.each(['llama3', '', ' ', 'a\0b', 42, undefined])('refuses %j', async (name) => {
+    for (const call of [resolveModel(name as string), listQuantizations(name as string)]) {
+      await expect(call).rejects.toMatchObject({
+        code: 'ERR_UNKNOWN_MODEL',
+        message: expect.stringContaining('Expected a known model (qwen2audio) or the path of a .gguf file, got '),
+      });
+    }
+  });
+
+  test('refuses a quantization that nothing has', async () => {
+    await expect(resolveModel('qwen2audio', { modelsDir, quantization: 'Q4' })).rejects.toMatchObject({
+      code: 'ERR_UNKNOWN_QUANTIZATION',
+      message: "Expected `quantization` to be one such as Q4_0, Q4_K_M or Q5_K_M, got 'Q4' (string).",
+    });
+  });
+});
+
+describe('where models are looked for', () => {
+  test('starts with the variable, then the caches, then ./models', () => {
+    const caches = ['/home/me/.cache/nexa.ai', '/home/me/.cache/nexa', resolve('models')];
+    expect(defaultModelFolders({ NEXA_DATADIR: '/data' }, '/home/me')).toEqual(['/data', ...caches]);
+    expect(defaultModelFolders({}, '/home/me')).toEqual(caches);
+  });
+
+  test('is where a load without a folder looks', async () => {
+    lay('qwen2audio-Q4_0.gguf');
+    vi.stubEnv('NEXA_DATADIR', modelsDir);
+    await expect(resolveModel('qwen2audio')).resolves.toMatchObject({ modelPath: at('qwen2audio-Q4_0.gguf') });
+    vi.unstubAllEnvs();
+  });
+});
