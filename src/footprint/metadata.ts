@@ -1,5 +1,5 @@
 /** The key-value part of a GGUF header; it knows value types and lengths, not what any key means. */
-import { type Budget, type Cursor, take } from './cursor.ts';
+import { type Budget, type Cursor, take, type What } from './cursor.ts';
 import { modelFileError, quote } from './modelfile.ts';
 
 /** The types a value or an array's elements can have, in the order of `enum gguf_type`. */
@@ -113,55 +113,56 @@ export async function readName(
 }
 
 async function readValue(cursor: Cursor, key: string, budget: Budget): Promise<GgufValue> {
-  const type = await readType(cursor, key);
-  if (type === 'string') return readString(cursor, key, budget);
-  if (type === 'array') return readArray(cursor, key, budget);
+  const what = () => `the value of ${quote(key)}`;
+  const type = await readType(cursor, key, what);
+  if (type === 'string') return readString(cursor, what, budget);
+  if (type === 'array') return readArray(cursor, key, what, budget);
   const size = SIZES[type];
-  if (!cursor.has(size)) await cursor.fill(size, key);
+  if (!cursor.has(size)) await cursor.fill(size, what);
   return READERS[type](...cursor.take(size));
 }
 
-async function readString(cursor: Cursor, key: string, budget: Budget): Promise<GgufValue> {
-  if (!cursor.has(8)) await cursor.fill(8, key);
+async function readString(cursor: Cursor, what: What, budget: Budget): Promise<GgufValue> {
+  if (!cursor.has(8)) await cursor.fill(8, what);
   const bytes = cursor.u64();
-  cursor.expect(bytes, `the text of ${quote(key)}`);
+  cursor.expect(bytes, what);
   if (bytes > MAX_KEPT_STRING_BYTES || !take(budget, bytes)) {
-    cursor.skip(bytes, key);
+    cursor.skip(bytes, what);
     return { length: bytes, elementType: 'utf8' };
   }
-  if (!cursor.has(bytes)) await cursor.fill(bytes, key);
+  if (!cursor.has(bytes)) await cursor.fill(bytes, what);
   return cursor.text(bytes);
 }
 
-async function readArray(cursor: Cursor, key: string, budget: Budget): Promise<GgufValue> {
-  const elementType = await readType(cursor, key);
-  if (!cursor.has(8)) await cursor.fill(8, key);
+async function readArray(cursor: Cursor, key: string, what: What, budget: Budget): Promise<GgufValue> {
+  const elementType = await readType(cursor, key, what);
+  if (!cursor.has(8)) await cursor.fill(8, what);
   const length = cursor.u64();
-  const what = `the ${length} elements of ${quote(key)}`;
+  const elements = () => `the ${length} elements of ${quote(key)}`;
   if (elementType === 'array') {
     const found = `an array of arrays in ${quote(key)}`;
     const advice = 'no released version of llama.cpp reads that, so convert the model again';
     throw modelFileError(cursor.source.path, 'have flat arrays', found, advice);
   }
   if (elementType === 'string') {
-    cursor.expect(length * 8, what);
-    await cursor.skipStrings(length, what);
+    cursor.expect(length * 8, elements);
+    await cursor.skipStrings(length, elements);
     return { length, elementType };
   }
   const size = SIZES[elementType];
-  cursor.expect(length * size, what);
+  cursor.expect(length * size, elements);
   if (length > MAX_KEPT_ELEMENTS || !take(budget, length * 8)) {
-    cursor.skip(length * size, what);
+    cursor.skip(length * size, elements);
     return { length, elementType };
   }
-  if (!cursor.has(length * size)) await cursor.fill(length * size, what);
+  if (!cursor.has(length * size)) await cursor.fill(length * size, elements);
   const read = READERS[elementType];
   const [view, start] = cursor.take(length * size);
   return Array.from({ length }, (_, index) => read(view, start + index * size));
 }
 
-async function readType(cursor: Cursor, key: string): Promise<GgufValueType> {
-  if (!cursor.has(4)) await cursor.fill(4, key);
+async function readType(cursor: Cursor, key: string, what: What): Promise<GgufValueType> {
+  if (!cursor.has(4)) await cursor.fill(4, what);
   const id = cursor.u32();
   const type = GGUF_VALUE_TYPES[id];
   if (type !== undefined) return type;

@@ -56,7 +56,7 @@ export async function readTensorInfos(
 }
 
 async function readTensorInfo(cursor: Cursor, name: string): Promise<TensorInfo> {
-  const what = `the description of tensor ${name}`;
+  const what = () => `the description of tensor ${quote(name)}`;
   if (!cursor.has(4)) await cursor.fill(4, what);
   const rank = cursor.u32();
   if (rank > MAX_DIMS) {

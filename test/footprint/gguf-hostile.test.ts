@@ -216,7 +216,7 @@ describe('absurd numbers in a header', () => {
       () => withValue(u64(HUGE)),
       /a metadata key of at most 65535 bytes, found one of 1152921504606847000/,
     ],
-    ['a string of 2^60 bytes', () => withValue(string('k'), u32(8), u64(HUGE)), /for the text of 'k'/],
+    ['a string of 2^60 bytes', () => withValue(string('k'), u32(8), u64(HUGE)), /for the value of 'k'/],
     [
       'an array of 2^60 numbers',
       () => withValue(string('k'), u32(9), u32(4), u64(HUGE)),
@@ -294,6 +294,8 @@ describe('absurd numbers in a header', () => {
   test('print what they find without control characters', async () => {
     const message = await refusal(withTensors({ name: '\u001b[2J\n\0evil', dims: [0], type: 'F32' }));
     expect(message).toContain("'\\x1B[2J\\n\\x00evil'");
+    const { bytes } = ggufBytes({ entries: [['\u001b[2J', 'u32', 1]] });
+    expect(await refusal(readBytes(bytes.subarray(0, bytes.length - 1)))).toContain("the value of '\\x1B[2J'");
   });
 });
 
