@@ -115,6 +115,7 @@ Napi::Object DefineEngineLog(Napi::Env env) {
             result.Set("loggers", report.loggers);
             result.Set("calls", report.calls);
             result.Set("catches", report.catches);
+            result.Set("holds", report.holds);
             return result;
           }));
   log.Set("keep", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
@@ -133,6 +134,11 @@ Napi::Object DefineEngineLog(Napi::Env env) {
           }));
   log.Set("catchNextThrow", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
             guard::quiet::CatchNextThrow(info[0].ToBoolean().Value());
+          }));
+  log.Set("holdNextWork",
+          Napi::Function::New(env, [](const Napi::CallbackInfo&) { guard::quiet::HoldNextWork(); }));
+  log.Set("startHeldWork", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+            return Napi::Boolean::New(info.Env(), guard::quiet::StartHeldWork());
           }));
   return log;
 }

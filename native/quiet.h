@@ -19,6 +19,8 @@ struct Report {
   int calls = 0;
   // Whether `CatchNextThrow` has an effect.
   bool catches = false;
+  // Whether `HoldNextWork` has an effect.
+  bool holds = false;
 };
 
 // Sends everything the loaded library at `path` prints into a bounded queue. Safe to repeat. A symbol that this build
@@ -35,5 +37,12 @@ bool Take(Level& level, char (&text)[kMaxText]) noexcept;
 // in C++ only when napi_throw fails). With this the next napi_throw of this thread sets the error and reports failure,
 // so that the constructor unwinds instead.
 void CatchNextThrow(bool on) noexcept;
+
+// The engine starts a completion first and then notes that one runs; one that ends before the note leaves it set, with a
+// pointer to freed memory. With this the next work that this thread starts waits for `StartHeldWork`.
+void HoldNextWork() noexcept;
+
+// False where the work could not be started. True where nothing was held.
+bool StartHeldWork() noexcept;
 
 }  // namespace guard::quiet

@@ -103,14 +103,28 @@ void OnCommonLog(void* /*log*/, int level, const char* format, ...) noexcept {
   va_end(args);
 }
 
-using ThrowFunction = int (*)(void*, void*);
-ThrowFunction real_throw = nullptr;
+// Both napi_throw and napi_queue_async_work: an environment, a handle, a status.
+using NapiFunction = int (*)(void*, void*);
+NapiFunction real_throw = nullptr;
+NapiFunction real_queue = nullptr;
+
+thread_local bool holding = false;
+thread_local void* held_env = nullptr;
+thread_local void* held_work = nullptr;
 
 int OnThrow(void* env, void* error) noexcept {
   const int status = real_throw(env, error);
   if (!catching || status != 0) return status;
   catching = false;
   return 10;  // napi_pending_exception
+}
+
+int OnQueueWork(void* env, void* work) noexcept {
+  if (!holding) return real_queue(env, work);
+  holding = false;
+  held_env = env;
+  held_work = work;
+  return 0;
 }
 
 struct Hook {
@@ -198,8 +212,12 @@ Report Silence(const char* path) noexcept {
       {"_Z14common_log_addP10common_log14ggml_log_levelPKcz", reinterpret_cast<void*>(&OnCommonLog)},
   };
   for (const Hook& hook : prints) report.calls += Redirect(map, dynamic, hook) ? 1 : 0;
-  real_throw = reinterpret_cast<ThrowFunction>(dlsym(RTLD_DEFAULT, "napi_throw"));
-  report.catches = real_throw != nullptr && Redirect(map, dynamic, {"napi_throw", reinterpret_cast<void*>(&OnThrow)});
+  const auto napi = [&](const char* symbol, NapiFunction& real, NapiFunction ours) {
+    real = reinterpret_cast<NapiFunction>(dlsym(RTLD_DEFAULT, symbol));
+    return real != nullptr && Redirect(map, dynamic, {symbol, reinterpret_cast<void*>(ours)});
+  };
+  report.catches = napi("napi_throw", real_throw, OnThrow);
+  report.holds = napi("napi_queue_async_work", real_queue, OnQueueWork);
   return report;
 }
 
@@ -216,5 +234,15 @@ bool Take(Level& level, char (&text)[kMaxText]) noexcept {
 }
 
 void CatchNextThrow(bool on) noexcept { catching = on; }
+
+void HoldNextWork() noexcept { holding = true; }
+
+bool StartHeldWork() noexcept {
+  holding = false;
+  if (held_work == nullptr) return true;
+  void* work = held_work;
+  held_work = nullptr;
+  return real_queue(held_env, work) == 0;
+}
 
 }  // namespace guard::quiet

@@ -11,4 +11,8 @@ bool Take(Level& /*level*/, char (&/*text*/)[kMaxText]) noexcept { return false;
 
 void CatchNextThrow(bool /*on*/) noexcept {}
 
+void HoldNextWork() noexcept {}
+
+bool StartHeldWork() noexcept { return true; }
+
 }  // namespace guard::quiet
