@@ -25,6 +25,7 @@ export interface Completion {
   readonly interrupted: boolean;
   readonly stopped_eos: boolean;
   readonly stopped_words: boolean;
+  readonly stopped_limited: boolean;
 }
 
 /** A loaded model of the engine. It allows one completion at a time and checks little. */

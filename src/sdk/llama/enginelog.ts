@@ -5,13 +5,23 @@ import type { LogLevel, LogListener } from '../runtime.ts';
 /** The addon's part: loggers of a native library, reached without the library's help. */
 export interface NativeEngineLog {
   /** Sends what the library at this path prints to a queue; how many setters and calls were reached. */
-  silence(path: string): { readonly loggers: number; readonly calls: number; readonly catches: boolean };
+  silence(path: string): NativeReach;
   /** ggml's levels: 1 debug, 2 info, 3 warn, 4 error. Lower ones are dropped. */
   keep(level: number): void;
   /** Level and text, in turn. */
   drain(): readonly (number | string)[];
   /** Lets the engine's constructor unwind when it fails. */
   catchNextThrow(on: boolean): void;
+  /** The next work that the engine starts waits for `startHeldWork`, which is false where it could not be started. */
+  holdNextWork(): void;
+  startHeldWork(): boolean;
+}
+
+export interface NativeReach {
+  readonly loggers: number;
+  readonly calls: number;
+  readonly catches: boolean;
+  readonly holds: boolean;
 }
 
 const LEVELS: readonly LogLevel[] = ['info', 'debug', 'info', 'warn', 'error', 'info'];
@@ -58,6 +68,19 @@ export class EngineLog {
     } finally {
       this.#native?.catchNextThrow(false);
     }
+  }
+
+  /** Makes a call that starts work in the background: the work begins when the call has noted everything it needs. */
+  starting<T>(call: () => Promise<T>): Promise<T> {
+    this.#native?.holdNextWork();
+    let started: boolean | undefined;
+    let work: Promise<T>;
+    try {
+      work = call();
+    } finally {
+      started = this.#native?.startHeldWork();
+    }
+    return started === false ? Promise.reject(new Error('no thread took the work')) : work;
   }
 
   /** Runs a synchronous call of the engine that reports through `console.log`. */

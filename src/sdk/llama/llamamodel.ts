@@ -51,8 +51,11 @@ export class LlamaModel implements RuntimeModel {
     const chat = context.getFormattedChat([message(request)]);
     const promptTokens = await this.#countTokens(context, chat.prompt, audioPaths);
     let text = '';
+    let pieces = 0;
     let firstTextMs: number | undefined;
     const completion = await this.#complete(context, engineRequest(request, chat), (piece) => {
+      pieces += 1;
+      if (piece === '') return;
       firstTextMs ??= performance.now() - startMs;
       text += piece;
       this.#log.flush();
@@ -61,11 +64,13 @@ export class LlamaModel implements RuntimeModel {
     // What could have become a `stop` text is held back until the end.
     const rest = completion?.text.startsWith(text) ? completion.text.slice(text.length) : '';
     if (rest !== '') onText(rest);
+    const reason = completion ? this.#finishReason(completion) : 'stopped';
     return {
       text: text + rest,
-      finishReason: completion ? finishReason(completion) : 'stopped',
+      finishReason: reason,
       promptTokens,
-      generatedTokens: completion?.tokens_predicted ?? 0,
+      // The engine leaves the first token out where it came right after a prompt of text.
+      generatedTokens: reason === 'length' ? request.maxTokens : Math.max(pieces, completion?.tokens_predicted ?? 0),
       ...(firstTextMs !== undefined && { firstTextMs }),
       totalMs: performance.now() - startMs,
     };
@@ -111,9 +116,7 @@ export class LlamaModel implements RuntimeModel {
     running.add(this);
     this.#completing = true;
     try {
-      return await context.completion(options, ({ token }) => {
-        if (token !== '') onText(token);
-      });
+      return await this.#log.starting(() => context.completion(options, ({ token }) => onText(token)));
     } catch (cause) {
       this.#broken = true;
       throw this.#failed('failed', cause);
@@ -122,6 +125,15 @@ export class LlamaModel implements RuntimeModel {
       running.delete(this);
       this.#log.flush();
     }
+  }
+
+  #finishReason(completion: Completion): FinishReason {
+    if (completion.interrupted) return 'stopped';
+    if (completion.stopped_eos) return 'end';
+    if (completion.stopped_words) return 'stop';
+    if (completion.context_full) return 'context';
+    if (completion.stopped_limited) return 'length';
+    throw this.#failed('ended a text for no reason', new Error('no token could be computed'));
   }
 
   #failed(what: string, cause: unknown): MemoryGuardError {
@@ -153,17 +165,11 @@ function engineRequest(
     n_predict: request.maxTokens,
     stop: [...request.stop, ...(chat.additional_stops ?? [])],
     ...(temperature !== undefined && { temperature }),
-    ...(topK !== undefined && { top_k: topK }),
+    // At temperature 0 this engine still draws; only one candidate leaves nothing to draw.
+    ...((topK !== undefined || temperature === 0) && { top_k: temperature === 0 ? 1 : topK }),
     ...(topP !== undefined && { top_p: topP }),
     ...(seed !== undefined && { seed }),
   };
-}
-
-function finishReason(completion: Completion): FinishReason {
-  if (completion.interrupted) return 'stopped';
-  if (completion.stopped_eos) return 'end';
-  if (completion.stopped_words) return 'stop';
-  return completion.context_full ? 'context' : 'length';
 }
 
 function stopAtExit(): void {

@@ -82,7 +82,7 @@ export class LlamaRuntime implements Runtime {
   #failed(what: 'model' | 'projector', path: string, cause: unknown): MemoryGuardError {
     const errors = this.#log.flush();
     const reason = reasonIn(errors) ?? (cause instanceof Error ? cause.message : String(cause));
-    const memory = errors.some((line) => /failed to allocate|insufficient memory/.test(line));
+    const memory = errors.some((line) => /failed to allocate|insufficient memory|bad_alloc/.test(line));
     const message = `The engine could not load the ${what} ${JSON.stringify(path)}: ${reason}.`;
     return new MemoryGuardError(memory ? 'ERR_RUNTIME' : 'ERR_MODEL_FILE', message, { cause });
   }
