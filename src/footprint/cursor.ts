@@ -11,8 +11,8 @@ export const CHUNK_BYTES = 128 * 1024;
 /** The longest header that is walked through. The largest vocabularies today (262,144 tokens and merges) take about 20 MB. */
 export const MAX_HEADER_BYTES = 128 * MiB;
 
-/** What may be kept of a header in all; a tensor costs about 300 bytes, so this is room for some 15,000. */
-export const KEPT_BYTES = 4.5 * MiB;
+/** What may be kept of a header in all; a tensor costs about 300 bytes, so this is room for some 9,000. */
+export const KEPT_BYTES = 3 * MiB;
 
 const TWO_TO_32 = 2 ** 32;
 
@@ -77,6 +77,17 @@ export class Cursor {
       }
       this.#end += read;
     }
+  }
+
+  /** Brings in `bytes`, or all there is where the header can't be that long; `require` then tells. */
+  async fillUpTo(bytes: number, what: What): Promise<void> {
+    const possible = Math.min(bytes, this.limit - this.position);
+    if (!this.has(possible)) await this.fill(possible, what);
+  }
+
+  /** Throws unless `bytes` are in the buffer, which at least as many have been brought into. */
+  require(bytes: number, what: What): void {
+    if (!this.has(bytes)) this.expect(bytes, what);
   }
 
   /** Throws unless `bytes` more can follow here. */

@@ -36,9 +36,9 @@ export async function readHeader(source: ByteSource, state: ReadState, shard = 0
   const tensorCount = cursor.u64();
   const metadata = await readMetadata(cursor, cursor.u64(), state.budget);
   const alignment = alignmentOf(source, metadata);
-  const infos = await readTensorInfos(cursor, tensorCount, state.budget, state.tensorNames);
+  const infos = await readTensorInfos(cursor, tensorCount, state.budget, state.tensorNames, shard);
   const dataOffset = Math.ceil(cursor.position / alignment) * alignment;
-  const tensors = placeTensors(source, infos, alignment, dataOffset, shard);
+  const tensors = placeTensors(source, infos, alignment, dataOffset);
   return { version, alignment, metadata, tensors, dataOffset };
 }
 

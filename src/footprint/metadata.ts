@@ -79,7 +79,8 @@ export async function readMetadata(cursor: Cursor, count: number, budget: Budget
   cursor.expect(count * MIN_ENTRY_BYTES, `${count} metadata entries`);
   const metadata = new Map<string, GgufValue>();
   for (let index = 0; index < count; index++) {
-    const key = await readName(cursor, MAX_KEY_BYTES, ENTRY_COST_BYTES, budget, 'a metadata key');
+    if (!cursor.has(8 + MAX_KEY_BYTES)) await cursor.fillUpTo(8 + MAX_KEY_BYTES, 'a metadata key');
+    const key = readName(cursor, MAX_KEY_BYTES, ENTRY_COST_BYTES, budget, 'a metadata key');
     if (key === '' || metadata.has(key)) {
       const found = key === '' ? 'an empty one' : `${quote(key)} twice`;
       throw modelFileError(path, 'have unique metadata keys', found, 'the file is damaged, so download it again');
@@ -89,15 +90,12 @@ export async function readMetadata(cursor: Cursor, count: number, budget: Budget
   return metadata;
 }
 
-/** Reads a string that must be kept: it counts against the budget with `costBytes` for what it is the name of. */
-export async function readName(
-  cursor: Cursor,
-  maxBytes: number,
-  costBytes: number,
-  budget: Budget,
-  what: string,
-): Promise<string> {
-  if (!cursor.has(8)) await cursor.fill(8, what);
+/**
+ * Reads a string that must be kept, from a buffer with room for the longest: it counts against the budget with
+ * `costBytes` for what it is the name of.
+ */
+export function readName(cursor: Cursor, maxBytes: number, costBytes: number, budget: Budget, what: string): string {
+  cursor.require(8, what);
   const bytes = cursor.u64();
   if (bytes > maxBytes) {
     const found = `one of ${bytes} bytes at offset ${cursor.position - 8}`;
@@ -108,7 +106,7 @@ export async function readName(
     const found = `more than a reader should keep in memory, at offset ${cursor.position}`;
     throw modelFileError(cursor.source.path, 'have a header of usual size', found, 'the file is damaged or hostile');
   }
-  if (!cursor.has(bytes)) await cursor.fill(bytes, what);
+  cursor.require(bytes, what);
   return cursor.text(bytes);
 }
 

@@ -18,15 +18,10 @@ export interface GgufTensor {
   readonly shard: number;
 }
 
-/** A tensor as its header describes it, before the data's place is known. */
-export interface TensorInfo {
-  readonly name: string;
-  readonly dims: readonly number[];
-  readonly type: GgmlType;
-  readonly bytes: number;
-  /** From the start of the data. */
-  readonly dataOffset: number;
-}
+/** A tensor as its header describes it: `offset` counts from the start of the data until `placeTensors` moves it. */
+export type TensorInfo = Omit<GgufTensor, 'offset'> & { offset: number };
+
+const WHAT = 'a tensor description';
 
 /** `GGML_MAX_DIMS`. */
 const MAX_DIMS = 4;
@@ -34,6 +29,8 @@ const MAX_DIMS = 4;
 const MAX_NAME_BYTES = 255;
 /** An empty name's length, the count of dimensions, the type, the offset: no entry is shorter. */
 const MIN_INFO_BYTES = 24;
+/** And none is longer. */
+const MAX_INFO_BYTES = 8 + MAX_NAME_BYTES + 4 + MAX_DIMS * 8 + 12;
 /** Object, dimensions, boxed numbers and the entry in the set of names, without the name's text. */
 const INFO_COST_BYTES = 300;
 
@@ -43,36 +40,38 @@ export async function readTensorInfos(
   count: number,
   budget: Budget,
   names: Set<string>,
+  shard: number,
 ): Promise<TensorInfo[]> {
   cursor.expect(count * MIN_INFO_BYTES, `${count} tensor descriptions`);
   const infos: TensorInfo[] = [];
   for (let index = 0; index < count; index++) {
-    const name = await readName(cursor, MAX_NAME_BYTES, INFO_COST_BYTES, budget, 'a tensor name');
+    // One wait per chunk: a promise per tensor would cost more memory than the tensors.
+    if (!cursor.has(MAX_INFO_BYTES)) await cursor.fillUpTo(MAX_INFO_BYTES, WHAT);
+    const name = readName(cursor, MAX_NAME_BYTES, INFO_COST_BYTES, budget, 'a tensor name');
     if (names.has(name)) throw damaged(cursor.source, 'have unique tensor names', `${quote(name)} twice`);
     names.add(name);
-    infos.push(await readTensorInfo(cursor, name));
+    infos.push(readTensorInfo(cursor, name, shard));
   }
   return infos;
 }
 
-async function readTensorInfo(cursor: Cursor, name: string): Promise<TensorInfo> {
-  const what = () => `the description of tensor ${quote(name)}`;
-  if (!cursor.has(4)) await cursor.fill(4, what);
+function readTensorInfo(cursor: Cursor, name: string, shard: number): TensorInfo {
+  cursor.require(4, WHAT);
   const rank = cursor.u32();
   if (rank > MAX_DIMS) {
     throw damaged(cursor.source, `have tensors of at most ${MAX_DIMS} dimensions`, `${rank} for ${quote(name)}`);
   }
-  const rest = rank * 8 + 12;
-  if (!cursor.has(rest)) await cursor.fill(rest, what);
-  const dims: number[] = [];
+  cursor.require(rank * 8 + 12, WHAT);
+  // Made at its length: one grown by `push` holds room for 17.
+  const dims = new Array<number>(rank);
   let weights = 1;
   for (let index = 0; index < rank; index++) {
     const dim = cursor.u64();
     weights *= dim;
-    dims.push(dim);
+    dims[index] = dim;
   }
   const type = typeOf(cursor.source, name, cursor.u32());
-  const dataOffset = cursor.u64();
+  const offset = cursor.u64();
   const rows = (dims[0] ?? 1) % type.weightsPerBlock === 0;
   const bytes = rows ? ggmlBytes(type, weights) : undefined;
   if (bytes === undefined) {
@@ -82,7 +81,7 @@ async function readTensorInfo(cursor: Cursor, name: string): Promise<TensorInfo>
   if (weights === 0 || !Number.isSafeInteger(weights) || !Number.isSafeInteger(bytes)) {
     throw damaged(cursor.source, 'have tensors of 1 to 2^53 weights', `${shape(dims)} for ${quote(name)}`);
   }
-  return { name, dims, type, bytes, dataOffset };
+  return { name, dims, type, bytes, offset, shard };
 }
 
 function typeOf(source: ByteSource, name: string, id: number): GgmlType {
@@ -103,27 +102,25 @@ export function placeTensors(
   infos: readonly TensorInfo[],
   alignment: number,
   dataOffset: number,
-  shard: number,
-): GgufTensor[] {
+): readonly GgufTensor[] {
   let next = 0;
   let end = 0;
-  const tensors = infos.map((info) => {
-    if (info.dataOffset !== next) {
-      const found = `${quote(info.name)} at ${info.dataOffset}`;
+  for (const info of infos) {
+    if (info.offset !== next) {
+      const found = `${quote(info.name)} at ${info.offset}`;
       throw damaged(source, `have its next tensor at offset ${next} of the data`, found);
     }
     end = next + info.bytes;
     next = Math.ceil(end / alignment) * alignment;
-    const { name, dims, type, bytes } = info;
-    return { name, dims, type, bytes, offset: dataOffset + info.dataOffset, shard };
-  });
+    info.offset += dataOffset;
+  }
   const missing = dataOffset + end - source.sizeBytes;
-  if (tensors.length > 0 && missing > 0) {
+  if (infos.length > 0 && missing > 0) {
     const expected = `be ${countBytes(dataOffset + end)} long, as its tensors need`;
     const found = `${countBytes(source.sizeBytes)}, so ${countBytes(missing)} are missing`;
     throw modelFileError(source.path, expected, found, 'finish the download or download it again');
   }
-  return tensors;
+  return infos;
 }
 
 function shape(dims: readonly number[]): string {
