@@ -3,7 +3,8 @@
     {
       'target_name': 'nexa_memory_guard',
       'sources': ['native/binding.cc'],
-      'defines': ['NAPI_VERSION=8', 'NAPI_DISABLE_CPP_EXCEPTIONS'],
+      # The last one: a worker that is terminated in the middle of a call must end, not abort the process.
+      'defines': ['NAPI_VERSION=8', 'NAPI_DISABLE_CPP_EXCEPTIONS', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'],
       # As system headers, so that their warnings are not ours.
       'cflags_cc': [
         '-std=c++17', '-Wall', '-Wextra', '-Wconversion', '-Werror', '-fvisibility=hidden',

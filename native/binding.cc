@@ -75,7 +75,7 @@ class MemoryFiles final : public Napi::ObjectWrap<MemoryFiles> {
       Napi::Error::New(env, "MemoryFiles: closed").ThrowAsJavaScriptException();
       return env.Undefined();
     }
-    const bool full = info.Length() > 0 && info[0].ToBoolean().Value();
+    const bool full = info.Length() > 0 && info[0].IsBoolean() && info[0].As<Napi::Boolean>().Value();
     return Napi::Number::New(env, static_cast<double>(files_->Read(numbers_, full)));
   }
 

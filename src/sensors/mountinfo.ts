@@ -40,7 +40,7 @@ export function mountsOf(text: string, version: 1 | 2, file: string): Mount[] {
     const [left, right] = line.split(' - ', 2) as [string, string | undefined];
     const fields = left.split(' ');
     const [type, , options] = (right ?? '').split(' ');
-    if (type === undefined || fields.length < 6)
+    if (right === undefined || fields.length < 6)
       throw malformed(file, 'lines such as "35 31 0:32 / /sys rw - cgroup2 cgroup2 rw"', line);
     if (version === 2 ? type !== 'cgroup2' : type !== 'cgroup' || !(options ?? '').split(',').includes('memory'))
       continue;

@@ -1,0 +1,161 @@
+/** Where the addon is looked for, what is silent and what is told; and that it keeps its word when called wrongly. */
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { type Addon, addonProblem, loadAddon, loadAddonFrom } from '../src/native.ts';
+import { PARSE } from '../src/sensors/plan.ts';
+import { STRIDE } from '../src/sensors/scopes.ts';
+import { fixture } from './support/fixtures.ts';
+
+const BUILT = fileURLToPath(new URL('../build/Release/nexa_memory_guard.node', import.meta.url));
+const READER = new URL('../dist/sensors/reader.js', import.meta.url);
+const there = existsSync(BUILT);
+if (!there) console.warn('The addon is not tested: it is not built (npm run build:native).');
+
+function packageDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'nexa-memory-guard-addon-'));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+function put(directory: string, path: string, from?: string): void {
+  const file = join(directory, path);
+  mkdirSync(dirname(file), { recursive: true });
+  if (from === undefined) writeFileSync(file, 'not a library');
+  else copyFileSync(from, file);
+}
+
+const platform = `${process.platform}-${process.arch}`;
+const report = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
+const musl = report.header.glibcVersionRuntime === undefined;
+
+describe('finding the addon', () => {
+  it('is silent where there is none', () => {
+    expect(loadAddonFrom(packageDirectory(), undefined)).toEqual({});
+  });
+
+  it.skipIf(!there)('takes the one that was built here', () => {
+    expect(loadAddonFrom(fileURLToPath(new URL('..', import.meta.url)), undefined).addon?.MemoryFiles).toBeTypeOf(
+      'function',
+    );
+    expect(loadAddon()?.memoryFilesSupported).toBe(process.platform === 'linux');
+    expect(addonProblem()).toBeUndefined();
+  });
+
+  it.skipIf(!there)('prefers a prebuilt one of this platform', () => {
+    const directory = packageDirectory();
+    put(directory, `prebuilds/${platform}${musl ? '-musl' : ''}/nexa-memory-guard.node`, BUILT);
+    put(directory, `prebuilds/${platform}${musl ? '' : '-musl'}/nexa-memory-guard.node`);
+    put(directory, 'build/Release/nexa_memory_guard.node');
+    const { addon, problem } = loadAddonFrom(directory, undefined);
+    expect(addon?.MemoryFiles).toBeTypeOf('function');
+    expect(problem).toBeUndefined();
+  });
+
+  it('does not take one of another platform', () => {
+    const directory = packageDirectory();
+    put(directory, 'prebuilds/sunos-sparc/nexa-memory-guard.node');
+    expect(loadAddonFrom(directory, undefined)).toEqual({});
+  });
+
+  it.skipIf(!there)('goes on to the next when one is broken', () => {
+    const directory = packageDirectory();
+    put(directory, `prebuilds/${platform}/nexa-memory-guard.node`);
+    put(directory, 'build/Release/nexa_memory_guard.node', BUILT);
+    expect(loadAddonFrom(directory, undefined).addon?.MemoryFiles).toBeTypeOf('function');
+  });
+
+  it('tells why one that is there cannot be loaded', () => {
+    const directory = packageDirectory();
+    put(directory, 'build/Release/nexa_memory_guard.node');
+    const { addon, problem } = loadAddonFrom(directory, undefined);
+    expect(addon).toBeUndefined();
+    expect(problem).toMatch(/^The native addon could not be loaded: .*nexa_memory_guard\.node: .+\.$/s);
+  });
+
+  it('looks for none when it is turned off', () => {
+    const directory = packageDirectory();
+    put(directory, 'build/Release/nexa_memory_guard.node');
+    expect(loadAddonFrom(directory, 'off')).toEqual({});
+  });
+
+  it.skipIf(!there || !existsSync(READER))(
+    'is turned off by NEXA_MEMORY_GUARD_ADDON=off, and not by another value',
+    () => {
+      const program = `import { openReader } from ${JSON.stringify(READER.href)}; process.stdout.write(openReader().source);`;
+      const sourceWith = (setting: string) =>
+        spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+          env: { ...process.env, NEXA_MEMORY_GUARD_ADDON: setting },
+          encoding: 'utf8',
+        }).stdout;
+      expect(sourceWith('off')).toBe('procfs');
+      expect(sourceWith('')).toBe('native');
+    },
+  );
+});
+
+describe.skipIf(!there)('the addon', () => {
+  const { MemoryFiles } = (loadAddon() ?? {}) as Addon;
+  const rows = () => new Float64Array(2 * STRIDE);
+  const meminfo = join(fixture('host-only'), 'proc/meminfo');
+
+  it.each<[string, unknown[]]>([
+    ['nothing', []],
+    ['paths that are no list', ['x', new Int32Array(3), rows(), false]],
+    ['a path that is no text', [[1], new Int32Array(3), rows(), false]],
+    ['a table of another type', [[meminfo], new Float64Array(3), rows(), false]],
+    ['a table that is too short', [[meminfo], new Int32Array(2), rows(), false]],
+    ['rows of another type', [[meminfo], new Int32Array(3), new Int32Array(18), false]],
+    ['no room for a row', [[meminfo], new Int32Array(3), new Float64Array(STRIDE - 1), false]],
+    ['an unknown format', [[meminfo], Int32Array.of(5, 0, 0), rows(), false]],
+    ['a row behind the end', [[meminfo], Int32Array.of(PARSE.number, 2, 0), rows(), false]],
+    ['a column behind the end', [[meminfo], Int32Array.of(PARSE.number, 0, STRIDE), rows(), false]],
+    ['a second row behind the end', [[meminfo], Int32Array.of(PARSE.meminfo, 0, 2), rows(), false]],
+    ['a negative row', [[meminfo], Int32Array.of(PARSE.number, -1, 0), rows(), false]],
+  ])('refuses %s', (_, args) => {
+    expect(() => new MemoryFiles(...(args as ConstructorParameters<typeof MemoryFiles>))).toThrow(TypeError);
+  });
+
+  it('does not read after it was closed', () => {
+    const files = new MemoryFiles([meminfo], Int32Array.of(PARSE.meminfo, 0, 0), rows(), false);
+    expect(files.read(false)).toBe(0);
+    expect(files.problem()).toBeUndefined();
+    files.close();
+    files.close();
+    expect(() => files.read(false)).toThrow('closed');
+    expect(files.problem()).toBeUndefined();
+  });
+
+  it('forgets the last problem with the next reading', () => {
+    const cells = rows();
+    const files = new MemoryFiles(['/proc/self/nothing'], Int32Array.of(PARSE.number, 0, 0), cells, false);
+    expect(files.read(true)).toBe(1);
+    expect(files.problem()).toEqual({ file: '/proc/self/nothing', errno: 'ENOENT' });
+  });
+
+  it('serves workers, each by itself, and survives their end in the middle of reading', async () => {
+    const program = `
+      const { parentPort, workerData } = require('node:worker_threads');
+      const { MemoryFiles } = require(workerData.built);
+      const rows = new Float64Array(9);
+      const files = new MemoryFiles([workerData.meminfo], Int32Array.of(1, 0, 0), rows, false);
+      for (let at = 0; at < 1000; at++) files.read(true);
+      parentPort.postMessage(rows[0]);
+      for (;;) files.read(true);`;
+    const totals = await Promise.all(
+      Array.from({ length: 4 }, async () => {
+        const worker = new Worker(program, { eval: true, workerData: { built: BUILT, meminfo } });
+        const total = await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+        await worker.terminate();
+        return total;
+      }),
+    );
+    expect(totals).toEqual(Array.from({ length: 4 }, () => 24_683_656 * 1024));
+    const files = new MemoryFiles([meminfo], Int32Array.of(PARSE.meminfo, 0, 0), rows(), false);
+    expect(files.read(true)).toBe(0);
+  });
+});
