@@ -15,9 +15,16 @@ export interface Ended {
   readonly ms: number;
 }
 
+export interface ProgramOptions {
+  readonly addon?: boolean;
+  readonly timeoutMs?: number;
+  /** What the process may map at most, as `ulimit -v` takes it. */
+  readonly addressSpaceKiB?: number;
+}
+
 export interface Programs {
   /** `body` is JavaScript with top-level `await`, `NexaSDK` and `folder` in scope. */
-  run(body: string, options?: { readonly addon?: boolean; readonly timeoutMs?: number }): Promise<Ended>;
+  run(body: string, options?: ProgramOptions): Promise<Ended>;
   close(): void;
 }
 
@@ -47,7 +54,7 @@ export function compilePrograms(folder: string): Programs {
   execFileSync(process.execPath, [typescript, '-p', config], { stdio: 'pipe' });
   let count = 0;
   return {
-    run(body, { addon = true, timeoutMs = 20_000 } = {}) {
+    run(body, { addon = true, timeoutMs = 20_000, addressSpaceKiB } = {}) {
       mkdirSync(join(home, 'programs'), { recursive: true });
       const file = join(home, 'programs', `${count++}.mjs`);
       writeFileSync(
@@ -55,15 +62,16 @@ export function compilePrograms(folder: string): Programs {
         `import { NexaSDK } from '../dist/sdk/nexasdk.js';\nconst folder = ${JSON.stringify(folder)};\n${body}\n`,
       );
       const env = { ...process.env, NODE_OPTIONS: '', NEXA_MEMORY_GUARD_ADDON: addon ? '' : 'off' };
-      return runFile(file, env, timeoutMs);
+      const command = `ulimit -v ${addressSpaceKiB ?? 'unlimited'}; exec "$0" "$1"`;
+      return runFile(['-c', command, process.execPath, file], env, timeoutMs);
     },
     close: () => rmSync(home, { recursive: true, force: true }),
   };
 }
 
-function runFile(file: string, env: NodeJS.ProcessEnv, timeoutMs: number): Promise<Ended> {
+function runFile(args: readonly string[], env: NodeJS.ProcessEnv, timeoutMs: number): Promise<Ended> {
   const startMs = performance.now();
-  const child = spawn(process.execPath, [file], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn('/bin/sh', args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
   let stdout = '';
   let stderr = '';

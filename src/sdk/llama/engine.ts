@@ -58,13 +58,13 @@ export interface Engine {
 }
 
 /** Throws `ERR_RUNTIME_NOT_FOUND` with the command that installs what is missing. */
-export async function findEngine(packageName: string = PACKAGE): Promise<Engine> {
+export async function findEngine(packageName: string = PACKAGE, entry: string = packageName): Promise<Engine> {
   const require = createRequire(import.meta.url);
   let llama: Llama;
   let version: string;
   let libraryPath: string | undefined;
   try {
-    llama = (await import(packageName)) as Llama;
+    llama = (await import(entry)) as Llama;
     version = `${require(`${packageName}/package.json`).version} (llama.cpp b${llama.BuildInfo.number})`;
     libraryPath = resolveOptional(createRequire(require.resolve(packageName)), platformPackage());
   } catch (cause) {

@@ -32,8 +32,8 @@ export class EngineLog {
   readonly #native: NativeEngineLog | undefined;
   readonly #listeners = new Set<LogListener>();
 
-  constructor(libraryPath: string | undefined, native = addonLog()) {
-    this.#native = native;
+  constructor(libraryPath: string | undefined, native: NativeEngineLog | null | undefined = addonLog()) {
+    this.#native = native ?? undefined;
     if (libraryPath !== undefined) native?.silence(libraryPath);
   }
 

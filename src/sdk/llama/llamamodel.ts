@@ -82,10 +82,10 @@ export class LlamaModel implements RuntimeModel {
   }
 
   async dispose(): Promise<void> {
-    const context = this.#context;
+    // No variable may hold the context where only a collection can end it.
+    const release = this.#broken ? collectGarbage : this.#context?.release.bind(this.#context);
     this.#context = undefined;
-    if (this.#broken) await collectGarbage();
-    else await context?.release();
+    await release?.();
     this.#log.flush();
   }
 
@@ -116,7 +116,8 @@ export class LlamaModel implements RuntimeModel {
     running.add(this);
     this.#completing = true;
     try {
-      return await this.#log.starting(() => context.completion(options, ({ token }) => onText(token)));
+      const onToken = tokenListener(onText);
+      return await this.#log.starting(() => context.completion(options, onToken));
     } catch (cause) {
       this.#broken = true;
       throw this.#failed('failed', cause);
@@ -147,6 +148,11 @@ export class LlamaModel implements RuntimeModel {
     const why = this.#broken ? 'failed inside the engine and can only be disposed' : 'is disposed';
     return new MemoryGuardError('ERR_RUNTIME', `The model ${JSON.stringify(this.#modelPath)} ${why}; load it again.`);
   }
+}
+
+/** Apart, so that a listener that the engine keeps longer than it should does not keep the engine's context. */
+function tokenListener(onText: (text: string) => void): (token: { readonly token: string }) => void {
+  return ({ token }) => onText(token);
 }
 
 function message({ prompt, audioPaths }: RuntimeGenerate): ChatMessage {
