@@ -64,8 +64,7 @@ class LinuxMemoryFiles final : public MemoryFiles {
     for (std::size_t at = 0; at < plan_.files.size(); at++) {
       const File& file = plan_.files[at];
       double* row = rows + file.row * kStride;
-      if (IsStat(file.parse) && !full && !plan_.swap && file.column == 0 &&
-          RoomWithoutReclaim(row) >= Lower(smallest, rows[kAvailable])) {
+      if (IsStat(file.parse) && !full && !plan_.swap && !Matters(at, rows, smallest)) {
         row[kReclaimable] = std::numeric_limits<double>::quiet_NaN();
         row[kDirty] = std::numeric_limits<double>::quiet_NaN();
         continue;
@@ -82,6 +81,19 @@ class LinuxMemoryFiles final : public MemoryFiles {
 
  private:
   std::size_t Count() const noexcept { return plan_.files.size() + 1; }
+
+  // Whether this memory.stat can change the minimum. Our own group's, the first one, is read with any other: its numbers
+  // are the least that those above it hold (src/sensors/scopes.ts, raiseToChild).
+  bool Matters(std::size_t index, const double* rows, double smallest) const noexcept {
+    const double bound = Lower(smallest, rows[kAvailable]);
+    const bool own = index == 0 || !IsStat(plan_.files[index - 1].parse);
+    const std::size_t end = own ? plan_.files.size() : index + 1;
+    for (std::size_t at = index; at < end; at++) {
+      const File& file = plan_.files[at];
+      if (file.column != 0 || RoomWithoutReclaim(rows + file.row * kStride) < bound) return true;
+    }
+    return false;
+  }
 
   std::optional<std::string_view> Pread(std::size_t index, const std::string& path) noexcept {
     int& descriptor = descriptors_[index];

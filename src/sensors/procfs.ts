@@ -42,22 +42,17 @@ export class ProcfsEngine implements Engine {
     let smallest = Number.POSITIVE_INFINITY;
     for (let index = 0; index < files.length; index++) {
       const file = files[index] as PlannedFile;
-      if (file.parse === PARSE.statV1 || file.parse === PARSE.statV2) {
-        if (
-          !everything &&
-          file.column === 0 &&
-          roomWithoutReclaim(this.rows, file.row) >= lower(smallest, this.rows[AVAILABLE] as number)
-        ) {
-          this.rows[file.row * STRIDE + RECLAIMABLE] = Number.NaN;
-          this.rows[file.row * STRIDE + DIRTY] = Number.NaN;
-          continue;
-        }
+      const stat = isStat(file);
+      if (stat && !everything && !this.#matters(index, smallest)) {
+        this.rows[file.row * STRIDE + RECLAIMABLE] = Number.NaN;
+        this.rows[file.row * STRIDE + DIRTY] = Number.NaN;
+        continue;
       }
       const length = this.#pread(index, file.path);
       if (length < 0) return this.#gone();
       const bad = this.#fill(file, length, full);
       if (bad !== undefined) return this.#malformed(file, bad, length);
-      if (file.parse === PARSE.statV1 || file.parse === PARSE.statV2) {
+      if (stat) {
         const room = roomWithoutReclaim(this.rows, file.row) + (this.rows[file.row * STRIDE + RECLAIMABLE] as number);
         smallest = lower(smallest, room);
       }
@@ -77,6 +72,18 @@ export class ProcfsEngine implements Engine {
     if (length !== bytes.length) return false;
     for (let at = 0; at < length; at++) if (bytes[at] !== this.#buffer[at]) return false;
     return true;
+  }
+
+  /** Whether this memory.stat can change the minimum. Our own group's is read with any other: see `raiseToChild`. */
+  #matters(index: number, smallest: number): boolean {
+    const { files } = this.#plan;
+    const bound = lower(smallest, this.rows[AVAILABLE] as number);
+    const own = !isStat(files[index - 1]);
+    for (let at = index; at < (own ? files.length : index + 1); at++) {
+      const file = files[at] as PlannedFile;
+      if (file.column !== 0 || roomWithoutReclaim(this.rows, file.row) < bound) return true;
+    }
+    return false;
   }
 
   #fill(file: PlannedFile, length: number, full: boolean): string | undefined {
@@ -132,4 +139,8 @@ export class ProcfsEngine implements Engine {
     };
     return FAILED;
   }
+}
+
+function isStat(file: PlannedFile | undefined): boolean {
+  return file?.parse === PARSE.statV1 || file?.parse === PARSE.statV2;
 }

@@ -79,12 +79,16 @@ describe.each(READERS)('the %s reader', (prefer) => {
       return seed % below;
     };
     for (let round = 0; round < 200; round++) {
-      for (const level of ['a', 'a/b', 'a/b/c']) {
+      let [active, inactive, slab] = [0, 0, 0];
+      // From our group upwards: every group holds what its child holds.
+      for (const level of ['a/b/c', 'a/b', 'a']) {
         const file = (name: string) => join(root, 'sys/fs/cgroup', level, name);
         writeFileSync(file('memory.max'), random(4) === 0 ? 'max\n' : `${random(1000)}\n`);
         writeFileSync(file('memory.high'), random(2) === 0 ? 'max\n' : `${random(1000)}\n`);
         writeFileSync(file('memory.current'), `${random(1000)}\n`);
-        const [active, inactive, slab] = [random(200), random(200), random(200)];
+        active += random(70);
+        inactive += random(70);
+        slab += random(70);
         writeFileSync(
           file('memory.stat'),
           `inactive_file ${inactive}\nactive_file ${active}\nslab_reclaimable ${slab}\n`,
@@ -153,6 +157,18 @@ describe.each(READERS)('the %s reader', (prefer) => {
     const root = copyOf('v2-leaf');
     writeFileSync(join(root, 'sys/fs/cgroup/app/memory.current'), `${100 * MiB}\n`);
     expect(open(prefer, root).measure().availableBytes).toBe(512 * MiB);
+  });
+
+  it('takes what our own group holds for the least that its parents hold, whose memory.stat may lag', () => {
+    const root = copyOf('v2-parent-limit');
+    const stat = (inactive: number) => `inactive_file ${inactive * MiB}\nactive_file 0\nslab_reclaimable 0\n`;
+    writeFileSync(join(root, 'sys/fs/cgroup/pod.slice/memory.stat'), stat(0));
+    writeFileSync(join(root, 'sys/fs/cgroup/pod.slice/app.scope/memory.stat'), stat(40));
+    const reader = open(prefer, root);
+    expect(reader.measure().availableBytes).toBe((300 - 180 + 40) * MiB);
+    expect(reader.snapshot().availableBytes).toBe((300 - 180 + 40) * MiB);
+    writeFileSync(join(root, 'sys/fs/cgroup/pod.slice/memory.stat'), stat(60));
+    expect(reader.measure().availableBytes).toBe((300 - 180 + 60) * MiB);
   });
 
   it('finds the lines of memory.stat and meminfo in any order', () => {

@@ -9,7 +9,7 @@ import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import { MiB } from '../../src/bytes.ts';
 import { ControlGroup, whyNoControlGroups } from '../support/cgroup.ts';
 
-/** Relative error that a promise may have. In six runs of all situations the errors were between -1.8 % and +1.1 %. */
+/** Relative error that a promise may have. In sixteen runs of all situations the errors were between -1.8 % and +1.1 %. */
 const TOLERANCE = 0.02;
 /**
  * What the reading process takes or finds in itself while it allocates, and no reading can know: page tables (0.5 MiB per
