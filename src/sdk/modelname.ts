@@ -54,6 +54,7 @@ export function simplify(text: string): string {
  */
 export function projectorRank(projector: ModelName, model: ModelName): number | undefined {
   if (projector.stem === '' || projector.stem === 'model') return 2;
+  if (model.stem === '') return undefined;
   if (projector.stem === model.stem) return 0;
   return projector.stem.startsWith(model.stem) || model.stem.startsWith(projector.stem) ? 1 : undefined;
 }

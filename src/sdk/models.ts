@@ -123,7 +123,7 @@ async function projectorOf(modelPath: string, others: readonly FoundFile[]): Pro
   const alone = beside.every((file) => file.projector || file.stem === own.stem);
   for (const files of [beside, others]) {
     const ranked = files
-      .filter((file) => file.projector)
+      .filter((file) => file.projector && !beside.some((other) => claims(other, file, own)))
       .map((file) => ({ path: file.path, rank: projectorRank(file, own) }))
       .filter((each): each is { path: string; rank: number } => each.rank !== undefined)
       .filter((each) => each.rank < 2 || (alone && files === beside))
@@ -131,6 +131,11 @@ async function projectorOf(modelPath: string, others: readonly FoundFile[]): Pro
     if (ranked[0]) return ranked[0].path;
   }
   return undefined;
+}
+
+/** Another model with the projector's very name: a `qwen2` must not take the projector of a `qwen2audio`. */
+function claims(other: ModelName, projector: ModelName, own: ModelName): boolean {
+  return !other.projector && other.stem !== own.stem && projectorRank(projector, other) === 0;
 }
 
 function unnamed(path: string): ModelName {

@@ -23,14 +23,14 @@ export class NexaModel {
   readonly capabilities: Capabilities;
 
   readonly #model: RuntimeModel;
-  readonly #onDisposed: (model: NexaModel) => void;
+  readonly #onDisposed: ((model: NexaModel) => void) | undefined;
   /** Fulfilled when everything that was asked for so far is done. */
   #turn: Promise<void> = Promise.resolve();
   #running: TextQueue | undefined;
   #lastResult: GenerateResult | undefined;
   #disposal: Promise<void> | undefined;
 
-  constructor(facts: ModelFacts, model: RuntimeModel, onDisposed: (model: NexaModel) => void = () => {}) {
+  constructor(facts: ModelFacts, model: RuntimeModel, onDisposed?: (model: NexaModel) => void) {
     this.name = facts.name;
     this.quantization = facts.quantization;
     this.contextSize = facts.contextSize;
@@ -121,7 +121,7 @@ export class NexaModel {
     if (this.#running) this.#cancel(this.#running, this.#gone());
     await this.#turn;
     await this.#model.dispose();
-    this.#onDisposed(this);
+    this.#onDisposed?.(this);
   }
 
   #assertUsable(): void {

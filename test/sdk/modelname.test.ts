@@ -66,6 +66,7 @@ describe('projectorRank', () => {
     ['mmproj-Qwen2-Audio-7B-Instruct-f16.gguf', 'qwen2audio-Q4_0.gguf', 1],
     ['mmproj-model-f16.gguf', 'qwen2audio-Q4_0.gguf', 2],
     ['mmproj-gemma-3.gguf', 'qwen2audio-Q4_0.gguf', undefined],
+    ['mmproj-gemma-3.gguf', 'Q4_0.gguf', undefined],
   ])('ranks %s for %s as %s', (projector, model, rank) => {
     expect(projectorRank(nameOf(projector), nameOf(model))).toBe(rank);
   });

@@ -83,6 +83,14 @@ describe('a known model', () => {
     });
   });
 
+  test('takes the projector with its own name first, then the shorter one', async () => {
+    lay('qwen2audio-Q4_0.gguf', 'mmproj-qwen2audio-7b-instruct.gguf', 'mmproj-qwen2audio-7b.gguf');
+    const projector = async () => (await resolveModel('qwen2audio', { modelsDir })).projectorPath;
+    expect(await projector()).toBe(at('mmproj-qwen2audio-7b.gguf'));
+    lay('qwen2audio-mmproj-f16.gguf');
+    expect(await projector()).toBe(at('qwen2audio-mmproj-f16.gguf'));
+  });
+
   test('takes the projector that was given, unseen', async () => {
     lay('qwen2audio-Q4_0.gguf', 'mmproj-qwen2audio.gguf');
     const found = await resolveModel('qwen2audio', { modelsDir, projectorPath: 'mine.gguf' });
@@ -136,6 +144,13 @@ describe('a path', () => {
       name: 'mmproj-x',
       modelPath: at('mmproj-x.gguf'),
     });
+  });
+
+  test('takes no projector that bears the name of the model next to it', async () => {
+    lay('qwen2-Q4_0.gguf', 'qwen2audio-Q4_0.gguf', 'mmproj-qwen2audio.gguf');
+    await expect(resolveModel(at('qwen2-Q4_0.gguf'))).resolves.not.toHaveProperty('projectorPath');
+    const audio = await resolveModel(at('qwen2audio-Q4_0.gguf'));
+    expect(audio.projectorPath).toBe(at('mmproj-qwen2audio.gguf'));
   });
 
   test('has siblings by the same pattern only', async () => {

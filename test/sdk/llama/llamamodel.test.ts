@@ -1,7 +1,7 @@
 /** What the engine does once in a thousand times, brought about: a completion that fails after its prompt was checked. */
 import { copyFileSync, readFileSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { findEngine, type LlamaContext } from '../../../src/sdk/llama/engine.ts';
+import { type Completion, findEngine, type LlamaContext } from '../../../src/sdk/llama/engine.ts';
 import { EngineLog } from '../../../src/sdk/llama/enginelog.ts';
 import { LlamaModel } from '../../../src/sdk/llama/llamamodel.ts';
 import { makeTinyModels, type TinyModels } from '../tinymodels.ts';
@@ -87,14 +87,48 @@ test("an error's own line is told once, and what is no error is told too", async
   await expect(model.generate(request, () => {})).rejects.toMatchObject({ message: 'The engine failed: no thread.' });
 });
 
+test('texts that run are stopped when the process exits, by one listener for all of them', async () => {
+  let stops = 0;
+  let finish: (completion: Completion) => void = () => {};
+  const slow = {
+    ...scripted({}),
+    completion: () =>
+      new Promise<Completion>((resolve) => {
+        finish = resolve;
+      }),
+    stopCompletion: () => {
+      stops += 1;
+      finish({ ...ended, interrupted: true });
+    },
+  };
+  const model = new LlamaModel(slow, new EngineLog(undefined, null), facts);
+  const text = model.generate(request, () => {});
+  await new Promise((resolve) => setImmediate(resolve));
+  const listeners = process.listeners('exit').filter((listener) => listener.name === 'stopRunning');
+  expect(listeners).toHaveLength(1);
+  listeners[0]?.(0);
+  expect((await text).finishReason).toBe('stopped');
+  listeners[0]?.(0);
+  expect(stops).toBe(1);
+});
+
 const facts = { modelPath: '/m.gguf', contextSize: 100, capabilities: undefined };
 
-function scripted(completion: object): LlamaContext {
-  const flags = { context_full: false, interrupted: false, stopped_eos: false, stopped_words: false };
+const ended: Completion = {
+  text: '',
+  tokens_predicted: 0,
+  context_full: false,
+  interrupted: false,
+  stopped_eos: false,
+  stopped_words: false,
+  stopped_limited: true,
+};
+
+function scripted(completion: Partial<Completion>): LlamaContext {
   return {
     getFormattedChat: () => ({ prompt: 'p' }),
     tokenize: async () => ({ tokens: [1, 2] }),
-    completion: async () => ({ text: '', tokens_predicted: 0, stopped_limited: true, ...flags, ...completion }),
+    completion: async () => ({ ...ended, ...completion }),
     stopCompletion: () => {},
     release: async () => {},
     initMultimodal: () => true,
