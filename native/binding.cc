@@ -8,6 +8,7 @@
 
 #include "memory.h"
 #include "quiet.h"
+#include "trim.h"
 
 namespace {
 
@@ -143,10 +144,31 @@ Napi::Object DefineEngineLog(Napi::Env env) {
   return log;
 }
 
+// `trimHeap(): Promise<boolean>`, off the main thread.
+class TrimWorker final : public Napi::AsyncWorker {
+ public:
+  static Napi::Value Run(const Napi::CallbackInfo& info) {
+    auto* worker = new TrimWorker(info.Env());  // deletes itself when it is done
+    const Napi::Promise promise = worker->deferred_.Promise();
+    worker->Queue();
+    return promise;
+  }
+
+ private:
+  explicit TrimWorker(Napi::Env env) : Napi::AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)) {}
+
+  void Execute() override { trimmed_ = guard::TrimHeap(); }
+  void OnOK() override { deferred_.Resolve(Napi::Boolean::New(Env(), trimmed_)); }
+
+  Napi::Promise::Deferred deferred_;
+  bool trimmed_ = false;
+};
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("MemoryFiles", MemoryFiles::Define(env));
   exports.Set("memoryFilesSupported", Napi::Boolean::New(env, guard::MemoryFilesSupported()));
   exports.Set("engineLog", DefineEngineLog(env));
+  exports.Set("trimHeap", Napi::Function::New(env, TrimWorker::Run, "trimHeap"));
   return exports;
 }
 

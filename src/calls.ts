@@ -39,40 +39,51 @@ function followPromise(promise: Promise<unknown>, watch: CallWatch): Promise<unk
 }
 
 /** Streams that were begun and dropped half-way: nothing else would end their watch. */
-const dropped = new FinalizationRegistry<() => void>((giveUp) => giveUp());
+const dropped = new FinalizationRegistry<StreamWatch>((stream) => stream.end(false));
 
 /** A stream runs from its first `next` to its end; one that is never read never begins. */
-function followStream(stream: object, watch: CallWatch): object {
-  let state: 'idle' | 'running' | 'ended' = 'idle';
+class StreamWatch {
+  readonly #watch: CallWatch;
+  #state: 'idle' | 'running' | 'ended' = 'idle';
 
-  function end(completed: boolean): void {
-    if (state === 'running') watch.end(completed);
-    state = 'ended';
+  constructor(watch: CallWatch) {
+    this.#watch = watch;
   }
 
-  const next: Takeover = (invoke, args) => {
-    if (state === 'idle') {
-      state = 'running';
-      watch.begin();
-      dropped.register(wrapped, () => end(false));
+  next(reader: object, step: unknown): Promise<unknown> {
+    if (this.#state === 'idle') {
+      this.#state = 'running';
+      this.#watch.begin();
+      dropped.register(reader, this);
     }
-    return Promise.resolve(invoke(args)).then(
+    return Promise.resolve(step).then(
       (result) => {
-        if ((result as IteratorResult<unknown>).done) end(true);
+        if ((result as IteratorResult<unknown>).done) this.end(true);
         return result;
       },
       (error) => {
-        end(false);
+        this.end(false);
         throw error;
       },
     );
-  };
+  }
 
-  const giveUp: Takeover = (invoke, args) => {
-    const result = invoke(args);
-    return result instanceof Promise ? result.finally(() => end(false)) : result;
-  };
+  giveUp(step: unknown): unknown {
+    return step instanceof Promise ? step.finally(() => this.end(false)) : step;
+  }
 
+  end(completed: boolean): void {
+    if (this.#state === 'running') this.#watch.end(completed);
+    this.#state = 'ended';
+  }
+}
+
+function followStream(stream: object, watch: CallWatch): object {
+  if (isPlainGenerator(stream)) return new FollowedGenerator(stream, new StreamWatch(watch));
+  const streamWatch = new StreamWatch(watch);
+
+  const next: Takeover = (invoke, args) => streamWatch.next(wrapped, invoke(args));
+  const giveUp: Takeover = (invoke, args) => streamWatch.giveUp(invoke(args));
   const iterate: Takeover = (invoke, args) => {
     const iterator = invoke(args) as object;
     // Returning the raw stream itself would be turned into the wrapped one.
@@ -87,4 +98,46 @@ function followStream(stream: object, watch: CallWatch): object {
 
   const wrapped = wrapObject(stream, { takeover });
   return wrapped;
+}
+
+/** What an async generator function returns has nothing but the three methods, so a proxy (2 µs) is not needed. */
+class FollowedGenerator implements AsyncGenerator<unknown, unknown, unknown> {
+  readonly #raw: AsyncGenerator<unknown, unknown, unknown>;
+  readonly #watch: StreamWatch;
+
+  constructor(raw: AsyncGenerator<unknown, unknown, unknown>, watch: StreamWatch) {
+    this.#raw = raw;
+    this.#watch = watch;
+  }
+
+  get [Symbol.toStringTag](): string {
+    return 'AsyncGenerator';
+  }
+
+  next(...args: [] | [unknown]): Promise<IteratorResult<unknown>> {
+    return this.#watch.next(this, this.#raw.next(...args)) as Promise<IteratorResult<unknown>>;
+  }
+
+  return(value?: unknown): Promise<IteratorResult<unknown>> {
+    return this.#watch.giveUp(this.#raw.return(value)) as Promise<IteratorResult<unknown>>;
+  }
+
+  throw(error: unknown): Promise<IteratorResult<unknown>> {
+    return this.#watch.giveUp(this.#raw.throw(error)) as Promise<IteratorResult<unknown>>;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+}
+
+const GENERATOR = Object.getPrototypeOf(Object.getPrototypeOf((async function* () {})())) as object;
+
+function isPlainGenerator(stream: object): stream is AsyncGenerator<unknown, unknown, unknown> {
+  const own = Object.getPrototypeOf(stream) as object | null;
+  return own !== null && Object.getPrototypeOf(own) === GENERATOR && Reflect.ownKeys(stream).length === 0;
 }

@@ -1,17 +1,20 @@
-/** Time as the guard sees it; replaced in tests. It keeps no process alive. */
+/** Time as the guard sees it; replaced in tests. */
 
 export interface Clock {
   /** Milliseconds since any fixed moment; never goes back. */
   nowMs(): number;
-  /** Calls back once after `delayMs`, without keeping the process alive. Returns the way to cancel it. */
-  schedule(callback: () => void, delayMs: number): () => void;
+  /**
+   * Calls back once after `delayMs`; returns the way to cancel it. It must not keep the process alive, unless
+   * `keepsAlive` asks for that: a bounded wait whose end somebody is told of.
+   */
+  schedule(callback: () => void, delayMs: number, keepsAlive?: boolean): () => void;
 }
 
 export const systemClock: Clock = Object.freeze({
   nowMs: () => performance.now(),
-  schedule(callback: () => void, delayMs: number) {
+  schedule(callback: () => void, delayMs: number, keepsAlive = false) {
     const timer = setTimeout(callback, delayMs);
-    timer.unref();
+    if (!keepsAlive) timer.unref();
     return () => clearTimeout(timer);
   },
 });

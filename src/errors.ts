@@ -30,7 +30,12 @@ export class MemoryGuardError extends Error {
 export function describe(value: unknown): string {
   if (value === undefined || value === null) return String(value);
   const type = typeof value;
-  const text = inspect(value, { depth: 0, maxStringLength: 80, maxArrayLength: 3, breakLength: Number.POSITIVE_INFINITY });
+  const text = inspect(value, {
+    depth: 0,
+    maxStringLength: 80,
+    maxArrayLength: 3,
+    breakLength: Number.POSITIVE_INFINITY,
+  });
   return `${text.length > 120 ? `${text.slice(0, 117)}...` : text} (${type})`;
 }
 

@@ -59,7 +59,7 @@ export interface UnloadedEvent extends EventBase {
   readonly type: 'unloaded' | 'leaked';
   readonly model: string;
   readonly quantization?: Quantization;
-  /** By how much the memory that this process can take rose until it stood still. Absent where it can't be read. */
+  /** By how much headroom rose until it stood still. Absent where it can't be read. */
   readonly freedBytes?: number;
   readonly elapsedMs: number;
 }

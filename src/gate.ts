@@ -96,12 +96,21 @@ export class Gate {
   }
 
   settle(reservation: Reservation): void {
-    this.#parts.ledger.settle(reservation, this.#parts.grownBytes());
+    this.#parts.ledger.settle(reservation, this.#grownIfReadable());
   }
 
   /** Forgets a promise. False where it was forgotten already. */
   release(reservation: Reservation): boolean {
-    return this.#parts.ledger.release(reservation, this.#parts.grownBytes());
+    return this.#parts.ledger.release(reservation, this.#grownIfReadable());
+  }
+
+  /** A disposal must not fail because a reading does; the ledger counts more carefully without it. */
+  #grownIfReadable(): number | undefined {
+    try {
+      return this.#parts.grownBytes();
+    } catch {
+      return undefined;
+    }
   }
 
   #judge(candidates: readonly Candidate[]): Judged {

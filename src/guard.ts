@@ -5,12 +5,12 @@ import { MemoryGuardError } from './errors.ts';
 import type { Decision, GuardEvent, GuardEvents } from './events.ts';
 import { Gate, type View } from './gate.ts';
 import { Ledger } from './ledger/ledger.ts';
-import { Loads } from './loads.ts';
+import { Loads, type MappingWatch } from './loads.ts';
 import { type Held, type LoadedModel, Models } from './models.ts';
 import { Monitor } from './monitor/monitor.ts';
 import type { LoadGuardOptions, Settings } from './options.ts';
 import { statusOf } from './policy/status.ts';
-import { collectGarbage } from './recovery/collect.ts';
+import { collectGarbage, trimHeap } from './recovery/collect.ts';
 import { memoryReturned } from './recovery/returned.ts';
 import { defaultAdapter } from './sdk/adapter.ts';
 import { InjectedReader } from './sensors/injected.ts';
@@ -79,7 +79,7 @@ export class MemoryGuard {
       gate: this.#gate,
       models: this.#models,
       clock,
-      watchMappings: sensor ? () => () => undefined : watchMappings(),
+      watchMappings: () => (sensor ? () => undefined : this.#watchMappings()),
       emit: (event) => this.#emit(event),
     });
   }
@@ -150,6 +150,24 @@ export class MemoryGuard {
     this.#emitter.removeAllListeners();
   }
 
+  /** A model that is loaded stays registered even where its mappings can't be read; its promise then stays as it was. */
+  #watchMappings(): ReturnType<MappingWatch> {
+    try {
+      const mappedSince = watchMappings();
+      return (modelFiles) => {
+        try {
+          return mappedSince(modelFiles);
+        } catch (error) {
+          this.#tellBlind(error);
+          return undefined;
+        }
+      };
+    } catch (error) {
+      this.#tellBlind(error);
+      return () => undefined;
+    }
+  }
+
   /** `undefined` where nothing is loaded: then nothing is watched. */
   #sense(): { freeBytes: number; minFreeBytes: number } | undefined {
     if (this.#models.size === 0) return undefined;
@@ -160,7 +178,7 @@ export class MemoryGuard {
 
   #freeBytes(): number | undefined {
     try {
-      return this.#closed ? undefined : this.#reader.measure().availableBytes;
+      return this.#closed ? undefined : this.#gate.look().headroomBytes;
     } catch {
       return undefined; // told by the next decision or reading that needs it
     }
@@ -169,9 +187,13 @@ export class MemoryGuard {
   async #tellRemoved(held: Held, how: 'unloaded' | 'leaked', beforeBytes: number | undefined): Promise<void> {
     const { clock, sensor } = this.#settings;
     const { name, quantization, reservation } = held;
-    if (!sensor) await new Promise<void>((resolve) => clock.schedule(resolve, 0));
-    if (!sensor) collectGarbage();
-    const returned = await memoryReturned(clock, () => this.#freeBytes(), beforeBytes, reservation.need.anonymousBytes);
+    if (!sensor) await new Promise<void>((resolve) => clock.schedule(resolve, 0, true));
+    if (!sensor) {
+      collectGarbage();
+      await trimHeap();
+    }
+    const { mappedBytes, anonymousBytes } = reservation.need;
+    const returned = await memoryReturned(clock, () => this.#freeBytes(), beforeBytes, mappedBytes + anonymousBytes);
     this.#emit({
       type: how,
       message: unloadSentence(modelInWords(name, quantization), how, returned),

@@ -26,6 +26,10 @@ export {
 } from './qwen2.ts';
 export { InsufficientMemoryError } from './refusal.ts';
 export type { Adapter, LoadRequest } from './sdk/adapter.ts';
+export type { NexaModel } from './sdk/nexamodel.ts';
+export { NexaSDK } from './sdk/nexasdk.ts';
+export type { GenerateOptions, InitializeOptions, LoadOptions } from './sdk/options.ts';
+export type { GenerateResult } from './sdk/runtime.ts';
 export type { ReadMemoryOptions } from './sensors/reader.ts';
 export { readMemory } from './sensors/readmemory.ts';
 export type {

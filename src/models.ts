@@ -32,7 +32,7 @@ export interface Held {
 
 export interface ModelsParts {
   readonly gate: Gate;
-  /** Free memory before a model goes, to compare with what is free after; `undefined` where it can't be read. */
+  /** Headroom before a model goes, to compare with what it is after; `undefined` where it can't be read. */
   readonly freeBytes: () => number | undefined;
   /** Called after every change. */
   readonly changed: () => void;
@@ -116,7 +116,6 @@ export class Models {
     if (settles && !held.disturbed && this.#held.has(held)) this.#parts.gate.settle(held.reservation);
     if (held.callsInFlight === 0) held.disturbed = false;
     if (held.callsInFlight === 0 && held.orphaned) this.lost(held);
-    this.#parts.changed();
   }
 
   /** Promises what processing audio takes; the caller gets the way to take the promise back. */

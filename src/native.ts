@@ -24,6 +24,8 @@ export interface Addon {
   ) => NativeMemoryFiles;
   /** False where this system has no native reader; `MemoryFiles` then fails every reading. */
   readonly memoryFilesSupported: boolean;
+  /** Gives freed memory back to the system, off the main thread. False where its allocator can't. */
+  trimHeap(): Promise<boolean>;
 }
 
 export interface LoadedAddon {

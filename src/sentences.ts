@@ -20,8 +20,9 @@ export function admissionSentence(decision: Decision): string {
   const needed = chosen ? `, which needs ${neededInWords(chosen.need)} of ${formatBytes(headroomBytes)}` : '';
   if (decision.verdict !== 'downgrade') return `Loading ${modelInWords(model, quantization)}${needed}.`;
   const asked = candidates[0] as CandidateVerdict;
+  const reasons = reasonsInWords(asked) || 'that much is not free';
   return (
-    `${modelInWords(model, askedQuantization)} needs ${neededInWords(asked.need)}: ${reasonsInWords(asked)}. ` +
+    `${modelInWords(model, askedQuantization)} needs ${neededInWords(asked.need)}: ${reasons}. ` +
     `Loading ${quantization ?? 'it'} instead${needed}.`
   );
 }
@@ -33,15 +34,17 @@ export function refusalSentence(
   holders: readonly string[],
 ): string {
   const nearest = nearestCandidate(decision);
+  const reasons = reasonsInWords(nearest);
   const help = [
     `free ${formatBytes(nearest.shortfallBytes)}`,
     ...(holders.length > 0 ? [`unload ${holders.join(' or ')}`] : []),
     ...(limitedBy?.kind.startsWith('cgroup') ? ['raise that limit'] : []),
   ];
   return (
-    `Insufficient memory to load ${modelInWords(decision.model, nearest.quantization)}: it needs ${neededInWords(nearest.need)}, ` +
-    `this process can take ${formatBytes(Math.max(0, decision.headroomBytes))}${scopeInWords(limitedBy)}; ` +
-    `${reasonsInWords(nearest)}. To load it, ${help.join(', or ')}.`
+    `Insufficient memory to load ${modelInWords(decision.model, nearest.quantization)}: ` +
+    `it needs ${neededInWords(nearest.need)}, this process can take ` +
+    `${formatBytes(Math.max(0, decision.headroomBytes))}${scopeInWords(limitedBy)}${reasons && `; ${reasons}`}. ` +
+    `To load it, ${help.join(', or ')}.`
   );
 }
 
@@ -98,9 +101,12 @@ function neededInWords({ mappedBytes, anonymousBytes }: Need): string {
   return formatBytes(mappedBytes + anonymousBytes);
 }
 
+/** What refused a candidate besides its plain size, which every sentence tells; what follows from that is left out. */
 function reasonsInWords({ rules }: Pick<CandidateVerdict, 'rules'>): string {
-  return rules
-    .filter((rule) => !rule.passed)
+  const failed = rules.filter((rule) => !rule.passed);
+  const tooLarge = failed.some(({ rule }) => rule === 'headroom');
+  return failed
+    .filter(({ rule }) => rule !== 'headroom' && !(tooLarge && rule === 'min-free'))
     .map(ruleInWords)
     .join('; ');
 }

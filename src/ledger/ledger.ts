@@ -110,9 +110,10 @@ export class Ledger {
     return grownBytes === undefined || this.#baseBytes === undefined ? 0 : Math.max(0, grownBytes - this.#baseBytes);
   }
 
-  /** Takes out of the growth what this entry may have taken at most. */
+  /** Takes out of the growth what this entry may have taken at most. Growth that can't be read pays for nothing. */
   #absorb(entry: Entry, grownBytes: number | undefined): void {
-    if (this.#baseBytes !== undefined) {
+    if (grownBytes === undefined) this.#baseBytes = undefined;
+    else if (this.#baseBytes !== undefined) {
       this.#baseBytes += Math.min(this.#takenBytes(grownBytes), entry.anonymousBytes);
     }
   }

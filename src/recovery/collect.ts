@@ -1,6 +1,7 @@
-/** Collects V8's garbage once, on purpose. It decides nothing: who calls it knows when that is worth its pause. */
+/** Gives memory back on purpose: V8's garbage, and what the allocator keeps of freed blocks. Who calls it knows when that is worth its pause. */
 import v8 from 'node:v8';
 import vm from 'node:vm';
+import { loadAddon } from '../native.ts';
 
 let collector: (() => void) | undefined;
 
@@ -11,4 +12,9 @@ export function collectGarbage(): void {
     collector = globalThis.gc ?? (vm.runInNewContext('gc') as () => void);
   }
   collector();
+}
+
+/** What native code freed goes back to the system. Does nothing where there is no addon or the allocator can't. */
+export async function trimHeap(): Promise<void> {
+  await loadAddon()?.trimHeap();
 }

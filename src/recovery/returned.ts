@@ -11,12 +11,12 @@ const PATIENT_STEPS = 20;
 const STILL_BYTES = MiB;
 
 export interface Returned {
-  /** By how much free memory rose until it stood still; absent where it can't be read. */
+  /** By how much headroom rose until it stood still; absent where it can't be read. */
   readonly freedBytes?: number;
   readonly elapsedMs: number;
 }
 
-/** Resolves once free memory stands still. `readBytes` gives free memory, `undefined` where it can't be read. */
+/** Resolves once free memory stands still. `readBytes` gives headroom, `undefined` where it can't be read. */
 export async function memoryReturned(
   clock: Clock,
   readBytes: () => number | undefined,
@@ -32,7 +32,7 @@ export async function memoryReturned(
     const due = nowBytes - beforeBytes < expectedBytes / 2 && step < PATIENT_STEPS;
     lastBytes = nowBytes;
     if (!rising && !due) break;
-    await new Promise<void>((resolve) => clock.schedule(resolve, STEP_MS));
+    await new Promise<void>((resolve) => clock.schedule(resolve, STEP_MS, true));
   }
   const freedBytes = Math.max(0, (lastBytes ?? 0) - (beforeBytes ?? 0));
   return { freedBytes, elapsedMs: clock.nowMs() - startMs };

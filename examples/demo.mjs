@@ -1,0 +1,97 @@
+#!/usr/bin/env node
+/** `npm run demo`: shows the guard at work on a real engine, under a real memory limit where it may set one. */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { rmSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { formatBytes } from 'nexa-memory-guard';
+import { makeFiles, ownFiles } from './demo/files.mjs';
+import { live } from './demo/life.mjs';
+import { enterGroup, makeGroup, removeGroup, usedBytes } from './demo/limit.mjs';
+
+const USAGE = `usage: npm run demo                                             small synthetic models
+       npm run demo -- --full                                   the shapes of Qwen2-Audio 7B, about 8 GiB of memory
+       npm run demo -- --model F --projector P --audio A.wav    your own files`;
+
+/** @typedef {{ files: import('./demo/files.mjs').Files, full: boolean, group?: import('./demo/limit.mjs').LimitGroup, limitNote: string }} Scene */
+
+if (process.send) await child();
+else process.exitCode = await parent();
+
+/** Makes the files and the limit, watches the child live under it, and cleans up whatever happens to it. */
+async function parent() {
+  const options = readArguments();
+  if (!options) return 2;
+  const { full, model, projector, audio } = options;
+  if (full) console.log('Writing the 7B shapes as sparse files...');
+  const files = model && projector && audio ? ownFiles(model, projector, audio) : await makeFiles(full);
+  const made = files.temporary
+    ? makeGroup()
+    : { reason: "none is set for your own files: the machine's own memory decides" };
+  const group = 'group' in made ? made.group : undefined;
+  const limitNote =
+    'group' in made
+      ? `a control group made for this demo`
+      : files.temporary
+        ? `an injected one, since ${made.reason}`
+        : made.reason;
+  try {
+    const life = fork(fileURLToPath(import.meta.url), { serialization: 'advanced' });
+    life.send({ files, full, group, limitNote });
+    const progress = full && group ? showUsage(group) : undefined;
+    const [code, signal] = await once(life, 'exit');
+    clearInterval(progress);
+    if (signal) console.error(`\nThe demo was ended by ${signal}.`);
+    return code ?? 1;
+  } finally {
+    if (group) removeGroup(group);
+    if (files.temporary) rmSync(files.directory, { recursive: true });
+  }
+}
+
+/** Lives in the group, so that the limit holds for the guard, the engine and the program beside them. */
+async function child() {
+  const [scene] = /** @type {[Scene]} */ (await once(process, 'message'));
+  process.disconnect();
+  if (scene.group) enterGroup(scene.group);
+  try {
+    await live({ ...scene, limitFile: scene.group?.limitFile });
+  } catch (error) {
+    const { code, message } = /** @type {Error & { code?: string }} */ (error);
+    console.error(`\n${code ?? 'Error'}: ${message}`);
+    process.exitCode = 1;
+  }
+}
+
+/** A load blocks the child's event loop for seconds, so its memory is shown from here. @param {import('./demo/limit.mjs').LimitGroup} group */
+function showUsage(group) {
+  let shownBytes = 0;
+  return setInterval(() => {
+    const bytes = usedBytes(group);
+    if (Math.abs(bytes - shownBytes) < 512 * 2 ** 20) return;
+    shownBytes = bytes;
+    console.log(`  ...          the group holds ${formatBytes(bytes)}`);
+  }, 500);
+}
+
+function readArguments() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        full: { type: 'boolean', default: false },
+        model: { type: 'string' },
+        projector: { type: 'string' },
+        audio: { type: 'string' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+    const own = [values.model, values.projector, values.audio].filter((value) => value !== undefined).length;
+    if (!values.help && (own === 0 || own === 3)) return values;
+    if (!values.help) console.error('--model, --projector and --audio go together.');
+  } catch (error) {
+    console.error(/** @type {Error} */ (error).message);
+  }
+  console.error(USAGE);
+  return undefined;
+}

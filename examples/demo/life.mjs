@@ -1,0 +1,192 @@
+/** The guard's life in one screen: snapshot, plan, a downgraded load, a refused one, pressure, and memory that comes back. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import readline from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { formatBytes, MiB, NexaSDK, readMemory, withMemoryGuard } from 'nexa-memory-guard';
+import { CONTEXT, footprintOf } from './files.mjs';
+import { heading, row, showPlan, showSnapshot } from './screen.mjs';
+
+/** @typedef {import('./files.mjs').Files} Files */
+
+/**
+ * @param {object} scene
+ * @param {Files} scene.files
+ * @param {boolean} scene.full
+ * @param {string | undefined} scene.limitFile where this process's group takes its limit; absent where there is no group
+ * @param {string} scene.limitNote why
+ */
+export async function live({ files, full, limitFile, limitNote }) {
+  const minFreeBytes = (full ? 512 : 64) * MiB;
+  const sdk = await NexaSDK.initialize({ modelsDir: files.directory });
+  const eater = new Eater();
+  try {
+    await eater.take(0);
+    await show({ files, full, limitFile, limitNote }, sdk, eater, minFreeBytes);
+  } finally {
+    await eater.end();
+    await sdk.dispose();
+  }
+}
+
+/** @param {Parameters<typeof live>[0]} scene @param {NexaSDK} sdk @param {Eater} eater @param {number} minFreeBytes */
+async function show({ files, full, limitFile, limitNote }, sdk, eater, minFreeBytes) {
+  const limit = files.temporary ? setLimit(files, minFreeBytes, limitFile) : undefined;
+  const nexa = withMemoryGuard(sdk, {
+    minFreeBytes,
+    dwellMs: 200,
+    ...(limit && !limitFile && { sensor: () => injected(limit.totalBytes, eater) }),
+  });
+  const { guard } = nexa;
+  for (const name of /** @type {const} */ ([
+    'downgraded',
+    'admitted',
+    'loaded',
+    'refused',
+    'ok',
+    'warning',
+    'critical',
+    'unloaded',
+    'degraded',
+  ])) {
+    guard.on(name, (/** @type {{ message: string }} */ event) => row(name, event.message));
+  }
+
+  heading('1. What this process can really take');
+  row('limit', limitNote);
+  showSnapshot(guard.snapshot());
+
+  heading('2. What fits (a dry run)');
+  row('reserves', `${formatBytes(minFreeBytes)} stay free and 25 % stay available after a load`);
+  const memoryGuard = { footprint: (/** @type {string | undefined} */ q) => footprintOf(files, q) };
+  const options = {
+    contextSize: CONTEXT,
+    memoryGuard,
+    projectorPath: files.projector,
+    ...(files.temporary && { quantization: /** @type {const} */ ('Q5_K_M') }),
+  };
+  showPlan(await guard.plan(files.name, options));
+
+  heading(`3. Loading ${files.name}${files.temporary ? ' Q5_K_M' : ''}`);
+  const model = await nexa.loadModel(files.name, options);
+
+  heading(full ? '4. Answering' : '4. Answering, then listening');
+  row('prompt', 'Hi');
+  await answer(model, { prompt: 'Hi', maxTokens: 2 });
+  await recovered(guard);
+  if (full) row('', '(text only: two cores take 1.2 s a token here, and a chunk of audio is 750 tokens)');
+  else await listen(model, files);
+
+  heading('5. The same again, beside the first');
+  try {
+    await (await nexa.loadModel(files.name, { ...options, modelsDir: files.directory })).dispose();
+  } catch (error) {
+    const { code, requiredBytes, availableBytes, shortfallBytes, refusedBy } =
+      /** @type {import('nexa-memory-guard').InsufficientMemoryError} */ (error);
+    if (code !== 'ERR_INSUFFICIENT_MEMORY') throw error;
+    const numbers = `required ${formatBytes(requiredBytes)}, available ${formatBytes(availableBytes)}, short of ${formatBytes(shortfallBytes)}`;
+    row('error', `${code}: ${numbers}, refused by ${refusedBy.join(' and ')}`);
+  }
+
+  if (files.temporary) {
+    heading('6. Another program takes memory');
+    await eater.until(guard, 'warning', minFreeBytes);
+    await eater.until(guard, 'critical', minFreeBytes);
+    row('', `the other program took ${formatBytes(eater.takenBytes)} and ends`);
+    await eater.end();
+    await recovered(guard);
+  }
+
+  heading(`${files.temporary ? 7 : 6}. Giving it back`);
+  const unloaded = new Promise((resolve) => guard.once('unloaded', resolve));
+  await model.dispose();
+  await unloaded;
+  row('models', `${guard.models().length} loaded, ${formatBytes(guard.headroomBytes())} headroom`);
+  guard.close();
+}
+
+/** Waits until the guard has told of the end of pressure; its own timers keep no program alive. @param {import('nexa-memory-guard').MemoryGuard} guard */
+async function recovered(guard) {
+  for (let i = 0; i < 10; i++) await new Promise((resolve) => setTimeout(resolve, 50));
+  while (guard.status().status === 'critical') await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+/** @param {import('nexa-memory-guard').NexaModel} model @param {Files} files */
+async function listen(model, { audio, temporary }) {
+  row('prompt', `What is said?, with ${audio}`);
+  await answer(model, { prompt: 'What is said?', audio, maxTokens: 24, ...(temporary && { seed: 1 }) });
+  if (temporary) row('', '(the weights are noise, so the answer is babble; the audio went through the real encoder)');
+}
+
+/** @param {import('nexa-memory-guard').NexaModel} model @param {import('nexa-memory-guard').GenerateOptions} request */
+async function answer(model, request) {
+  process.stdout.write('  answer       ');
+  for await (const text of model.generate(request)) process.stdout.write(JSON.stringify(text).slice(1, -1));
+  process.stdout.write('\n');
+}
+
+/**
+ * Limits this process so that the step below the asked one just fits: at full size Q4_0, else Q4_K_M.
+ * @param {Files} files @param {number} minFreeBytes @param {string | undefined} limitFile
+ */
+function setLimit(files, minFreeBytes, limitFile) {
+  const sizes = ['Q5_K_M', 'Q4_K_M', 'Q4_0'].map((quantization) => {
+    const { mappedBytes, anonymousBytes } = footprintOf(files, quantization);
+    return mappedBytes + anonymousBytes;
+  });
+  const [best = 0, middle = 0, least = 0] = sizes;
+  const headroomBytes = minFreeBytes + (middle - least > 32 * MiB ? (middle + least) / 2 : (best + middle) / 2);
+  const usedBytes = limitFile
+    ? (readMemory().scopes.at(-1)?.usedBytes ?? 0) - (readMemory().scopes.at(-1)?.reclaimableBytes ?? 0)
+    : ownBytes();
+  const totalBytes = Math.round(headroomBytes + usedBytes);
+  if (limitFile) writeFileSync(limitFile, String(totalBytes));
+  return { totalBytes };
+}
+
+/** Where no real limit may be set: the same arithmetic over this process and the other program. @param {number} totalBytes @param {Eater} eater */
+function injected(totalBytes, eater) {
+  return { totalBytes, availableBytes: Math.max(0, totalBytes - ownBytes() - eater.takenBytes) };
+}
+
+/** What this process holds besides mapped files, as far as every system tells. */
+function ownBytes() {
+  const { heapTotal, external } = process.memoryUsage();
+  return heapTotal + external;
+}
+
+/** The other program, fed in steps. */
+class Eater {
+  takenBytes = 0;
+  #child = spawn(process.execPath, [fileURLToPath(new URL('eater.mjs', import.meta.url))], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  #answers = readline.createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
+
+  /** Takes memory until the guard tells this level. @param {import('nexa-memory-guard').MemoryGuard} guard @param {'warning' | 'critical'} level @param {number} minFreeBytes */
+  async until(guard, level, minFreeBytes) {
+    let told = guard.status().status === level || guard.status().status === 'critical';
+    guard.once(level, () => {
+      told = true;
+    });
+    while (!told) {
+      await this.take(Math.max(1, Math.round(minFreeBytes / MiB / 32)));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  /** @param {number} mib */
+  async take(mib) {
+    this.#child.stdin.write(`${mib}\n`);
+    this.takenBytes = Number((await this.#answers.next()).value) * MiB;
+  }
+
+  async end() {
+    if (this.#child.exitCode !== null) return;
+    const exit = once(this.#child, 'exit');
+    this.#child.stdin.end();
+    await exit;
+    this.takenBytes = 0;
+  }
+}

@@ -1,0 +1,45 @@
+/** Prints the demo: headings, rows, and one line that moves while something takes long. */
+import { formatBytes } from 'nexa-memory-guard';
+
+const terminal = process.stdout.isTTY === true;
+const bold = (/** @type {string} */ text) => (terminal && !process.env['NO_COLOR'] ? `\x1b[1m${text}\x1b[0m` : text);
+
+/** @param {string} text */
+export function heading(text) {
+  console.log(`\n${bold(text)}`);
+}
+
+/** @param {string} label @param {string} text */
+export function row(label, text) {
+  console.log(`  ${label.padEnd(12)} ${text}`);
+}
+
+/** @param {import('nexa-memory-guard').MemorySnapshot} snapshot */
+export function showSnapshot({ scopes, limitedBy, availableBytes, source }) {
+  for (const scope of scopes) {
+    const limit = formatBytes(scope.limitBytes ?? Number.POSITIVE_INFINITY);
+    const binds = scope === limitedBy ? '  <- binds' : '';
+    row(
+      scope.kind,
+      `${formatBytes(scope.availableBytes).padStart(10)} available of ${limit.padStart(10)}  ${shortened(scope.path)}${binds}`,
+    );
+  }
+  row('', `${formatBytes(availableBytes).padStart(10)} can be taken before this process is killed (source: ${source})`);
+}
+
+/** @param {import('nexa-memory-guard').Decision} plan */
+export function showPlan({ candidates, headroomBytes }) {
+  row('headroom', formatBytes(headroomBytes));
+  for (const { quantization, need, admitted, rules } of candidates) {
+    const refused = rules
+      .filter((rule) => !rule.passed)
+      .map((rule) => `${rule.rule}: needs ${formatBytes(rule.requiredBytes)}, has ${formatBytes(rule.foundBytes)}`);
+    const size = `${formatBytes(need.mappedBytes)} mapped + ${formatBytes(need.anonymousBytes)} anonymous`;
+    row(quantization ?? 'model', `${size.padEnd(42)} ${admitted ? 'fits' : `refused by ${refused.join('; ')}`}`);
+  }
+}
+
+/** @param {string} path */
+function shortened(path) {
+  return path.length <= 44 ? path : `...${path.slice(-41)}`;
+}

@@ -1,0 +1,8 @@
+// Systems whose allocator is left alone.
+#include "../trim.h"
+
+namespace guard {
+
+bool TrimHeap() noexcept { return false; }
+
+}  // namespace guard
