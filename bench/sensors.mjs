@@ -5,51 +5,21 @@ import { freemem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import systeminformation from 'systeminformation';
 import { openReader } from '../dist/sensors/reader.js';
+import { timeAsync, time as timed } from './timing.mjs';
 
 const MiB = 2 ** 20;
 const MEMORY = '/sys/fs/cgroup/memory';
-const WARM_UP = 20_000;
 const ITERATIONS = 20_000;
 
-/** @param {number[]} times */
-function quantiles(times) {
-  times.sort((a, b) => a - b);
-  const at = (/** @type {number} */ q) => Number((times[Math.floor(times.length * q)] ?? Number.NaN).toFixed(2));
-  return { 'median µs': at(0.5), 'p99 µs': at(0.99), iterations: times.length };
-}
-
-/** @param {() => unknown} action @param {number} [iterations] */
-function time(action, iterations = ITERATIONS) {
-  for (let at = 0; at < Math.min(WARM_UP, iterations); at++) action();
-  const times = new Array(iterations).fill(0);
-  for (let at = 0; at < iterations; at++) {
-    const from = process.hrtime.bigint();
-    action();
-    times[at] = Number(process.hrtime.bigint() - from) / 1000;
-  }
-  return quantiles(times);
-}
-
-/** @param {() => Promise<unknown>} action @param {number} iterations */
-async function timeAsync(action, iterations) {
-  for (let at = 0; at < 100; at++) await action();
-  const times = [];
-  for (let at = 0; at < iterations; at++) {
-    const from = process.hrtime.bigint();
-    await action();
-    times.push(Number(process.hrtime.bigint() - from) / 1000);
-  }
-  return quantiles(times);
-}
-
 async function measure() {
+  const time = (/** @type {() => unknown} */ action) => timed(action, ITERATIONS);
   const native = openReader({ prefer: 'native' });
   const procfs = openReader({ prefer: 'procfs' });
   if (native.source !== 'native') console.log('The addon is not built: its rows are the JavaScript reader.');
   const { scopes, availableBytes, limitedBy } = procfs.snapshot();
   console.log(`Scopes: ${scopes.map((scope) => scope.path).join(' > ')}`);
   console.log(`Available: ${(availableBytes / MiB).toFixed(1)} MiB, by ${limitedBy.path}; Node ${process.version}`);
-  /** @type {Record<string, ReturnType<typeof quantiles>>} */
+  /** @type {Record<string, ReturnType<typeof timed>>} */
   const rows = {
     'nothing (the clock)': time(() => undefined),
     'native measure()': time(() => native.measure()),

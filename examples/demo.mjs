@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { formatBytes } from 'nexa-memory-guard';
+import { formatBytes, machineReport } from 'nexa-memory-guard';
 import { makeFiles, ownFiles } from './demo/files.mjs';
 import { live } from './demo/life.mjs';
 import { enterGroup, makeGroup, removeGroup, usedBytes } from './demo/limit.mjs';
@@ -16,6 +16,9 @@ const USAGE = `usage: npm run demo                                             s
 
 /** @typedef {{ files: import('./demo/files.mjs').Files, full: boolean, group?: import('./demo/limit.mjs').LimitGroup, limitNote: string }} Scene */
 
+// `npm run demo | head` closes the pipe early: that is no fault.
+process.stdout.on('error', ({ code }) => process.exit(code === 'EPIPE' ? 0 : 1));
+
 if (process.send) await child();
 else process.exitCode = await parent();
 
@@ -24,6 +27,10 @@ async function parent() {
   const options = readArguments();
   if (!options) return 2;
   const { full, model, projector, audio } = options;
+  const { os, cpu, cores, node, addon, machineClass } = await machineReport();
+  console.log(
+    `${os}, ${cores} x ${cpu}, Node ${node}; memory for Qwen2-Audio: ${machineClass}; native addon: ${addon}`,
+  );
   if (full) console.log('Writing the 7B shapes as sparse files...');
   const files = model && projector && audio ? ownFiles(model, projector, audio) : await makeFiles(full);
   const made = files.temporary
@@ -40,13 +47,15 @@ async function parent() {
     const life = fork(fileURLToPath(import.meta.url), { serialization: 'advanced' });
     life.send({ files, full, group, limitNote });
     const progress = full && group ? showUsage(group) : undefined;
+    // Ctrl-C reaches the child too; this process stays to clean up after it.
+    process.on('SIGINT', () => {});
     const [code, signal] = await once(life, 'exit');
     clearInterval(progress);
     if (signal) console.error(`\nThe demo was ended by ${signal}.`);
     return code ?? 1;
   } finally {
-    if (group) removeGroup(group);
     if (files.temporary) rmSync(files.directory, { recursive: true });
+    if (group) await removeGroup(group);
   }
 }
 

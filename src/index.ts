@@ -17,6 +17,7 @@ export type { LoadedModel } from './models.ts';
 export type { GivenFootprint, GuardOptions, LoadGuardOptions, Logger } from './options.ts';
 export type { Rule, RuleVerdict } from './policy/admit.ts';
 export type { Candidate, CandidateVerdict } from './policy/choose.ts';
+export type { MachineClass } from './policy/recommend.ts';
 export {
   type MemoryStats,
   type MemoryStatus,
@@ -25,6 +26,7 @@ export {
   Qwen2Quantization,
 } from './qwen2.ts';
 export { InsufficientMemoryError } from './refusal.ts';
+export { type MachineReport, machineReport } from './report.ts';
 export type { Adapter, LoadRequest } from './sdk/adapter.ts';
 export type { NexaModel } from './sdk/nexamodel.ts';
 export { NexaSDK } from './sdk/nexasdk.ts';

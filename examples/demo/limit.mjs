@@ -36,9 +36,16 @@ export function enterGroup({ directory }) {
   writeFileSync(path.join(directory, 'cgroup.procs'), String(process.pid));
 }
 
-/** @param {LimitGroup} group */
-export function removeGroup({ directory }) {
-  rmdirSync(directory);
+/** Its members may take a moment to end. @param {LimitGroup} group */
+export async function removeGroup({ directory }) {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return rmdirSync(directory);
+    } catch (error) {
+      if (attempt === 50) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
 }
 
 /** @param {LimitGroup} group */

@@ -19,6 +19,16 @@ export function comparedTotalBytes({ totalBytes, hostBinds }: MemoryMeasure): nu
   return hostBinds ? nominalTotalBytes(totalBytes) : totalBytes;
 }
 
+/** Where a machine stands among the documented system requirements. */
+export type MachineClass = 'below minimum' | 'minimum' | 'recommended' | 'high performance';
+
+/** 8 GB minimum, 16 GB recommended, 32 GB and more high performance. */
+export function machineClass(totalBytes: number): MachineClass {
+  if (totalBytes >= 32 * GiB) return 'high performance';
+  if (totalBytes >= 16 * GiB) return 'recommended';
+  return totalBytes >= 8 * GiB ? 'minimum' : 'below minimum';
+}
+
 /** 32 GB with 8 GB available: Q5_K_M. 8 GB or less, or 5 GB available or less: Q4_0. Else Q4_K_M. */
 export function recommend(totalBytes: number, availableBytes: number): Quantization {
   if (totalBytes >= 32 * GiB && availableBytes >= 8 * GiB) return 'Q5_K_M';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { GiB } from '../../src/bytes.ts';
-import { comparedTotalBytes, nominalTotalBytes, recommend } from '../../src/policy/recommend.ts';
+import { comparedTotalBytes, machineClass, nominalTotalBytes, recommend } from '../../src/policy/recommend.ts';
 
 describe('the recommendation', () => {
   it.each([
@@ -37,5 +37,18 @@ describe('the nominal size of a machine', () => {
   it('counts only where the machine itself binds, never for a limit of a group', () => {
     expect(comparedTotalBytes({ totalBytes: 31.2 * GiB, availableBytes: 1, hostBinds: true })).toBe(32 * GiB);
     expect(comparedTotalBytes({ totalBytes: 31.2 * GiB, availableBytes: 1, hostBinds: false })).toBe(31.2 * GiB);
+  });
+});
+
+describe('the class of a machine', () => {
+  it.each([
+    [7.99, 'below minimum'],
+    [8, 'minimum'],
+    [15.99, 'minimum'],
+    [16, 'recommended'],
+    [31.99, 'recommended'],
+    [32, 'high performance'],
+  ] as const)('with %d GiB is the documented one', (total, expected) => {
+    expect(machineClass(total * GiB)).toBe(expected);
   });
 });

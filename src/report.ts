@@ -1,0 +1,41 @@
+/** The facts of this machine in one object, for people: it decides nothing and admits no load. */
+import systeminformation from 'systeminformation';
+import { addonProblem, loadAddon } from './native.ts';
+import { comparedTotalBytes, type MachineClass, machineClass, recommend } from './policy/recommend.ts';
+import { readMemory } from './sensors/readmemory.ts';
+import type { MemorySnapshot, Quantization } from './types.ts';
+
+export interface MachineReport {
+  /** Such as "Debian GNU/Linux 12 (x64)". */
+  readonly os: string;
+  readonly kernel: string;
+  readonly cpu: string;
+  readonly cores: number;
+  readonly node: string;
+  /** The native addon: `loaded`, `missing` (the JavaScript readers serve), or why it could not be loaded. */
+  readonly addon: string;
+  readonly memory: MemorySnapshot;
+  /** Where the memory that this process may use stands among the documented requirements. */
+  readonly machineClass: MachineClass;
+  readonly recommendedQuantization: Quantization;
+}
+
+/** Asks the system; takes some tens of milliseconds and may start processes. Throws `ERR_SENSOR` where memory can't be read. */
+export async function machineReport(): Promise<MachineReport> {
+  const memory = readMemory();
+  const [os, cpu] = await Promise.all([systeminformation.osInfo(), systeminformation.cpu()]);
+  const { totalBytes, availableBytes } = memory;
+  const hostBinds = totalBytes === memory.scopes[0]?.limitBytes;
+  const comparedBytes = comparedTotalBytes({ totalBytes, availableBytes, hostBinds });
+  return Object.freeze({
+    os: `${os.distro} ${os.release} (${os.arch})`,
+    kernel: os.kernel,
+    cpu: cpu.brand,
+    cores: cpu.cores,
+    node: process.version,
+    addon: addonProblem() ?? (loadAddon() ? 'loaded' : 'missing: the JavaScript readers serve'),
+    memory,
+    machineClass: machineClass(comparedBytes),
+    recommendedQuantization: recommend(comparedBytes, availableBytes),
+  });
+}

@@ -1,0 +1,14 @@
+import os from 'node:os';
+import { expect, it } from 'vitest';
+import { machineReport } from '../src/report.ts';
+
+it('tells what this machine is and what its memory is good for', async () => {
+  const report = await machineReport();
+  expect(report.node).toBe(process.version);
+  expect(report.kernel).toBe(os.release());
+  expect(report.cores).toBeGreaterThan(0);
+  expect(report.memory.totalBytes).toBeLessThanOrEqual(os.totalmem());
+  expect(['below minimum', 'minimum', 'recommended', 'high performance']).toContain(report.machineClass);
+  expect(['Q5_K_M', 'Q4_K_M', 'Q4_0']).toContain(report.recommendedQuantization);
+  expect(report.addon).not.toBe('');
+});
