@@ -2,7 +2,7 @@
 /** `npm run demo`: shows the guard at work on a real engine, under a real memory limit where it may set one. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { formatBytes, machineReport } from 'nexa-memory-guard';
@@ -96,6 +96,13 @@ function readArguments() {
       },
     });
     const own = [values.model, values.projector, values.audio].filter((value) => value !== undefined).length;
+    const missing = /** @type {const} */ (['model', 'projector', 'audio']).find(
+      (key) => values[key] && !existsSync(values[key]),
+    );
+    if (missing) {
+      console.error(`Expected --${missing} to be a file, found nothing at ${values[missing]}.`);
+      return undefined;
+    }
     if (!values.help && (own === 0 || own === 3)) return values;
     if (!values.help) console.error('--model, --projector and --audio go together.');
   } catch (error) {

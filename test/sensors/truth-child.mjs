@@ -1,5 +1,6 @@
 /** Runs inside a control group: prepares a situation, reads it with both readers, then allocates until it is killed. Needs `dist/`. */
 import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
+import { freemem } from 'node:os';
 import { openReader } from '../../dist/sensors/reader.js';
 
 const MiB = 2 ** 20;
@@ -46,7 +47,10 @@ if (task.hold !== undefined) {
     const { source, availableBytes, limitedBy } = reader.snapshot();
     return { source, availableBytes, measuredBytes: reader.measure().availableBytes, limitedBy: limitedBy.path };
   });
-  writeSync(result, `${JSON.stringify(found)}\n`, 64);
+  // What a program would ask without this package; Node 20 has it, its types don't.
+  const { availableMemory } = /** @type {{ availableMemory?: () => number }} */ (/** @type {unknown} */ (process));
+  const peers = { 'os.freemem': freemem(), 'process.availableMemory': availableMemory?.() };
+  writeSync(result, `${JSON.stringify({ found, peers })}\n`, 64);
   for (let count = 1; ; count++) {
     held.push(Buffer.allocUnsafeSlow(BLOCK_BYTES).fill(1));
     writeSync(result, String(count), 0);

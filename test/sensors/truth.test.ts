@@ -49,7 +49,14 @@ function temporary(parent = tmpdir()): string {
   return directory;
 }
 
-async function truthIn(group: ControlGroup, prepare?: Preparation): Promise<{ found: Found[]; truthBytes: number }> {
+interface Truth {
+  readonly found: readonly Found[];
+  /** What other readings said at the same moment. */
+  readonly peers: Readonly<Record<string, number>>;
+  readonly truthBytes: number;
+}
+
+async function truthIn(group: ControlGroup, prepare?: Preparation): Promise<Truth> {
   const result = join(temporary(), 'result');
   writeFileSync(result, ' '.repeat(4096));
   const { mib = 0, on = 'disk', sync = true, reads = 0 } = prepare ?? {};
@@ -58,7 +65,7 @@ async function truthIn(group: ControlGroup, prepare?: Preparation): Promise<{ fo
   const [code, signal] = await once(child, 'exit');
   expect({ code, signal }).toEqual({ code: null, signal: 'SIGKILL' });
   const text = readFileSync(result, 'utf8');
-  return { truthBytes: Number.parseInt(text, 10) * MiB, found: JSON.parse(text.slice(64).split('\n')[0] as string) };
+  return { truthBytes: Number.parseInt(text, 10) * MiB, ...JSON.parse(text.slice(64).split('\n')[0] as string) };
 }
 
 /** A neighbour that has taken so much and keeps it; the kernel kills the child first, whose score is 1000. */
@@ -94,11 +101,7 @@ async function ready(child: ChildProcess): Promise<void> {
 
 const table: Record<string, unknown>[] = [];
 
-function expectTruth(
-  name: string,
-  limitedBy: ControlGroup,
-  { found, truthBytes }: Awaited<ReturnType<typeof truthIn>>,
-): void {
+function expectTruth(name: string, limitedBy: ControlGroup, { found, peers, truthBytes }: Truth): void {
   expect(truthBytes).toBeGreaterThan(32 * MiB);
   expect(found.map((reading) => reading.source)).toEqual(['native', 'procfs']);
   const row: Record<string, unknown> = { situation: name, 'truth MiB': truthBytes / MiB };
@@ -108,6 +111,7 @@ function expectTruth(
     row[`${source} %`] = ((availableBytes / truthBytes - 1) * 100).toFixed(2);
     row[`${source} measure %`] = ((measuredBytes / truthBytes - 1) * 100).toFixed(2);
   }
+  for (const [peer, bytes] of Object.entries(peers)) row[`${peer} %`] = ((bytes / truthBytes - 1) * 100).toFixed(0);
   for (const { source, availableBytes, measuredBytes, limitedBy: path } of found) {
     expect(path).toBe(limitedBy.path);
     for (const bytes of [availableBytes, measuredBytes]) {

@@ -1,0 +1,64 @@
+/** What users install: the packed tarball, in an empty project. Needs `npm run build` and a package registry. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const project = mkdtempSync(path.join(tmpdir(), 'nexa-memory-guard-package-'));
+let packed: { filename: string; files: { path: string }[]; unpackedSize: number };
+
+function npm(args: readonly string[], cwd: string): string {
+  return execFileSync('npm', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+function run(program: string): { status: number | null; stdout: string; stderr: string } {
+  const file = path.join(project, 'program.mjs');
+  writeFileSync(file, program);
+  return spawnSync(process.execPath, [file], { cwd: project, encoding: 'utf8' });
+}
+
+describe('the packed tarball', { timeout: 120_000 }, () => {
+  beforeAll(() => {
+    [packed] = JSON.parse(npm(['pack', '--json', '--ignore-scripts', '--pack-destination', project], root));
+    writeFileSync(path.join(project, 'package.json'), JSON.stringify({ name: 'empty', private: true }));
+    npm(['install', '--no-audit', '--no-fund', path.join(project, packed.filename)], project);
+  }, 120_000);
+  afterAll(() => rmSync(project, { recursive: true, force: true }));
+
+  it('holds the built package, README and licence, and nothing that would make npm compile', () => {
+    const files = packed.files.map((file) => file.path);
+    expect(files).toContain('dist/index.js');
+    expect(files).toContain('dist/index.d.ts');
+    expect(files).toContain('README.md');
+    expect(files).toContain('LICENSE');
+    expect(files.filter((file) => /binding\.gyp|^(src|native|test|bench|examples)\//.test(file))).toEqual([]);
+    expect(packed.unpackedSize).toBeLessThan(2 ** 20);
+  });
+
+  it('guards an SDK without an addon and without an engine', () => {
+    const { status, stdout, stderr } = run(`
+      import { readMemory, withMemoryGuard } from 'nexa-memory-guard';
+      const sdk = { loadModel: async () => ({ dispose() {} }) };
+      const nexa = withMemoryGuard(sdk, { minFreeBytes: 0, minFreeRatioAfterLoad: 0 });
+      const model = await nexa.loadModel('qwen2audio', { memoryGuard: { footprint: '1 MiB' } });
+      console.log(model.quantization, nexa.guard.models().length, readMemory().source);
+      await model.dispose();
+      console.log(nexa.guard.models().length);
+    `);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    const source = process.platform === 'linux' ? 'procfs' : 'node';
+    expect(stdout).toMatch(new RegExp(`^Q\\w+ 1 ${source}\\n0\\n$`));
+  });
+
+  it('says what to install where the engine is missing', () => {
+    const { status, stdout } = run(`
+      import { NexaSDK } from 'nexa-memory-guard';
+      await NexaSDK.initialize().catch((error) => console.log(error.code, error.message));
+    `);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^ERR_RUNTIME_NOT_FOUND .*npm install @fugood\/llama\.node/);
+  });
+});
