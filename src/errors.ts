@@ -26,17 +26,26 @@ export class MemoryGuardError extends Error {
   }
 }
 
-/** A short printed form of any value with its type, safe for hostile input: `"x" (string)`. */
+/** A short printed form of any value with its type, on one line and safe for hostile input: `"x" (string)`. */
 export function describe(value: unknown): string {
   if (value === undefined || value === null) return String(value);
-  const type = typeof value;
-  const text = inspect(value, {
-    depth: 0,
-    maxStringLength: 80,
-    maxArrayLength: 3,
-    breakLength: Number.POSITIVE_INFINITY,
-  });
-  return `${text.length > 120 ? `${text.slice(0, 117)}...` : text} (${type})`;
+  const text = print(value).replace(/\s+/g, ' ');
+  return `${text.length > 120 ? `${text.slice(0, 117)}...` : text} (${typeof value})`;
+}
+
+function print(value: unknown): string {
+  try {
+    // An error's stack would fill the sentence.
+    if (value instanceof Error) return `${value.name}: ${value.message}`;
+    return inspect(value, {
+      depth: 0,
+      maxStringLength: 80,
+      maxArrayLength: 3,
+      breakLength: Number.POSITIVE_INFINITY,
+    });
+  } catch {
+    return 'a value that cannot be printed';
+  }
 }
 
 /** `Expected \`minFreeBytes\` to be …, got "x" (string).` */
