@@ -40,22 +40,24 @@ export class InjectedReader implements MemoryReader {
 
   close(): void {}
 
+  /** Each field is asked for once: what was checked is what is returned. */
   #read(): SensorReading {
-    let reading: SensorReading;
+    let found: readonly unknown[];
     try {
-      reading = this.#sensor();
+      const { totalBytes, availableBytes } = Object(this.#sensor()) as SensorReading;
+      found = [totalBytes, availableBytes];
     } catch (cause) {
       throw new MemoryGuardError('ERR_SENSOR', `The replaced \`sensor\` threw ${describe(cause)}.`, { cause });
     }
-    for (const key of ['totalBytes', 'availableBytes'] as const) {
-      const value: unknown = reading?.[key];
-      if (typeof value !== 'number' || !(value >= 0) || value > Number.MAX_SAFE_INTEGER) {
-        throw new MemoryGuardError(
-          'ERR_SENSOR',
-          `Expected the sensor's \`${key}\` to be bytes >= 0, got ${describe(value)}.`,
-        );
-      }
-    }
-    return reading;
+    const [totalBytes, availableBytes] = found;
+    return { totalBytes: size('totalBytes', totalBytes), availableBytes: size('availableBytes', availableBytes) };
   }
+}
+
+function size(key: keyof SensorReading, value: unknown): number {
+  if (typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER) return value;
+  throw new MemoryGuardError(
+    'ERR_SENSOR',
+    `Expected the sensor's \`${key}\` to be bytes >= 0, got ${describe(value)}.`,
+  );
 }
