@@ -90,9 +90,11 @@ class Handler implements ProxyHandler<object> {
     return Reflect.ownKeys(this.#raw);
   }
 
-  getOwnPropertyDescriptor(_target: object, key: PropertyKey): PropertyDescriptor | undefined {
+  getOwnPropertyDescriptor(target: object, key: PropertyKey): PropertyDescriptor | undefined {
     const descriptor = Reflect.getOwnPropertyDescriptor(this.#raw, key);
-    return descriptor && { ...descriptor, configurable: true };
+    // A function's own `prototype` can't be taken off the stand-in, so here the two must agree.
+    const fixed = Reflect.getOwnPropertyDescriptor(target, key)?.configurable === false;
+    return descriptor && { ...descriptor, ...(fixed ? { writable: true } : { configurable: true }) };
   }
 
   defineProperty(_target: object, key: PropertyKey, descriptor: PropertyDescriptor): boolean {
@@ -138,9 +140,12 @@ class Handler implements ProxyHandler<object> {
           return handler.#outward(takeover((given) => Reflect.apply(method, self, inward(given)), args));
         }
       : function (this: unknown, ...args) {
+          // A constructor that is written as a function looks like a method until it is called with `new`.
+          if (new.target) return Reflect.construct(method, inward(args));
           return handler.#outward(Reflect.apply(method, this === handler.proxy ? raw : this, inward(args)));
         };
     Object.defineProperty(wrapped, 'name', { value: method.name, configurable: true });
+    if (Object.hasOwn(method, 'prototype')) wrapped.prototype = method.prototype;
     // What a caller hangs on a method (a mock's record, a promisified twin) stays reachable.
     return Object.setPrototypeOf(wrapped, method) as Method;
   }
