@@ -15,7 +15,8 @@ export function followResult(result: unknown, watch: CallWatch): unknown {
   if (Symbol.asyncIterator in result) return followStream(result, watch);
   if ('then' in result && typeof result.then === 'function') {
     watch.begin();
-    result.then(
+    // A promise of its own takes no second answer from it, and catches what `then` throws.
+    Promise.resolve(result).then(
       () => watch.end(true),
       () => watch.end(false),
     );
@@ -28,8 +29,10 @@ function followPromise(promise: Promise<unknown>, watch: CallWatch): Promise<unk
   // The derived promise is handed out, so that an unhandled rejection stays unhandled.
   return promise.then(
     (value) => {
-      watch.end(true);
-      return value;
+      // The work of a promised stream is still to come.
+      const streams = typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+      watch.end(!streams);
+      return streams ? followStream(value, watch) : value;
     },
     (error) => {
       watch.end(false);
@@ -50,44 +53,51 @@ class StreamWatch {
     this.#watch = watch;
   }
 
-  next(reader: object, step: unknown): Promise<unknown> {
+  next(reader: object, step: () => unknown): Promise<unknown> {
     if (this.#state === 'idle') {
       this.#state = 'running';
       this.#watch.begin();
       dropped.register(reader, this);
     }
-    return Promise.resolve(step).then(
-      (result) => {
-        if ((result as IteratorResult<unknown>).done) this.end(true);
-        return result;
-      },
-      (error) => {
-        this.end(false);
-        throw error;
-      },
-    );
+    return this.#follow(step, true);
   }
 
-  giveUp(step: unknown): unknown {
-    return step instanceof Promise ? step.finally(() => this.end(false)) : step;
+  /** `return` and `throw`: a stream may catch them and go on. */
+  giveUp(step: () => unknown): Promise<unknown> {
+    return this.#follow(step, false);
   }
 
   end(completed: boolean): void {
     if (this.#state === 'running') this.#watch.end(completed);
     this.#state = 'ended';
   }
+
+  /** A step may be a plain value, and may throw before it becomes a promise. */
+  async #follow(step: () => unknown, completes: boolean): Promise<unknown> {
+    try {
+      const result = await step();
+      if ((result as IteratorResult<unknown> | undefined)?.done) this.end(completes);
+      return result;
+    } catch (error) {
+      this.end(false);
+      throw error;
+    }
+  }
 }
 
 function followStream(stream: object, watch: CallWatch): object {
-  if (isPlainGenerator(stream)) return new FollowedGenerator(stream, new StreamWatch(watch));
-  const streamWatch = new StreamWatch(watch);
+  return isPlainGenerator(stream) ? new FollowedGenerator(stream, new StreamWatch(watch)) : followReader(stream, watch);
+}
 
-  const next: Takeover = (invoke, args) => streamWatch.next(wrapped, invoke(args));
-  const giveUp: Takeover = (invoke, args) => streamWatch.giveUp(invoke(args));
+/** Each iterator that a stream hands out is read by itself, so each has a watch of its own. */
+function followReader(reader: object, watch: CallWatch): object {
+  const streamWatch = new StreamWatch(watch);
+  const next: Takeover = (invoke, args) => streamWatch.next(wrapped, () => invoke(args));
+  const giveUp: Takeover = (invoke, args) => streamWatch.giveUp(() => invoke(args));
   const iterate: Takeover = (invoke, args) => {
     const iterator = invoke(args) as object;
-    // Returning the raw stream itself would be turned into the wrapped one.
-    return iterator === stream ? iterator : wrapObject(iterator, { takeover });
+    // Returning the raw reader itself would be turned into the wrapped one.
+    return iterator === reader ? iterator : followReader(iterator, watch);
   };
 
   function takeover(key: PropertyKey): Takeover | undefined {
@@ -96,7 +106,7 @@ function followStream(stream: object, watch: CallWatch): object {
     return key === Symbol.asyncIterator ? iterate : undefined;
   }
 
-  const wrapped = wrapObject(stream, { takeover });
+  const wrapped = wrapObject(reader, { takeover });
   return wrapped;
 }
 
@@ -115,15 +125,15 @@ class FollowedGenerator implements AsyncGenerator<unknown, unknown, unknown> {
   }
 
   next(...args: [] | [unknown]): Promise<IteratorResult<unknown>> {
-    return this.#watch.next(this, this.#raw.next(...args)) as Promise<IteratorResult<unknown>>;
+    return this.#watch.next(this, () => this.#raw.next(...args)) as Promise<IteratorResult<unknown>>;
   }
 
   return(value?: unknown): Promise<IteratorResult<unknown>> {
-    return this.#watch.giveUp(this.#raw.return(value)) as Promise<IteratorResult<unknown>>;
+    return this.#watch.giveUp(() => this.#raw.return(value)) as Promise<IteratorResult<unknown>>;
   }
 
   throw(error: unknown): Promise<IteratorResult<unknown>> {
-    return this.#watch.giveUp(this.#raw.throw(error)) as Promise<IteratorResult<unknown>>;
+    return this.#watch.giveUp(() => this.#raw.throw(error)) as Promise<IteratorResult<unknown>>;
   }
 
   [Symbol.asyncIterator](): this {
