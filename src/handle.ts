@@ -9,14 +9,17 @@ const INFERENCE = /^(generate|complet|chat|prompt|infer|transcri|respond|predict
 /** Guarded handles by the raw model, so that a model returned twice is one model. */
 const handles = new WeakMap<object, { readonly held: Held; readonly handle: WeakRef<object> }>();
 
-const collected = new FinalizationRegistry<{ readonly models: Models; readonly held: Held }>(({ models, held }) =>
-  models.lost(held),
-);
+const collected = new FinalizationRegistry<{ readonly models: Models; readonly held: Held }>(({ models, held }) => {
+  // The model may have been returned again before this was told, and then has another handle.
+  const now = handles.get(Object(held.raw));
+  if (now?.held !== held || !now.handle.deref()) models.lost(held);
+});
 
 /** The handle that stands for this model already. */
 export function knownHandle(raw: object, models: Models): object | undefined {
   const known = handles.get(raw);
   if (!known || !models.has(known.held)) return undefined;
+  known.held.orphaned = false;
   return known.handle.deref() ?? guardModel(raw, known.held, models);
 }
 
@@ -27,14 +30,14 @@ export function guardModel(raw: object, held: Held, models: Models): object {
   const call =
     (settles: boolean): Takeover =>
     (invoke, args) => {
-      let takeBackAudio: (() => void) | undefined;
+      const takeBackAudio: (() => void)[] = []; // one call's stream can be read twice
       return followResult(invoke(args), {
         begin() {
           models.beginCall(held);
-          if (hasAudio(args[0])) takeBackAudio = models.reserveAudio(held);
+          if (args.some(hasAudio)) takeBackAudio.push(models.reserveAudio(held));
         },
         end(completed) {
-          takeBackAudio?.();
+          takeBackAudio.pop()?.();
           models.endCall(held, completed && settles);
         },
       });
