@@ -85,10 +85,10 @@ export class Gate {
     return this.#reserve(ask.model, ask.candidates[0] as Candidate);
   }
 
-  /** Promises a need that is not a model's. */
+  /** Promises a need without asking the rules. */
   reserve(label: string, need: Need): Reservation {
-    const { ledger, grownBytes, nowMs } = this.#parts;
-    return ledger.reserve(label, need, nowMs(), grownBytes());
+    const { ledger, nowMs } = this.#parts;
+    return ledger.reserve(label, need, nowMs(), this.#grownIfReadable());
   }
 
   loaded(reservation: Reservation, files: readonly HeldFile[] | undefined): void {
@@ -104,7 +104,7 @@ export class Gate {
     return this.#parts.ledger.release(reservation, this.#grownIfReadable());
   }
 
-  /** A disposal must not fail because a reading does; the ledger counts more carefully without it. */
+  /** No call and no disposal must fail because a reading does; the ledger counts more carefully without it. */
   #grownIfReadable(): number | undefined {
     try {
       return this.#parts.grownBytes();

@@ -46,9 +46,10 @@ export class Ledger {
   /** Promises the need. `grownBytes` is the process's anonymous memory now, where it can be read. */
   reserve(label: string, need: Need, atMs: number, grownBytes: number | undefined): Reservation {
     const openBytes = this.#openBytes();
-    if (openBytes === undefined || this.#baseBytes === undefined) this.#baseBytes = grownBytes;
     // Growth beyond all open promises was somebody else's: it must not pay for the new one.
-    else if (grownBytes !== undefined) this.#baseBytes = Math.max(this.#baseBytes, grownBytes - openBytes);
+    const othersBytes = grownBytes !== undefined && openBytes !== undefined ? grownBytes - openBytes : undefined;
+    this.#baseBytes =
+      othersBytes === undefined || this.#baseBytes === undefined ? grownBytes : Math.max(this.#baseBytes, othersBytes);
     const reservation = Object.freeze({ id: this.#nextId++, owner: process.pid, label, atMs, need });
     this.#entries.set(reservation, {
       ...reservation,
