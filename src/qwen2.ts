@@ -12,7 +12,7 @@ import { InjectedReader } from './sensors/injected.ts';
 import { readGrowth } from './sensors/process.ts';
 import { openReader } from './sensors/reader.ts';
 import { refusalSentence } from './sentences.ts';
-import type { MemoryReader, MemoryStatusLevel, Need, Quantization, SensorReading } from './types.ts';
+import type { MemoryReader, MemoryScope, MemoryStatusLevel, Need, Quantization, SensorReading } from './types.ts';
 
 /** The quantizations by name, as values. */
 export const Qwen2Quantization = Object.freeze({ Q4_K_M: 'Q4_K_M', Q4_0: 'Q4_0', Q5_K_M: 'Q5_K_M' } as const);
@@ -48,6 +48,13 @@ const MODEL = 'qwen2audio';
 const MIN_FREE_RATIO = 0.25;
 const WARNING_FACTOR = 2;
 
+interface Registered {
+  readonly quantization: Qwen2Quantization;
+  readonly reservation: Reservation;
+  /** The process's growth from which on the promise is being taken. */
+  readonly sinceBytes: number | undefined;
+}
+
 const OPTION_CHECKS = { defaultQuantization: knownQuantization, sensor: sensorOption };
 
 /**
@@ -62,7 +69,7 @@ export class Qwen2MemoryManager {
   readonly #grownBytes: () => number | undefined;
   /** The process's growth at the last check. */
   #checkedBytes: number | undefined;
-  #registered: { readonly quantization: Qwen2Quantization; readonly reservation: Reservation } | undefined;
+  #registered: Registered | undefined;
 
   constructor(options?: Qwen2MemoryManagerOptions) {
     const checked = checkOptions(options, OPTION_CHECKS, 'options') as Qwen2MemoryManagerOptions;
@@ -92,13 +99,18 @@ export class Qwen2MemoryManager {
     const asked = knownQuantization(quantization);
     const takenBytes = Math.max(0, (this.#grownBytes() ?? 0) - (this.#checkedBytes ?? Number.POSITIVE_INFINITY));
     const before = this.#registered;
-    if (before) this.#ledger.release(before.reservation, undefined);
-    const { decision } = this.#gate.decide(askOf(asked, takenBytes), 'nothing');
-    if (decision.verdict === 'refuse') {
-      this.#registered = before && { ...before, reservation: this.#reserve(before.quantization) };
-      throw new InsufficientMemoryError(decision, refusalSentence(decision, this.#reader.snapshot().limitedBy, []));
+    this.unregisterModel();
+    try {
+      const { decision } = this.#gate.decide(askOf(asked, takenBytes), 'nothing');
+      if (decision.verdict === 'refuse') {
+        throw new InsufficientMemoryError(decision, refusalSentence(decision, this.#limitedBy(), []));
+      }
+      // Growth since the last check is what the model took already, so the promise counts from there.
+      this.#register(asked, this.#checkedBytes ?? this.#grownBytes());
+    } catch (error) {
+      if (before) this.#register(before.quantization, before.sinceBytes);
+      throw error;
     }
-    this.#registered = { quantization: asked, reservation: this.#reserve(asked) };
   }
 
   /** Forgets the registered model. Does nothing where none is. */
@@ -156,10 +168,18 @@ export class Qwen2MemoryManager {
     return ramNeeded + minFreeMemory;
   }
 
-  /** Growth since the last check is what the model took already, so the promise counts from there. */
-  #reserve(quantization: Qwen2Quantization): Reservation {
-    const sinceBytes = this.#checkedBytes ?? this.#grownBytes();
-    return this.#ledger.reserve(MODEL, tableNeed(quantization), performance.now(), sinceBytes);
+  #register(quantization: Qwen2Quantization, sinceBytes: number | undefined): void {
+    const reservation = this.#ledger.reserve(MODEL, tableNeed(quantization), performance.now(), sinceBytes);
+    this.#registered = { quantization, reservation, sinceBytes };
+  }
+
+  /** For the sentence only: a reading that fails here changes no decision. */
+  #limitedBy(): MemoryScope | undefined {
+    try {
+      return this.#reader.snapshot().limitedBy;
+    } catch {
+      return undefined;
+    }
   }
 }
 
