@@ -225,26 +225,24 @@ export class MemoryGuard {
   #emit(event: GuardEvent): void {
     debug('%s: %s', event.type, event.message);
     const { logger } = this.#settings;
-    try {
-      if (
-        event.type === 'critical' ||
-        event.type === 'warning' ||
-        event.type === 'degraded' ||
-        event.type === 'leaked'
-      ) {
-        logger?.warn?.(event.message);
-      } else logger?.info?.(event.message);
-      this.#emitter.emit(event.type, Object.freeze(event) as never);
-    } catch (error) {
-      // A listener's own fault must not fail a load half-way; it surfaces as uncaught, as with EventTarget.
-      process.nextTick(() => {
-        throw error;
-      });
-    }
+    const loud = ['critical', 'warning', 'degraded', 'leaked'].includes(event.type);
+    surfacing(() => (loud ? logger?.warn?.(event.message) : logger?.info?.(event.message)));
+    surfacing(() => this.#emitter.emit(event.type, Object.freeze(event) as never));
   }
 
   #assertOpen(): void {
     if (this.#closed) throw new MemoryGuardError('ERR_GUARD_CLOSED', 'This guard was closed; wrap the SDK again.');
+  }
+}
+
+/** A listener's own fault must not fail a load half-way; it surfaces as uncaught, as with EventTarget. */
+function surfacing(tell: () => unknown): void {
+  try {
+    tell();
+  } catch (error) {
+    process.nextTick(() => {
+      throw error;
+    });
   }
 }
 
