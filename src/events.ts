@@ -49,10 +49,9 @@ export interface LoadedEvent extends EventBase {
   readonly model: string;
   readonly quantization?: Quantization;
   readonly need: Need;
-  /** Files that the load mapped. */
-  readonly mappedBytes: number;
+  /** Sizes of the files that the load mapped. Absent where the system doesn't tell. */
+  readonly mappedBytes?: number;
   readonly elapsedMs: number;
-  readonly headroomBytes?: number;
 }
 
 export interface UnloadedEvent extends EventBase {

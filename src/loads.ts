@@ -137,21 +137,23 @@ export class Loads {
       orphaned: false,
     };
     models.add(held);
-    this.#tellLoaded(held, files ?? [], clock.nowMs() - startMs);
+    this.#tellLoaded(held, files, clock.nowMs() - startMs);
     return isObject(raw) ? guardModel(raw, held, models) : raw;
   }
 
-  #tellLoaded({ name, quantization, reservation }: Held, files: readonly HeldFile[], elapsedMs: number): void {
+  #tellLoaded(held: Held, files: readonly HeldFile[] | undefined, elapsedMs: number): void {
     const { clock, emit } = this.#parts;
-    const mappedBytes = files.reduce((sum, { bytes }) => sum + bytes, 0);
+    const { name, quantization, reservation } = held;
+    const mappedBytes = files?.reduce((sum, { bytes }) => sum + bytes, 0);
+    const maps = mappedBytes === undefined ? '' : `; it maps ${formatBytes(mappedBytes)}`;
     emit({
       type: 'loaded',
-      message: `Loaded ${modelInWords(name, quantization)} in ${Math.round(elapsedMs)} ms; it maps ${formatBytes(mappedBytes)}.`,
+      message: `Loaded ${modelInWords(name, quantization)} in ${Math.round(elapsedMs)} ms${maps}.`,
       atMs: clock.nowMs(),
       model: name,
       ...(quantization && { quantization }),
       need: reservation.need,
-      mappedBytes,
+      ...(mappedBytes !== undefined && { mappedBytes }),
       elapsedMs,
     });
   }

@@ -136,7 +136,8 @@ function setLimit(files, minFreeBytes, limitFile) {
     return mappedBytes + anonymousBytes;
   });
   const [best = 0, middle = 0, least = 0] = sizes;
-  const headroomBytes = minFreeBytes + (middle - least > 32 * MiB ? (middle + least) / 2 : (best + middle) / 2);
+  const headroomBytes =
+    minFreeBytes + (middle - least > 32 * MiB ? (middle + least) / 2 : middle + 0.75 * (best - middle));
   const usedBytes = limitFile
     ? (readMemory().scopes.at(-1)?.usedBytes ?? 0) - (readMemory().scopes.at(-1)?.reclaimableBytes ?? 0)
     : ownBytes();
