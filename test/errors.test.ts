@@ -1,0 +1,75 @@
+import { inspect } from 'node:util';
+import { expect, describe as group, it } from 'vitest';
+import { describe, invalidOption, MemoryGuardError } from '../src/errors.ts';
+
+group('an error of the guard', () => {
+  it('carries a code, a name and its cause', () => {
+    const cause = new Error('below');
+    const error = new MemoryGuardError('ERR_SENSOR', 'The machine could not be read.', { cause });
+    expect(error).toBeInstanceOf(Error);
+    expect(error).toMatchObject({
+      name: 'MemoryGuardError',
+      code: 'ERR_SENSOR',
+      message: 'The machine could not be read.',
+      cause,
+    });
+    expect(String(error)).toBe('MemoryGuardError: The machine could not be read.');
+  });
+
+  it('has no cause where none was given', () => {
+    expect('cause' in new MemoryGuardError('ERR_SENSOR', 'x')).toBe(false);
+  });
+});
+
+group('the sentence about a bad option', () => {
+  it('names the option, what is expected and what was found', () => {
+    const error = invalidOption('minFreeBytes', 'a safe integer >= 0', '1 potato');
+    expect(error.code).toBe('ERR_INVALID_OPTION');
+    expect(error.message).toBe("Expected `minFreeBytes` to be a safe integer >= 0, got '1 potato' (string).");
+  });
+});
+
+group('a value in words', () => {
+  it.each([
+    [undefined, 'undefined'],
+    [null, 'null'],
+    [Number.NaN, 'NaN (number)'],
+    [-0, '-0 (number)'],
+    [12n, '12n (bigint)'],
+    [true, 'true (boolean)'],
+    [Symbol('s'), 'Symbol(s) (symbol)'],
+    [{ a: { b: 1 } }, '{ a: [Object] } (object)'],
+    [[1, 2, 3, 4], '[ 1, 2, 3, ... 1 more item ] (object)'],
+    [function f() {}, '[Function: f] (function)'],
+    ['a\nb', "'a\\nb' (string)"],
+  ])('%# is short and has its type', (value, text) => {
+    expect(describe(value)).toBe(text);
+  });
+
+  it('is cut where it is long', () => {
+    expect(describe('x'.repeat(1000)).length).toBeLessThan(140);
+    expect(describe(Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`key${i}`, i])))).toMatch(
+      /^.{117}\.\.\. \(object\)$/,
+    );
+  });
+
+  it('shows an error by its message, without its stack and on one line', () => {
+    expect(describe(new RangeError('two\nlines'))).toBe('RangeError: two lines (object)');
+  });
+
+  it('does not throw for values that resist being printed', () => {
+    const thrower = () => {
+      throw new Error('no');
+    };
+    const revoked = Proxy.revocable({}, {});
+    revoked.revoke();
+    const hostile = [
+      { [inspect.custom]: thrower },
+      Object.defineProperty({}, Symbol.toStringTag, { get: thrower }),
+      Object.defineProperty(new Error('a'), 'message', { get: thrower }),
+    ];
+    for (const value of hostile) expect(describe(value)).toBe('a value that cannot be printed (object)');
+    expect(describe(revoked.proxy)).toMatch(/\(object\)$/);
+    expect(describe(Object.create(null))).toBe('[Object: null prototype] {} (object)');
+  });
+});

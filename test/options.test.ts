@@ -1,0 +1,210 @@
+import { describe, expect, it } from 'vitest';
+import { GiB, MiB } from '../src/bytes.ts';
+import { systemClock } from '../src/clock.ts';
+import {
+  type GuardOptions,
+  givenNeed,
+  guardSettings,
+  knownQuantization,
+  type LoadGuardOptions,
+  loadGuardOptions,
+} from '../src/options.ts';
+import { defaultAdapter } from '../src/sdk/adapter.ts';
+import { ManualClock } from './support/manualclock.ts';
+
+/** What `act` throws, as the code and the sentence. */
+function refusalOf(act: () => unknown): { code: unknown; message: string } {
+  try {
+    act();
+  } catch (error) {
+    const { code, message } = error as Error & { code?: unknown };
+    return { code, message };
+  }
+  throw new Error('nothing was refused');
+}
+
+const SIZE = 'a safe integer >= 0 or a size such as "512 MiB"';
+const NUMBERS = [Number.NaN, Number.POSITIVE_INFINITY, -1, '1', '1 potato', null, true, [], {}, 5n];
+
+const BAD: readonly [keyof GuardOptions, expected: string, values: readonly unknown[]][] = [
+  ['mode', "'enforce' or 'observe'", ['watch', 'Enforce', '', 1, null, true, ['enforce']]],
+  [
+    'minFreeBytes',
+    SIZE,
+    [Number.NaN, Number.POSITIVE_INFINITY, -1, 1.5, 2 ** 53, '1 potato', '512', null, true, [], {}],
+  ],
+  ['minFreeRatioAfterLoad', 'a number from 0 to 1', [...NUMBERS, 1.01, 25]],
+  ['warningFactor', 'a number from 1 to 1000', [...NUMBERS, 0.99, 1001]],
+  ['downgrade', 'true or false', [0, 1, 'true', null, {}]],
+  ['maxConcurrentLoads', 'a whole number from 1 to 1024', [...NUMBERS, 0, 1.5, 1025]],
+  ['swap', 'true or false', ['yes', null, 1]],
+  ['hysteresisRatio', 'a number from 0 to 1', [...NUMBERS, 1.5]],
+  ['dwellMs', 'a whole number from 0 to 3600000', [...NUMBERS, 0.5, 3_600_001]],
+  ['logger', 'a logger such as `console`', [null, 'console', 1, () => {}]],
+  ['adapter', 'an adapter', [null, 'nexa', 1]],
+  ['sensor', 'a function', [null, 'sensor', {}, { totalBytes: 1, availableBytes: 1 }]],
+  ['clock', 'a clock { nowMs, schedule }', [null, 'now', Date.now]],
+];
+
+describe('a bad guard option', () => {
+  const cases = BAD.flatMap(([name, expected, values]) => values.map((value) => [name, value, expected] as const));
+
+  it.each(cases)('`%s: %s` is refused by name, with what is expected and what was found', (name, value, expected) => {
+    const { code, message } = refusalOf(() => guardSettings({ [name]: value }));
+    expect(code).toBe('ERR_INVALID_OPTION');
+    expect(message).toContain(`Expected \`${name}\` to be ${expected}, got `);
+    expect(message.split(', got ').at(-1)).toMatch(
+      value === null ? /^null\.$/ : /\((string|number|boolean|object|function|bigint)\)\.$/,
+    );
+  });
+
+  it('is refused where only a part of it is bad', () => {
+    const half = refusalOf(() => guardSettings({ clock: { nowMs: () => 0 } }));
+    expect(half.message).toBe('Expected `clock.schedule` to be a function, got undefined.');
+    expect(refusalOf(() => guardSettings({ clock: { schedule() {} } })).message).toContain('`clock.nowMs`');
+  });
+
+  it('is refused where nobody knows it, with those that are known', () => {
+    const { code, message } = refusalOf(() => guardSettings({ minFreeByte: 1 }));
+    expect(code).toBe('ERR_INVALID_OPTION');
+    expect(message).toMatch(/^Unknown option `minFreeByte` in options; known are mode, minFreeBytes, .*, clock\.$/);
+    for (const key of ['__proto__', 'constructor', 'toString', '']) {
+      const options = JSON.parse(`{ ${JSON.stringify(key)}: 1 }`) as object;
+      expect(refusalOf(() => guardSettings(options)).message).toContain(`Unknown option \`${key}\``);
+    }
+  });
+
+  it('is refused even where its value is undefined, if nobody knows it', () => {
+    expect(refusalOf(() => guardSettings({ tpyo: undefined })).code).toBe('ERR_INVALID_OPTION');
+  });
+
+  it.each([null, 'enforce', 1, [], true, () => {}])('options that are no object (%s) are refused', (options) => {
+    const { code, message } = refusalOf(() => guardSettings(options));
+    expect(code).toBe('ERR_INVALID_OPTION');
+    expect(message).toContain('Expected `options` to be an object');
+  });
+});
+
+describe('the defaults', () => {
+  /** As they are documented on the types. */
+  const documented = {
+    mode: 'enforce',
+    minFreeBytes: undefined,
+    minFreeRatioAfterLoad: 0.25,
+    warningFactor: 2,
+    downgrade: true,
+    maxConcurrentLoads: 1,
+    swap: false,
+    hysteresisRatio: 0.05,
+    dwellMs: 1000,
+    logger: undefined,
+    adapter: undefined,
+    sensor: undefined,
+    clock: systemClock,
+  };
+
+  it('are those that the types document', () => {
+    expect(guardSettings(undefined)).toEqual(documented);
+    expect(guardSettings({})).toEqual(documented);
+  });
+
+  it('stay where an option is given as undefined', () => {
+    const undefineds = Object.fromEntries(Object.keys(documented).map((key) => [key, undefined]));
+    expect(guardSettings(undefineds)).toEqual(documented);
+  });
+});
+
+describe('a good guard option', () => {
+  it.each([
+    ['minFreeBytes', '512 MiB', 512 * MiB],
+    ['minFreeBytes', 0, 0],
+    ['minFreeRatioAfterLoad', 0, 0],
+    ['minFreeRatioAfterLoad', 1, 1],
+    ['warningFactor', 1, 1],
+    ['warningFactor', 1.5, 1.5],
+    ['maxConcurrentLoads', 1024, 1024],
+    ['dwellMs', 0, 0],
+    ['dwellMs', 3_600_000, 3_600_000],
+    ['hysteresisRatio', 0, 0],
+    ['mode', 'observe', 'observe'],
+    ['downgrade', false, false],
+    ['swap', true, true],
+    ['logger', console, console],
+    ['adapter', defaultAdapter, defaultAdapter],
+  ] as const)('`%s: %s` is taken', (name, value, taken) => {
+    expect(guardSettings({ [name]: value })[name]).toBe(taken);
+  });
+
+  it('may be a clock or a sensor', () => {
+    const [clock, sensor] = [new ManualClock(), () => ({ totalBytes: 1, availableBytes: 1 })];
+    expect(guardSettings({ clock, sensor })).toMatchObject({ clock, sensor });
+  });
+});
+
+describe('the options of one load', () => {
+  it('are all optional', () => {
+    expect(loadGuardOptions(undefined)).toEqual({});
+    expect(loadGuardOptions({})).toEqual({});
+    expect(loadGuardOptions({ force: undefined })).toEqual({});
+  });
+
+  it('are taken where they are good', () => {
+    const { signal } = new AbortController();
+    const footprint = () => 5;
+    const options: LoadGuardOptions = { downgrade: false, force: true, footprint, signal };
+    expect(loadGuardOptions(options)).toEqual(options);
+    expect(loadGuardOptions({ footprint: { mappedBytes: 1, anonymousBytes: 0 } })).toEqual({
+      footprint: { mappedBytes: 1, anonymousBytes: 0 },
+    });
+  });
+
+  it.each([
+    ['downgrade', 'no', 'true or false'],
+    ['force', 1, 'true or false'],
+    ['signal', {}, 'an AbortSignal'],
+    ['signal', null, 'an AbortSignal'],
+    ['footprint', -1, 'bytes >= 0, or { mappedBytes, anonymousBytes }'],
+    ['footprint', Number.NaN, 'bytes >= 0'],
+    ['footprint', null, 'bytes >= 0'],
+    ['footprint', '1 potato', 'bytes >= 0'],
+    ['footprint', { mappedBytes: 1 }, 'bytes >= 0'],
+    ['footprint', { mappedBytes: -1, anonymousBytes: 1 }, 'bytes >= 0'],
+    ['footprint', { mappedBytes: 1, anonymousBytes: 1.5 }, 'bytes >= 0'],
+  ])('refuse `%s: %o`', (name, value, expected) => {
+    const { code, message } = refusalOf(() => loadGuardOptions({ [name]: value }));
+    expect(code).toBe('ERR_INVALID_OPTION');
+    expect(message).toContain(`Expected \`memoryGuard.${name}\` to be ${expected}`);
+  });
+
+  it('refuse what nobody knows, and what is no object', () => {
+    expect(refusalOf(() => loadGuardOptions({ wait: true })).message).toContain('Unknown option `wait` in memoryGuard');
+    for (const options of [null, true, 'force', []]) {
+      expect(refusalOf(() => loadGuardOptions(options)).message).toContain('Expected `memoryGuard` to be an object');
+    }
+  });
+});
+
+describe('a given footprint', () => {
+  it('as a number or a text is anonymous', () => {
+    expect(givenNeed(5)).toEqual({ mappedBytes: 0, anonymousBytes: 5, basis: 'given' });
+    expect(givenNeed('1.5 GiB')).toEqual({ mappedBytes: 0, anonymousBytes: 1.5 * GiB, basis: 'given' });
+  });
+
+  it('may tell mapped and anonymous bytes apart', () => {
+    const need = givenNeed({ mappedBytes: '4 GiB', anonymousBytes: 7 });
+    expect(need).toEqual({ mappedBytes: 4 * GiB, anonymousBytes: 7, basis: 'given' });
+    expect(Object.isFrozen(need)).toBe(true);
+  });
+});
+
+describe('a quantization', () => {
+  it.each(['Q4_0', 'Q4_K_M', 'Q5_K_M'])('%s is known', (quantization) => {
+    expect(knownQuantization(quantization)).toBe(quantization);
+  });
+
+  it.each(['Q8_0', 'q4_0', '', null, undefined, 4, {}, ['Q4_0']])('%o is not known', (quantization) => {
+    const { code, message } = refusalOf(() => knownQuantization(quantization));
+    expect(code).toBe('ERR_UNKNOWN_QUANTIZATION');
+    expect(message).toContain('Expected `quantization` to be one of Q5_K_M, Q4_K_M, Q4_0, got ');
+  });
+});
