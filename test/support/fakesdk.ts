@@ -133,8 +133,8 @@ export function guardedFake(machine: FakeMachine, options: GuardOptions = {}, sd
   const nexa = withMemoryGuard(sdk, { sensor: machine.sensor, clock, ...options });
   const events = recordEvents(nexa.guard);
   const types = () => events.map(({ type }) => type);
-  const last = <T extends GuardEvent['type']>(type: T) =>
-    events.findLast((event): event is Extract<GuardEvent, { type: T }> => event.type === type);
+  const last = <T extends keyof GuardEvents>(type: T) =>
+    events.findLast((event) => event.type === type) as Parameters<GuardEvents[T]>[0] | undefined;
   return { sdk, nexa, guard: nexa.guard, clock, machine, events, types, last };
 }
 
@@ -145,11 +145,13 @@ export function settled(): Promise<void> {
 
 /** Collects garbage until `done`, and says whether it came to that. */
 export async function collectUntil(done: () => boolean): Promise<boolean> {
-  for (let round = 0; round < 50 && !done(); round++) {
+  for (let round = 0; round < 20; round++) {
+    await settled(); // what `done` looked at is held until this job ends
     globalThis.gc?.();
     await settled();
+    if (done()) return true;
   }
-  return done();
+  return false;
 }
 
 export interface Deferred<T> {
