@@ -88,3 +88,12 @@ export function ggmlBytes(type: GgmlType, weights: number): number | undefined {
   if (weights % type.weightsPerBlock !== 0) return undefined;
   return (weights / type.weightsPerBlock) * type.bytesPerBlock;
 }
+
+/**
+ * Bytes of one activation in the type that weights of this type are multiplied with (`vec_dot_type` of ggml-cpu.c): F32 as it
+ * is, F16 and BF16 as themselves, quantized ones as Q8_0, Q8_1 or Q8_K, the largest of which is taken.
+ */
+export function scratchPerElement(type: GgmlType): number {
+  if (type.weightsPerBlock > 1) return 292 / 256;
+  return type.name === 'F32' ? 0 : 2;
+}
