@@ -1,0 +1,233 @@
+/** What a language model looks like, from its header: layers, heads, widths. It reads no file and knows no sizes in bytes. */
+import { scratchPerElement } from './ggml.ts';
+import type { GgufFile, GgufTensor } from './gguf.ts';
+import type { GgufValue } from './metadata.ts';
+import { modelFileError } from './modelfile.ts';
+
+export interface LayerShape {
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly keyLength: number;
+  readonly valueLength: number;
+  /** Attends to the last `slidingWindow` tokens only. */
+  readonly sliding: boolean;
+  /** Keeps a state of fixed size instead of a KV cache. */
+  readonly recurrent: boolean;
+}
+
+/** Elements of the state that a recurrent layer keeps per sequence. */
+export interface StateShape {
+  readonly convolution: number;
+  readonly state: number;
+}
+
+export interface ModelShape {
+  readonly path: string;
+  readonly architecture: string;
+  /** False where this package has not compared its figures with the engine's for the architecture. */
+  readonly known: boolean;
+  readonly embedding: number;
+  readonly vocabulary: number;
+  readonly layers: readonly LayerShape[];
+  readonly slidingWindow: number;
+  readonly state: StateShape | undefined;
+  readonly ssm: SsmShape | undefined;
+  readonly experts: number;
+  readonly expertsUsed: number;
+  readonly expertWeightsScale: number;
+  readonly softcapsLogits: boolean;
+  /** Bytes of an activation beside the largest product; see `scratchPerElement` in ggml.ts. */
+  readonly scratchPerElement: number;
+  /** Rows of the widest weight within the layers: what its product is wide. */
+  readonly widestRows: number;
+  /** Dimensions of a weight, fastest first. */
+  weight(name: string): readonly number[] | undefined;
+}
+
+export interface SsmShape {
+  readonly kernel: number;
+  readonly inner: number;
+  readonly state: number;
+  readonly timeRank: number;
+  readonly groups: number;
+}
+
+/** Compared with the engine: see bench/footprint.mjs. */
+export const KNOWN_ARCHITECTURES = [
+  'qwen2',
+  'llama',
+  'qwen3',
+  'gemma3',
+  'phi3',
+  'qwen2moe',
+  'qwen3moe',
+  'lfm2',
+  'mamba',
+] as const;
+
+/** `LLAMA_MAX_LAYERS`. */
+const MAX_LAYERS = 512;
+/** Beyond these no product of sizes could be trusted; the largest models have 20,000 and 300,000. */
+const MAX_WIDTH = 2 ** 24;
+const GEMMA3_PERIOD = 6;
+
+/** Rejects a header that lacks what a size depends on, with `ERR_MODEL_FILE`. */
+export function modelShape(file: GgufFile): ModelShape {
+  const keys = new Keys(file);
+  const { architecture } = file;
+  const known = (KNOWN_ARCHITECTURES as readonly string[]).includes(architecture);
+  const embedding = keys.whole('embedding_length');
+  const layerCount = keys.whole('block_count', { most: MAX_LAYERS });
+  const slidingWindow = keys.whole('attention.sliding_window', { least: 0, fallback: 0, most: 2 ** 31 });
+  const ssm = ssmShape(keys);
+  const dims = new Map(file.tensors.map((tensor) => [tensor.name, tensor.dims]));
+  return Object.freeze({
+    path: file.path,
+    architecture,
+    known,
+    embedding,
+    vocabulary: vocabulary(keys, file, dims),
+    layers: layerShapes(keys, architecture, known, layerCount, embedding, slidingWindow),
+    slidingWindow,
+    state: stateShape(keys, ssm, embedding),
+    ssm,
+    experts: keys.whole('expert_count', { least: 0, fallback: 0 }),
+    expertsUsed: keys.whole('expert_used_count', { least: 0, fallback: 0 }),
+    expertWeightsScale: keys.number('expert_weights_scale'),
+    softcapsLogits: keys.number('final_logit_softcapping') !== 0,
+    scratchPerElement: scratchOf(file.tensors),
+    widestRows: widestRows(file.tensors),
+    weight: (name: string) => dims.get(name),
+  });
+}
+
+/** Of the weights that are multiplied: vectors are not. */
+export function scratchOf(tensors: readonly GgufTensor[]): number {
+  return tensors.reduce(
+    (most, { dims, type }) => (dims.length > 1 ? Math.max(most, scratchPerElement(type)) : most),
+    0,
+  );
+}
+
+function widestRows(tensors: readonly GgufTensor[]): number {
+  return tensors.reduce((most, { name, dims }) => (name.startsWith('blk.') ? Math.max(most, dims[1] ?? 1) : most), 1);
+}
+
+function layerShapes(
+  keys: Keys,
+  architecture: string,
+  known: boolean,
+  count: number,
+  embedding: number,
+  window: number,
+): readonly LayerShape[] {
+  if (architecture === 'mamba') {
+    const layer = { heads: 0, kvHeads: 0, keyLength: 0, valueLength: 0, sliding: false, recurrent: true };
+    return Array.from({ length: count }, () => layer);
+  }
+  const none = known ? {} : { fallback: new Array<number>(count).fill(0) };
+  const heads = keys.perLayer('attention.head_count', count, { least: known ? 1 : 0, ...none });
+  const kvLeast = architecture === 'lfm2' || !known ? 0 : 1;
+  const kvHeads = keys.perLayer('attention.head_count_kv', count, { least: kvLeast, fallback: heads });
+  const headLength = Math.floor(embedding / Math.max(1, heads[0] as number));
+  const keyLength = keys.whole('attention.key_length', { fallback: headLength });
+  const valueLength = keys.whole('attention.value_length', { fallback: headLength });
+  const pattern = keys.whole('attention.sliding_window_pattern', { fallback: GEMMA3_PERIOD });
+  return heads.map((layerHeads, layer) => {
+    const recurrent = architecture === 'lfm2' && kvHeads[layer] === 0;
+    return {
+      heads: layerHeads,
+      kvHeads: kvHeads[layer] as number,
+      keyLength,
+      valueLength,
+      sliding: window > 0 && slides(architecture, layer, pattern, recurrent),
+      recurrent,
+    };
+  });
+}
+
+/** phi3 names a window that the engine does not use. */
+function slides(architecture: string, layer: number, pattern: number, recurrent: boolean): boolean {
+  if (architecture === 'gemma3') return layer % pattern < pattern - 1;
+  return architecture === 'lfm2' && !recurrent;
+}
+
+function vocabulary(keys: Keys, file: GgufFile, dims: ReadonlyMap<string, readonly number[]>): number {
+  const tokens = file.metadata.get('tokenizer.ggml.tokens');
+  if (typeof tokens === 'object' && 'length' in tokens && tokens.length > 0) return tokens.length;
+  const rows = (dims.get('output.weight') ?? dims.get('token_embd.weight'))?.[1];
+  return rows ?? keys.whole('vocab_size');
+}
+
+function ssmShape(keys: Keys): SsmShape | undefined {
+  if (!keys.has('ssm.inner_size')) return undefined;
+  return {
+    kernel: keys.whole('ssm.conv_kernel'),
+    inner: keys.whole('ssm.inner_size'),
+    state: keys.whole('ssm.state_size'),
+    timeRank: keys.whole('ssm.time_step_rank'),
+    groups: keys.whole('ssm.group_count', { least: 0, fallback: 0 }),
+  };
+}
+
+/** `n_embd_r` and `n_embd_s` of llama-hparams.cpp. */
+function stateShape(keys: Keys, ssm: SsmShape | undefined, embedding: number): StateShape | undefined {
+  if (keys.has('shortconv.l_cache'))
+    return { convolution: embedding * (keys.whole('shortconv.l_cache') - 1), state: 0 };
+  if (ssm === undefined) return undefined;
+  return { convolution: (ssm.kernel - 1) * (ssm.inner + 2 * ssm.groups * ssm.state), state: ssm.state * ssm.inner };
+}
+
+interface Range {
+  readonly least?: number;
+  readonly most?: number;
+}
+
+/** Keys below the architecture's name. */
+class Keys {
+  readonly #file: GgufFile;
+
+  constructor(file: GgufFile) {
+    this.#file = file;
+  }
+
+  has(key: string): boolean {
+    return this.#value(key) !== undefined;
+  }
+
+  /** 0 where it is missing. */
+  number(key: string): number {
+    const value = this.#value(key);
+    return typeof value === 'number' && Number.isFinite(value) ? value : 0;
+  }
+
+  whole(key: string, range: Range & { readonly fallback?: number } = {}): number {
+    const value = this.#value(key);
+    const first = Array.isArray(value) ? value[0] : value;
+    if (first === undefined && range.fallback !== undefined) return range.fallback;
+    return this.#checked(key, first, range);
+  }
+
+  /** One number for all layers, or one for each. */
+  perLayer(key: string, count: number, range: Range & { readonly fallback?: readonly number[] }): readonly number[] {
+    const value = this.#value(key);
+    if (value === undefined && range.fallback) return range.fallback;
+    const values: readonly unknown[] = Array.isArray(value) ? value : new Array(count).fill(value);
+    if (values.length < count) throw this.#wrong(key, `${count} numbers`, `${values.length}`);
+    return values.slice(0, count).map((each) => this.#checked(key, each, range));
+  }
+
+  #checked(key: string, value: unknown, { least = 1, most = MAX_WIDTH }: Range): number {
+    if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
+    throw this.#wrong(key, `a whole number from ${least} to ${most}`, value === undefined ? 'nothing' : String(value));
+  }
+
+  #wrong(key: string, expected: string, found: string): Error {
+    const { path, architecture } = this.#file;
+    return modelFileError(path, `have ${expected} in ${architecture}.${key}`, found, 'download the file again');
+  }
+
+  #value(key: string): GgufValue | undefined {
+    return this.#file.metadata.get(`${this.#file.architecture}.${key}`);
+  }
+}
