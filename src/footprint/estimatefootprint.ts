@@ -1,0 +1,147 @@
+/** The public estimate: checks options, reads headers, hands both to the arithmetic. It computes nothing itself. */
+import { invalidOption } from '../errors.ts';
+import { checkOptions } from '../options.ts';
+import { isProjector } from './encodershape.ts';
+import { type EstimateOptions, estimate, type Footprint } from './estimate.ts';
+import { ggmlTypeByName } from './ggml.ts';
+import { type GgufFile, readGguf } from './gguf.ts';
+import { modelFileError } from './modelfile.ts';
+import { repacksByDefault } from './repack.ts';
+
+export type { Footprint } from './estimate.ts';
+
+export const CACHE_TYPES = ['f16', 'f32', 'bf16', 'q8_0', 'q5_1', 'q5_0', 'q4_1', 'q4_0', 'iq4_nl'] as const;
+
+export type CacheType = (typeof CACHE_TYPES)[number];
+
+/** Options of `estimateFootprint`: a model and how it is to be run. */
+export interface EstimateFootprintOptions {
+  /** The model; for a split one any of its shards. */
+  readonly modelPath: string;
+  /** The audio or vision projector ("mmproj") that is loaded with it. */
+  readonly projectorPath?: string;
+  /** Tokens of all sequences together. @default 4096 */
+  readonly contextSize?: number;
+  /** Tokens per graph. @default 512 */
+  readonly microBatchSize?: number;
+  /** Tokens per call. @default the larger of 512 and `microBatchSize` */
+  readonly batchSize?: number;
+  /** Sequences that are computed side by side. @default 1 */
+  readonly sequences?: number;
+  /** Of keys and values, or of each apart. @default 'f16' */
+  readonly kvCacheType?: CacheType | { readonly k: CacheType; readonly v: CacheType };
+  /** `auto` is `on` where the CPU computes. @default 'auto' */
+  readonly flashAttention?: 'auto' | 'on' | 'off';
+  /** Weights stay in the file's pages. @default true */
+  readonly mmap?: boolean;
+  /** Whether the engine copies weights into its own arrangement. @default 'auto': no on x64, else assumed and said so */
+  readonly repack?: boolean | 'auto';
+  /** Layers for a GPU; they are counted as if they stayed. @default 0 */
+  readonly gpuLayers?: number;
+}
+
+const INT32_MAX = 2 ** 31 - 1;
+/** `LLAMA_MAX_SEQ`. */
+const MAX_SEQUENCES = 256;
+
+type Check = (value: unknown, name: string) => unknown;
+
+const CHECKS: Readonly<Record<keyof EstimateFootprintOptions, Check>> = {
+  modelPath: path,
+  projectorPath: path,
+  contextSize: whole(1),
+  microBatchSize: whole(1),
+  batchSize: whole(1),
+  sequences: whole(1, MAX_SEQUENCES),
+  kvCacheType: cacheTypes,
+  flashAttention: oneOf(['auto', 'on', 'off']),
+  mmap: oneOf([true, false]),
+  repack: oneOf(['auto', true, false]),
+  gpuLayers: whole(0),
+};
+
+/**
+ * What the embedded engine will take for this model, from the headers alone: nothing is loaded, some milliseconds.
+ * Rejects with `ERR_INVALID_OPTION` and, for files that can't be understood, with `ERR_MODEL_FILE`.
+ */
+export async function estimateFootprint(options: EstimateFootprintOptions): Promise<Footprint> {
+  const checked = checkOptions(options, CHECKS, 'options') as Partial<EstimateFootprintOptions>;
+  if (checked.modelPath === undefined) throw invalidOption('modelPath', 'the path of a GGUF file', undefined);
+  const settings = settingsOf(checked);
+  const [model, projector] = await Promise.all([
+    readGguf(checked.modelPath),
+    checked.projectorPath === undefined ? undefined : readGguf(checked.projectorPath),
+  ]);
+  refuseSwapped(model, projector);
+  const footprint = estimate(model, projector, settings);
+  if (Number.isSafeInteger(footprint.totalBytes)) return footprint;
+  throw invalidOption('contextSize', 'small enough for its cache to be counted in bytes', settings.contextSize);
+}
+
+function settingsOf(options: Partial<EstimateFootprintOptions>): EstimateOptions {
+  const { microBatchSize = 512, kvCacheType = 'f16', flashAttention = 'auto', repack = 'auto' } = options;
+  const { contextSize = 4096, sequences = 1, mmap = true, gpuLayers = 0 } = options;
+  const { batchSize = Math.max(512, microBatchSize) } = options;
+  const { k, v } = typeof kvCacheType === 'string' ? { k: kvCacheType, v: kvCacheType } : kvCacheType;
+  if (flashAttention === 'off' && (ggmlTypeByName(v)?.weightsPerBlock ?? 1) > 1) {
+    throw invalidOption('kvCacheType', 'a type of values that is not quantized without flash attention', kvCacheType);
+  }
+  return {
+    contextSize,
+    microBatchSize,
+    batchSize,
+    sequences,
+    keyType: k,
+    valueType: v,
+    flashAttention: flashAttention !== 'off',
+    mmap,
+    repack: repack === 'auto' ? repacksByDefault(process.arch) : repack,
+    repackNote:
+      repack === 'auto'
+        ? `whether the engine rearranges weights on ${process.arch} is not known, so it is assumed`
+        : undefined,
+    gpuLayers,
+  };
+}
+
+function refuseSwapped(model: GgufFile, projector: GgufFile | undefined): void {
+  if (isProjector(model)) {
+    throw modelFileError(model.path, 'be a language model', 'a projector', 'pass it as `projectorPath`');
+  }
+  if (projector && !isProjector(projector)) {
+    const found = `a model of architecture ${JSON.stringify(projector.architecture)}`;
+    throw modelFileError(projector.path, 'be a projector', found, 'pass the mmproj file that belongs to the model');
+  }
+}
+
+function path(value: unknown, name: string): unknown {
+  if (typeof value === 'string' && value !== '' && !value.includes('\0')) return value;
+  throw invalidOption(name, 'the path of a GGUF file', value);
+}
+
+function whole(least: number, most = INT32_MAX): Check {
+  return (value, name) => {
+    if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
+    throw invalidOption(name, `a whole number from ${least} to ${most}`, value);
+  };
+}
+
+function oneOf(values: readonly unknown[]): Check {
+  return (value, name) => {
+    if (values.includes(value)) return value;
+    throw invalidOption(
+      name,
+      values.map((each) => (typeof each === 'string' ? `'${each}'` : each)).join(' or '),
+      value,
+    );
+  };
+}
+
+function cacheTypes(value: unknown, name: string): unknown {
+  const known = (type: unknown) => (CACHE_TYPES as readonly unknown[]).includes(type);
+  if (known(value)) return value;
+  if (typeof value === 'object' && value !== null && 'k' in value && 'v' in value && known(value.k) && known(value.v)) {
+    return { k: value.k, v: value.v };
+  }
+  throw invalidOption(name, `one of ${CACHE_TYPES.join(', ')}, or { k, v } of them`, value);
+}

@@ -1,0 +1,30 @@
+/** Which weights the engine copies into an arrangement of its own: types and conditions of ggml's repack.cpp. It reads nothing. */
+import type { GgufTensor } from './tensors.ts';
+
+/**
+ * Types with such an arrangement on some CPU. The shipped engine decides by what it was compiled for, not by the CPU it runs
+ * on: in `@fugood/node-llama-linux-x64` 1.7.15 the function `ggml_cpu_has_avx2` is `xor eax,eax; ret`
+ * (`objdump -d index.node --disassemble=ggml_cpu_has_avx2`), so nothing is repacked there, and the engine says "cannot be used
+ * with preferred buffer type CPU_REPACK, using CPU instead" for every weight, with mmap and without, on a CPU with AVX-512.
+ */
+const REPACKED = new Set(['Q4_0', 'Q4_K', 'Q2_K', 'Q5_K', 'Q6_K', 'Q8_0', 'IQ4_NL', 'MXFP4']);
+
+/** Rows are interleaved in groups of at least so many. */
+const ROWS = 4;
+
+/** Bytes of the second, anonymous copy: an upper bound over all CPUs that repack. */
+export function repackedBytes(tensors: readonly GgufTensor[]): number {
+  const tied = !tensors.some(({ name }) => name === 'output.weight');
+  let bytes = 0;
+  for (const { name, dims, type, bytes: own } of tensors) {
+    // Rows of the embedding are looked up; it is multiplied with only where it serves as the output too.
+    const multiplied = name !== 'token_embd.weight' || tied;
+    if (multiplied && dims.length > 1 && REPACKED.has(type.name) && (dims[1] as number) % ROWS === 0) bytes += own;
+  }
+  return bytes;
+}
+
+/** What `auto` means: known for x64, the safe side elsewhere. */
+export function repacksByDefault(arch: string): boolean {
+  return arch !== 'x64';
+}

@@ -1,0 +1,33 @@
+/** What the engine holds beside what it reports: measured constants and how to measure them again. It knows no file. */
+import { KiB, MiB } from '../bytes.ts';
+
+/**
+ * Growth of RssAnon over a load of `@fugood/llama.node` 1.7.15 (linux-x64, Node 20) less the buffers it reports, at 2 layers,
+ * 2048 cells and 512 tokens of vocabulary: 4.5 MiB. Each of 8 and 32 layers more added 0.1 MiB (graphs and their plans), a cell
+ * 47 bytes (to 65536 cells), a token of vocabulary 156 bytes (32,000 to 156,032 tokens with texts of up to 7 bytes; texts of
+ * more than 15 bytes are kept apart, three times), a merge 106 bytes (50,000 and 151,387). A projector adds 12.7 MiB, mostly
+ * graphs for 8192 nodes. Measured again with `npm run bench:footprint -- --base`.
+ */
+const BASE_BYTES = 5 * MiB;
+const LAYER_BYTES = 112 * KiB;
+const CELL_BYTES = 48;
+const TOKEN_BYTES = 200;
+const MERGE_BYTES = 112;
+const PROJECTOR_BYTES = 14 * MiB;
+
+export interface RuntimeParts {
+  readonly layers: number;
+  /** Of all caches together. */
+  readonly cells: number;
+  readonly tokens: number;
+  readonly merges: number;
+  /** Beside the largest product of the language model and of each encoder. */
+  readonly scratchBytes: number;
+  readonly projector: boolean;
+}
+
+export function runtimeBytes({ layers, cells, tokens, merges, scratchBytes, projector }: RuntimeParts): number {
+  const vocabulary = tokens * TOKEN_BYTES + merges * MERGE_BYTES;
+  const own = BASE_BYTES + layers * LAYER_BYTES + cells * CELL_BYTES + vocabulary;
+  return own + scratchBytes + (projector ? PROJECTOR_BYTES : 0);
+}
