@@ -1,0 +1,280 @@
+// Writes sparse GGUF files of several architectures: every weight is zero, every shape is real. It knows nothing of this package.
+//   node bench/architectures.mjs qwen3 FILE '{"layers":4}'
+import fs from 'node:fs';
+import { pathToFileURL } from 'node:url';
+
+/** @typedef {'F32' | 'F16' | 'Q4_0' | 'Q8_0' | 'Q4_K' | 'Q6_K'} Type */
+/** @typedef {{ name: string, dims: number[], type: Type }} Tensor */
+/** @typedef {'u32' | 'f32' | 'bool' | 'text' | 'texts' | 'i32s' | 'bools'} Kind */
+/** @typedef {[key: string, kind: Kind, value: any]} Entry */
+/**
+ * @typedef {object} Shape
+ * @property {string} [architecture]
+ * @property {string} [header] the architecture that the header names, where it shall lie
+ * @property {number} [hidden]
+ * @property {number} [layers]
+ * @property {number} [heads]
+ * @property {number | number[]} [kvHeads]
+ * @property {number} [headLength]
+ * @property {number} [ffn]
+ * @property {number} [vocab]
+ * @property {number} [window]
+ * @property {number} [experts]
+ * @property {number} [expertsUsed]
+ * @property {number} [expertFfn]
+ * @property {boolean} [fused] one weight for queries, keys and values
+ * @property {Type} [type]
+ */
+
+/** @type {Record<Type, [id: number, weights: number, bytes: number]>} */
+const TYPES = {
+  F32: [0, 1, 4],
+  F16: [1, 1, 2],
+  Q4_0: [2, 32, 18],
+  Q8_0: [8, 32, 34],
+  Q4_K: [12, 256, 144],
+  Q6_K: [14, 256, 210],
+};
+const ALIGNMENT = 32;
+// The engine looks these up in every vocabulary of phi3.
+const PHI_TOKENS = ['<unk>', '<s>', '</s>', '<|endoftext|>'];
+const TEMPLATE = '{% for m in messages %}{{ m.content }}{% endfor %}';
+
+/** @type {Record<string, Shape>} small ones that load in milliseconds */
+export const SMALL = {
+  qwen2: { heads: 8, kvHeads: 2 },
+  llama: { heads: 8, kvHeads: 4 },
+  qwen3: { heads: 8, kvHeads: 2, headLength: 128 },
+  gemma3: { heads: 4, kvHeads: 1, headLength: 256, layers: 8, window: 512 },
+  phi3: { heads: 8, kvHeads: 8, fused: true, window: 2048 },
+  qwen2moe: { heads: 8, kvHeads: 8, experts: 8, expertsUsed: 2, expertFfn: 256 },
+  qwen3moe: { heads: 8, kvHeads: 2, headLength: 128, experts: 16, expertsUsed: 4, expertFfn: 256 },
+  lfm2: { heads: 8, kvHeads: [0, 0, 2, 0, 2, 0], layers: 6 },
+  mamba: { layers: 4 },
+};
+
+/** @param {string} file @param {Shape} shape @returns {{ fileBytes: number }} */
+export function writeModel(file, shape) {
+  const { architecture = 'llama', hidden = 512, layers = 4, heads = 8, ffn = 1408, vocab = 2048 } = shape;
+  const { experts = 0, expertsUsed = 0, expertFfn = ffn, window = 0, type = 'Q4_0' } = shape;
+  const { kvHeads = heads, headLength = hidden / heads, header = architecture } = shape;
+  /** @param {string} key */
+  const own = (key) => `${header}.${key}`;
+  const tokens = [...byteTokens(), '<|end|>', ...(architecture === 'phi3' ? PHI_TOKENS : [])];
+  while (tokens.length < vocab) tokens.push(`t${tokens.length}`);
+  /** @type {Entry[]} */
+  const entries = [
+    ['general.architecture', 'text', header],
+    ['general.name', 'text', `${architecture} synthetic`],
+    [own('context_length'), 'u32', 131_072],
+    [own('embedding_length'), 'u32', hidden],
+    [own('block_count'), 'u32', layers],
+    [own('feed_forward_length'), 'u32', architecture === 'mamba' ? 0 : ffn],
+    [own('attention.head_count'), 'u32', architecture === 'mamba' ? 0 : heads],
+    Array.isArray(kvHeads)
+      ? [own('attention.head_count_kv'), 'i32s', kvHeads]
+      : [own('attention.head_count_kv'), 'u32', architecture === 'mamba' ? 0 : kvHeads],
+    [own('attention.layer_norm_rms_epsilon'), 'f32', 1e-5],
+    ['tokenizer.ggml.model', 'text', 'gpt2'],
+    ['tokenizer.ggml.pre', 'text', 'qwen2'],
+    ['tokenizer.ggml.tokens', 'texts', tokens],
+    ['tokenizer.ggml.token_type', 'i32s', tokens.map((_, id) => (id === 256 ? 3 : 1))],
+    ['tokenizer.ggml.merges', 'texts', ['a b']],
+    ['tokenizer.ggml.eos_token_id', 'u32', 256],
+    ['tokenizer.ggml.bos_token_id', 'u32', 256],
+    ['tokenizer.ggml.add_bos_token', 'bool', false],
+    ['tokenizer.chat_template', 'text', TEMPLATE],
+  ];
+  if (architecture !== 'mamba' && headLength * heads !== hidden) {
+    entries.push([own('attention.key_length'), 'u32', headLength], [own('attention.value_length'), 'u32', headLength]);
+  }
+  if (architecture === 'phi3') entries.push([own('rope.dimension_count'), 'u32', headLength]);
+  if (window > 0) entries.push([own('attention.sliding_window'), 'u32', window]);
+  if (experts > 0) {
+    entries.push([own('expert_count'), 'u32', experts], [own('expert_used_count'), 'u32', expertsUsed]);
+    entries.push([own('expert_feed_forward_length'), 'u32', expertFfn]);
+  }
+  if (architecture === 'lfm2') entries.push([own('shortconv.l_cache'), 'u32', 3]);
+  const inner = hidden * 2;
+  const rank = hidden / 16;
+  if (architecture === 'mamba') {
+    entries.push([own('ssm.conv_kernel'), 'u32', 4], [own('ssm.inner_size'), 'u32', inner]);
+    entries.push([own('ssm.state_size'), 'u32', 16], [own('ssm.time_step_rank'), 'u32', rank]);
+  }
+  /** @type {Tensor[]} */
+  const tensors = [{ name: 'token_embd.weight', dims: [hidden, vocab], type }];
+  /** @param {string} name @param {number[]} dims @param {Type} [as] */
+  const add = (name, dims, as = type) => tensors.push({ name, dims, type: as });
+  /** @param {string} name @param {number} length */
+  const vector = (name, length) => add(name, [length], 'F32');
+  vector(architecture === 'lfm2' ? 'token_embd_norm.weight' : 'output_norm.weight', hidden);
+  add('output.weight', [hidden, vocab], type === 'F32' ? 'F32' : 'Q6_K');
+  const shared = {
+    hidden,
+    heads,
+    headLength,
+    ffn,
+    experts,
+    expertFfn,
+    architecture,
+    fused: shape.fused ?? false,
+    window,
+  };
+  for (let layer = 0; layer < layers; layer++) {
+    const own = `blk.${layer}.`;
+    const kv = Array.isArray(kvHeads) ? (kvHeads[layer] ?? 0) : kvHeads;
+    vector(`${own}attn_norm.weight`, hidden);
+    if (architecture === 'mamba') mamba(own, hidden, inner, rank, add, vector);
+    else if (kv === 0) shortConvolution(own, hidden, add);
+    else attention(own, { ...shared, kv }, add, vector);
+    if (architecture !== 'mamba') feedForward(own, shared, add, vector);
+  }
+  return writeGguf(file, entries, tensors);
+}
+
+/** @typedef {(name: string, dims: number[], as?: Type) => void} Add */
+/** @typedef {(name: string, length: number) => void} Vector */
+/** @typedef {{ architecture: string, hidden: number, heads: number, headLength: number, fused: boolean }} Attention */
+/** @typedef {{ architecture: string, hidden: number, ffn: number, experts: number, expertFfn: number }} FeedForward */
+
+/** @param {string} own @param {Attention & { kv: number }} shape @param {Add} add @param {Vector} vector */
+function attention(own, { architecture, hidden, heads, headLength, kv, fused }, add, vector) {
+  const q = heads * headLength;
+  if (fused) {
+    add(`${own}attn_qkv.weight`, [hidden, q + 2 * kv * headLength]);
+  } else {
+    for (const [part, rows] of /** @type {[string, number][]} */ ([
+      ['q', q],
+      ['k', kv * headLength],
+      ['v', kv * headLength],
+    ])) {
+      add(`${own}attn_${part}.weight`, [hidden, rows]);
+      if (architecture.startsWith('qwen2')) vector(`${own}attn_${part}.bias`, rows);
+    }
+  }
+  add(`${own}attn_output.weight`, [q, hidden]);
+  if (['qwen3', 'qwen3moe', 'gemma3', 'lfm2'].includes(architecture)) {
+    vector(`${own}attn_q_norm.weight`, headLength);
+    vector(`${own}attn_k_norm.weight`, headLength);
+  }
+  if (architecture === 'gemma3') vector(`${own}post_attention_norm.weight`, hidden);
+}
+
+/** @param {string} own @param {number} hidden @param {Add} add */
+function shortConvolution(own, hidden, add) {
+  add(`${own}shortconv.conv.weight`, [3, hidden], 'F32');
+  add(`${own}shortconv.in_proj.weight`, [hidden, 3 * hidden]);
+  add(`${own}shortconv.out_proj.weight`, [hidden, hidden]);
+}
+
+/** @param {string} own @param {FeedForward} shape @param {Add} add @param {Vector} vector */
+function feedForward(own, { architecture, hidden, ffn, experts, expertFfn }, add, vector) {
+  vector(`${own}ffn_norm.weight`, hidden);
+  if (experts > 0) {
+    add(`${own}ffn_gate_inp.weight`, [hidden, experts], 'F32');
+    add(`${own}ffn_gate_exps.weight`, [hidden, expertFfn, experts]);
+    add(`${own}ffn_up_exps.weight`, [hidden, expertFfn, experts]);
+    add(`${own}ffn_down_exps.weight`, [expertFfn, hidden, experts]);
+    if (architecture !== 'qwen2moe') return;
+    vector(`${own}ffn_gate_inp_shexp.weight`, hidden);
+  }
+  const suffix = experts > 0 ? '_shexp' : '';
+  const double = architecture === 'phi3';
+  if (!double) add(`${own}ffn_gate${suffix}.weight`, [hidden, ffn]);
+  add(`${own}ffn_up${suffix}.weight`, [hidden, double ? 2 * ffn : ffn]);
+  add(`${own}ffn_down${suffix}.weight`, [ffn, hidden]);
+  if (architecture === 'gemma3') vector(`${own}post_ffw_norm.weight`, hidden);
+}
+
+/** @param {string} own @param {number} hidden @param {number} inner @param {number} rank @param {Add} add @param {Vector} vector */
+function mamba(own, hidden, inner, rank, add, vector) {
+  add(`${own}ssm_in.weight`, [hidden, 2 * inner]);
+  add(`${own}ssm_conv1d.weight`, [4, inner], 'F32');
+  vector(`${own}ssm_conv1d.bias`, inner);
+  add(`${own}ssm_x.weight`, [inner, rank + 32]);
+  add(`${own}ssm_dt.weight`, [rank, inner]);
+  vector(`${own}ssm_dt.bias`, inner);
+  add(`${own}ssm_a`, [16, inner], 'F32');
+  vector(`${own}ssm_d`, inner);
+  add(`${own}ssm_out.weight`, [inner, hidden]);
+}
+
+/** @param {string} file @param {Entry[]} entries @param {Tensor[]} tensors */
+export function writeGguf(file, entries, tensors) {
+  const parts = [Buffer.from('GGUF'), u32(3), u64(tensors.length), u64(entries.length)];
+  for (const [key, kind, value] of entries) parts.push(text(key), entryValue(kind, value));
+  let offset = 0;
+  for (const { name, dims, type } of tensors) {
+    const [id, weights, bytes] = TYPES[type];
+    if ((dims[0] ?? 1) % weights) throw new RangeError(`${name}: rows of ${dims[0]} don't fill blocks of ${type}.`);
+    parts.push(text(name), u32(dims.length), ...dims.map(u64), u32(id), u64(offset));
+    offset += align((dims.reduce((product, dim) => product * dim, 1) / weights) * bytes);
+  }
+  const header = Buffer.concat(parts);
+  const fd = fs.openSync(file, 'w');
+  try {
+    fs.writeSync(fd, header, 0, header.length, 0);
+    fs.ftruncateSync(fd, align(header.length) + offset);
+  } finally {
+    fs.closeSync(fd);
+  }
+  return { fileBytes: align(header.length) + offset };
+}
+
+/** @param {number} bytes */
+const align = (bytes) => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+
+/** @param {number} value */
+function u32(value) {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+}
+
+/** @param {number} value */
+function u64(value) {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(BigInt(value));
+  return bytes;
+}
+
+/** @param {string} value */
+function text(value) {
+  const bytes = Buffer.from(value, 'utf8');
+  return Buffer.concat([u64(bytes.length), bytes]);
+}
+
+/** GGUF's value types: 4 u32, 5 i32, 6 f32, 7 bool, 8 string, 9 array. @param {Kind} kind @param {any} value */
+function entryValue(kind, value) {
+  switch (kind) {
+    case 'u32':
+      return Buffer.concat([u32(4), u32(value)]);
+    case 'f32':
+      return Buffer.concat([u32(6), Buffer.from(new Float32Array([value]).buffer)]);
+    case 'bool':
+      return Buffer.concat([u32(7), Buffer.from([value ? 1 : 0])]);
+    case 'text':
+      return Buffer.concat([u32(8), text(value)]);
+    case 'texts':
+      return Buffer.concat([u32(9), u32(8), u64(value.length), ...value.map(text)]);
+    case 'bools':
+      return Buffer.concat([u32(9), u32(7), u64(value.length), Buffer.from(value.map(Number))]);
+    case 'i32s':
+      return Buffer.concat([u32(9), u32(5), u64(value.length), Buffer.from(new Int32Array(value).buffer)]);
+  }
+}
+
+/** GPT-2's printable stand-ins for the 256 byte values: those that print as themselves first. */
+function byteTokens() {
+  const ranges = [...range(33, 126), ...range(161, 172), ...range(174, 255)];
+  const others = range(0, 255).filter((byte) => !ranges.includes(byte));
+  return [...ranges, ...others.map((_, index) => 256 + index)].map((code) => String.fromCodePoint(code));
+}
+
+/** @param {number} first @param {number} last */
+const range = (first, last) => Array.from({ length: last - first + 1 }, (_, index) => first + index);
+
+const [, script, architecture, file, shape] = process.argv;
+if (architecture && file && script && import.meta.url === pathToFileURL(script).href) {
+  console.log(writeModel(file, { architecture, ...SMALL[architecture], ...JSON.parse(shape ?? '{}') }));
+}

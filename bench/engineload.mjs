@@ -1,0 +1,107 @@
+// One load in a process of its own: what the engine says it allocated, and what the process really took. It knows nothing of this package.
+//   node bench/engineload.mjs '{"model":"x.gguf","n_ctx":2048}' [PROJECTOR] [TOKENS to decode]
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const MARK = 'MEASURED ';
+
+/** @typedef {{ anonymousBytes: number, fileBytes: number }} Memory */
+/** @typedef {{ before: Memory, loaded: Memory, decoded?: Memory, mappedBytes: number, tokens: number, loadMs: number, decodeMs: number }} Measured */
+/** @typedef {{ lines: string[], text: string, measured: Measured | undefined, peakAnonymousBytes: number }} Load */
+/** @typedef {{ model: number, kvCache: number, state: number, compute: number, output: number, projector: number, projectorCompute: number }} Said */
+
+/** @param {object} options of the engine @param {string} [projector] @param {number} [tokens] @returns {Promise<Load>} */
+export function engineLoad(options, projector = '', tokens = 0) {
+  const script = fileURLToPath(import.meta.url);
+  const child = spawn(process.execPath, [script, JSON.stringify(options), projector, String(tokens)]);
+  let text = '';
+  let peakAnonymousBytes = 0;
+  const timer = setInterval(() => {
+    try {
+      peakAnonymousBytes = Math.max(peakAnonymousBytes, memory(child.pid ?? 0).anonymousBytes);
+    } catch {
+      // It has just ended.
+    }
+  }, 5);
+  child.stdout.on('data', (data) => {
+    text += data;
+  });
+  child.stderr.on('data', (data) => {
+    text += data;
+  });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', () => {
+      clearInterval(timer);
+      const lines = text.split('\n').filter((line) => / buffer size = | model size: /.test(line));
+      const found = text.split('\n').find((line) => line.startsWith(MARK));
+      const measured = found === undefined ? undefined : JSON.parse(found.slice(MARK.length));
+      resolve({ lines: lines.map((line) => line.trim().replaceAll(/ +/g, ' ')), text, measured, peakAnonymousBytes });
+    });
+  });
+}
+
+/** The engine's own sums in MiB, by kind. @param {readonly string[]} lines @returns {Said} */
+export function saidBytes(lines) {
+  const said = { model: 0, kvCache: 0, state: 0, compute: 0, output: 0, projector: 0, projectorCompute: 0 };
+  for (const line of lines) {
+    const mib = Number(/([\d.]+) MiB/.exec(line)?.[1]);
+    if (line.includes('model buffer size')) said.model += mib;
+    else if (line.includes('KV buffer size')) said.kvCache += mib;
+    else if (line.includes('RS buffer size')) said.state += mib;
+    else if (line.includes('output buffer size')) said.output += mib;
+    else if (line.startsWith('sched_reserve')) said.compute = mib;
+    else if (line.startsWith('reserve_compute_meta')) said.projectorCompute = mib;
+    else if (line.startsWith('load_hparams')) said.projector += mib;
+  }
+  return said;
+}
+
+/** @param {number | 'self'} pid @returns {Memory} */
+function memory(pid) {
+  const status = fs.readFileSync(`/proc/${pid}/status`, 'utf8');
+  const kib = (/** @type {string} */ key) => Number(new RegExp(`${key}:\\s+(\\d+)`).exec(status)?.[1]);
+  return { anonymousBytes: kib('RssAnon') * 1024, fileBytes: kib('RssFile') * 1024 };
+}
+
+/** Resident bytes of the mapped files with this ending. @param {string} ending */
+function mappedBytes(ending) {
+  let bytes = 0;
+  let counts = false;
+  for (const line of fs.readFileSync('/proc/self/smaps', 'utf8').split('\n')) {
+    if (/^[0-9a-f]+-[0-9a-f]+ /.test(line)) counts = line.endsWith(ending);
+    else if (counts && line.startsWith('Rss:')) bytes += Number(/\d+/.exec(line)?.[0]) * 1024;
+  }
+  return bytes;
+}
+
+/** @param {any} options @param {string} projector @param {number} tokens */
+async function main(options, projector, tokens) {
+  const llama = await import('@fugood/llama.node');
+  await llama.initLlama();
+  const before = memory('self');
+  const startMs = performance.now();
+  const context = await llama.loadModel({ n_gpu_layers: 0, ctx_shift: false, n_parallel: 1, ...options });
+  if (projector !== '') context.initMultimodal({ path: projector, use_gpu: false });
+  const loadMs = performance.now() - startMs;
+  const loaded = memory('self');
+  let decoded;
+  let evaluated = 0;
+  const decodeStartMs = performance.now();
+  if (tokens > 0) {
+    const prompt = 'a'.repeat(tokens);
+    const result = await context.completion({ prompt, n_predict: 1, temperature: 0, top_k: 1 }, () => {});
+    evaluated = result.tokens_evaluated;
+    decoded = memory('self');
+  }
+  const decodeMs = performance.now() - decodeStartMs;
+  const mapped = mappedBytes('.gguf');
+  const measured = { before, loaded, decoded, mappedBytes: mapped, tokens: evaluated, loadMs, decodeMs };
+  process.stdout.write(`\n${MARK}${JSON.stringify(measured)}\n`, () => process.exit(0));
+}
+
+const [, script, options, projector = '', tokens = '0'] = process.argv;
+if (options && script && import.meta.url === pathToFileURL(script).href) {
+  await main(JSON.parse(options), projector, Number(tokens));
+}

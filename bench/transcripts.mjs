@@ -1,0 +1,76 @@
+// Loads every architecture in the real engine and keeps what it said about its buffers, for test/footprint/transcripts.test.ts.
+//   node bench/transcripts.mjs test/footprint/transcripts.jsonl
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { writeAudioProjector } from '../examples/synthetic-model.mjs';
+import { SMALL, writeModel } from './architectures.mjs';
+import { engineLoad } from './engineload.mjs';
+
+/** In this package's words, and in the engine's. */
+const RUNS = [
+  { contextSize: 2048 },
+  { contextSize: 2048, flashAttention: 'off' },
+  { contextSize: 3000, microBatchSize: 256, flashAttention: 'on', kvCacheType: { k: 'q8_0', v: 'q4_0' } },
+  { contextSize: 4096, sequences: 2 },
+  { contextSize: 4096, sequences: 2, flashAttention: 'off', kvCacheType: 'f32' },
+];
+const VOCABULARIES = [512, 20_480];
+/** Smaller ones that make the engine's own rounding visible. */
+const PROJECTORS = [
+  { width: 64, layers: 2, heads: 4, ffn: 128, projection: 512 },
+  { width: 256, layers: 4, heads: 4, ffn: 1024, projection: 512 },
+];
+
+/** @param {any} run @returns {object} */
+export function engineOptions(run) {
+  const { k, v } = typeof run.kvCacheType === 'object' ? run.kvCacheType : { k: run.kvCacheType, v: run.kvCacheType };
+  return {
+    n_ctx: run.contextSize,
+    n_batch: run.batchSize ?? 512,
+    n_ubatch: run.microBatchSize ?? 512,
+    n_parallel: run.sequences ?? 1,
+    flash_attn_type: run.flashAttention ?? 'auto',
+    cache_type_k: k ?? 'f16',
+    cache_type_v: v ?? 'f16',
+    use_mmap: run.mmap ?? true,
+  };
+}
+
+const [, script, target] = process.argv;
+if (script?.endsWith('transcripts.mjs') && target) {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nexa-transcripts-'));
+  try {
+    fs.writeFileSync(target, (await transcripts(folder)).map((each) => `${JSON.stringify(each)}\n`).join(''));
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
+}
+
+/** @param {string} folder */
+async function transcripts(folder) {
+  const model = path.join(folder, 'model.gguf');
+  const found = [];
+  for (const [architecture, small] of Object.entries(SMALL)) {
+    for (const vocab of VOCABULARIES) {
+      const shape = { architecture, ...small, vocab };
+      writeModel(model, shape);
+      for (const run of RUNS) found.push({ shape, run, said: await said({ model, ...engineOptions(run) }, '') });
+    }
+  }
+  const projectorPath = path.join(folder, 'mmproj.gguf');
+  const [shape, run] = [{ architecture: 'qwen2', ...SMALL['qwen2'], vocab: 512 }, { contextSize: 2048 }];
+  writeModel(model, shape);
+  for (const projector of PROJECTORS) {
+    writeAudioProjector(projectorPath, projector);
+    found.push({ shape, projector, run, said: await said({ model, ...engineOptions(run) }, projectorPath) });
+  }
+  return found;
+}
+
+/** @param {object} options @param {string} projector */
+async function said(options, projector) {
+  const { lines, measured, text } = await engineLoad(options, projector);
+  if (!measured) throw new Error(`The engine did not load it: ${text.slice(-2000)}`);
+  return lines;
+}

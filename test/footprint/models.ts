@@ -1,0 +1,62 @@
+/** Synthetic models of any shape for the tests of estimates, in a folder of their own. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Shape, writeModel } from '../../bench/architectures.mjs';
+import { type ProjectorShape, writeAudioProjector } from '../../examples/synthetic-model.mjs';
+import type { EstimateFootprintOptions, Footprint } from '../../src/footprint/estimatefootprint.ts';
+
+export interface Transcript {
+  readonly shape: Shape;
+  readonly projector?: ProjectorShape;
+  readonly run: Omit<EstimateFootprintOptions, 'modelPath' | 'projectorPath'>;
+  /** Lines of the engine. */
+  readonly said: readonly string[];
+}
+
+export interface Models {
+  readonly folder: string;
+  model(shape: Shape, name?: string): string;
+  projector(shape: ProjectorShape): string;
+  remove(): void;
+}
+
+export function makeModels(): Models {
+  const folder = mkdtempSync(join(tmpdir(), 'nexa-footprint-'));
+  return {
+    folder,
+    model(shape, name = `${JSON.stringify(shape).replaceAll(/[^\w]+/g, '-')}.gguf`) {
+      const path = join(folder, name);
+      writeModel(path, shape);
+      return path;
+    },
+    projector(shape) {
+      const path = join(folder, `mmproj-${shape.width}.gguf`);
+      writeAudioProjector(path, shape);
+      return path;
+    },
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+/** What the real engine said at the time; `node bench/transcripts.mjs` writes it anew. */
+export function transcripts(): readonly Transcript[] {
+  const text = readFileSync(new URL('./transcripts.jsonl', import.meta.url), 'utf8');
+  return text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Transcript);
+}
+
+/** A footprint in the words of `saidBytes`, in MiB. */
+export function predicted(footprint: Footprint): Record<string, number> {
+  const mib = (bytes: number) => bytes / 2 ** 20;
+  return {
+    model: mib(footprint.weightsBytes),
+    cache: mib(footprint.kvCacheBytes),
+    compute: mib(footprint.computeBytes),
+    output: mib(footprint.outputBytes),
+    projector: mib(footprint.projectorBytes),
+    projectorCompute: mib(footprint.projectorComputeBytes),
+  };
+}
