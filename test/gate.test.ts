@@ -1,0 +1,192 @@
+import { describe, expect, it } from 'vitest';
+import { type Ask, Gate, type GateParts } from '../src/gate.ts';
+import { Ledger } from '../src/ledger/ledger.ts';
+import type { Candidate } from '../src/policy/choose.ts';
+import { InjectedReader } from '../src/sensors/injected.ts';
+import type { Need, Quantization } from '../src/types.ts';
+
+const need = (anonymousBytes: number, mappedBytes = 0): Need => ({ mappedBytes, anonymousBytes, basis: 'given' });
+const candidate = (bytes: number, quantization?: Quantization): Candidate => ({
+  ...(quantization && { quantization }),
+  need: need(bytes),
+  minFreeBytes: 0,
+});
+
+/** A gate over a machine of 1000 bytes whose every part a test may move. */
+function gateOver(changes: Partial<GateParts> = {}) {
+  const state = { available: 100, grown: undefined as number | undefined, order: [] as string[] };
+  const ledger = new Ledger();
+  const gate = new Gate({
+    reader: new InjectedReader(() => {
+      state.order.push('machine');
+      return { totalBytes: 1000, availableBytes: state.available };
+    }),
+    ledger,
+    grownBytes() {
+      state.order.push('growth');
+      return state.grown;
+    },
+    collect: () => false,
+    nowMs: () => 7,
+    minFreeRatioAfterLoad: 0,
+    ...changes,
+  });
+  return { gate, ledger, state };
+}
+
+const ask = (...candidates: Candidate[]): Ask => ({
+  model: 'm',
+  ...(candidates[0]?.quantization && { askedQuantization: candidates[0].quantization }),
+  candidates,
+  downgrade: true,
+});
+
+describe('the gate', () => {
+  it('reads growth before the machine, so that a race errs on the safe side', () => {
+    const { gate, state } = gateOver();
+    gate.look();
+    expect(state.order).toEqual(['growth', 'machine']);
+  });
+
+  it('subtracts what is mapped and what is promised from what is available', () => {
+    const { gate, ledger } = gateOver();
+    const loaded = gate.reserve('loaded', need(10, 20));
+    ledger.loaded(loaded, [{ key: 'file', bytes: 20 }]);
+    gate.reserve('loading', need(3, 4));
+    expect(gate.look()).toMatchObject({
+      availableBytes: 100,
+      promisedAnonymousBytes: 13,
+      headroomBytes: 100 - 20 - 4 - 13,
+    });
+  });
+
+  it('reserves the first step that fits, in the same step as the decision', () => {
+    const { gate, ledger } = gateOver();
+    const { decision, reserved } = gate.decide(ask(candidate(200, 'Q5_K_M'), candidate(90, 'Q4_0')), 'chosen');
+    expect(decision).toMatchObject({ verdict: 'downgrade', quantization: 'Q4_0', need: need(90) });
+    expect(reserved?.reservation).toMatchObject({ label: 'm', atMs: 7, need: need(90) });
+    expect(ledger.size).toBe(1);
+    expect(gate.decide(ask(candidate(11)), 'chosen').reserved).toBeUndefined();
+    expect(gate.decide(ask(candidate(10)), 'chosen').reserved).toBeDefined();
+  });
+
+  it('reserves nothing where nothing fits or only a verdict was asked for', () => {
+    const { gate, ledger } = gateOver();
+    expect(gate.decide(ask(candidate(101)), 'chosen')).toMatchObject({ decision: { verdict: 'refuse' } });
+    expect(gate.decide(ask(candidate(100)), 'nothing')).toMatchObject({ decision: { verdict: 'admit' } });
+    expect(ledger.size).toBe(0);
+  });
+
+  it('reserves the first step, whatever was decided, where that is asked for', () => {
+    const { gate } = gateOver();
+    const { decision, reserved } = gate.decide(ask(candidate(200, 'Q5_K_M'), candidate(90, 'Q4_0')), 'first');
+    expect(decision.verdict).toBe('downgrade');
+    expect(reserved?.candidate.quantization).toBe('Q5_K_M');
+  });
+
+  it('judges the asked step alone where downgrading is off', () => {
+    const { gate } = gateOver();
+    const both = ask(candidate(200, 'Q5_K_M'), candidate(90, 'Q4_0'));
+    expect(gate.decide({ ...both, downgrade: false }, 'chosen').decision).toMatchObject({
+      verdict: 'refuse',
+      candidates: [{ quantization: 'Q5_K_M', shortfallBytes: 100 }],
+    });
+  });
+
+  it('settles and forgets promises, once', () => {
+    const { gate, ledger } = gateOver();
+    const reservation = gate.reserve('m', need(10));
+    gate.loaded(reservation, undefined);
+    gate.settle(reservation);
+    expect(gate.look().headroomBytes).toBe(100);
+    expect([gate.release(reservation), gate.release(reservation)]).toEqual([true, false]);
+    expect(ledger.size).toBe(0);
+  });
+});
+
+describe('garbage before a refusal', () => {
+  const collecting = (freed: number, worth = true) => {
+    const asked: number[] = [];
+    const { gate, state } = gateOver({
+      collect(missingBytes) {
+        asked.push(missingBytes);
+        if (worth) state.available += freed;
+        return worth;
+      },
+    });
+    return { gate, asked, state };
+  };
+
+  it('is collected once, and the machine is read again', () => {
+    const { gate, asked, state } = collecting(20);
+    expect(gate.decide(ask(candidate(120)), 'chosen').decision).toMatchObject({
+      verdict: 'admit',
+      availableBytes: 120,
+    });
+    expect(asked).toEqual([20]);
+    expect(state.order.filter((part) => part === 'machine')).toHaveLength(2);
+  });
+
+  it('that is too little turns nothing', () => {
+    const { gate, asked } = collecting(19);
+    expect(gate.decide(ask(candidate(120)), 'chosen').decision.verdict).toBe('refuse');
+    expect(asked).toHaveLength(1);
+  });
+
+  it('is asked for with the least that is missing over all steps', () => {
+    const { gate, asked } = collecting(0);
+    gate.decide(ask(candidate(300, 'Q5_K_M'), candidate(150, 'Q4_0')), 'chosen');
+    expect(asked).toEqual([50]);
+  });
+
+  it('is not collected where the load fits, nor read again where it was not worth it', () => {
+    const fits = collecting(50);
+    fits.gate.decide(ask(candidate(100)), 'chosen');
+    expect(fits.asked).toEqual([]);
+    const worthless = collecting(50, false);
+    worthless.gate.decide(ask(candidate(120)), 'chosen');
+    expect(worthless.state.order.filter((part) => part === 'machine')).toHaveLength(1);
+  });
+});
+
+describe('growth that cannot be read', () => {
+  const failing = () => {
+    const state = { fails: false, grown: 1000 };
+    const { gate, ledger } = gateOver({
+      grownBytes() {
+        if (state.fails) throw new Error('unreadable');
+        return state.grown;
+      },
+    });
+    return { gate, ledger, state };
+  };
+
+  it('lets no load in', () => {
+    const { gate, ledger, state } = failing();
+    state.fails = true;
+    expect(() => gate.decide(ask(candidate(1)), 'chosen')).toThrow('unreadable');
+    expect(ledger.size).toBe(0);
+  });
+
+  it('hinders neither a call nor a disposal, and pays for no promise afterwards', () => {
+    const { gate, state } = failing();
+    const model = gate.reserve('model', need(50));
+    state.fails = true;
+    const audio = gate.reserve('audio', need(10));
+    state.fails = false;
+    state.grown = 1060;
+    expect(gate.look().promisedAnonymousBytes).toBe(60);
+    state.fails = true;
+    expect(gate.release(audio)).toBe(true);
+    expect(gate.release(model)).toBe(true);
+    state.fails = false;
+    expect(gate.look().promisedAnonymousBytes).toBe(0);
+  });
+
+  it('does not stop a load that is forced', () => {
+    const { gate, ledger, state } = failing();
+    state.fails = true;
+    expect(gate.reserveFirst(ask(candidate(500))).reservation.need).toEqual(need(500));
+    expect(ledger.size).toBe(1);
+  });
+});

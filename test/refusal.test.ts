@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest';
+import { MemoryGuardError } from '../src/errors.ts';
+import type { Decision } from '../src/events.ts';
+import { judgeAll } from '../src/policy/choose.ts';
+import { InsufficientMemoryError } from '../src/refusal.ts';
+
+const situation = { totalBytes: 1000, availableBytes: 100, headroomBytes: 90, promisedAnonymousBytes: 10 };
+const decision: Decision = {
+  verdict: 'refuse',
+  model: 'm',
+  ...situation,
+  candidates: judgeAll(
+    [
+      { quantization: 'Q5_K_M', need: { mappedBytes: 40, anonymousBytes: 80, basis: 'given' }, minFreeBytes: 5 },
+      { quantization: 'Q4_0', need: { mappedBytes: 40, anonymousBytes: 47, basis: 'given' }, minFreeBytes: 5 },
+    ],
+    situation,
+    0,
+  ),
+};
+
+describe('the error of a refused load', () => {
+  const error = new InsufficientMemoryError(decision, 'Too large.');
+
+  it('carries the numbers of the step that came nearest', () => {
+    expect(error).toMatchObject({
+      code: 'ERR_INSUFFICIENT_MEMORY',
+      message: 'Too large.',
+      requiredBytes: 87,
+      availableBytes: 90,
+      shortfallBytes: 2,
+      refusedBy: ['min-free'],
+    });
+    expect(error).toBeInstanceOf(MemoryGuardError);
+  });
+
+  it('carries the whole decision', () => {
+    expect(error.plan).toBe(decision);
+  });
+});

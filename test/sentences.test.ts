@@ -1,0 +1,146 @@
+import { describe, expect, it } from 'vitest';
+import { GiB, MiB } from '../src/bytes.ts';
+import type { Decision } from '../src/events.ts';
+import { type Candidate, judgeAll } from '../src/policy/choose.ts';
+import {
+  admissionSentence,
+  modelInWords,
+  nearestCandidate,
+  refusalSentence,
+  ruleInWords,
+  statusSentence,
+  unloadSentence,
+} from '../src/sentences.ts';
+import type { MemoryScope, Quantization } from '../src/types.ts';
+
+const step = (gib: number, quantization?: Quantization): Candidate => ({
+  ...(quantization && { quantization }),
+  need: { mappedBytes: 0, anonymousBytes: gib * GiB, basis: 'given' },
+  minFreeBytes: 512 * MiB,
+});
+
+function decided(available: number, steps: readonly Candidate[], ratio = 0): Decision {
+  const situation = {
+    totalBytes: 16 * GiB,
+    availableBytes: available,
+    headroomBytes: available,
+    promisedAnonymousBytes: 0,
+  };
+  const candidates = judgeAll(steps, situation, ratio);
+  const chosen = candidates.find(({ admitted }) => admitted);
+  return {
+    verdict: !chosen ? 'refuse' : chosen === candidates[0] ? 'admit' : 'downgrade',
+    model: 'm',
+    ...(steps[0]?.quantization && { askedQuantization: steps[0].quantization }),
+    ...(chosen?.quantization && { quantization: chosen.quantization }),
+    ...situation,
+    candidates,
+  };
+}
+
+const scope = (kind: MemoryScope['kind'], limitBytes?: number): MemoryScope => ({
+  kind,
+  path: '/pod/app',
+  ...(limitBytes !== undefined && { limitBytes }),
+  usedBytes: 0,
+  reclaimableBytes: 0,
+  availableBytes: 0,
+});
+
+describe('what is said of an admission', () => {
+  it('is what is loaded and what it needs', () => {
+    expect(admissionSentence(decided(8 * GiB, [step(4, 'Q4_0')]))).toBe(
+      'Loading m Q4_0, which needs 4.0 GiB of 8.0 GiB.',
+    );
+    expect(admissionSentence(decided(8 * GiB, [step(4)]))).toBe('Loading m, which needs 4.0 GiB of 8.0 GiB.');
+  });
+
+  it('is why the asked step was left, where one below it is loaded', () => {
+    const mapped = { ...step(6, 'Q5_K_M'), need: { mappedBytes: 6 * GiB, anonymousBytes: 0, basis: 'given' } } as const;
+    expect(admissionSentence(decided(5 * GiB, [mapped, step(4, 'Q4_0')]))).toBe(
+      'm Q5_K_M needs 6.0 GiB: that much is not free. Loading Q4_0 instead, which needs 4.0 GiB of 5.0 GiB.',
+    );
+    expect(admissionSentence(decided(6 * GiB, [step(5.75, 'Q5_K_M'), step(4, 'Q4_0')]))).toBe(
+      'm Q5_K_M needs 5.8 GiB: 256.0 MiB would stay free, where 512.0 MiB must. ' +
+        'Loading Q4_0 instead, which needs 4.0 GiB of 6.0 GiB.',
+    );
+  });
+});
+
+describe('what is said of a refusal', () => {
+  const refused = decided(5 * GiB, [step(9, 'Q5_K_M'), step(5, 'Q4_0')], 0.25);
+
+  it('is about the step that came nearest', () => {
+    expect(nearestCandidate(refused).quantization).toBe('Q4_0');
+    expect(refusalSentence(refused, undefined, [])).toBe(
+      'Insufficient memory to load m Q4_0: it needs 5.0 GiB, this process can take 5.0 GiB; ' +
+        '0 B would stay available to the system, where 4.0 GiB must; 0 B would stay free, where 512.0 MiB must. ' +
+        'To load it, free 4.0 GiB.',
+    );
+  });
+
+  it('names who limits, what holds memory and what would help', () => {
+    const inGroup = refusalSentence(refused, scope('cgroup-v2', 6 * GiB), ['a Q4_0', 'b']);
+    expect(inGroup).toContain('this process can take 5.0 GiB (limited by cgroup-v2 /pod/app, 6.0 GiB)');
+    expect(inGroup).toContain('To load it, free 4.0 GiB, or unload a Q4_0 or b, or raise that limit.');
+    const onHost = refusalSentence(refused, scope('host', 16 * GiB), []);
+    expect(onHost).toContain('(limited by the machine, 16.0 GiB)');
+    expect(onHost).not.toContain('raise that limit');
+    expect(refusalSentence(refused, scope('rlimit-as'), [])).toContain('(limited by rlimit-as /pod/app)');
+    expect(refusalSentence(refused, scope('injected', 5), [])).not.toContain('limited by');
+  });
+
+  it('never shows less than nothing as free', () => {
+    expect(refusalSentence(decided(-3 * GiB, [step(1)]), undefined, [])).toBe(
+      'Insufficient memory to load m: it needs 1.0 GiB, this process can take 0 B; ' +
+        '-4.0 GiB would stay available to the system, where 0 B must. To load it, free 4.5 GiB.',
+    );
+  });
+});
+
+describe('what is said of the status', () => {
+  it.each([
+    ['ok', 'Memory is sufficient again: this process can take 700.0 MiB more.'],
+    [
+      'warning',
+      'Memory is approaching the minimum: this process can take 700.0 MiB more, less than 2 times the 512.0 MiB to keep free.',
+    ],
+    ['critical', 'Memory is below the minimum: this process can take 700.0 MiB more, and 512.0 MiB should stay free.'],
+  ] as const)('%s has its numbers', (level, sentence) => {
+    expect(statusSentence(level, 700 * MiB, 512 * MiB, 2)).toBe(sentence);
+  });
+
+  it('never shows less than nothing', () => {
+    expect(statusSentence('critical', -5, 1, 2)).toContain('can take 0 B more');
+  });
+});
+
+describe('what is said of a model that is gone', () => {
+  it('is what came back, where that is known', () => {
+    expect(unloadSentence('m Q4_0', 'unloaded', { freedBytes: 3 * GiB, elapsedMs: 41.6 })).toBe(
+      'Unloaded m Q4_0; 3.0 GiB came back in 42 ms.',
+    );
+    expect(unloadSentence('m', 'unloaded', { elapsedMs: 1 })).toBe('Unloaded m.');
+    expect(unloadSentence('m', 'leaked', { elapsedMs: 1 })).toBe(
+      'The handle of m was lost without being disposed: the model was disposed.',
+    );
+  });
+});
+
+describe('a rule in words', () => {
+  it.each([
+    ['headroom', true, '2.0 MiB fits in 3.0 MiB'],
+    ['headroom', false, "2.0 MiB doesn't fit in 3.0 MiB"],
+    ['free-ratio-after-load', true, '3.0 MiB stays available to the system'],
+    ['free-ratio-after-load', false, '3.0 MiB would stay available to the system, where 2.0 MiB must'],
+    ['min-free', true, '3.0 MiB stays free'],
+    ['min-free', false, '3.0 MiB would stay free, where 2.0 MiB must'],
+  ] as const)('%s, passed: %s', (rule, passed, words) => {
+    expect(ruleInWords({ rule, passed, requiredBytes: 2 * MiB, foundBytes: 3 * MiB })).toBe(words);
+  });
+
+  it('a model has its quantization beside its name where it has one', () => {
+    expect(modelInWords('m', 'Q4_0')).toBe('m Q4_0');
+    expect(modelInWords('m', undefined)).toBe('m');
+  });
+});
