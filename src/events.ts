@@ -29,6 +29,9 @@ export interface Decision {
   readonly askedQuantization?: Quantization;
   /** The quantization that is loaded. Absent where the load is refused or the model has no ladder. */
   readonly quantization?: Quantization;
+  /** Tokens of context that were chosen. Absent where the need doesn't depend on them. */
+  readonly contextSize?: number;
+  readonly kvCacheType?: string;
   readonly need?: Need;
   readonly totalBytes: number;
   readonly availableBytes: number;

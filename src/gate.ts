@@ -1,9 +1,9 @@
 /** The one critical section: reads, judges and reserves in one synchronous step, so that no load slips between. */
 import type { Decision } from './events.ts';
-import type { Burden, HeldFile, Ledger, Reservation } from './ledger/ledger.ts';
+import type { Burden, Ledger, Reservation } from './ledger/ledger.ts';
 import type { Situation } from './policy/admit.ts';
 import { type Candidate, type CandidateVerdict, judgeAll, stepsThatSave } from './policy/choose.ts';
-import type { MemoryMeasure, MemoryReader, Need, Quantization } from './types.ts';
+import type { HeldFile, MemoryMeasure, MemoryReader, Need, Quantization } from './types.ts';
 
 /** What the gate needs of its surroundings. */
 export interface GateParts {
@@ -72,7 +72,7 @@ export class Gate {
    * There must be no `await` in here. Throws `ERR_SENSOR` where the machine can't be read.
    */
   decide(ask: Ask, reserve: 'chosen' | 'first' | 'nothing'): Outcome {
-    const candidates = stepsThatSave(ask.downgrade ? ask.candidates : ask.candidates.slice(0, 1));
+    const candidates = stepsThatSave(ask.downgrade ? ask.candidates : sameQuantization(ask.candidates));
     let judged = this.#judge(candidates);
     if (!judged.chosen && this.#parts.collect(leastMissing(judged.verdicts))) judged = this.#judge(candidates);
     const decision = decisionOf(ask, judged);
@@ -115,9 +115,22 @@ export class Gate {
 
   #judge(candidates: readonly Candidate[]): Judged {
     const view = this.look();
-    const verdicts = judgeAll(candidates, view, this.#parts.minFreeRatioAfterLoad);
+    const unheld = candidates.map((candidate) => this.#lessHeld(candidate));
+    const verdicts = judgeAll(unheld, view, this.#parts.minFreeRatioAfterLoad);
     const chosen = verdicts.find((candidate) => candidate.admitted);
     return { view, verdicts, chosen };
+  }
+
+  /** Files that loaded models keep mapped are in their sum already: this one needs only the rest. */
+  #lessHeld(candidate: Candidate): Candidate {
+    const { need, smaller } = candidate;
+    const heldBytes = need.files ? this.#parts.ledger.heldBytes(need.files) : 0;
+    if (heldBytes === 0) return candidate;
+    return {
+      ...candidate,
+      need: { ...need, mappedBytes: Math.max(0, need.mappedBytes - heldBytes) },
+      ...(smaller && { smaller: { ...smaller, at: (contextSize) => this.#lessHeld(smaller.at(contextSize)) } }),
+    };
   }
 
   #reserve(model: string, candidate: Candidate): Reserved {
@@ -131,6 +144,11 @@ interface Judged {
   readonly chosen: CandidateVerdict | undefined;
 }
 
+/** Without a downgrade the quantization stays; contexts and cache types are the caller's own ranges. */
+function sameQuantization(candidates: readonly Candidate[]): readonly Candidate[] {
+  return candidates.filter(({ quantization }) => quantization === candidates[0]?.quantization);
+}
+
 function leastMissing(verdicts: readonly CandidateVerdict[]): number {
   return Math.min(...verdicts.map((candidate) => candidate.shortfallBytes));
 }
@@ -142,6 +160,8 @@ function decisionOf(ask: Ask, { view, verdicts, chosen }: Judged): Decision {
     model: ask.model,
     ...(ask.askedQuantization && { askedQuantization: ask.askedQuantization }),
     ...(chosen?.quantization && { quantization: chosen.quantization }),
+    ...(chosen?.contextSize !== undefined && { contextSize: chosen.contextSize }),
+    ...(chosen?.kvCacheType !== undefined && { kvCacheType: chosen.kvCacheType }),
     ...(chosen && { need: chosen.need }),
     totalBytes,
     availableBytes,

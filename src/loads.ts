@@ -7,7 +7,6 @@ import type { Decision, DecisionEvent, DegradedEvent, LoadedEvent } from './even
 import { DEFAULT_QUANTIZATION } from './footprint/catalog.ts';
 import type { Ask, Gate, Outcome, Reserved } from './gate.ts';
 import { guardModel, knownHandle } from './handle.ts';
-import type { HeldFile } from './ledger/ledger.ts';
 import type { Held, Models } from './models.ts';
 import { type LoadGuardOptions, loadGuardOptions, type Settings } from './options.ts';
 import { comparedTotalBytes, recommend } from './policy/recommend.ts';
@@ -15,7 +14,7 @@ import { Queue } from './queue.ts';
 import { InsufficientMemoryError } from './refusal.ts';
 import type { Adapter, LoadRequest } from './sdk/adapter.ts';
 import { admissionSentence, modelInWords, refusalSentence } from './sentences.ts';
-import type { MemoryReader, MemoryScope, Quantization } from './types.ts';
+import type { HeldFile, MemoryReader, MemoryScope, Quantization } from './types.ts';
 import type { Invoke } from './wrap.ts';
 
 /** Notes which files this process maps; the result tells, later, which of them a load added. */

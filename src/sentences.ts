@@ -18,12 +18,13 @@ export function admissionSentence(decision: Decision): string {
   const { model, askedQuantization, quantization, candidates, headroomBytes } = decision;
   const chosen = candidates.find((candidate) => candidate.admitted);
   const needed = chosen ? `, which needs ${neededInWords(chosen.need)} of ${formatBytes(headroomBytes)}` : '';
-  if (decision.verdict !== 'downgrade') return `Loading ${modelInWords(model, quantization)}${needed}.`;
+  const context = decision.contextSize === undefined ? '' : ` with ${decision.contextSize} tokens of context`;
+  if (decision.verdict !== 'downgrade') return `Loading ${modelInWords(model, quantization)}${context}${needed}.`;
   const asked = candidates[0] as CandidateVerdict;
   const reasons = reasonsInWords(asked) || 'that much is not free';
   return (
     `${modelInWords(model, askedQuantization)} needs ${neededInWords(asked.need)}: ${reasons}. ` +
-    `Loading ${quantization ?? 'it'} instead${needed}.`
+    `Loading ${quantization ?? 'it'}${context} instead${needed}.`
   );
 }
 

@@ -63,8 +63,14 @@ export interface SensorReading {
   readonly availableBytes: number;
 }
 
-/** How a footprint was found. `given` is the user's own number. */
-export type FootprintBasis = 'table' | 'gguf' | 'measured' | 'given';
+/** How a footprint was found. `given` is the user's own number; `unknown` is nothing, admitted because the user chose so. */
+export type FootprintBasis = 'table' | 'gguf' | 'measured' | 'given' | 'unknown';
+
+/** A file that a model keeps mapped: its device and inode as /proc/self/maps shows them, or a name of our own. */
+export interface HeldFile {
+  readonly key: string;
+  readonly bytes: number;
+}
 
 /** What a model needs, as far as the rules care. */
 export interface Need {
@@ -72,6 +78,8 @@ export interface Need {
   readonly mappedBytes: number;
   readonly anonymousBytes: number;
   readonly basis: FootprintBasis;
+  /** The files that `mappedBytes` are of, where they are known: one that is mapped already needs nothing more. */
+  readonly files?: readonly HeldFile[];
 }
 
 export type Quantization = 'Q4_0' | 'Q4_K_M' | 'Q5_K_M';

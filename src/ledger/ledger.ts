@@ -1,12 +1,5 @@
 /** Who holds what in this process: promises and loaded models. Pure bookkeeping; it reads no memory and decides nothing. */
-import type { Need } from '../types.ts';
-
-/** A file that a loaded model keeps mapped. */
-export interface HeldFile {
-  /** Device and inode, or a name of our own where the mappings can't be read. */
-  readonly key: string;
-  readonly bytes: number;
-}
+import type { HeldFile, Need } from '../types.ts';
 
 /** One promise: to a load under way, a loaded model or a call. */
 export interface Reservation {
@@ -68,9 +61,11 @@ export class Ledger {
     const entry = this.#entries.get(reservation);
     if (!entry) return;
     const { mappedBytes } = entry.need;
+    const found = files ?? (mappedBytes > 0 ? [{ key: `reservation ${entry.id}`, bytes: mappedBytes }] : []);
+    // A file that another model mapped before was never part of this promise.
+    const foundBytes = found.reduce((sum, { bytes }) => sum + bytes, 0) - this.heldBytes(found);
     entry.state = 'loaded';
-    entry.files = files ?? (mappedBytes > 0 ? [{ key: `reservation ${entry.id}`, bytes: mappedBytes }] : []);
-    const foundBytes = entry.files.reduce((sum, file) => sum + file.bytes, 0);
+    entry.files = found;
     entry.anonymousBytes = Math.max(0, entry.anonymousBytes - Math.max(0, foundBytes - mappedBytes));
   }
 
@@ -88,6 +83,13 @@ export class Ledger {
     // What it took is still resident for a moment: it must not pay for the promises that stay.
     if (entry && entry.state !== 'settled') this.#absorb(entry, grownBytes);
     return this.#entries.delete(reservation);
+  }
+
+  /** Bytes of these files that loaded models keep mapped already. */
+  heldBytes(files: readonly HeldFile[]): number {
+    const held = new Set<string>();
+    for (const entry of this.#entries.values()) for (const { key } of entry.files) held.add(key);
+    return files.reduce((sum, { key, bytes }) => sum + (held.has(key) ? bytes : 0), 0);
   }
 
   /** The sum of all entries. `grownBytes` must be read before the machine is: races then err on the safe side. */

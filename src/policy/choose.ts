@@ -6,16 +6,31 @@ import { judge, type Reserves, type RuleVerdict, type Situation, shortfallBytes 
 export interface Candidate {
   /** Absent where the model has no ladder: it is loaded as it is or not at all. */
   readonly quantization?: Quantization;
+  /** Tokens; absent where the need doesn't depend on them. */
+  readonly contextSize?: number;
+  readonly kvCacheType?: string;
   readonly need: Need;
   readonly minFreeBytes: number;
+  /** What the need may be wrong by, in words. */
+  readonly notes?: readonly string[];
+  /** The same with a smaller context, where the caller allows one. */
+  readonly smaller?: SmallerContexts;
+}
+
+export interface SmallerContexts {
+  readonly leastContextSize: number;
+  readonly at: (contextSize: number) => Candidate;
 }
 
 /** A candidate with everything that was held against it. */
-export interface CandidateVerdict extends Candidate {
+export interface CandidateVerdict extends Omit<Candidate, 'smaller'> {
   readonly admitted: boolean;
   readonly rules: readonly RuleVerdict[];
   readonly shortfallBytes: number;
 }
+
+/** Contexts are chosen in steps of the cells that llama.cpp pads to. */
+const CONTEXT_STEP = 256;
 
 /**
  * The asked candidate and the steps below it, in the given order, without the steps that don't save memory here.
@@ -23,9 +38,10 @@ export interface CandidateVerdict extends Candidate {
  */
 export function stepsThatSave(candidates: readonly Candidate[]): readonly Candidate[] {
   let smallest = Number.POSITIVE_INFINITY;
-  return candidates.filter(({ need }) => {
-    const saves = need.mappedBytes + need.anonymousBytes < smallest;
-    if (saves) smallest = need.mappedBytes + need.anonymousBytes;
+  return candidates.filter(({ need, smaller }) => {
+    const least = neededBytes(smaller ? smaller.at(smaller.leastContextSize).need : need);
+    const saves = least < smallest;
+    if (saves) smallest = least;
     return saves;
   });
 }
@@ -36,15 +52,35 @@ export function judgeAll(
   situation: Situation,
   minFreeRatioAfterLoad: Reserves['minFreeRatioAfterLoad'],
 ): readonly CandidateVerdict[] {
-  return Object.freeze(
-    candidates.map((candidate) => {
-      const rules = judge(candidate.need, situation, { minFreeBytes: candidate.minFreeBytes, minFreeRatioAfterLoad });
-      return Object.freeze({
-        ...candidate,
-        admitted: rules.every((rule) => rule.passed),
-        rules,
-        shortfallBytes: shortfallBytes(rules),
-      });
-    }),
-  );
+  const judgeOne = ({ smaller, ...candidate }: Candidate): CandidateVerdict => {
+    const rules = judge(candidate.need, situation, { minFreeBytes: candidate.minFreeBytes, minFreeRatioAfterLoad });
+    const admitted = rules.every((rule) => rule.passed);
+    return Object.freeze({ ...candidate, admitted, rules, shortfallBytes: shortfallBytes(rules) });
+  };
+  return Object.freeze(candidates.flatMap((candidate) => judgeContexts(candidate, judgeOne)));
+}
+
+/** The largest context, and where that is refused the largest one that is not, else the least one. */
+function judgeContexts(
+  candidate: Candidate,
+  judgeOne: (candidate: Candidate) => CandidateVerdict,
+): readonly CandidateVerdict[] {
+  const { contextSize, smaller } = candidate;
+  const largest = judgeOne(candidate);
+  if (largest.admitted || contextSize === undefined || !smaller) return [largest];
+  let best = judgeOne(smaller.at(smaller.leastContextSize));
+  if (!best.admitted) return [largest, best];
+  let [fits, refused] = [smaller.leastContextSize, contextSize];
+  for (;;) {
+    const middle = Math.ceil((fits + refused) / 2 / CONTEXT_STEP) * CONTEXT_STEP;
+    const next = middle < refused ? middle : middle - CONTEXT_STEP;
+    if (next <= fits) return [largest, best];
+    const verdict = judgeOne(smaller.at(next));
+    if (verdict.admitted) [fits, best] = [next, verdict];
+    else refused = next;
+  }
+}
+
+export function neededBytes({ mappedBytes, anonymousBytes }: Need): number {
+  return mappedBytes + anonymousBytes;
 }

@@ -106,6 +106,20 @@ describe('mapped files', () => {
     expect(ledger.burden(0).mappedBytes).toBe(0);
   });
 
+  it('that another model mapped before are no reason to promise less anonymous memory', () => {
+    const ledger = new Ledger();
+    const [a, b] = [ledger.reserve('a', need(100, 400), 0, 0), ledger.reserve('b', need(100, 0), 0, 0)];
+    ledger.loaded(a, [{ key: 'same', bytes: 400 }]);
+    expect(
+      ledger.heldBytes([
+        { key: 'same', bytes: 400 },
+        { key: 'other', bytes: 7 },
+      ]),
+    ).toBe(400);
+    ledger.loaded(b, [{ key: 'same', bytes: 400 }]);
+    expect(ledger.burden(0)).toMatchObject({ mappedBytes: 400, promisedAnonymousBytes: 200 });
+  });
+
   it('keep their promised size where the mappings cannot be read', () => {
     const ledger = new Ledger();
     const [a, b] = [ledger.reserve('a', need(0, 400), 0, undefined), ledger.reserve('b', need(0, 400), 0, undefined)];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { GiB, MiB } from '../../src/bytes.ts';
-import { type Candidate, judgeAll, stepsThatSave } from '../../src/policy/choose.ts';
+import { type Candidate, type CandidateVerdict, judgeAll, stepsThatSave } from '../../src/policy/choose.ts';
 import type { Quantization } from '../../src/types.ts';
 
 function candidate(quantization: Quantization, gib: number): Candidate {
@@ -34,5 +34,67 @@ describe('the ladder', () => {
     expect(greedy?.admitted).toBe(false);
     expect(greedy?.shortfallBytes).toBe(1 * GiB);
     expect(modest?.admitted).toBe(true);
+  });
+});
+
+describe('a range of contexts', () => {
+  /** 1 GiB, and 1 MiB for each token of context. */
+  function ranged(contextSize: number, leastContextSize: number): Candidate {
+    const at = (size: number): Candidate => ({
+      contextSize: size,
+      minFreeBytes: 0,
+      need: { mappedBytes: 0, anonymousBytes: 1 * GiB + size * MiB, basis: 'gguf' },
+    });
+    return { ...at(contextSize), smaller: { leastContextSize, at } };
+  }
+
+  function judged(candidate: Candidate, freeBytes: number): readonly CandidateVerdict[] {
+    const at = {
+      totalBytes: freeBytes,
+      availableBytes: freeBytes,
+      headroomBytes: freeBytes,
+      promisedAnonymousBytes: 0,
+    };
+    return judgeAll([candidate], at, 0);
+  }
+
+  it('is taken whole where its largest fits', () => {
+    const verdicts = judged(ranged(4096, 2048), 5 * GiB);
+    expect(verdicts.map(({ contextSize, admitted }) => [contextSize, admitted])).toEqual([[4096, true]]);
+  });
+
+  it.each([
+    [4095, 3840],
+    [3840, 3840],
+    [3839, 3584],
+    [2304, 2304],
+    [2303, 2048],
+    [2048, 2048],
+  ])('gives the largest one that fits: with room for %d tokens %d', (room, expected) => {
+    const verdicts = judged(ranged(4096, 2048), 1 * GiB + room * MiB);
+    expect(verdicts.map(({ contextSize, admitted }) => [contextSize, admitted])).toEqual([
+      [4096, false],
+      [expected, true],
+    ]);
+  });
+
+  it('is refused where its least one is', () => {
+    const verdicts = judged(ranged(4096, 2048), 1 * GiB + 2047 * MiB);
+    expect(verdicts.map(({ contextSize, admitted }) => [contextSize, admitted])).toEqual([
+      [4096, false],
+      [2048, false],
+    ]);
+  });
+
+  it('with ends that are no multiples of 256 keeps to them', () => {
+    const verdicts = judged(ranged(1000, 300), 1 * GiB + 999 * MiB);
+    expect(verdicts.at(-1)).toMatchObject({ contextSize: 768, admitted: true });
+    expect(judged(ranged(1000, 300), 1 * GiB + 310 * MiB).at(-1)).toMatchObject({ contextSize: 300, admitted: true });
+  });
+
+  it('counts at its least for whether a step saves memory', () => {
+    const large = ranged(4096, 1024);
+    const small = { ...candidate('Q4_0', 4) };
+    expect(stepsThatSave([large, small])).toEqual([large]);
   });
 });
