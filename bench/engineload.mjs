@@ -2,6 +2,7 @@
 //   node bench/engineload.mjs '{"model":"x.gguf","n_ctx":2048}' [PROJECTOR] [TOKENS to decode]
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
+import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const MARK = 'MEASURED ';
@@ -19,9 +20,11 @@ export function engineLoad(options, projector = '', tokens = 0) {
   let peakAnonymousBytes = 0;
   const timer = setInterval(() => {
     try {
-      peakAnonymousBytes = Math.max(peakAnonymousBytes, memory(child.pid ?? 0).anonymousBytes);
+      const { anonymousBytes } = memory(child.pid ?? 0);
+      // A process that has just ended names none.
+      if (anonymousBytes > peakAnonymousBytes) peakAnonymousBytes = anonymousBytes;
     } catch {
-      // It has just ended.
+      // Nor one that is gone.
     }
   }, 5);
   child.stdout.on('data', (data) => {
@@ -78,7 +81,7 @@ function mappedBytes(ending) {
 
 /** @param {any} options @param {string} projector @param {number} tokens */
 async function main(options, projector, tokens) {
-  const llama = await import('@fugood/llama.node');
+  const llama = createRequire(import.meta.url)('@fugood/llama.node');
   await llama.initLlama();
   const before = memory('self');
   const startMs = performance.now();
