@@ -66,7 +66,7 @@ export function estimate(model: GgufFile, projector: GgufFile | undefined, optio
     projectorComputeBytes: encoders.reduce((sum, { bytes }) => sum + bytes, 0),
     runtimeBytes: runtimeBytes({
       layers: shape.layers.length,
-      cells: (run.cells + (shape.layers.some(({ sliding }) => sliding) ? run.slidingCells : 0)) * run.sequences,
+      cells: managedCells(shape, run),
       tokens: shape.vocabulary,
       merges: lengthOf(model, 'tokenizer.ggml.merges'),
       scratchBytes: encoders.reduce((sum, { scratch }) => sum + scratch, compute.scratch),
@@ -83,6 +83,12 @@ export function estimate(model: GgufFile, projector: GgufFile | undefined, optio
     upperBound: notes.length > 0,
     notes: Object.freeze(notes),
   });
+}
+
+/** One cache, or two where some layers slide. */
+function managedCells(shape: ModelShape, run: Run): number {
+  const slides = !shape.known || shape.layers.some(({ sliding }) => sliding);
+  return (run.cells + (slides ? run.slidingCells : 0)) * run.sequences;
 }
 
 interface Compute {
