@@ -12,6 +12,12 @@ export type {
   StatusEvent,
   UnloadedEvent,
 } from './events.ts';
+export {
+  type CacheType,
+  type EstimateFootprintOptions,
+  estimateFootprint,
+  type Footprint,
+} from './footprint/estimatefootprint.ts';
 export type { GuardStatus, MemoryGuard } from './guard.ts';
 export type { LoadedModel } from './models.ts';
 export type { GivenFootprint, GuardOptions, LoadGuardOptions, Logger } from './options.ts';
