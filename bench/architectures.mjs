@@ -22,6 +22,8 @@ import { pathToFileURL } from 'node:url';
  * @property {number} [experts]
  * @property {number} [expertsUsed]
  * @property {number} [expertFfn]
+ * @property {boolean} [tied] the embedding is the output too
+ * @property {boolean} [biased] every product has a bias
  * @property {boolean} [fused] one weight for queries, keys and values
  * @property {Type} [type]
  */
@@ -51,6 +53,17 @@ export const SMALL = {
   qwen3moe: { heads: 8, kvHeads: 2, headLength: 128, experts: 16, expertsUsed: 4, expertFfn: 256 },
   lfm2: { heads: 8, kvHeads: [0, 0, 2, 0, 2, 0], layers: 6 },
   mamba: { layers: 4 },
+};
+
+/** @type {Record<string, Shape>} what some models of an architecture have and others have not */
+export const VARIANTS = {
+  'llama, tied': { architecture: 'llama', tied: true },
+  'llama with biases': { architecture: 'llama', heads: 8, kvHeads: 2, biased: true },
+  'llama with two of eight experts': { architecture: 'llama', experts: 8, expertsUsed: 2 },
+  'llama with one of four experts': { architecture: 'llama', experts: 4, expertsUsed: 1 },
+  'lfm2 with a window': { architecture: 'lfm2', heads: 8, kvHeads: [0, 0, 2, 0, 2, 0], layers: 6, window: 512 },
+  'gemma3 with a window longer than the context': { ...SMALL['gemma3'], architecture: 'gemma3', window: 8192 },
+  'qwen2 in F32': { architecture: 'qwen2', type: 'F32' },
 };
 
 /** @param {string} file @param {Shape} shape @returns {{ fileBytes: number }} */
@@ -108,7 +121,7 @@ export function writeModel(file, shape) {
   /** @param {string} name @param {number} length */
   const vector = (name, length) => add(name, [length], 'F32');
   vector(architecture === 'lfm2' ? 'token_embd_norm.weight' : 'output_norm.weight', hidden);
-  add('output.weight', [hidden, vocab], type === 'F32' ? 'F32' : 'Q6_K');
+  if (!shape.tied) add('output.weight', [hidden, vocab], type === 'F32' ? 'F32' : 'Q6_K');
   const shared = {
     hidden,
     heads,
@@ -118,6 +131,7 @@ export function writeModel(file, shape) {
     expertFfn,
     architecture,
     fused: shape.fused ?? false,
+    biased: shape.biased ?? false,
     window,
   };
   for (let layer = 0; layer < layers; layer++) {
@@ -134,11 +148,11 @@ export function writeModel(file, shape) {
 
 /** @typedef {(name: string, dims: number[], as?: Type) => void} Add */
 /** @typedef {(name: string, length: number) => void} Vector */
-/** @typedef {{ architecture: string, hidden: number, heads: number, headLength: number, fused: boolean }} Attention */
-/** @typedef {{ architecture: string, hidden: number, ffn: number, experts: number, expertFfn: number }} FeedForward */
+/** @typedef {{ architecture: string, hidden: number, heads: number, headLength: number, fused: boolean, biased: boolean }} Attention */
+/** @typedef {{ architecture: string, hidden: number, ffn: number, experts: number, expertFfn: number, biased: boolean }} FeedForward */
 
 /** @param {string} own @param {Attention & { kv: number }} shape @param {Add} add @param {Vector} vector */
-function attention(own, { architecture, hidden, heads, headLength, kv, fused }, add, vector) {
+function attention(own, { architecture, hidden, heads, headLength, kv, fused, biased }, add, vector) {
   const q = heads * headLength;
   if (fused) {
     add(`${own}attn_qkv.weight`, [hidden, q + 2 * kv * headLength]);
@@ -149,10 +163,11 @@ function attention(own, { architecture, hidden, heads, headLength, kv, fused }, 
       ['v', kv * headLength],
     ])) {
       add(`${own}attn_${part}.weight`, [hidden, rows]);
-      if (architecture.startsWith('qwen2')) vector(`${own}attn_${part}.bias`, rows);
+      if (biased || architecture.startsWith('qwen2')) vector(`${own}attn_${part}.bias`, rows);
     }
   }
   add(`${own}attn_output.weight`, [q, hidden]);
+  if (biased) vector(`${own}attn_output.bias`, hidden);
   if (['qwen3', 'qwen3moe', 'gemma3', 'lfm2'].includes(architecture)) {
     vector(`${own}attn_q_norm.weight`, headLength);
     vector(`${own}attn_k_norm.weight`, headLength);
@@ -168,7 +183,7 @@ function shortConvolution(own, hidden, add) {
 }
 
 /** @param {string} own @param {FeedForward} shape @param {Add} add @param {Vector} vector */
-function feedForward(own, { architecture, hidden, ffn, experts, expertFfn }, add, vector) {
+function feedForward(own, { architecture, hidden, ffn, experts, expertFfn, biased }, add, vector) {
   vector(`${own}ffn_norm.weight`, hidden);
   if (experts > 0) {
     add(`${own}ffn_gate_inp.weight`, [hidden, experts], 'F32');
@@ -183,6 +198,11 @@ function feedForward(own, { architecture, hidden, ffn, experts, expertFfn }, add
   if (!double) add(`${own}ffn_gate${suffix}.weight`, [hidden, ffn]);
   add(`${own}ffn_up${suffix}.weight`, [hidden, double ? 2 * ffn : ffn]);
   add(`${own}ffn_down${suffix}.weight`, [ffn, hidden]);
+  if (biased) {
+    vector(`${own}ffn_gate.bias`, ffn);
+    vector(`${own}ffn_up.bias`, ffn);
+    vector(`${own}ffn_down.bias`, hidden);
+  }
   if (architecture === 'gemma3') vector(`${own}post_ffw_norm.weight`, hidden);
 }
 

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { writeAudioProjector } from '../examples/synthetic-model.mjs';
-import { SMALL, writeModel } from './architectures.mjs';
+import { SMALL, VARIANTS, writeModel } from './architectures.mjs';
 import { engineLoad } from './engineload.mjs';
 
 /** In this package's words, and in the engine's. */
@@ -57,6 +57,10 @@ async function transcripts(folder) {
       writeModel(model, shape);
       for (const run of RUNS) found.push({ shape, run, said: await said({ model, ...engineOptions(run) }, '') });
     }
+  }
+  for (const shape of Object.values(VARIANTS)) {
+    writeModel(model, shape);
+    for (const run of RUNS) found.push({ shape, run, said: await said({ model, ...engineOptions(run) }, '') });
   }
   const projectorPath = path.join(folder, 'mmproj.gguf');
   const [shape, run] = [{ architecture: 'qwen2', ...SMALL['qwen2'], vocab: 512 }, { contextSize: 2048 }];

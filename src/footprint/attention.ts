@@ -29,12 +29,14 @@ const ROTATION = 64;
 
 export function attentionInputs({ graph, shape, run }: AttentionContext, layer: LayerShape): AttentionInputs {
   const widest = Math.max(...shape.layers.map(valueWidth));
+  // `build_inp_mem_hybrid_iswa` leaves the rotations out.
+  const rotates = !(layer.sliding && shape.layers.some(({ recurrent }) => recurrent));
   return {
     keyRows: graph.input([run.tokens], I64),
     valueRows: graph.input([run.flashAttention ? run.tokens : run.tokens * widest], I64),
     mask: graph.input([cellsOf(layer, run), run.tokens], run.flashAttention ? F16 : F32),
-    keyRotation: rotation(graph, run.keyType.weightsPerBlock, layer.keyLength, true),
-    valueRotation: rotation(graph, run.valueType.weightsPerBlock, layer.valueLength, false),
+    keyRotation: rotates ? rotation(graph, run.keyType.weightsPerBlock, layer.keyLength, true) : undefined,
+    valueRotation: rotates ? rotation(graph, run.valueType.weightsPerBlock, layer.valueLength, false) : undefined,
   };
 }
 

@@ -35,9 +35,9 @@ export function decoderGraph(shape: ModelShape, run: Run): Graph {
   x = norm(graph, x);
   x.output = true;
   const logits = graph.matmul(shape.vocabulary, x);
-  const last = shape.softcapsLogits ? graph.map(graph.map(graph.map(logits))) : logits;
-  last.output = true;
-  graph.expand(last);
+  // gemma3 may cap them, in place.
+  logits.output = true;
+  graph.expand(logits);
   return graph;
 }
 

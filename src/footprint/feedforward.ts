@@ -45,7 +45,6 @@ function withExperts(graph: Graph, shape: ModelShape, width: number, x: Tensor):
   const rows = graph.view(probabilities, [1, experts, tokens]);
   let weights = graph.op([1, expertsUsed, tokens], [rows, chosen]);
   if (shape.architecture !== 'qwen2moe') weights = normalized(graph, weights, expertsUsed, tokens);
-  if (shape.expertWeightsScale !== 0 && shape.expertWeightsScale !== 1) weights = graph.map(weights);
   graph.expand(weights);
   const input = graph.view(x, [embedding, 1, tokens]);
   const up = graph.op([width, expertsUsed, tokens], [EXTERNAL, input, chosen]);

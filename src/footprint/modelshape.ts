@@ -34,8 +34,6 @@ export interface ModelShape {
   readonly ssm: SsmShape | undefined;
   readonly experts: number;
   readonly expertsUsed: number;
-  readonly expertWeightsScale: number;
-  readonly softcapsLogits: boolean;
   /** Bytes of an activation beside the largest product; see `scratchPerElement` in ggml.ts. */
   readonly scratchPerElement: number;
   /** Rows of the widest weight within the layers: what its product is wide. */
@@ -93,8 +91,6 @@ export function modelShape(file: GgufFile): ModelShape {
     ssm,
     experts: keys.whole('expert_count', { least: 0, fallback: 0 }),
     expertsUsed: keys.whole('expert_used_count', { least: 0, fallback: 0 }),
-    expertWeightsScale: keys.number('expert_weights_scale'),
-    softcapsLogits: keys.number('final_logit_softcapping') !== 0,
     scratchPerElement: scratchOf(file.tensors),
     widestRows: widestRows(file.tensors),
     weight: (name: string) => dims.get(name),
@@ -193,12 +189,6 @@ class Keys {
 
   has(key: string): boolean {
     return this.#value(key) !== undefined;
-  }
-
-  /** 0 where it is missing. */
-  number(key: string): number {
-    const value = this.#value(key);
-    return typeof value === 'number' && Number.isFinite(value) ? value : 0;
   }
 
   whole(key: string, range: Range & { readonly fallback?: number } = {}): number {
