@@ -16,7 +16,8 @@ const MARK = 'MEASURED ';
 export function engineLoad(options, projector = '', tokens = 0) {
   const script = fileURLToPath(import.meta.url);
   const child = spawn(process.execPath, [script, JSON.stringify(options), projector, String(tokens)]);
-  let text = '';
+  // Apart, since one may come in the middle of the other's line.
+  let [said, printed] = ['', ''];
   let peakAnonymousBytes = 0;
   const timer = setInterval(() => {
     try {
@@ -28,15 +29,16 @@ export function engineLoad(options, projector = '', tokens = 0) {
     }
   }, 5);
   child.stdout.on('data', (data) => {
-    text += data;
+    said += data;
   });
   child.stderr.on('data', (data) => {
-    text += data;
+    printed += data;
   });
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', () => {
       clearInterval(timer);
+      const text = `${said}\n${printed}`;
       const lines = text.split('\n').filter((line) => / buffer size = | model size: /.test(line));
       const found = text.split('\n').find((line) => line.startsWith(MARK));
       const measured = found === undefined ? undefined : JSON.parse(found.slice(MARK.length));
