@@ -1,51 +1,123 @@
 /** What one load asks of the gate: its candidates in order of quality, each with its need. It reads no memory. */
 import { describe, MemoryGuardError } from './errors.ts';
 import { DEFAULT_MIN_FREE_BYTES, isKnownModel, QUANTIZATIONS, requirementOf, tableNeed } from './footprint/catalog.ts';
+import type { Estimator } from './footprint/estimatefootprint.ts';
+import { heldFilesOf } from './footprint/heldfiles.ts';
 import type { Ask } from './gate.ts';
 import { givenNeed, knownQuantization, type LoadGuardOptions, type Settings } from './options.ts';
 import type { Candidate } from './policy/choose.ts';
-import type { LoadRequest } from './sdk/adapter.ts';
-import type { Quantization } from './types.ts';
+import type { LoadRequest, Offer } from './sdk/adapter.ts';
+import { type ShapeRange, shapeRangeOf } from './shape.ts';
+import type { Need, Quantization } from './types.ts';
+
+/** An offer whose headers were read. */
+export interface EstimatedOffer extends Offer {
+  readonly estimator: Estimator;
+}
 
 export interface AskParts {
-  readonly settings: Pick<Settings, 'downgrade' | 'minFreeBytes'>;
+  readonly settings: Pick<Settings, 'downgrade' | 'minFreeBytes' | 'unknownModels'>;
+  /** The files that may be loaded; none where they are not known. */
+  readonly offers: readonly EstimatedOffer[];
   /** Where none was asked for: the quantization to begin with. */
   readonly recommend: () => Quantization;
   /** The largest reserve of the models that are loaded already. */
   readonly heldMinFreeBytes: number;
 }
 
-/** Checks the request and lists its candidates. Throws the coded error of what is wrong with it. */
+/** Nobody knows what it needs, and the user chose to admit it. */
+const UNKNOWN_NEED: Need = Object.freeze({ mappedBytes: 0, anonymousBytes: 0, basis: 'unknown' });
+
+/** Checks the request and lists its candidates: the user's own numbers, else the files, else the table. */
 export function askOf(request: LoadRequest, own: LoadGuardOptions, parts: AskParts): Ask {
-  const { settings, recommend } = parts;
   // Forcing means this one and no other.
-  const downgrade = own.force !== true && (own.downgrade ?? settings.downgrade);
-  if (!isKnownModel(request.name)) {
-    const need = givenNeed(footprintOf(request, own));
-    const candidate = { need, minFreeBytes: minFreeBytes(undefined, parts) };
-    return { model: request.name, candidates: [candidate], downgrade };
-  }
-  const asked = request.quantization === undefined ? recommend() : knownQuantization(request.quantization);
-  const candidates = QUANTIZATIONS.slice(QUANTIZATIONS.indexOf(asked)).map((quantization): Candidate => {
-    const given = typeof own.footprint === 'function' ? own.footprint(quantization) : own.footprint;
-    const need = given === undefined ? tableNeed(quantization) : givenNeed(given);
-    return { quantization, need, minFreeBytes: minFreeBytes(quantization, parts) };
-  });
-  return { model: request.name, askedQuantization: asked, candidates, downgrade };
+  const downgrade = own.force !== true && (own.downgrade ?? parts.settings.downgrade);
+  const model = request.name;
+  const steps = stepsOf(request, own, parts);
+  if (!steps) return { model, candidates: [candidateWithoutLadder(request, own, parts)], downgrade };
+  const asked = askedOf(request, steps, parts);
+  const below = steps.filter((step) => QUANTIZATIONS.indexOf(step) > QUANTIZATIONS.indexOf(asked));
+  const candidates = [asked, ...below].flatMap((step) => candidatesOf(step, request, own, parts));
+  return { model, askedQuantization: asked, candidates, downgrade };
 }
 
-function minFreeBytes(quantization: Quantization | undefined, { settings, heldMinFreeBytes }: AskParts): number {
+/** The ladder of this model, best first; `undefined` where it has none. */
+function stepsOf(
+  { name }: LoadRequest,
+  { footprint }: LoadGuardOptions,
+  { offers }: AskParts,
+): readonly Quantization[] | undefined {
+  const offered = QUANTIZATIONS.filter((step) => offers.some(({ quantization }) => quantization === step));
+  if (footprint === undefined && offered.length > 0) return offered;
+  return isKnownModel(name) && (footprint !== undefined || offers.length === 0) ? QUANTIZATIONS : undefined;
+}
+
+function askedOf({ quantization }: LoadRequest, steps: readonly Quantization[], { recommend }: AskParts): Quantization {
+  if (quantization !== undefined) return knownQuantization(quantization);
+  const start = QUANTIZATIONS.indexOf(recommend());
+  // Where the recommended file and all smaller ones are missing, the smallest of the larger ones is.
+  return steps.find((step) => QUANTIZATIONS.indexOf(step) >= start) ?? (steps.at(-1) as Quantization);
+}
+
+function candidatesOf(
+  quantization: Quantization,
+  request: LoadRequest,
+  own: LoadGuardOptions,
+  parts: AskParts,
+): readonly Candidate[] {
+  const minFreeBytes = minFreeOf(quantization, parts);
+  const offer = parts.offers.find((each) => each.quantization === quantization);
+  if (own.footprint === undefined && offer) return estimatedCandidates(offer, request, minFreeBytes);
+  const given = typeof own.footprint === 'function' ? own.footprint(quantization) : own.footprint;
+  return [{ quantization, need: given === undefined ? tableNeed(quantization) : givenNeed(given), minFreeBytes }];
+}
+
+function candidateWithoutLadder(request: LoadRequest, own: LoadGuardOptions, parts: AskParts): Candidate {
+  const minFreeBytes = minFreeOf(undefined, parts);
+  if (own.footprint !== undefined) {
+    const given = typeof own.footprint === 'function' ? own.footprint(undefined) : own.footprint;
+    return { need: givenNeed(given), minFreeBytes };
+  }
+  const [offer] = parts.offers;
+  if (offer) return estimatedCandidates(offer, request, minFreeBytes)[0] as Candidate;
+  if (parts.settings.unknownModels === 'admit') return { need: UNKNOWN_NEED, minFreeBytes };
+  throw new MemoryGuardError(
+    'ERR_UNKNOWN_MODEL',
+    `Expected a model whose needs are known ('qwen2audio', the path of a GGUF file) or its size as \`memoryGuard: { footprint }\`, got ${describe(request.name)}.`,
+  );
+}
+
+/** One candidate for each cache type in order of preference; each tries its largest context first. */
+function estimatedCandidates(offer: EstimatedOffer, request: LoadRequest, minFreeBytes: number): readonly Candidate[] {
+  const range = shapeRangeOf(request.shape);
+  return range.kvCacheTypes.map((kvCacheType) => {
+    const at = (contextSize: number) => candidateAt(offer, range, contextSize, kvCacheType, minFreeBytes);
+    const { min, max } = range.contextSize;
+    return min === max ? at(max) : { ...at(max), smaller: { leastContextSize: min, at } };
+  });
+}
+
+function candidateAt(
+  { quantization, estimator }: EstimatedOffer,
+  { rest }: ShapeRange,
+  contextSize: number,
+  kvCacheType: string | undefined,
+  minFreeBytes: number,
+): Candidate {
+  const shape = { ...rest, contextSize, ...(kvCacheType !== undefined && { kvCacheType }) };
+  const { mappedBytes, anonymousBytes, basis, notes } = estimator.footprintOf(shape as typeof rest);
+  return {
+    ...(quantization && { quantization }),
+    contextSize,
+    ...(kvCacheType !== undefined && { kvCacheType }),
+    need: { mappedBytes, anonymousBytes, basis, files: heldFilesOf(estimator.shards) },
+    minFreeBytes,
+    ...(notes.length > 0 && { notes }),
+  };
+}
+
+function minFreeOf(quantization: Quantization | undefined, { settings, heldMinFreeBytes }: AskParts): number {
   const own =
     settings.minFreeBytes ?? (quantization ? requirementOf(quantization).minFreeMemory : DEFAULT_MIN_FREE_BYTES);
   return Math.max(own, heldMinFreeBytes);
-}
-
-function footprintOf({ name }: LoadRequest, { footprint }: LoadGuardOptions): unknown {
-  if (footprint === undefined) {
-    throw new MemoryGuardError(
-      'ERR_UNKNOWN_MODEL',
-      `Expected a model whose needs are known ('qwen2audio') or its size as \`memoryGuard: { footprint }\`, got ${describe(name)}.`,
-    );
-  }
-  return typeof footprint === 'function' ? footprint(undefined) : footprint;
 }

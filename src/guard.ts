@@ -12,7 +12,7 @@ import type { LoadGuardOptions, Settings } from './options.ts';
 import { statusOf } from './policy/status.ts';
 import { collectGarbage, trimHeap } from './recovery/collect.ts';
 import { memoryReturned } from './recovery/returned.ts';
-import { defaultAdapter } from './sdk/adapter.ts';
+import type { Adapter } from './sdk/adapter.ts';
 import { InjectedReader } from './sensors/injected.ts';
 import { watchMappings } from './sensors/mappingwatch.ts';
 import { readGrowth } from './sensors/process.ts';
@@ -28,6 +28,12 @@ export interface GuardStatus {
   readonly totalBytes: number;
   /** What the loaded models ask to keep free; 0 where none is loaded. */
   readonly minFreeBytes: number;
+}
+
+/** The options of the load that is planned. */
+export interface PlanOptions {
+  readonly memoryGuard?: LoadGuardOptions;
+  readonly [option: string]: unknown;
 }
 
 const debug = debuglog('nexa-memory-guard');
@@ -47,7 +53,7 @@ export class MemoryGuard {
   #blind = false;
 
   /** Use `withMemoryGuard`. */
-  constructor(settings: Settings) {
+  constructor(settings: Settings, adapter: Adapter) {
     const { sensor, clock, swap, minFreeRatioAfterLoad } = settings;
     this.#settings = settings;
     this.#reader = sensor ? new InjectedReader(sensor) : openReader({ swap });
@@ -74,7 +80,7 @@ export class MemoryGuard {
     });
     this.#loads = new Loads({
       settings,
-      adapter: settings.adapter ?? defaultAdapter,
+      adapter,
       reader: this.#reader,
       gate: this.#gate,
       models: this.#models,
@@ -133,10 +139,7 @@ export class MemoryGuard {
   }
 
   /** A dry run of `loadModel(name, options)`: every candidate with its verdict. Nothing is loaded or reserved. */
-  async plan(
-    name: string,
-    options: { readonly quantization?: string; readonly memoryGuard?: LoadGuardOptions } = {},
-  ): Promise<Decision> {
+  async plan(name: string, options: PlanOptions = {}): Promise<Decision> {
     return this.#loads.plan([name, options]);
   }
 

@@ -35,6 +35,10 @@ export interface GuardOptions {
   readonly dwellMs?: number;
   /** Where the lines go that `NODE_DEBUG=nexa-memory-guard` prints to stderr. @default none */
   readonly logger?: Logger;
+  /** What happens to a model whose needs nobody knows. @default 'refuse' */
+  readonly unknownModels?: 'refuse' | 'admit';
+  /** What happens to a load while memory can't be read. @default 'refuse' */
+  readonly onSensorFailure?: 'refuse' | 'admit';
   /** How to read the SDK's arguments and which of its methods unload. @default the way of NexaSDK */
   readonly adapter?: Adapter;
   /** Replaces the machine: every rule can be tried without its memory. */
@@ -69,6 +73,8 @@ export interface Settings {
   readonly swap: boolean;
   readonly hysteresisRatio: number;
   readonly dwellMs: number;
+  readonly unknownModels: 'refuse' | 'admit';
+  readonly onSensorFailure: 'refuse' | 'admit';
   readonly logger: Logger | undefined;
   readonly adapter: Adapter | undefined;
   readonly sensor: (() => SensorReading) | undefined;
@@ -85,6 +91,8 @@ const DEFAULTS: Settings = {
   swap: false,
   hysteresisRatio: 0.05,
   dwellMs: 1000,
+  unknownModels: 'refuse',
+  onSensorFailure: 'refuse',
   logger: undefined,
   adapter: undefined,
   sensor: undefined,
@@ -103,6 +111,8 @@ const CHECKS: Readonly<Record<keyof Settings, Check>> = {
   swap: boolean,
   hysteresisRatio: ranged(0, 1),
   dwellMs: whole(0, 3_600_000),
+  unknownModels: oneOf('refuse', 'admit'),
+  onSensorFailure: oneOf('refuse', 'admit'),
   logger: object('a logger such as `console`'),
   adapter: object('an adapter'),
   sensor: sensorOption,

@@ -2,7 +2,7 @@
 import { describe, MemoryGuardError } from './errors.ts';
 import { MemoryGuard } from './guard.ts';
 import { type GuardOptions, guardSettings, type LoadGuardOptions } from './options.ts';
-import { defaultAdapter } from './sdk/adapter.ts';
+import { adapterOf } from './sdk/adapter.ts';
 import { isWrapped, type Takeover, unwrap, wrapObject } from './wrap.ts';
 
 /** Anything with a `loadModel`. */
@@ -11,11 +11,20 @@ export interface LoadsModels {
   loadModel(...args: any[]): unknown;
 }
 
-/** Any load option of the SDK, with `memoryGuard` added. */
+/** Any load option of the SDK, with `memoryGuard` added, and where it has them ranges of contexts and lists of cache types. */
+type GuardedOptions<O> = Omit<O, 'contextSize' | 'kvCacheType'> & {
+  readonly memoryGuard?: LoadGuardOptions;
+} & (O extends {
+    contextSize?: infer C;
+  }
+    ? { readonly contextSize?: C | { readonly min: number; readonly max: number } }
+    : unknown) &
+  (O extends { kvCacheType?: infer K } ? { readonly kvCacheType?: K | readonly NonNullable<K>[] } : unknown);
+
 type WithLoadGuard<A extends unknown[]> = A extends [infer Name, infer Options, ...infer Rest]
-  ? [Name, Options & { memoryGuard?: LoadGuardOptions }, ...Rest]
+  ? [Name, GuardedOptions<Options>, ...Rest]
   : A extends [infer Name, (infer Options)?, ...infer Rest]
-    ? [Name, (Options & { memoryGuard?: LoadGuardOptions })?, ...Rest]
+    ? [Name, GuardedOptions<NonNullable<Options>>?, ...Rest]
     : A;
 
 /** The SDK's own type, its `loadModel` asynchronous and with `memoryGuard` in its options, and `guard` added. */
@@ -46,9 +55,10 @@ export function withMemoryGuard<T extends LoadsModels>(sdk: T, options?: GuardOp
       'This SDK is guarded already: use the guarded object, or `guard.close()` it before wrapping the SDK again.',
     );
   }
-  const guard = new MemoryGuard(settings);
+  const adapter = settings.adapter ?? adapterOf(sdk);
+  const guard = new MemoryGuard(settings, adapter);
   const { loads, models } = guard.internals;
-  const { all = [], one = [] } = (settings.adapter ?? defaultAdapter).dispose ?? {};
+  const { all = [], one = [] } = adapter.dispose ?? {};
 
   const load: Takeover = (invoke, args) => loads.load(invoke, args);
 

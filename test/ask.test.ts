@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { type AskParts, askOf } from '../src/ask.ts';
+import { type AskParts, askOf, type EstimatedOffer } from '../src/ask.ts';
 import { GiB, MiB } from '../src/bytes.ts';
+import type { Footprint } from '../src/footprint/estimate.ts';
 import type { LoadGuardOptions } from '../src/options.ts';
+import type { RequestedShape } from '../src/sdk/adapter.ts';
+import type { Quantization } from '../src/types.ts';
 
 const parts = (changes: Partial<AskParts> = {}): AskParts => ({
-  settings: { downgrade: true, minFreeBytes: undefined },
+  settings: { downgrade: true, minFreeBytes: undefined, unknownModels: 'refuse' },
+  offers: [],
   recommend: () => 'Q4_K_M',
   heldMinFreeBytes: 0,
   ...changes,
@@ -70,7 +74,7 @@ describe('a known model', () => {
 
   it('keeps its own bytes free, the guard option, or what a loaded model asks, whichever counts', () => {
     expect(reserves(ask('Q5_K_M'))).toEqual([768, 512, 512]);
-    expect(reserves(ask('Q5_K_M', {}, { settings: { downgrade: true, minFreeBytes: 64 * MiB } }))).toEqual([
+    expect(reserves(ask('Q5_K_M', {}, { settings: { ...parts().settings, minFreeBytes: 64 * MiB } }))).toEqual([
       64, 64, 64,
     ]);
     expect(reserves(ask('Q5_K_M', {}, { heldMinFreeBytes: 600 * MiB }))).toEqual([768, 600, 600]);
@@ -84,7 +88,7 @@ describe('a known model', () => {
 });
 
 describe('downgrading', () => {
-  const noDowngrade = { settings: { downgrade: false, minFreeBytes: undefined } };
+  const noDowngrade = { settings: { ...parts().settings, downgrade: false } };
   it.each([
     ['is on by default', {}, {}, true],
     ['may be off for the guard', {}, noDowngrade, false],
@@ -120,5 +124,80 @@ describe('any other model', () => {
         message: expect.stringContaining("got './other.gguf' (string)"),
       }),
     );
+  });
+});
+
+describe('a model whose files were read', () => {
+  /** 1 GiB mapped, 1 MiB of anonymous memory for each token, half of it with a quantized cache. */
+  const offer = (quantization: Quantization | undefined, mappedGiB = 1): EstimatedOffer => ({
+    ...(quantization && { quantization }),
+    modelPath: 'm.gguf',
+    estimator: {
+      shards: [{ device: 0xfe00, inode: 7, sizeBytes: mappedGiB * GiB, mtimeMs: 0 }],
+      footprintOf: ({ contextSize = 0, kvCacheType }) =>
+        ({
+          mappedBytes: mappedGiB * GiB,
+          anonymousBytes: (contextSize * MiB) / (kvCacheType === 'q8_0' ? 2 : 1),
+          basis: 'gguf',
+          notes: quantization ? [] : ['bounded'],
+        }) as unknown as Footprint,
+    },
+  });
+  const offers = [offer('Q5_K_M'), offer('Q4_0')];
+  const shaped = (shape: RequestedShape, quantization?: unknown, own: LoadGuardOptions = {}) =>
+    askOf({ name: 'qwen2audio', quantization, shape }, own, parts({ offers }));
+
+  it('is asked for with what they need, in the quantizations that are there', () => {
+    const found = ask('Q5_K_M', {}, { offers });
+    expect(steps(found)).toEqual(['Q5_K_M', 'Q4_0']);
+    expect(found.candidates[0]).toMatchObject({
+      contextSize: 4096,
+      need: { mappedBytes: GiB, anonymousBytes: 4096 * MiB, basis: 'gguf', files: [{ key: 'fe:00 7', bytes: GiB }] },
+      smaller: { leastContextSize: 2048 },
+    });
+  });
+
+  it('starts from the nearest quantization where the recommended one is not there', () => {
+    expect(ask(undefined, {}, { offers }).askedQuantization).toBe('Q4_0');
+    expect(ask(undefined, {}, { offers: [offer('Q5_K_M')] }).askedQuantization).toBe('Q5_K_M');
+    expect(ask(undefined, {}, { offers, recommend: () => 'Q5_K_M' }).askedQuantization).toBe('Q5_K_M');
+  });
+
+  it('has one candidate for an exact context, and one for each cache type in order', () => {
+    const exact = shaped({ contextSize: 1000 }, 'Q4_0').candidates;
+    expect(exact).toHaveLength(1);
+    expect(exact[0]?.smaller).toBeUndefined();
+    const types = shaped({ contextSize: 1000, kvCacheType: ['f16', 'q8_0'] }, 'Q4_0').candidates;
+    expect(types.map(({ kvCacheType, need }) => [kvCacheType, need.anonymousBytes / MiB])).toEqual([
+      ['f16', 1000],
+      ['q8_0', 500],
+    ]);
+  });
+
+  it("is judged by the caller's own numbers where there are any", () => {
+    const found = shaped({}, 'Q4_0', { footprint: 5 });
+    expect(found.candidates[0]?.need).toEqual({ mappedBytes: 0, anonymousBytes: 5, basis: 'given' });
+  });
+
+  it('keeps an asked quantization that is not there first, for the SDK to refuse', () => {
+    const found = ask('Q4_K_M', {}, { offers });
+    expect(steps(found)).toEqual(['Q4_K_M', 'Q4_0']);
+    expect(found.candidates[0]?.need.basis).toBe('table');
+  });
+
+  it('and is on no ladder is loaded as it is, with what is only bounded said', () => {
+    const found = askOf({ name: './m.gguf' }, {}, parts({ offers: [offer(undefined, 3)] }));
+    expect(found.askedQuantization).toBeUndefined();
+    expect(found.candidates).toHaveLength(1);
+    expect(found.candidates[0]).toMatchObject({ need: { mappedBytes: 3 * GiB }, notes: ['bounded'] });
+  });
+});
+
+describe('a model that nobody knows', () => {
+  it('is refused, or admitted where the user chose so', () => {
+    const unknown = (changes: Partial<AskParts>) => () => askOf({ name: 'other' }, {}, parts(changes));
+    expect(unknown({})).toThrow(expect.objectContaining({ code: 'ERR_UNKNOWN_MODEL' }));
+    const found = unknown({ settings: { ...parts().settings, unknownModels: 'admit' } })();
+    expect(found.candidates[0]?.need).toEqual({ mappedBytes: 0, anonymousBytes: 0, basis: 'unknown' });
   });
 });

@@ -1,3 +1,4 @@
+import { closeSync, readdirSync, readlinkSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
 import { GiB, MiB } from '../src/bytes.ts';
 import { MemoryGuardError } from '../src/errors.ts';
@@ -6,7 +7,15 @@ import type { GuardOptions, LoadGuardOptions } from '../src/options.ts';
 import type { Rule } from '../src/policy/admit.ts';
 import { InsufficientMemoryError } from '../src/refusal.ts';
 import { withMemoryGuard } from '../src/withmemoryguard.ts';
-import { deferred, FakeMachine, type FakeModel, guardedFake, settled } from './support/fakesdk.ts';
+import {
+  deferred,
+  FakeMachine,
+  type FakeModel,
+  FakeSDK,
+  guardedFake,
+  recordEvents,
+  settled,
+} from './support/fakesdk.ts';
 import { ManualClock } from './support/manualclock.ts';
 import { runProgram } from './support/program.ts';
 
@@ -328,8 +337,24 @@ describe('a model that is not in the table', () => {
 
   it('is refused without a footprint', async () => {
     const { nexa, sdk } = fake();
-    await expect(nexa.loadModel('./other.gguf')).rejects.toMatchObject({ code: 'ERR_UNKNOWN_MODEL' });
+    await expect(nexa.loadModel('other')).rejects.toMatchObject({ code: 'ERR_UNKNOWN_MODEL' });
     expect(sdk.calls).toEqual([]);
+  });
+
+  it('is refused where its file is not there', async () => {
+    const { nexa, sdk } = fake();
+    await expect(nexa.loadModel('./other.gguf')).rejects.toMatchObject({ code: 'ERR_MODEL_FILE' });
+    expect(sdk.calls).toEqual([]);
+  });
+
+  it('is admitted where the user chose so, and that is said aloud', async () => {
+    const { nexa, sdk, guard } = guardedFake(new FakeMachine(15 * GiB), { unknownModels: 'admit' });
+    const told: string[] = [];
+    guard.on('degraded', ({ code }) => told.push(code));
+    await nexa.loadModel('other');
+    expect(told).toEqual(['ERR_UNKNOWN_MODEL']);
+    expect(sdk.calls).toEqual([['other']]);
+    expect(guard.models()[0]?.need).toEqual({ mappedBytes: 0, anonymousBytes: 0, basis: 'unknown' });
   });
 
   it.each([
@@ -894,6 +919,65 @@ describe('a closed guard', () => {
   });
 });
 
+describe('over the real machine', () => {
+  const guarded = (during: () => unknown = () => undefined) => {
+    const sdk = new FakeSDK();
+    sdk.during = during;
+    const nexa = withMemoryGuard(sdk, { ...NO_RATIO, minFreeBytes: 0 });
+    return { nexa, guard: nexa.guard, events: recordEvents(nexa.guard) };
+  };
+
+  /** 64 MiB that only the heap still knows of. */
+  const litter = async () => (() => new WeakRef(Buffer.alloc(64 * MiB, 1).buffer))();
+
+  it.each([
+    ['is collected where it could turn a refusal', 16 * MiB, true],
+    ['is left where it is too little', 2 ** 44, false],
+  ])('garbage %s', async (_name, missingBytes, collected) => {
+    const { nexa, guard } = guarded();
+    const garbage = await litter();
+    await settled();
+    const footprint = guard.headroomBytes() + missingBytes;
+    await nexa.loadModel('m', { memoryGuard: { footprint } }).catch((error: unknown) => {
+      expect(error).toMatchObject({ code: 'ERR_INSUFFICIENT_MEMORY' });
+    });
+    expect(garbage.deref() === undefined).toBe(collected);
+    guard.close();
+  });
+
+  /** As a program does that closes descriptors which it does not know. */
+  const closeStatm = () => {
+    const own = readdirSync('/proc/self/fd').find((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`).endsWith('/statm');
+      } catch {
+        return false;
+      }
+    });
+    if (own !== undefined) closeSync(Number(own));
+    return own !== undefined;
+  };
+
+  it.runIf(process.platform === 'linux')('mappings that cannot be read degrade a load and fail none', async () => {
+    let closed = false;
+    const { nexa, guard, events } = guarded(() => {
+      closed ||= closeStatm();
+    });
+    const types = () => events.map(({ type }) => type);
+    const load = () => nexa.loadModel('m', { memoryGuard: { footprint: { mappedBytes: 5 * MiB, anonymousBytes: 0 } } });
+    const during = await load(); // readable before the SDK's own call, not after it
+    expect(closed).toBe(true);
+    expect(types()).toEqual(['admitted', 'degraded', 'loaded']);
+    expect(events[1]).toMatchObject({ code: 'ERR_SENSOR', message: expect.stringContaining('statm') });
+    const before = await load();
+    expect(types().slice(3)).toEqual(['admitted', 'degraded', 'loaded']);
+    expect(guard.models()).toHaveLength(2);
+    expect(guard.status().availableBytes - guard.headroomBytes()).toBeGreaterThanOrEqual(9 * MiB); // the promise stands
+    await Promise.all([during.dispose(), before.dispose()]);
+    guard.close();
+  });
+});
+
 describe('a program', () => {
   const PREAMBLE = `
     class SDK { async loadModel() { return { async generate() { return 'text'; }, async dispose() {} }; } }
@@ -926,5 +1010,32 @@ describe('a program', () => {
     expect(debugged.stderr).toMatch(/loaded: Loaded qwen2audio Q4_0 in \d+ ms/);
     expect(debugged.stderr).toMatch(/unloaded: Unloaded qwen2audio Q4_0/);
     expect(await runProgram(body)).toMatchObject({ code: 0, stdout: '', stderr: '' });
+  });
+});
+
+describe('a load while memory cannot be read', () => {
+  const unreadable = () => {
+    throw new Error('no numbers');
+  };
+
+  it('is admitted where the user chose so, and that is said aloud', async () => {
+    const { nexa, sdk, last } = guardedFake(new FakeMachine(15 * GiB), {
+      sensor: unreadable,
+      onSensorFailure: 'admit',
+    });
+    await nexa.loadModel('qwen2audio', { quantization: 'Q5_K_M' });
+    expect(sdk.calls).toEqual([['qwen2audio', { quantization: 'Q5_K_M' }]]);
+    expect(events[0]).toMatchObject({
+      type: 'degraded',
+      code: 'ERR_SENSOR',
+      message: expect.stringContaining('Admitted unread'),
+    });
+    expect(nexa.guard.models()).toHaveLength(1);
+  });
+
+  it('is refused where he did not', async () => {
+    const { nexa, sdk } = guardedFake(new FakeMachine(15 * GiB), { sensor: unreadable });
+    await expect(nexa.loadModel('qwen2audio')).rejects.toMatchObject({ code: 'ERR_SENSOR' });
+    expect(sdk.calls).toEqual([]);
   });
 });

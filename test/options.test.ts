@@ -89,6 +89,8 @@ describe('the defaults', () => {
   /** As they are documented on the types. */
   const documented = {
     mode: 'enforce',
+    onSensorFailure: 'refuse',
+    unknownModels: 'refuse',
     minFreeBytes: undefined,
     minFreeRatioAfterLoad: 0.25,
     warningFactor: 2,

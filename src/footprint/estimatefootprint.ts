@@ -4,7 +4,7 @@ import { checkOptions } from '../options.ts';
 import { isProjector } from './encodershape.ts';
 import { type EstimateOptions, estimate, type Footprint } from './estimate.ts';
 import { ggmlTypeByName } from './ggml.ts';
-import { type GgufFile, readGguf } from './gguf.ts';
+import { type FileIdentity, type GgufFile, readGguf } from './gguf.ts';
 import { modelFileError } from './modelfile.ts';
 import { repacksByDefault } from './repack.ts';
 
@@ -65,17 +65,45 @@ const CHECKS: Readonly<Record<keyof EstimateFootprintOptions, Check>> = {
  * Rejects with `ERR_INVALID_OPTION` and, for files that can't be understood, with `ERR_MODEL_FILE`.
  */
 export async function estimateFootprint(options: EstimateFootprintOptions): Promise<Footprint> {
-  const checked = checkOptions(options, CHECKS, 'options') as Partial<EstimateFootprintOptions>;
-  if (checked.modelPath === undefined) throw invalidOption('modelPath', 'the path of a GGUF file', undefined);
-  const settings = settingsOf(checked);
+  const { modelPath, projectorPath, ...shape } = checkShape(options);
+  if (modelPath === undefined) throw invalidOption('modelPath', 'the path of a GGUF file', undefined);
+  settingsOf(shape); // what is wrong with the options is said before files are read
+  return (await openEstimator(modelPath, projectorPath)).footprintOf(shape);
+}
+
+/** Headers that were read once, for any number of shapes. */
+export interface Estimator {
+  /** The model's shards. */
+  readonly shards: readonly FileIdentity[];
+  /** Throws `ERR_INVALID_OPTION`. The same shape gives the same object. */
+  footprintOf(shape: EstimateShape): Footprint;
+}
+
+export type EstimateShape = Omit<EstimateFootprintOptions, 'modelPath' | 'projectorPath'>;
+
+/** Rejects with `ERR_MODEL_FILE` where the files can't be understood, or one is in the other's place. */
+export async function openEstimator(modelPath: string, projectorPath?: string): Promise<Estimator> {
   const [model, projector] = await Promise.all([
-    readGguf(checked.modelPath),
-    checked.projectorPath === undefined ? undefined : readGguf(checked.projectorPath),
+    readGguf(modelPath),
+    projectorPath === undefined ? undefined : readGguf(projectorPath),
   ]);
   refuseSwapped(model, projector);
-  const footprint = estimate(model, projector, settings);
-  if (Number.isSafeInteger(footprint.totalBytes)) return footprint;
-  throw invalidOption('contextSize', 'small enough for its cache to be counted in bytes', settings.contextSize);
+  const known = new Map<string, Footprint>();
+  return {
+    shards: model.shardIdentities,
+    footprintOf(shape) {
+      const settings = settingsOf(checkShape(shape));
+      const key = JSON.stringify(settings);
+      const footprint = known.get(key) ?? estimate(model, projector, settings);
+      known.set(key, footprint);
+      if (Number.isSafeInteger(footprint.totalBytes)) return footprint;
+      throw invalidOption('contextSize', 'small enough for its cache to be counted in bytes', settings.contextSize);
+    },
+  };
+}
+
+function checkShape(options: unknown): Partial<EstimateFootprintOptions> {
+  return checkOptions(options, CHECKS, 'options') as Partial<EstimateFootprintOptions>;
 }
 
 function settingsOf(options: Partial<EstimateFootprintOptions>): EstimateOptions {

@@ -1,7 +1,9 @@
 /** The SDK as programs see it: finds a runtime, loads models by name or path, and lets go of all of them. */
 import { MemoryGuardError } from '../errors.ts';
+import { ADAPTER, type Adapter } from './adapter.ts';
 import { openLlamaRuntime } from './llama/llamaruntime.ts';
 import { resolveModel } from './models.ts';
+import { nexaAdapter } from './nexaadapter.ts';
 import { NexaModel } from './nexamodel.ts';
 import { type InitializeOptions, type LoadOptions, readInitializeOptions, readLoadOptions } from './options.ts';
 import type { Runtime } from './runtime.ts';
@@ -29,6 +31,11 @@ export class NexaSDK {
       );
     }
     return new NexaSDK(await openLlamaRuntime({ onLog }), modelsDir);
+  }
+
+  /** How a guard reads this SDK's loads. */
+  get [ADAPTER](): Adapter {
+    return nexaAdapter(this.#modelsDir);
   }
 
   /** The runtime behind this SDK, such as `{ name: 'llama', version: '1.7.15 (llama.cpp b10257)' }`. */

@@ -1,0 +1,58 @@
+/** How the guard reads NexaSDK's loads: names become files, ranges become one number. It knows no memory numbers. */
+import type { Quantization } from '../types.ts';
+import { type Adapter, type ChosenShape, defaultAdapter, type LoadRequest, type Offer } from './adapter.ts';
+import { readModelName } from './modelname.ts';
+import { listQuantizations, resolveModel } from './models.ts';
+import { type Load, readLoadOptions } from './options.ts';
+
+/** The steps that the guard knows as a ladder. */
+const LADDER: readonly string[] = ['Q5_K_M', 'Q4_K_M', 'Q4_0'] satisfies Quantization[];
+
+/** For one `NexaSDK`, whose models lie in `modelsDir` where a load names no other folder. */
+export function nexaAdapter(modelsDir: string | undefined): Adapter {
+  return { ...defaultAdapter, request, shape, offers: (args) => offers(args, modelsDir) };
+}
+
+function request(args: readonly unknown[]): LoadRequest {
+  const asked = defaultAdapter.request(args);
+  optionsOf(args);
+  // A path means its own file, so its quantization is the one asked for.
+  const own = readModelName(asked.name)?.quantization;
+  if (asked.quantization !== undefined || own === undefined || !LADDER.includes(own)) return asked;
+  return { ...asked, quantization: own };
+}
+
+function shape(args: readonly unknown[], { contextSize, kvCacheType }: ChosenShape): readonly unknown[] {
+  const [name, options, ...rest] = args;
+  const chosen = {
+    ...(contextSize !== undefined && { contextSize }),
+    ...(kvCacheType !== undefined && { kvCacheType }),
+  };
+  return [name, { ...Object(options), ...chosen }, ...rest];
+}
+
+async function offers(args: readonly unknown[], sdkModelsDir: string | undefined): Promise<readonly Offer[]> {
+  const { name, quantization } = request(args);
+  const { modelsDir = sdkModelsDir, projectorPath } = optionsOf(args);
+  const found = await listQuantizations(name, { modelsDir });
+  const ladder = LADDER.filter((step) => found.has(step));
+  const asked = typeof quantization === 'string' ? quantization : undefined;
+  // A file beside the ladder, or one that is not there: then that very file is resolved, or said to be missing.
+  const steps = ladder.length === 0 || (asked !== undefined && !ladder.includes(asked)) ? [asked] : ladder;
+  return Promise.all(
+    steps.map(async (step) => {
+      const files = await resolveModel(name, { quantization: step, modelsDir, projectorPath });
+      return {
+        ...(step !== undefined && LADDER.includes(step) && { quantization: step as Quantization }),
+        modelPath: files.modelPath,
+        ...(files.projectorPath !== undefined && { projectorPath: files.projectorPath }),
+      };
+    }),
+  );
+}
+
+/** The SDK's own options, checked; what only the guard understands is left out. */
+function optionsOf(args: readonly unknown[]): Load {
+  const { memoryGuard: _guard, contextSize: _range, kvCacheType: _list, ...options } = Object(args[1]);
+  return readLoadOptions(options);
+}
