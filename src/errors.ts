@@ -30,7 +30,8 @@ export class MemoryGuardError extends Error {
 export function describe(value: unknown): string {
   if (value === undefined || value === null) return String(value);
   const text = print(value).replace(/\s+/g, ' ');
-  return `${text.length > 120 ? `${text.slice(0, 117)}...` : text} (${typeof value})`;
+  const short = text.length > 120 ? `${text.slice(0, 117)}...` : text;
+  return value instanceof Error ? short : `${short} (${typeof value})`;
 }
 
 function print(value: unknown): string {

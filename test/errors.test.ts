@@ -54,7 +54,7 @@ group('a value in words', () => {
   });
 
   it('shows an error by its message, without its stack and on one line', () => {
-    expect(describe(new RangeError('two\nlines'))).toBe('RangeError: two lines (object)');
+    expect(describe(new RangeError('two\nlines'))).toBe('RangeError: two lines');
   });
 
   it('does not throw for values that resist being printed', () => {
@@ -68,7 +68,7 @@ group('a value in words', () => {
       Object.defineProperty({}, Symbol.toStringTag, { get: thrower }),
       Object.defineProperty(new Error('a'), 'message', { get: thrower }),
     ];
-    for (const value of hostile) expect(describe(value)).toBe('a value that cannot be printed (object)');
+    for (const value of hostile) expect(describe(value)).toMatch(/^a value that cannot be printed/);
     expect(describe(revoked.proxy)).toMatch(/\(object\)$/);
     expect(describe(Object.create(null))).toBe('[Object: null prototype] {} (object)');
   });
