@@ -41,15 +41,13 @@ export function wrapObject<T extends object>(raw: T, wrapping: Wrapping): T {
   return proxy;
 }
 
-/** A proxy must agree with the frozen properties of its target, so the target is an empty stand-in. */
+/** A proxy must agree with the fixed properties of its target, so the target is a stand-in that has none. */
 function standInFor(raw: object): object {
+  // A bound function can be called and constructed where the raw one can, and has no fixed `prototype`.
   const standIn =
-    typeof raw !== 'function'
-      ? Object.create(Reflect.getPrototypeOf(raw))
-      : // callable as the raw function is, and `new`-able where that is
-        Object.hasOwn(raw, 'prototype')
-        ? function standIn() {}
-        : () => {};
+    typeof raw === 'function'
+      ? Function.prototype.bind.call(raw, undefined)
+      : Object.create(Reflect.getPrototypeOf(raw));
   // `console.log` looks at the stand-in and should show the object.
   return Object.defineProperty(standIn, inspect.custom, { value: () => raw, configurable: true });
 }
@@ -90,11 +88,9 @@ class Handler implements ProxyHandler<object> {
     return Reflect.ownKeys(this.#raw);
   }
 
-  getOwnPropertyDescriptor(target: object, key: PropertyKey): PropertyDescriptor | undefined {
+  getOwnPropertyDescriptor(_target: object, key: PropertyKey): PropertyDescriptor | undefined {
     const descriptor = Reflect.getOwnPropertyDescriptor(this.#raw, key);
-    // A function's own `prototype` can't be taken off the stand-in, so here the two must agree.
-    const fixed = Reflect.getOwnPropertyDescriptor(target, key)?.configurable === false;
-    return descriptor && { ...descriptor, ...(fixed ? { writable: true } : { configurable: true }) };
+    return descriptor && { ...descriptor, configurable: true };
   }
 
   defineProperty(_target: object, key: PropertyKey, descriptor: PropertyDescriptor): boolean {
