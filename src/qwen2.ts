@@ -1,5 +1,6 @@
 /** The documented memory manager of Qwen2-Audio: a thin face over the gate, the ledger and the readers that the guard uses. */
 import { formatBytes } from './bytes.ts';
+import { systemClock } from './clock.ts';
 import { MemoryGuardError } from './errors.ts';
 import { DEFAULT_QUANTIZATION, type Requirement, requirementOf, tableNeed } from './footprint/catalog.ts';
 import { type Ask, Gate } from './gate.ts';
@@ -82,7 +83,7 @@ export class Qwen2MemoryManager {
       ledger: this.#ledger,
       grownBytes: this.#grownBytes,
       collect: () => false,
-      nowMs: () => performance.now(),
+      nowMs: systemClock.nowMs,
       minFreeRatioAfterLoad: MIN_FREE_RATIO,
     });
   }
@@ -169,7 +170,7 @@ export class Qwen2MemoryManager {
   }
 
   #register(quantization: Qwen2Quantization, sinceBytes: number | undefined): void {
-    const reservation = this.#ledger.reserve(MODEL, tableNeed(quantization), performance.now(), sinceBytes);
+    const reservation = this.#ledger.reserve(MODEL, tableNeed(quantization), systemClock.nowMs(), sinceBytes);
     this.#registered = { quantization, reservation, sinceBytes };
   }
 
