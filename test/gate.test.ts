@@ -93,6 +93,21 @@ describe('the gate', () => {
     });
   });
 
+  it('asks nothing for a file that is mapped already', () => {
+    const { gate, ledger } = gateOver();
+    const files = [{ key: 'file', bytes: 60 }];
+    const wants = { ...candidate(0), need: { ...need(10, 60), files } };
+    ledger.loaded(gate.reserve('first', need(0, 60)), files);
+    const { decision } = gate.decide(ask(wants), 'chosen');
+    expect(decision).toMatchObject({
+      verdict: 'admit',
+      headroomBytes: 40,
+      need: { mappedBytes: 0, anonymousBytes: 10 },
+    });
+    const other = { ...wants, need: { ...wants.need, files: [{ key: 'other', bytes: 60 }] } };
+    expect(gate.decide(ask(other), 'nothing').decision.verdict).toBe('refuse');
+  });
+
   it('settles and forgets promises, once', () => {
     const { gate, ledger } = gateOver();
     const reservation = gate.reserve('m', need(10));
