@@ -1,0 +1,65 @@
+/** The guard over the real machine with a fake SDK: what is collected before a refusal, and mappings that cannot be read. */
+import { closeSync, readdirSync, readlinkSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { MiB } from '../src/bytes.ts';
+import { withMemoryGuard } from '../src/withmemoryguard.ts';
+import { FakeSDK, recordEvents, settled } from './support/fakesdk.ts';
+
+describe('a guard over the real machine', () => {
+  const guarded = (during: () => unknown = () => undefined) => {
+    const sdk = new FakeSDK();
+    sdk.during = during;
+    const nexa = withMemoryGuard(sdk, { minFreeRatioAfterLoad: 0, minFreeBytes: 0 });
+    return { nexa, guard: nexa.guard, events: recordEvents(nexa.guard) };
+  };
+
+  /** 64 MiB that only the heap still knows of. */
+  const litter = async () => (() => new WeakRef(Buffer.alloc(64 * MiB, 1).buffer))();
+
+  it.each([
+    ['is collected where it could turn a refusal', 16 * MiB, true],
+    ['is left where it is too little', 2 ** 44, false],
+  ])('garbage %s', async (_name, missingBytes, collected) => {
+    const { nexa, guard } = guarded();
+    const garbage = await litter();
+    await settled();
+    const footprint = guard.headroomBytes() + missingBytes;
+    await nexa.loadModel('m', { memoryGuard: { footprint } }).catch((error: unknown) => {
+      expect(error).toMatchObject({ code: 'ERR_INSUFFICIENT_MEMORY' });
+    });
+    expect(garbage.deref() === undefined).toBe(collected);
+    guard.close();
+  });
+
+  /** As a program does that closes descriptors which it does not know. */
+  const closeStatm = () => {
+    const own = readdirSync('/proc/self/fd').find((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`).endsWith('/statm');
+      } catch {
+        return false;
+      }
+    });
+    if (own !== undefined) closeSync(Number(own));
+    return own !== undefined;
+  };
+
+  it.runIf(process.platform === 'linux')('mappings that cannot be read degrade a load and fail none', async () => {
+    let closed = false;
+    const { nexa, guard, events } = guarded(() => {
+      closed ||= closeStatm();
+    });
+    const types = () => events.map(({ type }) => type);
+    const load = () => nexa.loadModel('m', { memoryGuard: { footprint: { mappedBytes: 5 * MiB, anonymousBytes: 0 } } });
+    const during = await load(); // readable before the SDK's own call, not after it
+    expect(closed).toBe(true);
+    expect(types()).toEqual(['admitted', 'degraded', 'loaded']);
+    expect(events[1]).toMatchObject({ code: 'ERR_SENSOR', message: expect.stringContaining('statm') });
+    const before = await load();
+    expect(types().slice(3)).toEqual(['admitted', 'degraded', 'loaded']);
+    expect(guard.models()).toHaveLength(2);
+    expect(guard.status().availableBytes - guard.headroomBytes()).toBeGreaterThanOrEqual(9 * MiB); // the promise stands
+    await Promise.all([during.dispose(), before.dispose()]);
+    guard.close();
+  });
+});
