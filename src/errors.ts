@@ -29,15 +29,21 @@ export class MemoryGuardError extends Error {
 /** A short printed form of any value with its type, on one line and safe for hostile input: `"x" (string)`. */
 export function describe(value: unknown): string {
   if (value === undefined || value === null) return String(value);
-  const text = print(value).replace(/\s+/g, ' ');
-  const short = text.length > 120 ? `${text.slice(0, 117)}...` : text;
-  return value instanceof Error ? short : `${short} (${typeof value})`;
+  return `${clip(print(value))} (${typeof value})`;
+}
+
+/** An error by its name and message: its stack would fill the sentence. */
+export function describeError(error: unknown): string {
+  try {
+    if (error instanceof Error) return clip(`${error.name}: ${error.message}`);
+  } catch {
+    // It resists being looked at; then it is described as any other value.
+  }
+  return describe(error);
 }
 
 function print(value: unknown): string {
   try {
-    // An error's stack would fill the sentence.
-    if (value instanceof Error) return `${value.name}: ${value.message}`;
     return inspect(value, {
       depth: 0,
       maxStringLength: 80,
@@ -47,6 +53,11 @@ function print(value: unknown): string {
   } catch {
     return 'a value that cannot be printed';
   }
+}
+
+function clip(text: string): string {
+  const line = text.replace(/\s+/g, ' ');
+  return line.length > 120 ? `${line.slice(0, 117)}...` : line;
 }
 
 /** `Expected \`minFreeBytes\` to be …, got "x" (string).` */

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { expect, describe as group, it } from 'vitest';
-import { describe, invalidOption, MemoryGuardError } from '../src/errors.ts';
+import { describe, describeError, invalidOption, MemoryGuardError } from '../src/errors.ts';
 
 group('an error of the guard', () => {
   it('carries a code, a name and its cause', () => {
@@ -54,7 +54,8 @@ group('a value in words', () => {
   });
 
   it('shows an error by its message, without its stack and on one line', () => {
-    expect(describe(new RangeError('two\nlines'))).toBe('RangeError: two lines');
+    expect(describeError(new RangeError('two\nlines'))).toBe('RangeError: two lines');
+    expect(describeError('text')).toBe("'text' (string)");
   });
 
   it('does not throw for values that resist being printed', () => {
@@ -68,7 +69,7 @@ group('a value in words', () => {
       Object.defineProperty({}, Symbol.toStringTag, { get: thrower }),
       Object.defineProperty(new Error('a'), 'message', { get: thrower }),
     ];
-    for (const value of hostile) expect(describe(value)).toMatch(/^a value that cannot be printed/);
+    for (const value of hostile) expect(describeError(value)).toBe('a value that cannot be printed (object)');
     expect(describe(revoked.proxy)).toMatch(/\(object\)$/);
     expect(describe(Object.create(null))).toBe('[Object: null prototype] {} (object)');
   });

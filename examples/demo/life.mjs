@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import readline from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { formatBytes, MiB, NexaSDK, readMemory, withMemoryGuard } from 'nexa-memory-guard';
-import { CONTEXT, footprintOf } from './files.mjs';
+import { estimateFootprint, formatBytes, MiB, NexaSDK, readMemory, withMemoryGuard } from 'nexa-memory-guard';
+import { CONTEXT } from './files.mjs';
 import { heading, row, showPlan, showSnapshot } from './screen.mjs';
 
 /** @typedef {import('./files.mjs').Files} Files */
@@ -32,7 +32,7 @@ export async function live({ files, full, limitFile, limitNote }) {
 
 /** @param {Parameters<typeof live>[0]} scene @param {NexaSDK} sdk @param {Eater} eater @param {number} minFreeBytes */
 async function show({ files, full, limitFile, limitNote }, sdk, eater, minFreeBytes) {
-  const limit = files.temporary ? setLimit(files, minFreeBytes, limitFile) : undefined;
+  const limit = files.temporary ? await setLimit(files, minFreeBytes, limitFile) : undefined;
   const nexa = withMemoryGuard(sdk, {
     minFreeBytes,
     dwellMs: 200,
@@ -59,10 +59,8 @@ async function show({ files, full, limitFile, limitNote }, sdk, eater, minFreeBy
 
   heading('2. What fits (a dry run)');
   row('reserves', `${formatBytes(minFreeBytes)} stay free and 25 % stay available after a load`);
-  const memoryGuard = { footprint: (/** @type {string | undefined} */ q) => footprintOf(files, q) };
   const options = {
     contextSize: CONTEXT,
-    memoryGuard,
     projectorPath: files.projector,
     ...(files.temporary && { quantization: /** @type {const} */ ('Q5_K_M') }),
   };
@@ -130,12 +128,14 @@ async function answer(model, request) {
  * Limits this process so that the step below the asked one just fits: at full size Q4_0, else Q4_K_M.
  * @param {Files} files @param {number} minFreeBytes @param {string | undefined} limitFile
  */
-function setLimit(files, minFreeBytes, limitFile) {
-  const sizes = ['Q5_K_M', 'Q4_K_M', 'Q4_0'].map((quantization) => {
-    const { mappedBytes, anonymousBytes } = footprintOf(files, quantization);
-    return mappedBytes + anonymousBytes;
-  });
-  const [best = 0, middle = 0, least = 0] = sizes;
+async function setLimit(files, minFreeBytes, limitFile) {
+  const { models, projector } = files;
+  const sizes = await Promise.all(
+    Object.values(models).map((modelPath) =>
+      estimateFootprint({ modelPath, projectorPath: projector, contextSize: CONTEXT }),
+    ),
+  );
+  const [best = 0, middle = 0, least = 0] = sizes.map(({ totalBytes }) => totalBytes);
   const headroomBytes =
     minFreeBytes + (middle - least > 32 * MiB ? (middle + least) / 2 : middle + 0.75 * (best - middle));
   const usedBytes = limitFile

@@ -1,5 +1,5 @@
 /** The reader behind a replaced sensor: one scope, the user's numbers, nothing of this machine. */
-import { describe, MemoryGuardError } from '../errors.ts';
+import { describe, describeError, MemoryGuardError } from '../errors.ts';
 import type { MemoryMeasure, MemoryReader, MemorySnapshot, SensorReading } from '../types.ts';
 
 /** Asks the function at every reading. What it throws, and what are no sizes, becomes `ERR_SENSOR`. */
@@ -47,7 +47,7 @@ export class InjectedReader implements MemoryReader {
       const { totalBytes, availableBytes } = Object(this.#sensor()) as SensorReading;
       found = [totalBytes, availableBytes];
     } catch (cause) {
-      throw new MemoryGuardError('ERR_SENSOR', `The replaced \`sensor\` threw ${describe(cause)}.`, { cause });
+      throw new MemoryGuardError('ERR_SENSOR', `The replaced \`sensor\` threw ${describeError(cause)}.`, { cause });
     }
     const [totalBytes, availableBytes] = found;
     return { totalBytes: size('totalBytes', totalBytes), availableBytes: size('availableBytes', availableBytes) };
