@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 
 /** @typedef {'F32' | 'F16' | 'Q4_0' | 'Q8_0' | 'Q4_K' | 'Q6_K'} Type */
 /** @typedef {{ name: string, dims: number[], type: Type }} Tensor */
-/** @typedef {'u32' | 'f32' | 'bool' | 'text' | 'texts' | 'i32s' | 'bools'} Kind */
+/** @typedef {'u32' | 'f32' | 'bool' | 'text' | 'texts' | 'i32s' | 'f32s'} Kind */
 /** @typedef {[key: string, kind: Kind, value: any]} Entry */
 /**
  * @typedef {object} Shape
@@ -277,8 +277,8 @@ function entryValue(kind, value) {
       return Buffer.concat([u32(8), text(value)]);
     case 'texts':
       return Buffer.concat([u32(9), u32(8), u64(value.length), ...value.map(text)]);
-    case 'bools':
-      return Buffer.concat([u32(9), u32(7), u64(value.length), Buffer.from(value.map(Number))]);
+    case 'f32s':
+      return Buffer.concat([u32(9), u32(6), u64(value.length), Buffer.from(new Float32Array(value).buffer)]);
     case 'i32s':
       return Buffer.concat([u32(9), u32(5), u64(value.length), Buffer.from(new Int32Array(value).buffer)]);
   }

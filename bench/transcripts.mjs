@@ -6,6 +6,7 @@ import path from 'node:path';
 import { writeAudioProjector } from '../examples/synthetic-model.mjs';
 import { SMALL, VARIANTS, writeModel } from './architectures.mjs';
 import { engineLoad } from './engineload.mjs';
+import { writeProjector } from './projectors.mjs';
 
 /** In this package's words, and in the engine's. */
 const RUNS = [
@@ -21,6 +22,12 @@ const PROJECTORS = [
   { width: 64, layers: 2, heads: 4, ffn: 128, projection: 512 },
   { width: 256, layers: 4, heads: 4, ffn: 1024, projection: 512 },
 ];
+/** Narrow and wide feed-forward parts: different steps of a block need the most. */
+const OTHER_PROJECTORS = ['gemma3', 'idefics3', 'mlp', 'ultravox', 'voxtral'].flatMap((type) => [
+  { type, width: 128, ffn: 256, layers: 3, heads: 4 },
+  { type, width: 384, ffn: 1536, layers: 2, heads: 6 },
+  { type, width: 256, ffn: 64, layers: 2, heads: 2 },
+]);
 
 /** @param {any} run @returns {object} */
 export function engineOptions(run) {
@@ -67,6 +74,10 @@ async function transcripts(folder) {
   writeModel(model, shape);
   for (const projector of PROJECTORS) {
     writeAudioProjector(projectorPath, projector);
+    found.push({ shape, projector, run, said: await said({ model, ...engineOptions(run) }, projectorPath) });
+  }
+  for (const projector of OTHER_PROJECTORS) {
+    writeProjector(projectorPath, projector);
     found.push({ shape, projector, run, said: await said({ model, ...engineOptions(run) }, projectorPath) });
   }
   return found;

@@ -8,7 +8,22 @@ const FRAMES = 3000;
 const KERNEL = 3;
 
 /** Projectors whose figures were compared with the engine's. */
-export const KNOWN_PROJECTORS: readonly string[] = ['qwen2a'];
+export const KNOWN_PROJECTORS: readonly string[] = ['qwen2a', 'ultravox', 'voxtral', 'gemma3', 'idefics3'];
+/** Projectors that see every image, or every tile of one, at the size that the header names. */
+const FIXED_SIZE = [
+  'gemma3',
+  'idefics3',
+  'mlp',
+  'mlp_norm',
+  'ldp',
+  'ldpv2',
+  'internvl',
+  'llama4',
+  'cogvlm',
+  'janus_pro',
+];
+/** 4096 tokens of four patches each: the most that the engine takes of one image (`set_limit_image_tokens` in clip.cpp). */
+const MOST_PATCHES = 16_384;
 
 /** Whisper's encoder with the head of qwen2a: two convolutions, the blocks, an average over pairs, one matrix. */
 export function whisperGraph(shape: EncoderShape): Graph {
@@ -67,8 +82,8 @@ function convolution(graph: Graph, x: Tensor, channels: number, width: number, l
 /** Patches of an image and the blocks, with some room for what projectors put in front of and behind them. */
 export function visionGraph(shape: EncoderShape): Graph {
   const graph = new Graph(shape.scratchPerElement);
-  const positions = Math.ceil(shape.imageSize / shape.patchSize) ** 2 + 1;
-  const image = graph.input([shape.imageSize, shape.imageSize, 3]);
+  const positions = positionsOf(shape);
+  const image = graph.input([shape.patchSize ** 2, positions, 3]);
   const columns = graph.op([shape.patchSize ** 2 * 3, positions], [EXTERNAL, image], { elementBytes: F16 });
   const patches = graph.op([positions, shape.width], [columns, graph.view(EXTERNAL, [])]);
   let x = graph.map(graph.op([shape.width, positions], [patches]), EXTERNAL);
@@ -79,5 +94,7 @@ export function visionGraph(shape: EncoderShape): Graph {
 
 /** Positions that attend to each other. */
 export function positionsOf(shape: EncoderShape): number {
-  return shape.kind === 'audio' ? FRAMES / 2 : Math.ceil(shape.imageSize / shape.patchSize) ** 2 + 1;
+  if (shape.kind === 'audio') return FRAMES / 2;
+  const named = Math.ceil(shape.imageSize / shape.patchSize) ** 2;
+  return FIXED_SIZE.includes(shape.projector) ? named : Math.max(named, MOST_PATCHES);
 }

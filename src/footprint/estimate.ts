@@ -44,6 +44,8 @@ export interface EstimateOptions extends RunOptions {
 /** Of buffers in which tensors lie side by side. */
 const ALIGNMENT = 32;
 const F32 = 4;
+/** Of an element of a mask and its copy. */
+const MASK_BYTES = 6;
 
 export function estimate(model: GgufFile, projector: GgufFile | undefined, options: EstimateOptions): Footprint {
   const shape = modelShape(model);
@@ -110,14 +112,14 @@ function decoderCompute(shape: ModelShape, run: Run, notes: string[]): Compute {
   };
 }
 
-/** Exact for known projectors; others get twice the usual encoder and room for its scores without flash attention. */
+/** Exact for known projectors; others get twice the usual encoder and room for a mask, in F32 and in F16. */
 function encoderCompute(shape: EncoderShape, notes: string[]): Compute {
   const graph = shape.kind === 'audio' ? whisperGraph(shape) : visionGraph(shape);
   const bytes = graphBytes(graph);
   if (KNOWN_PROJECTORS.includes(shape.projector)) return { bytes, scratch: graph.scratchBytes };
   notes.push(`the projector ${JSON.stringify(shape.projector)} is unknown, so its graph is bounded`);
-  const scores = positionsOf(shape) ** 2 * shape.heads * F32;
-  return { bytes: 2 * bytes + 2 * scores, scratch: Math.max(graph.scratchBytes, scores) };
+  const mask = positionsOf(shape) ** 2 * MASK_BYTES;
+  return { bytes: 2 * bytes + mask, scratch: 2 * graph.scratchBytes };
 }
 
 /** The engine maps each shard from its first tensor to the end of its last one. */

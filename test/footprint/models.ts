@@ -3,12 +3,16 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Shape, writeModel } from '../../bench/architectures.mjs';
+import { type Projector, writeProjector } from '../../bench/projectors.mjs';
 import { type ProjectorShape, writeAudioProjector } from '../../examples/synthetic-model.mjs';
 import type { EstimateFootprintOptions, Footprint } from '../../src/footprint/estimatefootprint.ts';
 
+/** One of Qwen2-Audio, or of another type by its name. */
+export type AnyProjector = ProjectorShape | Projector;
+
 export interface Transcript {
   readonly shape: Shape;
-  readonly projector?: ProjectorShape;
+  readonly projector?: AnyProjector;
   readonly run: Omit<EstimateFootprintOptions, 'modelPath' | 'projectorPath'>;
   /** Lines of the engine. */
   readonly said: readonly string[];
@@ -17,7 +21,7 @@ export interface Transcript {
 export interface Models {
   readonly folder: string;
   model(shape: Shape, name?: string): string;
-  projector(shape: ProjectorShape): string;
+  projector(shape: AnyProjector): string;
   remove(): void;
 }
 
@@ -31,12 +35,17 @@ export function makeModels(): Models {
       return path;
     },
     projector(shape) {
-      const path = join(folder, `mmproj-${shape.width}.gguf`);
-      writeAudioProjector(path, shape);
+      const path = join(folder, `mmproj-${JSON.stringify(shape).replaceAll(/[^\w]+/g, '-')}.gguf`);
+      if (isOther(shape)) writeProjector(path, shape);
+      else writeAudioProjector(path, shape as ProjectorShape);
       return path;
     },
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
+}
+
+function isOther(shape: AnyProjector): shape is Projector {
+  return shape.type !== undefined && shape.type !== 'F16' && shape.type !== 'F32';
 }
 
 /** What the real engine said at the time; `node bench/transcripts.mjs` writes it anew. */
