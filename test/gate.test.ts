@@ -108,6 +108,22 @@ describe('the gate', () => {
     expect(gate.decide(ask(other), 'nothing').decision.verdict).toBe('refuse');
   });
 
+  it('asks nothing for a mapped file at a smaller context either', () => {
+    const { gate, ledger } = gateOver();
+    const files = [{ key: 'file', bytes: 60 }];
+    const at = (contextSize: number): Candidate => ({
+      contextSize,
+      need: { ...need(contextSize / 256, 60), files },
+      minFreeBytes: 0,
+    });
+    const wants = { ...at(4096 * 256), smaller: { leastContextSize: 256, at } };
+    ledger.loaded(gate.reserve('first', need(0, 60)), files);
+    const { decision, reserved } = gate.decide(ask(wants), 'chosen');
+    expect(decision.verdict).not.toBe('refuse');
+    expect(reserved?.candidate.contextSize).toBe(40 * 256); // what the 40 free bytes hold, without the file's 60
+    expect(reserved?.reservation.need.mappedBytes).toBe(0);
+  });
+
   it('settles and forgets promises, once', () => {
     const { gate, ledger } = gateOver();
     const reservation = gate.reserve('m', need(10));
