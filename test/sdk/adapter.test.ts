@@ -17,6 +17,12 @@ describe('the request of a load call', () => {
     expect(request(args)).toEqual(expected);
   });
 
+  it('tells what the options say of the shape, and nothing else of them', () => {
+    const shape = { contextSize: 4096, kvCacheType: 'q8_0', mmap: false };
+    expect(request(['m', { ...shape, threads: 2, gpuLayers: undefined }])).toMatchObject({ name: 'm', shape });
+    expect(request(['m', { threads: 2 }]).shape).toBeUndefined();
+  });
+
   it.each([[[]], [['']], [[5]], [[null]], [[{ name: 'm' }]]])('is refused without a name (%j)', (args) => {
     expect(() => request(args)).toThrow(expect.objectContaining({ code: 'ERR_UNKNOWN_MODEL' }));
   });
