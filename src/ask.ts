@@ -116,8 +116,14 @@ function candidateAt(
   };
 }
 
+/** What one model asks to keep free, whatever else is loaded. */
+export function ownMinFreeBytes(
+  quantization: Quantization | undefined,
+  { minFreeBytes }: Pick<Settings, 'minFreeBytes'>,
+): number {
+  return minFreeBytes ?? (quantization ? requirementOf(quantization).minFreeMemory : DEFAULT_MIN_FREE_BYTES);
+}
+
 function minFreeOf(quantization: Quantization | undefined, { settings, heldMinFreeBytes }: AskParts): number {
-  const own =
-    settings.minFreeBytes ?? (quantization ? requirementOf(quantization).minFreeMemory : DEFAULT_MIN_FREE_BYTES);
-  return Math.max(own, heldMinFreeBytes);
+  return Math.max(ownMinFreeBytes(quantization, settings), heldMinFreeBytes);
 }

@@ -1,5 +1,5 @@
 /** The life of one load: its turn, the decision, the SDK's own call, the model's registration. */
-import { askOf, type EstimatedOffer } from './ask.ts';
+import { askOf, type EstimatedOffer, ownMinFreeBytes } from './ask.ts';
 import { formatBytes } from './bytes.ts';
 import type { Clock } from './clock.ts';
 import { type ErrorCode, MemoryGuardError } from './errors.ts';
@@ -148,7 +148,7 @@ export class Loads {
 
   /** Calls the SDK and registers what it returns. */
   async #run(prepared: Prepared, { candidate, reservation }: Reserved, invoke: Invoke): Promise<unknown> {
-    const { adapter, gate, models, clock, watchMappings } = this.#parts;
+    const { settings, adapter, gate, models, clock, watchMappings } = this.#parts;
     const { args, quantization } = this.#chosen(prepared, candidate);
     const startMs = clock.nowMs();
     const mappedSince = watchMappings();
@@ -165,7 +165,7 @@ export class Loads {
       name: prepared.request.name,
       quantization,
       reservation,
-      minFreeBytes: candidate.minFreeBytes,
+      minFreeBytes: ownMinFreeBytes(candidate.quantization, settings),
       raw,
       callsInFlight: 0,
       disturbed: false,

@@ -113,12 +113,21 @@ describe('a model', () => {
       {
         name: 'other',
         need: { mappedBytes: 5, anonymousBytes: 6, basis: 'given' },
-        minFreeBytes: 768 * MiB,
+        minFreeBytes: 512 * MiB,
         sinceMs: 77,
         callsInFlight: 0,
       },
     ]);
     expect([models, ...models].every(Object.isFrozen)).toBe(true);
+  });
+
+  it('keeps its own bytes free, and not those of one that is gone', async () => {
+    const { nexa, guard } = guardedFake(new FakeMachine(15 * GiB));
+    const greedy = await nexa.loadModel('qwen2audio', { quantization: 'Q5_K_M' });
+    await nexa.loadModel('other', FOOTPRINT);
+    expect(guard.status().minFreeBytes).toBe(768 * MiB); // the largest counts
+    await greedy.dispose();
+    expect(guard.status().minFreeBytes).toBe(512 * MiB);
   });
 
   it('without any way to dispose it gets none', async () => {
