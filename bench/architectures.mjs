@@ -22,6 +22,7 @@ import { pathToFileURL } from 'node:url';
  * @property {number} [experts]
  * @property {number} [expertsUsed]
  * @property {number} [expertFfn]
+ * @property {boolean} [normed] FalconMamba's norms within the scan
  * @property {boolean} [tied] the embedding is the output too
  * @property {boolean} [biased] every product has a bias
  * @property {boolean} [fused] one weight for queries, keys and values
@@ -63,6 +64,7 @@ export const VARIANTS = {
   'llama with one of four experts': { architecture: 'llama', experts: 4, expertsUsed: 1 },
   'lfm2 with a window': { architecture: 'lfm2', heads: 8, kvHeads: [0, 0, 2, 0, 2, 0], layers: 6, window: 512 },
   'gemma3 with a window longer than the context': { ...SMALL['gemma3'], architecture: 'gemma3', window: 8192 },
+  'mamba with norms': { architecture: 'mamba', normed: true },
   'qwen2 in F32': { architecture: 'qwen2', type: 'F32' },
 };
 
@@ -112,6 +114,7 @@ export function writeModel(file, shape) {
   const rank = hidden / 16;
   if (architecture === 'mamba') {
     entries.push([own('ssm.conv_kernel'), 'u32', 4], [own('ssm.inner_size'), 'u32', inner]);
+    entries.push([own('ssm.dt_b_c_rms'), 'bool', shape.normed ?? false]);
     entries.push([own('ssm.state_size'), 'u32', 16], [own('ssm.time_step_rank'), 'u32', rank]);
   }
   /** @type {Tensor[]} */

@@ -67,7 +67,7 @@ function block(context: Context, layer: LayerShape, index: number, x: Tensor): T
 }
 
 function mix(context: Context, layer: LayerShape, index: number, normed: Tensor): Tensor {
-  if (context.shape.architecture === 'mamba') return mambaLayer(context, index, normed);
+  if (context.shape.architecture === 'mamba') return mambaLayer(context, normed);
   if (layer.recurrent) return shortConvolution(context, normed);
   let inputs = context.inputs.get(layer.sliding);
   if (inputs === undefined) {

@@ -48,6 +48,8 @@ export interface SsmShape {
   readonly state: number;
   readonly timeRank: number;
   readonly groups: number;
+  /** FalconMamba's: steps, inputs and outputs of the scan are normed. */
+  readonly normed: boolean;
 }
 
 /** Compared with the engine: see bench/footprint.mjs. */
@@ -163,6 +165,7 @@ function ssmShape(keys: Keys): SsmShape | undefined {
     state: keys.whole('ssm.state_size'),
     timeRank: keys.whole('ssm.time_step_rank'),
     groups: keys.whole('ssm.group_count', { least: 0, fallback: 0 }),
+    normed: keys.isTrue('ssm.dt_b_c_rms'),
   };
 }
 
@@ -189,6 +192,10 @@ class Keys {
 
   has(key: string): boolean {
     return this.#value(key) !== undefined;
+  }
+
+  isTrue(key: string): boolean {
+    return this.#value(key) === true;
   }
 
   whole(key: string, range: Range & { readonly fallback?: number } = {}): number {

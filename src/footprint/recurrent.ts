@@ -1,5 +1,4 @@
 /** The recurrent parts of a decoder's graph: short convolutions and Mamba's scan, as the engine's models build them. */
-import { norm } from './attention.ts';
 import { EXTERNAL, type Graph, type Tensor } from './graph.ts';
 import type { ModelShape, SsmShape, StateShape } from './modelshape.ts';
 import type { Run } from './run.ts';
@@ -31,7 +30,7 @@ export function shortConvolution({ graph, shape, run, copies }: RecurrentContext
 }
 
 /** `build_mamba_layer`. */
-export function mambaLayer({ graph, shape, run, copies }: RecurrentContext, index: number, x: Tensor): Tensor {
+export function mambaLayer({ graph, shape, run, copies }: RecurrentContext, x: Tensor): Tensor {
   const ssm = shape.ssm as SsmShape;
   const { convolution, state } = shape.state as StateShape;
   const { sequences } = run;
@@ -47,20 +46,19 @@ export function mambaLayer({ graph, shape, run, copies }: RecurrentContext, inde
   graph.store(graph.view(row, old.dims, { contiguous: false, atStart: false }));
   const active = graph.map(graph.map(graph.op(inner, [row, EXTERNAL]), EXTERNAL));
   const parts = graph.matmul(ssm.timeRank + 2 * ssm.state, active);
-  const normed = shape.weight(`blk.${index}.ssm_dt_norm.weight`) !== undefined;
   const part = (length: number, atStart: boolean) => {
     const view = graph.view(parts, [length, tokens, sequences], { contiguous: false, atStart });
-    return normed ? norm(graph, view) : view;
+    return ssm.normed ? graph.map(view) : view;
   };
   const [rank, b, c] = [part(ssm.timeRank, true), part(ssm.state, false), part(ssm.state, false)];
   const time = graph.map(graph.matmul(ssm.inner, rank), EXTERNAL);
   const heads = graph.view(active, [1, ssm.inner, tokens, sequences]);
-  const main = clearState(graph, copies, state);
+  const main = clearState(graph, state);
   const scan = graph.op(
     [ssm.inner * tokens * sequences + state * sequences],
     [graph.view(main, []), heads, time, EXTERNAL, b, c, graph.view(copies, [sequences])],
   );
-  keepOthers(graph, run, copies, scan, state);
+  keepOthers(graph, copies, scan, state);
   graph.store(graph.view(scan, [state * sequences], { atStart: false }));
   const sum = graph.map(graph.view(scan, inner), graph.map(active, EXTERNAL));
   const gated = graph.op(inner, [graph.op(inner, [gate]), sum]);
@@ -69,19 +67,19 @@ export function mambaLayer({ graph, shape, run, copies }: RecurrentContext, inde
 
 /** `build_rs`: one copy of the state per sequence. */
 function readState(graph: Graph, run: Run, copies: Tensor, length: number): Tensor {
-  const states = clearState(graph, copies, length);
+  const states = clearState(graph, length);
   const read = graph.op([length, run.sequences], [states, graph.view(copies, [run.sequences])]);
-  keepOthers(graph, run, copies, read, length);
+  keepOthers(graph, copies, read, length);
   return read;
 }
 
-function clearState(graph: Graph, _copies: Tensor, length: number): Tensor {
+function clearState(graph: Graph, length: number): Tensor {
   const states = graph.view(EXTERNAL, [length]);
   graph.expand(graph.view(graph.view(states, [length]), [length]));
   return states;
 }
 
-function keepOthers(graph: Graph, _run: Run, copies: Tensor, read: Tensor, length: number): void {
+function keepOthers(graph: Graph, copies: Tensor, read: Tensor, length: number): void {
   graph.expand(read);
   graph.store(graph.op([length, 0], [graph.view(EXTERNAL, [length]), graph.view(copies, [0], { atStart: false })]));
 }
