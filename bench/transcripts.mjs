@@ -16,6 +16,11 @@ const RUNS = [
   { contextSize: 4096, sequences: 2 },
   { contextSize: 4096, sequences: 2, flashAttention: 'off', kvCacheType: 'f32' },
 ];
+/** Here a state is as large as the list of tokens, and an empty tensor parts two free blocks of the engine. */
+const COINCIDENCE = {
+  shape: { architecture: 'lfm2', ...SMALL['lfm2'], vocab: 32_768 },
+  run: { contextSize: 2048, batchSize: 1024, microBatchSize: 1024 },
+};
 const VOCABULARIES = [512, 20_480];
 /** Smaller ones that make the engine's own rounding visible. */
 const PROJECTORS = [
@@ -69,6 +74,8 @@ async function transcripts(folder) {
     writeModel(model, shape);
     for (const run of RUNS) found.push({ shape, run, said: await said({ model, ...engineOptions(run) }, '') });
   }
+  writeModel(model, COINCIDENCE.shape);
+  found.push({ ...COINCIDENCE, said: await said({ model, ...engineOptions(COINCIDENCE.run) }, '') });
   const projectorPath = path.join(folder, 'mmproj.gguf');
   const [shape, run] = [{ architecture: 'qwen2', ...SMALL['qwen2'], vocab: 512 }, { contextSize: 2048 }];
   writeModel(model, shape);

@@ -113,23 +113,36 @@ class Pool {
     return offset;
   }
 
+  /** As `ggml_dyn_tallocr_free_bytes`, to the letter: an empty tensor can leave an empty block that parts its neighbours. */
   give(offset: number, bytes: number): void {
     const size = align(bytes);
-    if (size === 0) return;
-    const at = this.#blocks.findIndex((block) => block.offset > offset);
-    const next = this.#blocks[at] as Block;
-    const previous = this.#blocks[at - 1];
-    if (offset + size === next.offset) {
-      next.offset = offset;
-      next.size += size;
-    } else {
-      this.#blocks.splice(at, 0, { offset, size });
+    const blocks = this.#blocks;
+    for (const [index, block] of blocks.entries()) {
+      if (block.offset + block.size === offset) {
+        block.size += size;
+        this.#join(index);
+        return;
+      }
+      if (offset + size === block.offset) {
+        block.offset = offset;
+        block.size += size;
+        if (index > 0) this.#join(index - 1);
+        return;
+      }
     }
-    const merged = this.#blocks[at] as Block;
-    if (previous && previous.offset + previous.size === merged.offset) {
-      previous.size += merged.size;
-      this.#blocks.splice(at, 1);
-    }
+    blocks.splice(
+      blocks.findIndex((block) => block.offset >= offset),
+      0,
+      { offset, size },
+    );
+  }
+
+  /** The block with the next one, where they touch. */
+  #join(index: number): void {
+    const [block, next] = [this.#blocks[index], this.#blocks[index + 1]];
+    if (!block || !next || block.offset + block.size !== next.offset) return;
+    block.size += next.size;
+    this.#blocks.splice(index + 1, 1);
   }
 }
 
