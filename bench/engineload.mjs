@@ -1,5 +1,5 @@
 // One load in a process of its own: what the engine says it allocated, and what the process really took. It knows nothing of this package.
-//   node bench/engineload.mjs '{"model":"x.gguf","n_ctx":2048}' [PROJECTOR] [TOKENS to decode]
+//   node bench/engineload.mjs '{"model":"x.gguf","n_ctx":2048}' [PROJECTOR] [TOKENS to decode] [AUDIO to hear]
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
@@ -12,10 +12,16 @@ const MARK = 'MEASURED ';
 /** @typedef {{ lines: string[], text: string, measured: Measured | undefined, peakAnonymousBytes: number }} Load */
 /** @typedef {{ model: number, kvCache: number, state: number, compute: number, output: number, projector: number, projectorCompute: number }} Said */
 
-/** @param {object} options of the engine @param {string} [projector] @param {number} [tokens] @returns {Promise<Load>} */
-export function engineLoad(options, projector = '', tokens = 0) {
+/**
+ * @param {object} options of the engine
+ * @param {string} [projector]
+ * @param {number} [tokens]
+ * @param {string} [audio]
+ * @returns {Promise<Load>}
+ */
+export function engineLoad(options, projector = '', tokens = 0, audio = '') {
   const script = fileURLToPath(import.meta.url);
-  const child = spawn(process.execPath, [script, JSON.stringify(options), projector, String(tokens)]);
+  const child = spawn(process.execPath, [script, JSON.stringify(options), projector, String(tokens), audio]);
   // Apart, since one may come in the middle of the other's line.
   let [said, printed] = ['', ''];
   let peakAnonymousBytes = 0;
@@ -81,8 +87,8 @@ function mappedBytes(ending) {
   return bytes;
 }
 
-/** @param {any} options @param {string} projector @param {number} tokens */
-async function main(options, projector, tokens) {
+/** @param {any} options @param {string} projector @param {number} tokens @param {string} audio */
+async function main(options, projector, tokens, audio) {
   const llama = createRequire(import.meta.url)('@fugood/llama.node');
   await llama.initLlama();
   const before = memory('self');
@@ -95,8 +101,9 @@ async function main(options, projector, tokens) {
   let evaluated = 0;
   const decodeStartMs = performance.now();
   if (tokens > 0) {
-    const prompt = 'a'.repeat(tokens);
-    const result = await context.completion({ prompt, n_predict: 1, temperature: 0, top_k: 1 }, () => {});
+    const prompt = `${audio === '' ? '' : '<__media__>'}${'a'.repeat(tokens)}`;
+    const media = audio === '' ? {} : { media_paths: [audio] };
+    const result = await context.completion({ prompt, ...media, n_predict: 1, temperature: 0, top_k: 1 }, () => {});
     evaluated = result.tokens_evaluated;
     decoded = memory('self');
   }
@@ -106,7 +113,7 @@ async function main(options, projector, tokens) {
   process.stdout.write(`\n${MARK}${JSON.stringify(measured)}\n`, () => process.exit(0));
 }
 
-const [, script, options, projector = '', tokens = '0'] = process.argv;
+const [, script, options, projector = '', tokens = '0', audio = ''] = process.argv;
 if (options && script && import.meta.url === pathToFileURL(script).href) {
-  await main(JSON.parse(options), projector, Number(tokens));
+  await main(JSON.parse(options), projector, Number(tokens), audio);
 }

@@ -8,7 +8,13 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { fullLanguage, fullProjector, writeAudioProjector, writeLanguageModel } from '../examples/synthetic-model.mjs';
+import {
+  fullLanguage,
+  fullProjector,
+  writeAudioProjector,
+  writeLanguageModel,
+  writeTone,
+} from '../examples/synthetic-model.mjs';
 import { SMALL, writeModel } from './architectures.mjs';
 import { engineLoad, saidBytes } from './engineload.mjs';
 import { engineOptions } from './transcripts.mjs';
@@ -20,7 +26,7 @@ const TOKENS = 600;
 const FULL_TOKENS = 32;
 const MID = { hidden: 512, layers: 8, ffn: 1408, vocab: 32_000 };
 
-/** @typedef {{ name: string, tokens: number, run: any, write(model: string, projector: string): boolean }} Case */
+/** @typedef {{ name: string, tokens: number, run: any, hears?: boolean, write(model: string, projector: string): boolean }} Case */
 
 /** @type {Case[]} */
 const CASES = [
@@ -30,8 +36,9 @@ const CASES = [
   mid('llama, no mmap', { architecture: 'llama', ...MID }, { mmap: false }),
   mid('gemma3, 2 sequences', { architecture: 'gemma3', ...MID, ...SMALL['gemma3'] }, { sequences: 2 }),
   {
-    name: 'qwen2 with audio, mid-size',
+    name: 'qwen2 hearing 30 s',
     tokens: TOKENS,
+    hears: true,
     run: { contextSize: 4096 },
     write(model, projector) {
       writeLanguageModel(model, {
@@ -111,6 +118,8 @@ async function table() {
     'node-llama-cpp',
   );
   row(...new Array(10).fill('---'));
+  const tone = path.join(folder, 'tone.wav');
+  writeTone(tone, 30);
   const offs = [];
   const belows = [];
   for (const each of chosen) {
@@ -122,6 +131,7 @@ async function table() {
       { model: modelPath, ...engineOptions(each.run) },
       heard ? projectorPath : '',
       each.tokens,
+      each.hears ? tone : '',
     );
     if (!measured) throw new Error(`The engine did not load ${each.name}: ${text.slice(-2000)}`);
     const said = Object.values(saidBytes(lines)).reduce((sum, mib) => sum + mib, 0) * MiB;
