@@ -1,8 +1,7 @@
 /** What a language model looks like, from its header: layers, heads, widths. It reads no file and knows no sizes in bytes. */
 import { scratchPerElement } from './ggml.ts';
 import type { GgufFile, GgufTensor } from './gguf.ts';
-import type { GgufValue } from './metadata.ts';
-import { modelFileError } from './modelfile.ts';
+import { HeaderKeys } from './headerkeys.ts';
 
 export interface LayerShape {
   readonly heads: number;
@@ -67,13 +66,11 @@ export const KNOWN_ARCHITECTURES = [
 
 /** `LLAMA_MAX_LAYERS`. */
 const MAX_LAYERS = 512;
-/** Beyond these no product of sizes could be trusted; the largest models have 20,000 and 300,000. */
-const MAX_WIDTH = 2 ** 24;
 const GEMMA3_PERIOD = 6;
 
 /** Rejects a header that lacks what a size depends on, with `ERR_MODEL_FILE`. */
 export function modelShape(file: GgufFile): ModelShape {
-  const keys = new Keys(file);
+  const keys = new HeaderKeys(file);
   const { architecture } = file;
   const known = (KNOWN_ARCHITECTURES as readonly string[]).includes(architecture);
   const embedding = keys.whole('embedding_length');
@@ -112,7 +109,7 @@ function widestRows(tensors: readonly GgufTensor[]): number {
 }
 
 function layerShapes(
-  keys: Keys,
+  keys: HeaderKeys,
   architecture: string,
   known: boolean,
   count: number,
@@ -150,14 +147,14 @@ function slides(architecture: string, layer: number, pattern: number, recurrent:
   return architecture === 'lfm2' && !recurrent;
 }
 
-function vocabulary(keys: Keys, file: GgufFile, dims: ReadonlyMap<string, readonly number[]>): number {
+function vocabulary(keys: HeaderKeys, file: GgufFile, dims: ReadonlyMap<string, readonly number[]>): number {
   const tokens = file.metadata.get('tokenizer.ggml.tokens');
   if (typeof tokens === 'object' && 'length' in tokens && tokens.length > 0) return tokens.length;
   const rows = (dims.get('output.weight') ?? dims.get('token_embd.weight'))?.[1];
   return rows ?? keys.whole('vocab_size');
 }
 
-function ssmShape(keys: Keys): SsmShape | undefined {
+function ssmShape(keys: HeaderKeys): SsmShape | undefined {
   if (!keys.has('ssm.inner_size')) return undefined;
   return {
     kernel: keys.whole('ssm.conv_kernel'),
@@ -170,61 +167,9 @@ function ssmShape(keys: Keys): SsmShape | undefined {
 }
 
 /** `n_embd_r` and `n_embd_s` of llama-hparams.cpp. */
-function stateShape(keys: Keys, ssm: SsmShape | undefined, embedding: number): StateShape | undefined {
+function stateShape(keys: HeaderKeys, ssm: SsmShape | undefined, embedding: number): StateShape | undefined {
   if (keys.has('shortconv.l_cache'))
     return { convolution: embedding * (keys.whole('shortconv.l_cache') - 1), state: 0 };
   if (ssm === undefined) return undefined;
   return { convolution: (ssm.kernel - 1) * (ssm.inner + 2 * ssm.groups * ssm.state), state: ssm.state * ssm.inner };
-}
-
-interface Range {
-  readonly least?: number;
-  readonly most?: number;
-}
-
-/** Keys below the architecture's name. */
-class Keys {
-  readonly #file: GgufFile;
-
-  constructor(file: GgufFile) {
-    this.#file = file;
-  }
-
-  has(key: string): boolean {
-    return this.#value(key) !== undefined;
-  }
-
-  isTrue(key: string): boolean {
-    return this.#value(key) === true;
-  }
-
-  whole(key: string, range: Range & { readonly fallback?: number } = {}): number {
-    const value = this.#value(key);
-    const first = Array.isArray(value) ? value[0] : value;
-    if (first === undefined && range.fallback !== undefined) return range.fallback;
-    return this.#checked(key, first, range);
-  }
-
-  /** One number for all layers, or one for each. */
-  perLayer(key: string, count: number, range: Range & { readonly fallback?: readonly number[] }): readonly number[] {
-    const value = this.#value(key);
-    if (value === undefined && range.fallback) return range.fallback;
-    const values: readonly unknown[] = Array.isArray(value) ? value : new Array(count).fill(value);
-    if (values.length < count) throw this.#wrong(key, `${count} numbers`, `${values.length}`);
-    return values.slice(0, count).map((each) => this.#checked(key, each, range));
-  }
-
-  #checked(key: string, value: unknown, { least = 1, most = MAX_WIDTH }: Range): number {
-    if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
-    throw this.#wrong(key, `a whole number from ${least} to ${most}`, value === undefined ? 'nothing' : String(value));
-  }
-
-  #wrong(key: string, expected: string, found: string): Error {
-    const { path, architecture } = this.#file;
-    return modelFileError(path, `have ${expected} in ${architecture}.${key}`, found, 'download the file again');
-  }
-
-  #value(key: string): GgufValue | undefined {
-    return this.#file.metadata.get(`${this.#file.architecture}.${key}`);
-  }
 }
