@@ -19,7 +19,7 @@ export {
   type Footprint,
 } from './footprint/estimatefootprint.ts';
 export type { GuardStatus, MemoryGuard } from './guard.ts';
-export type { LoadedModel } from './models.ts';
+export type { LoadedModel } from './loading/models.ts';
 export type { GivenFootprint, GuardOptions, LoadGuardOptions, Logger } from './options.ts';
 export type { Rule, RuleVerdict } from './policy/admit.ts';
 export type { Candidate, CandidateVerdict } from './policy/choose.ts';

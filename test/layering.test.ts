@@ -133,8 +133,15 @@ describe('the direction of dependencies', () => {
 
   it('the wrapping and the following of calls know no SDK and no memory', () => {
     expect(breaches(/^wrap\.ts$/, ({ to }) => isNode(to))).toEqual([]);
-    expect(breaches(/^calls\.ts$/, ({ to }) => to === 'wrap.ts')).toEqual([]);
-    expect(breaches(/^queue\.ts$/, () => false)).toEqual([]);
+    expect(files).toEqual(expect.arrayContaining(['loading/calls.ts', 'loading/queue.ts']));
+    expect(breaches(/^loading\/calls\.ts$/, ({ to }) => to === 'wrap.ts')).toEqual([]);
+    expect(breaches(/^loading\/queue\.ts$/, () => false)).toEqual([]);
+  });
+
+  it('loading reads no machine: it knows the gate, and of an SDK its adapter alone', () => {
+    const words = among(/^(types|bytes|errors|events|clock|options|sentences|refusal|wrap|gate)\.ts$/);
+    const rooms = among(/^(loading|policy|ledger|footprint)\//, /^sdk\/adapter\.ts$/);
+    expect(breaches(/^loading\//, ({ to }) => words(to) || rooms(to))).toEqual([]);
   });
 
   it('the SDK knows no memory numbers and no guard', () => {

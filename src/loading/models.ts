@@ -1,8 +1,8 @@
 /** The models that are loaded now: their reservations, their calls in flight, and how each of them ends. */
-import { AUDIO_CALL_BYTES } from './footprint/catalog.ts';
-import type { Gate } from './gate.ts';
-import type { Reservation } from './ledger/ledger.ts';
-import type { Need, Quantization } from './types.ts';
+import { AUDIO_CALL_BYTES } from '../footprint/catalog.ts';
+import type { Gate } from '../gate.ts';
+import type { Reservation } from '../ledger/ledger.ts';
+import type { Need, Quantization } from '../types.ts';
 
 /** What `guard.models()` shows of one loaded model. */
 export interface LoadedModel {

@@ -1,14 +1,14 @@
 /** What one load asks of the gate: its candidates in order of quality, each with its need. It reads no memory. */
-import { describe, MemoryGuardError } from './errors.ts';
-import { DEFAULT_MIN_FREE_BYTES, isKnownModel, QUANTIZATIONS, requirementOf, tableNeed } from './footprint/catalog.ts';
-import type { Estimator } from './footprint/estimatefootprint.ts';
-import { heldFilesOf } from './footprint/heldfiles.ts';
-import type { Ask } from './gate.ts';
-import { givenNeed, knownQuantization, type LoadGuardOptions, type Settings } from './options.ts';
-import type { Candidate } from './policy/choose.ts';
-import type { LoadRequest, Offer } from './sdk/adapter.ts';
+import { describe, MemoryGuardError } from '../errors.ts';
+import { DEFAULT_MIN_FREE_BYTES, isKnownModel, QUANTIZATIONS, requirementOf, tableNeed } from '../footprint/catalog.ts';
+import type { Estimator } from '../footprint/estimatefootprint.ts';
+import { heldFilesOf } from '../footprint/heldfiles.ts';
+import type { Ask } from '../gate.ts';
+import { givenNeed, knownQuantization, type LoadGuardOptions, type Settings } from '../options.ts';
+import type { Candidate } from '../policy/choose.ts';
+import type { LoadRequest, Offer } from '../sdk/adapter.ts';
+import type { Need, Quantization } from '../types.ts';
 import { type ShapeRange, shapeRangeOf } from './shape.ts';
-import type { Need, Quantization } from './types.ts';
 
 /** An offer whose headers were read. */
 export interface EstimatedOffer extends Offer {

@@ -1,7 +1,8 @@
 /** The guarded handle of one loaded model: its disposers unregister it, its calls are counted, its loss is noticed. */
+
+import { type Takeover, wrapObject } from '../wrap.ts';
 import { followResult } from './calls.ts';
 import { DISPOSERS, type Held, type Models } from './models.ts';
-import { type Takeover, wrapObject } from './wrap.ts';
 
 /** Calls that run the model: the first that completes has touched what the model needs. */
 const INFERENCE = /^(generate|complet|chat|prompt|infer|transcri|respond|predict|run|ask)/i;

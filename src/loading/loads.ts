@@ -1,24 +1,25 @@
 /** The life of one load: its turn, the decision, the SDK's own call, the model's registration. */
+
+import { formatBytes } from '../bytes.ts';
+import type { Clock } from '../clock.ts';
+import { type ErrorCode, MemoryGuardError } from '../errors.ts';
+import type { Decision, DecisionEvent, DegradedEvent, LoadedEvent } from '../events.ts';
+import { DEFAULT_QUANTIZATION } from '../footprint/catalog.ts';
+import { openEstimator } from '../footprint/estimatefootprint.ts';
+import type { Ask, Gate, Outcome, Reserved } from '../gate.ts';
+import { type LoadGuardOptions, loadGuardOptions, type Settings } from '../options.ts';
+import type { Candidate } from '../policy/choose.ts';
+import { comparedTotalBytes, recommend } from '../policy/recommend.ts';
+import { InsufficientMemoryError } from '../refusal.ts';
+import type { Adapter, LoadRequest } from '../sdk/adapter.ts';
+import { admissionSentence, modelInWords, refusalSentence } from '../sentences.ts';
+import type { HeldFile, MemoryReader, MemoryScope, Quantization } from '../types.ts';
+import type { Invoke } from '../wrap.ts';
 import { askOf, type EstimatedOffer, ownMinFreeBytes } from './ask.ts';
-import { formatBytes } from './bytes.ts';
-import type { Clock } from './clock.ts';
-import { type ErrorCode, MemoryGuardError } from './errors.ts';
-import type { Decision, DecisionEvent, DegradedEvent, LoadedEvent } from './events.ts';
-import { DEFAULT_QUANTIZATION } from './footprint/catalog.ts';
-import { openEstimator } from './footprint/estimatefootprint.ts';
-import type { Ask, Gate, Outcome, Reserved } from './gate.ts';
 import { guardModel, knownHandle } from './handle.ts';
 import type { Held, Models } from './models.ts';
-import { type LoadGuardOptions, loadGuardOptions, type Settings } from './options.ts';
-import type { Candidate } from './policy/choose.ts';
-import { comparedTotalBytes, recommend } from './policy/recommend.ts';
 import { Queue } from './queue.ts';
-import { InsufficientMemoryError } from './refusal.ts';
-import type { Adapter, LoadRequest } from './sdk/adapter.ts';
-import { admissionSentence, modelInWords, refusalSentence } from './sentences.ts';
 import { chosenShape } from './shape.ts';
-import type { HeldFile, MemoryReader, MemoryScope, Quantization } from './types.ts';
-import type { Invoke } from './wrap.ts';
 
 /** Notes which files this process maps; the result tells, later, which of them a load added. */
 export type MappingWatch = () => (modelFiles: readonly string[]) => readonly HeldFile[] | undefined;

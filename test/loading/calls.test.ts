@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { followResult } from '../src/calls.ts';
-import { collectUntil, deferred, settled } from './support/fakesdk.ts';
+import { followResult } from '../../src/loading/calls.ts';
+import { collectUntil, deferred, settled } from '../support/fakesdk.ts';
 
 /** What a watch was told, in order. */
 function watching() {
