@@ -28,6 +28,11 @@ export interface AskParts {
 /** Nobody knows what it needs, and the user chose to admit it. */
 const UNKNOWN_NEED: Need = Object.freeze({ mappedBytes: 0, anonymousBytes: 0, basis: 'unknown' });
 
+/** For a request that is only observed, since it was not understood: nothing is reserved for it. */
+export function unjudgedAsk(model: string): Ask {
+  return { model, candidates: [{ need: UNKNOWN_NEED, minFreeBytes: DEFAULT_MIN_FREE_BYTES }], downgrade: false };
+}
+
 /** Checks the request and lists its candidates: the user's own numbers, else the files, else the table. */
 export function askOf(request: LoadRequest, own: LoadGuardOptions, parts: AskParts): Ask {
   // Forcing means this one and no other.

@@ -1,36 +1,27 @@
 /** The life of one load: its turn, the decision, the SDK's own call, the model's registration. */
-
 import { formatBytes } from '../bytes.ts';
 import type { Clock } from '../clock.ts';
 import { type ErrorCode, MemoryGuardError } from '../errors.ts';
 import type { Decision, DecisionEvent, DegradedEvent, LoadedEvent } from '../events.ts';
 import { DEFAULT_QUANTIZATION } from '../footprint/catalog.ts';
-import { openEstimator } from '../footprint/estimatefootprint.ts';
-import type { Ask, Gate, Outcome, Reserved } from '../gate.ts';
-import { type LoadGuardOptions, loadGuardOptions, type Settings } from '../options.ts';
+import type { Gate, Outcome, Reserved } from '../gate.ts';
+import type { Settings } from '../options.ts';
 import type { Candidate } from '../policy/choose.ts';
 import { comparedTotalBytes, recommend } from '../policy/recommend.ts';
 import { InsufficientMemoryError } from '../refusal.ts';
-import type { Adapter, LoadRequest } from '../sdk/adapter.ts';
+import type { Adapter } from '../sdk/adapter.ts';
 import { admissionSentence, modelInWords, refusalSentence } from '../sentences.ts';
 import type { HeldFile, MemoryReader, MemoryScope, Quantization } from '../types.ts';
 import type { Invoke } from '../wrap.ts';
-import { askOf, type EstimatedOffer, ownMinFreeBytes } from './ask.ts';
+import { ownMinFreeBytes } from './ask.ts';
 import { guardModel, knownHandle } from './handle.ts';
 import type { Held, Models } from './models.ts';
+import { type Prepared, prepare } from './prepare.ts';
 import { Queue } from './queue.ts';
 import { chosenShape } from './shape.ts';
 
 /** Notes which files this process maps; the result tells, later, which of them a load added. */
 export type MappingWatch = () => (modelFiles: readonly string[]) => readonly HeldFile[] | undefined;
-
-/** One load, read and checked. */
-interface Prepared {
-  readonly args: readonly unknown[];
-  readonly request: LoadRequest;
-  readonly own: LoadGuardOptions;
-  readonly offers: readonly EstimatedOffer[];
-}
 
 export interface LoadsParts {
   readonly settings: Settings;
@@ -53,8 +44,10 @@ export class Loads {
     this.#queue = new Queue(parts.settings.maxConcurrentLoads);
   }
 
+  /** Loads that are running end as they would; those that wait are refused at once. */
   close(): void {
     this.#closed = true;
+    this.#queue.close(closedError());
   }
 
   /** Every candidate with its verdict as things stand now; nothing is loaded or reserved. */
@@ -62,7 +55,10 @@ export class Loads {
     this.#assertOpen();
     const prepared = await this.#prepare(args);
     this.#assertOpen();
-    return this.#parts.gate.decide(this.#ask(prepared), 'nothing').decision;
+    return this.#parts.gate.decide(
+      prepared.ask(() => this.#recommend()),
+      'nothing',
+    ).decision;
   }
 
   /** Loads through `invoke`, or throws. Errors of the SDK pass through unchanged and leave nothing reserved. */
@@ -84,32 +80,15 @@ export class Loads {
     }
   }
 
-  /** Reads what is asked and the headers of its files. What is wrong with either is said here, before the load waits. */
-  async #prepare(args: readonly unknown[]): Promise<Prepared> {
-    const { adapter } = this.#parts;
-    const request = adapter.request(args);
-    const own = loadGuardOptions(request.memoryGuard);
-    const offers = own.footprint === undefined ? await this.#offers(args) : [];
-    const prepared = { args, request, own, offers };
-    this.#ask(prepared, () => DEFAULT_QUANTIZATION);
-    return prepared;
-  }
-
-  async #offers(args: readonly unknown[]): Promise<readonly EstimatedOffer[]> {
-    const { adapter, settings } = this.#parts;
-    try {
-      const offers = (await adapter.offers?.(args)) ?? [];
-      return await Promise.all(
-        offers.map(async (offer) => ({
-          ...offer,
-          estimator: await openEstimator(offer.modelPath, offer.projectorPath),
-        })),
-      );
-    } catch (error) {
-      if (settings.mode !== 'observe' || !(error instanceof MemoryGuardError)) throw error;
-      this.#tellDegraded(error.code, error.message, error);
-      return [];
-    }
+  #prepare(args: readonly unknown[]): Promise<Prepared> {
+    const { settings, adapter, models } = this.#parts;
+    return prepare(args, {
+      settings,
+      adapter,
+      heldMinFreeBytes: () => models.minFreeBytes,
+      misunderstood: (error) =>
+        this.#tellDegraded(error.code, `Observed only, and not judged: ${error.message}`, error),
+    });
   }
 
   /** Decides and tells; gives what was reserved, or refuses by throwing. */
@@ -119,13 +98,16 @@ export class Loads {
     const forced = prepared.own.force === true;
     let outcome: Outcome;
     try {
-      outcome = gate.decide(this.#ask(prepared), observed || forced ? 'first' : 'chosen');
+      outcome = gate.decide(
+        prepared.ask(() => this.#recommend()),
+        observed || forced ? 'first' : 'chosen',
+      );
     } catch (error) {
       if (!(error instanceof MemoryGuardError) || error.code !== 'ERR_SENSOR') throw error;
       const admits = observed || forced || settings.onSensorFailure === 'admit';
       this.#tellDegraded(error.code, admits ? `Admitted unread: ${error.message}` : error.message, error);
       if (!admits) throw error;
-      return gate.reserveFirst(this.#ask(prepared, () => DEFAULT_QUANTIZATION));
+      return gate.reserveFirst(prepared.ask(() => DEFAULT_QUANTIZATION));
     }
     const { decision, reserved } = outcome;
     const refused = decision.verdict === 'refuse';
@@ -160,7 +142,7 @@ export class Loads {
       gate.release(reservation);
       return known;
     }
-    const files = mappedSince(adapter.files?.(raw) ?? []);
+    const files = mappedSince(filesOf(adapter, raw));
     gate.loaded(reservation, files);
     const held: Held = {
       name: prepared.request.name,
@@ -212,13 +194,6 @@ export class Loads {
     emit({ type: 'degraded', code, message, ...(cause !== undefined && { cause }), atMs: clock.nowMs() });
   }
 
-  #ask({ request, own, offers }: Prepared, recommend = () => this.#recommend()): Ask {
-    const { settings, models } = this.#parts;
-    const unknownModels = settings.mode === 'observe' ? 'admit' : settings.unknownModels;
-    const heldMinFreeBytes = models.minFreeBytes;
-    return askOf(request, own, { settings: { ...settings, unknownModels }, offers, recommend, heldMinFreeBytes });
-  }
-
   #recommend(): Quantization {
     const { measure, headroomBytes } = this.#parts.gate.look();
     return recommend(comparedTotalBytes(measure), headroomBytes);
@@ -238,12 +213,21 @@ export class Loads {
   }
 
   #assertOpen(): void {
-    if (this.#closed) {
-      throw new MemoryGuardError(
-        'ERR_GUARD_CLOSED',
-        'This guard was closed; wrap the SDK again to load models through it.',
-      );
-    }
+    if (this.#closed) throw closedError();
+  }
+}
+
+function closedError(): MemoryGuardError {
+  const message = 'This guard was closed; wrap the SDK again to load models through it.';
+  return new MemoryGuardError('ERR_GUARD_CLOSED', message);
+}
+
+/** An adapter's fault must not lose a model that is loaded: its files are then found as new, or not at all. */
+function filesOf(adapter: Adapter, model: unknown): readonly string[] {
+  try {
+    return adapter.files?.(model) ?? [];
+  } catch {
+    return [];
   }
 }
 

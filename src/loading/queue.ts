@@ -1,8 +1,13 @@
 /** Lets a bounded number of holders in at a time, first come first served. It knows nothing of what they do. */
 
+interface Waiting {
+  admit(): void;
+  refuse(reason: unknown): void;
+}
+
 export class Queue {
   readonly #places: number;
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting: Waiting[] = [];
   #taken = 0;
 
   constructor(places: number) {
@@ -21,25 +26,36 @@ export class Queue {
     };
   }
 
+  /** Rejects everybody who waits. */
+  close(reason: unknown): void {
+    for (const { refuse } of this.#waiting.splice(0)) refuse(reason);
+  }
+
   #turn(signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
-      const admitted = () => {
-        signal?.removeEventListener('abort', aborted);
-        resolve();
+      const waiting: Waiting = {
+        admit() {
+          signal?.removeEventListener('abort', aborted);
+          resolve();
+        },
+        refuse(reason) {
+          signal?.removeEventListener('abort', aborted);
+          reject(reason);
+        },
       };
       const aborted = () => {
-        this.#waiting.splice(this.#waiting.indexOf(admitted), 1);
-        reject(signal?.reason);
+        this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+        waiting.refuse(signal?.reason);
       };
       signal?.addEventListener('abort', aborted, { once: true });
-      this.#waiting.push(admitted);
+      this.#waiting.push(waiting);
     });
   }
 
   /** The place goes straight to the next in line, so nobody can slip in between. */
   #leave(): void {
     const next = this.#waiting.shift();
-    if (next) next();
+    if (next) next.admit();
     else this.#taken -= 1;
   }
 }

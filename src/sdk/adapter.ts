@@ -102,7 +102,7 @@ export const defaultAdapter: Adapter = Object.freeze({
 
   quantization(args: readonly unknown[], chosen: Quantization | undefined): readonly unknown[] {
     const [name, options, ...rest] = args;
-    const given = (options ?? {}) as { quantization?: unknown };
+    const given = Object(options ?? {}) as { quantization?: unknown };
     const changes = chosen !== undefined && given.quantization !== chosen;
     if (!changes && !('memoryGuard' in given)) return args;
     const { memoryGuard: _kept, ...sdkOptions } = given as { memoryGuard?: unknown };

@@ -125,3 +125,15 @@ describe('one who gives up waiting', () => {
     expect(listeners).toBe(0);
   });
 });
+
+it('refuses everybody who waits when it is closed, and lets those inside go on', async () => {
+  const queue = new Queue(1);
+  const leave = await queue.enter();
+  const { signal } = new AbortController();
+  const waiting = [queue.enter(signal), queue.enter()];
+  const reason = new Error('closed');
+  queue.close(reason);
+  for (const each of waiting) await expect(each).rejects.toBe(reason);
+  leave();
+  await expect(queue.enter()).resolves.toBeTypeOf('function');
+});

@@ -1,0 +1,69 @@
+/** Understands one load before it waits: the request, its own guard options, the headers of its files. It reads no memory. */
+import { MemoryGuardError } from '../errors.ts';
+import { DEFAULT_QUANTIZATION } from '../footprint/catalog.ts';
+import { openEstimator } from '../footprint/estimatefootprint.ts';
+import type { Ask } from '../gate.ts';
+import { type LoadGuardOptions, loadGuardOptions, type Settings } from '../options.ts';
+import type { Adapter, LoadRequest } from '../sdk/adapter.ts';
+import type { Quantization } from '../types.ts';
+import { askOf, type EstimatedOffer, unjudgedAsk } from './ask.ts';
+
+/** One load, read and checked. */
+export interface Prepared {
+  readonly args: readonly unknown[];
+  readonly request: LoadRequest;
+  readonly own: LoadGuardOptions;
+  /** Its candidates as things stand now; `recommend` is called where no quantization was asked for. */
+  ask(recommend: () => Quantization): Ask;
+}
+
+export interface PrepareParts {
+  readonly settings: Settings;
+  readonly adapter: Adapter;
+  /** The largest reserve of the models that are loaded already. */
+  readonly heldMinFreeBytes: () => number;
+  /** Told of a request that is only observed, since it was not understood. */
+  readonly misunderstood: (error: MemoryGuardError) => void;
+}
+
+/** Observing refuses nothing, not even what can't be understood: that is told, and the SDK is asked. */
+export async function prepare(args: readonly unknown[], parts: PrepareParts): Promise<Prepared> {
+  try {
+    return await understand(args, parts);
+  } catch (error) {
+    if (parts.settings.mode !== 'observe' || !(error instanceof MemoryGuardError)) throw error;
+    parts.misunderstood(error);
+    const name = typeof args[0] === 'string' ? args[0] : 'a model';
+    return { args, request: { name }, own: {}, ask: () => unjudgedAsk(name) };
+  }
+}
+
+/** What is wrong with the request or its files is said here. */
+async function understand(args: readonly unknown[], parts: PrepareParts): Promise<Prepared> {
+  const { settings, adapter, heldMinFreeBytes } = parts;
+  const request = adapter.request(args);
+  const own = loadGuardOptions(request.memoryGuard);
+  const offers = own.footprint === undefined ? await estimatedOffers(args, adapter) : [];
+  const unknownModels = settings.mode === 'observe' ? 'admit' : settings.unknownModels;
+  const prepared: Prepared = {
+    args,
+    request,
+    own,
+    ask: (recommend) =>
+      askOf(request, own, {
+        settings: { ...settings, unknownModels },
+        offers,
+        recommend,
+        heldMinFreeBytes: heldMinFreeBytes(),
+      }),
+  };
+  prepared.ask(() => DEFAULT_QUANTIZATION);
+  return prepared;
+}
+
+async function estimatedOffers(args: readonly unknown[], adapter: Adapter): Promise<readonly EstimatedOffer[]> {
+  const offers = (await adapter.offers?.(args)) ?? [];
+  return Promise.all(
+    offers.map(async (offer) => ({ ...offer, estimator: await openEstimator(offer.modelPath, offer.projectorPath) })),
+  );
+}

@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import type { MemoryGuardError } from '../../src/errors.ts';
+import { prepare } from '../../src/loading/prepare.ts';
+import { guardSettings } from '../../src/options.ts';
+import { defaultAdapter } from '../../src/sdk/adapter.ts';
+
+function preparing(args: readonly unknown[], mode: 'enforce' | 'observe') {
+  const misunderstood: MemoryGuardError[] = [];
+  const prepared = prepare(args, {
+    settings: guardSettings({ mode }),
+    adapter: defaultAdapter,
+    heldMinFreeBytes: () => 0,
+    misunderstood: (error) => misunderstood.push(error),
+  });
+  return { prepared, misunderstood };
+}
+
+const NOT_UNDERSTOOD: readonly (readonly [string, readonly unknown[]])[] = [
+  ['ERR_UNKNOWN_MODEL', [{ model: 'other' }]],
+  ['ERR_UNKNOWN_QUANTIZATION', ['qwen2audio', { quantization: 'Q8_0' }]],
+  ['ERR_MODEL_FILE', ['./missing.gguf']],
+  ['ERR_INVALID_OPTION', ['qwen2audio', 'options']],
+  ['ERR_INVALID_OPTION', ['qwen2audio', { memoryGuard: { potato: 1 } }]],
+];
+
+describe('a load that is not understood', () => {
+  it.each(NOT_UNDERSTOOD)('is refused with %s', async (code, args) => {
+    const { prepared, misunderstood } = preparing(args, 'enforce');
+    await expect(prepared).rejects.toMatchObject({ code });
+    expect(misunderstood).toEqual([]);
+  });
+
+  it.each(NOT_UNDERSTOOD)('is only told of where loads are observed: %s', async (code, args) => {
+    const { prepared, misunderstood } = preparing(args, 'observe');
+    const ask = (await prepared).ask(() => 'Q4_0');
+    expect(misunderstood.map((error) => error.code)).toEqual([code]);
+    expect(ask.candidates[0]?.need).toEqual({ mappedBytes: 0, anonymousBytes: 0, basis: 'unknown' });
+  });
+});
+
+describe('a load that is understood', () => {
+  it('asks anew each time, with the recommendation of that moment', async () => {
+    const prepared = await preparing(['qwen2audio'], 'enforce').prepared;
+    expect(prepared.ask(() => 'Q5_K_M').askedQuantization).toBe('Q5_K_M');
+    expect(prepared.ask(() => 'Q4_0').askedQuantization).toBe('Q4_0');
+  });
+});
