@@ -1,23 +1,23 @@
 /** Puts the rooms together: readers, ledger, gate, loads and monitor behind the guard that programs talk to. */
-import { debuglog } from 'node:util';
 import { EventEmitter } from 'eventemitter3';
 import { MemoryGuardError } from './errors.ts';
 import type { Decision, GuardEvent, GuardEvents } from './events.ts';
 import { Gate, type View } from './gate.ts';
 import { Ledger } from './ledger/ledger.ts';
-import { Loads, type MappingWatch } from './loading/loads.ts';
+import { Loads } from './loading/loads.ts';
 import { type Held, type LoadedModel, Models } from './loading/models.ts';
 import { Monitor } from './monitor/monitor.ts';
 import type { LoadGuardOptions, Settings } from './options.ts';
 import { statusOf } from './policy/status.ts';
-import { collectGarbage, trimHeap } from './recovery/collect.ts';
+import { collectGarbage, collectIfWorth, trimHeap } from './recovery/collect.ts';
 import { memoryReturned } from './recovery/returned.ts';
 import type { Adapter } from './sdk/adapter.ts';
 import { InjectedReader } from './sensors/injected.ts';
-import { watchMappings } from './sensors/mappingwatch.ts';
+import { watchMappingsIfReadable } from './sensors/mappingwatch.ts';
 import { readGrowth } from './sensors/process.ts';
 import { openReader } from './sensors/reader.ts';
 import { modelInWords, statusSentence, unloadSentence } from './sentences.ts';
+import { teller } from './tell.ts';
 import type { MemoryReader, MemorySnapshot, MemoryStatusLevel } from './types.ts';
 
 /** The status now, with the numbers it was judged on. */
@@ -36,12 +36,11 @@ export interface PlanOptions {
   readonly [option: string]: unknown;
 }
 
-const debug = debuglog('nexa-memory-guard');
-
 /** `guarded.guard`: snapshots, status, events and the models that are loaded. Made by `withMemoryGuard`. */
 export class MemoryGuard {
   readonly #settings: Settings;
   readonly #emitter = new EventEmitter<GuardEvents>();
+  readonly #tell: (event: GuardEvent) => void;
   readonly #reader: MemoryReader;
   readonly #gate: Gate;
   readonly #models: Models;
@@ -56,6 +55,7 @@ export class MemoryGuard {
   constructor(settings: Settings, adapter: Adapter) {
     const { sensor, clock, swap, minFreeRatioAfterLoad } = settings;
     this.#settings = settings;
+    this.#tell = teller((event) => this.#emitter.emit(event.type, event as never), settings.logger);
     this.#reader = sensor ? new InjectedReader(sensor) : openReader({ swap });
     this.#gate = new Gate({
       reader: this.#reader,
@@ -85,8 +85,8 @@ export class MemoryGuard {
       gate: this.#gate,
       models: this.#models,
       clock,
-      watchMappings: () => (sensor ? () => undefined : this.#watchMappings()),
-      emit: (event) => this.#emit(event),
+      watchMappings: () => (sensor ? () => undefined : watchMappingsIfReadable((error) => this.#tellBlind(error))),
+      emit: this.#tell,
     });
   }
 
@@ -153,24 +153,6 @@ export class MemoryGuard {
     this.#emitter.removeAllListeners();
   }
 
-  /** A model that is loaded stays registered even where its mappings can't be read; its promise then stays as it was. */
-  #watchMappings(): ReturnType<MappingWatch> {
-    try {
-      const mappedSince = watchMappings();
-      return (modelFiles) => {
-        try {
-          return mappedSince(modelFiles);
-        } catch (error) {
-          this.#tellBlind(error);
-          return undefined;
-        }
-      };
-    } catch (error) {
-      this.#tellBlind(error);
-      return () => undefined;
-    }
-  }
-
   /** `undefined` where nothing is loaded: then nothing is watched. */
   #sense(): { freeBytes: number; minFreeBytes: number } | undefined {
     if (this.#models.size === 0) return undefined;
@@ -197,7 +179,7 @@ export class MemoryGuard {
     }
     const { mappedBytes, anonymousBytes } = reservation.need;
     const returned = await memoryReturned(clock, () => this.#freeBytes(), beforeBytes, mappedBytes + anonymousBytes);
-    this.#emit({
+    this.#tell({
       type: how,
       message: unloadSentence(modelInWords(name, quantization), how, returned),
       atMs: clock.nowMs(),
@@ -214,7 +196,7 @@ export class MemoryGuard {
     const { minFreeBytes } = this.#models;
     const message = statusSentence(level, headroomBytes, minFreeBytes, warningFactor);
     const numbers = { totalBytes, availableBytes, headroomBytes, minFreeBytes };
-    this.#emit({ type: level, previous, message, atMs: clock.nowMs(), ...numbers });
+    this.#tell({ type: level, previous, message, atMs: clock.nowMs(), ...numbers });
   }
 
   /** Once, until a reading succeeds again. */
@@ -222,39 +204,10 @@ export class MemoryGuard {
     if (this.#blind) return;
     this.#blind = true;
     const message = cause instanceof Error ? cause.message : String(cause);
-    this.#emit({ type: 'degraded', code: 'ERR_SENSOR', message, cause, atMs: this.#settings.clock.nowMs() });
-  }
-
-  #emit(event: GuardEvent): void {
-    debug('%s: %s', event.type, event.message);
-    const { logger } = this.#settings;
-    const loud = ['critical', 'warning', 'degraded', 'leaked'].includes(event.type);
-    surfacing(() => (loud ? logger?.warn?.(event.message) : logger?.info?.(event.message)));
-    surfacing(() => this.#emitter.emit(event.type, Object.freeze(event) as never));
+    this.#tell({ type: 'degraded', code: 'ERR_SENSOR', message, cause, atMs: this.#settings.clock.nowMs() });
   }
 
   #assertOpen(): void {
     if (this.#closed) throw new MemoryGuardError('ERR_GUARD_CLOSED', 'This guard was closed; wrap the SDK again.');
   }
-}
-
-/** A listener's own fault must not fail a load half-way; it surfaces as uncaught, as with EventTarget. */
-function surfacing(tell: () => unknown): void {
-  try {
-    tell();
-  } catch (error) {
-    process.nextTick(() => {
-      throw error;
-    });
-  }
-}
-
-/** Collecting is worth its pause only where the heap holds as much as is missing. */
-function collectIfWorth(missingBytes: number): boolean {
-  const { heapUsed, external } = process.memoryUsage();
-  if (heapUsed + external < missingBytes) return false;
-  collectGarbage();
-  // V8 gives pages of its heap back on other threads (150 MiB take 4 ms); the next collection begins by waiting for them.
-  collectGarbage();
-  return true;
 }

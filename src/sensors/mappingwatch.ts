@@ -32,6 +32,24 @@ export function watchMappings(
   };
 }
 
+/** The same where a failed reading must not fail the load it watches: it is told, and the answer is `undefined`. */
+export function watchMappingsIfReadable(failed: (error: unknown) => void): ReturnType<typeof watchMappings> {
+  try {
+    const mappedSince = watchMappings();
+    return (modelFiles) => {
+      try {
+        return mappedSince(modelFiles);
+      } catch (error) {
+        failed(error);
+        return undefined;
+      }
+    };
+  } catch (error) {
+    failed(error);
+    return () => undefined;
+  }
+}
+
 const STATM = '/proc/self/statm';
 const buffer = Buffer.allocUnsafeSlow(128);
 let descriptor: number | undefined;
