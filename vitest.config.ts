@@ -1,10 +1,17 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 /** Where a machine-readable result goes beside the printed one. */
 const json = process.env['VITEST_JSON'];
 
+/** What tests observe of loads must not end up in the user's own cache. */
+const cache = join(tmpdir(), `nexa-memory-guard-test-cache-${process.pid}`);
+
 export default defineConfig({
   test: {
+    env: { XDG_CACHE_HOME: cache },
+    globalSetup: ['test/support/globalsetup.ts'],
     reporters: json ? ['default', ['json', { outputFile: json }]] : ['default'],
     include: ['test/**/*.test.ts'],
     pool: 'forks',

@@ -69,7 +69,8 @@ export interface UnloadedEvent extends EventBase {
 /** The guard works with less than it should: what, and what that means. */
 export interface DegradedEvent extends EventBase {
   readonly type: 'degraded';
-  readonly code: ErrorCode;
+  /** The error behind it; absent where only something that would help can't be had. */
+  readonly code?: ErrorCode;
   readonly cause?: unknown;
 }
 

@@ -95,6 +95,12 @@ export class Gate {
     this.#parts.ledger.loaded(reservation, files);
   }
 
+  /** What the process has grown by since this promise was made; `undefined` where that can't be read. */
+  grownSince({ grownBytes }: Reservation): number | undefined {
+    const nowBytes = this.#grownIfReadable();
+    return nowBytes === undefined || grownBytes === undefined ? undefined : nowBytes - grownBytes;
+  }
+
   settle(reservation: Reservation): void {
     this.#parts.ledger.settle(reservation, this.#grownIfReadable());
   }

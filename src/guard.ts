@@ -2,10 +2,12 @@
 import { EventEmitter } from 'eventemitter3';
 import { MemoryGuardError } from './errors.ts';
 import type { Decision, GuardEvent, GuardEvents } from './events.ts';
+import { Calibration, calibrationDirectory } from './footprint/calibration.ts';
 import { Gate, type View } from './gate.ts';
 import { Ledger } from './ledger/ledger.ts';
 import { Loads } from './loading/loads.ts';
 import { type Held, type LoadedModel, Models } from './loading/models.ts';
+import type { Observing } from './loading/observe.ts';
 import { Monitor } from './monitor/monitor.ts';
 import type { LoadGuardOptions, Settings } from './options.ts';
 import { statusOf } from './policy/status.ts';
@@ -42,6 +44,7 @@ export class MemoryGuard {
   readonly #emitter = new EventEmitter<GuardEvents>();
   readonly #tell: (event: GuardEvent) => void;
   readonly #reader: MemoryReader;
+  readonly #calibration: Calibration | undefined;
   readonly #gate: Gate;
   readonly #models: Models;
   readonly #monitor: Monitor;
@@ -57,6 +60,10 @@ export class MemoryGuard {
     this.#settings = settings;
     this.#tell = teller((event) => this.#emitter.emit(event.type, event as never), settings.logger);
     this.#reader = sensor ? new InjectedReader(sensor) : openReader({ swap });
+    // A replaced machine has nothing to learn from.
+    this.#calibration = sensor
+      ? undefined
+      : new Calibration(calibrationDirectory(), (message, cause) => this.#tellUncalibrated(message, cause));
     this.#gate = new Gate({
       reader: this.#reader,
       ledger: new Ledger(),
@@ -69,6 +76,8 @@ export class MemoryGuard {
       gate: this.#gate,
       freeBytes: () => this.#freeBytes(),
       changed: () => this.#monitor.read(),
+      filledMicroBatch: (model) => adapter.filledMicroBatch?.(model) === true,
+      observed: (observing) => this.#keep(observing),
       removed: (held, how, beforeBytes) => void this.#tellRemoved(held, how, beforeBytes),
     });
     this.#monitor = new Monitor({
@@ -85,6 +94,7 @@ export class MemoryGuard {
       gate: this.#gate,
       models: this.#models,
       clock,
+      calibration: this.#calibration,
       watchMappings: () => (sensor ? () => undefined : watchMappingsIfReadable((error) => this.#tellBlind(error))),
       emit: this.#tell,
     });
@@ -159,6 +169,17 @@ export class MemoryGuard {
     this.#seen = this.#gate.look();
     this.#blind = false;
     return { freeBytes: this.#seen.headroomBytes, minFreeBytes: this.#models.minFreeBytes };
+  }
+
+  /** What a load really took corrects the next estimate of the same one. */
+  #keep({ key, observed, full }: Observing): void {
+    const { anonymousAfterCallBytes } = observed;
+    if (key === undefined || anonymousAfterCallBytes === undefined) return;
+    void this.#calibration?.record(key, { ...observed, anonymousAfterCallBytes, full });
+  }
+
+  #tellUncalibrated(message: string, cause: unknown): void {
+    this.#tell({ type: 'degraded', message, cause, atMs: this.#settings.clock.nowMs() });
   }
 
   #freeBytes(): number | undefined {

@@ -341,7 +341,7 @@ describe('a model that is not in the table', () => {
   it('is admitted where the user chose so, and that is said aloud', async () => {
     const { nexa, sdk, guard } = guardedFake(new FakeMachine(15 * GiB), { unknownModels: 'admit' });
     const told: string[] = [];
-    guard.on('degraded', ({ code }) => told.push(code));
+    guard.on('degraded', ({ code }) => told.push(String(code)));
     await nexa.loadModel('other');
     expect(told).toEqual(['ERR_UNKNOWN_MODEL']);
     expect(sdk.calls).toEqual([['other']]);

@@ -188,3 +188,31 @@ describe.skipIf(noControlGroups !== undefined)('under a real limit', () => {
     expect(await beside(memory, true)).toBe('ERR_INSUFFICIENT_MEMORY');
   });
 });
+
+describe('what a load really took', () => {
+  it('corrects the estimate of the next one, and is shown beside what was predicted', async () => {
+    const { nexa, guard } = await guarded();
+    const options = { quantization: 'Q4_0', contextSize: 1024 };
+    const need = async () => (await guard.plan('qwen2audio', options)).candidates[0]?.need;
+    const before = await need();
+    expect(before?.basis).toBe('gguf');
+    const model = await nexa.loadModel('qwen2audio', options);
+    const [shown] = guard.models();
+    expect(shown?.observed?.mappedBytes).toBeGreaterThan(0);
+    expect(shown?.observed?.anonymousAfterCallBytes).toBeUndefined();
+    // More than a micro-batch of 512 tokens, one for each letter.
+    for await (const _text of model.generate({ prompt: 'x'.repeat(600), maxTokens: 1 }));
+    expect(guard.models()[0]?.observed?.anonymousAfterCallBytes).toBeGreaterThan(0);
+    await model.dispose();
+    let after = await need();
+    for (let round = 0; round < 100 && after?.basis !== 'measured'; round++) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      after = await need();
+    }
+    expect(after?.basis).toBe('measured');
+    expect(after?.mappedBytes).toBe(before?.mappedBytes);
+    expect(after?.anonymousBytes).not.toBe(before?.anonymousBytes);
+    expect((await guard.plan('qwen2audio', { ...options, contextSize: 2048 })).candidates[0]?.need.basis).toBe('gguf');
+    guard.close();
+  });
+});

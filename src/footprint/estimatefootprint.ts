@@ -75,6 +75,8 @@ export async function estimateFootprint(options: EstimateFootprintOptions): Prom
 export interface Estimator {
   /** The model's shards. */
   readonly shards: readonly FileIdentity[];
+  /** The shards and the projector. */
+  readonly files: readonly FileIdentity[];
   /** Throws `ERR_INVALID_OPTION`. The same shape gives the same object. */
   footprintOf(shape: EstimateShape): Footprint;
 }
@@ -91,6 +93,7 @@ export async function openEstimator(modelPath: string, projectorPath?: string): 
   const known = new Map<string, Footprint>();
   return {
     shards: model.shardIdentities,
+    files: [...model.shardIdentities, ...(projector ? projector.shardIdentities : [])],
     footprintOf(shape) {
       const settings = settingsOf(checkShape(shape));
       const key = JSON.stringify(settings);

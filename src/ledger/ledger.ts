@@ -8,6 +8,8 @@ export interface Reservation {
   readonly label: string;
   readonly atMs: number;
   readonly need: Need;
+  /** The process's own growth when it was made; absent where it can't be read. */
+  readonly grownBytes?: number;
 }
 
 /** What the ledger subtracts from what the machine shows. */
@@ -43,7 +45,14 @@ export class Ledger {
     const othersBytes = grownBytes !== undefined && openBytes !== undefined ? grownBytes - openBytes : undefined;
     this.#baseBytes =
       othersBytes === undefined || this.#baseBytes === undefined ? grownBytes : Math.max(this.#baseBytes, othersBytes);
-    const reservation = Object.freeze({ id: this.#nextId++, owner: process.pid, label, atMs, need });
+    const reservation = Object.freeze({
+      id: this.#nextId++,
+      owner: process.pid,
+      label,
+      atMs,
+      need,
+      ...(grownBytes !== undefined && { grownBytes }),
+    });
     this.#entries.set(reservation, {
       ...reservation,
       state: 'loading',

@@ -1,7 +1,8 @@
 /** What one load asks of the gate: its candidates in order of quality, each with its need. It reads no memory. */
 import { describe, MemoryGuardError } from '../errors.ts';
 import { DEFAULT_MIN_FREE_BYTES, isKnownModel, QUANTIZATIONS, requirementOf, tableNeed } from '../footprint/catalog.ts';
-import type { Estimator } from '../footprint/estimatefootprint.ts';
+import { corrected, type Observation } from '../footprint/corrected.ts';
+import type { EstimateShape, Estimator } from '../footprint/estimatefootprint.ts';
 import { heldFilesOf } from '../footprint/heldfiles.ts';
 import type { Ask } from '../gate.ts';
 import { givenNeed, knownQuantization, type LoadGuardOptions, type Settings } from '../options.ts';
@@ -13,6 +14,8 @@ import { type ShapeRange, shapeRangeOf } from './shape.ts';
 /** An offer whose headers were read. */
 export interface EstimatedOffer extends Offer {
   readonly estimator: Estimator;
+  /** What was observed of such loads, and under which key; absent where nothing is kept. */
+  readonly observed?: (shape: EstimateShape) => { readonly key: string; readonly observations: readonly Observation[] };
 }
 
 export interface AskParts {
@@ -103,14 +106,17 @@ function estimatedCandidates(offer: EstimatedOffer, request: LoadRequest, minFre
 }
 
 function candidateAt(
-  { quantization, estimator }: EstimatedOffer,
+  { quantization, estimator, observed }: EstimatedOffer,
   { rest }: ShapeRange,
   contextSize: number,
   kvCacheType: string | undefined,
   minFreeBytes: number,
 ): Candidate {
   const shape = { ...rest, contextSize, ...(kvCacheType !== undefined && { kvCacheType }) };
-  const { mappedBytes, anonymousBytes, basis, notes } = estimator.footprintOf(shape as typeof rest);
+  const footprint = estimator.footprintOf(shape as EstimateShape);
+  const { mappedBytes, notes } = footprint;
+  const { key, observations } = observed?.(shape as EstimateShape) ?? { observations: [] };
+  const { anonymousBytes, basis } = corrected(footprint, observations);
   return {
     ...(quantization && { quantization }),
     contextSize,
@@ -118,6 +124,7 @@ function candidateAt(
     need: { mappedBytes, anonymousBytes, basis, files: heldFilesOf(estimator.shards) },
     minFreeBytes,
     ...(notes.length > 0 && { notes }),
+    ...(key !== undefined && { calibrationKey: key }),
   };
 }
 

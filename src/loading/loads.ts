@@ -3,6 +3,7 @@ import { formatBytes } from '../bytes.ts';
 import type { Clock } from '../clock.ts';
 import { type ErrorCode, MemoryGuardError } from '../errors.ts';
 import type { Decision, DecisionEvent, DegradedEvent, LoadedEvent } from '../events.ts';
+import type { Calibration } from '../footprint/calibration.ts';
 import { DEFAULT_QUANTIZATION } from '../footprint/catalog.ts';
 import type { Gate, Outcome, Reserved } from '../gate.ts';
 import type { Settings } from '../options.ts';
@@ -16,6 +17,7 @@ import type { Invoke } from '../wrap.ts';
 import { ownMinFreeBytes } from './ask.ts';
 import { guardModel, knownHandle } from './handle.ts';
 import type { Held, Models } from './models.ts';
+import { observeLoad } from './observe.ts';
 import { type Prepared, prepare } from './prepare.ts';
 import { Queue } from './queue.ts';
 import { chosenShape } from './shape.ts';
@@ -31,6 +33,8 @@ export interface LoadsParts {
   readonly models: Models;
   readonly clock: Clock;
   readonly watchMappings: MappingWatch;
+  /** What earlier loads took; absent where nothing is kept. */
+  readonly calibration: Calibration | undefined;
   readonly emit: (event: DecisionEvent | LoadedEvent | DegradedEvent) => void;
 }
 
@@ -81,10 +85,11 @@ export class Loads {
   }
 
   #prepare(args: readonly unknown[]): Promise<Prepared> {
-    const { settings, adapter, models } = this.#parts;
+    const { settings, adapter, models, calibration } = this.#parts;
     return prepare(args, {
       settings,
       adapter,
+      calibration,
       heldMinFreeBytes: () => models.minFreeBytes,
       misunderstood: (error) =>
         this.#tellDegraded(error.code, `Observed only, and not judged: ${error.message}`, error),
@@ -135,7 +140,7 @@ export class Loads {
     const { args, quantization } = this.#chosen(prepared, candidate);
     const startMs = clock.nowMs();
     const mappedSince = watchMappings();
-    models.disturb();
+    const ranAlone = models.beginLoad();
     const raw = await invoke(args);
     const known = isObject(raw) ? knownHandle(raw, models) : undefined;
     if (known) {
@@ -143,6 +148,7 @@ export class Loads {
       return known;
     }
     const files = mappedSince(filesOf(adapter, raw));
+    const [changes, grownBytes] = [ranAlone(), gate.grownSince(reservation)];
     gate.loaded(reservation, files);
     const held: Held = {
       name: prepared.request.name,
@@ -151,6 +157,8 @@ export class Loads {
       minFreeBytes: ownMinFreeBytes(candidate.quantization, settings),
       raw,
       callsInFlight: 0,
+      callsBegun: 0,
+      observing: changes === undefined ? undefined : observeLoad(candidate.calibrationKey, changes, grownBytes, files),
       disturbed: false,
       orphaned: false,
     };

@@ -3,6 +3,7 @@ import { AUDIO_CALL_BYTES } from '../footprint/catalog.ts';
 import type { Gate } from '../gate.ts';
 import type { Reservation } from '../ledger/ledger.ts';
 import type { Need, Quantization } from '../types.ts';
+import { type Observed, type Observing, observeCall } from './observe.ts';
 
 /** What `guard.models()` shows of one loaded model. */
 export interface LoadedModel {
@@ -14,6 +15,8 @@ export interface LoadedModel {
   readonly sinceMs: number;
   /** Calls and streams that are running. */
   readonly callsInFlight: number;
+  /** What the load really took; absent where the system doesn't tell, or other work ran beside it. */
+  readonly observed?: Observed;
 }
 
 /** A loaded model as the guard holds it. `raw` must not lead back to the guarded handle, or that is never collected. */
@@ -24,6 +27,9 @@ export interface Held {
   readonly minFreeBytes: number;
   readonly raw: unknown;
   callsInFlight: number;
+  /** Calls that have begun. */
+  callsBegun: number;
+  observing: Observing | undefined;
   /** Set while another guarded call or load runs beside one of this model's: such a window settles nothing. */
   disturbed: boolean;
   /** The handle was collected while a call was running; the model ends with it. */
@@ -36,6 +42,10 @@ export interface ModelsParts {
   readonly freeBytes: () => number | undefined;
   /** Called after every change. */
   readonly changed: () => void;
+  /** Whether a model's last call touched all that it ever will. */
+  readonly filledMicroBatch: (model: unknown) => boolean;
+  /** Called where a call was observed: after a model's first, and after the first full one. */
+  readonly observed: (observing: Observing) => void;
   /** Called once for a model that is forgotten. */
   readonly removed: (held: Held, how: 'unloaded' | 'leaked', beforeBytes: number | undefined) => void;
 }
@@ -55,6 +65,8 @@ export class Models {
   readonly #parts: ModelsParts;
   readonly #held = new Set<Held>();
   #callsInFlight = 0;
+  /** Loads, unloads and calls that have begun: what grows between two equal counts is one model's own. */
+  #changes = 0;
 
   constructor(parts: ModelsParts) {
     this.#parts = parts;
@@ -73,7 +85,7 @@ export class Models {
 
   list(): readonly LoadedModel[] {
     return Object.freeze(
-      [...this.#held].map(({ name, quantization, reservation, minFreeBytes, callsInFlight }) =>
+      [...this.#held].map(({ name, quantization, reservation, minFreeBytes, callsInFlight, observing }) =>
         Object.freeze({
           name,
           ...(quantization && { quantization }),
@@ -81,6 +93,7 @@ export class Models {
           minFreeBytes,
           sinceMs: reservation.atMs,
           callsInFlight,
+          ...(observing && { observed: observing.observed }),
         }),
       ),
     );
@@ -95,16 +108,26 @@ export class Models {
     return this.#held.has(held);
   }
 
+  /** A load begins, and disturbs every running call. The result tells later whether it ran alone. */
+  beginLoad(): () => number | undefined {
+    this.#disturb();
+    this.#changes += 1;
+    const begun = this.#callsInFlight === 0 ? this.#changes : undefined;
+    return () => (begun === this.#changes ? begun : undefined);
+  }
+
   /** Marks every running call: a load or another call runs beside it. */
-  disturb(): void {
+  #disturb(): void {
     for (const held of this.#held) if (held.callsInFlight > 0) held.disturbed = true;
   }
 
   beginCall(held: Held): void {
     if (this.#callsInFlight > 0) {
-      this.disturb();
+      this.#disturb();
       held.disturbed = true;
     }
+    this.#changes += 1;
+    held.callsBegun += 1;
     held.callsInFlight += 1;
     this.#callsInFlight += 1;
   }
@@ -113,7 +136,7 @@ export class Models {
   endCall(held: Held, settles: boolean): void {
     held.callsInFlight -= 1;
     this.#callsInFlight -= 1;
-    if (settles && !held.disturbed && this.#held.has(held)) this.#parts.gate.settle(held.reservation);
+    if (settles && !held.disturbed && this.#held.has(held)) this.#settle(held);
     if (held.callsInFlight === 0) held.disturbed = false;
     if (held.callsInFlight === 0 && held.orphaned) this.lost(held);
   }
@@ -163,8 +186,20 @@ export class Models {
     new Promise((resolve) => resolve(key && (raw[key] as () => unknown)())).then(forget, forget);
   }
 
+  #settle(held: Held): void {
+    const { gate, observed, filledMicroBatch } = this.#parts;
+    const { observing: before, reservation, raw } = held;
+    if (before) {
+      const grown = () => gate.grownSince(reservation);
+      held.observing = observeCall(before, this.#changes, held.callsBegun, filledMicroBatch(raw), grown);
+      if (held.observing !== before) observed(held.observing);
+    }
+    gate.settle(reservation);
+  }
+
   #remove(held: Held, how: 'unloaded' | 'leaked', beforeBytes: number | undefined): void {
     if (!this.#held.delete(held)) return;
+    this.#changes += 1;
     this.#parts.gate.release(held.reservation);
     this.#parts.removed(held, how, beforeBytes);
     this.#parts.changed();

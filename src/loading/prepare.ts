@@ -1,7 +1,8 @@
 /** Understands one load before it waits: the request, its own guard options, the headers of its files. It reads no memory. */
 import { MemoryGuardError } from '../errors.ts';
+import { type Calibration, calibrationKey } from '../footprint/calibration.ts';
 import { DEFAULT_QUANTIZATION } from '../footprint/catalog.ts';
-import { openEstimator } from '../footprint/estimatefootprint.ts';
+import { type EstimateShape, openEstimator } from '../footprint/estimatefootprint.ts';
 import type { Ask } from '../gate.ts';
 import { type LoadGuardOptions, loadGuardOptions, type Settings } from '../options.ts';
 import type { Adapter, LoadRequest } from '../sdk/adapter.ts';
@@ -22,6 +23,8 @@ export interface PrepareParts {
   readonly adapter: Adapter;
   /** The largest reserve of the models that are loaded already. */
   readonly heldMinFreeBytes: () => number;
+  /** What earlier loads took; absent where nothing is kept. */
+  readonly calibration: Calibration | undefined;
   /** Told of a request that is only observed, since it was not understood. */
   readonly misunderstood: (error: MemoryGuardError) => void;
 }
@@ -43,7 +46,7 @@ async function understand(args: readonly unknown[], parts: PrepareParts): Promis
   const { settings, adapter, heldMinFreeBytes } = parts;
   const request = adapter.request(args);
   const own = loadGuardOptions(request.memoryGuard);
-  const offers = own.footprint === undefined ? await estimatedOffers(args, adapter) : [];
+  const offers = own.footprint === undefined ? await estimatedOffers(args, parts) : [];
   const unknownModels = settings.mode === 'observe' ? 'admit' : settings.unknownModels;
   const prepared: Prepared = {
     args,
@@ -61,9 +64,22 @@ async function understand(args: readonly unknown[], parts: PrepareParts): Promis
   return prepared;
 }
 
-async function estimatedOffers(args: readonly unknown[], adapter: Adapter): Promise<readonly EstimatedOffer[]> {
+async function estimatedOffers(
+  args: readonly unknown[],
+  { adapter, calibration }: PrepareParts,
+): Promise<readonly EstimatedOffer[]> {
   const offers = (await adapter.offers?.(args)) ?? [];
+  const { runtime } = adapter;
+  const observations = runtime === undefined ? undefined : await calibration?.observations();
   return Promise.all(
-    offers.map(async (offer) => ({ ...offer, estimator: await openEstimator(offer.modelPath, offer.projectorPath) })),
+    offers.map(async (offer) => {
+      const estimator = await openEstimator(offer.modelPath, offer.projectorPath);
+      if (!observations || runtime === undefined) return { ...offer, estimator };
+      const observed = (shape: EstimateShape) => {
+        const key = calibrationKey({ files: estimator.files, shape, runtime });
+        return { key, observations: observations(key) };
+      };
+      return { ...offer, estimator, observed };
+    }),
   );
 }

@@ -13,6 +13,8 @@ export interface Candidate {
   readonly minFreeBytes: number;
   /** What the need may be wrong by, in words. */
   readonly notes?: readonly string[];
+  /** Under which what such a load really takes is kept. */
+  readonly calibrationKey?: string;
   /** The same with a smaller context, where the caller allows one. */
   readonly smaller?: SmallerContexts;
 }

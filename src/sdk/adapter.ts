@@ -48,6 +48,10 @@ export interface Adapter {
   shape?(args: readonly unknown[], chosen: ChosenShape): readonly unknown[];
   /** The files that may be loaded; none where they are not known, and then the table decides. */
   offers?(args: readonly unknown[]): Promise<readonly Offer[]>;
+  /** Name and version of what runs the models. Without it nothing is kept of what loads really took. */
+  readonly runtime?: string;
+  /** Whether the model's last call filled a micro-batch, so that it touched all that it ever will. */
+  filledMicroBatch?(model: unknown): boolean;
   /** Files that a loaded model keeps mapped, where the model tells. */
   files?(model: unknown): readonly string[];
   /** SDK methods that unload: all models, or the one whose handle or name is the first argument. */

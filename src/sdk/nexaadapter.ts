@@ -3,14 +3,30 @@ import type { Quantization } from '../types.ts';
 import { type Adapter, type ChosenShape, defaultAdapter, type LoadRequest, type Offer } from './adapter.ts';
 import { readModelName } from './modelname.ts';
 import { listQuantizations, resolveModel } from './models.ts';
+import type { NexaModel } from './nexamodel.ts';
 import { type Load, readLoadOptions } from './options.ts';
 
 /** The steps that the guard knows as a ladder. */
 const LADDER: readonly string[] = ['Q5_K_M', 'Q4_K_M', 'Q4_0'] satisfies Quantization[];
 
+/** The default, and the most that a load of this SDK computes at once; longer prompts are cut into such pieces. */
+const MICRO_BATCH = 512;
+
 /** For one `NexaSDK`, whose models lie in `modelsDir` where a load names no other folder. */
-export function nexaAdapter(modelsDir: string | undefined): Adapter {
-  return { ...defaultAdapter, request, shape, offers: (args) => offers(args, modelsDir) };
+export function nexaAdapter(modelsDir: string | undefined, runtime?: string): Adapter {
+  return {
+    ...defaultAdapter,
+    ...(runtime !== undefined && { runtime }),
+    request,
+    shape,
+    offers: (args) => offers(args, modelsDir),
+    filledMicroBatch,
+  };
+}
+
+function filledMicroBatch(model: unknown): boolean {
+  const { lastResult } = Object(model) as Partial<NexaModel>;
+  return lastResult !== undefined && lastResult.promptTokens >= MICRO_BATCH;
 }
 
 function request(args: readonly unknown[]): LoadRequest {

@@ -134,6 +134,7 @@ describe('a model whose files were read', () => {
     modelPath: 'm.gguf',
     estimator: {
       shards: [{ device: 0xfe00, inode: 7, sizeBytes: mappedGiB * GiB, mtimeMs: 0 }],
+      files: [],
       footprintOf: ({ contextSize = 0, kvCacheType }) =>
         ({
           mappedBytes: mappedGiB * GiB,

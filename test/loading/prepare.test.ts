@@ -10,6 +10,7 @@ function preparing(args: readonly unknown[], mode: 'enforce' | 'observe') {
     settings: guardSettings({ mode }),
     adapter: defaultAdapter,
     heldMinFreeBytes: () => 0,
+    calibration: undefined,
     misunderstood: (error) => misunderstood.push(error),
   });
   return { prepared, misunderstood };

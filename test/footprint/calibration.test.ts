@@ -1,0 +1,154 @@
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { Calibration, calibrationDirectory, calibrationKey } from '../../src/footprint/calibration.ts';
+import type { Observation } from '../../src/footprint/corrected.ts';
+
+const observation = (anonymousAfterCallBytes: number): Observation => ({
+  mappedBytes: 1,
+  anonymousAfterLoadBytes: 2,
+  anonymousAfterCallBytes,
+  full: true,
+});
+
+function opened(directory = temporary()) {
+  const problems: string[] = [];
+  const calibration = new Calibration(directory, (message) => problems.push(message));
+  return { calibration, directory, problems, file: join(directory, 'calibration.json') };
+}
+
+function temporary(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'nexa-memory-guard-calibration-'));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  return join(directory, 'nexa-memory-guard');
+}
+
+async function found(directory: string, key: string): Promise<readonly number[]> {
+  const observations = await opened(directory).calibration.observations();
+  return observations(key).map(({ anonymousAfterCallBytes }) => anonymousAfterCallBytes);
+}
+
+describe('calibration', () => {
+  it('keeps the last three loads of a model for the next process', async () => {
+    const { calibration, directory, problems } = opened();
+    for (const bytes of [10, 20, 30, 40]) await calibration.record('key', observation(bytes));
+    expect(await found(directory, 'key')).toEqual([20, 30, 40]);
+    expect(await found(directory, 'another')).toEqual([]);
+    expect(problems).toEqual([]);
+  });
+
+  it('shows what was recorded to who asks again', async () => {
+    const { calibration } = opened();
+    expect((await calibration.observations())('key')).toEqual([]);
+    await calibration.record('key', observation(10));
+    expect((await calibration.observations())('key')).toHaveLength(1);
+  });
+
+  it('keeps what other processes recorded meanwhile, and leaves no other file', async () => {
+    const { calibration, directory } = opened();
+    await calibration.observations();
+    await opened(directory).calibration.record('theirs', observation(1));
+    await Promise.all([calibration.record('ours', observation(2)), calibration.record('ours', observation(3))]);
+    expect(await found(directory, 'theirs')).toEqual([1]);
+    expect(await found(directory, 'ours')).toEqual([2, 3]);
+    expect(readdirSync(directory)).toEqual(['calibration.json']);
+  });
+
+  it('forgets the models observed longest ago beyond 256', async () => {
+    const { calibration, directory, file } = opened();
+    await calibration.record('first', observation(1));
+    const { format } = JSON.parse(readFileSync(file, 'utf8'));
+    const entries = Object.fromEntries(Array.from({ length: 256 }, (_, i) => [`k${i}`, [observation(i)]]));
+    writeFileSync(file, JSON.stringify({ format, entries }));
+    await calibration.record('last', observation(9));
+    expect(await found(directory, 'k0')).toEqual([]);
+    expect(await found(directory, 'k1')).toEqual([1]);
+    expect(await found(directory, 'last')).toEqual([9]);
+  });
+
+  it.each([
+    ['damaged', '{"format":'],
+    ['of another version', JSON.stringify({ format: 'nexa-memory-guard calibration 0', entries: {} })],
+    ['null', 'null'],
+    [
+      'of other things',
+      JSON.stringify({ format: 'nexa-memory-guard calibration 1', entries: { key: [{ full: true }] } }),
+    ],
+    [
+      'of negative sizes',
+      JSON.stringify({ format: 'nexa-memory-guard calibration 1', entries: { key: [observation(-1)] } }),
+    ],
+    ['too large', ' '.repeat(2 ** 20 + 1)],
+  ])('ignores a file that is %s, says so, and replaces it', async (_what, text) => {
+    const { calibration, directory, problems, file } = opened();
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(file, text);
+    expect((await calibration.observations())('key')).toEqual([]);
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain('calibration.json is ignored');
+    await calibration.record('key', observation(5));
+    expect(await found(directory, 'key')).toEqual([5]);
+  });
+
+  it('ignores a link, and a directory in place of the file', async () => {
+    for (const make of [(file: string) => symlinkSync('/etc/passwd', file), (file: string) => mkdirSync(file)]) {
+      const { calibration, directory, problems, file } = opened();
+      mkdirSync(directory, { recursive: true });
+      make(file);
+      expect((await calibration.observations())('key')).toEqual([]);
+      expect(problems[0]).toContain('no regular file');
+    }
+  });
+
+  it.skipIf(process.getuid?.() !== 0)('ignores a file of another user', async () => {
+    const { chownSync } = await import('node:fs');
+    const { calibration, problems, file } = opened();
+    await calibration.record('key', observation(5));
+    chownSync(file, 65534, 65534);
+    const again = new Calibration(join(file, '..'), (message) => problems.push(message));
+    expect((await again.observations())('key')).toEqual([]);
+    expect(problems[0]).toContain('belongs to user 65534');
+  });
+
+  it('says where nothing can be kept, and leaves nothing behind', async () => {
+    const directory = temporary();
+    mkdirSync(join(directory, '..'), { recursive: true });
+    writeFileSync(directory, 'a file in place of the folder');
+    const { calibration, problems } = opened(directory);
+    await calibration.record('key', observation(5));
+    expect(problems.at(-1)).toContain("can't be kept");
+    chmodSync(directory, 0o600);
+  });
+});
+
+describe('the key of an observation', () => {
+  const facts = {
+    files: [{ device: 1, inode: 2, sizeBytes: 3, mtimeMs: 4 }],
+    shape: { contextSize: 2048 },
+    runtime: 'llama 1.7.15',
+  };
+
+  it('is the same for the same facts and another one for any other', () => {
+    const key = calibrationKey(facts);
+    expect(calibrationKey(structuredClone(facts))).toBe(key);
+    expect(calibrationKey({ ...facts, runtime: 'llama 1.7.16' })).not.toBe(key);
+    expect(calibrationKey({ ...facts, shape: { contextSize: 4096 } })).not.toBe(key);
+    expect(calibrationKey({ ...facts, files: [{ device: 1, inode: 2, sizeBytes: 3, mtimeMs: 5 }] })).not.toBe(key);
+  });
+});
+
+it('is kept where the cache belongs', () => {
+  expect(calibrationDirectory({ XDG_CACHE_HOME: '/cache' })).toBe('/cache/nexa-memory-guard');
+  expect(calibrationDirectory({})).toMatch(/\/\.cache\/nexa-memory-guard$/);
+  expect(calibrationDirectory({ XDG_CACHE_HOME: '' })).toMatch(/\/\.cache\/nexa-memory-guard$/);
+});
