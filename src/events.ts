@@ -1,7 +1,26 @@
-/** What the guard tells: the events with their numbers in bytes. It knows no listeners and no logic. */
-import type { ErrorCode } from './errors.ts';
+/** What the guard tells: the events with their numbers in bytes, and their names. It knows no listeners. */
+import { type ErrorCode, invalidOption } from './errors.ts';
 import type { CandidateVerdict } from './policy/choose.ts';
 import type { MemoryStatusLevel, Need, Quantization } from './types.ts';
+
+const NAMES: readonly unknown[] = [
+  'ok',
+  'warning',
+  'critical',
+  'admitted',
+  'downgraded',
+  'refused',
+  'loaded',
+  'unloaded',
+  'leaked',
+  'degraded',
+] satisfies (keyof GuardEvents)[];
+
+/** The name of an event, or `ERR_INVALID_OPTION`: a listener on a misspelt one would wait for ever. */
+export function eventName<E extends keyof GuardEvents>(name: E): E {
+  if (NAMES.includes(name)) return name;
+  throw invalidOption('event', `one of ${NAMES.join(', ')}`, name);
+}
 
 /** Every event carries these. `message` is one printable sentence. */
 interface EventBase {

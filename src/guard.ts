@@ -1,7 +1,7 @@
 /** Puts the rooms together: readers, ledger, gate, loads and monitor behind the guard that programs talk to. */
 import { EventEmitter } from 'eventemitter3';
 import { MemoryGuardError } from './errors.ts';
-import type { Decision, GuardEvent, GuardEvents } from './events.ts';
+import { type Decision, eventName, type GuardEvent, type GuardEvents } from './events.ts';
 import { Calibration, calibrationDirectory } from './footprint/calibration.ts';
 import { Gate, type View } from './gate.ts';
 import { Ledger } from './ledger/ledger.ts';
@@ -9,7 +9,7 @@ import { Loads } from './loading/loads.ts';
 import { type Held, type LoadedModel, Models } from './loading/models.ts';
 import type { Observing } from './loading/observe.ts';
 import { Monitor } from './monitor/monitor.ts';
-import type { LoadGuardOptions, Settings } from './options.ts';
+import { type LoadGuardOptions, listenerOption, type Settings } from './options.ts';
 import { statusOf } from './policy/status.ts';
 import { collectGarbage, collectIfWorth, trimHeap } from './recovery/collect.ts';
 import { memoryReturned } from './recovery/returned.ts';
@@ -109,13 +109,14 @@ export class MemoryGuard {
     return this.#closed;
   }
 
+  /** Throws `ERR_INVALID_OPTION` for an event that there is not, or a listener that is no function. */
   on<E extends keyof GuardEvents>(event: E, listener: GuardEvents[E]): this {
-    this.#emitter.on(event, listener as never);
+    this.#emitter.on(eventName(event), listenerOption(listener) as never);
     return this;
   }
 
   once<E extends keyof GuardEvents>(event: E, listener: GuardEvents[E]): this {
-    this.#emitter.once(event, listener as never);
+    this.#emitter.once(eventName(event), listenerOption(listener) as never);
     return this;
   }
 
@@ -215,7 +216,10 @@ export class MemoryGuard {
     if (!this.#seen) return;
     const { totalBytes, availableBytes, headroomBytes } = this.#seen;
     const { minFreeBytes } = this.#models;
-    const message = statusSentence(level, headroomBytes, minFreeBytes, warningFactor);
+    const message =
+      this.#models.size === 0
+        ? 'No model is loaded any more, so memory is not watched.'
+        : statusSentence(level, headroomBytes, minFreeBytes, warningFactor);
     const numbers = { totalBytes, availableBytes, headroomBytes, minFreeBytes };
     this.#tell({ type: level, previous, message, atMs: clock.nowMs(), ...numbers });
   }

@@ -3,7 +3,7 @@ import { parseBytes } from './bytes.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { describe, invalidOption, MemoryGuardError } from './errors.ts';
 import { isQuantization, QUANTIZATIONS } from './footprint/catalog.ts';
-import type { Adapter } from './sdk/adapter.ts';
+import { type Adapter, defaultAdapter } from './sdk/adapter.ts';
 import type { Need, Quantization, SensorReading } from './types.ts';
 
 /** Receives one line per event; `console` fits. Missing methods are skipped. */
@@ -40,7 +40,7 @@ export interface GuardOptions {
   /** What happens to a load while memory can't be read. @default 'refuse' */
   readonly onSensorFailure?: 'refuse' | 'admit';
   /** How to read the SDK's arguments and which of its methods unload. @default the way of NexaSDK */
-  readonly adapter?: Adapter;
+  readonly adapter?: Partial<Adapter>;
   /** Replaces the machine: every rule can be tried without its memory. */
   readonly sensor?: () => SensorReading;
   /** Replaces time. */
@@ -114,7 +114,7 @@ const CHECKS: Readonly<Record<keyof Settings, Check>> = {
   unknownModels: oneOf('refuse', 'admit'),
   onSensorFailure: oneOf('refuse', 'admit'),
   logger: object('a logger such as `console`'),
-  adapter: object('an adapter'),
+  adapter: adapter,
   sensor: sensorOption,
   clock: clock,
 };
@@ -222,6 +222,21 @@ function object(expected: string): Check {
     if (typeof value !== 'object' || value === null) throw invalidOption(name, expected, value);
     return value;
   };
+}
+
+/** A listener of an event. */
+export function listenerOption<L>(value: L): L {
+  return callable(value, 'listener') as L;
+}
+
+/** What an adapter leaves out is done in the usual way. */
+function adapter(value: unknown, name: string): unknown {
+  const { dispose, ...parts } = object('an adapter')(value, name) as Partial<Record<keyof Adapter, unknown>>;
+  for (const key of ['request', 'quantization', 'shape', 'offers', 'files', 'filledMicroBatch'] as const) {
+    if (parts[key] !== undefined) callable(parts[key], `${name}.${key}`);
+  }
+  if (dispose !== undefined) object('{ all?, one? }')(dispose, `${name}.dispose`);
+  return { ...defaultAdapter, ...parts, ...(dispose !== undefined && { dispose }) };
 }
 
 /** A replaced sensor. */

@@ -22,8 +22,11 @@ export function admissionSentence(decision: Decision): string {
   if (decision.verdict !== 'downgrade') return `Loading ${modelInWords(model, quantization)}${context}${needed}.`;
   const asked = candidates[0] as CandidateVerdict;
   const reasons = reasonsInWords(asked) || 'that much is not free';
+  const between = candidates.slice(0, candidates.indexOf(chosen as CandidateVerdict)).map((each) => each.quantization);
+  const skipped = [...new Set(between)].filter((step) => step !== askedQuantization && step !== quantization);
+  const neither = skipped.length > 0 ? `, and ${skipped.join(' and ')} would not fit either` : '';
   return (
-    `${modelInWords(model, askedQuantization)} needs ${neededInWords(asked.need)}: ${reasons}. ` +
+    `${modelInWords(model, askedQuantization)} needs ${neededInWords(asked.need)}: ${reasons}${neither}. ` +
     `Loading ${quantization ?? 'it'}${context} instead${needed}.`
   );
 }
@@ -36,17 +39,32 @@ export function refusalSentence(
 ): string {
   const nearest = nearestCandidate(decision);
   const reasons = reasonsInWords(nearest);
+  // Where even an empty machine would refuse it, freeing memory is no help.
+  const freeable = nearest.shortfallBytes <= decision.totalBytes - Math.max(0, decision.headroomBytes);
   const help = [
-    `free ${formatBytes(nearest.shortfallBytes)}`,
+    ...(freeable ? [`free ${formatBytes(nearest.shortfallBytes)}`] : []),
     ...(holders.length > 0 ? [`unload ${holders.join(' or ')}`] : []),
     ...(limitedBy?.kind.startsWith('cgroup') ? ['raise that limit'] : []),
   ];
   return (
-    `Insufficient memory to load ${modelInWords(decision.model, nearest.quantization)}: ` +
-    `it needs ${neededInWords(nearest.need)}, this process can take ` +
-    `${formatBytes(Math.max(0, decision.headroomBytes))}${scopeInWords(limitedBy)}${reasons && `; ${reasons}`}. ` +
-    `To load it, ${help.join(', or ')}.`
+    `Insufficient memory to load ${shortageInWords(decision)}${scopeInWords(limitedBy)}${reasons && `; ${reasons}`}. ` +
+    `To load it, ${help.length > 0 ? help.join(', or ') : 'use a machine with more memory'}.`
   );
+}
+
+/** A load that goes ahead although every candidate was refused. */
+export function forcedSentence(decision: Decision): string {
+  const reasons = reasonsInWords(nearestCandidate(decision));
+  return `Forced, although the rules refuse it: ${shortageInWords(decision)}${reasons && `; ${reasons}`}.`;
+}
+
+/** "m Q5_K_M: even Q4_0 needs 5.0 GiB, this process can take 4.0 GiB" */
+function shortageInWords(decision: Decision): string {
+  const { quantization, need } = nearestCandidate(decision);
+  const { model, askedQuantization = quantization, headroomBytes } = decision;
+  const what = quantization === askedQuantization ? 'it needs' : `even ${quantization} needs`;
+  const free = formatBytes(Math.max(0, headroomBytes));
+  return `${modelInWords(model, askedQuantization)}: ${what} ${neededInWords(need)}, this process can take ${free}`;
 }
 
 /** An edge of the status. */
@@ -79,7 +97,7 @@ export function unloadSentence(model: string, how: 'unloaded' | 'leaked', return
 
 /** One rule with both of its numbers. */
 export function ruleInWords({ rule, requiredBytes, foundBytes, passed }: RuleVerdict): string {
-  const [required, found] = [formatBytes(requiredBytes), formatBytes(foundBytes)];
+  const [required, found] = [formatBytes(requiredBytes), formatBytes(Math.max(0, foundBytes))];
   switch (rule) {
     case 'headroom':
       return `${required} ${passed ? 'fits' : "doesn't fit"} in ${found}`;

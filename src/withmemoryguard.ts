@@ -43,6 +43,8 @@ const guards = new WeakMap<object, MemoryGuard>();
  */
 export function withMemoryGuard<T extends LoadsModels>(sdk: T, options?: GuardOptions): Guarded<T> {
   const settings = guardSettings(options);
+  // A guard that was closed stands before its SDK no more: what it guarded is wrapped anew.
+  if (isWrapped(Object(sdk)) && guards.get(unwrap(sdk))?.closed) return withMemoryGuard(unwrap(sdk), options);
   if ((typeof sdk !== 'object' && typeof sdk !== 'function') || sdk === null || typeof sdk.loadModel !== 'function') {
     throw new MemoryGuardError(
       'ERR_INVALID_OPTION',

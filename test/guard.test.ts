@@ -407,7 +407,9 @@ describe('forcing a load', () => {
     expect(sdk.calls).toEqual([['qwen2audio', { quantization: 'Q5_K_M' }]]);
     expect(types().slice(0, 1)).toEqual(['admitted']);
     expect(last('admitted')).toMatchObject({ verdict: 'refuse', forced: true, observed: false });
-    expect(last('admitted')?.message).toMatch(/^Forced: Insufficient memory to load qwen2audio Q5_K_M/);
+    expect(last('admitted')?.message).toMatch(
+      /^Forced, although the rules refuse it: qwen2audio Q5_K_M: it needs 4.8 GiB/,
+    );
     expect(guard.headroomBytes()).toBe(1 * GiB - Q5); // it is promised all the same
   });
 
@@ -969,5 +971,14 @@ describe('a load while memory cannot be read', () => {
     const { nexa, sdk } = guardedFake(new FakeMachine(15 * GiB), { sensor: unreadable });
     await expect(nexa.loadModel('qwen2audio')).rejects.toMatchObject({ code: 'ERR_SENSOR' });
     expect(sdk.calls).toEqual([]);
+  });
+});
+
+describe('a listener', () => {
+  it('of an event that there is not, or that is no function, is refused', () => {
+    const { guard } = guardedFake(new FakeMachine(15 * GiB));
+    const refused = expect.objectContaining({ code: 'ERR_INVALID_OPTION' });
+    expect(() => guard.on('warnign' as 'warning', () => {})).toThrow(refused);
+    expect(() => guard.once('ok', 5 as never)).toThrow(refused);
   });
 });

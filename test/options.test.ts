@@ -134,7 +134,7 @@ describe('a good guard option', () => {
     ['logger', console, console],
     ['adapter', defaultAdapter, defaultAdapter],
   ] as const)('`%s: %s` is taken', (name, value, taken) => {
-    expect(guardSettings({ [name]: value })[name]).toBe(taken);
+    expect(guardSettings({ [name]: value })[name]).toEqual(taken);
   });
 
   it('may be a clock or a sensor', () => {
@@ -209,4 +209,20 @@ describe('a quantization', () => {
     expect(code).toBe('ERR_UNKNOWN_QUANTIZATION');
     expect(message).toContain('Expected `quantization` to be one of Q5_K_M, Q4_K_M, Q4_0, got ');
   });
+});
+
+describe('an adapter', () => {
+  it('that is given in part does the rest in the usual way', () => {
+    const { adapter } = guardSettings({ adapter: { dispose: { one: ['drop'] } } });
+    expect(adapter?.request).toBe(defaultAdapter.request);
+    expect(adapter?.dispose).toEqual({ one: ['drop'] });
+    expect(guardSettings({ adapter: {} }).adapter).toEqual(defaultAdapter);
+  });
+
+  it.each([{ request: 5 }, { quantization: 'no' }, { offers: {} }, { dispose: 7 }])(
+    'of wrong parts is refused: %j',
+    (adapter) => {
+      expect(() => guardSettings({ adapter })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
+    },
+  );
 });

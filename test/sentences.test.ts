@@ -4,6 +4,7 @@ import type { Decision } from '../src/events.ts';
 import { type Candidate, judgeAll } from '../src/policy/choose.ts';
 import {
   admissionSentence,
+  forcedSentence,
   modelInWords,
   nearestCandidate,
   refusalSentence,
@@ -73,7 +74,7 @@ describe('what is said of a refusal', () => {
   it('is about the step that came nearest', () => {
     expect(nearestCandidate(refused).quantization).toBe('Q4_0');
     expect(refusalSentence(refused, undefined, [])).toBe(
-      'Insufficient memory to load m Q4_0: it needs 5.0 GiB, this process can take 5.0 GiB; ' +
+      'Insufficient memory to load m Q5_K_M: even Q4_0 needs 5.0 GiB, this process can take 5.0 GiB; ' +
         '0 B would stay available to the system, where 4.0 GiB must; 0 B would stay free, where 512.0 MiB must. ' +
         'To load it, free 4.0 GiB.',
     );
@@ -90,10 +91,22 @@ describe('what is said of a refusal', () => {
     expect(refusalSentence(refused, scope('injected', 5), [])).not.toContain('limited by');
   });
 
+  it('does not advise to free memory where that could not help', () => {
+    const tooLarge = decided(3 * GiB, [step(90)]);
+    expect(refusalSentence(tooLarge, scope('cgroup-v2', 4 * GiB), [])).toContain('To load it, raise that limit.');
+    expect(refusalSentence(tooLarge, undefined, [])).toContain('To load it, use a machine with more memory.');
+  });
+
+  it('is about a load that goes ahead all the same where it was forced', () => {
+    expect(forcedSentence(decided(3 * GiB, [step(9, 'Q5_K_M')]))).toContain(
+      'Forced, although the rules refuse it: m Q5_K_M: it needs 9.0 GiB, this process can take 3.0 GiB',
+    );
+  });
+
   it('never shows less than nothing as free', () => {
     expect(refusalSentence(decided(-3 * GiB, [step(1)]), undefined, [])).toBe(
       'Insufficient memory to load m: it needs 1.0 GiB, this process can take 0 B; ' +
-        '-4.0 GiB would stay available to the system, where 0 B must. To load it, free 4.5 GiB.',
+        '0 B would stay available to the system, where 0 B must. To load it, free 4.5 GiB.',
     );
   });
 });

@@ -47,8 +47,15 @@ describe('guarding an SDK', () => {
         expect.objectContaining({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining('guarded already') }),
       );
     }
+  });
+
+  it('again is possible through the guarded object, which is all that a program may still hold', async () => {
+    const nexa = withMemoryGuard(new FakeSDK(), { sensor });
     nexa.guard.close();
-    expect(() => withMemoryGuard(nexa, { sensor })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
+    const again = withMemoryGuard(nexa, { sensor });
+    expect(again.guard).not.toBe(nexa.guard);
+    await again.loadModel('qwen2audio');
+    expect(again.guard.models()).toHaveLength(1);
   });
 
   it('again is possible after its guard was closed', async () => {

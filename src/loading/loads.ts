@@ -11,7 +11,7 @@ import type { Candidate } from '../policy/choose.ts';
 import { comparedTotalBytes, recommend } from '../policy/recommend.ts';
 import { InsufficientMemoryError } from '../refusal.ts';
 import type { Adapter } from '../sdk/adapter.ts';
-import { admissionSentence, modelInWords, refusalSentence } from '../sentences.ts';
+import { admissionSentence, forcedSentence, modelInWords, refusalSentence } from '../sentences.ts';
 import type { HeldFile, MemoryReader, MemoryScope, Quantization } from '../types.ts';
 import type { Invoke } from '../wrap.ts';
 import { ownMinFreeBytes } from './ask.ts';
@@ -116,13 +116,15 @@ export class Loads {
     }
     const { decision, reserved } = outcome;
     const refused = decision.verdict === 'refuse';
-    const sentence = refused
-      ? refusalSentence(decision, this.#limitedBy(), this.#holders())
-      : admissionSentence(decision);
+    const sentence = !refused
+      ? admissionSentence(decision)
+      : forced
+        ? forcedSentence(decision)
+        : refusalSentence(decision, this.#limitedBy(), this.#holders());
     emit({
       ...decision,
       type: refused ? (forced ? 'admitted' : 'refused') : decision.verdict === 'admit' ? 'admitted' : 'downgraded',
-      message: `${observed ? 'Observed only: ' : refused && forced ? 'Forced: ' : ''}${sentence}`,
+      message: `${observed ? 'Observed only: ' : ''}${sentence}`,
       atMs: clock.nowMs(),
       forced: forced && refused,
       observed,

@@ -109,11 +109,12 @@ const INITIALIZE: Readonly<Record<keyof InitializeOptions, Rule>> = {
 
 const LOAD: Readonly<Record<keyof LoadOptions, Rule>> = {
   quantization: text,
-  contextSize: integer(1),
+  // llama.cpp aborts the process where a batch can't hold the two tokens of its warm-up.
+  contextSize: integer(2),
   modelsDir: path,
   projectorPath: path,
   threads: integer(1, 1024),
-  batchSize: integer(1),
+  batchSize: integer(2),
   microBatchSize: integer(1),
   kvCacheType: oneOf(KV_CACHE_TYPES),
   flashAttention: oneOf(FLASH_ATTENTION),

@@ -45,7 +45,7 @@ describe('load options', () => {
   });
 
   test.each([
-    [{ contextSize: 0 }, 'Expected `contextSize` to be an integer from 1 to 2147483647, got 0 (number).'],
+    [{ contextSize: 0 }, 'Expected `contextSize` to be an integer from 2 to 2147483647, got 0 (number).'],
     [{ contextSize: Number.NaN }, 'Expected `contextSize` to be an integer'],
     [{ contextSize: '2048' }, "got '2048' (string)."],
     [{ contextSize: 1.5 }, 'got 1.5 (number).'],
