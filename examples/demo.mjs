@@ -27,6 +27,16 @@ async function parent() {
   const options = readArguments();
   if (!options) return 2;
   const { full, model, projector, audio } = options;
+  // Whoever ends the demo early ends the child; this process stays to clean up after both.
+  /** @type {import('node:child_process').ChildProcess | undefined} */
+  let life;
+  let ended = false;
+  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'])) {
+    process.on(signal, () => {
+      ended = true;
+      life?.kill(signal);
+    });
+  }
   const { os, cpu, cores, node, addon, machineClass } = await machineReport();
   console.log(
     `${os}, ${cores} x ${cpu}, Node ${node}; memory for Qwen2-Audio: ${machineClass}; native addon: ${addon}`,
@@ -44,11 +54,12 @@ async function parent() {
         ? `an injected one, since ${made.reason}`
         : made.reason;
   try {
-    const life = fork(fileURLToPath(import.meta.url), { serialization: 'advanced' });
+    // Signals that came while the files were written are heard now.
+    await new Promise((resolve) => setTimeout(resolve));
+    if (ended) return 1;
+    life = fork(fileURLToPath(import.meta.url), { serialization: 'advanced' });
     life.send({ files, full, group, limitNote });
     const progress = full && group ? showUsage(group) : undefined;
-    // Ctrl-C reaches the child too; this process stays to clean up after it.
-    process.on('SIGINT', () => {});
     const [code, signal] = await once(life, 'exit');
     clearInterval(progress);
     if (signal) console.error(`\nThe demo was ended by ${signal}.`);
@@ -62,7 +73,9 @@ async function parent() {
 /** Lives in the group, so that the limit holds for the guard, the engine and the program beside them. */
 async function child() {
   const [scene] = /** @type {[Scene]} */ (await once(process, 'message'));
-  process.disconnect();
+  // Without its parent nobody would clean up after it.
+  process.on('disconnect', () => process.exit(1));
+  process.channel?.unref();
   if (scene.group) enterGroup(scene.group);
   try {
     await live({ ...scene, limitFile: scene.group?.limitFile });
@@ -103,8 +116,12 @@ function readArguments() {
       console.error(`Expected --${missing} to be a file, found nothing at ${values[missing]}.`);
       return undefined;
     }
-    if (!values.help && (own === 0 || own === 3)) return values;
-    if (!values.help) console.error('--model, --projector and --audio go together.');
+    if (values.help) {
+      console.log(USAGE);
+      process.exit(0);
+    }
+    if (own === 0 || own === 3) return values;
+    console.error('--model, --projector and --audio go together.');
   } catch (error) {
     console.error(/** @type {Error} */ (error).message);
   }

@@ -49,6 +49,8 @@ export class MemoryGuard {
   readonly #models: Models;
   readonly #monitor: Monitor;
   readonly #loads: Loads;
+  /** Told one after the other, so that memory which came back counts once; the result is headroom after the last one. */
+  #removal: Promise<number | undefined> | undefined;
   #closed = false;
   /** The last reading of the monitor, which its edges were judged on. */
   #seen: View | undefined;
@@ -78,7 +80,13 @@ export class MemoryGuard {
       changed: () => this.#monitor.read(),
       filledMicroBatch: (model) => adapter.filledMicroBatch?.(model) === true,
       observed: (observing) => this.#keep(observing),
-      removed: (held, how, beforeBytes) => void this.#tellRemoved(held, how, beforeBytes),
+      removed: (held, how, beforeBytes) => {
+        const removal = this.#tellRemoved(held, how, beforeBytes, this.#removal);
+        this.#removal = removal;
+        void removal.then(() => {
+          if (this.#removal === removal) this.#removal = undefined;
+        });
+      },
     });
     this.#monitor = new Monitor({
       clock,
@@ -191,8 +199,14 @@ export class MemoryGuard {
     }
   }
 
-  async #tellRemoved(held: Held, how: 'unloaded' | 'leaked', beforeBytes: number | undefined): Promise<void> {
+  async #tellRemoved(
+    held: Held,
+    how: 'unloaded' | 'leaked',
+    beforeBytes: number | undefined,
+    earlier: Promise<number | undefined> | undefined,
+  ): Promise<number | undefined> {
     const { clock, sensor } = this.#settings;
+    const countedBytes = await earlier;
     const { name, quantization, reservation } = held;
     if (!sensor) await new Promise<void>((resolve) => clock.schedule(resolve, 0, true));
     if (!sensor) {
@@ -200,7 +214,8 @@ export class MemoryGuard {
       await trimHeap();
     }
     const { mappedBytes, anonymousBytes } = reservation.need;
-    const returned = await memoryReturned(clock, () => this.#freeBytes(), beforeBytes, mappedBytes + anonymousBytes);
+    const fromBytes = beforeBytes && Math.max(beforeBytes, countedBytes ?? beforeBytes);
+    const returned = await memoryReturned(clock, () => this.#freeBytes(), fromBytes, mappedBytes + anonymousBytes);
     this.#tell({
       type: how,
       message: unloadSentence(modelInWords(name, quantization), how, returned),
@@ -209,6 +224,7 @@ export class MemoryGuard {
       ...(quantization && { quantization }),
       ...returned,
     });
+    return fromBytes && fromBytes + (returned.freedBytes ?? 0);
   }
 
   #tellStatus(level: MemoryStatusLevel, previous: MemoryStatusLevel): void {

@@ -982,3 +982,21 @@ describe('a listener', () => {
     expect(() => guard.once('ok', 5 as never)).toThrow(refused);
   });
 });
+
+describe('models that are disposed at the same time', () => {
+  it('are told of in order, and what came back counts once', async () => {
+    const { nexa, events, clock } = guardedFake(new FakeMachine(15 * GiB));
+    const memoryGuard = { footprint: 2 * GiB };
+    const models = [
+      await nexa.loadModel('qwen2audio', { memoryGuard }),
+      await nexa.loadModel('qwen2audio', { memoryGuard }),
+    ];
+    await Promise.all(models.map((model) => model.dispose()));
+    await clock.advanceAsync(1000);
+    const unloaded = events.filter((event) => event.type === 'unloaded');
+    expect(unloaded).toHaveLength(2);
+    expect(unloaded.reduce((sum, event) => sum + ('freedBytes' in event ? (event.freedBytes ?? 0) : 0), 0)).toBe(
+      4 * GiB,
+    );
+  });
+});

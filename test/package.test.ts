@@ -14,14 +14,15 @@ function npm(args: readonly string[], cwd: string): string {
   return execFileSync('npm', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-function run(program: string): { status: number | null; stdout: string; stderr: string } {
+function run(program: string, env: NodeJS.ProcessEnv = {}): { status: number | null; stdout: string; stderr: string } {
   const file = path.join(project, 'program.mjs');
   writeFileSync(file, program);
-  return spawnSync(process.execPath, [file], { cwd: project, encoding: 'utf8' });
+  return spawnSync(process.execPath, [file], { cwd: project, encoding: 'utf8', env: { ...process.env, ...env } });
 }
 
 describe('the packed tarball', { timeout: 120_000 }, () => {
   beforeAll(() => {
+    execFileSync(process.execPath, [path.join(root, 'native/stage.mjs')]);
     [packed] = JSON.parse(npm(['pack', '--json', '--ignore-scripts', '--pack-destination', project], root));
     writeFileSync(path.join(project, 'package.json'), JSON.stringify({ name: 'empty', private: true }));
     npm(['install', '--no-audit', '--no-fund', path.join(project, packed.filename)], project);
@@ -34,12 +35,13 @@ describe('the packed tarball', { timeout: 120_000 }, () => {
     expect(files).toContain('dist/index.d.ts');
     expect(files).toContain('README.md');
     expect(files).toContain('LICENSE');
-    expect(files.filter((file) => /binding\.gyp|^(src|native|test|bench|examples)\//.test(file))).toEqual([]);
-    expect(packed.unpackedSize).toBeLessThan(2 ** 20);
+    expect(files.filter((file) => file.startsWith('prebuilds/'))).toHaveLength(1);
+    expect(files.filter((file) => /binding\.gyp|^(src|native|test|bench|examples|build)\//.test(file))).toEqual([]);
+    expect(packed.unpackedSize).toBeLessThan(2 * 2 ** 20);
   });
 
-  it('guards an SDK without an addon and without an engine', () => {
-    const { status, stdout, stderr } = run(`
+  it.each(['on', 'off'])('guards an SDK without an engine, its addon %s', (addon) => {
+    const program = `
       import { readMemory, withMemoryGuard } from 'nexa-memory-guard';
       const sdk = { loadModel: async () => ({ dispose() {} }) };
       const nexa = withMemoryGuard(sdk, { minFreeBytes: 0, minFreeRatioAfterLoad: 0 });
@@ -47,9 +49,10 @@ describe('the packed tarball', { timeout: 120_000 }, () => {
       console.log(model.quantization, nexa.guard.models().length, readMemory().source);
       await model.dispose();
       console.log(nexa.guard.models().length);
-    `);
+    `;
+    const { status, stdout, stderr } = run(program, { NEXA_MEMORY_GUARD_ADDON: addon });
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    const source = process.platform === 'linux' ? 'procfs' : 'node';
+    const source = process.platform !== 'linux' ? 'node' : addon === 'on' ? 'native' : 'procfs';
     expect(stdout).toMatch(new RegExp(`^Q\\w+ 1 ${source}\\n0\\n$`));
   });
 

@@ -1,0 +1,18 @@
+/** Puts the addon that was built here where the packed tarball carries it, under the name that is looked for at run time. */
+import { copyFileSync, mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const { header } = /** @type {{ header: { glibcVersionRuntime?: string } }} */ (
+  /** @type {unknown} */ (process.report.getReport())
+);
+const musl = process.platform === 'linux' && header.glibcVersionRuntime === undefined ? '-musl' : '';
+const folder = path.join(root, 'prebuilds', `${process.platform}-${process.arch}${musl}`);
+
+mkdirSync(folder, { recursive: true });
+copyFileSync(
+  path.join(root, 'build', 'Release', 'nexa_memory_guard.node'),
+  path.join(folder, 'nexa-memory-guard.node'),
+);
+console.log(`staged ${path.relative(root, folder)}`);
