@@ -80,7 +80,7 @@ export interface UnloadedEvent extends EventBase {
   readonly type: 'unloaded' | 'leaked';
   readonly model: string;
   readonly quantization?: Quantization;
-  /** By how much headroom rose until it stood still. Absent where it can't be read. */
+  /** By how much headroom rose until it stood still; of models that went together it stands with the last. Absent where it can't be read. */
   readonly freedBytes?: number;
   readonly elapsedMs: number;
 }

@@ -6,19 +6,19 @@ import { Calibration, calibrationDirectory } from './footprint/calibration.ts';
 import { Gate, type View } from './gate.ts';
 import { Ledger } from './ledger/ledger.ts';
 import { Loads } from './loading/loads.ts';
-import { type Held, type LoadedModel, Models } from './loading/models.ts';
+import { type LoadedModel, Models } from './loading/models.ts';
 import type { Observing } from './loading/observe.ts';
 import { Monitor } from './monitor/monitor.ts';
 import { type LoadGuardOptions, listenerOption, type Settings } from './options.ts';
 import { statusOf } from './policy/status.ts';
-import { collectGarbage, collectIfWorth, trimHeap } from './recovery/collect.ts';
-import { memoryReturned } from './recovery/returned.ts';
+import { collectIfWorth, giveBack } from './recovery/collect.ts';
+import { Unloads } from './recovery/unloads.ts';
 import type { Adapter } from './sdk/adapter.ts';
 import { InjectedReader } from './sensors/injected.ts';
 import { watchMappingsIfReadable } from './sensors/mappingwatch.ts';
 import { readGrowth } from './sensors/process.ts';
 import { openReader } from './sensors/reader.ts';
-import { modelInWords, statusSentence, unloadSentence } from './sentences.ts';
+import { statusSentence } from './sentences.ts';
 import { teller } from './tell.ts';
 import type { MemoryReader, MemorySnapshot, MemoryStatusLevel } from './types.ts';
 
@@ -47,10 +47,9 @@ export class MemoryGuard {
   readonly #calibration: Calibration | undefined;
   readonly #gate: Gate;
   readonly #models: Models;
+  readonly #unloads: Unloads;
   readonly #monitor: Monitor;
   readonly #loads: Loads;
-  /** Told one after the other, so that memory which came back counts once; the result is headroom after the last one. */
-  #removal: Promise<number | undefined> | undefined;
   #closed = false;
   /** The last reading of the monitor, which its edges were judged on. */
   #seen: View | undefined;
@@ -80,13 +79,14 @@ export class MemoryGuard {
       changed: () => this.#monitor.read(),
       filledMicroBatch: (model) => adapter.filledMicroBatch?.(model) === true,
       observed: (observing) => this.#keep(observing),
-      removed: (held, how, beforeBytes) => {
-        const removal = this.#tellRemoved(held, how, beforeBytes, this.#removal);
-        this.#removal = removal;
-        void removal.then(() => {
-          if (this.#removal === removal) this.#removal = undefined;
-        });
-      },
+      removed: ({ name, quantization, reservation: { need } }, how, beforeBytes) =>
+        this.#unloads.add({ how, name, quantization, need, beforeBytes }),
+    });
+    this.#unloads = new Unloads({
+      clock,
+      freeBytes: () => this.#freeBytes(),
+      giveBack: sensor ? async () => {} : () => giveBack(clock),
+      tell: this.#tell,
     });
     this.#monitor = new Monitor({
       clock,
@@ -197,34 +197,6 @@ export class MemoryGuard {
     } catch {
       return undefined; // told by the next decision or reading that needs it
     }
-  }
-
-  async #tellRemoved(
-    held: Held,
-    how: 'unloaded' | 'leaked',
-    beforeBytes: number | undefined,
-    earlier: Promise<number | undefined> | undefined,
-  ): Promise<number | undefined> {
-    const { clock, sensor } = this.#settings;
-    const countedBytes = await earlier;
-    const { name, quantization, reservation } = held;
-    if (!sensor) await new Promise<void>((resolve) => clock.schedule(resolve, 0, true));
-    if (!sensor) {
-      collectGarbage();
-      await trimHeap();
-    }
-    const { mappedBytes, anonymousBytes } = reservation.need;
-    const fromBytes = beforeBytes && Math.max(beforeBytes, countedBytes ?? beforeBytes);
-    const returned = await memoryReturned(clock, () => this.#freeBytes(), fromBytes, mappedBytes + anonymousBytes);
-    this.#tell({
-      type: how,
-      message: unloadSentence(modelInWords(name, quantization), how, returned),
-      atMs: clock.nowMs(),
-      model: name,
-      ...(quantization && { quantization }),
-      ...returned,
-    });
-    return fromBytes && fromBytes + (returned.freedBytes ?? 0);
   }
 
   #tellStatus(level: MemoryStatusLevel, previous: MemoryStatusLevel): void {

@@ -88,9 +88,11 @@ export function statusSentence(
 }
 
 /** A model that is gone, and what came back. */
-export function unloadSentence(model: string, how: 'unloaded' | 'leaked', returned: Returned): string {
+export function unloadSentence(model: string, how: 'unloaded' | 'leaked', returned: Returned, others = 0): string {
   const { freedBytes, elapsedMs } = returned;
-  const freed = freedBytes === undefined ? '' : `; ${formatBytes(freedBytes)} came back in ${Math.round(elapsedMs)} ms`;
+  const together = others > 0 ? `, with ${others} other${others > 1 ? 's' : ''}` : '';
+  const back = `${formatBytes(freedBytes ?? 0)} came back in ${Math.round(elapsedMs)} ms${together}`;
+  const freed = freedBytes === undefined ? '' : `; ${back}`;
   if (how === 'unloaded') return `Unloaded ${model}${freed}.`;
   return `The handle of ${model} was lost without being disposed: the model was disposed${freed}.`;
 }

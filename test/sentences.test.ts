@@ -134,6 +134,9 @@ describe('what is said of a model that is gone', () => {
       'Unloaded m Q4_0; 3.0 GiB came back in 42 ms.',
     );
     expect(unloadSentence('m', 'unloaded', { elapsedMs: 1 })).toBe('Unloaded m.');
+    expect(unloadSentence('m', 'unloaded', { freedBytes: 1 * GiB, elapsedMs: 5 }, 2)).toBe(
+      'Unloaded m; 1.0 GiB came back in 5 ms, with 2 others.',
+    );
     expect(unloadSentence('m', 'leaked', { elapsedMs: 1 })).toBe(
       'The handle of m was lost without being disposed: the model was disposed.',
     );

@@ -1,6 +1,7 @@
 /** Gives memory back on purpose: V8's garbage, and what the allocator keeps of freed blocks. Who calls it knows when that is worth its pause. */
 import v8 from 'node:v8';
 import vm from 'node:vm';
+import type { Clock } from '../clock.ts';
 import { loadAddon } from '../native.ts';
 
 let collector: (() => void) | undefined;
@@ -27,4 +28,11 @@ export function collectIfWorth(missingBytes: number): boolean {
   // V8 gives pages of its heap back on other threads (150 MiB take 4 ms); the next collection begins by waiting for them.
   collectGarbage();
   return true;
+}
+
+/** After a disposal: once the caller has gone on, its garbage and what native code freed go back to the system. */
+export async function giveBack(clock: Clock): Promise<void> {
+  await new Promise<void>((resolve) => clock.schedule(resolve, 0, true));
+  collectGarbage();
+  await trimHeap();
 }
