@@ -33,7 +33,10 @@ export function showPlan({ candidates, headroomBytes }) {
   for (const { quantization, need, admitted, rules } of candidates) {
     const refused = rules
       .filter((rule) => !rule.passed)
-      .map((rule) => `${rule.rule}: needs ${formatBytes(rule.requiredBytes)}, has ${formatBytes(rule.foundBytes)}`);
+      .map(
+        (rule) =>
+          `${rule.rule}: needs ${formatBytes(rule.requiredBytes)}, has ${formatBytes(Math.max(0, rule.foundBytes))}`,
+      );
     const size = `${formatBytes(need.mappedBytes)} mapped + ${formatBytes(need.anonymousBytes)} anonymous`;
     row(quantization ?? 'model', `${size.padEnd(42)} ${admitted ? 'fits' : `refused by ${refused.join('; ')}`}`);
   }
