@@ -2,6 +2,7 @@
 //   node bench/architectures.mjs qwen3 FILE '{"layers":4}'
 import fs from 'node:fs';
 import { pathToFileURL } from 'node:url';
+import { byteTokens, entryValue, text, u32, u64 } from '../examples/synthetic-model.mjs';
 
 /** @typedef {'F32' | 'F16' | 'Q4_0' | 'Q8_0' | 'Q4_K' | 'Q6_K'} Type */
 /** @typedef {{ name: string, dims: number[], type: Type }} Tensor */
@@ -246,56 +247,6 @@ export function writeGguf(file, entries, tensors) {
 
 /** @param {number} bytes */
 const align = (bytes) => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
-
-/** @param {number} value */
-function u32(value) {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32LE(value);
-  return bytes;
-}
-
-/** @param {number} value */
-function u64(value) {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64LE(BigInt(value));
-  return bytes;
-}
-
-/** @param {string} value */
-function text(value) {
-  const bytes = Buffer.from(value, 'utf8');
-  return Buffer.concat([u64(bytes.length), bytes]);
-}
-
-/** GGUF's value types: 4 u32, 5 i32, 6 f32, 7 bool, 8 string, 9 array. @param {Kind} kind @param {any} value */
-function entryValue(kind, value) {
-  switch (kind) {
-    case 'u32':
-      return Buffer.concat([u32(4), u32(value)]);
-    case 'f32':
-      return Buffer.concat([u32(6), Buffer.from(new Float32Array([value]).buffer)]);
-    case 'bool':
-      return Buffer.concat([u32(7), Buffer.from([value ? 1 : 0])]);
-    case 'text':
-      return Buffer.concat([u32(8), text(value)]);
-    case 'texts':
-      return Buffer.concat([u32(9), u32(8), u64(value.length), ...value.map(text)]);
-    case 'f32s':
-      return Buffer.concat([u32(9), u32(6), u64(value.length), Buffer.from(new Float32Array(value).buffer)]);
-    case 'i32s':
-      return Buffer.concat([u32(9), u32(5), u64(value.length), Buffer.from(new Int32Array(value).buffer)]);
-  }
-}
-
-/** GPT-2's printable stand-ins for the 256 byte values: those that print as themselves first. */
-function byteTokens() {
-  const ranges = [...range(33, 126), ...range(161, 172), ...range(174, 255)];
-  const others = range(0, 255).filter((byte) => !ranges.includes(byte));
-  return [...ranges, ...others.map((_, index) => 256 + index)].map((code) => String.fromCodePoint(code));
-}
-
-/** @param {number} first @param {number} last */
-const range = (first, last) => Array.from({ length: last - first + 1 }, (_, index) => first + index);
 
 const [, script, architecture, file, shape] = process.argv;
 if (architecture && file && script && import.meta.url === pathToFileURL(script).href) {

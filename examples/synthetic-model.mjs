@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url';
 /** @typedef {'F32' | 'F16' | 'Q4_0' | 'Q4_K' | 'Q5_K' | 'Q6_K'} TensorType */
 /** @typedef {'F32' | 'Q4_0' | 'Q4_K_M' | 'Q5_K_M'} Quantization */
 /** @typedef {{ name: string, type: TensorType, dims: number[], fill?: 'one' | 'noise' }} Tensor */
-/** @typedef {[key: string, type: 'u32' | 'f32' | 'bool' | 'text' | 'texts' | 'i32s', value: any]} Entry */
+/** @typedef {[key: string, type: 'u32' | 'f32' | 'bool' | 'text' | 'texts' | 'f32s' | 'i32s', value: any]} Entry */
 /**
  * @typedef {object} LanguageShape
  * @property {number} [hidden] width of a token
@@ -294,27 +294,27 @@ function sizeOf({ name, type, dims }) {
 const align = (bytes) => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 
 /** @param {number} value */
-function u32(value) {
+export function u32(value) {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE(value);
   return bytes;
 }
 
 /** @param {number} value */
-function u64(value) {
+export function u64(value) {
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64LE(BigInt(value));
   return bytes;
 }
 
 /** @param {string} value */
-function text(value) {
+export function text(value) {
   const bytes = Buffer.from(value, 'utf8');
   return Buffer.concat([u64(bytes.length), bytes]);
 }
 
 /** GGUF's value types: 4 u32, 5 i32, 6 f32, 7 bool, 8 string, 9 array. @param {Entry[1]} type @param {any} value */
-function entryValue(type, value) {
+export function entryValue(type, value) {
   switch (type) {
     case 'u32':
       return Buffer.concat([u32(4), u32(value)]);
@@ -326,13 +326,15 @@ function entryValue(type, value) {
       return Buffer.concat([u32(8), text(value)]);
     case 'texts':
       return Buffer.concat([u32(9), u32(8), u64(value.length), ...value.map(text)]);
+    case 'f32s':
+      return Buffer.concat([u32(9), u32(6), u64(value.length), Buffer.from(new Float32Array(value).buffer)]);
     case 'i32s':
       return Buffer.concat([u32(9), u32(5), u64(value.length), Buffer.from(new Int32Array(value).buffer)]);
   }
 }
 
 /** GPT-2's printable stand-ins for the 256 byte values: those that print as themselves first. */
-function byteTokens() {
+export function byteTokens() {
   const ranges = [...range(33, 126), ...range(161, 172), ...range(174, 255)];
   const others = range(0, 255).filter((byte) => !ranges.includes(byte));
   return [...ranges, ...others.map((_, index) => 256 + index)].map((code) => String.fromCodePoint(code));

@@ -1,5 +1,6 @@
 /** All options with their defaults, and what is refused about them. It acts on nothing. */
 import { parseBytes } from './bytes.ts';
+import { boolean, type Check, callable, checkOptions, object, oneOf, ranged, size, whole } from './checks.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { describe, invalidOption, MemoryGuardError } from './errors.ts';
 import { isQuantization, QUANTIZATIONS } from './footprint/catalog.ts';
@@ -99,8 +100,6 @@ const DEFAULTS: Settings = {
   clock: systemClock,
 };
 
-type Check = (value: unknown, name: string) => unknown;
-
 const CHECKS: Readonly<Record<keyof Settings, Check>> = {
   mode: oneOf('enforce', 'observe'),
   minFreeBytes: size,
@@ -115,7 +114,7 @@ const CHECKS: Readonly<Record<keyof Settings, Check>> = {
   onSensorFailure: oneOf('refuse', 'admit'),
   logger: object('a logger such as `console`'),
   adapter: adapter,
-  sensor: sensorOption,
+  sensor: callable,
   clock: clock,
 };
 
@@ -158,72 +157,6 @@ export function givenNeed(given: unknown): Need {
   return Object.freeze({ mappedBytes, anonymousBytes, basis: 'given' });
 }
 
-/** Runs each option through its check and drops those that are `undefined`. Unknown keys are refused by name. */
-export function checkOptions<K extends string>(
-  options: unknown,
-  checks: Readonly<Record<K, Check>>,
-  name: string,
-): Partial<Record<K, unknown>> {
-  if (options === undefined) return {};
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw invalidOption(name, 'an object', options);
-  }
-  const checked: Partial<Record<K, unknown>> = {};
-  for (const [key, value] of Object.entries(options)) {
-    if (!Object.hasOwn(checks, key)) {
-      const known = Object.keys(checks).join(', ');
-      throw new MemoryGuardError('ERR_INVALID_OPTION', `Unknown option \`${key}\` in ${name}; known are ${known}.`);
-    }
-    if (value !== undefined) checked[key as K] = checks[key as K](value, name === 'options' ? key : `${name}.${key}`);
-  }
-  return checked;
-}
-
-function boolean(value: unknown, name: string): boolean {
-  if (typeof value !== 'boolean') throw invalidOption(name, 'true or false', value);
-  return value;
-}
-
-function size(value: unknown, name: string): number {
-  const bytes = parseBytes(value);
-  if (bytes === undefined) throw invalidOption(name, 'a safe integer >= 0 or a size such as "512 MiB"', value);
-  return bytes;
-}
-
-function oneOf(...words: string[]): Check {
-  return (value, name) => {
-    if (typeof value !== 'string' || !words.includes(value)) {
-      throw invalidOption(name, words.map((word) => `'${word}'`).join(' or '), value);
-    }
-    return value;
-  };
-}
-
-function ranged(least: number, most: number): Check {
-  return (value, name) => {
-    if (typeof value !== 'number' || !(value >= least && value <= most)) {
-      throw invalidOption(name, `a number from ${least} to ${most}`, value);
-    }
-    return value;
-  };
-}
-
-function whole(least: number, most: number): Check {
-  return (value, name) => {
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) {
-      throw invalidOption(name, `a whole number from ${least} to ${most}`, value);
-    }
-    return value;
-  };
-}
-
-function object(expected: string): Check {
-  return (value, name) => {
-    if (typeof value !== 'object' || value === null) throw invalidOption(name, expected, value);
-    return value;
-  };
-}
-
 /** A listener of an event. */
 export function listenerOption<L>(value: L): L {
   return callable(value, 'listener') as L;
@@ -237,16 +170,6 @@ function adapter(value: unknown, name: string): unknown {
   }
   if (dispose !== undefined) object('{ all?, one? }')(dispose, `${name}.dispose`);
   return { ...defaultAdapter, ...parts, ...(dispose !== undefined && { dispose }) };
-}
-
-/** A replaced sensor. */
-export function sensorOption(value: unknown, name: string): unknown {
-  return callable(value, name);
-}
-
-function callable(value: unknown, name: string): unknown {
-  if (typeof value !== 'function') throw invalidOption(name, 'a function', value);
-  return value;
 }
 
 function clock(value: unknown, name: string): unknown {

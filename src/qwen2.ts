@@ -1,11 +1,12 @@
 /** The documented memory manager of Qwen2-Audio: a thin face over the gate, the ledger and the readers that the guard uses. */
 import { formatBytes } from './bytes.ts';
+import { callable, checkOptions } from './checks.ts';
 import { systemClock } from './clock.ts';
 import { MemoryGuardError } from './errors.ts';
 import { DEFAULT_QUANTIZATION, type Requirement, requirementOf, tableNeed } from './footprint/catalog.ts';
 import { type Ask, Gate } from './gate.ts';
 import { Ledger, type Reservation } from './ledger/ledger.ts';
-import { checkOptions, knownQuantization, sensorOption } from './options.ts';
+import { knownQuantization } from './options.ts';
 import { comparedTotalBytes, recommend } from './policy/recommend.ts';
 import { statusOf } from './policy/status.ts';
 import { InsufficientMemoryError } from './refusal.ts';
@@ -56,7 +57,7 @@ interface Registered {
   readonly sinceBytes: number | undefined;
 }
 
-const OPTION_CHECKS = { defaultQuantization: knownQuantization, sensor: sensorOption };
+const OPTION_CHECKS = { defaultQuantization: knownQuantization, sensor: callable };
 
 /**
  * Check, load, register: the order of the document. What the process has grown by since the last check counts as taken

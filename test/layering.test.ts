@@ -154,7 +154,7 @@ describe('the direction of dependencies', () => {
   });
 
   it('footprints know no sensor, no policy and no guard', () => {
-    const own = among(/^(types|bytes|errors|options)\.ts$/, /^footprint\//);
+    const own = among(/^(types|bytes|errors|checks)\.ts$/, /^footprint\//);
     expect(breaches(/^footprint\//, ({ to }) => own(to) || isNode(to))).toEqual([]);
   });
 

@@ -1,6 +1,7 @@
 /** The public estimate: checks options, reads headers, hands both to the arithmetic. It computes nothing itself. */
+
+import { type Check, checkOptions, whole } from '../checks.ts';
 import { invalidOption } from '../errors.ts';
-import { checkOptions } from '../options.ts';
 import { isProjector } from './encodershape.ts';
 import { type EstimateOptions, estimate, type Footprint } from './estimate.ts';
 import { ggmlTypeByName } from './ggml.ts';
@@ -44,20 +45,18 @@ const INT32_MAX = 2 ** 31 - 1;
 /** `LLAMA_MAX_SEQ`. */
 const MAX_SEQUENCES = 256;
 
-type Check = (value: unknown, name: string) => unknown;
-
 const CHECKS: Readonly<Record<keyof EstimateFootprintOptions, Check>> = {
   modelPath: path,
   projectorPath: path,
-  contextSize: whole(1),
-  microBatchSize: whole(1),
-  batchSize: whole(1),
+  contextSize: whole(1, INT32_MAX),
+  microBatchSize: whole(1, INT32_MAX),
+  batchSize: whole(1, INT32_MAX),
   sequences: whole(1, MAX_SEQUENCES),
   kvCacheType: cacheTypes,
   flashAttention: oneOf(['auto', 'on', 'off']),
   mmap: oneOf([true, false]),
   repack: oneOf(['auto', true, false]),
-  gpuLayers: whole(0),
+  gpuLayers: whole(0, INT32_MAX),
 };
 
 /**
@@ -148,13 +147,6 @@ function refuseSwapped(model: GgufFile, projector: GgufFile | undefined): void {
 function path(value: unknown, name: string): unknown {
   if (typeof value === 'string' && value !== '' && !value.includes('\0')) return value;
   throw invalidOption(name, 'the path of a GGUF file', value);
-}
-
-function whole(least: number, most = INT32_MAX): Check {
-  return (value, name) => {
-    if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
-    throw invalidOption(name, `a whole number from ${least} to ${most}`, value);
-  };
 }
 
 function oneOf(values: readonly unknown[]): Check {
