@@ -16,10 +16,8 @@ describe('a guard over the real machine', () => {
   /** 64 MiB that only the heap still knows of. */
   const litter = async () => (() => new WeakRef(Buffer.alloc(64 * MiB, 1).buffer))();
 
-  it.each([
-    ['is collected where it could turn a refusal', 16 * MiB, true],
-    ['is left where it is too little', 2 ** 44, false],
-  ])('garbage %s', async (_name, missingBytes, collected) => {
+  /** Whether garbage is gone after a refusal by so much. */
+  const goneAfter = async (missingBytes: number) => {
     const { nexa, guard } = guarded();
     const garbage = await litter();
     await settled();
@@ -27,8 +25,19 @@ describe('a guard over the real machine', () => {
     await nexa.loadModel('m', { memoryGuard: { footprint } }).catch((error: unknown) => {
       expect(error).toMatchObject({ code: 'ERR_INSUFFICIENT_MEMORY' });
     });
-    expect(garbage.deref() === undefined).toBe(collected);
     guard.close();
+    return garbage.deref() === undefined;
+  };
+
+  it('garbage is collected where it could turn a refusal', async () => {
+    expect(await goneAfter(16 * MiB)).toBe(true);
+  });
+
+  it('garbage is left where it is too little', async () => {
+    const gone = [];
+    // V8 may collect on its own at any moment, but hardly at five of them.
+    for (let attempt = 0; attempt < 5 && !gone.includes(false); attempt++) gone.push(await goneAfter(2 ** 44));
+    expect(gone).toContain(false);
   });
 
   /** As a program does that closes descriptors which it does not know. */
