@@ -34,7 +34,7 @@ describe('a guard over the real machine', () => {
   });
 
   it('garbage is left where it is too little', async () => {
-    const gone = [];
+    const gone: boolean[] = [];
     // V8 may collect on its own at any moment, but hardly at five of them.
     for (let attempt = 0; attempt < 5 && !gone.includes(false); attempt++) gone.push(await goneAfter(2 ** 44));
     expect(gone).toContain(false);
