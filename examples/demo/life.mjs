@@ -76,9 +76,11 @@ async function show({ files, full, limitFile, limitNote }, sdk, eater, minFreeBy
   if (full) row('', '(text only: two cores take 1.2 s a token here, and a chunk of audio is 750 tokens)');
   else await listen(model, files);
 
-  heading('5. The same again, beside the first');
+  // What the first one really took has corrected its estimate, so the same again might fit by now.
+  const contextSize = full ? 8192 : 65_536;
+  heading(`5. A second one beside it, with ${contextSize} tokens of context`);
   try {
-    await (await nexa.loadModel(files.name, { ...options, modelsDir: files.directory })).dispose();
+    await (await nexa.loadModel(files.name, { ...options, contextSize })).dispose();
   } catch (error) {
     const { code, requiredBytes, availableBytes, shortfallBytes, refusedBy } =
       /** @type {import('nexa-memory-guard').InsufficientMemoryError} */ (error);

@@ -64,6 +64,8 @@ export class Calibration {
 
   /** Resolves when it is on disk, or when that failed and was told. */
   record(key: string, observation: Observation): Promise<void> {
+    // The next estimate of this process need not wait for the disk.
+    this.#entries = (this.#entries ?? this.#read()).then((entries) => withLoad(entries, key, observation));
     this.#writing = this.#writing.then(() => this.#write(key, observation));
     return this.#writing;
   }
@@ -73,14 +75,10 @@ export class Calibration {
     try {
       await mkdir(this.#directory, { recursive: true, mode: 0o700 });
       // Other processes may have written since it was read.
-      const entries = await this.#read();
-      const loads = [...(entries.get(key) ?? []), observation].slice(-KEPT_LOADS);
-      entries.delete(key);
-      entries.set(key, loads);
+      const entries = withLoad(await this.#read(), key, observation);
       const kept = Object.fromEntries([...entries].slice(-KEPT_KEYS));
       await writeFile(temporary, JSON.stringify({ format: FORMAT, entries: kept }), { mode: 0o600 });
       await rename(temporary, join(this.#directory, FILE));
-      this.#entries = Promise.resolve(entries);
     } catch (cause) {
       await rm(temporary, { force: true }).catch(() => {});
       this.#problem(`What a load took can't be kept in ${this.#directory}; estimates stay as they are.`, cause);
@@ -103,6 +101,12 @@ export class Calibration {
       return new Map();
     }
   }
+}
+
+/** A model's last loads are kept; the one observed last stands at the end. */
+function withLoad(entries: Entries, key: string, observation: Observation): Entries {
+  const others = [...entries].filter(([other]) => other !== key);
+  return new Map([...others, [key, [...(entries.get(key) ?? []), observation].slice(-KEPT_LOADS)]]);
 }
 
 /** Throws what is wrong with the text. */
