@@ -1000,3 +1000,17 @@ describe('models that are disposed at the same time', () => {
     );
   });
 });
+
+describe('a load that is observed and not understood', () => {
+  it('is passed on as it is, and told of', async () => {
+    const { nexa, sdk, events, guard } = guardedFake(new FakeMachine(15 * GiB), { mode: 'observe' });
+    await nexa.loadModel('qwen2audio', { quantization: 'Q8_0' });
+    expect(sdk.calls).toEqual([['qwen2audio', { quantization: 'Q8_0' }]]);
+    expect(events[0]).toMatchObject({
+      type: 'degraded',
+      code: 'ERR_UNKNOWN_QUANTIZATION',
+      message: expect.stringContaining('Observed only'),
+    });
+    expect(guard.models()).toHaveLength(1);
+  });
+});

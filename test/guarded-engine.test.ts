@@ -1,6 +1,6 @@
 /** The guard over the real engine and the real machine: tiny models, and real control groups where they can be made. */
 import { statSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { MiB } from '../src/bytes.ts';
 import type { GuardEvent } from '../src/events.ts';
 import type { GuardOptions } from '../src/options.ts';
@@ -213,6 +213,18 @@ describe('what a load really took', () => {
     expect(after?.mappedBytes).toBe(before?.mappedBytes);
     expect(after?.anonymousBytes).not.toBe(before?.anonymousBytes);
     expect((await guard.plan('qwen2audio', { ...options, contextSize: 2048 })).candidates[0]?.need.basis).toBe('gguf');
+    guard.close();
+  });
+
+  it('is told of where it cannot be kept, and the load goes on', async () => {
+    vi.stubEnv('XDG_CACHE_HOME', files.tone); // a file in place of the folder
+    const { nexa, guard, events } = await guarded();
+    vi.unstubAllEnvs();
+    const model = await nexa.loadModel('qwen2audio', { quantization: 'Q4_0', contextSize: 1024 });
+    for await (const _text of model.generate({ prompt: 'Hi', maxTokens: 1 }));
+    await until(events, 'degraded');
+    expect(events.find((event) => event.type === 'degraded')?.message).toMatch(/is ignored|can't be kept/);
+    await model.dispose();
     guard.close();
   });
 });
