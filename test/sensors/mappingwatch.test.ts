@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { NexaSDK } from '../../src/sdk/nexasdk.ts';
 import { watchMappings } from '../../src/sensors/mappingwatch.ts';
 import { makeTinyModels, type TinyModels } from '../sdk/tinymodels.ts';
@@ -49,13 +49,13 @@ describe.runIf(process.platform === 'linux')('the files that a load mapped', () 
   it('contain those of the model that another one had mapped already, also by another name', async () => {
     const first = await sdk.loadModel(files.model('Q4_0'));
     const folder = mkdtempSync(join(tmpdir(), 'nexa-link-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
     const link = join(folder, 'link.gguf');
     symlinkSync(files.model('Q4_0'), link);
     for (const name of [files.model('Q4_0'), link]) {
       const mappedSince = watchMappings();
       expect(inodes(mappedSince([name]))).toEqual([inodeOf(files.model('Q4_0'))]);
     }
-    rmSync(folder, { recursive: true });
     await first.dispose();
   });
 
