@@ -9,7 +9,6 @@ import type { Need, Quantization, SensorReading } from './types.ts';
 
 /** Receives one line per event; `console` fits. Missing methods are skipped. */
 export interface Logger {
-  readonly debug?: (message: string) => void;
   readonly info?: (message: string) => void;
   readonly warn?: (message: string) => void;
 }

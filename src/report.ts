@@ -1,5 +1,4 @@
 /** The facts of this machine in one object, for people: it decides nothing and admits no load. */
-import systeminformation from 'systeminformation';
 import { addonProblem, loadAddon } from './native.ts';
 import { comparedTotalBytes, type MachineClass, machineClass, recommend } from './policy/recommend.ts';
 import { readMemory } from './sensors/readmemory.ts';
@@ -23,6 +22,8 @@ export interface MachineReport {
 /** Asks the system; takes some tens of milliseconds and may start processes. Throws `ERR_SENSOR` where memory can't be read. */
 export async function machineReport(): Promise<MachineReport> {
   const memory = readMemory();
+  // Imported here: it takes 25 ms, and a program that only guards its loads never asks.
+  const { default: systeminformation } = await import('systeminformation');
   const [os, cpu] = await Promise.all([systeminformation.osInfo(), systeminformation.cpu()]);
   const { totalBytes, availableBytes } = memory;
   const hostBinds = totalBytes === memory.scopes[0]?.limitBytes;
