@@ -57,7 +57,9 @@ async function parent() {
     // Signals that came while the files were written are heard now.
     await new Promise((resolve) => setTimeout(resolve));
     if (ended) return 1;
-    life = fork(fileURLToPath(import.meta.url), { serialization: 'advanced' });
+    // What is learned of models that are thrown away does not belong in the user's cache.
+    const env = files.temporary ? { ...process.env, XDG_CACHE_HOME: files.directory } : process.env;
+    life = fork(fileURLToPath(import.meta.url), { serialization: 'advanced', env });
     life.send({ files, full, group, limitNote });
     const progress = full && group ? showUsage(group) : undefined;
     const [code, signal] = await once(life, 'exit');
