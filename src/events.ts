@@ -10,6 +10,7 @@ const NAMES: readonly unknown[] = [
   'admitted',
   'downgraded',
   'refused',
+  'waiting',
   'loaded',
   'unloaded',
   'leaked',
@@ -42,7 +43,7 @@ export interface StatusEvent extends EventBase {
 
 /** What the guard decided about one load, with every number and every rule behind it. */
 export interface Decision {
-  readonly verdict: 'admit' | 'downgrade' | 'refuse';
+  readonly verdict: 'admit' | 'downgrade' | 'wait' | 'refuse';
   readonly model: string;
   /** The quantization asked for, or recommended where none was asked for. Absent for a model without a ladder. */
   readonly askedQuantization?: Quantization;
@@ -55,6 +56,8 @@ export interface Decision {
   readonly totalBytes: number;
   readonly availableBytes: number;
   readonly headroomBytes: number;
+  /** Kept for loads that wait before this one, and taken off `headroomBytes`; absent where none does. */
+  readonly waitingBytes?: number;
   readonly candidates: readonly CandidateVerdict[];
 }
 
@@ -64,6 +67,14 @@ export interface DecisionEvent extends EventBase, Decision {
   readonly forced: boolean;
   /** True where `mode: 'observe'` only reports: nothing was changed or refused. */
   readonly observed: boolean;
+}
+
+/** A load waits for memory: told when it begins to, and when its place changes. */
+export interface WaitingEvent extends EventBase, Decision {
+  readonly type: 'waiting';
+  /** 1 for the load that is next; loads of other processes count. */
+  readonly position: number;
+  readonly waitedMs: number;
 }
 
 export interface LoadedEvent extends EventBase {
@@ -93,7 +104,7 @@ export interface DegradedEvent extends EventBase {
   readonly cause?: unknown;
 }
 
-export type GuardEvent = StatusEvent | DecisionEvent | LoadedEvent | UnloadedEvent | DegradedEvent;
+export type GuardEvent = StatusEvent | DecisionEvent | WaitingEvent | LoadedEvent | UnloadedEvent | DegradedEvent;
 
 /** Listener signatures by event name, for eventemitter3's types. */
 export interface GuardEvents {
@@ -103,6 +114,7 @@ export interface GuardEvents {
   admitted: (event: DecisionEvent) => void;
   downgraded: (event: DecisionEvent) => void;
   refused: (event: DecisionEvent) => void;
+  waiting: (event: WaitingEvent) => void;
   loaded: (event: LoadedEvent) => void;
   unloaded: (event: UnloadedEvent) => void;
   leaked: (event: UnloadedEvent) => void;

@@ -1,6 +1,6 @@
 /** The one critical section: reads, judges and reserves in one synchronous step, so that no load slips between. */
 import type { Decision } from './events.ts';
-import type { Burden, Ledger, Reservation } from './ledger/ledger.ts';
+import type { Burden, Ledger, Reservation, Ticket } from './ledger/ledger.ts';
 import type { Situation } from './policy/admit.ts';
 import { type Candidate, type CandidateVerdict, judgeAll, stepsThatSave } from './policy/choose.ts';
 import type { HeldFile, MemoryMeasure, MemoryReader, Need, Quantization } from './types.ts';
@@ -24,6 +24,8 @@ export interface Ask {
   readonly candidates: readonly Candidate[];
   /** Whether candidates after the first may be taken. */
   readonly downgrade: boolean;
+  /** Its place in the line: loads that wait before it keep what they wait for, all of them where it has none. */
+  readonly ticket?: Ticket;
 }
 
 /** A candidate and the promise made to it. */
@@ -73,8 +75,10 @@ export class Gate {
    */
   decide(ask: Ask, reserve: 'chosen' | 'first' | 'nothing'): Outcome {
     const candidates = stepsThatSave(ask.downgrade ? ask.candidates : sameQuantization(ask.candidates));
-    let judged = this.#judge(candidates);
-    if (!judged.chosen && this.#parts.collect(leastMissing(judged.verdicts))) judged = this.#judge(candidates);
+    let judged = this.#judge(candidates, ask.ticket);
+    if (!judged.chosen && this.#parts.collect(leastMissing(judged.verdicts))) {
+      judged = this.#judge(candidates, ask.ticket);
+    }
     const decision = decisionOf(ask, judged);
     const candidate = reserve === 'first' ? candidates[0] : reserve === 'chosen' ? judged.chosen : undefined;
     return candidate ? { decision, reserved: this.#reserve(ask.model, candidate) } : { decision };
@@ -101,6 +105,20 @@ export class Gate {
     return nowBytes === undefined || grownBytes === undefined ? undefined : nowBytes - grownBytes;
   }
 
+  /** Joins the line of loads that wait. */
+  wait(label: string, need: Need): Ticket {
+    return this.#parts.ledger.wait(label, need);
+  }
+
+  /** 1 for the load that is next. */
+  position(ticket: Ticket): number {
+    return this.#parts.ledger.before(ticket).length + 1;
+  }
+
+  endWait(ticket: Ticket): void {
+    this.#parts.ledger.endWait(ticket);
+  }
+
   settle(reservation: Reservation): void {
     this.#parts.ledger.settle(reservation, this.#grownIfReadable());
   }
@@ -119,12 +137,26 @@ export class Gate {
     }
   }
 
-  #judge(candidates: readonly Candidate[]): Judged {
-    const view = this.look();
+  #judge(candidates: readonly Candidate[], ticket: Ticket | undefined): Judged {
+    const view = this.#lookFrom(ticket);
     const unheld = candidates.map((candidate) => this.#lessHeld(candidate));
     const verdicts = judgeAll(unheld, view, this.#parts.minFreeRatioAfterLoad);
     const chosen = verdicts.find((candidate) => candidate.admitted);
     return { view, verdicts, chosen };
+  }
+
+  /** What is left for a load at this place in the line. */
+  #lookFrom(ticket: Ticket | undefined): Situation & { readonly waitingBytes: number } {
+    const view = this.look();
+    const needs = this.#parts.ledger.before(ticket).map(({ need }) => need);
+    const anonymousBytes = needs.reduce((sum, need) => sum + need.anonymousBytes, 0);
+    const waitingBytes = needs.reduce((sum, need) => sum + need.mappedBytes, anonymousBytes);
+    return {
+      ...view,
+      headroomBytes: view.headroomBytes - waitingBytes,
+      promisedAnonymousBytes: view.promisedAnonymousBytes + anonymousBytes,
+      waitingBytes,
+    };
   }
 
   /** Files that loaded models keep mapped are in their sum already: this one needs only the rest. */
@@ -145,7 +177,7 @@ export class Gate {
 }
 
 interface Judged {
-  readonly view: Situation;
+  readonly view: Situation & { readonly waitingBytes: number };
   readonly verdicts: readonly CandidateVerdict[];
   readonly chosen: CandidateVerdict | undefined;
 }
@@ -160,7 +192,7 @@ function leastMissing(verdicts: readonly CandidateVerdict[]): number {
 }
 
 function decisionOf(ask: Ask, { view, verdicts, chosen }: Judged): Decision {
-  const { totalBytes, availableBytes, headroomBytes } = view;
+  const { totalBytes, availableBytes, headroomBytes, waitingBytes } = view;
   return {
     verdict: !chosen ? 'refuse' : chosen.quantization === ask.askedQuantization ? 'admit' : 'downgrade',
     model: ask.model,
@@ -172,6 +204,7 @@ function decisionOf(ask: Ask, { view, verdicts, chosen }: Judged): Decision {
     totalBytes,
     availableBytes,
     headroomBytes,
+    ...(waitingBytes > 0 && { waitingBytes }),
     candidates: verdicts,
   };
 }

@@ -76,7 +76,10 @@ export class MemoryGuard {
     this.#models = new Models({
       gate: this.#gate,
       freeBytes: () => this.#freeBytes(),
-      changed: () => this.#monitor.read(),
+      changed: () => {
+        this.#monitor.read();
+        this.#loads.wake();
+      },
       filledMicroBatch: (model) => adapter.filledMicroBatch?.(model) === true,
       observed: (observing) => this.#keep(observing),
       removed: ({ name, quantization, reservation: { need } }, how, beforeBytes) =>

@@ -11,6 +11,7 @@ export type {
   LoadedEvent,
   StatusEvent,
   UnloadedEvent,
+  WaitingEvent,
 } from './events.ts';
 export {
   type CacheType,

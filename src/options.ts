@@ -58,7 +58,9 @@ export interface LoadGuardOptions {
   readonly force?: boolean;
   /** The model's footprint, or a function that gives it per quantization. Wins over table and file. */
   readonly footprint?: GivenFootprint | ((quantization: Quantization | undefined) => GivenFootprint);
-  /** Gives up while the load still waits for its turn. */
+  /** Wait until it fits instead of being refused: `true`, or for how long. @default false; `timeoutMs` 60000 */
+  readonly wait?: boolean | { readonly timeoutMs?: number };
+  /** Gives up while the load still waits, for its turn or for memory. */
   readonly signal?: AbortSignal;
 }
 
@@ -121,8 +123,14 @@ const LOAD_CHECKS: Readonly<Record<keyof LoadGuardOptions, Check>> = {
   downgrade: boolean,
   force: boolean,
   footprint: footprint,
+  wait: wait,
   signal: signal,
 };
+
+const WAIT_CHECKS = { timeoutMs: whole(1, 2 ** 31 - 1) };
+
+/** Long enough for a model to be unloaded or a call to end, short enough to hear of it. */
+const DEFAULT_TIMEOUT_MS = 60_000;
 
 /** Checks every option and fills in the defaults. Throws `ERR_INVALID_OPTION`. */
 export function guardSettings(options: unknown): Settings {
@@ -181,6 +189,18 @@ function clock(value: unknown, name: string): unknown {
 function footprint(value: unknown): unknown {
   if (typeof value !== 'function') givenNeed(value);
   return value;
+}
+
+/** How long this load waits for memory, in milliseconds; `undefined` where it doesn't wait. */
+export function waitTimeoutMs({ wait }: LoadGuardOptions): number | undefined {
+  if (wait === undefined || wait === false) return undefined;
+  return (wait === true ? undefined : wait.timeoutMs) ?? DEFAULT_TIMEOUT_MS;
+}
+
+function wait(value: unknown, name: string): unknown {
+  if (typeof value === 'boolean') return value;
+  if (typeof value !== 'object' || value === null) throw invalidOption(name, 'true, false or { timeoutMs }', value);
+  return checkOptions(value, WAIT_CHECKS, name);
 }
 
 function signal(value: unknown, name: string): unknown {

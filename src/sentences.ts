@@ -38,11 +38,11 @@ export function refusalSentence(
   holders: readonly string[],
 ): string {
   const nearest = nearestCandidate(decision);
-  const reasons = reasonsInWords(nearest);
-  // Where even an empty machine would refuse it, freeing memory is no help.
-  const freeable = nearest.shortfallBytes <= decision.totalBytes - Math.max(0, decision.headroomBytes);
+  const { waitingBytes } = decision;
+  const kept = waitingBytes === undefined ? '' : `${formatBytes(waitingBytes)} is kept for loads that wait before it`;
+  const reasons = [kept, reasonsInWords(nearest)].filter((reason) => reason !== '').join('; ');
   const help = [
-    ...(freeable ? [`free ${formatBytes(nearest.shortfallBytes)}`] : []),
+    ...(canBeFreed(decision) ? [`free ${formatBytes(nearest.shortfallBytes)}`] : []),
     ...(holders.length > 0 ? [`unload ${holders.join(' or ')}`] : []),
     ...(limitedBy?.kind.startsWith('cgroup') ? ['raise that limit'] : []),
   ];
@@ -50,6 +50,23 @@ export function refusalSentence(
     `Insufficient memory to load ${shortageInWords(decision)}${scopeInWords(limitedBy)}${reasons && `; ${reasons}`}. ` +
     `To load it, ${help.length > 0 ? help.join(', or ') : 'use a machine with more memory'}.`
   );
+}
+
+/** Whether freeing memory helps: false where even an empty machine would refuse it. */
+export function canBeFreed(decision: Decision): boolean {
+  return nearestCandidate(decision).shortfallBytes <= decision.totalBytes - decision.headroomBytes;
+}
+
+/** A load that waits for memory. */
+export function waitingSentence(decision: Decision, position: number): string {
+  const missing = formatBytes(nearestCandidate(decision).shortfallBytes);
+  const line = position === 1 ? 'it is next' : `${position - 1} wait${position === 2 ? 's' : ''} before it`;
+  return `Waiting for memory to load ${shortageInWords(decision)}; ${missing} more must be free, and ${line}.`;
+}
+
+/** A load that waited for too long, and why it could not be loaded at the last look. */
+export function timeoutSentence(waitedMs: number, refusal: string): string {
+  return `Waited ${(waitedMs / 1000).toFixed(1)} s for memory. ${refusal}`;
 }
 
 /** A load that goes ahead although every candidate was refused. */

@@ -8,6 +8,7 @@ import {
   knownQuantization,
   type LoadGuardOptions,
   loadGuardOptions,
+  waitTimeoutMs,
 } from '../src/options.ts';
 import { defaultAdapter } from '../src/sdk/adapter.ts';
 import { ManualClock } from './support/manualclock.ts';
@@ -153,16 +154,31 @@ describe('the options of one load', () => {
   it('are taken where they are good', () => {
     const { signal } = new AbortController();
     const footprint = () => 5;
-    const options: LoadGuardOptions = { downgrade: false, force: true, footprint, signal };
+    const options: LoadGuardOptions = { downgrade: false, force: true, footprint, signal, wait: { timeoutMs: 5 } };
     expect(loadGuardOptions(options)).toEqual(options);
     expect(loadGuardOptions({ footprint: { mappedBytes: 1, anonymousBytes: 0 } })).toEqual({
       footprint: { mappedBytes: 1, anonymousBytes: 0 },
     });
   });
 
+  it('wait for a minute where no time is given, and for a time that is a whole number', () => {
+    expect(waitTimeoutMs({})).toBeUndefined();
+    expect(waitTimeoutMs({ wait: false })).toBeUndefined();
+    expect(waitTimeoutMs({ wait: true })).toBe(60_000);
+    expect(waitTimeoutMs({ wait: {} })).toBe(60_000);
+    expect(waitTimeoutMs({ wait: { timeoutMs: 5 } })).toBe(5);
+    for (const timeoutMs of [0, -1, 1.5, Number.NaN, 2 ** 31, '5']) {
+      expect(refusalOf(() => loadGuardOptions({ wait: { timeoutMs } })).message).toContain(
+        'memoryGuard.wait.timeoutMs',
+      );
+    }
+  });
+
   it.each([
     ['downgrade', 'no', 'true or false'],
     ['force', 1, 'true or false'],
+    ['wait', 5, 'true, false or { timeoutMs }'],
+    ['wait', null, 'true, false or { timeoutMs }'],
     ['signal', {}, 'an AbortSignal'],
     ['signal', null, 'an AbortSignal'],
     ['footprint', -1, 'bytes >= 0, or { mappedBytes, anonymousBytes }'],

@@ -22,6 +22,14 @@ export interface Burden {
   readonly promisedAnonymousBytes: number;
 }
 
+/** A load's place in the line of those that wait. */
+export interface Ticket {
+  readonly id: number;
+  readonly label: string;
+  /** What it waits for at the least. */
+  readonly need: Need;
+}
+
 interface Entry extends Reservation {
   state: 'loading' | 'loaded' | 'settled';
   anonymousBytes: number;
@@ -30,6 +38,8 @@ interface Entry extends Reservation {
 
 export class Ledger {
   readonly #entries = new Map<Reservation, Entry>();
+  /** In the order in which they came. */
+  readonly #waiting = new Set<Ticket>();
   #nextId = 1;
   /** The process's own growth when the oldest open promise was made; growth since then is what promises took. */
   #baseBytes: number | undefined;
@@ -92,6 +102,24 @@ export class Ledger {
     // What it took is still resident for a moment: it must not pay for the promises that stay.
     if (entry && entry.state !== 'settled') this.#absorb(entry, grownBytes);
     return this.#entries.delete(reservation);
+  }
+
+  /** Takes a place in the line. */
+  wait(label: string, need: Need): Ticket {
+    const ticket = Object.freeze({ id: this.#nextId++, label, need });
+    this.#waiting.add(ticket);
+    return ticket;
+  }
+
+  /** Leaves the line, for whatever reason. */
+  endWait(ticket: Ticket): void {
+    this.#waiting.delete(ticket);
+  }
+
+  /** The loads that wait before this one; all that wait for one without a place. */
+  before(ticket: Ticket | undefined): readonly Ticket[] {
+    const line = [...this.#waiting];
+    return ticket && this.#waiting.has(ticket) ? line.slice(0, line.indexOf(ticket)) : line;
   }
 
   /** Bytes of these files that loaded models keep mapped already. */

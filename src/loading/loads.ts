@@ -2,18 +2,16 @@
 import { formatBytes } from '../bytes.ts';
 import type { Clock } from '../clock.ts';
 import { type ErrorCode, MemoryGuardError } from '../errors.ts';
-import type { Decision, DecisionEvent, DegradedEvent, LoadedEvent } from '../events.ts';
+import type { Decision, DecisionEvent, DegradedEvent, LoadedEvent, WaitingEvent } from '../events.ts';
 import type { Calibration } from '../footprint/calibration.ts';
-import { DEFAULT_QUANTIZATION } from '../footprint/catalog.ts';
-import type { Gate, Outcome, Reserved } from '../gate.ts';
+import type { Gate, Reserved } from '../gate.ts';
 import type { Settings } from '../options.ts';
 import type { Candidate } from '../policy/choose.ts';
-import { comparedTotalBytes, recommend } from '../policy/recommend.ts';
-import { InsufficientMemoryError } from '../refusal.ts';
 import type { Adapter } from '../sdk/adapter.ts';
-import { admissionSentence, forcedSentence, modelInWords, refusalSentence } from '../sentences.ts';
-import type { HeldFile, MemoryReader, MemoryScope, Quantization } from '../types.ts';
+import { modelInWords } from '../sentences.ts';
+import type { HeldFile, MemoryReader, Quantization } from '../types.ts';
 import type { Invoke } from '../wrap.ts';
+import { Admission } from './admission.ts';
 import { ownMinFreeBytes } from './ask.ts';
 import { guardModel, knownHandle } from './handle.ts';
 import type { Held, Models } from './models.ts';
@@ -35,23 +33,31 @@ export interface LoadsParts {
   readonly watchMappings: MappingWatch;
   /** What earlier loads took; absent where nothing is kept. */
   readonly calibration: Calibration | undefined;
-  readonly emit: (event: DecisionEvent | LoadedEvent | DegradedEvent) => void;
+  readonly emit: (event: DecisionEvent | WaitingEvent | LoadedEvent | DegradedEvent) => void;
 }
 
 export class Loads {
   readonly #parts: LoadsParts;
   readonly #queue: Queue;
+  readonly #admission: Admission;
   #closed = false;
 
   constructor(parts: LoadsParts) {
     this.#parts = parts;
     this.#queue = new Queue(parts.settings.maxConcurrentLoads);
+    this.#admission = new Admission(parts);
   }
 
   /** Loads that are running end as they would; those that wait are refused at once. */
   close(): void {
     this.#closed = true;
     this.#queue.close(closedError());
+    this.#admission.close(closedError());
+  }
+
+  /** A model is gone: loads that wait look again. */
+  wake(): void {
+    this.#admission.wake();
   }
 
   /** Every candidate with its verdict as things stand now; nothing is loaded or reserved. */
@@ -59,29 +65,31 @@ export class Loads {
     this.#assertOpen();
     const prepared = await this.#prepare(args);
     this.#assertOpen();
-    return this.#parts.gate.decide(
-      prepared.ask(() => this.#recommend()),
-      'nothing',
-    ).decision;
+    return this.#admission.plan(prepared);
   }
 
   /** Loads through `invoke`, or throws. Errors of the SDK pass through unchanged and leave nothing reserved. */
   async load(invoke: Invoke, args: readonly unknown[]): Promise<unknown> {
     this.#assertOpen();
     const prepared = await this.#prepare(args);
-    const leave = await this.#queue.enter(prepared.own.signal);
-    try {
-      this.#assertOpen();
-      const reserved = this.#admit(prepared);
-      try {
-        return await this.#run(prepared, reserved, invoke);
-      } catch (error) {
-        this.#parts.gate.release(reserved.reservation);
-        throw error;
-      }
-    } finally {
-      leave();
-    }
+    return this.#admission.through(
+      prepared,
+      async (signal) => {
+        const leave = await this.#queue.enter(signal);
+        if (!this.#closed) return leave;
+        leave();
+        throw closedError();
+      },
+      async (reserved) => {
+        try {
+          return await this.#run(prepared, reserved, invoke);
+        } catch (error) {
+          this.#parts.gate.release(reserved.reservation);
+          this.#admission.wake();
+          throw error;
+        }
+      },
+    );
   }
 
   #prepare(args: readonly unknown[]): Promise<Prepared> {
@@ -94,46 +102,6 @@ export class Loads {
       misunderstood: (error) =>
         this.#tellDegraded(error.code, `Observed only, and not judged: ${error.message}`, error),
     });
-  }
-
-  /** Decides and tells; gives what was reserved, or refuses by throwing. */
-  #admit(prepared: Prepared): Reserved {
-    const { settings, gate, clock, emit } = this.#parts;
-    const observed = settings.mode === 'observe';
-    const forced = prepared.own.force === true;
-    let outcome: Outcome;
-    try {
-      outcome = gate.decide(
-        prepared.ask(() => this.#recommend()),
-        observed || forced ? 'first' : 'chosen',
-      );
-    } catch (error) {
-      if (!(error instanceof MemoryGuardError) || error.code !== 'ERR_SENSOR') throw error;
-      const admits = observed || forced || settings.onSensorFailure === 'admit';
-      this.#tellDegraded(error.code, admits ? `Admitted unread: ${error.message}` : error.message, error);
-      if (!admits) throw error;
-      return gate.reserveFirst(prepared.ask(() => DEFAULT_QUANTIZATION));
-    }
-    const { decision, reserved } = outcome;
-    const refused = decision.verdict === 'refuse';
-    const sentence = !refused
-      ? admissionSentence(decision)
-      : forced
-        ? forcedSentence(decision)
-        : refusalSentence(decision, this.#limitedBy(), this.#holders());
-    emit({
-      ...decision,
-      type: refused ? (forced ? 'admitted' : 'refused') : decision.verdict === 'admit' ? 'admitted' : 'downgraded',
-      message: `${observed ? 'Observed only: ' : ''}${sentence}`,
-      atMs: clock.nowMs(),
-      forced: forced && refused,
-      observed,
-    });
-    if (!reserved) throw new InsufficientMemoryError(decision, sentence);
-    if (reserved.candidate.need.basis === 'unknown') {
-      this.#tellDegraded('ERR_UNKNOWN_MODEL', `Nobody knows what ${decision.model} needs: nothing is reserved for it.`);
-    }
-    return reserved;
   }
 
   /** Calls the SDK and registers what it returns. */
@@ -202,24 +170,6 @@ export class Loads {
   #tellDegraded(code: ErrorCode, message: string, cause?: unknown): void {
     const { clock, emit } = this.#parts;
     emit({ type: 'degraded', code, message, ...(cause !== undefined && { cause }), atMs: clock.nowMs() });
-  }
-
-  #recommend(): Quantization {
-    const { measure, headroomBytes } = this.#parts.gate.look();
-    return recommend(comparedTotalBytes(measure), headroomBytes);
-  }
-
-  /** For the sentence only: a reading that fails here changes no decision. */
-  #limitedBy(): MemoryScope | undefined {
-    try {
-      return this.#parts.reader.snapshot().limitedBy;
-    } catch {
-      return undefined;
-    }
-  }
-
-  #holders(): string[] {
-    return this.#parts.models.list().map(({ name, quantization }) => modelInWords(name, quantization));
   }
 
   #assertOpen(): void {

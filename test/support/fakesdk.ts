@@ -113,6 +113,7 @@ const EVENTS: Record<keyof GuardEvents, true> = {
   admitted: true,
   downgraded: true,
   refused: true,
+  waiting: true,
   loaded: true,
   unloaded: true,
   leaked: true,

@@ -1,0 +1,217 @@
+/** Asks the gate for one load, tells what was decided, and lets it wait where it may. It loads nothing. */
+import type { Clock } from '../clock.ts';
+import { type ErrorCode, MemoryGuardError } from '../errors.ts';
+import type { Decision, DecisionEvent, DegradedEvent, WaitingEvent } from '../events.ts';
+import { DEFAULT_QUANTIZATION } from '../footprint/catalog.ts';
+import type { Gate, Outcome, Reserved } from '../gate.ts';
+import type { Ticket } from '../ledger/ledger.ts';
+import { type Settings, waitTimeoutMs } from '../options.ts';
+import { comparedTotalBytes, recommend } from '../policy/recommend.ts';
+import { InsufficientMemoryError } from '../refusal.ts';
+import {
+  admissionSentence,
+  canBeFreed,
+  forcedSentence,
+  modelInWords,
+  nearestCandidate,
+  refusalSentence,
+  timeoutSentence,
+  waitingSentence,
+} from '../sentences.ts';
+import type { MemoryReader, MemoryScope, Quantization } from '../types.ts';
+import type { Models } from './models.ts';
+import type { Prepared } from './prepare.ts';
+import { Deadline, Sleepers } from './wait.ts';
+
+export interface AdmissionParts {
+  readonly settings: Settings;
+  readonly reader: MemoryReader;
+  readonly gate: Gate;
+  readonly models: Models;
+  readonly clock: Clock;
+  readonly emit: (event: DecisionEvent | WaitingEvent | DegradedEvent) => void;
+}
+
+/** A load on its way in: its time limit where it may wait, its place in the line once it does. */
+interface Waiter {
+  readonly deadline: Deadline;
+  ticket?: Ticket;
+  /** The place that was told last. */
+  position?: number;
+  /** Why it could not be let in at the last look. */
+  refusal?: InsufficientMemoryError;
+}
+
+export class Admission {
+  readonly #parts: AdmissionParts;
+  readonly #sleepers: Sleepers;
+  readonly #waiters = new Set<Waiter>();
+
+  constructor(parts: AdmissionParts) {
+    this.#parts = parts;
+    this.#sleepers = new Sleepers(parts.clock);
+  }
+
+  /** Memory may have returned: loads that wait look again. */
+  wake(): void {
+    this.#sleepers.wake();
+  }
+
+  /** Ends every wait. */
+  close(reason: unknown): void {
+    for (const { deadline } of this.#waiters) deadline.abort(reason);
+  }
+
+  /** Every candidate with its verdict as things stand now; nothing is reserved or told. */
+  plan(prepared: Prepared): Decision {
+    return this.#parts.gate.decide(
+      prepared.ask(() => this.#recommend()),
+      'nothing',
+    ).decision;
+  }
+
+  /**
+   * Runs `load` with what was reserved for it, inside a turn that `enter` gives. A load that waits gives its turn back
+   * until it looks again. Refuses by throwing; whatever happens, it leaves the line.
+   */
+  async through<T>(
+    prepared: Prepared,
+    enter: (signal: AbortSignal | undefined) => Promise<() => void>,
+    load: (reserved: Reserved) => Promise<T>,
+  ): Promise<T> {
+    const waiter = this.#waiterOf(prepared);
+    const signal = waiter?.deadline.signal ?? prepared.own.signal;
+    try {
+      for (;;) {
+        const leave = await enter(signal);
+        try {
+          const reserved = this.#admit(prepared, waiter);
+          if (reserved) {
+            this.#leaveLine(waiter);
+            return await load(reserved);
+          }
+        } finally {
+          leave();
+        }
+        await this.#sleepers.sleep(signal as AbortSignal);
+      }
+    } finally {
+      this.#leaveLine(waiter);
+    }
+  }
+
+  #waiterOf({ own, request }: Prepared): Waiter | undefined {
+    const timeoutMs = waitTimeoutMs(own);
+    if (timeoutMs === undefined) return undefined;
+    const late = () => this.#tooLate(request.name, waiter);
+    const waiter: Waiter = { deadline: new Deadline(this.#parts.clock, timeoutMs, own.signal, late) };
+    this.#waiters.add(waiter);
+    return waiter;
+  }
+
+  #leaveLine(waiter: Waiter | undefined): void {
+    if (!waiter || !this.#waiters.delete(waiter)) return;
+    waiter.deadline.end();
+    if (!waiter.ticket) return;
+    this.#parts.gate.endWait(waiter.ticket);
+    this.#sleepers.wake(); // those behind it may fit now
+  }
+
+  /** Decides and tells; gives what was reserved, or nothing where the load is to wait, or refuses by throwing. */
+  #admit(prepared: Prepared, waiter: Waiter | undefined): Reserved | undefined {
+    const { settings, gate } = this.#parts;
+    const observed = settings.mode === 'observe';
+    const forced = prepared.own.force === true;
+    let outcome: Outcome;
+    try {
+      const ask = prepared.ask(() => this.#recommend());
+      outcome = gate.decide(
+        waiter?.ticket ? { ...ask, ticket: waiter.ticket } : ask,
+        observed || forced ? 'first' : 'chosen',
+      );
+    } catch (error) {
+      if (!(error instanceof MemoryGuardError) || error.code !== 'ERR_SENSOR') throw error;
+      const admits = observed || forced || settings.onSensorFailure === 'admit';
+      this.#tellDegraded(error.code, admits ? `Admitted unread: ${error.message}` : error.message, error);
+      if (!admits) throw error;
+      return gate.reserveFirst(prepared.ask(() => DEFAULT_QUANTIZATION));
+    }
+    const { decision, reserved } = outcome;
+    const refused = decision.verdict === 'refuse';
+    const sentence = !refused
+      ? admissionSentence(decision)
+      : forced
+        ? forcedSentence(decision)
+        : refusalSentence(decision, this.#limitedBy(), this.#holders());
+    if (!reserved && waiter && canBeFreed(decision)) {
+      this.#letWait(waiter, decision, sentence);
+      return undefined;
+    }
+    this.#tellDecision(decision, refused && !forced ? 'refused' : 'admitted', sentence, forced && refused);
+    if (!reserved) throw new InsufficientMemoryError(decision, sentence);
+    if (reserved.candidate.need.basis === 'unknown') {
+      this.#tellDegraded('ERR_UNKNOWN_MODEL', `Nobody knows what ${decision.model} needs: nothing is reserved for it.`);
+    }
+    return reserved;
+  }
+
+  /** Told once, and again when its place has changed. */
+  #letWait(waiter: Waiter, refused: Decision, refusal: string): void {
+    const { gate, clock, emit } = this.#parts;
+    waiter.refusal = new InsufficientMemoryError(refused, refusal);
+    waiter.ticket ??= gate.wait(refused.model, nearestCandidate(refused).need);
+    const position = gate.position(waiter.ticket);
+    if (position === waiter.position) return;
+    waiter.position = position;
+    const message = waitingSentence(refused, position);
+    const { waitedMs } = waiter.deadline;
+    emit({ ...refused, verdict: 'wait', type: 'waiting', message, position, waitedMs, atMs: clock.nowMs() });
+  }
+
+  /** The error of a load whose time is over. It is told as refused only where memory is what it waited for. */
+  #tooLate(model: string, { deadline, refusal }: Waiter): MemoryGuardError {
+    if (!refusal) {
+      const waited = `Waited ${(deadline.waitedMs / 1000).toFixed(1)} s for other loads to end`;
+      return new MemoryGuardError('ERR_ADMISSION_TIMEOUT', `${waited}, and ${model} was not looked at.`);
+    }
+    const message = timeoutSentence(deadline.waitedMs, refusal.message);
+    this.#tellDecision(refusal.plan, 'refused', message, false);
+    return new MemoryGuardError('ERR_ADMISSION_TIMEOUT', message, { cause: refusal });
+  }
+
+  #tellDecision(decision: Decision, how: 'admitted' | 'refused', sentence: string, forced: boolean): void {
+    const { settings, clock, emit } = this.#parts;
+    const observed = settings.mode === 'observe';
+    emit({
+      ...decision,
+      type: how === 'admitted' && decision.verdict === 'downgrade' ? 'downgraded' : how,
+      message: `${observed ? 'Observed only: ' : ''}${sentence}`,
+      atMs: clock.nowMs(),
+      forced,
+      observed,
+    });
+  }
+
+  #tellDegraded(code: ErrorCode, message: string, cause?: unknown): void {
+    const { clock, emit } = this.#parts;
+    emit({ type: 'degraded', code, message, ...(cause !== undefined && { cause }), atMs: clock.nowMs() });
+  }
+
+  #recommend(): Quantization {
+    const { measure, headroomBytes } = this.#parts.gate.look();
+    return recommend(comparedTotalBytes(measure), headroomBytes);
+  }
+
+  /** For the sentence only: a reading that fails here changes no decision. */
+  #limitedBy(): MemoryScope | undefined {
+    try {
+      return this.#parts.reader.snapshot().limitedBy;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #holders(): string[] {
+    return this.#parts.models.list().map(({ name, quantization }) => modelInWords(name, quantization));
+  }
+}
