@@ -195,7 +195,7 @@ describe('the options of one load', () => {
   });
 
   it('refuse what nobody knows, and what is no object', () => {
-    expect(refusalOf(() => loadGuardOptions({ wait: true })).message).toContain('Unknown option `wait` in memoryGuard');
+    expect(refusalOf(() => loadGuardOptions({ patience: true })).message).toContain('Unknown option `wait` in memoryGuard');
     for (const options of [null, true, 'force', []]) {
       expect(refusalOf(() => loadGuardOptions(options)).message).toContain('Expected `memoryGuard` to be an object');
     }
