@@ -195,7 +195,8 @@ describe('the options of one load', () => {
   });
 
   it('refuse what nobody knows, and what is no object', () => {
-    expect(refusalOf(() => loadGuardOptions({ patience: true })).message).toContain('Unknown option `wait` in memoryGuard');
+    const unknown = refusalOf(() => loadGuardOptions({ patience: 1 }));
+    expect(unknown.message).toContain('Unknown option `patience` in memoryGuard');
     for (const options of [null, true, 'force', []]) {
       expect(refusalOf(() => loadGuardOptions(options)).message).toContain('Expected `memoryGuard` to be an object');
     }
