@@ -12,11 +12,16 @@
       ],
       'conditions': [
         ['OS=="linux"', {
-          'sources': ['native/linux/fill.cc', 'native/linux/memory.cc', 'native/linux/quiet.cc', 'native/linux/trim.cc'],
+          'sources': [
+            'native/linux/fill.cc', 'native/linux/lock.cc', 'native/linux/memory.cc', 'native/linux/quiet.cc',
+            'native/linux/trim.cc',
+          ],
           # A worker that ends must not unload code that another thread still runs.
           'ldflags': ['-Wl,-z,nodelete'],
         }, {
-          'sources': ['native/other/memory.cc', 'native/other/quiet.cc', 'native/other/trim.cc'],
+          'sources': [
+            'native/other/lock.cc', 'native/other/memory.cc', 'native/other/quiet.cc', 'native/other/trim.cc',
+          ],
           'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
         }],
       ],

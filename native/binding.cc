@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "lock.h"
 #include "memory.h"
 #include "quiet.h"
 #include "trim.h"
@@ -144,6 +145,28 @@ Napi::Object DefineEngineLog(Napi::Env env) {
   return log;
 }
 
+// `locks`: 1 ours or free, 0 busy, a negative errno where the call failed.
+Napi::Object DefineLocks(Napi::Env env) {
+  using Act = guard::LockAnswer (*)(int) noexcept;
+  const auto define = [env](Act act, const char* name) {
+    return Napi::Function::New(
+        env,
+        [act](const Napi::CallbackInfo& info) {
+          const guard::LockAnswer answer = act(info[0].ToNumber().Int32Value());
+          const int value = answer.state == guard::LockAnswer::State::kOurs   ? 1
+                            : answer.state == guard::LockAnswer::State::kBusy ? 0
+                                                                              : -answer.error;
+          return Napi::Number::New(info.Env(), value);
+        },
+        name);
+  };
+  Napi::Object locks = Napi::Object::New(env);
+  locks.Set("tryLock", define(guard::TryLock, "tryLock"));
+  locks.Set("unlock", define(guard::Unlock, "unlock"));
+  locks.Set("ask", define(guard::AskLock, "ask"));
+  return locks;
+}
+
 // `trimHeap(): Promise<boolean>`, off the main thread.
 class TrimWorker final : public Napi::AsyncWorker {
  public:
@@ -168,6 +191,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("MemoryFiles", MemoryFiles::Define(env));
   exports.Set("memoryFilesSupported", Napi::Boolean::New(env, guard::MemoryFilesSupported()));
   exports.Set("engineLog", DefineEngineLog(env));
+  if (guard::LocksSupported()) exports.Set("locks", DefineLocks(env));
   exports.Set("trimHeap", Napi::Function::New(env, TrimWorker::Run, "trimHeap"));
   return exports;
 }

@@ -1,14 +1,24 @@
 /** The one critical section: reads, judges and reserves in one synchronous step, so that no load slips between. */
 import type { Decision } from './events.ts';
 import type { Burden, Ledger, Reservation, Ticket } from './ledger/ledger.ts';
+import { leftByPeers, type Peer, waitingBefore } from './ledger/peers.ts';
+import type { Holdings } from './ledger/record.ts';
 import type { Situation } from './policy/admit.ts';
 import { type Candidate, type CandidateVerdict, judgeAll, stepsThatSave } from './policy/choose.ts';
 import type { HeldFile, MemoryMeasure, MemoryReader, Need, Quantization } from './types.ts';
+
+/** The other processes' side of the ledger. */
+export interface SharedHoldings {
+  peers(): readonly Peer[];
+  publish(scopes: readonly string[], holdings: Holdings): void;
+}
 
 /** What the gate needs of its surroundings. */
 export interface GateParts {
   readonly reader: MemoryReader;
   readonly ledger: Ledger;
+  /** Absent where other processes are not to be seen. */
+  readonly shared?: SharedHoldings;
   /** The process's own anonymous growth; absent where it can't be read. */
   readonly grownBytes: () => number | undefined;
   /** Collects garbage if there may be as much as is missing. False where it wasn't worth trying. */
@@ -44,44 +54,94 @@ export interface Outcome {
 export interface View extends Situation {
   readonly measure: MemoryMeasure;
   readonly burden: Burden;
+  /** Kept for loads that wait, and taken off the headroom. */
+  readonly waitingBytes: number;
 }
+
+/** A place in the line before all that wait: nothing is kept for them. */
+const FIRST = 'first';
 
 export class Gate {
   readonly #parts: GateParts;
+  /** As the last reading had them: what is published in between needs no reading of its own. */
+  #scopes: readonly string[] = [];
+  #threads = false;
 
   constructor(parts: GateParts) {
     this.#parts = parts;
   }
 
-  /** Growth first, then the machine: memory taken in between is counted twice rather than not at all. */
+  /** What all processes have left, whatever loads wait for. */
   look(): View {
-    const { reader, ledger, grownBytes } = this.#parts;
-    const burden = ledger.burden(grownBytes());
-    const measure = reader.measure();
-    const { mappedBytes, promisedMappedBytes, promisedAnonymousBytes } = burden;
+    return this.#lookFrom(FIRST);
+  }
+
+  /** Growth and peers first, then the machine: memory taken in between is counted twice rather than not at all. */
+  #lookFrom(place: Ticket | typeof FIRST | undefined): View {
+    const { reader, ledger, shared, grownBytes } = this.#parts;
+    const grown = grownBytes();
+    const peers = shared?.peers() ?? [];
+    // Where several threads of one process hold promises, its growth can't be shared out: it pays for none of them.
+    this.#threads = peers.some(({ ownProcess }) => ownProcess);
+    const burden = ledger.burden(this.#threads ? undefined : grown);
+    const own = place === FIRST ? [] : ledger.before(place).map(({ need }) => need);
+    const ownMapped = own.reduce((sum, need) => sum + need.mappedBytes, 0);
+    const ownAnonymous = own.reduce((sum, need) => sum + need.anonymousBytes, 0);
+    const { measure, left } = peers.length === 0 ? this.#alone() : this.#among(peers, placeUs(place));
+    const promisedAnonymousBytes =
+      burden.promisedAnonymousBytes + ownAnonymous + (measure.availableBytes - left.availableBytes);
+    if (shared) this.#scopes = (reader.scopeKeys?.() ?? []).filter((key) => key !== undefined);
     return {
       measure,
       burden,
       totalBytes: measure.totalBytes,
       availableBytes: measure.availableBytes,
-      headroomBytes: measure.availableBytes - mappedBytes - promisedMappedBytes - promisedAnonymousBytes,
+      headroomBytes:
+        left.headroomBytes -
+        (burden.mappedBytes + burden.promisedMappedBytes + burden.promisedAnonymousBytes) -
+        (ownMapped + ownAnonymous),
       promisedAnonymousBytes,
+      waitingBytes: ownMapped + ownAnonymous + left.waitingBytes,
     };
+  }
+
+  #alone() {
+    const measure = this.#parts.reader.measure();
+    const { availableBytes } = measure;
+    return { measure, left: { headroomBytes: availableBytes, availableBytes, waitingBytes: 0 } };
+  }
+
+  /** Each scope has its own peers, so all of them are read. */
+  #among(peers: readonly Peer[], beforeUs: number) {
+    const { reader, ledger } = this.#parts;
+    const { scopes, totalBytes, availableBytes } = reader.snapshot();
+    const keys = reader.scopeKeys?.() ?? [];
+    const keyed = scopes.map((scope, index) => {
+      const key = keys[index];
+      return { availableBytes: scope.availableBytes, ...(key !== undefined && { key }) };
+    });
+    const measure = { totalBytes, availableBytes, hostBinds: scopes[0]?.limitBytes === totalBytes };
+    return { measure, left: leftByPeers(keyed, peers, ledger.heldKeys(), beforeUs) };
   }
 
   /**
    * Decides, and reserves the candidate that was chosen, the first whatever was decided, or nothing.
    * There must be no `await` in here. Throws `ERR_SENSOR` where the machine can't be read.
    */
-  decide(ask: Ask, reserve: 'chosen' | 'first' | 'nothing'): Outcome {
+  decide(ask: Ask, reserve: 'chosen' | 'first' | 'nothing', collects = true): Outcome {
     const candidates = stepsThatSave(ask.downgrade ? ask.candidates : sameQuantization(ask.candidates));
     let judged = this.#judge(candidates, ask.ticket);
-    if (!judged.chosen && this.#parts.collect(leastMissing(judged.verdicts))) {
+    if (!judged.chosen && collects && this.#parts.collect(leastMissing(judged.verdicts))) {
       judged = this.#judge(candidates, ask.ticket);
     }
     const decision = decisionOf(ask, judged);
     const candidate = reserve === 'first' ? candidates[0] : reserve === 'chosen' ? judged.chosen : undefined;
     return candidate ? { decision, reserved: this.#reserve(ask.model, candidate) } : { decision };
+  }
+
+  /** Collects garbage if that may turn a refusal, outside the lock: it takes milliseconds. False where it can't. */
+  collectFor({ verdict, candidates }: Decision): boolean {
+    return verdict === 'refuse' && this.#parts.collect(leastMissing(candidates));
   }
 
   /** Promises the first candidate its need without asking the rules. */
@@ -92,11 +152,14 @@ export class Gate {
   /** Promises a need without asking the rules. */
   reserve(label: string, need: Need): Reservation {
     const { ledger, nowMs } = this.#parts;
-    return ledger.reserve(label, need, nowMs(), this.#grownIfReadable());
+    const reservation = ledger.reserve(label, need, nowMs(), this.#grownIfReadable());
+    this.#publish();
+    return reservation;
   }
 
   loaded(reservation: Reservation, files: readonly HeldFile[] | undefined): void {
     this.#parts.ledger.loaded(reservation, files);
+    this.#publish();
   }
 
   /** What the process has grown by since this promise was made; `undefined` where that can't be read. */
@@ -107,25 +170,39 @@ export class Gate {
 
   /** Joins the line of loads that wait. */
   wait(label: string, need: Need): Ticket {
-    return this.#parts.ledger.wait(label, need);
+    const ticket = this.#parts.ledger.wait(label, need, Number(process.hrtime.bigint() / 1000n));
+    this.#publish();
+    return ticket;
   }
 
   /** 1 for the load that is next. */
   position(ticket: Ticket): number {
-    return this.#parts.ledger.before(ticket).length + 1;
+    const { ledger, shared } = this.#parts;
+    const elsewhere = waitingBefore(shared?.peers() ?? [], ticket.sinceUs);
+    return ledger.before(ticket).length + elsewhere.length + 1;
   }
 
   endWait(ticket: Ticket): void {
     this.#parts.ledger.endWait(ticket);
+    this.#publish();
   }
 
   settle(reservation: Reservation): void {
     this.#parts.ledger.settle(reservation, this.#grownIfReadable());
+    this.#publish();
   }
 
   /** Forgets a promise. False where it was forgotten already. */
   release(reservation: Reservation): boolean {
-    return this.#parts.ledger.release(reservation, this.#grownIfReadable());
+    const released = this.#parts.ledger.release(reservation, this.#grownIfReadable());
+    if (released) this.#publish();
+    return released;
+  }
+
+  /** Tells the other processes what is held here now. */
+  #publish(): void {
+    const { ledger, shared } = this.#parts;
+    shared?.publish(this.#scopes, ledger.holdings(this.#threads ? undefined : this.#grownIfReadable()));
   }
 
   /** No call and no disposal must fail because a reading does; the ledger counts more carefully without it. */
@@ -145,24 +222,10 @@ export class Gate {
     return { view, verdicts, chosen };
   }
 
-  /** What is left for a load at this place in the line. */
-  #lookFrom(ticket: Ticket | undefined): Situation & { readonly waitingBytes: number } {
-    const view = this.look();
-    const needs = this.#parts.ledger.before(ticket).map(({ need }) => need);
-    const anonymousBytes = needs.reduce((sum, need) => sum + need.anonymousBytes, 0);
-    const waitingBytes = needs.reduce((sum, need) => sum + need.mappedBytes, anonymousBytes);
-    return {
-      ...view,
-      headroomBytes: view.headroomBytes - waitingBytes,
-      promisedAnonymousBytes: view.promisedAnonymousBytes + anonymousBytes,
-      waitingBytes,
-    };
-  }
-
   /** Files that loaded models keep mapped are in their sum already: this one needs only the rest. */
   #lessHeld(candidate: Candidate): Candidate {
     const { need, smaller } = candidate;
-    const heldBytes = need.files ? this.#parts.ledger.heldBytes(need.files) : 0;
+    const heldBytes = need.files ? this.#heldBytes(need.files) : 0;
     if (heldBytes === 0) return candidate;
     return {
       ...candidate,
@@ -171,13 +234,27 @@ export class Gate {
     };
   }
 
+  /** Whoever maps a file, its pages are there and counted once. */
+  #heldBytes(files: readonly HeldFile[]): number {
+    const { ledger, shared } = this.#parts;
+    const elsewhere = new Set((shared?.peers() ?? []).flatMap((peer) => peer.files.map(({ key }) => key)));
+    const bytes = files.reduce((sum, file) => sum + (elsewhere.has(file.key) ? file.bytes : 0), 0);
+    return bytes + ledger.heldBytes(files.filter(({ key }) => !elsewhere.has(key)));
+  }
+
   #reserve(model: string, candidate: Candidate): Reserved {
     return { candidate, reservation: this.reserve(model, candidate.need) };
   }
 }
 
+/** What came before this place in the line; before a load without one, all that wait. */
+function placeUs(place: Ticket | typeof FIRST | undefined): number {
+  if (place === FIRST) return Number.NEGATIVE_INFINITY;
+  return place?.sinceUs ?? Number.POSITIVE_INFINITY;
+}
+
 interface Judged {
-  readonly view: Situation & { readonly waitingBytes: number };
+  readonly view: View;
   readonly verdicts: readonly CandidateVerdict[];
   readonly chosen: CandidateVerdict | undefined;
 }

@@ -5,6 +5,8 @@ import { type Decision, eventName, type GuardEvent, type GuardEvents } from './e
 import { Calibration, calibrationDirectory } from './footprint/calibration.ts';
 import { Gate, type View } from './gate.ts';
 import { Ledger } from './ledger/ledger.ts';
+import { type OpenLedger, openLedger } from './ledger/openledger.ts';
+import type { LedgerEntry } from './ledger/record.ts';
 import { Loads } from './loading/loads.ts';
 import { type LoadedModel, Models } from './loading/models.ts';
 import type { Observing } from './loading/observe.ts';
@@ -16,7 +18,7 @@ import { Unloads } from './recovery/unloads.ts';
 import type { Adapter } from './sdk/adapter.ts';
 import { InjectedReader } from './sensors/injected.ts';
 import { watchMappingsIfReadable } from './sensors/mappingwatch.ts';
-import { readGrowth } from './sensors/process.ts';
+import { readGrowth, readProcessMemory } from './sensors/process.ts';
 import { openReader } from './sensors/reader.ts';
 import { statusSentence } from './sentences.ts';
 import { teller } from './tell.ts';
@@ -32,6 +34,13 @@ export interface GuardStatus {
   readonly minFreeBytes: number;
 }
 
+/** `guard.ledger`. */
+export interface GuardLedger {
+  readonly kind: 'process' | 'shared';
+  readonly directory?: string;
+  entries(): readonly LedgerEntry[];
+}
+
 /** The options of the load that is planned. */
 export interface PlanOptions {
   readonly memoryGuard?: LoadGuardOptions;
@@ -45,6 +54,7 @@ export class MemoryGuard {
   readonly #tell: (event: GuardEvent) => void;
   readonly #reader: MemoryReader;
   readonly #calibration: Calibration | undefined;
+  readonly #ledger: OpenLedger;
   readonly #gate: Gate;
   readonly #models: Models;
   readonly #unloads: Unloads;
@@ -54,6 +64,7 @@ export class MemoryGuard {
   /** The last reading of the monitor, which its edges were judged on. */
   #seen: View | undefined;
   #blind = false;
+  #alone: string | undefined;
 
   /** Use `withMemoryGuard`. */
   constructor(settings: Settings, adapter: Adapter) {
@@ -65,9 +76,18 @@ export class MemoryGuard {
     this.#calibration = sensor
       ? undefined
       : new Calibration(calibrationDirectory(), (message, cause) => this.#tellUncalibrated(message, cause));
+    this.#ledger = sensor
+      ? { ledger: new Ledger(), close() {} }
+      : openLedger(
+          settings.ledger,
+          () => readProcessMemory().anonymousBytes,
+          (error) => this.#tellAlone(error),
+        );
+    const { ledger, shared } = this.#ledger;
     this.#gate = new Gate({
       reader: this.#reader,
-      ledger: new Ledger(),
+      ledger,
+      ...(shared && { shared }),
       grownBytes: sensor ? () => undefined : readGrowth,
       collect: sensor ? () => false : collectIfWorth,
       nowMs: () => clock.nowMs(),
@@ -103,11 +123,22 @@ export class MemoryGuard {
       adapter,
       reader: this.#reader,
       gate: this.#gate,
+      inSection: async (step, signal) => (shared ? shared.inSection(step, signal) : step()),
       models: this.#models,
       clock,
       calibration: this.#calibration,
       watchMappings: () => (sensor ? () => undefined : watchMappingsIfReadable((error) => this.#tellBlind(error))),
       emit: this.#tell,
+    });
+  }
+
+  /** Who is counted: this process alone, or all that meet in `directory`; and what each of them holds, newest last. */
+  get ledger(): GuardLedger {
+    const { ledger, shared } = this.#ledger;
+    return Object.freeze({
+      kind: shared ? 'shared' : 'process',
+      ...(shared && { directory: shared.directory }),
+      entries: () => shared?.entries() ?? ledger.holdings(undefined).entries,
     });
   }
 
@@ -172,6 +203,7 @@ export class MemoryGuard {
     this.#loads.close();
     this.#monitor.close();
     this.#reader.close();
+    this.#ledger.close();
     this.#emitter.removeAllListeners();
   }
 
@@ -192,6 +224,15 @@ export class MemoryGuard {
 
   #tellUncalibrated(message: string, cause: unknown): void {
     this.#tell({ type: 'degraded', message, cause, atMs: this.#settings.clock.nowMs() });
+  }
+
+  /** Once for each reason: what is missed stays missed until the sentence changes. */
+  #tellAlone(cause: unknown): void {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    if (message === this.#alone) return;
+    this.#alone = message;
+    // A guard that is being made has no listeners yet.
+    queueMicrotask(() => this.#tell({ type: 'degraded', message, cause, atMs: this.#settings.clock.nowMs() }));
   }
 
   #freeBytes(): number | undefined {

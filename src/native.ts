@@ -12,6 +12,13 @@ export interface NativeMemoryFiles {
   close(): void;
 }
 
+/** Locks of open files that end with the process. 1: ours, or free where it was asked · 0: held by another · else -errno. */
+export interface NativeLocks {
+  tryLock(descriptor: number): number;
+  unlock(descriptor: number): number;
+  ask(descriptor: number): number;
+}
+
 export interface Addon {
   /** `table`: parse, row and column of each path. `rows` is written to by every reading. */
   readonly MemoryFiles: new (
@@ -24,6 +31,8 @@ export interface Addon {
   ) => NativeMemoryFiles;
   /** False where this system has no native reader; `MemoryFiles` then fails every reading. */
   readonly memoryFilesSupported: boolean;
+  /** Absent where the system has no locks that end with their process. */
+  readonly locks?: NativeLocks;
   /** Gives freed memory back to the system, off the main thread. False where its allocator can't. */
   trimHeap(): Promise<boolean>;
 }

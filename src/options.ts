@@ -4,6 +4,7 @@ import { boolean, type Check, callable, checkOptions, object, oneOf, ranged, siz
 import { type Clock, systemClock } from './clock.ts';
 import { describe, invalidOption, MemoryGuardError } from './errors.ts';
 import { isQuantization, QUANTIZATIONS } from './footprint/catalog.ts';
+import type { LedgerOption } from './ledger/openledger.ts';
 import { type Adapter, defaultAdapter } from './sdk/adapter.ts';
 import type { Need, Quantization, SensorReading } from './types.ts';
 
@@ -25,6 +26,11 @@ export interface GuardOptions {
   readonly warningFactor?: number;
   /** Try smaller quantizations where the asked one doesn't fit. @default true */
   readonly downgrade?: boolean;
+  /**
+   * Which promises count: those of this process, or of all processes that meet in a directory: this user's, or one that
+   * containers share. @default 'shared', 'process' with a replaced sensor
+   */
+  readonly ledger?: LedgerOption;
   /** Loads that may run at the same time. @default 1 */
   readonly maxConcurrentLoads?: number;
   /** Count free swap as memory. @default false */
@@ -71,6 +77,7 @@ export interface Settings {
   readonly minFreeRatioAfterLoad: number;
   readonly warningFactor: number;
   readonly downgrade: boolean;
+  readonly ledger: LedgerOption;
   readonly maxConcurrentLoads: number;
   readonly swap: boolean;
   readonly hysteresisRatio: number;
@@ -89,6 +96,7 @@ const DEFAULTS: Settings = {
   minFreeRatioAfterLoad: 0.25,
   warningFactor: 2,
   downgrade: true,
+  ledger: 'shared',
   maxConcurrentLoads: 1,
   swap: false,
   hysteresisRatio: 0.05,
@@ -107,6 +115,7 @@ const CHECKS: Readonly<Record<keyof Settings, Check>> = {
   minFreeRatioAfterLoad: ranged(0, 1),
   warningFactor: ranged(1, 1000),
   downgrade: boolean,
+  ledger: ledger,
   maxConcurrentLoads: whole(1, 1024),
   swap: boolean,
   hysteresisRatio: ranged(0, 1),
@@ -177,6 +186,13 @@ function adapter(value: unknown, name: string): unknown {
   }
   if (dispose !== undefined) object('{ all?, one? }')(dispose, `${name}.dispose`);
   return { ...defaultAdapter, ...parts, ...(dispose !== undefined && { dispose }) };
+}
+
+function ledger(value: unknown, name: string): unknown {
+  if (value === 'process' || value === 'shared') return value;
+  const { directory } = object("'process', 'shared' or { directory }")(value, name) as { directory?: unknown };
+  if (typeof directory === 'string' && directory.startsWith('/')) return value;
+  throw invalidOption(`${name}.directory`, 'an absolute path', directory);
 }
 
 function clock(value: unknown, name: string): unknown {

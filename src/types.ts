@@ -54,6 +54,11 @@ export interface MemoryReader {
   readonly source: MemorySnapshot['source'];
   measure(): MemoryMeasure;
   snapshot(): MemorySnapshot;
+  /**
+   * A name for each scope of the last snapshot that all processes under it agree on; `undefined` for a limit of this
+   * process alone. Absent where the system has no such names.
+   */
+  scopeKeys?(): readonly (string | undefined)[];
   close(): void;
 }
 

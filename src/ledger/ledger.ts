@@ -1,5 +1,6 @@
 /** Who holds what in this process: promises and loaded models. Pure bookkeeping; it reads no memory and decides nothing. */
 import type { HeldFile, Need } from '../types.ts';
+import type { Holdings, LedgerEntry } from './record.ts';
 
 /** One promise: to a load under way, a loaded model or a call. */
 export interface Reservation {
@@ -28,6 +29,8 @@ export interface Ticket {
   readonly label: string;
   /** What it waits for at the least. */
   readonly need: Need;
+  /** The machine's monotonic clock, in microseconds: the order of the line, also between processes. */
+  readonly sinceUs: number;
 }
 
 interface Entry extends Reservation {
@@ -35,6 +38,9 @@ interface Entry extends Reservation {
   anonymousBytes: number;
   files: readonly HeldFile[];
 }
+
+/** So many entries are shown to other processes; the sums hold all. */
+const SHOWN = 64;
 
 export class Ledger {
   readonly #entries = new Map<Reservation, Entry>();
@@ -105,8 +111,8 @@ export class Ledger {
   }
 
   /** Takes a place in the line. */
-  wait(label: string, need: Need): Ticket {
-    const ticket = Object.freeze({ id: this.#nextId++, label, need });
+  wait(label: string, need: Need, sinceUs: number): Ticket {
+    const ticket = Object.freeze({ id: this.#nextId++, label, need, sinceUs });
     this.#waiting.add(ticket);
     return ticket;
   }
@@ -124,9 +130,36 @@ export class Ledger {
 
   /** Bytes of these files that loaded models keep mapped already. */
   heldBytes(files: readonly HeldFile[]): number {
-    const held = new Set<string>();
-    for (const entry of this.#entries.values()) for (const { key } of entry.files) held.add(key);
+    const held = this.heldKeys();
     return files.reduce((sum, { key, bytes }) => sum + (held.has(key) ? bytes : 0), 0);
+  }
+
+  /** Files that loaded models keep mapped. */
+  heldKeys(): ReadonlySet<string> {
+    const held = new Set<string>();
+    for (const { files } of this.#entries.values()) for (const { key } of files) held.add(key);
+    return held;
+  }
+
+  /** All that is held here, for other processes to see. */
+  holdings(grownBytes: number | undefined): Holdings {
+    const { promisedMappedBytes, promisedAnonymousBytes } = this.burden(grownBytes);
+    const entries = [...this.#entries.values()];
+    const loading = entries.filter(({ state }) => state === 'loading');
+    const files = new Map(entries.flatMap(({ files }) => files).map((file) => [file.key, file]));
+    return {
+      files: [...files.values()],
+      promisedMappedBytes,
+      promisedAnonymousBytes,
+      loadingAnonymousBytes: loading.reduce((sum, { anonymousBytes }) => sum + anonymousBytes, 0),
+      waiting: [...this.#waiting].map(({ label, sinceUs, need: { mappedBytes, anonymousBytes } }) => ({
+        label,
+        sinceUs,
+        mappedBytes,
+        anonymousBytes,
+      })),
+      entries: entries.slice(-SHOWN).map(shown),
+    };
   }
 
   /** The sum of all entries. `grownBytes` must be read before the machine is: races then err on the safe side. */
@@ -166,4 +199,9 @@ export class Ledger {
     }
     return sum;
   }
+}
+
+function shown({ owner, label, state, atMs, files, need, anonymousBytes }: Entry): LedgerEntry {
+  const mappedBytes = state === 'loading' ? need.mappedBytes : files.reduce((sum, { bytes }) => sum + bytes, 0);
+  return { pid: owner, label, state, mappedBytes, anonymousBytes, atMs };
 }

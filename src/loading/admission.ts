@@ -27,6 +27,8 @@ export interface AdmissionParts {
   readonly settings: Settings;
   readonly reader: MemoryReader;
   readonly gate: Gate;
+  /** Runs a step while no other process decides. */
+  readonly inSection: <T>(step: () => T, signal?: AbortSignal) => Promise<T>;
   readonly models: Models;
   readonly clock: Clock;
   readonly emit: (event: DecisionEvent | WaitingEvent | DegradedEvent) => void;
@@ -85,7 +87,7 @@ export class Admission {
       for (;;) {
         const leave = await enter(signal);
         try {
-          const reserved = this.#admit(prepared, waiter);
+          const reserved = await this.#admit(prepared, waiter, signal);
           if (reserved) {
             this.#leaveLine(waiter);
             return await load(reserved);
@@ -118,19 +120,24 @@ export class Admission {
   }
 
   /** Decides and tells; gives what was reserved, or nothing where the load is to wait, or refuses by throwing. */
-  #admit(prepared: Prepared, waiter: Waiter | undefined): Reserved | undefined {
+  async #admit(
+    prepared: Prepared,
+    waiter: Waiter | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Reserved | undefined> {
     const { settings, gate } = this.#parts;
     const observed = settings.mode === 'observe';
     const forced = prepared.own.force === true;
     let outcome: Outcome;
     try {
-      const ask = prepared.ask(() => this.#recommend());
-      outcome = gate.decide(
-        waiter?.ticket ? { ...ask, ticket: waiter.ticket } : ask,
-        observed || forced ? 'first' : 'chosen',
-      );
+      outcome = await this.#decide(prepared, waiter?.ticket, observed || forced ? 'first' : 'chosen', signal);
     } catch (error) {
-      if (!(error instanceof MemoryGuardError) || error.code !== 'ERR_SENSOR') throw error;
+      if (
+        !(error instanceof MemoryGuardError) ||
+        (error.code !== 'ERR_SENSOR' && error.code !== 'ERR_ADMISSION_TIMEOUT')
+      )
+        throw error;
+      if (signal?.aborted) throw error;
       const admits = observed || forced || settings.onSensorFailure === 'admit';
       this.#tellDegraded(error.code, admits ? `Admitted unread: ${error.message}` : error.message, error);
       if (!admits) throw error;
@@ -153,6 +160,21 @@ export class Admission {
       this.#tellDegraded('ERR_UNKNOWN_MODEL', `Nobody knows what ${decision.model} needs: nothing is reserved for it.`);
     }
     return reserved;
+  }
+
+  async #decide(
+    prepared: Prepared,
+    ticket: Ticket | undefined,
+    reserve: 'first' | 'chosen',
+    signal: AbortSignal | undefined,
+  ): Promise<Outcome> {
+    const { gate, inSection } = this.#parts;
+    const decide = () => {
+      const ask = prepared.ask(() => this.#recommend());
+      return gate.decide(ticket ? { ...ask, ticket } : ask, reserve, false);
+    };
+    const outcome = await inSection(decide, signal);
+    return !outcome.reserved && gate.collectFor(outcome.decision) ? inSection(decide, signal) : outcome;
   }
 
   /** Told once, and again when its place has changed. */

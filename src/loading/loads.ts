@@ -28,6 +28,7 @@ export interface LoadsParts {
   readonly adapter: Adapter;
   readonly reader: MemoryReader;
   readonly gate: Gate;
+  readonly inSection: <T>(step: () => T, signal?: AbortSignal) => Promise<T>;
   readonly models: Models;
   readonly clock: Clock;
   readonly watchMappings: MappingWatch;

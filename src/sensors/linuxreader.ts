@@ -1,11 +1,12 @@
 /** Keeps one plan fresh and reads it through an engine; it knows neither file formats nor which engine it is. */
+import { statSync } from 'node:fs';
 import type { MemoryMeasure, MemoryReader, MemorySnapshot } from '../types.ts';
 import { prefixOf } from './files.ts';
 import { DONE, type Engine, MOVED, type Plan, type Problem } from './plan.ts';
 import { malformed, sensorError, unreadable } from './problem.ts';
 import { type ProcessLimits, readProcessLimits } from './processlimits.ts';
 import { resolve } from './resolve.ts';
-import { measureRows, snapshotRows } from './scopes.ts';
+import { measureRows, type ScopeName, snapshotRows } from './scopes.ts';
 
 /**
  * rlimits, the overcommit mode and the swap devices are compared with what was resolved at most this often (about 20 µs).
@@ -26,6 +27,7 @@ interface Resolved {
   readonly plan: Plan;
   readonly engine: Engine;
   readonly limits: ProcessLimits;
+  keys?: readonly (string | undefined)[];
 }
 
 export class LinuxReader implements MemoryReader {
@@ -53,6 +55,12 @@ export class LinuxReader implements MemoryReader {
     const now = performance.now();
     const { plan, engine } = this.#read(true, now);
     return snapshotRows(engine.rows, plan, this.source, performance.timeOrigin + now);
+  }
+
+  scopeKeys(): readonly (string | undefined)[] {
+    const current = this.#current ?? this.#resolve();
+    current.keys ??= current.plan.scopes.map(keyOf);
+    return current.keys;
   }
 
   close(): void {
@@ -94,6 +102,18 @@ export class LinuxReader implements MemoryReader {
     const engine = this.#current?.engine;
     this.#current = undefined;
     engine?.close();
+  }
+}
+
+/** Namespaces show a group under different paths, but its directory is one file of one file system. */
+function keyOf({ kind, directory }: ScopeName): string | undefined {
+  if (kind === 'host' || kind === 'commit') return kind;
+  if (directory === undefined) return undefined;
+  try {
+    const { dev, ino } = statSync(directory);
+    return `${kind} ${dev}:${ino}`;
+  } catch {
+    return undefined; // the group is gone, and with it what was shared under it
   }
 }
 

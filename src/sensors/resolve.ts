@@ -18,7 +18,7 @@ export function resolve(prefix: string, swap: boolean, limits: ProcessLimits): P
   const stats: PlannedFile[] = [];
   const version = found?.version ?? 2;
   for (const group of found?.groups ?? []) {
-    const row = scopes.push({ kind: version === 1 ? 'cgroup-v1' : 'cgroup-v2', path: group.path }) - 1;
+    const row = scopes.push({ kind: version === 1 ? 'cgroup-v1' : 'cgroup-v2', ...group }) - 1;
     const topmost = group === found?.groups[0] && found.ancestorsHidden;
     files.push(...numbersOf(group, version, row, swap, limits.swapping));
     stats.unshift({

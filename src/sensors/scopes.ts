@@ -25,6 +25,8 @@ export const AVAILABLE = 8;
 export interface ScopeName {
   readonly kind: ScopeKind;
   readonly path: string;
+  /** Of a control group. */
+  readonly directory?: string;
 }
 
 function at(rows: Float64Array, row: number, column: number): number {

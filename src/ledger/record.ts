@@ -1,0 +1,94 @@
+/** What one process tells the others about its holdings, as text with a checksum. Pure: it reads and writes no file. */
+import type { HeldFile } from '../types.ts';
+
+/** Raised only where an older reader would misjudge a newer record; fields that are added are ignored by older readers. */
+const FORMAT = 1;
+
+/** A holding as it is shown to people; the sums beside it decide. */
+export interface LedgerEntry {
+  readonly pid: number;
+  readonly label: string;
+  readonly state: 'loading' | 'loaded' | 'settled';
+  readonly mappedBytes: number;
+  readonly anonymousBytes: number;
+  /** When it was promised: milliseconds since the epoch where it is shown, the guard's clock before. */
+  readonly atMs: number;
+}
+
+/** A load that waits, in the order of the machine's monotonic clock. */
+export interface WaitingLoad {
+  readonly label: string;
+  readonly sinceUs: number;
+  readonly mappedBytes: number;
+  readonly anonymousBytes: number;
+}
+
+/** All that a process holds. */
+export interface Holdings {
+  /** Files that its models keep mapped, each once. */
+  readonly files: readonly HeldFile[];
+  readonly promisedMappedBytes: number;
+  /** Promised and not taken when this was written. */
+  readonly promisedAnonymousBytes: number;
+  /** The part of it that a load which is running now may be taking, since this was written. */
+  readonly loadingAnonymousBytes: number;
+  readonly waiting: readonly WaitingLoad[];
+  /** The newest of them; the sums above hold all. */
+  readonly entries: readonly LedgerEntry[];
+}
+
+export interface LedgerRecord extends Holdings {
+  readonly pid: number;
+  /** Process numbers mean the same only within one namespace. */
+  readonly pidNamespace: string;
+  /** The scopes that its memory is charged to. */
+  readonly scopes: readonly string[];
+  /** RssAnon + VmSwap when this was written. */
+  readonly anonymousBytes?: number;
+}
+
+/** One line of JSON and the sum that tells a whole record from one that is being written. */
+export function formatRecord(record: LedgerRecord): string {
+  const body = JSON.stringify({ format: FORMAT, ...record });
+  return `${checksum(body)} ${body}\n`;
+}
+
+/** `undefined` for a text that is cut, changed or of a kind that is not understood. */
+export function parseRecord(text: string): LedgerRecord | undefined {
+  const end = text.indexOf('\n');
+  if (end === -1) return undefined;
+  const line = text.slice(0, end);
+  const body = line.slice(9);
+  if (line[8] !== ' ' || checksum(body) !== line.slice(0, 8)) return undefined;
+  try {
+    return checked(JSON.parse(body) as unknown);
+  } catch {
+    return undefined;
+  }
+}
+
+function checked(value: unknown): LedgerRecord | undefined {
+  const record = value as LedgerRecord & { readonly format: unknown };
+  const sums = [record.promisedMappedBytes, record.promisedAnonymousBytes, record.loadingAnonymousBytes];
+  const lists = [record.files, record.scopes, record.waiting, record.entries];
+  const sound =
+    record.format === FORMAT &&
+    Number.isSafeInteger(record.pid) &&
+    typeof record.pidNamespace === 'string' &&
+    sums.every(isBytes) &&
+    lists.every(Array.isArray) &&
+    record.files.every(({ key, bytes }) => typeof key === 'string' && isBytes(bytes)) &&
+    record.waiting.every((each) => isBytes(each.sinceUs) && isBytes(each.mappedBytes) && isBytes(each.anonymousBytes));
+  return sound ? record : undefined;
+}
+
+function isBytes(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+/** FNV-1a over UTF-16 units, as eight hexadecimal digits. */
+function checksum(text: string): string {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  return (hash >>> 0).toString(16).padStart(8, '0');
+}
