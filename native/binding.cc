@@ -2,6 +2,7 @@
 #include <napi.h>
 
 #include <cstring>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -167,24 +168,26 @@ Napi::Object DefineLocks(Napi::Env env) {
   return locks;
 }
 
-// `trimHeap(): Promise<boolean>`, off the main thread.
-class TrimWorker final : public Napi::AsyncWorker {
+// `trimHeap(): Promise<boolean>` and `dropPageCache(path): Promise<boolean>`, off the main thread.
+class BackgroundWorker final : public Napi::AsyncWorker {
  public:
-  static Napi::Value Run(const Napi::CallbackInfo& info) {
-    auto* worker = new TrimWorker(info.Env());  // deletes itself when it is done
+  static Napi::Value Run(Napi::Env env, std::function<bool()> work) {
+    auto* worker = new BackgroundWorker(env, std::move(work));  // deletes itself when it is done
     const Napi::Promise promise = worker->deferred_.Promise();
     worker->Queue();
     return promise;
   }
 
  private:
-  explicit TrimWorker(Napi::Env env) : Napi::AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)) {}
+  BackgroundWorker(Napi::Env env, std::function<bool()> work)
+      : Napi::AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)), work_(std::move(work)) {}
 
-  void Execute() override { trimmed_ = guard::TrimHeap(); }
-  void OnOK() override { deferred_.Resolve(Napi::Boolean::New(Env(), trimmed_)); }
+  void Execute() override { done_ = work_(); }
+  void OnOK() override { deferred_.Resolve(Napi::Boolean::New(Env(), done_)); }
 
   Napi::Promise::Deferred deferred_;
-  bool trimmed_ = false;
+  std::function<bool()> work_;
+  bool done_ = false;
 };
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
@@ -192,7 +195,21 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("memoryFilesSupported", Napi::Boolean::New(env, guard::MemoryFilesSupported()));
   exports.Set("engineLog", DefineEngineLog(env));
   if (guard::LocksSupported()) exports.Set("locks", DefineLocks(env));
-  exports.Set("trimHeap", Napi::Function::New(env, TrimWorker::Run, "trimHeap"));
+  exports.Set("trimHeap", Napi::Function::New(
+                              env,
+                              [](const Napi::CallbackInfo& info) {
+                                return BackgroundWorker::Run(info.Env(), [] { return guard::TrimHeap(); });
+                              },
+                              "trimHeap"));
+  exports.Set("dropPageCache",
+              Napi::Function::New(
+                  env,
+                  [](const Napi::CallbackInfo& info) {
+                    return BackgroundWorker::Run(info.Env(), [path = info[0].ToString().Utf8Value()] {
+                      return guard::DropPageCache(path.c_str());
+                    });
+                  },
+                  "dropPageCache"));
   return exports;
 }
 

@@ -13,6 +13,7 @@ const NAMES: readonly unknown[] = [
   'waiting',
   'loaded',
   'unloaded',
+  'evicted',
   'leaked',
   'degraded',
 ] satisfies (keyof GuardEvents)[];
@@ -87,8 +88,13 @@ export interface LoadedEvent extends EventBase {
   readonly elapsedMs: number;
 }
 
+/** How a model ended: disposed by the program, lost by it, or evicted for memory or for idling. */
+export type HowGone = 'unloaded' | 'leaked' | 'memory' | 'keep-alive';
+
 export interface UnloadedEvent extends EventBase {
-  readonly type: 'unloaded' | 'leaked';
+  readonly type: 'unloaded' | 'evicted' | 'leaked';
+  /** Of an eviction: for the memory that a load needs, or since it was idle for `keepAliveMs`. */
+  readonly reason?: 'memory' | 'keep-alive';
   readonly model: string;
   readonly quantization?: Quantization;
   /** By how much headroom rose until it stood still; of models that went together it stands with the last. Absent where it can't be read. */
@@ -117,6 +123,7 @@ export interface GuardEvents {
   waiting: (event: WaitingEvent) => void;
   loaded: (event: LoadedEvent) => void;
   unloaded: (event: UnloadedEvent) => void;
+  evicted: (event: UnloadedEvent) => void;
   leaked: (event: UnloadedEvent) => void;
   degraded: (event: DegradedEvent) => void;
 }

@@ -1,6 +1,6 @@
 /** Puts the rooms together: readers, ledger, gate, loads and monitor behind the guard that programs talk to. */
 import { EventEmitter } from 'eventemitter3';
-import { MemoryGuardError } from './errors.ts';
+import { describeError, MemoryGuardError } from './errors.ts';
 import { type Decision, eventName, type GuardEvent, type GuardEvents } from './events.ts';
 import { Calibration, calibrationDirectory } from './footprint/calibration.ts';
 import { Gate, type View } from './gate.ts';
@@ -13,7 +13,7 @@ import type { Observing } from './loading/observe.ts';
 import { Monitor } from './monitor/monitor.ts';
 import { type LoadGuardOptions, listenerOption, type Settings } from './options.ts';
 import { statusOf } from './policy/status.ts';
-import { collectIfWorth, giveBack } from './recovery/collect.ts';
+import { collectIfWorth, dropPageCache, giveBack } from './recovery/collect.ts';
 import { Unloads } from './recovery/unloads.ts';
 import type { Adapter } from './sdk/adapter.ts';
 import { InjectedReader } from './sensors/injected.ts';
@@ -102,13 +102,34 @@ export class MemoryGuard {
       },
       filledMicroBatch: (model) => adapter.filledMicroBatch?.(model) === true,
       observed: (observing) => this.#keep(observing),
-      removed: ({ name, quantization, reservation: { need } }, how, beforeBytes) =>
-        this.#unloads.add({ how, name, quantization, need, beforeBytes }),
+      removed: ({ name, quantization, reservation: { need }, files }, how, beforeBytes) =>
+        this.#unloads.add({
+          how,
+          name,
+          quantization,
+          need,
+          files: settings.dropPageCache ? files : [],
+          beforeBytes,
+        }),
+      unevicted: ({ name }, error) =>
+        this.#tell({
+          type: 'degraded',
+          message: `${name} could not be evicted: ${describeError(error)}`,
+          cause: error,
+          atMs: clock.nowMs(),
+        }),
+      keepAliveMs: settings.keepAliveMs,
+      clock,
     });
     this.#unloads = new Unloads({
       clock,
       freeBytes: () => this.#freeBytes(),
-      giveBack: sensor ? async () => {} : () => giveBack(clock),
+      giveBack: sensor
+        ? async () => {}
+        : async (files) => {
+            await giveBack(clock);
+            await dropPageCache(files());
+          },
       tell: this.#tell,
     });
     this.#monitor = new Monitor({

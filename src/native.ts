@@ -35,6 +35,8 @@ export interface Addon {
   readonly locks?: NativeLocks;
   /** Gives freed memory back to the system, off the main thread. False where its allocator can't. */
   trimHeap(): Promise<boolean>;
+  /** Drops the cached pages of a file that nobody maps, off the main thread. False where the system can't be asked. */
+  dropPageCache(path: string): Promise<boolean>;
 }
 
 export interface LoadedAddon {

@@ -5,6 +5,7 @@ import { type Clock, systemClock } from './clock.ts';
 import { describe, invalidOption, MemoryGuardError } from './errors.ts';
 import { isQuantization, QUANTIZATIONS } from './footprint/catalog.ts';
 import type { LedgerOption } from './ledger/openledger.ts';
+import type { LoadedModel } from './loading/models.ts';
 import { type Adapter, defaultAdapter } from './sdk/adapter.ts';
 import type { Need, Quantization, SensorReading } from './types.ts';
 
@@ -13,6 +14,9 @@ export interface Logger {
   readonly info?: (message: string) => void;
   readonly warn?: (message: string) => void;
 }
+
+/** Chooses which of the idle models go, to free so many bytes more. */
+export type EvictChoice = (idle: readonly LoadedModel[], missingBytes: number) => readonly LoadedModel[];
 
 /** Options of `withMemoryGuard`. Sizes are bytes or a text such as "512 MiB". */
 export interface GuardOptions {
@@ -31,6 +35,17 @@ export interface GuardOptions {
    * containers share. @default 'shared', 'process' with a replaced sensor
    */
   readonly ledger?: LedgerOption;
+  /**
+   * `idle`: to admit a load, unload guarded models that are idle and not pinned, the largest first, as few as are needed.
+   * A function chooses among them itself. @default 'never'
+   */
+  readonly evict?: 'never' | 'idle' | EvictChoice;
+  /** Load a model again that was evicted, when it is used. Without it that is `ERR_MODEL_EVICTED`. @default false */
+  readonly reload?: boolean;
+  /** Unload models that are idle for so many milliseconds and not pinned. @default never */
+  readonly keepAliveMs?: number;
+  /** Drop the page cache of an unloaded model's files: the next load reads them from disk again. @default false */
+  readonly dropPageCache?: boolean;
   /** Loads that may run at the same time. @default 1 */
   readonly maxConcurrentLoads?: number;
   /** Count free swap as memory. @default false */
@@ -64,6 +79,8 @@ export interface LoadGuardOptions {
   readonly force?: boolean;
   /** The model's footprint, or a function that gives it per quantization. Wins over table and file. */
   readonly footprint?: GivenFootprint | ((quantization: Quantization | undefined) => GivenFootprint);
+  /** Never evict this model. @default false */
+  readonly pin?: boolean;
   /** Wait until it fits instead of being refused: `true`, or for how long. @default false; `timeoutMs` 60000 */
   readonly wait?: boolean | { readonly timeoutMs?: number };
   /** Gives up while the load still waits, for its turn or for memory. */
@@ -78,6 +95,10 @@ export interface Settings {
   readonly warningFactor: number;
   readonly downgrade: boolean;
   readonly ledger: LedgerOption;
+  readonly evict: 'never' | 'idle' | EvictChoice;
+  readonly reload: boolean;
+  readonly keepAliveMs: number | undefined;
+  readonly dropPageCache: boolean;
   readonly maxConcurrentLoads: number;
   readonly swap: boolean;
   readonly hysteresisRatio: number;
@@ -97,6 +118,10 @@ const DEFAULTS: Settings = {
   warningFactor: 2,
   downgrade: true,
   ledger: 'shared',
+  evict: 'never',
+  reload: false,
+  keepAliveMs: undefined,
+  dropPageCache: false,
   maxConcurrentLoads: 1,
   swap: false,
   hysteresisRatio: 0.05,
@@ -116,6 +141,10 @@ const CHECKS: Readonly<Record<keyof Settings, Check>> = {
   warningFactor: ranged(1, 1000),
   downgrade: boolean,
   ledger: ledger,
+  evict: evict,
+  reload: boolean,
+  keepAliveMs: whole(1, 2 ** 31 - 1),
+  dropPageCache: boolean,
   maxConcurrentLoads: whole(1, 1024),
   swap: boolean,
   hysteresisRatio: ranged(0, 1),
@@ -132,6 +161,7 @@ const LOAD_CHECKS: Readonly<Record<keyof LoadGuardOptions, Check>> = {
   downgrade: boolean,
   force: boolean,
   footprint: footprint,
+  pin: boolean,
   wait: wait,
   signal: signal,
 };
@@ -186,6 +216,11 @@ function adapter(value: unknown, name: string): unknown {
   }
   if (dispose !== undefined) object('{ all?, one? }')(dispose, `${name}.dispose`);
   return { ...defaultAdapter, ...parts, ...(dispose !== undefined && { dispose }) };
+}
+
+function evict(value: unknown, name: string): unknown {
+  if (typeof value === 'function' || value === 'never' || value === 'idle') return value;
+  throw invalidOption(name, "'never', 'idle' or a function that chooses", value);
 }
 
 function ledger(value: unknown, name: string): unknown {

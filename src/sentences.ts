@@ -105,12 +105,19 @@ export function statusSentence(
 }
 
 /** A model that is gone, and what came back. */
-export function unloadSentence(model: string, how: 'unloaded' | 'leaked', returned: Returned, others = 0): string {
+export function unloadSentence(
+  model: string,
+  how: 'unloaded' | 'leaked' | 'memory' | 'keep-alive',
+  returned: Returned,
+  others = 0,
+): string {
   const { freedBytes, elapsedMs } = returned;
   const together = others > 0 ? `, with ${others} other${others > 1 ? 's' : ''}` : '';
   const back = `${formatBytes(freedBytes ?? 0)} came back in ${Math.round(elapsedMs)} ms${together}`;
   const freed = freedBytes === undefined ? '' : `; ${back}`;
   if (how === 'unloaded') return `Unloaded ${model}${freed}.`;
+  if (how === 'memory') return `Evicted ${model}, which was idle, to make room${freed}.`;
+  if (how === 'keep-alive') return `Unloaded ${model}, which was idle for too long${freed}.`;
   return `The handle of ${model} was lost without being disposed: the model was disposed${freed}.`;
 }
 

@@ -2,6 +2,8 @@
 #include "../trim.h"
 
 #include <cstdlib>
+#include <fcntl.h>
+#include <unistd.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -15,6 +17,14 @@ bool TrimHeap() noexcept {
 #else
   return false;
 #endif
+}
+
+bool DropPageCache(const char* path) noexcept {
+  const int file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  if (file == -1) return false;
+  const bool asked = posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED) == 0;
+  close(file);
+  return asked;
 }
 
 }  // namespace guard

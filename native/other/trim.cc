@@ -5,4 +5,6 @@ namespace guard {
 
 bool TrimHeap() noexcept { return false; }
 
+bool DropPageCache(const char*) noexcept { return false; }
+
 }  // namespace guard

@@ -6,6 +6,7 @@ import { DEFAULT_QUANTIZATION } from '../footprint/catalog.ts';
 import type { Gate, Outcome, Reserved } from '../gate.ts';
 import type { Ticket } from '../ledger/ledger.ts';
 import { type Settings, waitTimeoutMs } from '../options.ts';
+import { chooseVictims } from '../policy/evict.ts';
 import { comparedTotalBytes, recommend } from '../policy/recommend.ts';
 import { InsufficientMemoryError } from '../refusal.ts';
 import {
@@ -19,7 +20,7 @@ import {
   waitingSentence,
 } from '../sentences.ts';
 import type { MemoryReader, MemoryScope, Quantization } from '../types.ts';
-import type { Models } from './models.ts';
+import { type Held, type LoadedModel, type Models, shownModel } from './models.ts';
 import type { Prepared } from './prepare.ts';
 import { Deadline, Sleepers } from './wait.ts';
 
@@ -150,6 +151,9 @@ export class Admission {
       : forced
         ? forcedSentence(decision)
         : refusalSentence(decision, this.#limitedBy(), this.#holders());
+    if (!reserved && canBeFreed(decision) && (await this.#evictFor(decision))) {
+      return this.#admit(prepared, waiter, signal);
+    }
     if (!reserved && waiter && canBeFreed(decision)) {
       this.#letWait(waiter, decision, sentence);
       return undefined;
@@ -175,6 +179,17 @@ export class Admission {
     };
     const outcome = await inSection(decide, signal);
     return !outcome.reserved && gate.collectFor(outcome.decision) ? inSection(decide, signal) : outcome;
+  }
+
+  /** Ends idle models as the user chose. False where none was ended, or ending all of them would not be enough. */
+  async #evictFor(decision: Decision): Promise<boolean> {
+    const { settings, models } = this.#parts;
+    const missingBytes = nearestCandidate(decision).shortfallBytes;
+    let evicted = false;
+    for (const held of victimsOf(settings.evict, models.idle(), missingBytes)) {
+      evicted = (await models.evict(held, 'memory')) || evicted;
+    }
+    return evicted;
   }
 
   /** Told once, and again when its place has changed. */
@@ -236,4 +251,16 @@ export class Admission {
   #holders(): string[] {
     return this.#parts.models.list().map(({ name, quantization }) => modelInWords(name, quantization));
   }
+}
+
+function victimsOf(evict: Settings['evict'], idle: readonly Held[], missingBytes: number): readonly Held[] {
+  if (evict === 'never' || idle.length === 0) return [];
+  if (evict === 'idle') return chooseVictims(idle, bytesOf, missingBytes) ?? [];
+  const shown = idle.map(shownModel);
+  const chosen = evict(shown, missingBytes);
+  return idle.filter((_, index) => chosen.includes(shown[index] as LoadedModel));
+}
+
+function bytesOf({ reservation: { need } }: Held): number {
+  return need.mappedBytes + need.anonymousBytes;
 }

@@ -1,6 +1,7 @@
 /** The guarded handle of one loaded model: its disposers unregister it, its calls are counted, its loss is noticed. */
 
-import { type Takeover, wrapObject } from '../wrap.ts';
+import { MemoryGuardError } from '../errors.ts';
+import { type Takeover, unwrap, wrapObject } from '../wrap.ts';
 import { followResult } from './calls.ts';
 import { DISPOSERS, type Held, type Models } from './models.ts';
 
@@ -26,11 +27,17 @@ export function knownHandle(raw: object, models: Models): object | undefined {
 
 /** Wraps a loaded model. Nothing that outlives the handle leads back to it, or its loss would never be noticed. */
 export function guardModel(raw: object, held: Held, models: Models): object {
-  const dispose: Takeover = (invoke, args) => models.dispose(held, () => invoke(args));
+  const successor = new Successor(held);
+
+  const dispose =
+    (key: PropertyKey): Takeover =>
+    (invoke, args) =>
+      held.evicted ? successor.dispose(key, args) : models.dispose(held, () => invoke(args));
 
   const call =
-    (settles: boolean): Takeover =>
+    (key: PropertyKey, settles: boolean): Takeover =>
     (invoke, args) => {
+      if (held.evicted) return successor.call(key, args);
       const takeBackAudio: (() => void)[] = []; // one call's stream can be read twice
       return followResult(invoke(args), {
         begin() {
@@ -44,25 +51,79 @@ export function guardModel(raw: object, held: Held, models: Models): object {
       });
     };
 
-  const [inference, other] = [call(true), call(false)];
   const handle = wrapObject(raw, {
-    extra: extraOf(raw, held, models),
+    extra: extraOf(raw, held, models, successor),
     takeover: (key) =>
-      DISPOSERS.includes(key) ? dispose : typeof key === 'string' && INFERENCE.test(key) ? inference : other,
+      DISPOSERS.includes(key) ? dispose(key) : call(key, typeof key === 'string' && INFERENCE.test(key)),
   });
   handles.set(raw, { held, handle: new WeakRef(handle) });
   collected.register(handle, { models, held });
   return handle;
 }
 
+type AnyModel = Record<PropertyKey, (...args: readonly unknown[]) => unknown>;
+
+/** What an evicted model's handle does instead: the same model, loaded again where the user chose that. */
+class Successor {
+  readonly #held: Held;
+  #handle: Promise<object> | undefined;
+
+  constructor(held: Held) {
+    this.#held = held;
+  }
+
+  /** A promise that can be read as a stream as well: what the call would have returned is known only once it has run. */
+  call(key: PropertyKey, args: readonly unknown[]): unknown {
+    const { reload, name } = this.#held;
+    if (!reload) {
+      throw new MemoryGuardError(
+        'ERR_MODEL_EVICTED',
+        `${name} was unloaded to make room or since it was idle: load it again, pin it (\`memoryGuard: { pin: true }\`), or use \`reload: true\`.`,
+      );
+    }
+    const result = this.#loaded(reload).then((handle) => (handle as AnyModel)[key]?.(...args));
+    return Object.assign(result, {
+      async *[Symbol.asyncIterator]() {
+        yield* (await result) as AsyncIterable<unknown>;
+      },
+    });
+  }
+
+  /** Nothing is left to dispose, unless it was loaded again. */
+  dispose(key: PropertyKey, args: readonly unknown[]): unknown {
+    return this.#handle?.then((handle) => (handle as AnyModel)[key]?.(...args));
+  }
+
+  /** Calls that come at once share one load; one that failed is tried again by the next call. */
+  #loaded(reload: () => Promise<unknown>): Promise<object> {
+    if (this.#handle) return this.#handle.then((handle) => (isEvicted(handle) ? this.#again(reload) : handle));
+    return this.#again(reload);
+  }
+
+  #again(reload: () => Promise<unknown>): Promise<object> {
+    const handle = reload() as Promise<object>;
+    this.#handle = handle;
+    handle.catch(() => {
+      if (this.#handle === handle) this.#handle = undefined;
+    });
+    return handle;
+  }
+}
+
+function isEvicted(handle: object): boolean {
+  return handles.get(unwrap(handle))?.held.evicted === true;
+}
+
 /** What the raw model lacks: the quantization that was chosen, and a way to be used with `await using`. */
-function extraOf(raw: object, held: Held, models: Models): ReadonlyMap<PropertyKey, unknown> {
+function extraOf(raw: object, held: Held, models: Models, successor: Successor): ReadonlyMap<PropertyKey, unknown> {
   const extra = new Map<PropertyKey, unknown>();
   if (held.quantization !== undefined && !('quantization' in raw)) extra.set('quantization', held.quantization);
   const disposer = DISPOSERS.find((key) => typeof (raw as Record<PropertyKey, unknown>)[key] === 'function');
   if (disposer !== undefined && !(Symbol.asyncDispose in raw)) {
     const run = () => (raw as Record<PropertyKey, () => unknown>)[disposer]?.();
-    extra.set(Symbol.asyncDispose, async () => models.dispose(held, run));
+    extra.set(Symbol.asyncDispose, async () =>
+      held.evicted ? successor.dispose(disposer, []) : models.dispose(held, run),
+    );
   }
   return extra;
 }

@@ -118,7 +118,8 @@ export class Loads {
       gate.release(reservation);
       return known;
     }
-    const files = mappedSince(filesOf(adapter, raw));
+    const modelFiles = filesOf(adapter, raw);
+    const files = mappedSince(modelFiles);
     const [changes, grownBytes] = [ranAlone(), gate.grownSince(reservation)];
     gate.loaded(reservation, files);
     const held: Held = {
@@ -131,6 +132,11 @@ export class Loads {
       callsBegun: 0,
       observing: changes === undefined ? undefined : observeLoad(candidate.calibrationKey, changes, grownBytes, files),
       disturbed: false,
+      files: modelFiles,
+      pinned: prepared.own.pin === true,
+      evicted: false,
+      reload: settings.reload ? () => this.load(invoke, prepared.args) : undefined,
+      stay: undefined,
       orphaned: false,
     };
     models.add(held);

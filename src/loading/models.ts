@@ -1,4 +1,6 @@
 /** The models that are loaded now: their reservations, their calls in flight, and how each of them ends. */
+import type { Clock } from '../clock.ts';
+import type { HowGone } from '../events.ts';
 import { AUDIO_CALL_BYTES } from '../footprint/catalog.ts';
 import type { Gate } from '../gate.ts';
 import type { Reservation } from '../ledger/ledger.ts';
@@ -15,6 +17,8 @@ export interface LoadedModel {
   readonly sinceMs: number;
   /** Calls and streams that are running. */
   readonly callsInFlight: number;
+  /** Never evicted. */
+  readonly pinned: boolean;
   /** What the load really took; absent where the system doesn't tell, or other work ran beside it. */
   readonly observed?: Observed;
 }
@@ -32,6 +36,16 @@ export interface Held {
   observing: Observing | undefined;
   /** Set while another guarded call or load runs beside one of this model's: such a window settles nothing. */
   disturbed: boolean;
+  /** Paths of its files, where the SDK tells. */
+  readonly files: readonly string[];
+  /** Never evicted. */
+  readonly pinned: boolean;
+  /** It was evicted, or is just being: nothing may be called on `raw` any more. */
+  evicted: boolean;
+  /** Loads it again, through every rule, and gives its new handle; absent where the user did not choose that. */
+  readonly reload: (() => Promise<unknown>) | undefined;
+  /** Ends the wait until it has been idle for too long. */
+  stay: (() => void) | undefined;
   /** The handle was collected while a call was running; the model ends with it. */
   orphaned: boolean;
 }
@@ -47,7 +61,12 @@ export interface ModelsParts {
   /** Called where a call was observed: after a model's first, and after the first full one. */
   readonly observed: (observing: Observing) => void;
   /** Called once for a model that is forgotten. */
-  readonly removed: (held: Held, how: 'unloaded' | 'leaked', beforeBytes: number | undefined) => void;
+  readonly removed: (held: Held, how: HowGone, beforeBytes: number | undefined) => Promise<void>;
+  /** Called where a model could not be evicted. */
+  readonly unevicted: (held: Held, error: unknown) => void;
+  /** How long a model may be idle; absent where that is for ever. */
+  readonly keepAliveMs: number | undefined;
+  readonly clock: Clock;
 }
 
 /** Names that end a model, in the order in which one is chosen for a handle that was lost. */
@@ -84,24 +103,44 @@ export class Models {
   }
 
   list(): readonly LoadedModel[] {
-    return Object.freeze(
-      [...this.#held].map(({ name, quantization, reservation, minFreeBytes, callsInFlight, observing }) =>
-        Object.freeze({
-          name,
-          ...(quantization && { quantization }),
-          need: reservation.need,
-          minFreeBytes,
-          sinceMs: reservation.atMs,
-          callsInFlight,
-          ...(observing && { observed: observing.observed }),
-        }),
-      ),
-    );
+    return Object.freeze([...this.#held].map(shownModel));
   }
 
   add(held: Held): void {
     this.#held.add(held);
+    this.#rest(held);
     this.#parts.changed();
+  }
+
+  /** Models that may be evicted: idle, not pinned, and with a way to end them. */
+  idle(): readonly Held[] {
+    return [...this.#held].filter((held) => isIdle(held) && disposerOf(held.raw) !== undefined);
+  }
+
+  /** Ends an idle model and waits until its memory is seen to be back. False where it could not be ended: nothing is credited. */
+  async evict(held: Held, reason: 'memory' | 'keep-alive'): Promise<boolean> {
+    const dispose = disposerOf(held.raw);
+    if (!dispose || !isIdle(held) || !this.#held.has(held)) return false;
+    const beforeBytes = this.#parts.freeBytes();
+    held.evicted = true;
+    try {
+      await dispose();
+    } catch (error) {
+      held.evicted = false;
+      this.#parts.unevicted(held, error);
+      return false;
+    }
+    await this.#remove(held, reason, beforeBytes);
+    return true;
+  }
+
+  /** Begins to count how long it is idle. */
+  #rest(held: Held): void {
+    const { keepAliveMs, clock } = this.#parts;
+    held.stay?.();
+    held.stay = undefined;
+    if (keepAliveMs === undefined || held.pinned || held.callsInFlight > 0 || !this.#held.has(held)) return;
+    held.stay = clock.schedule(() => void this.evict(held, 'keep-alive'), keepAliveMs);
   }
 
   has(held: Held): boolean {
@@ -130,6 +169,8 @@ export class Models {
     held.callsBegun += 1;
     held.callsInFlight += 1;
     this.#callsInFlight += 1;
+    held.stay?.();
+    held.stay = undefined;
   }
 
   /** A completed, undisturbed inference took what the model needs: its promise is settled. */
@@ -139,6 +180,7 @@ export class Models {
     if (settles && !held.disturbed && this.#held.has(held)) this.#settle(held);
     if (held.callsInFlight === 0) held.disturbed = false;
     if (held.callsInFlight === 0 && held.orphaned) this.lost(held);
+    else this.#rest(held);
   }
 
   /** Promises what processing audio takes; the caller gets the way to take the promise back. */
@@ -158,7 +200,7 @@ export class Models {
     const beforeBytes = this.#parts.freeBytes();
     const going = [...this.#held].filter(match);
     const forget = () => {
-      for (const held of going) this.#remove(held, 'unloaded', beforeBytes);
+      for (const held of going) void this.#remove(held, 'unloaded', beforeBytes);
     };
     const result = run();
     if (!isThenable(result)) {
@@ -178,12 +220,11 @@ export class Models {
       held.orphaned = true;
       return;
     }
-    const raw = Object(held.raw) as Record<PropertyKey, unknown>;
-    const key = DISPOSERS.find((name) => typeof raw[name] === 'function');
+    const dispose = disposerOf(held.raw);
     const beforeBytes = this.#parts.freeBytes();
     // Nobody is left to hear of an error: the model is forgotten either way, and its memory is read, not assumed.
-    const forget = () => this.#remove(held, 'leaked', beforeBytes);
-    new Promise((resolve) => resolve(key && (raw[key] as () => unknown)())).then(forget, forget);
+    const forget = () => void this.#remove(held, 'leaked', beforeBytes);
+    new Promise((resolve) => resolve(dispose?.())).then(forget, forget);
   }
 
   #settle(held: Held): void {
@@ -197,13 +238,41 @@ export class Models {
     gate.settle(reservation);
   }
 
-  #remove(held: Held, how: 'unloaded' | 'leaked', beforeBytes: number | undefined): void {
-    if (!this.#held.delete(held)) return;
+  /** Resolves when its memory is seen to be back. */
+  #remove(held: Held, how: HowGone, beforeBytes: number | undefined): Promise<void> {
+    if (!this.#held.delete(held)) return Promise.resolve();
+    held.stay?.();
     this.#changes += 1;
     this.#parts.gate.release(held.reservation);
-    this.#parts.removed(held, how, beforeBytes);
+    const seen = this.#parts.removed(held, how, beforeBytes);
     this.#parts.changed();
+    return seen;
   }
+}
+
+/** As programs see it. */
+export function shownModel(held: Held): LoadedModel {
+  const { name, quantization, reservation, minFreeBytes, callsInFlight, pinned, observing } = held;
+  return Object.freeze({
+    name,
+    ...(quantization && { quantization }),
+    need: reservation.need,
+    minFreeBytes,
+    sinceMs: reservation.atMs,
+    callsInFlight,
+    pinned,
+    ...(observing && { observed: observing.observed }),
+  });
+}
+
+function isIdle({ callsInFlight, pinned, evicted }: Held): boolean {
+  return callsInFlight === 0 && !pinned && !evicted;
+}
+
+function disposerOf(model: unknown): (() => unknown) | undefined {
+  const raw = Object(model) as Record<PropertyKey, unknown>;
+  const key = DISPOSERS.find((name) => typeof raw[name] === 'function');
+  return key === undefined ? undefined : () => (raw[key] as () => unknown)();
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

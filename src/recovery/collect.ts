@@ -20,6 +20,12 @@ export async function trimHeap(): Promise<void> {
   await loadAddon()?.trimHeap();
 }
 
+/** The cached pages of these files go back to the system, but for those that somebody maps. */
+export async function dropPageCache(files: readonly string[]): Promise<void> {
+  const addon = loadAddon();
+  if (addon) await Promise.all(files.map((file) => addon.dropPageCache(file)));
+}
+
 /** Collects where the heap holds as much as is missing; else it isn't worth its pause, and false is the answer. */
 export function collectIfWorth(missingBytes: number): boolean {
   const { heapUsed, external } = process.memoryUsage();

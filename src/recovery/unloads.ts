@@ -1,16 +1,18 @@
 /** Tells of models that are gone once their memory is seen to be back. It disposes nothing. */
 import type { Clock } from '../clock.ts';
-import type { UnloadedEvent } from '../events.ts';
+import type { HowGone, UnloadedEvent } from '../events.ts';
 import { modelInWords, unloadSentence } from '../sentences.ts';
 import type { Need, Quantization } from '../types.ts';
 import { memoryReturned } from './returned.ts';
 
 /** A model that is gone. */
 export interface Gone {
-  readonly how: 'unloaded' | 'leaked';
+  readonly how: HowGone;
   readonly name: string;
   readonly quantization: Quantization | undefined;
   readonly need: Need;
+  /** Files whose page cache goes with it. */
+  readonly files: readonly string[];
   /** Headroom before its disposal began; `undefined` where it could not be read. */
   readonly beforeBytes: number | undefined;
 }
@@ -20,29 +22,33 @@ export interface UnloadsParts {
   /** Headroom now; `undefined` where it can't be read. */
   readonly freeBytes: () => number | undefined;
   /** Gives back what is garbage, once for all models that are gone at that moment. */
-  readonly giveBack: () => Promise<void>;
+  readonly giveBack: (files: () => readonly string[]) => Promise<void>;
   readonly tell: (event: UnloadedEvent) => void;
 }
 
 export class Unloads {
   readonly #parts: UnloadsParts;
-  #gone: Gone[] = [];
+  #gone: { readonly gone: Gone; readonly told: () => void }[] = [];
   #telling = false;
 
   constructor(parts: UnloadsParts) {
     this.#parts = parts;
   }
 
-  add(gone: Gone): void {
-    this.#gone.push(gone);
+  /** Resolves when its memory is seen to be back, and told. */
+  add(gone: Gone): Promise<void> {
+    const seen = new Promise<void>((told) => this.#gone.push({ gone, told }));
     if (!this.#telling) void this.#tellAll();
+    return seen;
   }
 
   async #tellAll(): Promise<void> {
     this.#telling = true;
     while (this.#gone.length > 0) {
-      await this.#parts.giveBack();
-      await this.#tellTogether(this.#gone.splice(0));
+      await this.#parts.giveBack(() => this.#gone.flatMap(({ gone }) => gone.files));
+      const together = this.#gone.splice(0);
+      await this.#tellTogether(together.map(({ gone }) => gone));
+      for (const { told } of together) told();
     }
     this.#telling = false;
   }
@@ -57,8 +63,10 @@ export class Unloads {
     for (const [index, { how, name, quantization }] of gone.entries()) {
       const told = index === gone.length - 1 ? returned : { elapsedMs: returned.elapsedMs };
       const others = told.freedBytes !== undefined ? gone.length - 1 : 0;
+      const evicted = how === 'memory' || how === 'keep-alive';
       tell({
-        type: how,
+        type: evicted ? 'evicted' : how,
+        ...(evicted && { reason: how }),
         message: unloadSentence(modelInWords(name, quantization), how, told, others),
         atMs: clock.nowMs(),
         model: name,

@@ -109,6 +109,7 @@ describe('a model', () => {
         minFreeBytes: 768 * MiB,
         sinceMs: 77,
         callsInFlight: 0,
+        pinned: false,
       },
       {
         name: 'other',
@@ -116,6 +117,7 @@ describe('a model', () => {
         minFreeBytes: 512 * MiB,
         sinceMs: 77,
         callsInFlight: 0,
+        pinned: false,
       },
     ]);
     expect([models, ...models].every(Object.isFrozen)).toBe(true);

@@ -116,6 +116,7 @@ const EVENTS: Record<keyof GuardEvents, true> = {
   waiting: true,
   loaded: true,
   unloaded: true,
+  evicted: true,
   leaked: true,
   degraded: true,
 };
