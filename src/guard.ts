@@ -1,5 +1,6 @@
 /** Puts the rooms together: readers, ledger, gate, loads and monitor behind the guard that programs talk to. */
 import { EventEmitter } from 'eventemitter3';
+import { formatBytes } from './bytes.ts';
 import { describeError, MemoryGuardError } from './errors.ts';
 import { type Decision, eventName, type GuardEvent, type GuardEvents } from './events.ts';
 import { Calibration, calibrationDirectory } from './footprint/calibration.ts';
@@ -8,7 +9,7 @@ import { Ledger } from './ledger/ledger.ts';
 import { type OpenLedger, openLedger } from './ledger/openledger.ts';
 import type { LedgerEntry } from './ledger/record.ts';
 import { Loads } from './loading/loads.ts';
-import { type LoadedModel, Models } from './loading/models.ts';
+import { type Held, type LoadedModel, Models } from './loading/models.ts';
 import type { Observing } from './loading/observe.ts';
 import { Monitor } from './monitor/monitor.ts';
 import { type LoadGuardOptions, listenerOption, type Settings } from './options.ts';
@@ -111,6 +112,7 @@ export class MemoryGuard {
           files: settings.dropPageCache ? files : [],
           beforeBytes,
         }),
+      outgrown: (held, takenBytes) => this.#tellOutgrown(held, takenBytes),
       unevicted: ({ name }, error) =>
         this.#tell({
           type: 'degraded',
@@ -234,6 +236,15 @@ export class MemoryGuard {
     this.#seen = this.#gate.look();
     this.#blind = false;
     return { freeBytes: this.#seen.headroomBytes, minFreeBytes: this.#models.minFreeBytes };
+  }
+
+  /** The next load of this model is promised as much; without a call nothing lower can be known. */
+  #tellOutgrown({ name, reservation: { need }, observing }: Held, takenBytes: number): void {
+    const message = `${name} took ${formatBytes(takenBytes)} of anonymous memory, where ${formatBytes(need.anonymousBytes)} had been reserved for it.`;
+    this.#tell({ type: 'degraded', message, atMs: this.#settings.clock.nowMs() });
+    if (observing?.observed.anonymousAfterCallBytes !== undefined || !observing) return;
+    const { observed } = observing;
+    this.#keep({ ...observing, observed: { ...observed, anonymousAfterCallBytes: takenBytes }, full: false });
   }
 
   /** What a load really took corrects the next estimate of the same one. */

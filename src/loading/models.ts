@@ -5,7 +5,7 @@ import { AUDIO_CALL_BYTES } from '../footprint/catalog.ts';
 import type { Gate } from '../gate.ts';
 import type { Reservation } from '../ledger/ledger.ts';
 import type { Need, Quantization } from '../types.ts';
-import { type Observed, type Observing, observeCall } from './observe.ts';
+import { type Observed, type Observing, observeCall, outgrownBytes } from './observe.ts';
 
 /** What `guard.models()` shows of one loaded model. */
 export interface LoadedModel {
@@ -62,6 +62,8 @@ export interface ModelsParts {
   readonly observed: (observing: Observing) => void;
   /** Called once for a model that is forgotten. */
   readonly removed: (held: Held, how: HowGone, beforeBytes: number | undefined) => Promise<void>;
+  /** Called where a model has taken more anonymous memory than it was promised. */
+  readonly outgrown: (held: Held, takenBytes: number) => void;
   /** Called where a model could not be evicted. */
   readonly unevicted: (held: Held, error: unknown) => void;
   /** How long a model may be idle; absent where that is for ever. */
@@ -108,6 +110,7 @@ export class Models {
 
   add(held: Held): void {
     this.#held.add(held);
+    if (held.observing) this.#checkGrowth(held, held.observing);
     this.#rest(held);
     this.#parts.changed();
   }
@@ -233,9 +236,18 @@ export class Models {
     if (before) {
       const grown = () => gate.grownSince(reservation);
       held.observing = observeCall(before, this.#changes, held.callsBegun, filledMicroBatch(raw), grown);
-      if (held.observing !== before) observed(held.observing);
+      if (held.observing !== before) {
+        observed(held.observing);
+        this.#checkGrowth(held, held.observing);
+      }
     }
     gate.settle(reservation);
+  }
+
+  /** Told where a model has taken more than it was promised. */
+  #checkGrowth(held: Held, observing: Observing): void {
+    const takenBytes = outgrownBytes(held.reservation.need, observing);
+    if (takenBytes !== undefined) this.#parts.outgrown(held, takenBytes);
   }
 
   /** Resolves when its memory is seen to be back. */

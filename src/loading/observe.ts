@@ -1,6 +1,7 @@
 /** What one load really took, as the process grew, and only where nothing else can have grown beside it. It decides nothing. */
+import { MiB } from '../bytes.ts';
 import type { Observation } from '../footprint/corrected.ts';
-import type { HeldFile } from '../types.ts';
+import type { HeldFile, Need } from '../types.ts';
 
 /** What is known of one load so far. */
 export type Observed = Pick<Observation, 'mappedBytes' | 'anonymousAfterLoadBytes'> &
@@ -19,6 +20,16 @@ export interface Observing {
 
 /** A program takes memory of its own as it runs; after so many calls growth is no longer called the model's. */
 const MOST_CALLS = 8;
+
+/** The process's own counters move by this much without any model. */
+const NOISE_BYTES = MiB;
+
+/** What a model took where that is more than it was promised, by more than noise. */
+export function outgrownBytes({ anonymousBytes }: Need, { observed }: Observing): number | undefined {
+  const { anonymousAfterLoadBytes, anonymousAfterCallBytes = 0 } = observed;
+  const takenBytes = Math.max(anonymousAfterLoadBytes, anonymousAfterCallBytes);
+  return takenBytes > anonymousBytes + NOISE_BYTES ? takenBytes : undefined;
+}
 
 /** After a load. `undefined` where the system doesn't tell what grew or was mapped. */
 export function observeLoad(
