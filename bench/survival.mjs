@@ -1,0 +1,71 @@
+/** Many processes, many random loads, one limit: who is killed, who is refused for nothing, and how much is used. Needs root, control groups and `npm run build`. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { MiB } from 'nexa-memory-guard';
+import { measureTruths, runMode } from './survival/run.mjs';
+import { MODELS, MODES, writeModels } from './survival/setting.mjs';
+
+const { values } = parseArgs({
+  options: {
+    loads: { type: 'string', default: '250' },
+    processes: { type: 'string', default: '1,2,4,8' },
+    seed: { type: 'string', default: '1' },
+    mode: { type: 'string', multiple: true },
+    seconds: { type: 'string', default: '60' },
+    json: { type: 'string' },
+  },
+});
+const folder = mkdtempSync(path.join(os.tmpdir(), 'nexa-survival-models-'));
+process.env['XDG_CACHE_HOME'] = folder;
+
+try {
+  writeModels(folder);
+  const truthOf = await measureTruths(folder, MODELS);
+  console.log('What each model takes, measured alone (MiB):');
+  const rows = MODELS.flatMap((model) => [true, false].map((mmap) => ({ model, mmap, ...truthOf({ model, mmap }) })));
+  console.table(
+    rows.map(({ model, mmap, mappedBytes, anonymousBytes }) => ({
+      model,
+      mmap,
+      mapped: Math.round(mappedBytes / MiB),
+      anonymous: Math.round(anonymousBytes / MiB),
+    })),
+  );
+  const modes = MODES.filter((mode) => !values.mode || values.mode.includes(mode));
+  const all = [];
+  for (const mode of modes) {
+    for (const processes of values.processes.split(',').map(Number)) {
+      const result = await runMode({
+        mode,
+        processes,
+        loads: Number(values.loads),
+        seed: Number(values.seed),
+        folder,
+        truthOf,
+        mostMs: Number(values.seconds) * 1000,
+      });
+      all.push(result);
+      console.log(`${mode}, ${processes} processes: ${result.kills} killed, ${result.seconds.toFixed(0)} s`);
+    }
+  }
+  console.log(`\nseed ${values.seed}, 1 GiB, ${values.loads} loads for each row, 24 MiB to stay free`);
+  console.table(
+    all.map((result) => ({
+      mode: result.mode,
+      processes: result.processes,
+      loads: result.tried,
+      killed: result.kills,
+      admitted: result.admitted,
+      'packer admits': result.packed,
+      'refused, packer admits': result.wrong,
+      'of the packer %': Number(((100 * (result.packed - result.wrong)) / Math.max(1, result.packed)).toFixed(1)),
+      'used %': Math.round(100 * result.meanUsed),
+      'peak %': Math.round(100 * result.peakUsed),
+    })),
+  );
+  if (values.json) writeFileSync(values.json, JSON.stringify(all));
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}

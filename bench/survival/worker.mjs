@@ -1,0 +1,102 @@
+/** One process of the survival run: loads, uses and disposes models at random, as its parent lets it decide. It knows no limit. */
+import { readFileSync, statSync } from 'node:fs';
+import os from 'node:os';
+import { NexaSDK, withMemoryGuard } from 'nexa-memory-guard';
+import { fileOf, LOAD, MODELS, PROMPT, RESERVES, randomFrom } from './setting.mjs';
+
+/** @typedef {import('./setting.mjs').Mode} Mode */
+/** @typedef {Awaited<ReturnType<NexaSDK['loadModel']>>} Model */
+
+const [, , mode, folder = '', seed, directory = ''] = /** @type {[string, string, Mode, string, string, string]} */ (
+  /** @type {unknown} */ (process.argv)
+);
+const random = randomFrom(Number(seed));
+const sdk = await NexaSDK.initialize();
+const guarded = mode.startsWith('guarded');
+const reserves = mode === 'guarded 25 %' ? { ...RESERVES, minFreeRatioAfterLoad: 0.25 } : RESERVES;
+const nexa = guarded ? withMemoryGuard(sdk, { ...reserves, ledger: { directory } }) : undefined;
+/** @type {{ id: number, model: Model, busy: boolean }[]} */
+const held = [];
+let nextId = 0;
+
+/** Tells the parent, and waits for its word where it has one. @param {object} message */
+const tell = (message) => process.send?.({ pid: process.pid, ...message });
+const word = () => new Promise((resolve) => process.once('message', resolve));
+
+nexa?.guard.on('admitted', () => tell({ decided: 'admitted' }));
+nexa?.guard.on('refused', () => tell({ decided: 'refused' }));
+// What every guarded program should do when memory gets critical: let something go.
+nexa?.guard.on('critical', () => void shed());
+
+async function shed() {
+  const idle = held.find(({ busy }) => !busy);
+  if (idle) await dispose(idle);
+}
+
+/** The usual advice: file size times 1.2, compared with what the runtime says is there. @param {string} file */
+function naiveAdmits(file) {
+  if (mode === 'unguarded') return true;
+  const neededBytes = statSync(file).size * 1.2;
+  return neededBytes <= (mode === 'freemem' ? os.freemem() : process.availableMemory());
+}
+
+async function load() {
+  const model = /** @type {string} */ (MODELS[Math.floor(random() ** 1.5 * MODELS.length)]);
+  const mmap = random() < 0.3;
+  const file = fileOf(folder, model);
+  tell({ asks: { model, mmap }, id: nextId });
+  await word();
+  const id = nextId++;
+  try {
+    if (!guarded) tell({ decided: naiveAdmits(file) ? 'admitted' : 'refused' });
+    if (!guarded && !naiveAdmits(file)) return;
+    const loaded = await (nexa ?? sdk).loadModel(file, { ...LOAD, mmap });
+    const entry = { id, model: loaded, busy: true };
+    held.push(entry);
+    await use(entry);
+  } catch (error) {
+    const { code, message } = /** @type {{ code?: string, message: string }} */ (error);
+    if (code !== 'ERR_INSUFFICIENT_MEMORY') tell({ failed: `${code}: ${message}` });
+    tell({ gone: id });
+  }
+}
+
+/** @param {{ model: Model, busy: boolean }} entry */
+async function use(entry) {
+  entry.busy = true;
+  for await (const _ of entry.model.generate({ prompt: PROMPT, maxTokens: 2, temperature: 0, seed: 1 }));
+  entry.busy = false;
+}
+
+/** @param {{ id: number, model: Model }} entry */
+async function dispose(entry) {
+  const at = held.findIndex(({ id }) => id === entry.id);
+  if (at === -1) return;
+  held.splice(at, 1);
+  const back = nexa && new Promise((resolve) => nexa.guard.once('unloaded', resolve));
+  await entry.model.dispose();
+  await back;
+  tell({ gone: entry.id });
+}
+
+/** What this process holds beside its models. */
+function anonymousBytes() {
+  return Number(/^RssAnon:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) * 1024;
+}
+
+process.on('disconnect', () => process.exit());
+// Warm: what the first load and answer leave behind for good belongs to the process, not to a model.
+{
+  const model = await sdk.loadModel(fileOf(folder, 'm50'), { ...LOAD, mmap: true });
+  for await (const _ of model.generate({ prompt: 'a', maxTokens: 1 }));
+  await model.dispose();
+}
+tell({ ready: anonymousBytes() });
+await word();
+for (;;) {
+  const idle = held.filter(({ busy }) => !busy);
+  const entry = idle[Math.floor(random() * idle.length)];
+  if (entry && (held.length >= 6 || random() < 0.3)) await dispose(entry);
+  else if (entry && random() < 0.2) await use(entry);
+  else await load();
+}
