@@ -14,7 +14,7 @@ import { LIMIT_BYTES, RESERVES } from './setting.mjs';
 /** @typedef {import('./setting.mjs').Mode} Mode */
 /** @typedef {{ pid: number, asks?: Holder, id?: number, decided?: 'admitted' | 'refused', gone?: number, ready?: number, failed?: string }} Told */
 /** @typedef {{ child: import('node:child_process').ChildProcess, holds: Map<number, Holder>, asking?: { id: number, holder: Holder, packed: boolean } | undefined, baseBytes: number }} Worker */
-/** @typedef {{ mode: Mode, processes: number, loads: number, seed: number, folder: string, mostMs: number, truthOf: (holder: Holder) => Truth }} Options */
+/** @typedef {{ mode: Mode, processes: number, loads: number, seed: number, folder: string, mostMs: number, untilKilled?: boolean, truthOf: (holder: Holder) => Truth }} Options */
 
 /** A group with the limit, gone afterwards. @template T @param {number} limitBytes @param {(group: import('../../examples/demo/limit.mjs').LimitGroup) => Promise<T>} action */
 export async function inGroup(limitBytes, action) {
@@ -38,7 +38,7 @@ export function spawnIn(directory, oomScore, script, args, flags = []) {
 }
 
 /** @param {Options} options */
-export async function runMode({ mode, processes, loads, seed, folder, mostMs, truthOf }) {
+export async function runMode({ mode, processes, loads, seed, folder, mostMs, untilKilled = false, truthOf }) {
   const ledger = path.join(mkdtempSync(path.join(os.tmpdir(), 'nexa-survival-')), 'ledger');
   const result = { mode, processes, tried: 0, admitted: 0, packed: 0, wrong: 0, kills: 0, failed: 0, seconds: 0 };
   /** @type {{ atMs: number, usedBytes: number, kills: number }[]} */
@@ -121,7 +121,7 @@ export async function runMode({ mode, processes, loads, seed, folder, mostMs, tr
         const at = line.indexOf(worker);
         if (at !== -1) line.splice(at, 1);
         if (deciding === worker) next();
-        if (result.tried >= loads) finish();
+        if (result.tried >= loads || (untilKilled && result.kills > 0)) finish();
         else start();
       });
     }
