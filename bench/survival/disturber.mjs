@@ -1,4 +1,4 @@
-/** Another program in the same group: takes memory step by step and returns it step by step, and tells its parent how much it has. */
+/** Another program in the same group: takes memory step by step and returns it step by step. */
 import { DISTURBER } from './setting.mjs';
 
 /** @type {Buffer[]} */
@@ -14,6 +14,5 @@ setInterval(() => {
     held.pop();
     globalThis.gc?.();
   }
-  process.send?.({ disturberBytes: held.length * stepBytes });
 }, DISTURBER.everyMs);
 process.on('disconnect', () => process.exit());

@@ -1,7 +1,7 @@
 /** One mode of the survival run: its processes in one limited group, their decisions one after the other, and what the perfect packer says to each. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -51,16 +51,13 @@ export async function runMode({ mode, processes, loads, seed, folder, mostMs, un
     const line = [];
     /** @type {Worker | undefined} */
     let deciding;
-    let [disturberBytes, spawned, done] = [0, 0, false];
+    let [spawned, done] = [0, false];
     /** @type {(value?: unknown) => void} */
     let finish = () => {};
     const finished = new Promise((resolve) => {
       finish = resolve;
     });
     const disturber = spawnIn(group.directory, 0, './disturber.mjs', [], ['--expose-gc']);
-    disturber.on('message', (message) => {
-      ({ disturberBytes } = /** @type {{ disturberBytes: number }} */ (message));
-    });
     const sampler = setInterval(() => {
       series.push({ atMs: performance.now() - startMs, usedBytes: usedBytes(group), kills: result.kills });
     }, 50);
@@ -69,7 +66,8 @@ export async function runMode({ mode, processes, loads, seed, folder, mostMs, un
       deciding = line.shift();
       if (!deciding?.asking) return;
       const holders = [...workers].flatMap(({ holds }) => [...holds.values()]);
-      const baseBytes = [...workers].reduce((sum, worker) => sum + worker.baseBytes, 0) + DISTURBER_BASE_BYTES;
+      const baseBytes = [...workers].reduce((sum, worker) => sum + baseOf(worker, truthOf), kernelBytes(group));
+      const disturberBytes = anonymousOf(disturber.pid) ?? 0;
       const room = { limitBytes: LIMIT_BYTES, minFreeBytes: RESERVES.minFreeBytes, baseBytes, disturberBytes };
       deciding.asking.packed = packerAdmits(room, holders, deciding.asking.holder, truthOf);
       deciding.child.send('decide');
@@ -152,8 +150,26 @@ export async function runMode({ mode, processes, loads, seed, folder, mostMs, un
   return { ...result, meanUsed, peakUsed: Math.max(...used), series };
 }
 
-/** The disturber itself, with nothing taken: measured once it runs. */
-const DISTURBER_BASE_BYTES = 30 * 2 ** 20;
+/** What a process holds beside its models: at least as much as when it began, now as far as its models don't explain it. @param {Worker} worker @param {(holder: Holder) => Truth} truthOf */
+function baseOf({ child, holds, baseBytes }, truthOf) {
+  const modelBytes = [...holds.values()].reduce((sum, holder) => sum + truthOf(holder).anonymousBytes, 0);
+  return Math.max(baseBytes, (anonymousOf(child.pid) ?? 0) - modelBytes);
+}
+
+/** Page tables and the like, which v1 counts as usage. @param {import('../../examples/demo/limit.mjs').LimitGroup} group */
+function kernelBytes({ directory }) {
+  const file = `${directory}/memory.kmem.usage_in_bytes`;
+  return existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;
+}
+
+/** @param {number | undefined} pid */
+function anonymousOf(pid) {
+  try {
+    return Number(/^RssAnon:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024;
+  } catch {
+    return undefined; // it has just ended
+  }
+}
 
 /** What each model takes, loaded alone without a limit: its file, and by how much anonymous memory grew. @param {string} folder @param {readonly string[]} models */
 export async function measureTruths(folder, models) {
