@@ -2,7 +2,7 @@
 import type { Clock } from '../clock.ts';
 
 /** Other processes and the kernel tell nobody when memory returns, so it is looked for this often. */
-const LOOK_AGAIN_MS = 20;
+const LOOK_AGAIN_MS = 10;
 
 /** Loads that sleep until memory may have returned. */
 export class Sleepers {

@@ -19,7 +19,7 @@ describe('a sleeping load', () => {
     const clock = new ManualClock();
     const woken = vi.fn();
     void new Sleepers(clock).sleep(new AbortController().signal).then(woken);
-    clock.advance(19);
+    clock.advance(9);
     await settled();
     expect(woken).not.toHaveBeenCalled();
     clock.advance(1);
