@@ -1,6 +1,8 @@
 /** The guard over the real machine with a fake SDK: what is collected before a refusal, and mappings that cannot be read. */
-import { closeSync, readdirSync, readlinkSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { closeSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { MiB } from '../src/bytes.ts';
 import { withMemoryGuard } from '../src/withmemoryguard.ts';
 import { FakeSDK, recordEvents, settled } from './support/fakesdk.ts';
@@ -9,7 +11,10 @@ describe('a guard over the real machine', () => {
   const guarded = (during: () => unknown = () => undefined) => {
     const sdk = new FakeSDK();
     sdk.during = during;
-    const nexa = withMemoryGuard(sdk, { minFreeRatioAfterLoad: 0, minFreeBytes: 0 });
+    // Of its own: a promise of the whole machine must not be seen by other tests.
+    const directory = join(mkdtempSync(join(tmpdir(), 'nexa-guard-machine-')), 'ledger');
+    onTestFinished(() => rmSync(join(directory, '..'), { recursive: true, force: true }));
+    const nexa = withMemoryGuard(sdk, { minFreeRatioAfterLoad: 0, minFreeBytes: 0, ledger: { directory } });
     return { nexa, guard: nexa.guard, events: recordEvents(nexa.guard) };
   };
 

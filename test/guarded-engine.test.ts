@@ -21,7 +21,7 @@ beforeAll(() => {
 afterAll(() => files.remove());
 
 /** Not so much is needed that the machine of a test could refuse it. */
-const footprint = () => ({ mappedBytes: 2 * MiB, anonymousBytes: 30 * MiB });
+const footprint = () => ({ mappedBytes: 2 * MiB, anonymousBytes: 64 * MiB });
 const MEMORY_GUARD = { memoryGuard: { footprint } };
 const LITTLE: GuardOptions = { minFreeBytes: 1 * MiB, minFreeRatioAfterLoad: 0 };
 

@@ -21,8 +21,8 @@ export interface Observing {
 /** A program takes memory of its own as it runs; after so many calls growth is no longer called the model's. */
 const MOST_CALLS = 8;
 
-/** The process's own counters move by this much without any model. */
-const NOISE_BYTES = MiB;
+/** A busy process moves by this much without any model: allocators, compiled code, stacks of new threads. */
+const NOISE_BYTES = 8 * MiB;
 
 /** What a model took where that is more than it was promised, by more than noise. */
 export function outgrownBytes({ anonymousBytes }: Need, { observed }: Observing): number | undefined {
