@@ -121,7 +121,7 @@ function candidateAt(
     ...(quantization && { quantization }),
     contextSize,
     ...(kvCacheType !== undefined && { kvCacheType }),
-    need: { mappedBytes, anonymousBytes, basis, files: heldFilesOf(estimator.shards) },
+    need: { mappedBytes, anonymousBytes, basis, ...(mappedBytes > 0 && { files: heldFilesOf(estimator.shards) }) },
     minFreeBytes,
     ...(notes.length > 0 && { notes }),
     ...(key !== undefined && { calibrationKey: key }),

@@ -119,7 +119,9 @@ export class Loads {
       return known;
     }
     const modelFiles = filesOf(adapter, raw);
-    const files = mappedSince(modelFiles);
+    // A model that maps nothing may have files that another one maps.
+    const { mappedBytes, files: namedFiles } = candidate.need;
+    const files = mappedSince(mappedBytes > 0 || namedFiles ? modelFiles : []);
     const [changes, grownBytes] = [ranAlone(), gate.grownSince(reservation)];
     gate.loaded(reservation, files);
     const held: Held = {

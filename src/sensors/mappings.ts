@@ -10,6 +10,8 @@ export interface MappedFile {
   readonly path: string;
   /** Distinct bytes of the file that are mapped: parts mapped twice count once. */
   readonly bytes: number;
+  /** All its mappings added up: a file that is mapped once more has more of them. */
+  readonly mappingsBytes: number;
   /** True where a part of it may be executed: a program or a library, not data. */
   readonly executable: boolean;
 }
@@ -49,7 +51,11 @@ export function readMappedFiles(options: { readonly root?: string } = {}): Mappe
     const from = Number.parseInt(offset, 16);
     ranges.parts.push([from, from + (Number.parseInt(end, 16) - Number.parseInt(start, 16))]);
   }
-  return [...found.values()].map(({ parts, ...file }) => ({ ...file, bytes: union(parts) }));
+  return [...found.values()].map(({ parts, ...file }) => ({
+    ...file,
+    mappingsBytes: parts.reduce((sum, [from, to]) => sum + to - from, 0),
+    bytes: union(parts),
+  }));
 }
 
 /** The kernel escapes a newline only, and marks a file that has no name any more. */

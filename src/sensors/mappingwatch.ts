@@ -8,26 +8,26 @@ import { errnoOf, unreadable } from './problem.ts';
 const STILL_PAGES = 16;
 
 /** What was mapped when it was last read. Reading costs 140 µs in a plain Node process, asking for its size 0.7 µs. */
-let known: { readonly pages: number; readonly keys: ReadonlySet<string> } | undefined;
+let known: { readonly pages: number; readonly files: ReadonlyMap<string, number> } | undefined;
 
 /**
- * Notes what is mapped now. The result, called after a load, gives the files it added and those of `modelFiles` that
- * were mapped already by another model. `undefined` where this system doesn't tell.
+ * Notes what is mapped now. The result, called after a load, gives the files that it mapped, anew or once more, and those
+ * of `modelFiles`, which may share another model's mapping. `undefined` where this system doesn't tell.
  */
 export function watchMappings(
   platform: NodeJS.Platform = process.platform,
 ): (modelFiles: readonly string[]) => readonly HeldFile[] | undefined {
   if (platform !== 'linux') return () => undefined;
   const pages = readVirtualPages();
-  if (!known || Math.abs(pages - known.pages) >= STILL_PAGES) known = { pages, keys: keysOf(readMappedFiles()) };
-  const before = known.keys;
+  if (!known || Math.abs(pages - known.pages) >= STILL_PAGES) known = { pages, files: sumsOf(readMappedFiles()) };
+  const before = known.files;
   return (modelFiles) => {
     if (modelFiles.length === 0 && Math.abs(readVirtualPages() - pages) < STILL_PAGES) return [];
     const own = new Set(modelFiles.map(realPath));
     const files = readMappedFiles();
-    known = { pages: readVirtualPages(), keys: keysOf(files) };
+    known = { pages: readVirtualPages(), files: sumsOf(files) };
     return files
-      .filter((file) => !file.executable && (!before.has(keyOf(file)) || own.has(file.path)))
+      .filter((file) => !file.executable && (isMore(file, before) || own.has(file.path)))
       .map((file) => ({ key: keyOf(file), bytes: file.bytes }));
   };
 }
@@ -64,8 +64,12 @@ function readVirtualPages(): number {
   }
 }
 
-function keysOf(files: readonly MappedFile[]): ReadonlySet<string> {
-  return new Set(files.map(keyOf));
+function sumsOf(files: readonly MappedFile[]): ReadonlyMap<string, number> {
+  return new Map(files.map((file) => [keyOf(file), file.mappingsBytes]));
+}
+
+function isMore(file: MappedFile, before: ReadonlyMap<string, number>): boolean {
+  return file.mappingsBytes > (before.get(keyOf(file)) ?? 0);
 }
 
 function keyOf({ device, inode }: MappedFile): string {

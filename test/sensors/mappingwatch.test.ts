@@ -59,6 +59,17 @@ describe.runIf(process.platform === 'linux')('the files that a load mapped', () 
     await first.dispose();
   });
 
+  it('are none where a file is read that another model maps, and one where it is mapped once more', async () => {
+    const first = await sdk.loadModel(files.model('Q4_0'));
+    const since = watchMappings();
+    const read = await sdk.loadModel(files.model('Q4_0'), { mmap: false });
+    expect(since([])).toEqual([]);
+    const again = watchMappings();
+    const mapped = await sdk.loadModel(files.model('Q4_0'));
+    expect(inodes(again([]))).toEqual([inodeOf(files.model('Q4_0'))]);
+    for (const model of [first, read, mapped]) await model.dispose();
+  });
+
   it('are none where nothing was mapped, whether or not the model tells its files', () => {
     const mappedSince = watchMappings();
     expect(mappedSince([])).toEqual([]);
