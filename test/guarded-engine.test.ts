@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { MiB } from '../src/bytes.ts';
 import type { GuardEvent } from '../src/events.ts';
 import type { GuardOptions } from '../src/options.ts';
+import { ADAPTER } from '../src/sdk/adapter.ts';
 import { NexaSDK } from '../src/sdk/nexasdk.ts';
 import { withMemoryGuard } from '../src/withmemoryguard.ts';
 import { makeTinyModels, type TinyModels } from './sdk/tinymodels.ts';
@@ -213,6 +214,30 @@ describe('what a load really took', () => {
     expect(after?.mappedBytes).toBe(before?.mappedBytes);
     expect(after?.anonymousBytes).not.toBe(before?.anonymousBytes);
     expect((await guard.plan('qwen2audio', { ...options, contextSize: 2048 })).candidates[0]?.need.basis).toBe('gguf');
+    guard.close();
+  });
+
+  it('is whole after a prompt as long as its own micro-batch, not after a shorter one', async () => {
+    const sdk = await NexaSDK.initialize({ modelsDir: files.folder });
+    const { filledMicroBatch } = sdk[ADAPTER];
+    const model = await sdk.loadModel('qwen2audio', { quantization: 'Q4_K_M', contextSize: 256, microBatchSize: 64 });
+    expect(filledMicroBatch?.(model)).toBe(false);
+    for await (const _text of model.generate({ prompt: 'Hi', maxTokens: 1 }));
+    expect(filledMicroBatch?.(model)).toBe(false);
+    for await (const _text of model.generate({ prompt: 'x'.repeat(100), maxTokens: 1 }));
+    expect(filledMicroBatch?.(model)).toBe(true);
+    await sdk.dispose();
+  });
+
+  it('keeps apart a model that maps its file and one that reads it', async () => {
+    const { nexa, guard } = await guarded();
+    const [mapped, read] = [
+      await nexa.loadModel('qwen2audio', { quantization: 'Q4_0', contextSize: 256 }),
+      await nexa.loadModel('qwen2audio', { quantization: 'Q4_0', contextSize: 256, mmap: false }),
+    ];
+    expect(guard.models().map(({ observed }) => (observed?.mappedBytes ?? 0) > 0)).toEqual([true, false]);
+    await mapped.dispose();
+    await read.dispose();
     guard.close();
   });
 

@@ -9,9 +9,6 @@ import { type Load, readLoadOptions } from './options.ts';
 /** The steps that the guard knows as a ladder. */
 const LADDER: readonly string[] = ['Q5_K_M', 'Q4_K_M', 'Q4_0'] satisfies Quantization[];
 
-/** The default, and the most that a load of this SDK computes at once; longer prompts are cut into such pieces. */
-const MICRO_BATCH = 512;
-
 /** For one `NexaSDK`, whose models lie in `modelsDir` where a load names no other folder. */
 export function nexaAdapter(modelsDir: string | undefined, runtime?: string): Adapter {
   return {
@@ -24,9 +21,10 @@ export function nexaAdapter(modelsDir: string | undefined, runtime?: string): Ad
   };
 }
 
+/** Longer prompts are cut into pieces of a micro-batch, so one as long as that has touched all that any will. */
 function filledMicroBatch(model: unknown): boolean {
-  const { lastResult } = Object(model) as Partial<NexaModel>;
-  return lastResult !== undefined && lastResult.promptTokens >= MICRO_BATCH;
+  const { lastResult, microBatchSize } = Object(model) as NexaModel;
+  return lastResult !== undefined && lastResult.promptTokens >= microBatchSize;
 }
 
 function request(args: readonly unknown[]): LoadRequest {

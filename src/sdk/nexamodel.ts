@@ -9,6 +9,7 @@ export interface ModelFacts {
   readonly name: string;
   readonly quantization?: string | undefined;
   readonly contextSize: number;
+  readonly microBatchSize: number;
   readonly modelPath: string;
   readonly projectorPath?: string | undefined;
 }
@@ -18,6 +19,8 @@ export class NexaModel {
   /** Of the file that was loaded, where its name says. */
   readonly quantization: string | undefined;
   readonly contextSize: number;
+  /** Tokens that are computed at once: at most `microBatchSize` of the load, and no more than the context has. */
+  readonly microBatchSize: number;
   readonly modelPath: string;
   readonly projectorPath: string | undefined;
   readonly capabilities: Capabilities;
@@ -34,6 +37,7 @@ export class NexaModel {
     this.name = facts.name;
     this.quantization = facts.quantization;
     this.contextSize = facts.contextSize;
+    this.microBatchSize = Math.min(facts.microBatchSize, facts.contextSize);
     this.modelPath = facts.modelPath;
     this.projectorPath = facts.projectorPath;
     this.capabilities = Object.freeze({ ...model.capabilities });

@@ -62,7 +62,7 @@ class ScriptedModel implements RuntimeModel {
 function make(): { raw: ScriptedModel; model: NexaModel; gone: NexaModel[] } {
   const raw = new ScriptedModel();
   const gone: NexaModel[] = [];
-  const facts = { name: 'm', contextSize: 2048, modelPath: '/m.gguf' };
+  const facts = { name: 'm', contextSize: 2048, microBatchSize: 512, modelPath: '/m.gguf' };
   return { raw, model: new NexaModel(facts, raw, (each) => gone.push(each)), gone };
 }
 
@@ -330,7 +330,7 @@ describe('audio', () => {
 
   test('needs a projector that hears', () => {
     const deaf = Object.assign(new ScriptedModel(), { capabilities: { audio: false, vision: true } });
-    const facts = { name: 'm', contextSize: 2048, modelPath: '/m.gguf' };
+    const facts = { name: 'm', contextSize: 2048, microBatchSize: 512, modelPath: '/m.gguf' };
     const audio = { prompt: 'Hello', audio: join(folder, 'tone.wav') };
     expect(() => new NexaModel(facts, deaf).generate(audio)).toThrow(
       'The model "m" takes no `audio`: it was loaded without a projector; put its mmproj file beside it or pass `projectorPath`.',
