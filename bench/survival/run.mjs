@@ -1,7 +1,7 @@
 /** One mode of the survival run: its processes in one limited group, their decisions one after the other, and what the perfect packer says to each. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -39,6 +39,7 @@ export function spawnIn(directory, oomScore, script, args, flags = []) {
 
 /** @param {Options} options */
 export async function runMode({ mode, processes, loads, seed, folder, mostMs, untilKilled = false, truthOf }) {
+  dropPages(folder);
   const ledger = path.join(mkdtempSync(path.join(os.tmpdir(), 'nexa-survival-')), 'ledger');
   const result = { mode, processes, tried: 0, admitted: 0, packed: 0, wrong: 0, kills: 0, failed: 0, seconds: 0 };
   /** @type {{ atMs: number, usedBytes: number, kills: number }[]} */
@@ -148,6 +149,13 @@ export async function runMode({ mode, processes, loads, seed, folder, mostMs, un
   const used = series.map((sample) => sample.usedBytes / LIMIT_BYTES);
   const meanUsed = used.reduce((sum, share) => sum + share, 0) / used.length;
   return { ...result, meanUsed, peakUsed: Math.max(...used), series };
+}
+
+/** Pages of a file are charged to the group that reads them first; those that were read before would be charged to nobody here. @param {string} folder */
+function dropPages(folder) {
+  for (const name of readdirSync(folder).filter((each) => each.endsWith('.gguf'))) {
+    spawnSync('dd', [`if=${path.join(folder, name)}`, 'iflag=nocache', 'count=0', 'status=none'], { stdio: 'inherit' });
+  }
 }
 
 /** What a process holds beside its models: at least as much as when it began, now as far as its models don't explain it. @param {Worker} worker @param {(holder: Holder) => Truth} truthOf */
