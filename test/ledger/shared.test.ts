@@ -95,7 +95,7 @@ describe.skipIf(whyNot)('processes that share a ledger', () => {
     const [first, second, third] = [child(shared), child(shared), child(shared)];
     await first.load('first', 600 * MiB);
     second.tell({ load: 'second', memoryGuard: { footprint: 700 * MiB, wait: true } });
-    await waitsIn(third, 'second', shared);
+    await someoneWaits(third);
     // 300 fit beside the 600, but not beside the 700 that wait.
     expect(await third.load('third', 300 * MiB)).toMatchObject({ code: 'ERR_INSUFFICIENT_MEMORY' });
     await first.kill('SIGKILL');
@@ -103,7 +103,7 @@ describe.skipIf(whyNot)('processes that share a ledger', () => {
   });
 
   /** Waits until the other one's wait is told: then what is refused says so. */
-  async function waitsIn(asking: LedgerChild, _name: string, _group: ControlGroup): Promise<void> {
+  async function someoneWaits(asking: LedgerChild): Promise<void> {
     for (let attempt = 0; attempt < 100; attempt++) {
       const { message = '' } = await asking.load('probe', 2 * LIMIT);
       if (message.includes('is kept for loads that wait')) return;
@@ -166,18 +166,20 @@ describe.skipIf(whyNot)('processes that share a ledger', () => {
     expect(await open.answer()).toEqual({ loaded: 'first' });
   });
 
-  it('say so and go on where the directory can’t be written to, for want of room', async () => {
+  it.each([
+    ['is full', 'size=4k,mode=700', 'ENOSPC'],
+    ['is read-only', 'ro,mode=700', 'EROFS'],
+  ])('say so and go on where the directory %s', async (_, options, errno) => {
     mkdirSync(directory, { mode: 0o700 });
-    const mounted = spawn('mount', ['-t', 'tmpfs', '-o', 'size=4k,mode=700', 'tmpfs', directory]);
-    const [code] = (await once(mounted, 'exit')) as [number];
-    expect(code).toBe(0);
+    const mounted = spawn('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', directory]);
+    expect(await once(mounted, 'exit')).toEqual([0, null]);
     try {
-      writeFileSync(join(directory, 'filler'), Buffer.alloc(4096));
-      const full = child();
-      full.tell({ load: 'first', memoryGuard: { footprint: MiB } });
-      expect((await full.answer()).degraded).toContain('ENOSPC');
-      expect(await full.answer()).toEqual({ loaded: 'first' });
-      await full.kill('SIGKILL');
+      if (errno === 'ENOSPC') writeFileSync(join(directory, 'filler'), Buffer.alloc(4096));
+      const hindered = child();
+      hindered.tell({ load: 'first', memoryGuard: { footprint: MiB } });
+      expect((await hindered.answer()).degraded).toContain(errno);
+      expect(await hindered.answer()).toEqual({ loaded: 'first' });
+      await hindered.kill('SIGKILL');
     } finally {
       await once(spawn('umount', [directory]), 'exit');
     }
