@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { type Ask, Gate, type GateParts } from '../src/gate.ts';
 import { Ledger } from '../src/ledger/ledger.ts';
+import type { Peer } from '../src/ledger/peers.ts';
+import type { Holdings } from '../src/ledger/record.ts';
 import type { Candidate } from '../src/policy/choose.ts';
 import { InjectedReader } from '../src/sensors/injected.ts';
-import type { Need, Quantization } from '../src/types.ts';
+import type { MemoryScope, Need, Quantization } from '../src/types.ts';
 
 const need = (anonymousBytes: number, mappedBytes = 0): Need => ({ mappedBytes, anonymousBytes, basis: 'given' });
 const candidate = (bytes: number, quantization?: Quantization): Candidate => ({
@@ -80,7 +82,7 @@ describe('the gate', () => {
   it('reserves the first step, whatever was decided, where that is asked for', () => {
     const { gate } = gateOver();
     const { decision, reserved } = gate.decide(ask(candidate(200, 'Q5_K_M'), candidate(90, 'Q4_0')), 'first');
-    expect(decision.verdict).toBe('downgrade');
+    expect(decision.verdict).toBe('admit');
     expect(reserved?.candidate.quantization).toBe('Q5_K_M');
   });
 
@@ -219,5 +221,107 @@ describe('growth that cannot be read', () => {
     state.fails = true;
     expect(gate.reserveFirst(ask(candidate(500))).reservation.need).toEqual(need(500));
     expect(ledger.size).toBe(1);
+  });
+});
+
+describe('other processes', () => {
+  const peer = (more: Partial<Peer> = {}): Peer => ({
+    ownProcess: false,
+    scopes: ['group'],
+    files: [],
+    promisedMappedBytes: 0,
+    promisedAnonymousBytes: 0,
+    waiting: [],
+    ...more,
+  });
+
+  /** A host of 1000 with 600 available, and a group of 500 with 300 available, seen by these peers too. */
+  function among(...peers: Peer[]) {
+    const published: Holdings[] = [];
+    const scope = (path: string, limitBytes: number, availableBytes: number): MemoryScope => ({
+      kind: path === 'host' ? 'host' : 'cgroup-v2',
+      path,
+      limitBytes,
+      usedBytes: limitBytes - availableBytes,
+      reclaimableBytes: 0,
+      availableBytes,
+    });
+    const scopes = [scope('host', 1000, 600), scope('group', 500, 300)] as const;
+    const parts = {
+      reader: {
+        source: 'procfs' as const,
+        measure: () => ({ totalBytes: 500, availableBytes: 300, hostBinds: false }),
+        snapshot: () => ({
+          totalBytes: 500,
+          availableBytes: 300,
+          limitedBy: scopes[1],
+          scopes,
+          source: 'procfs' as const,
+          precise: true,
+          ancestorsHidden: false,
+          takenAtMs: 0,
+        }),
+        scopeKeys: () => ['host', 'group'],
+        close() {},
+      },
+      shared: { peers: () => peers, publish: (_: readonly string[], holdings: Holdings) => published.push(holdings) },
+    };
+    return { ...gateOver(parts), published };
+  }
+
+  it('burden the scopes that they are in with what they hold and were promised', () => {
+    const held = { files: [{ key: 'a', bytes: 40 }], promisedMappedBytes: 10, promisedAnonymousBytes: 20 };
+    expect(among(peer(held)).gate.look()).toMatchObject({ headroomBytes: 230, promisedAnonymousBytes: 20 });
+    expect(among(peer({ ...held, scopes: ['host'] })).gate.look()).toMatchObject({ headroomBytes: 300 });
+    expect(among().gate.look()).toMatchObject({ headroomBytes: 300, promisedAnonymousBytes: 0 });
+  });
+
+  it('hold a file that this one needs only once', () => {
+    const { gate } = among(peer({ files: [{ key: 'a', bytes: 40 }] }));
+    const shared = { ...candidate(0), need: { ...need(10, 40), files: [{ key: 'a', bytes: 40 }] } };
+    expect(gate.decide(ask(shared), 'nothing').decision.candidates[0]?.need.mappedBytes).toBe(0);
+    const other = { ...candidate(0), need: { ...need(10, 40), files: [{ key: 'b', bytes: 40 }] } };
+    expect(gate.decide(ask(other), 'nothing').decision.candidates[0]?.need.mappedBytes).toBe(40);
+  });
+
+  it('in the same process share its growth, which then pays for nobody’s promise', () => {
+    const { gate, state } = among(peer({ ownProcess: true, scopes: [] }));
+    state.grown = 1000;
+    gate.reserve('m', need(50));
+    state.grown = 1050;
+    expect(gate.look().promisedAnonymousBytes).toBe(50);
+  });
+
+  it('that waited before keep what they wait for, those that came later don’t', () => {
+    const waits = (sinceUs: number) =>
+      peer({ waiting: [{ label: 'w', sinceUs, mappedBytes: 100, anonymousBytes: 150 }] });
+    const early = among(waits(1));
+    const ticket = early.gate.wait('m', need(100));
+    expect(early.published.at(-1)?.waiting).toMatchObject([{ label: 'm', anonymousBytes: 100 }]);
+    expect(early.gate.position(ticket)).toBe(2);
+    expect(early.gate.decide({ ...ask(candidate(100)), ticket }, 'nothing').decision).toMatchObject({
+      verdict: 'refuse',
+      waitingBytes: 250,
+    });
+    const late = among(waits(Number.MAX_SAFE_INTEGER));
+    const first = late.gate.wait('m', need(100));
+    expect(late.gate.position(first)).toBe(1);
+    expect(late.gate.decide({ ...ask(candidate(100)), ticket: first }, 'nothing').decision.verdict).toBe('admit');
+    // Whoever has no place comes after all that wait.
+    expect(late.gate.decide(ask(candidate(100)), 'nothing').decision.verdict).toBe('refuse');
+  });
+
+  it('hear of every change that is made here', () => {
+    const { gate, published } = among();
+    const reservation = gate.reserve('m', need(50, 20));
+    gate.loaded(reservation, [{ key: 'a', bytes: 20 }]);
+    gate.settle(reservation);
+    gate.release(reservation);
+    expect(published.map(({ files, promisedAnonymousBytes }) => [files.length, promisedAnonymousBytes])).toEqual([
+      [0, 50],
+      [1, 50],
+      [1, 0],
+      [0, 0],
+    ]);
   });
 });

@@ -1,5 +1,5 @@
 /** The guard over the real machine with a fake SDK: what is collected before a refusal, and mappings that cannot be read. */
-import { closeSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -58,6 +58,77 @@ describe('a guard over the real machine', () => {
     return own !== undefined;
   };
 
+  it('shows where the ledger is and what it holds, of its own process where it counts alone', async () => {
+    const { nexa, guard } = guarded();
+    const model = await nexa.loadModel('m', { memoryGuard: { footprint: MiB } });
+    const entries = [{ pid: process.pid, label: 'm', anonymousBytes: MiB }];
+    expect(guard.ledger.entries()).toMatchObject(entries);
+    if (guard.ledger.kind === 'shared') expect(guard.ledger.directory).toMatch(/nexa-guard-machine-\w+\/ledger$/);
+    const alone = withMemoryGuard(new FakeSDK(), { minFreeRatioAfterLoad: 0, minFreeBytes: 0, ledger: 'process' });
+    const other = await alone.loadModel('m', { memoryGuard: { footprint: MiB } });
+    expect(alone.guard.ledger).toMatchObject({ kind: 'process' });
+    expect(alone.guard.ledger.entries()).toMatchObject(entries);
+    await Promise.all([model.dispose(), other.dispose()]);
+    guard.close();
+    alone.guard.close();
+  });
+
+  it.runIf(process.getuid)('says once why other processes are not counted', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'nexa-guard-machine-')), 'file');
+    onTestFinished(() => rmSync(join(file, '..'), { recursive: true, force: true }));
+    writeFileSync(file, '');
+    const make = () => {
+      const nexa = withMemoryGuard(new FakeSDK(), {
+        minFreeRatioAfterLoad: 0,
+        minFreeBytes: 0,
+        ledger: { directory: file },
+      });
+      onTestFinished(() => nexa.guard.close());
+      return { nexa, events: recordEvents(nexa.guard) };
+    };
+    const { nexa, events } = make();
+    const models = [1, 2].map(() => nexa.loadModel('m', { memoryGuard: { footprint: MiB } }));
+    await Promise.all(models);
+    expect(events.filter(({ type }) => type === 'degraded')).toMatchObject([
+      { message: expect.stringMatching(/is no directory|are not seen/) },
+    ]);
+  });
+
+  it.runIf(process.platform === 'linux')(
+    'drops the page cache of a model’s files where that is asked for',
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'nexa-guard-machine-'));
+      onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+      const file = join(folder, 'm.gguf');
+      writeFileSync(file, Buffer.alloc(MiB));
+      const nexa = withMemoryGuard(new FakeSDK(), {
+        minFreeRatioAfterLoad: 0,
+        minFreeBytes: 0,
+        ledger: 'process',
+        dropPageCache: true,
+        adapter: { files: () => [file] },
+      });
+      const events = recordEvents(nexa.guard);
+      const model = await nexa.loadModel('m', { memoryGuard: { footprint: MiB } });
+      await model.dispose();
+      await expect.poll(() => events.at(-1)?.type, { timeout: 5000 }).toBe('unloaded');
+      nexa.guard.close();
+    },
+  );
+
+  it.runIf(process.platform === 'linux')('calls nothing a model’s that the heap explains', async () => {
+    let held: Buffer | undefined;
+    const { nexa, guard, events } = guarded(() => {
+      held = Buffer.alloc(64 * MiB, 1);
+    });
+    const model = await nexa.loadModel('m', { memoryGuard: { footprint: 0 } });
+    expect(held?.length).toBe(64 * MiB);
+    expect(events.filter(({ type }) => type === 'degraded')).toEqual([]);
+    await model.dispose();
+    guard.close();
+  });
+
+  // The last one: it takes a descriptor from the reader.
   it.runIf(process.platform === 'linux')('mappings that cannot be read degrade a load and fail none', async () => {
     let closed = false;
     const { nexa, guard, events } = guarded(() => {

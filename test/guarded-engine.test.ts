@@ -217,6 +217,17 @@ describe('what a load really took', () => {
     guard.close();
   });
 
+  it('is told where it is more than was promised', async () => {
+    const { nexa, guard, events } = await guarded();
+    const memoryGuard = { footprint: { mappedBytes: 2 * MiB, anonymousBytes: 0 } };
+    const model = await nexa.loadModel('qwen2audio', { quantization: 'Q5_K_M', contextSize: 8192, memoryGuard });
+    expect(events.find(({ type }) => type === 'degraded')?.message).toMatch(
+      /took [\d.]+ MiB of anonymous memory, where 0 B had been reserved/,
+    );
+    await model.dispose();
+    guard.close();
+  });
+
   it('is whole after a prompt as long as its own micro-batch, not after a shorter one', async () => {
     const sdk = await NexaSDK.initialize({ modelsDir: files.folder });
     const { filledMicroBatch } = sdk[ADAPTER];
