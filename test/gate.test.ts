@@ -82,7 +82,7 @@ describe('the gate', () => {
   it('reserves the first step, whatever was decided, where that is asked for', () => {
     const { gate } = gateOver();
     const { decision, reserved } = gate.decide(ask(candidate(200, 'Q5_K_M'), candidate(90, 'Q4_0')), 'first');
-    expect(decision.verdict).toBe('admit');
+    expect(decision.verdict).toBe('downgrade');
     expect(reserved?.candidate.quantization).toBe('Q5_K_M');
   });
 

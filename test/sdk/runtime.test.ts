@@ -53,11 +53,11 @@ describe.each(RUNTIMES)('the runtime $name', ({ name, open }) => {
     await withModel(request, async (model) => {
       expect(model.capabilities).toEqual({ audio: true, vision: false });
       const pieces: string[] = [];
-      const result = await generate(model, { audioPaths: [files.tone] }, (text) => pieces.push(text));
+      const result = await generate(model, { audioPaths: [files.tone], maxTokens: 40 }, (text) => pieces.push(text));
       expect(pieces.length).toBeGreaterThan(1);
       expect(pieces.join('')).toBe(result.text);
-      expect(result).toMatchObject({ finishReason: 'length', generatedTokens: 5 });
-      expect(result.text).toMatch(/^[\x21-\x7e]{5}$/);
+      expect(result).toMatchObject({ finishReason: 'length', generatedTokens: 40 });
+      expect(result.text).toMatch(/^[\x21-\x7e]{40}$/);
       expect(result.promptTokens).toBeGreaterThan(1000);
       expect(result.firstTextMs).toBeGreaterThan(0);
       expect(result.totalMs).toBeGreaterThanOrEqual(result.firstTextMs ?? Number.NaN);

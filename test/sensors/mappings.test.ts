@@ -17,6 +17,7 @@ describe('readMappedFiles', () => {
       inode: '770001',
       path: '/models/qwen2 audio/model.Q4_K_M.gguf',
       bytes: 384 * MiB,
+      mappingsBytes: 512 * MiB,
       executable: false,
     });
   });
