@@ -2,7 +2,10 @@
   'targets': [
     {
       'target_name': 'nexa_memory_guard',
-      'sources': ['native/binding.cc'],
+      'sources': [
+        'native/binding.cc', 'native/binding/enginelog.cc', 'native/binding/givingback.cc', 'native/binding/locks.cc',
+        'native/binding/memoryfiles.cc',
+      ],
       # The last one: a worker that is terminated in the middle of a call must end, not abort the process.
       'defines': ['NAPI_VERSION=8', 'NAPI_DISABLE_CPP_EXCEPTIONS', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'],
       # As system headers, so that their warnings are not ours.

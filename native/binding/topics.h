@@ -1,0 +1,14 @@
+// The doors of the addon, one topic each: what they take and give stands in src/native.ts. Only this folder and binding.cc
+// speak N-API.
+#pragma once
+
+#include <napi.h>
+
+namespace guard::binding {
+
+void DefineMemoryFiles(Napi::Env env, Napi::Object exports);
+void DefineEngineLog(Napi::Env env, Napi::Object exports);
+void DefineLocks(Napi::Env env, Napi::Object exports);
+void DefineGivingBack(Napi::Env env, Napi::Object exports);
+
+}  // namespace guard::binding
