@@ -7,6 +7,7 @@ namespace {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   guard::binding::DefineMemoryFiles(env, exports);
+  guard::binding::DefineMemoryWatch(env, exports);
   guard::binding::DefineEngineLog(env, exports);
   guard::binding::DefineLocks(env, exports);
   guard::binding::DefineGivingBack(env, exports);

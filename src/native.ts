@@ -12,6 +12,26 @@ export interface NativeMemoryFiles {
   close(): void;
 }
 
+/** `table`: parse, row and column of each path. */
+export type NativePlan = readonly [
+  paths: readonly string[],
+  table: Int32Array,
+  rows: Float64Array,
+  swap: boolean,
+  groupPath: string | undefined,
+  groupBytes: Uint8Array | undefined,
+];
+
+/** A watch of the addon's own thread (native/watch.h). Does nothing after `close()`. */
+export interface NativeMemoryWatch {
+  /** One end of a socket pair: a byte comes where the watched figure was crossed, or the files can't be read any more. */
+  readonly descriptor: number;
+  /** `left` has one figure for each row of `rows`. */
+  watch(rows: Float64Array, left: Float64Array, belowBytes: number): void;
+  take(): { readonly leftBytes: number; readonly ageMs: number } | undefined;
+  close(): void;
+}
+
 /** Locks of open files that end with the process. 1: ours, or free where it was asked · 0: held by another · else -errno. */
 export interface NativeLocks {
   tryLock(descriptor: number): number;
@@ -20,17 +40,16 @@ export interface NativeLocks {
 }
 
 export interface Addon {
-  /** `table`: parse, row and column of each path. `rows` is written to by every reading. */
+  /** `rows` is written to by every reading. */
   readonly MemoryFiles: new (
-    paths: readonly string[],
-    table: Int32Array,
-    rows: Float64Array,
-    swap: boolean,
-    groupPath?: string,
-    groupBytes?: Uint8Array,
+    ...plan: NativePlan
   ) => NativeMemoryFiles;
   /** False where this system has no native reader; `MemoryFiles` then fails every reading. */
   readonly memoryFilesSupported: boolean;
+  /** Absent where the system has no such thread. `notices`: kind, path and row of each. */
+  readonly MemoryWatch?: new (
+    ...args: [...NativePlan, notices: readonly (readonly [number, string, number])[]]
+  ) => NativeMemoryWatch;
   /** Absent where the system has no locks that end with their process. */
   readonly locks?: NativeLocks;
   /** Gives freed memory back to the system, off the main thread. False where its allocator can't. */
@@ -85,7 +104,8 @@ function candidates(directory: string): string[] {
     `${platform}${usesMusl(directory) ? '-musl' : ''}`,
     'nexa-memory-guard.node',
   );
-  return [prebuilt, join(directory, 'build', 'Release', 'nexa_memory_guard.node')];
+  // Only a checkout has a build of its own, and it may be newer than what was staged from it.
+  return [join(directory, 'build', 'Release', 'nexa_memory_guard.node'), prebuilt];
 }
 
 /** The report takes milliseconds, so it is made only where there is a musl build to choose. */

@@ -59,6 +59,20 @@ export interface MemoryReader {
    * process alone. Absent where the system has no such names.
    */
   scopeKeys?(): readonly (string | undefined)[];
+  /** Watches between readings; `undefined` where nothing here can. `woken` is called where a reading is due. */
+  openWatch?(woken: () => void): MemoryWatch | undefined;
+  close(): void;
+}
+
+/** Goes on watching where the event loop can't. */
+export interface MemoryWatch {
+  /**
+   * From the last snapshot on, whose scopes have `leftBytes` each: `woken` is called once when the smallest of them has
+   * fallen below `belowBytes`. False where readings must be made as often as without it.
+   */
+  watch(leftBytes: readonly number[], belowBytes: number): boolean;
+  /** The least that was left since the last call of `watch`, and how long ago that was. */
+  least(): { readonly leftBytes: number; readonly ageMs: number } | undefined;
   close(): void;
 }
 

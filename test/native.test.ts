@@ -121,7 +121,7 @@ describe.skipIf(!there)('the addon', () => {
   });
 
   it('does not read after it was closed', () => {
-    const files = new MemoryFiles([meminfo], Int32Array.of(PARSE.meminfo, 0, 0), rows(), false);
+    const files = new MemoryFiles([meminfo], Int32Array.of(PARSE.meminfo, 0, 0), rows(), false, undefined, undefined);
     expect(files.read(false)).toBe(0);
     expect(files.problem()).toBeUndefined();
     files.close();
@@ -132,7 +132,14 @@ describe.skipIf(!there)('the addon', () => {
 
   it('forgets the last problem with the next reading', () => {
     const cells = rows();
-    const files = new MemoryFiles(['/proc/self/nothing'], Int32Array.of(PARSE.number, 0, 0), cells, false);
+    const files = new MemoryFiles(
+      ['/proc/self/nothing'],
+      Int32Array.of(PARSE.number, 0, 0),
+      cells,
+      false,
+      undefined,
+      undefined,
+    );
     expect(files.read(true)).toBe(1);
     expect(files.problem()).toEqual({ file: '/proc/self/nothing', errno: 'ENOENT' });
   });
@@ -155,7 +162,7 @@ describe.skipIf(!there)('the addon', () => {
       }),
     );
     expect(totals).toEqual(Array.from({ length: 4 }, () => 24_683_656 * 1024));
-    const files = new MemoryFiles([meminfo], Int32Array.of(PARSE.meminfo, 0, 0), rows(), false);
+    const files = new MemoryFiles([meminfo], Int32Array.of(PARSE.meminfo, 0, 0), rows(), false, undefined, undefined);
     expect(files.read(true)).toBe(0);
   });
 });

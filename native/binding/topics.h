@@ -7,6 +7,7 @@
 namespace guard::binding {
 
 void DefineMemoryFiles(Napi::Env env, Napi::Object exports);
+void DefineMemoryWatch(Napi::Env env, Napi::Object exports);
 void DefineEngineLog(Napi::Env env, Napi::Object exports);
 void DefineLocks(Napi::Env env, Napi::Object exports);
 void DefineGivingBack(Napi::Env env, Napi::Object exports);

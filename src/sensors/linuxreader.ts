@@ -1,7 +1,9 @@
 /** Keeps one plan fresh and reads it through an engine; it knows neither file formats nor which engine it is. */
 import { statSync } from 'node:fs';
-import type { MemoryMeasure, MemoryReader, MemorySnapshot } from '../types.ts';
+import { loadAddon } from '../native.ts';
+import type { MemoryMeasure, MemoryReader, MemorySnapshot, MemoryWatch } from '../types.ts';
 import { prefixOf } from './files.ts';
+import { openMemoryWatch } from './memorywatch.ts';
 import { DONE, type Engine, MOVED, type Plan, type Problem } from './plan.ts';
 import { malformed, sensorError, unreadable } from './problem.ts';
 import { type ProcessLimits, readProcessLimits } from './processlimits.ts';
@@ -61,6 +63,11 @@ export class LinuxReader implements MemoryReader {
     const current = this.#current ?? this.#resolve();
     current.keys ??= current.plan.scopes.map(keyOf);
     return current.keys;
+  }
+
+  openWatch(woken: () => void): MemoryWatch | undefined {
+    const last = () => this.#current && { plan: this.#current.plan, rows: this.#current.engine.rows };
+    return openMemoryWatch(last, woken, this.source === 'native' ? loadAddon() : undefined);
   }
 
   close(): void {

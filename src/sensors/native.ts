@@ -1,5 +1,5 @@
 /** Hands a plan to the addon, which reads it as `ProcfsEngine` does; it knows no file format. */
-import type { Addon, NativeMemoryFiles } from '../native.ts';
+import type { Addon, NativeMemoryFiles, NativePlan } from '../native.ts';
 import type { Engine, Outcome, Plan, Problem } from './plan.ts';
 
 export class NativeEngine implements Engine {
@@ -8,9 +8,7 @@ export class NativeEngine implements Engine {
 
   constructor(addon: Addon, plan: Plan) {
     this.rows = plan.initial.slice();
-    const table = Int32Array.from(plan.files.flatMap(({ parse, row, column }) => [parse, row, column]));
-    const paths = plan.files.map((file) => file.path);
-    this.#files = new addon.MemoryFiles(paths, table, this.rows, plan.swap, plan.group?.path, plan.group?.bytes);
+    this.#files = new addon.MemoryFiles(...planArguments(plan, this.rows));
   }
 
   read(full: boolean): Outcome {
@@ -24,4 +22,11 @@ export class NativeEngine implements Engine {
   close(): void {
     this.#files.close();
   }
+}
+
+/** A plan as the addon takes it. */
+export function planArguments(plan: Plan, rows: Float64Array): NativePlan {
+  const table = Int32Array.from(plan.files.flatMap(({ parse, row, column }) => [parse, row, column]));
+  const paths = plan.files.map((file) => file.path);
+  return [paths, table, rows, plan.swap, plan.group?.path, plan.group?.bytes];
 }

@@ -1,0 +1,286 @@
+// One thread for the whole process, started with the first watch and never joined. It shares nothing with an environment
+// but the end of a socket pair: a worker that is terminated closes the other end, and nothing of it is called afterwards.
+#include "../watch.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <mutex>
+#include <new>
+#include <thread>
+
+#include "notices.h"
+
+namespace guard {
+namespace {
+
+// As src/monitor/pace.ts has them: the fastest that a machine fills memory, and how long a reading may wait.
+constexpr double kFillBytesPerMs = 6000.0 * 1024 * 1024 / 1000;
+constexpr double kShortestMs = 10;
+constexpr double kLongestMs = 1000;
+// Where memory falls fast enough to cross before that, half the time that is left is waited for.
+constexpr double kHurriedMs = 1;
+
+double NowMs() noexcept {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
+}
+
+double Lower(double bound, double candidate) noexcept { return candidate < bound ? candidate : bound; }
+
+// By how much a scope has less than it had. Absent numbers are NaN and change nothing.
+double Fallen(const double* before, const double* now, bool host) noexcept {
+  if (host) return before[kAvailable] - now[kAvailable];
+  const double used = now[kUsed] - before[kUsed];
+  const double reclaimable = Lower(now[kUsed], now[kReclaimable]) - Lower(before[kUsed], before[kReclaimable]);
+  return std::isnan(reclaimable) ? used : used - reclaimable;
+}
+
+// Swap that was taken is gone for every scope; what a group has left of it is limit less usage, of the host the free swap.
+double SwapFallen(const std::vector<double>& before, const std::vector<double>& now) noexcept {
+  double most = 0;
+  for (std::size_t at = 0; at < now.size(); at += kStride) {
+    const double fallen = (before[at + kSwapLimit] - before[at + kSwapUsed]) - (now[at + kSwapLimit] - now[at + kSwapUsed]);
+    if (fallen > most) most = fallen;
+  }
+  return most;
+}
+
+struct Watched {
+  Watched(std::unique_ptr<MemoryFiles> opened, bool counts_swap, int wake_end) noexcept
+      : files(std::move(opened)), swap(counts_swap), wake(wake_end) {}
+  ~Watched() { close(wake); }
+  Watched(const Watched&) = delete;
+  Watched& operator=(const Watched&) = delete;
+
+  // Of the thread alone.
+  std::unique_ptr<MemoryFiles> files;
+  std::vector<std::unique_ptr<LinuxNotice>> notices;
+  const bool swap;
+  const int wake;
+  Judged judged;
+  std::vector<double> rows;
+  double last_left = 0;
+  double last_ms = 0;
+  double due_ms = std::numeric_limits<double>::infinity();
+  bool told = false;
+
+  // Between the threads, under the mutex.
+  std::optional<Judged> next;
+  std::optional<std::pair<double, double>> least;
+  bool closed = false;
+};
+
+struct Room {
+  std::mutex mutex;
+  std::vector<std::shared_ptr<Watched>> watches;
+  int wake = -1;
+};
+
+// Never destroyed: the thread may still be in it while the process ends.
+Room& TheRoom() noexcept {
+  static Room* room = new Room;
+  return *room;
+}
+
+void Tell(Watched& watched) noexcept {
+  if (watched.told) return;
+  watched.told = true;
+  // Nobody reads where the other end is closed, and a full buffer has been told enough.
+  [[maybe_unused]] const ssize_t sent = send(watched.wake, "!", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+double WaitMs(double left, double below, double last_left, double passed_ms) noexcept {
+  const double distance = std::fmax(0, left - below);
+  double wait = std::fmin(kLongestMs, std::fmax(kShortestMs, distance / kFillBytesPerMs));
+  const double per_ms = passed_ms > 0 ? (last_left - left) / passed_ms : 0;
+  if (per_ms > 0) wait = std::fmin(wait, std::fmax(kHurriedMs, distance / per_ms / 2));
+  return wait;
+}
+
+void Read(Watched& watched, double now_ms) noexcept {
+  if (watched.files->Read(watched.rows.data(), true) != Outcome::kDone) {
+    // Only JavaScript finds out where our group is now.
+    watched.due_ms = std::numeric_limits<double>::infinity();
+    return Tell(watched);
+  }
+  const Judged& judged = watched.judged;
+  const double swap = watched.swap ? SwapFallen(judged.rows, watched.rows) : 0;
+  double left = std::numeric_limits<double>::infinity();
+  for (std::size_t row = 0; row < judged.left.size(); row++) {
+    const double fallen = Fallen(&judged.rows[row * kStride], &watched.rows[row * kStride], row == 0);
+    left = Lower(left, judged.left[row] - fallen - swap);
+  }
+  {
+    const std::lock_guard<std::mutex> lock(TheRoom().mutex);
+    // What was judged in the meantime starts anew.
+    if (!watched.next && (!watched.least || left < watched.least->first)) watched.least = {left, now_ms};
+  }
+  if (left < judged.below_bytes) Tell(watched);
+  // Once it is told, the least is looked for: how far it falls to nothing.
+  const double below = watched.told ? Lower(judged.below_bytes, 0) : judged.below_bytes;
+  watched.due_ms = now_ms + WaitMs(left, below, watched.last_left, now_ms - watched.last_ms);
+  watched.last_left = left;
+  watched.last_ms = now_ms;
+}
+
+// Takes over what JavaScript judged in the meantime.
+std::vector<std::shared_ptr<Watched>> Current(double now_ms) noexcept {
+  Room& room = TheRoom();
+  std::vector<std::shared_ptr<Watched>> current;
+  std::vector<std::shared_ptr<Watched>> fresh;
+  {
+    const std::lock_guard<std::mutex> lock(room.mutex);
+    auto& watches = room.watches;
+    watches.erase(std::remove_if(watches.begin(), watches.end(), [](const auto& each) { return each->closed; }), watches.end());
+    for (const auto& each : watches) {
+      if (!each->next) continue;
+      each->judged = std::move(*each->next);
+      each->next.reset();
+      fresh.push_back(each);
+    }
+    current = watches;
+  }
+  for (const auto& each : fresh) {
+    each->rows = each->judged.rows;
+    each->told = false;
+    each->last_left = *std::min_element(each->judged.left.begin(), each->judged.left.end());
+    each->last_ms = now_ms;
+    const double fall = each->last_left - each->judged.below_bytes;
+    each->due_ms = now_ms + WaitMs(each->last_left, each->judged.below_bytes, 0, 0);
+    for (const auto& notice : each->notices) notice->Arm(each->rows, fall);
+  }
+  return current;
+}
+
+void Run() noexcept {
+  const int wake = TheRoom().wake;
+  std::vector<pollfd> polled;
+  for (;;) {
+    double now = NowMs();
+    const std::vector<std::shared_ptr<Watched>> current = Current(now);
+    polled.assign(1, {wake, POLLIN, 0});
+    double due = std::numeric_limits<double>::infinity();
+    for (const auto& each : current) {
+      due = std::fmin(due, each->due_ms);
+      for (const auto& notice : each->notices) polled.push_back(notice->Poll(now));
+    }
+    const int timeout = std::isinf(due) ? -1 : static_cast<int>(std::ceil(std::fmax(0, due - now)));
+    if (poll(polled.data(), polled.size(), timeout) < 0) continue;  // EINTR cannot be: all signals are blocked
+    std::uint64_t count;
+    if (polled[0].revents != 0) [[maybe_unused]] const ssize_t got = read(wake, &count, sizeof count);
+    now = NowMs();
+    std::size_t at = 1;
+    for (const auto& each : current) {
+      for (const auto& notice : each->notices) {
+        const short events = polled[at++].revents;
+        if (events != 0 && notice->Woken(events, now) && !std::isinf(each->due_ms)) each->due_ms = now;
+      }
+      if (each->due_ms <= now) Read(*each, now);
+    }
+  }
+}
+
+void Wake() noexcept {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t put = write(TheRoom().wake, &one, sizeof one);
+}
+
+// Under the mutex. The thread takes no signals: those are for the threads that handle them.
+bool Started() noexcept {
+  Room& room = TheRoom();
+  if (room.wake >= 0) return true;
+  const int wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (wake < 0) return false;
+  room.wake = wake;
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_t thread;
+  const bool started = pthread_create(
+                           &thread, nullptr,
+                           [](void*) -> void* {
+                             Run();
+                             return nullptr;
+                           },
+                           nullptr) == 0;
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (started) {
+    pthread_setname_np(thread, "memory-guard");
+    pthread_detach(thread);
+  } else {
+    close(wake);
+    room.wake = -1;
+  }
+  return started;
+}
+
+class LinuxMemoryWatch final : public MemoryWatch {
+ public:
+  explicit LinuxMemoryWatch(std::shared_ptr<Watched> watched) noexcept : watched_(std::move(watched)) {}
+
+  ~LinuxMemoryWatch() override {
+    {
+      const std::lock_guard<std::mutex> lock(TheRoom().mutex);
+      watched_->closed = true;
+    }
+    Wake();
+  }
+
+  void Watch(Judged&& judged) noexcept override {
+    {
+      const std::lock_guard<std::mutex> lock(TheRoom().mutex);
+      watched_->next = std::move(judged);
+      watched_->least.reset();
+    }
+    Wake();
+  }
+
+  std::optional<Least> Take() noexcept override {
+    std::optional<std::pair<double, double>> least;
+    {
+      const std::lock_guard<std::mutex> lock(TheRoom().mutex);
+      least.swap(watched_->least);
+    }
+    if (!least) return std::nullopt;
+    return Least{least->first, NowMs() - least->second};
+  }
+
+ private:
+  std::shared_ptr<Watched> watched_;
+};
+
+}  // namespace
+
+bool MemoryWatchSupported() noexcept { return true; }
+
+bool OpenWake(int (&ends)[2]) noexcept {
+  return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0;
+}
+
+void CloseWake(int end) noexcept { close(end); }
+
+std::unique_ptr<MemoryWatch> OpenMemoryWatch(Plan&& plan, std::vector<Notice>&& notices, int wake) noexcept {
+  const bool swap = plan.swap;
+  auto watched = std::make_shared<Watched>(OpenMemoryFiles(std::move(plan)), swap, wake);
+  if (!watched->files) return nullptr;
+  for (Notice& notice : notices) watched->notices.push_back(std::make_unique<LinuxNotice>(std::move(notice)));
+  {
+    const std::lock_guard<std::mutex> lock(TheRoom().mutex);
+    if (!Started()) return nullptr;
+    TheRoom().watches.push_back(watched);
+  }
+  return std::unique_ptr<MemoryWatch>(new (std::nothrow) LinuxMemoryWatch(std::move(watched)));
+}
+
+}  // namespace guard
