@@ -75,3 +75,8 @@ export function callable(value: unknown, name: string): unknown {
   if (typeof value !== 'function') throw invalidOption(name, 'a function', value);
   return value;
 }
+
+export function signal(value: unknown, name: string): unknown {
+  if (!(value instanceof AbortSignal)) throw invalidOption(name, 'an AbortSignal', value);
+  return value;
+}

@@ -40,6 +40,8 @@ export interface StatusEvent extends EventBase {
   readonly headroomBytes: number;
   readonly totalBytes: number;
   readonly minFreeBytes: number;
+  /** When `headroomBytes` were seen, by the guard's clock: before `atMs` where the event loop was blocked. */
+  readonly seenAtMs: number;
 }
 
 /** What the guard decided about one load, with every number and every rule behind it. */

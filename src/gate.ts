@@ -56,6 +56,11 @@ export interface View extends Situation {
   readonly burden: Burden;
   /** Kept for loads that wait, and taken off the headroom. */
   readonly waitingBytes: number;
+  /**
+   * The headroom scope by scope, without the promises of loads under way: these show in the scope as they are taken.
+   * Absent where the scopes were not read one by one.
+   */
+  readonly scopesBytes?: readonly number[];
 }
 
 /** A place in the line before all that wait: nothing is kept for them. */
@@ -76,8 +81,13 @@ export class Gate {
     return this.#lookFrom(FIRST);
   }
 
+  /** The same, scope by scope. */
+  lookIntoScopes(): View {
+    return this.#lookFrom(FIRST, true);
+  }
+
   /** Growth and peers first, then the machine: memory taken in between is counted twice rather than not at all. */
-  #lookFrom(place: Ticket | typeof FIRST | undefined): View {
+  #lookFrom(place: Ticket | typeof FIRST | undefined, intoScopes = false): View {
     const { reader, ledger, shared, grownBytes } = this.#parts;
     const grown = grownBytes();
     const peers = shared?.peers() ?? [];
@@ -87,28 +97,29 @@ export class Gate {
     const own = place === FIRST ? [] : ledger.before(place).map(({ need }) => need);
     const ownMapped = own.reduce((sum, need) => sum + need.mappedBytes, 0);
     const ownAnonymous = own.reduce((sum, need) => sum + need.anonymousBytes, 0);
-    const { measure, left } = peers.length === 0 ? this.#alone() : this.#among(peers, placeUs(place));
+    const { measure, left } = peers.length === 0 && !intoScopes ? this.#alone() : this.#among(peers, placeUs(place));
     const promisedAnonymousBytes =
       burden.promisedAnonymousBytes + ownAnonymous + (measure.availableBytes - left.availableBytes);
     if (shared) this.#scopes = (reader.scopeKeys?.() ?? []).filter((key) => key !== undefined);
+    const ownBytes = burden.mappedBytes + burden.promisedMappedBytes + burden.promisedAnonymousBytes;
     return {
       measure,
       burden,
       totalBytes: measure.totalBytes,
       availableBytes: measure.availableBytes,
-      headroomBytes:
-        left.headroomBytes -
-        (burden.mappedBytes + burden.promisedMappedBytes + burden.promisedAnonymousBytes) -
-        (ownMapped + ownAnonymous),
+      headroomBytes: left.headroomBytes - ownBytes - (ownMapped + ownAnonymous),
       promisedAnonymousBytes,
       waitingBytes: ownMapped + ownAnonymous + left.waitingBytes,
+      ...(intoScopes && {
+        scopesBytes: left.scopesBytes.map((bytes) => bytes - ownBytes + burden.loadingAnonymousBytes),
+      }),
     };
   }
 
   #alone() {
     const measure = this.#parts.reader.measure();
     const { availableBytes } = measure;
-    return { measure, left: { headroomBytes: availableBytes, availableBytes, waitingBytes: 0 } };
+    return { measure, left: { headroomBytes: availableBytes, availableBytes, waitingBytes: 0, scopesBytes: [] } };
   }
 
   /** Each scope has its own peers, so all of them are read. */

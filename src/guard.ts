@@ -4,16 +4,14 @@ import { formatBytes } from './bytes.ts';
 import { describeError, MemoryGuardError } from './errors.ts';
 import { type Decision, eventName, type GuardEvent, type GuardEvents } from './events.ts';
 import { Calibration, calibrationDirectory } from './footprint/calibration.ts';
-import { Gate, type View } from './gate.ts';
+import { Gate } from './gate.ts';
 import { Ledger } from './ledger/ledger.ts';
 import { type OpenLedger, openLedger } from './ledger/openledger.ts';
 import type { LedgerEntry } from './ledger/record.ts';
 import { Loads } from './loading/loads.ts';
 import { type Held, type LoadedModel, Models } from './loading/models.ts';
 import type { Observing } from './loading/observe.ts';
-import { Monitor } from './monitor/monitor.ts';
 import { type LoadGuardOptions, listenerOption, type Settings } from './options.ts';
-import { statusOf } from './policy/status.ts';
 import { collectIfWorth, dropPageCache, giveBack } from './recovery/collect.ts';
 import { Unloads } from './recovery/unloads.ts';
 import type { Adapter } from './sdk/adapter.ts';
@@ -21,19 +19,9 @@ import { InjectedReader } from './sensors/injected.ts';
 import { watchMappingsIfReadable } from './sensors/mappingwatch.ts';
 import { readGrowth, readProcessMemory } from './sensors/process.ts';
 import { openReader } from './sensors/reader.ts';
-import { statusSentence } from './sentences.ts';
+import { type GuardStatus, StatusWatch, type WatchOptions } from './statuswatch.ts';
 import { teller } from './tell.ts';
-import type { MemoryReader, MemorySnapshot, MemoryStatusLevel } from './types.ts';
-
-/** The status now, with the numbers it was judged on. */
-export interface GuardStatus {
-  readonly status: MemoryStatusLevel;
-  readonly availableBytes: number;
-  readonly headroomBytes: number;
-  readonly totalBytes: number;
-  /** What the loaded models ask to keep free; 0 where none is loaded. */
-  readonly minFreeBytes: number;
-}
+import type { MemoryReader, MemorySnapshot } from './types.ts';
 
 /** `guard.ledger`. */
 export interface GuardLedger {
@@ -59,12 +47,9 @@ export class MemoryGuard {
   readonly #gate: Gate;
   readonly #models: Models;
   readonly #unloads: Unloads;
-  readonly #monitor: Monitor;
+  readonly #status: StatusWatch;
   readonly #loads: Loads;
   #closed = false;
-  /** The last reading of the monitor, which its edges were judged on. */
-  #seen: View | undefined;
-  #blind = false;
   #alone: string | undefined;
 
   /** Use `withMemoryGuard`. */
@@ -98,7 +83,7 @@ export class MemoryGuard {
       gate: this.#gate,
       freeBytes: () => this.#freeBytes(),
       changed: () => {
-        this.#monitor.read();
+        this.#status.read();
         this.#loads.wake();
       },
       filledMicroBatch: (model) => adapter.filledMicroBatch?.(model) === true,
@@ -134,12 +119,12 @@ export class MemoryGuard {
           },
       tell: this.#tell,
     });
-    this.#monitor = new Monitor({
-      clock,
-      rules: settings,
-      sense: () => this.#sense(),
-      failed: (error) => this.#tellBlind(error),
-      edge: (level, previous) => this.#tellStatus(level, previous),
+    this.#status = new StatusWatch({
+      settings,
+      gate: this.#gate,
+      models: this.#models,
+      reader: this.#reader,
+      tell: this.#tell,
     });
     this.#loads = new Loads({
       settings,
@@ -150,7 +135,8 @@ export class MemoryGuard {
       models: this.#models,
       clock,
       calibration: this.#calibration,
-      watchMappings: () => (sensor ? () => undefined : watchMappingsIfReadable((error) => this.#tellBlind(error))),
+      watchMappings: () =>
+        sensor ? () => undefined : watchMappingsIfReadable((error) => this.#status.tellBlind(error)),
       emit: this.#tell,
     });
   }
@@ -199,10 +185,16 @@ export class MemoryGuard {
   /** Judged now, without hysteresis; the events tell edges. Throws `ERR_SENSOR` where the machine can't be read. */
   status(): GuardStatus {
     this.#assertOpen();
-    const { totalBytes, availableBytes, headroomBytes } = this.#gate.look();
-    const { minFreeBytes, size } = this.#models;
-    const status = size === 0 ? 'ok' : statusOf(headroomBytes, minFreeBytes, this.#settings.warningFactor);
-    return Object.freeze({ status, totalBytes, availableBytes, headroomBytes, minFreeBytes });
+    return this.#status.status();
+  }
+
+  /**
+   * The status now, then at each edge: `for await (const status of guard.watch({ signal }))`. The loop ends when the signal
+   * is aborted or the guard is closed. Throws `ERR_INVALID_OPTION`, and `ERR_SENSOR` where the machine can't be read.
+   */
+  watch(options?: WatchOptions): AsyncGenerator<GuardStatus, void, void> {
+    this.#assertOpen();
+    return this.#status.watch(options);
   }
 
   /** Bytes this process can still take without evicting what loaded models need. */
@@ -224,18 +216,10 @@ export class MemoryGuard {
     if (this.#closed) return;
     this.#closed = true;
     this.#loads.close();
-    this.#monitor.close();
+    this.#status.close();
     this.#reader.close();
     this.#ledger.close();
     this.#emitter.removeAllListeners();
-  }
-
-  /** `undefined` where nothing is loaded: then nothing is watched. */
-  #sense(): { freeBytes: number; minFreeBytes: number } | undefined {
-    if (this.#models.size === 0) return undefined;
-    this.#seen = this.#gate.look();
-    this.#blind = false;
-    return { freeBytes: this.#seen.headroomBytes, minFreeBytes: this.#models.minFreeBytes };
   }
 
   /** The next load of this model is promised as much; without a call nothing lower can be known. */
@@ -273,27 +257,6 @@ export class MemoryGuard {
     } catch {
       return undefined; // told by the next decision or reading that needs it
     }
-  }
-
-  #tellStatus(level: MemoryStatusLevel, previous: MemoryStatusLevel): void {
-    const { clock, warningFactor } = this.#settings;
-    if (!this.#seen) return;
-    const { totalBytes, availableBytes, headroomBytes } = this.#seen;
-    const { minFreeBytes } = this.#models;
-    const message =
-      this.#models.size === 0
-        ? 'No model is loaded any more, so memory is not watched.'
-        : statusSentence(level, headroomBytes, minFreeBytes, warningFactor);
-    const numbers = { totalBytes, availableBytes, headroomBytes, minFreeBytes };
-    this.#tell({ type: level, previous, message, atMs: clock.nowMs(), ...numbers });
-  }
-
-  /** Once, until a reading succeeds again. */
-  #tellBlind(cause: unknown): void {
-    if (this.#blind) return;
-    this.#blind = true;
-    const message = cause instanceof Error ? cause.message : String(cause);
-    this.#tell({ type: 'degraded', code: 'ERR_SENSOR', message, cause, atMs: this.#settings.clock.nowMs() });
   }
 
   #assertOpen(): void {

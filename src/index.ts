@@ -19,7 +19,7 @@ export {
   estimateFootprint,
   type Footprint,
 } from './footprint/estimatefootprint.ts';
-export type { GuardStatus, MemoryGuard } from './guard.ts';
+export type { MemoryGuard } from './guard.ts';
 export type { LoadedModel } from './loading/models.ts';
 export type { GivenFootprint, GuardOptions, LoadGuardOptions, Logger } from './options.ts';
 export type { Rule, RuleVerdict } from './policy/admit.ts';
@@ -41,6 +41,7 @@ export type { GenerateOptions, InitializeOptions, LoadOptions } from './sdk/opti
 export type { GenerateResult } from './sdk/runtime.ts';
 export type { ReadMemoryOptions } from './sensors/reader.ts';
 export { readMemory } from './sensors/readmemory.ts';
+export type { GuardStatus, WatchOptions } from './statuswatch.ts';
 export type {
   FootprintBasis,
   MemoryScope,

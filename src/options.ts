@@ -1,6 +1,6 @@
 /** All options with their defaults, and what is refused about them. It acts on nothing. */
 import { parseBytes } from './bytes.ts';
-import { boolean, type Check, callable, checkOptions, object, oneOf, ranged, size, whole } from './checks.ts';
+import { boolean, type Check, callable, checkOptions, object, oneOf, ranged, signal, size, whole } from './checks.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { describe, invalidOption, MemoryGuardError } from './errors.ts';
 import { isQuantization, QUANTIZATIONS } from './footprint/catalog.ts';
@@ -252,9 +252,4 @@ function wait(value: unknown, name: string): unknown {
   if (typeof value === 'boolean') return value;
   if (typeof value !== 'object' || value === null) throw invalidOption(name, 'true, false or { timeoutMs }', value);
   return checkOptions(value, WAIT_CHECKS, name);
-}
-
-function signal(value: unknown, name: string): unknown {
-  if (!(value instanceof AbortSignal)) throw invalidOption(name, 'an AbortSignal', value);
-  return value;
 }

@@ -231,6 +231,7 @@ describe('other processes', () => {
     files: [],
     promisedMappedBytes: 0,
     promisedAnonymousBytes: 0,
+    loadingAnonymousBytes: 0,
     waiting: [],
     ...more,
   });

@@ -140,11 +140,9 @@ describe('a guard over the real machine', () => {
     expect(closed).toBe(true);
     expect(types()).toEqual(['admitted', 'degraded', 'loaded']);
     expect(events[1]).toMatchObject({ code: 'ERR_SENSOR', message: expect.stringContaining('statm') });
-    const before = await load();
-    expect(types().slice(3)).toEqual(['admitted', 'degraded', 'loaded']);
-    expect(guard.models()).toHaveLength(2);
-    expect(guard.status().availableBytes - guard.headroomBytes()).toBeGreaterThanOrEqual(9 * MiB); // the promise stands
-    await Promise.all([during.dispose(), before.dispose()]);
+    expect(guard.models()).toHaveLength(1);
+    expect(guard.status().availableBytes - guard.headroomBytes()).toBeGreaterThanOrEqual(4 * MiB); // the promise stands
+    await during.dispose();
     guard.close();
   });
 });

@@ -21,6 +21,8 @@ export interface Burden {
   readonly promisedMappedBytes: number;
   /** Anonymous bytes promised and not taken yet. */
   readonly promisedAnonymousBytes: number;
+  /** The part of them that loads under way may be taking now. */
+  readonly loadingAnonymousBytes: number;
 }
 
 /** A load's place in the line of those that wait. */
@@ -143,15 +145,14 @@ export class Ledger {
 
   /** All that is held here, for other processes to see. */
   holdings(grownBytes: number | undefined): Holdings {
-    const { promisedMappedBytes, promisedAnonymousBytes } = this.burden(grownBytes);
+    const { promisedMappedBytes, promisedAnonymousBytes, loadingAnonymousBytes } = this.burden(grownBytes);
     const entries = [...this.#entries.values()];
-    const loading = entries.filter(({ state }) => state === 'loading');
     const files = new Map(entries.flatMap(({ files }) => files).map((file) => [file.key, file]));
     return {
       files: [...files.values()],
       promisedMappedBytes,
       promisedAnonymousBytes,
-      loadingAnonymousBytes: loading.reduce((sum, { anonymousBytes }) => sum + anonymousBytes, 0),
+      loadingAnonymousBytes,
       waiting: [...this.#waiting].map(({ label, sinceUs, need: { mappedBytes, anonymousBytes } }) => ({
         label,
         sinceUs,
@@ -167,15 +168,20 @@ export class Ledger {
     const files = new Map<string, number>();
     let promisedMappedBytes = 0;
     let openBytes = 0;
+    let loadingBytes = 0;
     for (const entry of this.#entries.values()) {
       for (const { key, bytes } of entry.files) files.set(key, Math.max(files.get(key) ?? 0, bytes));
-      if (entry.state === 'loading') promisedMappedBytes += entry.need.mappedBytes;
+      if (entry.state === 'loading') {
+        promisedMappedBytes += entry.need.mappedBytes;
+        loadingBytes += entry.anonymousBytes;
+      }
       if (entry.state !== 'settled') openBytes += entry.anonymousBytes;
     }
     let mappedBytes = 0;
     for (const bytes of files.values()) mappedBytes += bytes;
     const promisedAnonymousBytes = Math.max(0, openBytes - this.#takenBytes(grownBytes));
-    return { mappedBytes, promisedMappedBytes, promisedAnonymousBytes };
+    const loadingAnonymousBytes = Math.min(loadingBytes, promisedAnonymousBytes);
+    return { mappedBytes, promisedMappedBytes, promisedAnonymousBytes, loadingAnonymousBytes };
   }
 
   /** What open promises took so far. */

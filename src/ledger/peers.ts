@@ -10,6 +10,8 @@ export interface Peer {
   readonly files: readonly HeldFile[];
   readonly promisedMappedBytes: number;
   readonly promisedAnonymousBytes: number;
+  /** The part of it that a load under way may be taking now. */
+  readonly loadingAnonymousBytes: number;
   readonly waiting: readonly WaitingLoad[];
 }
 
@@ -27,6 +29,8 @@ export interface Left {
   readonly availableBytes: number;
   /** What is kept for loads that wait, where it is most. */
   readonly waitingBytes: number;
+  /** The first figure scope by scope, without the promises of loads under way: these show in the scope as they are taken. */
+  readonly scopesBytes: readonly number[];
 }
 
 /** `ownFiles` are counted already; a file counts once however many processes map it. */
@@ -37,13 +41,15 @@ export function leftByPeers(
   beforeUs: number,
 ): Left {
   const left = { headroomBytes: Number.POSITIVE_INFINITY, availableBytes: Number.POSITIVE_INFINITY, waitingBytes: 0 };
+  const scopesBytes: number[] = [];
   for (const { key, availableBytes } of scopes) {
     const sharing = peers.filter(({ ownProcess, scopes: theirs }) => ownProcess || (key && theirs.includes(key)));
     const files = new Map<string, number>();
-    let [mappedBytes, anonymousBytes, waitingBytes] = [0, 0, 0];
+    let [mappedBytes, anonymousBytes, loadingBytes, waitingBytes] = [0, 0, 0, 0];
     for (const peer of sharing) {
       mappedBytes += peer.promisedMappedBytes;
       anonymousBytes += peer.promisedAnonymousBytes;
+      loadingBytes += peer.loadingAnonymousBytes;
       for (const file of peer.files) {
         if (!ownFiles.has(file.key)) files.set(file.key, Math.max(files.get(file.key) ?? 0, file.bytes));
       }
@@ -57,8 +63,9 @@ export function leftByPeers(
     left.headroomBytes = Math.min(left.headroomBytes, availableBytes - mappedBytes - anonymousBytes);
     left.availableBytes = Math.min(left.availableBytes, availableBytes - anonymousBytes);
     left.waitingBytes = Math.max(left.waitingBytes, waitingBytes);
+    scopesBytes.push(availableBytes - mappedBytes - anonymousBytes + loadingBytes);
   }
-  return left;
+  return { ...left, scopesBytes };
 }
 
 /** Loads of these peers that came before. */

@@ -261,6 +261,7 @@ export class SharedLedger {
       files: record.files,
       promisedMappedBytes: record.promisedMappedBytes,
       promisedAnonymousBytes: Math.max(0, record.promisedAnonymousBytes - takenBytes),
+      loadingAnonymousBytes: loadingAnonymousBytes - takenBytes,
       waiting: record.waiting,
     };
   }

@@ -32,3 +32,11 @@ export function nextEdge(
   const betterSinceMs = state.betterSinceMs ?? nowMs;
   return nowMs - betterSinceMs >= rules.dwellMs ? { level: surely } : { level: state.level, betterSinceMs };
 }
+
+/** Below which free memory the state changes next: to a worse level, or back to waiting for a better one. */
+export function nextChangeBytes({ level, betterSinceMs }: EdgeState, minFreeBytes: number, rules: EdgeRules): number {
+  const thresholdBytes = { ok: rules.warningFactor * minFreeBytes, warning: minFreeBytes, critical: -Infinity };
+  if (betterSinceMs === undefined) return thresholdBytes[level];
+  const leftBytes = level === 'critical' ? minFreeBytes : rules.warningFactor * minFreeBytes;
+  return leftBytes * (1 + rules.hysteresisRatio);
+}

@@ -1,13 +1,23 @@
 /** Watches free memory while a model is loaded and tells each edge of the status once. It judges by policy and acts on nothing. */
 import type { Clock } from '../clock.ts';
 import type { MemoryStatusLevel } from '../types.ts';
-import { type EdgeRules, type EdgeState, nextEdge } from './edges.ts';
-import { nextReadingMs } from './pace.ts';
+import { type EdgeRules, type EdgeState, nextChangeBytes, nextEdge } from './edges.ts';
+import { LONGEST_MS, nextReadingMs } from './pace.ts';
 
 /** What is judged: free bytes against the bytes to keep free. */
 export interface Watched {
   readonly freeBytes: number;
   readonly minFreeBytes: number;
+}
+
+/** Goes on watching between two readings, also while the event loop is blocked. */
+export interface Watcher {
+  /** From the last reading on: it is to be heard of when less than `belowBytes` are free. False where it can't. */
+  watch(belowBytes: number): boolean;
+  /** The least that was free since the last reading, and how long ago. */
+  least(): { readonly freeBytes: number; readonly ageMs: number } | undefined;
+  /** There is nothing to watch now. */
+  rest(): void;
 }
 
 export interface MonitorParts {
@@ -17,14 +27,25 @@ export interface MonitorParts {
   readonly sense: () => Watched | undefined;
   /** Called where `sense` threw; reading goes on. */
   readonly failed: (error: unknown) => void;
-  /** Called once per edge. */
-  readonly edge: (level: MemoryStatusLevel, previous: MemoryStatusLevel) => void;
+  /** Called once per edge, with what was judged and when that was seen. */
+  readonly edge: (
+    level: MemoryStatusLevel,
+    previous: MemoryStatusLevel,
+    freeBytes: number | undefined,
+    seenAtMs: number,
+  ) => void;
+  readonly watcher?: Watcher | undefined;
 }
+
+/** What was seen longer ago is judged by itself: a blocked event loop kept it. Anything younger is this very reading. */
+const LATE_MS = 100;
 
 export class Monitor {
   readonly #parts: MonitorParts;
   #state: EdgeState = { level: 'ok' };
   #cancel: (() => void) | undefined;
+  /** Counts readings: an edge may be answered by another one before this one is done. */
+  #turn = 0;
   #closed = false;
 
   constructor(parts: MonitorParts) {
@@ -41,19 +62,22 @@ export class Monitor {
     this.#cancel?.();
     this.#cancel = undefined;
     if (this.#closed) return;
-    const waitMs = this.#step();
-    if (waitMs !== undefined) this.#cancel = this.#parts.clock.schedule(() => this.read(), waitMs);
+    const turn = ++this.#turn;
+    const waitMs = this.#step(turn);
+    if (waitMs === undefined || turn !== this.#turn || this.#closed) return;
+    this.#cancel = this.#parts.clock.schedule(() => this.read(), waitMs);
   }
 
   close(): void {
     this.#closed = true;
     this.#cancel?.();
     this.#cancel = undefined;
+    this.#parts.watcher?.rest();
   }
 
   /** Milliseconds until the next reading; `undefined` where nothing is left to watch. */
-  #step(): number | undefined {
-    const { clock, rules, sense, failed } = this.#parts;
+  #step(turn: number): number | undefined {
+    const { clock, rules, sense, failed, watcher } = this.#parts;
     let watched: Watched | undefined;
     try {
       watched = sense();
@@ -61,19 +85,30 @@ export class Monitor {
       failed(error);
       return nextReadingMs(0) * 10;
     }
+    const nowMs = clock.nowMs();
     if (!watched) {
-      this.#become({ level: 'ok' });
+      watcher?.rest();
+      this.#become({ level: 'ok' }, undefined, nowMs);
       return undefined;
     }
     const { freeBytes, minFreeBytes } = watched;
-    this.#become(nextEdge(this.#state, freeBytes, minFreeBytes, clock.nowMs(), rules));
-    return nextReadingMs(distanceBytes(this.#state.level, watched, rules.warningFactor));
+    const least = watcher?.least();
+    if (least && least.ageMs > LATE_MS && least.freeBytes < freeBytes) {
+      const seenAtMs = nowMs - least.ageMs;
+      this.#become(nextEdge(this.#state, least.freeBytes, minFreeBytes, seenAtMs, rules), least.freeBytes, seenAtMs);
+    }
+    this.#become(nextEdge(this.#state, freeBytes, minFreeBytes, nowMs, rules), freeBytes, nowMs);
+    if (turn !== this.#turn || this.#closed) return undefined;
+    const { level, betterSinceMs } = this.#state;
+    const dwellMs = betterSinceMs === undefined ? LONGEST_MS : rules.dwellMs - (nowMs - betterSinceMs);
+    if (watcher?.watch(nextChangeBytes(this.#state, minFreeBytes, rules))) return Math.min(LONGEST_MS, dwellMs);
+    return nextReadingMs(distanceBytes(level, watched, rules.warningFactor));
   }
 
-  #become(next: EdgeState): void {
+  #become(next: EdgeState, freeBytes: number | undefined, seenAtMs: number): void {
     const previous = this.#state.level;
     this.#state = next;
-    if (next.level !== previous) this.#parts.edge(next.level, previous);
+    if (next.level !== previous) this.#parts.edge(next.level, previous, freeBytes, seenAtMs);
   }
 }
 

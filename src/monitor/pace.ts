@@ -6,7 +6,7 @@ const FILL_BYTES_PER_MS = (6000 * MiB) / 1000;
 
 /** Below 10 ms timers cost more than the reading; above 1 s nobody would call it watching. */
 const SHORTEST_MS = 10;
-const LONGEST_MS = 1000;
+export const LONGEST_MS = 1000;
 
 /** Milliseconds in which memory can't fall by `distanceBytes`, between 10 and 1000. */
 export function nextReadingMs(distanceBytes: number): number {

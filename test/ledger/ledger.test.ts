@@ -14,6 +14,15 @@ describe('a promise', () => {
     expect(ledger.burden(900).promisedAnonymousBytes).toBe(100);
   });
 
+  it('tells which part of it a running load may be taking', () => {
+    const ledger = new Ledger();
+    const first = ledger.reserve('first', need(100), 0, 1000);
+    ledger.loaded(first, []);
+    ledger.reserve('second', need(50), 0, 1000);
+    expect(ledger.burden(1000)).toMatchObject({ promisedAnonymousBytes: 150, loadingAnonymousBytes: 50 });
+    expect(ledger.burden(1120)).toMatchObject({ promisedAnonymousBytes: 30, loadingAnonymousBytes: 30 });
+  });
+
   it('counts in full where growth cannot be read', () => {
     const ledger = new Ledger();
     ledger.reserve('a', need(100), 0, undefined);
@@ -54,7 +63,12 @@ describe('a promise', () => {
     expect(ledger.release(a, 1000)).toBe(true);
     expect(ledger.release(a, 1000)).toBe(false);
     expect(ledger.size).toBe(0);
-    expect(ledger.burden(1000)).toEqual({ mappedBytes: 0, promisedMappedBytes: 0, promisedAnonymousBytes: 0 });
+    expect(ledger.burden(1000)).toEqual({
+      mappedBytes: 0,
+      promisedMappedBytes: 0,
+      promisedAnonymousBytes: 0,
+      loadingAnonymousBytes: 0,
+    });
   });
 
   it('that was released can neither be loaded nor settled', () => {

@@ -58,6 +58,7 @@ describe.runIf(locks)('ledgers that meet in a directory', () => {
         files: [{ key: 'fe:00 1', bytes: 5 }],
         promisedMappedBytes: 0,
         promisedAnonymousBytes: 7,
+        loadingAnonymousBytes: 0,
         waiting: [],
       },
     ]);

@@ -7,6 +7,7 @@ const peer = (changes: Partial<Peer> = {}): Peer => ({
   files: [],
   promisedMappedBytes: 0,
   promisedAnonymousBytes: 0,
+  loadingAnonymousBytes: 0,
   waiting: [],
   ...changes,
 });
@@ -20,7 +21,7 @@ const left = (peers: readonly Peer[], own = none, beforeUs = Number.POSITIVE_INF
 
 describe('what peers leave', () => {
   it('is everything where they hold nothing', () => {
-    expect(left([peer()])).toEqual({ headroomBytes: 500, availableBytes: 500, waitingBytes: 0 });
+    expect(left([peer()])).toMatchObject({ headroomBytes: 500, availableBytes: 500, waitingBytes: 0 });
   });
 
   it('is less by their promises in a scope that we share, and only there', () => {
@@ -44,8 +45,22 @@ describe('what peers leave', () => {
 
   it('is less by what waits before us, and not by what came later', () => {
     const waiting = [{ label: 'w', sinceUs: 10, mappedBytes: 60, anonymousBytes: 40 }];
-    expect(left([peer({ waiting })], none, 11)).toEqual({ headroomBytes: 400, availableBytes: 460, waitingBytes: 100 });
-    expect(left([peer({ waiting })], none, 10)).toEqual({ headroomBytes: 500, availableBytes: 500, waitingBytes: 0 });
+    expect(left([peer({ waiting })], none, 11)).toMatchObject({
+      headroomBytes: 400,
+      availableBytes: 460,
+      waitingBytes: 100,
+    });
+    expect(left([peer({ waiting })], none, 10)).toMatchObject({
+      headroomBytes: 500,
+      availableBytes: 500,
+      waitingBytes: 0,
+    });
+  });
+
+  it('is shown scope by scope without what loads under way may be taking already', () => {
+    const loading = peer({ promisedAnonymousBytes: 100, loadingAnonymousBytes: 60, promisedMappedBytes: 10 });
+    expect(left([loading]).scopesBytes).toEqual([950, 450]);
+    expect(left([loading, peer({ promisedAnonymousBytes: 5, scopes: ['host'] })]).scopesBytes).toEqual([945, 450]);
   });
 
   it('is less in every scope by another thread of our own process', () => {

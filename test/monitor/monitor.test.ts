@@ -1,14 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import { MiB } from '../../src/bytes.ts';
-import { Monitor, type Watched } from '../../src/monitor/monitor.ts';
+import { Monitor, type Watched, type Watcher } from '../../src/monitor/monitor.ts';
 import { nextReadingMs } from '../../src/monitor/pace.ts';
 import { ManualClock } from '../support/manualclock.ts';
 
 const rules = { warningFactor: 2, hysteresisRatio: 0.05, dwellMs: 1000 };
 
-function watching(first: Watched | undefined) {
+function watching(first: Watched | undefined, watcher?: Watcher) {
   const clock = new ManualClock();
-  const state = { watched: first, fails: false, readings: 0, edges: [] as string[], failures: 0 };
+  const initial = {
+    watched: first,
+    fails: false,
+    readings: 0,
+    edges: [] as string[],
+    failures: 0,
+    seenAtMs: [] as number[],
+  };
+  const state: typeof initial & { during?: () => void } = initial;
   const monitor = new Monitor({
     clock,
     rules,
@@ -20,7 +28,12 @@ function watching(first: Watched | undefined) {
     failed: () => {
       state.failures += 1;
     },
-    edge: (level, previous) => state.edges.push(`${previous} > ${level}`),
+    edge: (level, previous, _, seenAtMs) => {
+      state.edges.push(`${previous} > ${level}`);
+      state.seenAtMs.push(seenAtMs);
+      state.during?.();
+    },
+    watcher,
   });
   return { clock, state, monitor };
 }
@@ -69,6 +82,109 @@ describe('the monitor', () => {
     expect(clock.pending).toBe(0);
     monitor.read();
     expect(clock.pending).toBe(0);
+  });
+});
+
+describe('a monitor with a watcher', () => {
+  const GiB = 1024 * MiB;
+
+  function watched(freeBytes: number) {
+    const calls: (number | 'rest')[] = [];
+    const state = { least: undefined as { freeBytes: number; ageMs: number } | undefined, able: true };
+    const watcher: Watcher = {
+      watch(belowBytes) {
+        calls.push(belowBytes);
+        return state.able;
+      },
+      least: () => state.least,
+      rest: () => void calls.push('rest'),
+    };
+    return { ...watching({ freeBytes, minFreeBytes: 512 * MiB }, watcher), calls, watch: state };
+  }
+
+  it('names the figure at which the judgement changes, and reads once a second meanwhile', () => {
+    const { clock, state, monitor, calls } = watched(1.1 * GiB);
+    monitor.read();
+    expect(calls).toEqual([GiB]);
+    clock.advance(999);
+    expect(state.readings).toBe(1);
+    clock.advance(1);
+    expect(state.readings).toBe(2);
+    state.watched = { freeBytes: 0.9 * GiB, minFreeBytes: 512 * MiB };
+    monitor.read(); // woken
+    expect(calls.at(-1)).toBe(512 * MiB);
+    state.watched = { freeBytes: 0.1 * GiB, minFreeBytes: 512 * MiB };
+    monitor.read();
+    expect(calls.at(-1)).toBe(-Infinity);
+    expect(state.edges).toEqual(['ok > warning', 'warning > critical']);
+  });
+
+  it('hears of a fall within the dwell time, which then begins anew', () => {
+    const { clock, state, monitor, calls } = watched(0.1 * GiB);
+    monitor.read();
+    state.watched = { freeBytes: 0.7 * GiB, minFreeBytes: 512 * MiB };
+    monitor.read();
+    expect(calls.at(-1)).toBe(512 * MiB * 1.05);
+    clock.advance(600);
+    state.watched = { freeBytes: 0.51 * GiB, minFreeBytes: 512 * MiB };
+    monitor.read();
+    state.watched = { freeBytes: 0.7 * GiB, minFreeBytes: 512 * MiB };
+    monitor.read();
+    clock.advance(600);
+    expect(state.edges).toEqual(['ok > critical']);
+    clock.advance(1000);
+    expect(state.edges).toEqual(['ok > critical', 'critical > warning']);
+  });
+
+  it('tells what a blocked event loop kept from it, with the time when it was seen', () => {
+    const { clock, state, monitor, watch } = watched(2 * GiB);
+    monitor.read();
+    clock.advance(900);
+    watch.least = { freeBytes: 100 * MiB, ageMs: 400 };
+    monitor.read();
+    expect(state.edges).toEqual(['ok > critical']);
+    expect(state.seenAtMs).toEqual([500]);
+    watch.least = { freeBytes: 3 * GiB, ageMs: 400 };
+    clock.advance(2000);
+    expect(state.edges).toEqual(['ok > critical', 'critical > ok']);
+  });
+
+  it('trusts its own reading more than what was seen just before', () => {
+    const { state, monitor, watch } = watched(2 * GiB);
+    watch.least = { freeBytes: 100 * MiB, ageMs: 3 };
+    monitor.read();
+    expect(state.edges).toEqual([]);
+  });
+
+  it('reads as often as without where the watcher can’t', () => {
+    const { clock, state, monitor, watch } = watched(GiB + 60 * MiB);
+    watch.able = false;
+    monitor.read();
+    clock.advance(100);
+    expect(state.readings).toBe(11);
+  });
+
+  it('lets it rest where nothing is loaded, and at the end', () => {
+    const { state, monitor, calls } = watched(2 * GiB);
+    monitor.read();
+    state.watched = undefined;
+    monitor.read();
+    expect(calls.at(-1)).toBe('rest');
+    monitor.close();
+    expect(calls.filter((call) => call === 'rest')).toHaveLength(2);
+  });
+
+  it('leaves the rest to a reading that an edge’s listener began', () => {
+    const { clock, state, monitor, calls } = watched(0.1 * GiB);
+    state.during = () => {
+      delete state.during;
+      state.watched = undefined; // the listener disposed the last model
+      monitor.read();
+    };
+    monitor.read();
+    expect(calls).toEqual(['rest']);
+    expect(clock.pending).toBe(0);
+    expect(state.edges).toEqual(['ok > critical', 'critical > ok']);
   });
 });
 

@@ -1,0 +1,168 @@
+/** The status of one guard: judged now, watched for its edges, told as events and as a stream. It loads and frees nothing. */
+import { checkOptions, signal } from './checks.ts';
+import type { DegradedEvent, StatusEvent } from './events.ts';
+import type { Gate, View } from './gate.ts';
+import type { Models } from './loading/models.ts';
+import { Monitor, type Watcher } from './monitor/monitor.ts';
+import type { Settings } from './options.ts';
+import { statusOf } from './policy/status.ts';
+import { statusSentence } from './sentences.ts';
+import type { MemoryReader, MemoryStatusLevel, MemoryWatch } from './types.ts';
+
+/** The status now, with the numbers it was judged on. */
+export interface GuardStatus {
+  readonly status: MemoryStatusLevel;
+  readonly availableBytes: number;
+  readonly headroomBytes: number;
+  readonly totalBytes: number;
+  /** What the loaded models ask to keep free; 0 where none is loaded. */
+  readonly minFreeBytes: number;
+}
+
+export interface WatchOptions {
+  /** Ends the stream. */
+  readonly signal?: AbortSignal;
+}
+
+export interface StatusWatchParts {
+  readonly settings: Settings;
+  readonly gate: Gate;
+  readonly models: Models;
+  readonly reader: MemoryReader;
+  readonly tell: (event: StatusEvent | DegradedEvent) => void;
+}
+
+export class StatusWatch {
+  readonly #parts: StatusWatchParts;
+  readonly #monitor: Monitor;
+  readonly #followers = new Set<(status: GuardStatus | undefined) => void>();
+  /** The last reading, which edges were judged on. */
+  #seen: View | undefined;
+  #blind = false;
+  #closed = false;
+
+  constructor(parts: StatusWatchParts) {
+    this.#parts = parts;
+    const { clock } = parts.settings;
+    const memoryWatch = parts.reader.openWatch?.(() => this.read());
+    this.#monitor = new Monitor({
+      clock,
+      rules: parts.settings,
+      sense: () => this.#sense(),
+      failed: (error) => this.tellBlind(error),
+      edge: (level, previous, freeBytes, seenAtMs) => this.#tellEdge(level, previous, freeBytes, seenAtMs),
+      watcher: memoryWatch && this.#watcherOf(memoryWatch),
+    });
+  }
+
+  /** Reads now, where a model is loaded, and tells an edge that was crossed. */
+  read(): void {
+    this.#monitor.read();
+  }
+
+  /** Judged now, without hysteresis. Throws `ERR_SENSOR`. */
+  status(): GuardStatus {
+    const { settings, gate, models } = this.#parts;
+    const { totalBytes, availableBytes, headroomBytes } = gate.look();
+    const { minFreeBytes, size } = models;
+    const status = size === 0 ? 'ok' : statusOf(headroomBytes, minFreeBytes, settings.warningFactor);
+    return Object.freeze({ status, totalBytes, availableBytes, headroomBytes, minFreeBytes });
+  }
+
+  /** The status now, then at each edge, until the signal is aborted or this is closed. Keeps no process alive. */
+  watch(options: WatchOptions | undefined): AsyncGenerator<GuardStatus, void, void> {
+    const checked = checkOptions(options, { signal }, 'watch') as WatchOptions;
+    return this.#follow(checked.signal);
+  }
+
+  /** Told once, until a reading succeeds again. */
+  tellBlind(cause: unknown): void {
+    if (this.#blind) return;
+    this.#blind = true;
+    const message = cause instanceof Error ? cause.message : String(cause);
+    this.#parts.tell({
+      type: 'degraded',
+      code: 'ERR_SENSOR',
+      message,
+      cause,
+      atMs: this.#parts.settings.clock.nowMs(),
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#monitor.close();
+    for (const follower of this.#followers) follower(undefined);
+  }
+
+  /** `undefined` where nothing is loaded: then nothing is watched. */
+  #sense(): { freeBytes: number; minFreeBytes: number } | undefined {
+    const { gate, models, reader } = this.#parts;
+    if (models.size === 0) return undefined;
+    this.#seen = reader.openWatch ? gate.lookIntoScopes() : gate.look();
+    this.#blind = false;
+    return { freeBytes: this.#seen.headroomBytes, minFreeBytes: models.minFreeBytes };
+  }
+
+  #watcherOf(memoryWatch: MemoryWatch): Watcher {
+    return {
+      watch: (belowBytes) => {
+        const left = this.#seen?.scopesBytes;
+        return left !== undefined && memoryWatch.watch(left, belowBytes);
+      },
+      least: () => {
+        const least = memoryWatch.least();
+        return least && { freeBytes: least.leftBytes, ageMs: least.ageMs };
+      },
+      rest: () => memoryWatch.close(),
+    };
+  }
+
+  #tellEdge(
+    level: MemoryStatusLevel,
+    previous: MemoryStatusLevel,
+    freeBytes: number | undefined,
+    seenAtMs: number,
+  ): void {
+    const { settings, models, tell } = this.#parts;
+    if (!this.#seen) return;
+    const { totalBytes, availableBytes } = this.#seen;
+    const { minFreeBytes } = models;
+    const headroomBytes = freeBytes ?? this.#seen.headroomBytes;
+    const numbers = { totalBytes, availableBytes, headroomBytes, minFreeBytes };
+    for (const follower of this.#followers) follower(Object.freeze({ status: level, ...numbers }));
+    const message =
+      models.size === 0
+        ? 'No model is loaded any more, so memory is not watched.'
+        : statusSentence(level, headroomBytes, minFreeBytes, settings.warningFactor);
+    tell({ type: level, previous, message, seenAtMs, atMs: settings.clock.nowMs(), ...numbers });
+  }
+
+  async *#follow(ends: AbortSignal | undefined): AsyncGenerator<GuardStatus, void, void> {
+    if (this.#closed || ends?.aborted) return;
+    const queue: (GuardStatus | undefined)[] = [this.status()];
+    let wake = () => {};
+    const follower = (status: GuardStatus | undefined) => {
+      queue.push(status);
+      wake();
+    };
+    const end = () => follower(undefined);
+    this.#followers.add(follower);
+    ends?.addEventListener('abort', end, { once: true });
+    try {
+      for (;;) {
+        while (queue.length > 0) {
+          const status = queue.shift();
+          if (!status) return;
+          yield status;
+        }
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    } finally {
+      this.#followers.delete(follower);
+      ends?.removeEventListener('abort', end);
+    }
+  }
+}

@@ -1,0 +1,75 @@
+/** The status as a stream: what `for await (const status of guard.watch())` gives. */
+import { describe, expect, it } from 'vitest';
+import { GiB, MiB } from '../src/bytes.ts';
+import type { GuardStatus } from '../src/statuswatch.ts';
+import { FakeMachine, guardedFake, settled } from './support/fakesdk.ts';
+
+const load = { memoryGuard: { footprint: GiB } };
+const options = { minFreeBytes: 512 * MiB, minFreeRatioAfterLoad: 0 };
+
+async function watched(signal?: AbortSignal) {
+  const fake = guardedFake(new FakeMachine(8 * GiB), options);
+  const model = await fake.nexa.loadModel('m', load);
+  const seen: GuardStatus[] = [];
+  const done = (async () => {
+    for await (const status of fake.guard.watch(signal && { signal })) seen.push(status);
+    return 'ended';
+  })();
+  await settled();
+  return { ...fake, model, seen, done };
+}
+
+describe('a watch', () => {
+  it('gives the status now and then each edge, as the events do', async () => {
+    const { machine, clock, seen, events, guard, done } = await watched();
+    expect(seen.map(({ status }) => status)).toEqual(['ok']);
+    expect(Object.isFrozen(seen[0])).toBe(true);
+    machine.availableBytes = 1.9 * GiB;
+    clock.advance(1000);
+    machine.availableBytes = 1.2 * GiB;
+    clock.advance(1000);
+    await settled();
+    expect(seen.map(({ status }) => status)).toEqual(['ok', 'warning', 'critical']);
+    const edges = events.filter(({ type }) => type === 'warning' || type === 'critical');
+    expect(edges.map((edge) => 'headroomBytes' in edge && edge.headroomBytes)).toEqual(
+      seen.slice(1).map(({ headroomBytes }) => headroomBytes),
+    );
+    guard.close();
+    expect(await done).toBe('ended');
+  });
+
+  it('ends with its signal, in the middle and before it began', async () => {
+    const controller = new AbortController();
+    const { done, guard } = await watched(controller.signal);
+    controller.abort();
+    expect(await done).toBe('ended');
+    for await (const _ of guard.watch({ signal: AbortSignal.abort() })) throw new Error('it has ended');
+    guard.close();
+  });
+
+  it('can be left, and misses no edge while its reader is busy', async () => {
+    const { machine, clock, guard } = await watched();
+    const seen: string[] = [];
+    for await (const { status } of guard.watch()) {
+      seen.push(status);
+      if (status === 'critical') break;
+      if (status !== 'ok') continue;
+      for (const gib of [1.9, 1.2]) {
+        machine.availableBytes = gib * GiB;
+        clock.advance(1000);
+      }
+    }
+    expect(seen).toEqual(['ok', 'warning', 'critical']);
+    guard.close();
+  });
+
+  it('refuses bad options at once, and a guard that is closed', async () => {
+    const { guard } = await watched();
+    expect(() => guard.watch({ signal: 5 } as never)).toThrow('Expected `watch.signal` to be an AbortSignal');
+    expect(() => guard.watch({ every: 5 } as never)).toThrow('Unknown option `every` in watch');
+    const before = guard.watch();
+    guard.close();
+    expect(await before.next()).toEqual({ done: true, value: undefined });
+    expect(() => guard.watch()).toThrow(expect.objectContaining({ code: 'ERR_GUARD_CLOSED' }));
+  });
+});
