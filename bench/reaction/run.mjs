@@ -1,0 +1,125 @@
+/** Watchers beside an eater in one limited group: how late each of them hears, what idling costs it, what it hears of a swing. */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { makeGroup, removeGroup } from '../../examples/demo/limit.mjs';
+
+export const MiB = 2 ** 20;
+/** The guard's own default for a model without a row in the table, and twice as much. */
+export const THRESHOLDS = { warning: 1024 * MiB, critical: 512 * MiB };
+
+const SETTLING_MS = 5000;
+
+/** @typedef {{ name: string, kind: 'guard' | 'poll', parameter: string }} Watcher */
+/** @typedef {{ level?: string, atMs?: number, ready?: boolean, cpuRatio?: number, availableBytes?: number, reclaimableBytes?: number, limitBytes?: number, log?: [number, number][] }} Told */
+/** @typedef {import('../../examples/demo/limit.mjs').LimitGroup} LimitGroup */
+
+/** A group with this limit, gone afterwards. @template T @param {number} limitBytes @param {(group: LimitGroup) => Promise<T>} action */
+export async function inGroup(limitBytes, action) {
+  const made = makeGroup();
+  if ('reason' in made) throw new Error(made.reason);
+  try {
+    writeFileSync(made.group.limitFile, String(limitBytes));
+    return await action(made.group);
+  } finally {
+    await removeGroup(made.group);
+  }
+}
+
+/** A program of this folder inside the group from its first page on. @param {LimitGroup} group @param {string} script @param {string[]} args */
+export function start(group, script, args) {
+  const file = fileURLToPath(new URL(script, import.meta.url));
+  const enter = 'echo $$ > "$GROUP/cgroup.procs" && exec "$0" "$@"';
+  const child = fork(file, args, {
+    execPath: '/bin/sh',
+    execArgv: ['-c', enter, process.execPath, '--expose-gc'],
+    // A freed MiB goes back to the system at once, however many were freed before.
+    env: { ...process.env, GROUP: group.directory, MALLOC_MMAP_THRESHOLD_: '65536' },
+  });
+  /** @type {Told[]} */
+  const told = [];
+  child.on('message', (message) => told.push(/** @type {Told} */ (message)));
+  return { child, told, said: (/** @type {keyof Told} */ key) => saidBy(child, told, key) };
+}
+
+/** @typedef {ReturnType<typeof start>} Started */
+
+/** @param {import('node:child_process').ChildProcess} child @param {Told[]} told @param {keyof Told} key */
+async function saidBy(child, told, key) {
+  for (;;) {
+    const found = told.find((message) => message[key] !== undefined);
+    if (found) return found;
+    if (child.exitCode !== null) throw new Error(`a program of the bench ended by itself (${child.exitCode})`);
+    await Promise.race([once(child, 'message'), once(child, 'exit')]);
+  }
+}
+
+/** @param {readonly Started[]} started */
+export async function end(started) {
+  await Promise.all(
+    started.map(async ({ child }) => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const gone = once(child, 'exit');
+      child.kill('SIGKILL');
+      await gone;
+    }),
+  );
+}
+
+/**
+ * One run: memory is eaten at this rate until little is left.
+ * @param {{ watchers: readonly Watcher[], limitBytes: number, stopBytes: number, perSecondBytes: number, swing?: { bytes: number, everyMs: number }, lastsMs?: number }} run
+ */
+export async function react({ watchers, limitBytes, stopBytes, perSecondBytes, swing, lastsMs = 1500 }) {
+  return inGroup(limitBytes, async (group) => {
+    /** @type {Started[]} */
+    const started = [];
+    try {
+      for (const { kind, parameter } of watchers) started.push(start(group, './watcher.mjs', [kind, parameter]));
+      const ready = await Promise.all(started.map((each) => each.said('ready')));
+      // Polls are not to look all at the same moment after they have started.
+      await sleep(300 + Math.random() * 1000);
+      const reclaimableBytes = ready[0]?.reclaimableBytes ?? 0;
+      const settings = { usageFile: group.usageFile, limitBytes, reclaimableBytes, stopBytes, perSecondBytes, swing };
+      const eater = start(group, './eater.mjs', [JSON.stringify(settings)]);
+      started.push(eater);
+      const { log = [] } = await eater.said('log');
+      // A process that has just started goes on compiling and collecting for a while.
+      if (lastsMs > SETTLING_MS) await sleep(SETTLING_MS);
+      await costs(started.slice(0, watchers.length));
+      await sleep(lastsMs);
+      return {
+        log,
+        told: watchers.map((_, index) => (started[index]?.told ?? []).filter(({ level }) => level !== undefined)),
+        costRatios: await costs(started.slice(0, watchers.length)),
+      };
+    } finally {
+      await end(started);
+    }
+  });
+}
+
+/** What share of a core each has taken since it was ready. @param {readonly Started[]} started */
+async function costs(started) {
+  return Promise.all(
+    started.map(async ({ child, told, said }) => {
+      told.splice(0, told.length, ...told.filter(({ cpuRatio }) => cpuRatio === undefined));
+      child.send('cost');
+      return (await said('cpuRatio')).cpuRatio ?? Number.NaN;
+    }),
+  );
+}
+
+/**
+ * How late a threshold's event came: time since memory had fallen below it, and what had been eaten since.
+ * @param {readonly [number, number][]} log @param {number} thresholdBytes @param {number | undefined} atMs
+ */
+export function lateness(log, thresholdBytes, atMs) {
+  const crossed = log.find(([, left]) => left < thresholdBytes);
+  if (!crossed || atMs === undefined) return undefined;
+  const [crossedAtMs, crossedLeft] = crossed;
+  const before = log.findLast(([at]) => at <= atMs) ?? crossed;
+  return { ms: Math.max(0, atMs - crossedAtMs), bytes: Math.max(0, crossedLeft - before[1]) };
+}
