@@ -1,0 +1,121 @@
+/** What deciding under one lock costs with so many processes, and how soon a killed one no longer counts. Needs `npm run build`. */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { MiB, withMemoryGuard } from 'nexa-memory-guard';
+import { makeGroup, removeGroup, usedBytes } from '../examples/demo/limit.mjs';
+import { quantiles } from './timing.mjs';
+
+const folder = mkdtempSync(path.join(os.tmpdir(), 'nexa-ledger-bench-'));
+const directory = path.join(folder, 'ledger');
+const HOLDER = fileURLToPath(new URL('./ledger/holder.mjs', import.meta.url));
+/** @type {Set<import('node:child_process').ChildProcess>} */
+const children = new Set();
+
+/** @param {number} bytes @param {boolean} decides @param {string} [group] whose every page it is charged for */
+async function holder(bytes = 0, decides = false, group) {
+  const enter = group ? 'echo $$ > "$GROUP/cgroup.procs" && exec "$0" "$@"' : 'exec "$0" "$@"';
+  const child = fork(HOLDER, [directory, String(bytes), decides ? 'yes' : 'no'], {
+    execPath: '/bin/sh',
+    execArgv: ['-c', enter, process.execPath],
+    env: { ...process.env, ...(group && { GROUP: group }) },
+  });
+  children.add(child);
+  await once(child, 'message');
+  return child;
+}
+
+/** @param {import('node:child_process').ChildProcess} child */
+async function end(child) {
+  const gone = once(child, 'exit');
+  child.kill('SIGKILL');
+  await gone;
+  children.delete(child);
+}
+
+/** @param {string} _name @param {object} [_options] */
+const loadModel = async (_name, _options) => ({ dispose: async () => {} });
+const load = { memoryGuard: { footprint: 1 } };
+
+/** Guarded loads less the SDK's own time, which is none. */
+async function decisions(/** @type {import('nexa-memory-guard').GuardOptions} */ options) {
+  const nexa = withMemoryGuard({ loadModel }, { minFreeRatioAfterLoad: 0, minFreeBytes: 0, ...options });
+  const times = [];
+  for (let at = 0; at < 600; at++) {
+    const from = process.hrtime.bigint();
+    const model = await nexa.loadModel('m', load);
+    if (at >= 100) times.push(Number(process.hrtime.bigint() - from) / 1000);
+    await model.dispose();
+  }
+  nexa.guard.close();
+  return quantiles(times);
+}
+
+/** How long after its memory was back a killed process still counted. @param {number} bytes @param {import('../examples/demo/limit.mjs').LimitGroup} group */
+async function afterKill(bytes, group) {
+  const nexa = withMemoryGuard({ loadModel }, { ledger: { directory } });
+  nexa.guard.ledger.entries();
+  const child = await holder(bytes, false, group.directory);
+  const counts = () => nexa.guard.ledger.entries().some(({ pid }) => pid === child.pid);
+  if (!counts()) throw new Error('a process that holds a promise does not count');
+  const killedMs = performance.now();
+  child.kill('SIGKILL');
+  let [backMs, forgottenMs] = [Number.NaN, Number.NaN];
+  while (Number.isNaN(backMs) || Number.isNaN(forgottenMs)) {
+    if (Number.isNaN(backMs) && usedBytes(group) < 8 * MiB) backMs = performance.now();
+    if (Number.isNaN(forgottenMs) && !counts()) forgottenMs = performance.now();
+  }
+  await end(child).catch(() => {});
+  nexa.guard.close();
+  return { backMs: backMs - killedMs, laterMs: forgottenMs - backMs };
+}
+
+async function kills() {
+  const made = makeGroup();
+  if ('reason' in made) return console.log(`Killed processes are left out: ${made.reason}.`);
+  console.log(
+    'After SIGKILL (ms; the moment after which the group had less than 8 MiB, and when the entries were gone):',
+  );
+  /** @type {Record<string, unknown>} */
+  const rows = {};
+  try {
+    for (const gib of [0.25, 1, 4]) {
+      const times = [];
+      for (let run = 0; run < 5; run++) times.push(await afterKill(gib * 1024 * MiB, made.group));
+      const middle = (/** @type {number[]} */ all) => Number(all.toSorted((a, b) => a - b)[2]?.toFixed(1));
+      rows[`${gib} GiB resident, 5 runs`] = {
+        'memory back after': middle(times.map(({ backMs }) => backMs)),
+        'no longer counted, later by (median)': middle(times.map(({ laterMs }) => laterMs)),
+        worst: Number(Math.max(...times.map(({ laterMs }) => laterMs)).toFixed(1)),
+      };
+    }
+    console.table(rows);
+  } finally {
+    for (const child of [...children]) await end(child);
+    await removeGroup(made.group);
+  }
+}
+
+try {
+  console.log('A guarded load from call to model, by how many other processes hold something (µs):');
+  /** @type {Record<string, unknown>} */
+  const rows = { "ledger: 'process'": await decisions({ ledger: 'process' }) };
+  for (const others of [0, 1, 3, 7]) {
+    while (children.size < others) await holder();
+    rows[`shared, ${others} others`] = await decisions({ ledger: { directory } });
+  }
+  for (const child of [...children]) await end(child);
+  await holder(0, true);
+  await holder(0, true);
+  rows['shared, 2 others that decide all the time'] = await decisions({ ledger: { directory } });
+  for (const child of [...children]) await end(child);
+  console.table(rows);
+
+  await kills();
+} finally {
+  for (const child of children) child.kill('SIGKILL');
+  rmSync(folder, { recursive: true, force: true });
+}
