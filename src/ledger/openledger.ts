@@ -1,6 +1,6 @@
 /** Opens the ledger of this thread, which all its guards share, and the meeting place with other processes. It decides nothing. */
 import { MemoryGuardError } from '../errors.ts';
-import { loadAddon } from '../native.ts';
+import { loadAddon, type NativeLocks } from '../native.ts';
 import { ledgerDirectory } from './directory.ts';
 import { Ledger } from './ledger.ts';
 import { pidNamespace, SharedLedger } from './shared.ts';
@@ -16,7 +16,7 @@ export interface OpenLedger {
   close(): void;
 }
 
-interface Counted extends OpenLedger {
+interface Counted extends Omit<OpenLedger, 'close'> {
   users: number;
   readonly listeners: Set<(error: unknown) => void>;
 }
@@ -28,6 +28,7 @@ export function openLedger(
   option: LedgerOption,
   anonymousBytes: () => number | undefined,
   told: (error: unknown) => void,
+  locks: NativeLocks | undefined = loadAddon()?.locks,
 ): OpenLedger {
   const uid = process.getuid?.();
   const key = option === 'process' ? '' : option === 'shared' ? directoryOf(uid) : option.directory;
@@ -37,10 +38,9 @@ export function openLedger(
     const tellAll = (error: unknown) => {
       for (const listener of listeners) listener(error);
     };
-    const locks = key === '' ? undefined : loadAddon()?.locks;
     const self = { uid: uid ?? 0, pid: process.pid, pidNamespace: pidNamespace(), anonymousBytes };
-    const shared = locks && uid !== undefined ? new SharedLedger(key, locks, self, tellAll) : undefined;
-    counted = { ledger: new Ledger(), ...(shared && { shared }), users: 0, listeners, close: () => {} };
+    const shared = key !== '' && locks && uid !== undefined ? new SharedLedger(key, locks, self, tellAll) : undefined;
+    counted = { ledger: new Ledger(), ...(shared && { shared }), users: 0, listeners };
     opened.set(key, counted);
   }
   const entry = counted;
