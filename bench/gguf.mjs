@@ -1,30 +1,23 @@
-// What reading the header of a 7B model costs, against other readers, each figure from fresh processes in the same run.
+// What reading a header costs, against other readers, each figure from fresh processes in the same run.
 //   npm run build:js && node bench/gguf.mjs [model.gguf]
-// Without a path it writes a sparse file of the shape of Qwen2-Audio 7B: 156,032 tokens, 151,387 merges, 387 tensors.
-// node-llama-cpp takes part where it can be resolved (`npm install --no-save --ignore-scripts node-llama-cpp`, or NODE_PATH).
+// Without a path it writes sparse files: the shape of Qwen2-Audio 7B, and headers made to cost memory. node-llama-cpp takes part
+// where it can be resolved (NODE_PATH=FOLDER/node_modules after `npm install --prefix FOLDER --ignore-scripts node-llama-cpp`).
 import { execFileSync } from 'node:child_process';
-import {
-  closeSync,
-  ftruncateSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { HEADERS } from './gguf/headers.mjs';
 
 const CHILDREN = 9;
+const OWN = 'nexa-memory-guard';
+const MiB = 2 ** 20;
 
 /** @type {Record<string, () => Promise<(path: string) => Promise<unknown>>>} */
 const READERS = {
-  'nexa-memory-guard': async () => (await import(new URL('../dist/footprint/gguf.js', import.meta.url).href)).readGguf,
+  [OWN]: async () => (await import(new URL('../dist/footprint/gguf.js', import.meta.url).href)).readGguf,
   '@huggingface/gguf': async () => {
     const { gguf } = await import('@huggingface/gguf');
     return (path) => gguf(path, { allowLocalFile: true });
@@ -36,15 +29,21 @@ const READERS = {
   },
 };
 
-const [mode, reader = '', file = ''] = process.argv.slice(2);
-if (mode === '--child-time') console.log(JSON.stringify(await time(reader, file)));
-else if (mode === '--child-cost') console.log(JSON.stringify(await cost(reader, file)));
-else await table(mode);
+/** @typedef {(path: string) => Promise<unknown>} Read */
+/** Each in a process of its own, which reads for the first time. @type {Record<string, (read: Read, path: string, name: string) => Promise<Record<string, number | string>>>} */
+const MEASUREMENTS = { '--time': time, '--block': block, '--resident': resident, '--heap': heap };
 
-/** First call of the process, later calls that read, later calls that need not read. @param {string} name @param {string} path */
-async function time(name, path) {
+const [mode = '', name = '', file = ''] = process.argv.slice(2);
+const measurement = MEASUREMENTS[mode];
+if (measurement) {
   const read = await READERS[name]?.();
   if (!read) throw new Error(`No reader is called ${name}.`);
+  await sleep(50);
+  console.log(JSON.stringify(await measurement(read, file, name)));
+} else await tables(mode);
+
+/** First call of the process, later calls that read, later calls that need not read. @param {Read} read @param {string} path @param {string} name */
+async function time(read, path, name) {
   const coldMs = await milliseconds(() => read(path));
   // Another name for the same file is read anew, and is settled already.
   const links = mkdtempSync(join(tmpdir(), 'gguf-links-'));
@@ -56,68 +55,116 @@ async function time(name, path) {
   }
   await read(path);
   const again = [];
-  for (let index = 0; index < (name === 'nexa-memory-guard' ? 2000 : 3); index++)
-    again.push(await milliseconds(() => read(path)));
+  for (let index = 0; index < (name === OWN ? 2000 : 3); index++) again.push(await milliseconds(() => read(path)));
   rmSync(links, { recursive: true });
   return { coldMs, warmMs: median(warm), againMs: median(again) };
 }
 
-/** The longest time between two turns of the event loop and the peak of resident memory during the first call. @param {string} name @param {string} path */
-async function cost(name, path) {
-  const read = await READERS[name]?.();
-  if (!read) throw new Error(`No reader is called ${name}.`);
-  await sleep(50);
-  const before = resident('VmRSS');
-  writeFileSync('/proc/self/clear_refs', '5');
+/** The longest time between two turns of the event loop. @param {Read} read @param {string} path */
+async function block(read, path) {
   let blockMs = 0;
-  let done = false;
-  const reading = read(path).finally(() => {
-    done = true;
-  });
-  for (let last = performance.now(); !done; ) {
-    await turn();
+  let last = performance.now();
+  await whileReading(read, path, () => {
     const now = performance.now();
     blockMs = Math.max(blockMs, now - last);
     last = now;
-  }
-  await reading;
-  return { blockMs, peakMiB: (resident('VmHWM') - before) / 1024 };
+  });
+  return { blockMs };
 }
 
-/** @param {string} [given] */
-async function table(given) {
+/**
+ * What the kernel counted at the peak of the call, by which the process grew: all of it, and anonymous memory alone. The rest is
+ * pages of node's own program file, such as its compiler, which is needed for the first time. @param {Read} read @param {string} path
+ */
+async function resident(read, path) {
+  const before = status();
+  writeFileSync('/proc/self/clear_refs', '5');
+  const outcome = await outcomeOf(read(path));
+  const after = status();
+  const peakMiB = (after.VmHWM - before.VmRSS) / 1024;
+  return { outcome, peakMiB, anonymousMiB: peakMiB - (after.RssFile - before.RssFile) / 1024 };
+}
+
+/** The peak of what V8 and Node count, looked at in every turn of the event loop. @param {Read} read @param {string} path */
+async function heap(read, path) {
+  globalThis.gc?.();
+  const used = () => {
+    const { heapUsed, external } = process.memoryUsage(); // external contains arrayBuffers
+    return heapUsed + external;
+  };
+  const before = used();
+  let peak = before;
+  await whileReading(read, path, () => {
+    peak = Math.max(peak, used());
+  });
+  globalThis.gc?.();
+  return { heapMiB: (peak - before) / MiB, keptMiB: (used() - before) / MiB };
+}
+
+/** @param {Read} read @param {string} path @param {() => void} each */
+async function whileReading(read, path, each) {
+  let done = false;
+  const reading = outcomeOf(read(path)).finally(() => {
+    done = true;
+  });
+  while (!done) {
+    await turn();
+    each();
+  }
+  await reading;
+}
+
+/** @param {Promise<unknown>} reading @returns {Promise<string>} */
+function outcomeOf(reading) {
+  return reading.then(
+    () => 'read',
+    (error) => (error.code === 'ERR_MODEL_FILE' ? 'refused' : Promise.reject(error)),
+  );
+}
+
+/** @param {string} given */
+async function tables(given) {
   const dir = mkdtempSync(join(tmpdir(), 'gguf-bench-'));
-  const path = given ?? writeModel(join(dir, 'model.gguf'));
+  console.log(`Node ${process.version}; median of ${CHILDREN} fresh processes, best and worst in brackets`);
+  const headers = HEADERS.map(({ name: what, write }, index) => {
+    const path = given === '' ? join(dir, `${index}.gguf`) : given;
+    if (given === '') write(path);
+    return { what: given === '' ? what : given, path };
+  }).slice(0, given === '' ? HEADERS.length : 1);
   await sleep(50);
   console.log(
-    `${path}: ${statSync(path).size} bytes; Node ${process.version}; median of ${CHILDREN} fresh processes, best and worst in brackets`,
+    '\n| header | reader | cold ms | warm ms | again ms | longest block ms |\n| --- | --- | --- | --- | --- | --- |',
   );
-  const rows = [];
-  for (const name of Object.keys(READERS)) {
-    const times = children('--child-time', name, path);
-    const costs = children('--child-cost', name, path);
-    if (!times || !costs) {
-      console.log(`${name}: not installed`);
-      continue;
+  for (const { what, path } of headers.slice(0, 2)) {
+    for (const reader of Object.keys(READERS)) {
+      const times = children('--time', reader, path);
+      const blocks = children('--block', reader, path);
+      if (!times || !blocks) console.log(`| ${what} | ${reader} | not installed |`);
+      else {
+        const cells = [spread(times, 'coldMs', 1), spread(times, 'warmMs', 2), spread(times, 'againMs', 4)];
+        console.log(`| ${[what, reader, ...cells, spread(blocks, 'blockMs', 1)].join(' | ')} |`);
+      }
     }
-    rows.push({
-      reader: name,
-      'cold ms': spread(times, 'coldMs', 1),
-      'warm ms': spread(times, 'warmMs', 2),
-      'again ms': spread(times, 'againMs', 4),
-      'longest block ms': spread(costs, 'blockMs', 1),
-      'peak MiB': spread(costs, 'peakMiB', 1),
-    });
   }
-  console.table(rows);
+  console.log('\nMiB at the peak, of this package alone:\n');
+  console.log(
+    '| header | bytes | | resident | of it anonymous | heap and external | kept |\n| --- | --- | --- | --- | --- | --- | --- |',
+  );
+  for (const { what, path } of headers) {
+    const residents = children('--resident', OWN, path) ?? [];
+    const heaps = children('--heap', OWN, path) ?? [];
+    const cells = [spread(residents, 'peakMiB', 1), spread(residents, 'anonymousMiB', 1)];
+    cells.push(spread(heaps, 'heapMiB', 1), spread(heaps, 'keptMiB', 2));
+    console.log(`| ${[what, statSync(path).blocks * 512, residents[0]?.['outcome'], ...cells].join(' | ')} |`);
+  }
   rmSync(dir, { recursive: true });
 }
 
-/** @param {string} kind @param {string} name @param {string} path @returns {Record<string, number>[] | undefined} */
-function children(kind, name, path) {
+/** @param {string} kind @param {string} reader @param {string} path @returns {Record<string, any>[] | undefined} */
+function children(kind, reader, path) {
   try {
     return Array.from({ length: CHILDREN }, () => {
-      const args = [fileURLToPath(import.meta.url), kind, name, path];
+      const args = ['--expose-gc', fileURLToPath(import.meta.url), kind, reader, path];
       return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }));
     });
   } catch (error) {
@@ -126,7 +173,7 @@ function children(kind, name, path) {
   }
 }
 
-/** @param {Record<string, number>[]} results @param {string} key @param {number} digits */
+/** @param {Record<string, any>[]} results @param {string} key @param {number} digits */
 function spread(results, key, digits) {
   const values = results.map((result) => Number(result[key]));
   return `${median(values).toFixed(digits)} (${Math.min(...values).toFixed(digits)} … ${Math.max(...values).toFixed(digits)})`;
@@ -144,59 +191,9 @@ async function milliseconds(work) {
   return performance.now() - start;
 }
 
-/** KiB. @param {string} field */
-function resident(field) {
-  return Number(new RegExp(`${field}:\\s*(\\d+) kB`).exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);
-}
-
-/** @param {string} path */
-function writeModel(path) {
-  const vocabulary = 156_032;
-  /** @type {Buffer[]} */
-  const parts = [];
-  /** @param {number} value */
-  const u32 = (value) => parts.push(Buffer.from(Uint32Array.of(value).buffer));
-  /** @param {number} value */
-  const u64 = (value) => parts.push(Buffer.from(BigUint64Array.of(BigInt(value)).buffer));
-  /** @param {string} text */
-  const string = (text) => {
-    u64(Buffer.byteLength(text));
-    parts.push(Buffer.from(text));
-  };
-  /** @param {string} key @param {number} elementType @param {number} length @param {(index: number) => void} element */
-  const array = (key, elementType, length, element) => {
-    string(key);
-    u32(9);
-    u32(elementType);
-    u64(length);
-    for (let index = 0; index < length; index++) element(index);
-  };
-  const tensors = [{ name: 'token_embd.weight', dims: [4096, vocabulary] }];
-  for (let index = 0; index < 386; index++)
-    tensors.push({ name: `blk.${index % 32}.part_${index}.weight`, dims: [4096, 2048] });
-  parts.push(Buffer.from('GGUF'));
-  u32(3);
-  u64(tensors.length);
-  u64(4);
-  string('general.architecture');
-  u32(8);
-  string('qwen2');
-  array('tokenizer.ggml.tokens', 8, vocabulary, (index) => string(`t${index}`));
-  array('tokenizer.ggml.token_type', 5, vocabulary, () => u32(1));
-  array('tokenizer.ggml.merges', 8, 151_387, (index) => string(`t${index} t${index + 1}`));
-  let offset = 0;
-  for (const { name, dims } of tensors) {
-    string(name);
-    u32(dims.length);
-    for (const dim of dims) u64(dim);
-    u32(2);
-    u64(offset);
-    offset += (dims.reduce((product, dim) => product * dim, 1) / 32) * 18;
-  }
-  const header = Buffer.concat(parts);
-  writeFileSync(path, header);
-  const handle = openSync(path, 'r+');
-  ftruncateSync(handle, Math.ceil(header.length / 32) * 32 + offset);
-  closeSync(handle);
-  return path;
+/** KiB. */
+function status() {
+  const text = readFileSync('/proc/self/status', 'utf8');
+  const field = (/** @type {string} */ key) => Number(new RegExp(`${key}:\\s*(\\d+) kB`).exec(text)?.[1]);
+  return { VmRSS: field('VmRSS'), VmHWM: field('VmHWM'), RssFile: field('RssFile') };
 }

@@ -31,7 +31,6 @@ export function isProjector(file: Pick<GgufFile, 'architecture' | 'type'>): bool
 
 /** One for each encoder in the file; a file may hear and see. Rejects damaged headers with `ERR_MODEL_FILE`. */
 export function encoderShapes(file: GgufFile): readonly EncoderShape[] {
-  const names = new Set(file.tensors.map((tensor) => tensor.name));
   const shapes = KINDS.filter((kind) => file.metadata.get(`clip.has_${kind}_encoder`) === true).map((kind) => {
     const whole = (key: string, least = 1) => wholeNumber(file, `clip.${kind}.${key}`, least);
     return Object.freeze({
@@ -46,7 +45,7 @@ export function encoderShapes(file: GgufFile): readonly EncoderShape[] {
       imageSize: kind === 'vision' ? whole('image_size') : 0,
       patchSize: kind === 'vision' ? whole('patch_size') : 0,
       scratchPerElement: scratchOf(file.tensors),
-      has: (tensor: string) => names.has(tensor),
+      has: (tensor: string) => file.tensors.find(tensor) !== undefined,
     });
   });
   if (shapes.length === 0) throw damaged(file, 'have an audio or a vision encoder', 'neither');

@@ -2,13 +2,12 @@
 import { decoderGraph } from './decoder.ts';
 import { KNOWN_PROJECTORS, positionsOf, visionGraph, whisperGraph } from './encoder.ts';
 import { type EncoderShape, encoderShapes } from './encodershape.ts';
-import type { GgufFile } from './gguf.ts';
+import type { GgufFile, GgufTensors } from './gguf.ts';
 import { graphBytes } from './graphalloc.ts';
 import { type ModelShape, modelShape } from './modelshape.ts';
 import { repackedBytes } from './repack.ts';
 import { cacheSizes, outputBytes, type Run, type RunOptions, runOf } from './run.ts';
 import { runtimeBytes } from './runtimebase.ts';
-import type { GgufTensor } from './tensors.ts';
 
 /** What a model needs, part by part. All numbers are whole bytes; `totalBytes` is `mappedBytes` + `anonymousBytes`. */
 export interface Footprint {
@@ -57,7 +56,7 @@ export function estimate(model: GgufFile, projector: GgufFile | undefined, optio
   const caches = cacheSizes(shape, run);
   const compute = decoderCompute(shape, run, notes);
   const encoders = projector ? encoderShapes(projector).map((each) => encoderCompute(each, notes)) : [];
-  const mapped = options.mmap ? mappedRange(model.tensors, model.shards.length) : 0;
+  const mapped = options.mmap ? mappedRange(model.tensors) : 0;
   const copies = options.mmap && options.repack ? repackedBytes(model.tensors) : 0;
   if (copies > 0 && options.repackNote !== undefined) notes.push(options.repackNote);
   if (options.gpuLayers > 0) notes.push('layers on a GPU are counted as if they stayed in main memory');
@@ -126,18 +125,12 @@ function encoderCompute(shape: EncoderShape, notes: string[]): Compute {
 }
 
 /** The engine maps each shard from its first tensor to the end of its last one. */
-function mappedRange(tensors: readonly GgufTensor[], shards: number): number {
-  const first = new Array<number>(shards).fill(Number.POSITIVE_INFINITY);
-  const end = new Array<number>(shards).fill(0);
-  for (const { shard, offset, bytes } of tensors) {
-    first[shard] = Math.min(first[shard] as number, offset);
-    end[shard] = Math.max(end[shard] as number, offset + bytes);
-  }
-  return end.reduce((sum, last, shard) => sum + (last === 0 ? 0 : last - (first[shard] as number)), 0);
+function mappedRange({ shards }: GgufTensors): number {
+  return shards.reduce((sum, { dataBytes }) => sum + dataBytes, 0);
 }
 
-function paddedBytes(tensors: readonly GgufTensor[]): number {
-  return tensors.reduce((sum, { bytes }) => sum + Math.ceil(bytes / ALIGNMENT) * ALIGNMENT, 0);
+function paddedBytes({ kinds }: GgufTensors): number {
+  return kinds.reduce((sum, { bytes, count }) => sum + count * Math.ceil(bytes / ALIGNMENT) * ALIGNMENT, 0);
 }
 
 function lengthOf(file: GgufFile, key: string): number {

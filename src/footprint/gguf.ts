@@ -1,17 +1,16 @@
 /** The header facts of a GGUF model with all its shards, remembered while the files stay as they are; it knows no memory policy. */
 import { resolve } from 'node:path';
 import { describe, invalidOption } from '../errors.ts';
-import { CHUNK_BYTES, KEPT_BYTES } from './cursor.ts';
-import { type GgufHeader, type ReadState, readHeader } from './header.ts';
+import { type GgufHeader, newReadState, type ReadState, readHeader } from './header.ts';
 import type { GgufMetadata } from './metadata.ts';
 import { type FileIdentity, type FileStamp, modelFileError, openModelFile, stampFile } from './modelfile.ts';
 import { checkShard, checkTensorCount, shardPaths } from './shards.ts';
-import type { GgufTensor } from './tensors.ts';
+import type { GgufTensors } from './tensortable.ts';
 
 export type { GgmlType } from './ggml.ts';
 export type { GgufArraySummary, GgufMetadata, GgufValue, GgufValueType } from './metadata.ts';
 export type { FileIdentity } from './modelfile.ts';
-export type { GgufTensor } from './tensors.ts';
+export type { GgufTensors, TensorKind } from './tensortable.ts';
 
 /** What the headers of a model say. Shared between callers: not to be changed. */
 export interface GgufFile {
@@ -32,7 +31,7 @@ export interface GgufFile {
   /** Of the first shard. */
   readonly metadata: GgufMetadata;
   /** Of all shards, in their order. */
-  readonly tensors: readonly GgufTensor[];
+  readonly tensors: GgufTensors;
   /** Sum over the tensors, without padding. */
   readonly tensorBytes: number;
   /** Where the data of the first shard begins. */
@@ -125,29 +124,24 @@ function forget(path: string, reading: Promise<Reading>): void {
 }
 
 async function readModel(path: string): Promise<Reading> {
-  const state: ReadState = {
-    buffer: Buffer.allocUnsafeSlow(CHUNK_BYTES),
-    budget: { leftBytes: KEPT_BYTES },
-    tensorNames: new Set(),
-  };
-  const asked = await readShard(path, state, 0);
+  const alone = newReadState();
+  const asked = await readShard(path, alone);
   const paths = shardPaths(path, asked.header.metadata);
   if (paths.length === 1) return assemble(path, paths, [asked]);
-  state.tensorNames.clear();
-  state.budget.leftBytes = KEPT_BYTES;
+  const state = newReadState(alone.buffer);
   const shards: Shard[] = [];
   for (const [index, shardPath] of paths.entries()) {
-    const shard = await readShard(shardPath, state, index);
+    const shard = await readShard(shardPath, state);
     checkShard(paths, index, shard.header.metadata);
     shards.push(shard);
   }
   return assemble(path, paths, shards);
 }
 
-async function readShard(path: string, state: ReadState, index: number): Promise<Shard> {
+async function readShard(path: string, state: ReadState): Promise<Shard> {
   const file = await openModelFile(path);
   try {
-    const header = await readHeader(file, state, index);
+    const header = await readHeader(file, state);
     await file.assertUnchanged();
     return { header, stamp: file.stamp };
   } finally {
@@ -157,13 +151,12 @@ async function readShard(path: string, state: ReadState, index: number): Promise
 
 function assemble(path: string, paths: readonly string[], shards: readonly Shard[]): Reading {
   const [first] = shards as [Shard];
-  const { metadata, version, alignment, dataOffset } = first.header;
+  const { metadata, version, alignment, dataOffset, tensors } = first.header;
   const architecture = metadata.get('general.architecture');
   if (typeof architecture !== 'string' || architecture === '') {
     const found = architecture === undefined ? 'no such key' : describe(architecture);
     throw modelFileError(path, 'name its general.architecture', found, 'the file is damaged, so download it again');
   }
-  const tensors = shards.length === 1 ? first.header.tensors : shards.flatMap((shard) => shard.header.tensors);
   checkTensorCount(path, metadata, tensors.length);
   const stamps = shards.map((shard) => shard.stamp);
   const type = metadata.get('general.type');
@@ -180,7 +173,7 @@ function assemble(path: string, paths: readonly string[], shards: readonly Shard
     ...(typeof fileType === 'number' ? { fileType } : {}),
     metadata,
     tensors,
-    tensorBytes: tensors.reduce((sum, tensor) => sum + tensor.bytes, 0),
+    tensorBytes: tensors.kinds.reduce((sum, { bytes, count }) => sum + bytes * count, 0),
     dataOffset,
     identity: identityOf(stamps[paths.indexOf(path)] as FileStamp),
     shards: paths,

@@ -1,17 +1,19 @@
 /** One GGUF file's header from any source of bytes; it knows the format's frame, nothing of shards or caches. */
 import { MiB } from '../bytes.ts';
-import { type Budget, Cursor } from './cursor.ts';
+import { type Budget, CHUNK_BYTES, Cursor, KEPT_BYTES } from './cursor.ts';
 import { type GgufMetadata, readMetadata } from './metadata.ts';
 import { type ByteSource, modelFileError } from './modelfile.ts';
 import { RECOGNIZE_BYTES, recognize } from './recognize.ts';
-import { type GgufTensor, placeTensors, readTensorInfos } from './tensors.ts';
+import { readTensors } from './tensors.ts';
+import { type GgufTensors, TensorTable } from './tensortable.ts';
 
 /** What one file's header says. */
 export interface GgufHeader {
   readonly version: number;
   readonly alignment: number;
   readonly metadata: GgufMetadata;
-  readonly tensors: readonly GgufTensor[];
+  /** Of all shards up to this one. */
+  readonly tensors: GgufTensors;
   /** Where the tensors' data begins in the file. */
   readonly dataOffset: number;
 }
@@ -20,7 +22,13 @@ export interface GgufHeader {
 export interface ReadState {
   readonly buffer: Buffer;
   readonly budget: Budget;
-  readonly tensorNames: Set<string>;
+  readonly tensors: TensorTable;
+}
+
+/** For the first shard, or the only one. */
+export function newReadState(buffer: Buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES)): ReadState {
+  const budget = { leftBytes: KEPT_BYTES };
+  return { buffer, budget, tensors: new TensorTable(budget) };
 }
 
 /** Magic, version and two counts. */
@@ -29,16 +37,15 @@ const DEFAULT_ALIGNMENT = 32;
 /** A huge page; writers use 32, some 4096 or 16384. */
 const MAX_ALIGNMENT = 2 * MiB;
 
-/** Reads and checks a header; rejects with `ERR_MODEL_FILE` for everything else. */
-export async function readHeader(source: ByteSource, state: ReadState, shard = 0): Promise<GgufHeader> {
+/** Reads and checks a header, of the next shard where the state has some; rejects with `ERR_MODEL_FILE` for everything else. */
+export async function readHeader(source: ByteSource, state: ReadState): Promise<GgufHeader> {
+  const { budget, tensors } = state;
   const cursor = new Cursor(source, state.buffer);
   const version = await readFrame(cursor);
   const tensorCount = cursor.u64();
-  const metadata = await readMetadata(cursor, cursor.u64(), state.budget);
+  const metadata = await readMetadata(cursor, cursor.u64(), budget);
   const alignment = alignmentOf(source, metadata);
-  const infos = await readTensorInfos(cursor, tensorCount, state.budget, state.tensorNames, shard);
-  const dataOffset = Math.ceil(cursor.position / alignment) * alignment;
-  const tensors = placeTensors(source, infos, alignment, dataOffset);
+  const dataOffset = await readTensors(cursor, tensorCount, alignment, tensors);
   return { version, alignment, metadata, tensors, dataOffset };
 }
 

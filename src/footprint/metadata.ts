@@ -1,5 +1,5 @@
 /** The key-value part of a GGUF header; it knows value types and lengths, not what any key means. */
-import { type Budget, type Cursor, take, type What } from './cursor.ts';
+import { type Budget, type Cursor, KEPT_BYTES, take, type What } from './cursor.ts';
 import { modelFileError, quote } from './modelfile.ts';
 
 /** The types a value or an array's elements can have, in the order of `enum gguf_type`. */
@@ -27,21 +27,25 @@ export interface GgufArraySummary {
   readonly elementType: GgufValueType | 'utf8';
 }
 
-/** 64-bit integers beyond 2^53 are rounded. String arrays and arrays of more than 4096 elements are summaries. */
+/** 64-bit integers beyond 2^53 are rounded. Long texts, arrays of strings and arrays of more than 512 elements are summaries. */
 export type GgufValue = number | boolean | string | readonly (number | boolean)[] | GgufArraySummary;
 
 export type GgufMetadata = ReadonlyMap<string, GgufValue>;
 
-/** Longer arrays are vocabularies; the longest per-layer ones have some hundred elements. */
-const MAX_KEPT_ELEMENTS = 4096;
-/** Longer strings are skipped; the longest chat templates take about 20 KB. */
-const MAX_KEPT_STRING_BYTES = 64 * 1024;
+/** Longer arrays are vocabularies: no model has more layers (`LLAMA_MAX_LAYERS`). */
+const MAX_KEPT_ELEMENTS = 512;
+/** Longer strings are chat templates and licences, of which no size depends. */
+const MAX_KEPT_STRING_BYTES = 1024;
 /** The format's own limit for keys. */
 const MAX_KEY_BYTES = 65_535;
 /** Two counts, a type and one byte of value: no entry is shorter. */
 const MIN_ENTRY_BYTES = 13;
+/** What a byte of a kept value costs: one wide letter doubles a text, and young objects are copied twice before they settle. */
+const COPIES = 4;
+/** Of the budget, for what can't be left out: values become summaries before keys and tensors are refused. */
+const REST_BYTES = KEPT_BYTES * (3 / 4);
 /** A map entry and its key, without the text. */
-const ENTRY_COST_BYTES = 120;
+const ENTRY_COST_BYTES = COPIES * 120;
 
 type NumberType = Exclude<GgufValueType, 'string' | 'array'>;
 
@@ -80,7 +84,7 @@ export async function readMetadata(cursor: Cursor, count: number, budget: Budget
   const metadata = new Map<string, GgufValue>();
   for (let index = 0; index < count; index++) {
     if (!cursor.has(8 + MAX_KEY_BYTES)) await cursor.fillUpTo(8 + MAX_KEY_BYTES, 'a metadata key');
-    const key = readName(cursor, MAX_KEY_BYTES, ENTRY_COST_BYTES, budget, 'a metadata key');
+    const key = readKey(cursor, budget);
     if (key === '' || metadata.has(key)) {
       const found = key === '' ? 'an empty one' : `${quote(key)} twice`;
       throw modelFileError(path, 'have unique metadata keys', found, 'the file is damaged, so download it again');
@@ -90,23 +94,20 @@ export async function readMetadata(cursor: Cursor, count: number, budget: Budget
   return metadata;
 }
 
-/**
- * Reads a string that must be kept, from a buffer with room for the longest: it counts against the budget with
- * `costBytes` for what it is the name of.
- */
-export function readName(cursor: Cursor, maxBytes: number, costBytes: number, budget: Budget, what: string): string {
-  cursor.require(8, what);
+/** Reads a key from a buffer with room for the longest. */
+function readKey(cursor: Cursor, budget: Budget): string {
+  cursor.require(8, 'a metadata key');
   const bytes = cursor.u64();
-  if (bytes > maxBytes) {
+  if (bytes > MAX_KEY_BYTES) {
     const found = `one of ${bytes} bytes at offset ${cursor.position - 8}`;
-    const expected = `have ${what} of at most ${maxBytes} bytes`;
+    const expected = `have a metadata key of at most ${MAX_KEY_BYTES} bytes`;
     throw modelFileError(cursor.source.path, expected, found, 'the file is damaged, so download it again');
   }
-  if (!take(budget, costBytes + bytes)) {
+  if (!take(budget, ENTRY_COST_BYTES + COPIES * bytes)) {
     const found = `more than a reader should keep in memory, at offset ${cursor.position}`;
     throw modelFileError(cursor.source.path, 'have a header of usual size', found, 'the file is damaged or hostile');
   }
-  cursor.require(bytes, what);
+  cursor.require(bytes, 'a metadata key');
   return cursor.text(bytes);
 }
 
@@ -117,14 +118,14 @@ async function readValue(cursor: Cursor, key: string, budget: Budget): Promise<G
   if (type === 'array') return readArray(cursor, key, what, budget);
   const size = SIZES[type];
   if (!cursor.has(size)) await cursor.fill(size, what);
-  return READERS[type](...cursor.take(size));
+  return READERS[type](cursor.view, cursor.pass(size));
 }
 
 async function readString(cursor: Cursor, what: What, budget: Budget): Promise<GgufValue> {
   if (!cursor.has(8)) await cursor.fill(8, what);
   const bytes = cursor.u64();
   cursor.expect(bytes, what);
-  if (bytes > MAX_KEPT_STRING_BYTES || !take(budget, bytes)) {
+  if (bytes > MAX_KEPT_STRING_BYTES || !take(budget, COPIES * bytes, REST_BYTES)) {
     cursor.skip(bytes, what);
     return { length: bytes, elementType: 'utf8' };
   }
@@ -149,14 +150,14 @@ async function readArray(cursor: Cursor, key: string, what: What, budget: Budget
   }
   const size = SIZES[elementType];
   cursor.expect(length * size, elements);
-  if (length > MAX_KEPT_ELEMENTS || !take(budget, length * 8)) {
+  if (length > MAX_KEPT_ELEMENTS || !take(budget, COPIES * 8 * length, REST_BYTES)) {
     cursor.skip(length * size, elements);
     return { length, elementType };
   }
   if (!cursor.has(length * size)) await cursor.fill(length * size, elements);
   const read = READERS[elementType];
-  const [view, start] = cursor.take(length * size);
-  return Array.from({ length }, (_, index) => read(view, start + index * size));
+  const start = cursor.pass(length * size);
+  return Array.from({ length }, (_, index) => read(cursor.view, start + index * size));
 }
 
 async function readType(cursor: Cursor, key: string, what: What): Promise<GgufValueType> {

@@ -1,6 +1,6 @@
 /** What a language model looks like, from its header: layers, heads, widths. It reads no file and knows no sizes in bytes. */
 import { scratchPerElement } from './ggml.ts';
-import type { GgufFile, GgufTensor } from './gguf.ts';
+import type { GgufFile, GgufTensors } from './gguf.ts';
 import { HeaderKeys } from './headerkeys.ts';
 
 export interface LayerShape {
@@ -77,13 +77,12 @@ export function modelShape(file: GgufFile): ModelShape {
   const layerCount = keys.whole('block_count', { most: MAX_LAYERS });
   const slidingWindow = keys.whole('attention.sliding_window', { least: 0, fallback: 0, most: 2 ** 31 });
   const ssm = ssmShape(keys);
-  const dims = new Map(file.tensors.map((tensor) => [tensor.name, tensor.dims]));
   return Object.freeze({
     path: file.path,
     architecture,
     known,
     embedding,
-    vocabulary: vocabulary(keys, file, dims),
+    vocabulary: vocabulary(keys, file),
     layers: layerShapes(keys, architecture, known, layerCount, embedding, slidingWindow),
     slidingWindow,
     state: stateShape(keys, ssm, embedding),
@@ -92,20 +91,17 @@ export function modelShape(file: GgufFile): ModelShape {
     expertsUsed: keys.whole('expert_used_count', { least: 0, fallback: 0 }),
     scratchPerElement: scratchOf(file.tensors),
     widestRows: widestRows(file.tensors),
-    weight: (name: string) => dims.get(name),
+    weight: (name: string) => file.tensors.find(name)?.dims,
   });
 }
 
 /** Of the weights that are multiplied: vectors are not. */
-export function scratchOf(tensors: readonly GgufTensor[]): number {
-  return tensors.reduce(
-    (most, { dims, type }) => (dims.length > 1 ? Math.max(most, scratchPerElement(type)) : most),
-    0,
-  );
+export function scratchOf({ kinds }: GgufTensors): number {
+  return kinds.reduce((most, { dims, type }) => (dims.length > 1 ? Math.max(most, scratchPerElement(type)) : most), 0);
 }
 
-function widestRows(tensors: readonly GgufTensor[]): number {
-  return tensors.reduce((most, { name, dims }) => (name.startsWith('blk.') ? Math.max(most, dims[1] ?? 1) : most), 1);
+function widestRows({ kinds }: GgufTensors): number {
+  return kinds.reduce((most, { dims, inLayer }) => (inLayer ? Math.max(most, dims[1] ?? 1) : most), 1);
 }
 
 function layerShapes(
@@ -147,10 +143,10 @@ function slides(architecture: string, layer: number, pattern: number, recurrent:
   return architecture === 'lfm2' && !recurrent;
 }
 
-function vocabulary(keys: HeaderKeys, file: GgufFile, dims: ReadonlyMap<string, readonly number[]>): number {
-  const tokens = file.metadata.get('tokenizer.ggml.tokens');
+function vocabulary(keys: HeaderKeys, { metadata, tensors }: GgufFile): number {
+  const tokens = metadata.get('tokenizer.ggml.tokens');
   if (typeof tokens === 'object' && 'length' in tokens && tokens.length > 0) return tokens.length;
-  const rows = (dims.get('output.weight') ?? dims.get('token_embd.weight'))?.[1];
+  const rows = (tensors.find('output.weight') ?? tensors.find('token_embd.weight'))?.dims[1];
   return rows ?? keys.whole('vocab_size');
 }
 

@@ -1,5 +1,5 @@
 /** Which weights the engine copies into an arrangement of its own: types and conditions of ggml's repack.cpp. It reads nothing. */
-import type { GgufTensor } from './tensors.ts';
+import type { GgufTensors, TensorKind } from './gguf.ts';
 
 /**
  * Types with such an arrangement on some CPU. The shipped engine decides by what it was compiled for, not by the CPU it runs
@@ -13,15 +13,15 @@ const REPACKED = new Set(['Q4_0', 'Q4_K', 'Q2_K', 'Q5_K', 'Q6_K', 'Q8_0', 'IQ4_N
 const ROWS = 4;
 
 /** Bytes of the second, anonymous copy: an upper bound over all CPUs that repack. */
-export function repackedBytes(tensors: readonly GgufTensor[]): number {
-  const tied = !tensors.some(({ name }) => name === 'output.weight');
-  let bytes = 0;
-  for (const { name, dims, type, bytes: own } of tensors) {
-    // Rows of the embedding are looked up; it is multiplied with only where it serves as the output too.
-    const multiplied = name !== 'token_embd.weight' || tied;
-    if (multiplied && dims.length > 1 && REPACKED.has(type.name) && (dims[1] as number) % ROWS === 0) bytes += own;
-  }
-  return bytes;
+export function repackedBytes(tensors: GgufTensors): number {
+  const all = tensors.kinds.reduce((sum, kind) => sum + kind.count * copyBytes(kind), 0);
+  // Rows of the embedding are looked up; it is multiplied with only where it serves as the output too.
+  const embedding = tensors.find('output.weight') && tensors.find('token_embd.weight');
+  return all - (embedding ? copyBytes(embedding) : 0);
+}
+
+function copyBytes({ dims, type, bytes }: TensorKind): number {
+  return dims.length > 1 && REPACKED.has(type.name) && (dims[1] as number) % ROWS === 0 ? bytes : 0;
 }
 
 /** What `auto` means: known for x64, the safe side elsewhere. */

@@ -1,25 +1,8 @@
-/** The tensor list of a GGUF header and where the bytes lie; it knows shapes and block sizes, not what a tensor is for. */
-import type { Budget, Cursor } from './cursor.ts';
+/** Reads the tensor list of a GGUF header and checks where the bytes lie; it knows block sizes, not what a tensor is for. */
+import type { Cursor } from './cursor.ts';
 import { type GgmlType, ggmlBytes, ggmlTypeById, removedGgmlTypeName } from './ggml.ts';
-import { readName } from './metadata.ts';
-import { type ByteSource, countBytes, modelFileError, quote } from './modelfile.ts';
-
-/** One tensor of a model. */
-export interface GgufTensor {
-  readonly name: string;
-  /** Fastest dimension first, one to four of them; empty for a single number. */
-  readonly dims: readonly number[];
-  readonly type: GgmlType;
-  /** Without the padding behind it. */
-  readonly bytes: number;
-  /** From the start of its shard's file. */
-  readonly offset: number;
-  /** Index into the model's shards. */
-  readonly shard: number;
-}
-
-/** A tensor as its header describes it: `offset` counts from the start of the data until `placeTensors` moves it. */
-export type TensorInfo = Omit<GgufTensor, 'offset'> & { offset: number };
+import { countBytes, modelFileError, quote } from './modelfile.ts';
+import type { Place, TensorKind, TensorTable } from './tensortable.ts';
 
 const WHAT = 'a tensor description';
 
@@ -31,102 +14,125 @@ const MAX_NAME_BYTES = 255;
 const MIN_INFO_BYTES = 24;
 /** And none is longer. */
 const MAX_INFO_BYTES = 8 + MAX_NAME_BYTES + 4 + MAX_DIMS * 8 + 12;
-/** Object, dimensions, boxed numbers and the entry in the set of names, without the name's text. */
-const INFO_COST_BYTES = 300;
 
-/** Reads `count` tensor descriptions; `names` holds those of earlier shards and gains these. */
-export async function readTensorInfos(
+/**
+ * Reads one shard's `count` tensor descriptions into the table. Like llama.cpp this takes only data without gaps, in the order
+ * of the descriptions and each tensor padded to the alignment, so nothing can overlap or lie outside; then the file must be
+ * long enough. Resolves to where the data begins.
+ */
+export async function readTensors(
   cursor: Cursor,
   count: number,
-  budget: Budget,
-  names: Set<string>,
-  shard: number,
-): Promise<TensorInfo[]> {
+  alignment: number,
+  table: TensorTable,
+): Promise<number> {
   cursor.expect(count * MIN_INFO_BYTES, `${count} tensor descriptions`);
-  const infos: TensorInfo[] = [];
+  if (!table.reserve(count)) throw tooMuch(cursor, `${count} tensors`);
+  const name = { at: 0, bytes: 0 };
+  const description = { at: 0, bytes: 0 };
+  let next = 0;
+  let end = 0;
   for (let index = 0; index < count; index++) {
     // One wait per chunk: a promise per tensor would cost more memory than the tensors.
     if (!cursor.has(MAX_INFO_BYTES)) await cursor.fillUpTo(MAX_INFO_BYTES, WHAT);
-    const name = readName(cursor, MAX_NAME_BYTES, INFO_COST_BYTES, budget, 'a tensor name');
-    if (names.has(name)) throw damaged(cursor.source, 'have unique tensor names', `${quote(name)} twice`);
-    names.add(name);
-    infos.push(readTensorInfo(cursor, name, shard));
+    end = next + readTensor(cursor, table, name, description, next);
+    next = Math.ceil(end / alignment) * alignment;
   }
-  return infos;
+  const dataOffset = Math.ceil(cursor.position / alignment) * alignment;
+  checkLength(cursor, count, dataOffset + end);
+  table.endShard({ dataOffset, dataBytes: end });
+  return dataOffset;
 }
 
-function readTensorInfo(cursor: Cursor, name: string, shard: number): TensorInfo {
-  cursor.require(4, WHAT);
-  const rank = cursor.u32();
+/** Reads the next tensor, whose data must begin at `expectedOffset`; `name` and `description` are overwritten. Returns its bytes. */
+function readTensor(
+  cursor: Cursor,
+  table: TensorTable,
+  name: Place,
+  description: Place,
+  expectedOffset: number,
+): number {
+  readPlaces(cursor, name, description);
+  let kindIndex = table.kindIndex(cursor.view, description);
+  if (kindIndex < 0) {
+    kindIndex = table.kinds.length;
+    const kind = readKind(cursor, name, description);
+    if (!table.addKind(kind)) throw tooMuch(cursor, `${kindIndex} shapes of tensors and more`);
+  }
+  const offset = cursor.u64();
+  if (offset !== expectedOffset) {
+    const expected = `have its next tensor at offset ${expectedOffset} of the data`;
+    throw damaged(cursor, expected, `${nameOf(cursor, name)} at ${offset}`);
+  }
+  if (!table.add(cursor.view, name, kindIndex)) {
+    throw damaged(cursor, 'have unique tensor names', `${nameOf(cursor, name)} twice`);
+  }
+  return (table.kinds[kindIndex] as TensorKind).bytes;
+}
+
+/** Moves to the offset behind name, dimensions and type. */
+function readPlaces(cursor: Cursor, name: Place, description: Place): void {
+  cursor.require(8, 'a tensor name');
+  name.bytes = cursor.u64();
+  if (name.bytes > MAX_NAME_BYTES) {
+    const found = `one of ${name.bytes} bytes at offset ${cursor.position - 8}`;
+    throw damaged(cursor, `have a tensor name of at most ${MAX_NAME_BYTES} bytes`, found);
+  }
+  cursor.require(name.bytes + 4, 'a tensor name');
+  name.at = cursor.pass(name.bytes);
+  description.at = cursor.pass(4);
+  const rank = cursor.view.getUint32(description.at, true);
   if (rank > MAX_DIMS) {
-    throw damaged(cursor.source, `have tensors of at most ${MAX_DIMS} dimensions`, `${rank} for ${quote(name)}`);
+    throw damaged(cursor, `have tensors of at most ${MAX_DIMS} dimensions`, `${rank} for ${nameOf(cursor, name)}`);
   }
   cursor.require(rank * 8 + 12, WHAT);
-  // Made at its length: one grown by `push` holds room for 17.
-  const dims = new Array<number>(rank);
-  let weights = 1;
-  for (let index = 0; index < rank; index++) {
-    const dim = cursor.u64();
-    weights *= dim;
-    dims[index] = dim;
-  }
-  const type = typeOf(cursor.source, name, cursor.u32());
-  const offset = cursor.u64();
-  const rows = (dims[0] ?? 1) % type.weightsPerBlock === 0;
-  const bytes = rows ? ggmlBytes(type, weights) : undefined;
-  if (bytes === undefined) {
-    const expected = `have rows of ${type.name} in multiples of ${type.weightsPerBlock} weights`;
-    throw damaged(cursor.source, expected, `${shape(dims)} for ${quote(name)}`);
-  }
-  if (weights === 0 || !Number.isSafeInteger(weights) || !Number.isSafeInteger(bytes)) {
-    throw damaged(cursor.source, 'have tensors of 1 to 2^53 weights', `${shape(dims)} for ${quote(name)}`);
-  }
-  return { name, dims, type, bytes, offset, shard };
+  description.bytes = 4 + rank * 8 + 4;
+  cursor.pass(rank * 8 + 4);
 }
 
-function typeOf(source: ByteSource, name: string, id: number): GgmlType {
+/** What a description says that was not seen before, or why it can't be. */
+function readKind(cursor: Cursor, name: Place, { at, bytes }: Place): Pick<TensorKind, 'dims' | 'type' | 'bytes'> {
+  const rank = (bytes - 8) / 8;
+  const dims = Array.from({ length: rank }, (_, index) => cursor.u64At(at + 4 + index * 8));
+  const type = typeOf(cursor, name, cursor.view.getUint32(at + bytes - 4, true));
+  const weights = dims.reduce((product, dim) => product * dim, 1);
+  const rows = (dims[0] ?? 1) % type.weightsPerBlock === 0;
+  const all = rows ? ggmlBytes(type, weights) : undefined;
+  const found = () => `[${dims.join(', ')}] for ${nameOf(cursor, name)}`;
+  if (all === undefined) {
+    throw damaged(cursor, `have rows of ${type.name} in multiples of ${type.weightsPerBlock} weights`, found());
+  }
+  if (weights === 0 || !Number.isSafeInteger(weights) || !Number.isSafeInteger(all)) {
+    throw damaged(cursor, 'have tensors of 1 to 2^53 weights', found());
+  }
+  return { dims, type, bytes: all };
+}
+
+function typeOf(cursor: Cursor, name: Place, id: number): GgmlType {
   const type = ggmlTypeById(id);
   if (type) return type;
   const removed = removedGgmlTypeName(id);
-  const found = removed === undefined ? `number ${id} for ${quote(name)}` : `${removed} (${id}) for ${quote(name)}`;
+  const found = `${removed === undefined ? `number ${id}` : `${removed} (${id})`} for ${nameOf(cursor, name)}`;
   const advice = removed === undefined ? 'update this package or download the file again' : 'quantize the model again';
-  throw modelFileError(source.path, 'have tensors of a type that llama.cpp reads', found, advice);
+  throw modelFileError(cursor.source.path, 'have tensors of a type that llama.cpp reads', found, advice);
 }
 
-/**
- * Places the tensors in the file. Like llama.cpp this takes only data without gaps, in the order of the descriptions and
- * each tensor padded to the alignment, so nothing can overlap or lie outside; then the file must be long enough.
- */
-export function placeTensors(
-  source: ByteSource,
-  infos: readonly TensorInfo[],
-  alignment: number,
-  dataOffset: number,
-): readonly GgufTensor[] {
-  let next = 0;
-  let end = 0;
-  for (const info of infos) {
-    if (info.offset !== next) {
-      const found = `${quote(info.name)} at ${info.offset}`;
-      throw damaged(source, `have its next tensor at offset ${next} of the data`, found);
-    }
-    end = next + info.bytes;
-    next = Math.ceil(end / alignment) * alignment;
-    info.offset += dataOffset;
-  }
-  const missing = dataOffset + end - source.sizeBytes;
-  if (infos.length > 0 && missing > 0) {
-    const expected = `be ${countBytes(dataOffset + end)} long, as its tensors need`;
-    const found = `${countBytes(source.sizeBytes)}, so ${countBytes(missing)} are missing`;
-    throw modelFileError(source.path, expected, found, 'finish the download or download it again');
-  }
-  return infos;
+function checkLength({ source }: Cursor, tensors: number, end: number): void {
+  const missing = end - source.sizeBytes;
+  if (tensors === 0 || missing <= 0) return;
+  const expected = `be ${countBytes(end)} long, as its tensors need`;
+  const found = `${countBytes(source.sizeBytes)}, so ${countBytes(missing)} are missing`;
+  throw modelFileError(source.path, expected, found, 'finish the download or download it again');
 }
 
-function shape(dims: readonly number[]): string {
-  return `[${dims.join(', ')}]`;
+function nameOf(cursor: Cursor, { at, bytes }: Place): string {
+  return quote(cursor.bytes.toString('utf8', at, at + bytes));
 }
 
-function damaged(source: ByteSource, expected: string, found: string): Error {
+function damaged({ source }: Cursor, expected: string, found: string): Error {
   return modelFileError(source.path, expected, found, 'the file is damaged, so download it again');
+}
+
+function tooMuch({ source }: Cursor, found: string): Error {
+  return modelFileError(source.path, 'have a header of usual size', found, 'the file is damaged or hostile');
 }

@@ -1,6 +1,6 @@
 /** A model file that is only a buffer, so that thousands of damaged headers need no disk. */
-import { CHUNK_BYTES, KEPT_BYTES } from '../../src/footprint/cursor.ts';
-import { type GgufHeader, type ReadState, readHeader } from '../../src/footprint/header.ts';
+import { CHUNK_BYTES } from '../../src/footprint/cursor.ts';
+import { type GgufHeader, newReadState, type ReadState, readHeader } from '../../src/footprint/header.ts';
 import type { ByteSource } from '../../src/footprint/modelfile.ts';
 
 /** `sizeBytes` may claim another length than the buffer has. */
@@ -15,7 +15,7 @@ export function memorySource(bytes: Buffer, sizeBytes = bytes.length): ByteSourc
 }
 
 export function readState(chunkBytes = CHUNK_BYTES): ReadState {
-  return { buffer: Buffer.alloc(chunkBytes), budget: { leftBytes: KEPT_BYTES }, tensorNames: new Set() };
+  return newReadState(Buffer.alloc(chunkBytes));
 }
 
 /** Reads a header from a buffer. */
