@@ -222,20 +222,15 @@ export class MemoryGuard {
     this.#emitter.removeAllListeners();
   }
 
-  /** The next load of this model is promised as much; without a call nothing lower can be known. */
-  #tellOutgrown({ name, reservation: { need }, observing }: Held, takenBytes: number): void {
+  /** What was observed is kept already, and promised to the next load of this model. */
+  #tellOutgrown({ name, reservation: { need } }: Held, takenBytes: number): void {
     const message = `${name} took ${formatBytes(takenBytes)} of anonymous memory, where ${formatBytes(need.anonymousBytes)} had been reserved for it.`;
     this.#tell({ type: 'degraded', message, atMs: this.#settings.clock.nowMs() });
-    if (observing?.observed.anonymousAfterCallBytes !== undefined || !observing) return;
-    const { observed } = observing;
-    this.#keep({ ...observing, observed: { ...observed, anonymousAfterCallBytes: takenBytes }, full: false });
   }
 
   /** What a load really took corrects the next estimate of the same one. */
-  #keep({ key, observed, full }: Observing): void {
-    const { anonymousAfterCallBytes } = observed;
-    if (key === undefined || anonymousAfterCallBytes === undefined) return;
-    void this.#calibration?.record(key, { ...observed, anonymousAfterCallBytes, full });
+  #keep({ key, observation }: Observing): void {
+    if (key !== undefined) void this.#calibration?.record(key, observation);
   }
 
   #tellUncalibrated(message: string, cause: unknown): void {

@@ -21,6 +21,7 @@ export {
 } from './footprint/estimatefootprint.ts';
 export type { MemoryGuard } from './guard.ts';
 export type { LoadedModel } from './loading/models.ts';
+export type { Observed } from './loading/observe.ts';
 export type { GivenFootprint, GuardOptions, LoadGuardOptions, Logger } from './options.ts';
 export type { Rule, RuleVerdict } from './policy/admit.ts';
 export type { Candidate, CandidateVerdict } from './policy/choose.ts';
@@ -44,6 +45,7 @@ export { readMemory } from './sensors/readmemory.ts';
 export type { GuardStatus, WatchOptions } from './statuswatch.ts';
 export type {
   FootprintBasis,
+  LoadParts,
   MemoryScope,
   MemorySnapshot,
   MemoryStatusLevel,

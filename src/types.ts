@@ -101,6 +101,14 @@ export interface Need {
   readonly files?: readonly HeldFile[];
 }
 
+/** A load's memory in the parts that a process can see of itself, at the times at which they are taken. */
+export interface LoadParts {
+  readonly mappedBytes: number;
+  readonly anonymousAfterLoadBytes: number;
+  /** After a call that filled a micro-batch. */
+  readonly anonymousAfterCallBytes: number;
+}
+
 export type Quantization = 'Q4_0' | 'Q4_K_M' | 'Q5_K_M';
 
 export type MemoryStatusLevel = 'ok' | 'warning' | 'critical';

@@ -15,7 +15,7 @@ export interface CalibrationFacts {
   readonly runtime: string;
 }
 
-const FORMAT = 'nexa-memory-guard calibration 1';
+const FORMAT = 'nexa-memory-guard calibration 2';
 const FILE = 'calibration.json';
 /** A model's last loads; the largest of them counts. */
 const KEPT_LOADS = 3;
@@ -103,10 +103,11 @@ export class Calibration {
   }
 }
 
-/** A model's last loads are kept; the one observed last stands at the end. */
+/** A model's last loads are kept, each as it was seen last; the key observed last stands at the end. */
 function withLoad(entries: Entries, key: string, observation: Observation): Entries {
   const others = [...entries].filter(([other]) => other !== key);
-  return new Map([...others, [key, [...(entries.get(key) ?? []), observation].slice(-KEPT_LOADS)]]);
+  const loads = (entries.get(key) ?? []).filter(({ load }) => load !== observation.load);
+  return new Map([...others, [key, [...loads, observation].slice(-KEPT_LOADS)]]);
 }
 
 /** Throws what is wrong with the text. */
@@ -121,7 +122,15 @@ function parse(text: string): Entries {
 }
 
 function isObservation(value: unknown): value is Observation {
-  const { mappedBytes, anonymousAfterLoadBytes, anonymousAfterCallBytes, full } = Object(value) as Partial<Observation>;
+  const {
+    load,
+    mappedBytes,
+    anonymousAfterLoadBytes,
+    anonymousAfterCallBytes = 0,
+    full,
+    heard,
+  } = Object(value) as Partial<Observation>;
   const sizes = [mappedBytes, anonymousAfterLoadBytes, anonymousAfterCallBytes];
-  return sizes.every((size) => Number.isSafeInteger(size) && (size as number) >= 0) && typeof full === 'boolean';
+  const facts = [typeof full, typeof heard].every((type) => type === 'boolean') && typeof load === 'string';
+  return facts && sizes.every((size) => Number.isSafeInteger(size) && (size as number) >= 0);
 }

@@ -1,37 +1,69 @@
-/** An estimate beside what earlier loads of the same model really took. Pure: it reads no file. */
-import type { FootprintBasis } from '../types.ts';
+/** An estimate beside what earlier loads of the same model really took, part by part. Pure: it reads no file. */
+import type { FootprintBasis, LoadParts } from '../types.ts';
 import type { Footprint } from './estimate.ts';
 
-/** What one load took, as the process grew. */
-export interface Observation {
-  /** Files that the load mapped. */
-  readonly mappedBytes: number;
-  readonly anonymousAfterLoadBytes: number;
-  /** After the first call that completed undisturbed. */
-  readonly anonymousAfterCallBytes: number;
+/** What is known of one load. */
+export interface Observation extends Omit<LoadParts, 'anonymousAfterCallBytes'> {
+  /** Names the load: what is learned of it later stands in place of what was known before. */
+  readonly load: string;
+  /** After the first call that completed undisturbed; absent until then. */
+  readonly anonymousAfterCallBytes?: number;
   /** Whether that call filled a micro-batch; a shorter one leaves part of the compute buffers untouched. */
   readonly full: boolean;
+  /** Whether the encoder of a projector had run by then. */
+  readonly heard: boolean;
 }
 
-export interface Corrected {
-  readonly anonymousBytes: number;
+export interface Corrected extends LoadParts {
   readonly basis: FootprintBasis;
 }
 
 /**
- * Full observations replace the compute and runtime parts either way, others only raise them. Weights, KV cache and
- * projector stay as predicted: evicted pages make a model look smaller than it is.
+ * Each part by what was seen of it: full observations replace what is taken beside weights, KV cache and projector while loading
+ * and while computing, either way; others only raise it, since a short prompt makes a model look smaller than it is.
  */
 export function corrected(footprint: Footprint, observations: readonly Observation[]): Corrected {
-  const { anonymousBytes, basis, kvCacheBytes, projectorBytes, weightsBytes, mappedBytes } = footprint;
-  if (observations.length === 0) return { anonymousBytes, basis };
+  const { kvCacheBytes, projectorBytes, weightsBytes, outputBytes, runtimeBytes, basis } = footprint;
+  const { computeBytes, projectorComputeBytes } = footprint;
+  const mappedBytes = correctedMapping(footprint, observations);
   const surelyBytes = kvCacheBytes + projectorBytes + Math.max(0, weightsBytes - mappedBytes);
-  const full = observations.filter((observation) => observation.full);
-  const seenBytes = Math.max(...(full.length > 0 ? full : observations).map(peakBytes));
-  const correctedBytes = full.length > 0 ? seenBytes : Math.max(anonymousBytes, seenBytes);
-  return { anonymousBytes: Math.max(surelyBytes, correctedBytes), basis: 'measured' };
+  const loadingBytes = correctedPart(
+    outputBytes + runtimeBytes,
+    observations,
+    ({ anonymousAfterLoadBytes }) => anonymousAfterLoadBytes - surelyBytes,
+  );
+  const computingBytes = correctedPart(
+    computeBytes + projectorComputeBytes,
+    observations,
+    ({ anonymousAfterLoadBytes, anonymousAfterCallBytes = 0, heard }) =>
+      anonymousAfterCallBytes - anonymousAfterLoadBytes + (heard ? 0 : projectorComputeBytes),
+  );
+  const anonymousAfterLoadBytes = surelyBytes + loadingBytes;
+  return {
+    mappedBytes,
+    anonymousAfterLoadBytes,
+    anonymousAfterCallBytes: anonymousAfterLoadBytes + computingBytes,
+    basis: observations.length > 0 ? 'measured' : basis,
+  };
 }
 
-function peakBytes({ anonymousAfterLoadBytes, anonymousAfterCallBytes }: Observation): number {
-  return Math.max(anonymousAfterLoadBytes, anonymousAfterCallBytes);
+/** The largest that was seen counts. */
+function correctedPart(
+  predictedBytes: number,
+  observations: readonly Observation[],
+  seen: (observation: Observation) => number,
+): number {
+  const full = observations.filter((observation) => observation.full);
+  if (full.length > 0) return Math.max(0, ...full.map(seen));
+  return Math.max(predictedBytes, ...observations.map(seen));
+}
+
+/** More than predicted is believed; less only where the weights were seen in anonymous memory instead. */
+function correctedMapping(footprint: Footprint, observations: readonly Observation[]): number {
+  const { mappedBytes, weightsBytes, kvCacheBytes, projectorBytes } = footprint;
+  const allBytes = weightsBytes + kvCacheBytes + projectorBytes;
+  const seen = observations.map((each) =>
+    each.anonymousAfterLoadBytes >= allBytes ? each.mappedBytes : Math.max(mappedBytes, each.mappedBytes),
+  );
+  return seen.length > 0 ? Math.max(...seen) : mappedBytes;
 }

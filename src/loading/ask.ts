@@ -114,15 +114,17 @@ function candidateAt(
 ): Candidate {
   const shape = { ...rest, contextSize, ...(kvCacheType !== undefined && { kvCacheType }) };
   const footprint = estimator.footprintOf(shape as EstimateShape);
-  const { mappedBytes, notes } = footprint;
   const { key, observations } = observed?.(shape as EstimateShape) ?? { observations: [] };
-  const { anonymousBytes, basis } = corrected(footprint, observations);
+  const { basis, ...predicted } = corrected(footprint, observations);
+  const { mappedBytes, anonymousAfterCallBytes: anonymousBytes } = predicted;
+  const { notes } = footprint;
   return {
     ...(quantization && { quantization }),
     contextSize,
     ...(kvCacheType !== undefined && { kvCacheType }),
     need: { mappedBytes, anonymousBytes, basis, ...(mappedBytes > 0 && { files: heldFilesOf(estimator.shards) }) },
     minFreeBytes,
+    predicted,
     ...(notes.length > 0 && { notes }),
     ...(key !== undefined && { calibrationKey: key }),
   };

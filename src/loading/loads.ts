@@ -132,6 +132,8 @@ export class Loads {
       raw,
       callsInFlight: 0,
       callsBegun: 0,
+      heard: false,
+      predicted: candidate.predicted,
       observing: changes === undefined ? undefined : observeLoad(candidate.calibrationKey, changes, grownBytes, files),
       disturbed: false,
       files: modelFiles,

@@ -4,7 +4,7 @@ import type { HowGone } from '../events.ts';
 import { AUDIO_CALL_BYTES } from '../footprint/catalog.ts';
 import type { Gate } from '../gate.ts';
 import type { Reservation } from '../ledger/ledger.ts';
-import type { Need, Quantization } from '../types.ts';
+import type { LoadParts, Need, Quantization } from '../types.ts';
 import { type Observed, type Observing, observeCall, outgrownBytes } from './observe.ts';
 
 /** What `guard.models()` shows of one loaded model. */
@@ -19,7 +19,9 @@ export interface LoadedModel {
   readonly callsInFlight: number;
   /** Never evicted. */
   readonly pinned: boolean;
-  /** What the load really took; absent where the system doesn't tell, or other work ran beside it. */
+  /** What the load was expected to take, part by part; absent where no file told. */
+  readonly predicted?: LoadParts;
+  /** What it really took; absent where the system doesn't tell, or other work ran beside it. */
   readonly observed?: Observed;
 }
 
@@ -33,6 +35,10 @@ export interface Held {
   callsInFlight: number;
   /** Calls that have begun. */
   callsBegun: number;
+  /** Whether one of them had audio. */
+  heard: boolean;
+  /** What its estimate expected, part by part. */
+  readonly predicted: LoadParts | undefined;
   observing: Observing | undefined;
   /** Set while another guarded call or load runs beside one of this model's: such a window settles nothing. */
   disturbed: boolean;
@@ -58,7 +64,7 @@ export interface ModelsParts {
   readonly changed: () => void;
   /** Whether a model's last call touched all that it ever will. */
   readonly filledMicroBatch: (model: unknown) => boolean;
-  /** Called where a call was observed: after a model's first, and after the first full one. */
+  /** Called where something was observed: after a load, after its first call, and after the first full one. */
   readonly observed: (observing: Observing) => void;
   /** Called once for a model that is forgotten. */
   readonly removed: (held: Held, how: HowGone, beforeBytes: number | undefined) => Promise<void>;
@@ -110,7 +116,7 @@ export class Models {
 
   add(held: Held): void {
     this.#held.add(held);
-    if (held.observing) this.#checkGrowth(held, held.observing);
+    if (held.observing) this.#tellObserved(held, held.observing);
     this.#rest(held);
     this.#parts.changed();
   }
@@ -188,6 +194,7 @@ export class Models {
 
   /** Promises what processing audio takes; the caller gets the way to take the promise back. */
   reserveAudio(held: Held): () => void {
+    held.heard = true;
     const need: Need = { mappedBytes: 0, anonymousBytes: AUDIO_CALL_BYTES, basis: 'table' };
     const reservation = this.#parts.gate.reserve(`${held.name}: audio`, need);
     return () => this.#parts.gate.release(reservation);
@@ -231,21 +238,24 @@ export class Models {
   }
 
   #settle(held: Held): void {
-    const { gate, observed, filledMicroBatch } = this.#parts;
-    const { observing: before, reservation, raw } = held;
+    const { gate, filledMicroBatch } = this.#parts;
+    const { observing: before, reservation, raw, callsBegun, heard } = held;
     if (before) {
-      const grown = () => gate.grownSince(reservation);
-      held.observing = observeCall(before, this.#changes, held.callsBegun, filledMicroBatch(raw), grown);
-      if (held.observing !== before) {
-        observed(held.observing);
-        this.#checkGrowth(held, held.observing);
-      }
+      held.observing = observeCall(before, {
+        changes: this.#changes,
+        ownCalls: callsBegun,
+        full: filledMicroBatch(raw),
+        heard,
+        grown: () => gate.grownSince(reservation),
+      });
+      if (held.observing !== before) this.#tellObserved(held, held.observing);
     }
     gate.settle(reservation);
   }
 
-  /** Told where a model has taken more than it was promised. */
-  #checkGrowth(held: Held, observing: Observing): void {
+  /** And that a model has taken more than it was promised. */
+  #tellObserved(held: Held, observing: Observing): void {
+    this.#parts.observed(observing);
     const takenBytes = outgrownBytes(held.reservation.need, observing);
     if (takenBytes !== undefined) this.#parts.outgrown(held, takenBytes);
   }
@@ -264,7 +274,7 @@ export class Models {
 
 /** As programs see it. */
 export function shownModel(held: Held): LoadedModel {
-  const { name, quantization, reservation, minFreeBytes, callsInFlight, pinned, observing } = held;
+  const { name, quantization, reservation, minFreeBytes, callsInFlight, pinned, predicted, observing } = held;
   return Object.freeze({
     name,
     ...(quantization && { quantization }),
@@ -273,7 +283,17 @@ export function shownModel(held: Held): LoadedModel {
     sinceMs: reservation.atMs,
     callsInFlight,
     pinned,
-    ...(observing && { observed: observing.observed }),
+    ...(predicted && { predicted }),
+    ...(observing && { observed: shownObservation(observing) }),
+  });
+}
+
+function shownObservation({ observation }: Observing): Observed {
+  const { mappedBytes, anonymousAfterLoadBytes, anonymousAfterCallBytes } = observation;
+  return Object.freeze({
+    mappedBytes,
+    anonymousAfterLoadBytes,
+    ...(anonymousAfterCallBytes !== undefined && { anonymousAfterCallBytes }),
   });
 }
 

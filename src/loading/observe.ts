@@ -1,11 +1,10 @@
 /** What one load really took, as the process grew, and only where nothing else can have grown beside it. It decides nothing. */
 import { MiB } from '../bytes.ts';
 import type { Observation } from '../footprint/corrected.ts';
-import type { HeldFile, Need } from '../types.ts';
+import type { HeldFile, LoadParts, Need } from '../types.ts';
 
 /** What is known of one load so far. */
-export type Observed = Pick<Observation, 'mappedBytes' | 'anonymousAfterLoadBytes'> &
-  Partial<Pick<Observation, 'anonymousAfterCallBytes'>>;
+export type Observed = Omit<LoadParts, 'anonymousAfterCallBytes'> & Partial<LoadParts>;
 
 /** A load under observation. */
 export interface Observing {
@@ -13,9 +12,20 @@ export interface Observing {
   readonly key: string | undefined;
   /** Loads, unloads and calls of this guard that had begun when it was loaded. */
   readonly changes: number;
-  readonly observed: Observed;
-  /** Whether a call has filled a micro-batch: then the observation is complete. */
+  readonly observation: Observation;
+}
+
+/** A call that has just ended well, alone. */
+export interface ObservedCall {
+  /** As `changes` of the load, now. */
+  readonly changes: number;
+  /** How many of them were calls of this model. */
+  readonly ownCalls: number;
+  /** Whether it filled a micro-batch. */
   readonly full: boolean;
+  /** Whether any call so far had audio. */
+  readonly heard: boolean;
+  readonly grown: () => number | undefined;
 }
 
 /** A program takes memory of its own as it runs; after so many calls growth is no longer called the model's. */
@@ -25,8 +35,8 @@ const MOST_CALLS = 8;
 const NOISE_BYTES = 8 * MiB;
 
 /** What a model took where that is more than it was promised, by more than noise. */
-export function outgrownBytes({ anonymousBytes }: Need, { observed }: Observing): number | undefined {
-  const { anonymousAfterLoadBytes, anonymousAfterCallBytes = 0 } = observed;
+export function outgrownBytes({ anonymousBytes }: Need, { observation }: Observing): number | undefined {
+  const { anonymousAfterLoadBytes, anonymousAfterCallBytes = 0 } = observation;
   const takenBytes = Math.max(anonymousAfterLoadBytes, anonymousAfterCallBytes);
   return takenBytes > anonymousBytes + NOISE_BYTES ? takenBytes : undefined;
 }
@@ -40,22 +50,21 @@ export function observeLoad(
 ): Observing | undefined {
   if (grownBytes === undefined || files === undefined) return undefined;
   const mappedBytes = files.reduce((sum, { bytes }) => sum + bytes, 0);
-  return { key, changes, observed: { mappedBytes, anonymousAfterLoadBytes: Math.max(0, grownBytes) }, full: false };
+  const anonymousAfterLoadBytes = Math.max(0, grownBytes);
+  const observation = { load: crypto.randomUUID(), mappedBytes, anonymousAfterLoadBytes, full: false, heard: false };
+  return { key, changes, observation };
 }
 
-/** After a call of this model, the `ownCalls`-th. The same observation where it is complete, or anything else began in between. */
-export function observeCall(
-  observing: Observing,
-  changes: number,
-  ownCalls: number,
-  full: boolean,
-  grown: () => number | undefined,
-): Observing {
-  if (observing.full || ownCalls > MOST_CALLS || changes !== observing.changes + ownCalls) return observing;
-  // A shorter call after the first adds nothing.
-  if (!full && observing.observed.anonymousAfterCallBytes !== undefined) return observing;
+/** What a call adds. The same observation where it adds nothing, or anything else began since the load. */
+export function observeCall(observing: Observing, call: ObservedCall): Observing {
+  const { changes, ownCalls, full, heard, grown } = call;
+  const { observation } = observing;
+  if (ownCalls > MOST_CALLS || changes !== observing.changes + ownCalls) return observing;
+  const first = observation.anonymousAfterCallBytes === undefined;
+  const fuller = full && (!observation.full || (heard && !observation.heard));
+  if (!first && !fuller) return observing;
   const grownBytes = grown();
   if (grownBytes === undefined) return observing;
-  const observed = { ...observing.observed, anonymousAfterCallBytes: Math.max(0, grownBytes) };
-  return { ...observing, observed, full };
+  const anonymousAfterCallBytes = Math.max(0, grownBytes);
+  return { ...observing, observation: { ...observation, anonymousAfterCallBytes, full, heard } };
 }

@@ -1,5 +1,5 @@
 /** Chooses among candidates in order of quality and records every verdict. Pure: it admits nobody by itself. */
-import type { Need, Quantization } from '../types.ts';
+import type { LoadParts, Need, Quantization } from '../types.ts';
 import { judge, type Reserves, type RuleVerdict, type Situation, shortfallBytes } from './admit.ts';
 
 /** One way to load the model. */
@@ -11,6 +11,8 @@ export interface Candidate {
   readonly kvCacheType?: string;
   readonly need: Need;
   readonly minFreeBytes: number;
+  /** The need part by part, to be compared with what is taken; absent where no file tells. */
+  readonly predicted?: LoadParts;
   /** What the need may be wrong by, in words. */
   readonly notes?: readonly string[];
   /** Under which what such a load really takes is kept. */

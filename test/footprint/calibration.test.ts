@@ -14,11 +14,15 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { Calibration, calibrationDirectory, calibrationKey } from '../../src/footprint/calibration.ts';
 import type { Observation } from '../../src/footprint/corrected.ts';
 
-const observation = (anonymousAfterCallBytes: number): Observation => ({
+let loads = 0;
+
+const observation = (anonymousAfterCallBytes: number, load = `load ${++loads}`): Observation => ({
+  load,
   mappedBytes: 1,
   anonymousAfterLoadBytes: 2,
   anonymousAfterCallBytes,
   full: true,
+  heard: false,
 });
 
 function opened(directory = temporary()) {
@@ -33,7 +37,7 @@ function temporary(): string {
   return join(directory, 'nexa-memory-guard');
 }
 
-async function found(directory: string, key: string): Promise<readonly number[]> {
+async function found(directory: string, key: string): Promise<readonly (number | undefined)[]> {
   const observations = await opened(directory).calibration.observations();
   return observations(key).map(({ anonymousAfterCallBytes }) => anonymousAfterCallBytes);
 }
@@ -45,6 +49,16 @@ describe('calibration', () => {
     expect(await found(directory, 'key')).toEqual([20, 30, 40]);
     expect(await found(directory, 'another')).toEqual([]);
     expect(problems).toEqual([]);
+  });
+
+  it('puts what is learned of a load later in place of what was known', async () => {
+    const { calibration, directory } = opened();
+    const { anonymousAfterCallBytes: _call, ...loaded } = observation(10, 'one');
+    await calibration.record('key', loaded);
+    expect(await found(directory, 'key')).toEqual([undefined]);
+    await calibration.record('key', observation(20, 'other'));
+    await calibration.record('key', observation(30, 'one'));
+    expect(await found(directory, 'key')).toEqual([20, 30]);
   });
 
   it('shows what was recorded to who asks again', async () => {
@@ -78,15 +92,15 @@ describe('calibration', () => {
 
   it.each([
     ['damaged', '{"format":'],
-    ['of another version', JSON.stringify({ format: 'nexa-memory-guard calibration 0', entries: {} })],
+    ['of another version', JSON.stringify({ format: 'nexa-memory-guard calibration 1', entries: {} })],
     ['null', 'null'],
     [
       'of other things',
-      JSON.stringify({ format: 'nexa-memory-guard calibration 1', entries: { key: [{ full: true }] } }),
+      JSON.stringify({ format: 'nexa-memory-guard calibration 2', entries: { key: [{ full: true }] } }),
     ],
     [
       'of negative sizes',
-      JSON.stringify({ format: 'nexa-memory-guard calibration 1', entries: { key: [observation(-1)] } }),
+      JSON.stringify({ format: 'nexa-memory-guard calibration 2', entries: { key: [observation(-1)] } }),
     ],
     ['too large', ' '.repeat(2 ** 20 + 1)],
   ])('ignores a file that is %s, says so, and replaces it', async (_what, text) => {

@@ -2,48 +2,85 @@ import { describe, expect, it } from 'vitest';
 import { corrected, type Observation } from '../../src/footprint/corrected.ts';
 import type { Footprint } from '../../src/footprint/estimate.ts';
 
-/** 100 mapped; 50 of KV cache, 20 of projector, 5 of weights beside the mapped ones, 60 of compute and runtime. */
+/** 75 are surely taken beside what is mapped: KV cache, projector, and 5 of the weights. */
 const footprint = {
-  anonymousBytes: 135,
-  mappedBytes: 100,
   weightsBytes: 105,
   kvCacheBytes: 50,
   projectorBytes: 20,
+  outputBytes: 1,
+  runtimeBytes: 9,
+  computeBytes: 40,
+  projectorComputeBytes: 10,
+  mappedBytes: 100,
+  anonymousBytes: 135,
   basis: 'gguf',
 } as Footprint;
 
-const seen = (anonymousAfterLoadBytes: number, anonymousAfterCallBytes: number, full: boolean): Observation => ({
+const load = (anonymousAfterLoadBytes: number, more: Partial<Observation> = {}): Observation => ({
+  load: 'a load',
   mappedBytes: 100,
   anonymousAfterLoadBytes,
-  anonymousAfterCallBytes,
-  full,
+  full: false,
+  heard: false,
+  ...more,
 });
+
+/** After the call as much as `after`. */
+const call = (atLoad: number, after: number, more: Partial<Observation> = {}) =>
+  load(atLoad, { anonymousAfterCallBytes: after, ...more });
+const fullCall = (atLoad: number, after: number) => call(atLoad, after, { full: true, heard: true });
+
+const partsOf = (...observations: Observation[]) => {
+  const { mappedBytes, anonymousAfterLoadBytes, anonymousAfterCallBytes } = corrected(footprint, observations);
+  return [mappedBytes, anonymousAfterLoadBytes, anonymousAfterCallBytes];
+};
 
 describe('an estimate beside observations', () => {
   it('stays as it is where there are none', () => {
-    expect(corrected(footprint, [])).toEqual({ anonymousBytes: 135, basis: 'gguf' });
+    expect(corrected(footprint, [])).toEqual({
+      mappedBytes: 100,
+      anonymousAfterLoadBytes: 85,
+      anonymousAfterCallBytes: 135,
+      basis: 'gguf',
+    });
+    expect(corrected(footprint, [load(80)]).basis).toBe('measured');
   });
 
-  it('is corrected either way by a call that filled a micro-batch', () => {
-    expect(corrected(footprint, [seen(70, 90, true)])).toEqual({ anonymousBytes: 90, basis: 'measured' });
-    expect(corrected(footprint, [seen(70, 190, true)])).toEqual({ anonymousBytes: 190, basis: 'measured' });
+  it('is corrected either way by a call that filled a micro-batch, loading and computing each by itself', () => {
+    expect(partsOf(fullCall(80, 95))).toEqual([100, 80, 95]);
+    expect(partsOf(fullCall(90, 190))).toEqual([100, 90, 190]);
+    expect(partsOf(fullCall(80, 95), fullCall(78, 100))).toEqual([100, 80, 102]);
   });
 
-  it('is only raised by shorter calls', () => {
-    expect(corrected(footprint, [seen(70, 90, false)]).anonymousBytes).toBe(135);
-    expect(corrected(footprint, [seen(70, 190, false)]).anonymousBytes).toBe(190);
+  it('is only raised by a shorter call or none, and a part that grew is not hidden by one that was not touched', () => {
+    expect(partsOf(load(80))).toEqual([100, 85, 135]);
+    expect(partsOf(load(95))).toEqual([100, 95, 145]);
+    expect(partsOf(call(95, 97))).toEqual([100, 95, 145]);
+    expect(partsOf(call(80, 97))).toEqual([100, 85, 135]);
+    expect(partsOf(call(80, 180))).toEqual([100, 85, 195]);
+  });
+
+  it('keeps room for an encoder that has not run yet', () => {
+    expect(partsOf(call(80, 95, { full: true }))).toEqual([100, 80, 105]);
+    expect(partsOf(fullCall(80, 95))).toEqual([100, 80, 95]);
   });
 
   it('never goes below weights, KV cache and projector', () => {
-    expect(corrected(footprint, [seen(10, 12, true)]).anonymousBytes).toBe(75);
+    expect(partsOf(fullCall(10, 12))).toEqual([100, 75, 77]);
+    expect(partsOf(fullCall(10, 5))).toEqual([100, 75, 75]);
   });
 
-  it('goes by the largest of several, and by full ones alone where there are any', () => {
-    expect(corrected(footprint, [seen(70, 90, true), seen(70, 95, true)]).anonymousBytes).toBe(95);
-    expect(corrected(footprint, [seen(70, 90, true), seen(70, 500, false)]).anonymousBytes).toBe(90);
+  it('goes by full calls alone where there are any', () => {
+    expect(partsOf(fullCall(80, 95), call(90, 500))).toEqual([100, 80, 95]);
   });
 
   it('counts the peak, also where a load takes more for a moment than its calls', () => {
-    expect(corrected(footprint, [seen(120, 90, true)]).anonymousBytes).toBe(120);
+    expect(partsOf(fullCall(120, 90))).toEqual([100, 120, 120]);
+  });
+
+  it('believes that more was mapped, and less where the weights were seen in anonymous memory', () => {
+    expect(partsOf(load(80, { mappedBytes: 130 }))).toEqual([130, 80, 130]);
+    expect(partsOf(load(80, { mappedBytes: 0 }))).toEqual([100, 85, 135]);
+    expect(partsOf(load(190, { mappedBytes: 0 }))).toEqual([0, 190, 240]);
   });
 });

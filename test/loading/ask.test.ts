@@ -138,7 +138,13 @@ describe('a model whose files were read', () => {
       footprintOf: ({ contextSize = 0, kvCacheType }) =>
         ({
           mappedBytes: mappedGiB * GiB,
-          anonymousBytes: (contextSize * MiB) / (kvCacheType === 'q8_0' ? 2 : 1),
+          weightsBytes: mappedGiB * GiB,
+          kvCacheBytes: (contextSize * MiB) / (kvCacheType === 'q8_0' ? 2 : 1),
+          computeBytes: 0,
+          outputBytes: 0,
+          projectorBytes: 0,
+          projectorComputeBytes: 0,
+          runtimeBytes: 0,
           basis: 'gguf',
           notes: quantization ? [] : ['bounded'],
         }) as unknown as Footprint,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Observing, observeCall, observeLoad } from '../../src/loading/observe.ts';
+import { type ObservedCall, type Observing, observeCall, observeLoad } from '../../src/loading/observe.ts';
 
 const files = [
   { key: 'a', bytes: 30 },
@@ -7,14 +7,23 @@ const files = [
 ];
 const loaded = observeLoad('key', 7, 100, files) as Observing;
 
+const called = (observing: Observing, changes: number, ownCalls: number, more: Partial<ObservedCall> = {}) =>
+  observeCall(observing, { changes, ownCalls, full: false, heard: false, grown: () => 150, ...more });
+
 describe('a load', () => {
-  it('is observed with what it mapped and what the process grew by', () => {
+  it('is observed with what it mapped and what the process grew by, under a name of its own', () => {
     expect(loaded).toEqual({
       key: 'key',
       changes: 7,
-      observed: { mappedBytes: 42, anonymousAfterLoadBytes: 100 },
-      full: false,
+      observation: {
+        load: expect.any(String),
+        mappedBytes: 42,
+        anonymousAfterLoadBytes: 100,
+        full: false,
+        heard: false,
+      },
     });
+    expect(observeLoad('key', 7, 100, files)?.observation.load).not.toBe(loaded.observation.load);
   });
 
   it('is not observed where growth or mappings are not told', () => {
@@ -25,28 +34,34 @@ describe('a load', () => {
 
 describe('a call', () => {
   it('is observed where nothing began since the load but calls of this model', () => {
-    const called = observeCall(loaded, 9, 2, false, () => 150);
-    expect(called.observed.anonymousAfterCallBytes).toBe(150);
-    expect(called.full).toBe(false);
+    expect(called(loaded, 9, 2).observation).toEqual({ ...loaded.observation, anonymousAfterCallBytes: 150 });
   });
 
   it('is not observed where anything else began in between', () => {
-    expect(observeCall(loaded, 10, 2, true, () => 150)).toBe(loaded);
+    expect(called(loaded, 10, 2, { full: true })).toBe(loaded);
   });
 
   it('is not observed where growth is not told', () => {
-    expect(observeCall(loaded, 8, 1, true, () => undefined)).toBe(loaded);
+    expect(called(loaded, 8, 1, { full: true, grown: () => undefined })).toBe(loaded);
   });
 
   it('that is full completes the observation, after shorter ones too', () => {
-    const short = observeCall(loaded, 8, 1, false, () => 150);
-    expect(observeCall(short, 9, 2, false, () => 190)).toBe(short);
-    const full = observeCall(short, 9, 2, true, () => 190);
-    expect(full).toMatchObject({ full: true, observed: { anonymousAfterCallBytes: 190 } });
-    expect(observeCall(full, 10, 3, true, () => 500)).toBe(full);
+    const short = called(loaded, 8, 1);
+    expect(called(short, 9, 2, { grown: () => 190 })).toBe(short);
+    const full = called(short, 9, 2, { full: true, grown: () => 190 });
+    expect(full.observation).toMatchObject({ full: true, heard: false, anonymousAfterCallBytes: 190 });
+    expect(called(full, 10, 3, { full: true, grown: () => 500 })).toBe(full);
+  });
+
+  it('that is the first full one with audio is seen after one without', () => {
+    const full = called(loaded, 8, 1, { full: true });
+    expect(called(full, 9, 2, { heard: true, grown: () => 500 })).toBe(full);
+    const heard = called(full, 9, 2, { full: true, heard: true, grown: () => 200 });
+    expect(heard.observation).toMatchObject({ full: true, heard: true, anonymousAfterCallBytes: 200 });
+    expect(called(heard, 10, 3, { full: true, heard: true, grown: () => 500 })).toBe(heard);
   });
 
   it('that comes late is not called the model’s', () => {
-    expect(observeCall(loaded, 7 + 9, 9, true, () => 150)).toBe(loaded);
+    expect(called(loaded, 7 + 9, 9, { full: true })).toBe(loaded);
   });
 });
