@@ -66,7 +66,7 @@ export class MemoryGuard {
       ? { ledger: new Ledger(), close() {} }
       : openLedger(
           settings.ledger,
-          () => readProcessMemory().anonymousBytes,
+          () => readProcessMemory()?.anonymousBytes,
           (error) => this.#tellAlone(error),
         );
     const { ledger, shared } = this.#ledger;

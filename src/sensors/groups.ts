@@ -161,10 +161,19 @@ function limitingV1(chain: readonly Group[], candidates: readonly Group[]): Grou
 }
 
 function usesHierarchy(directory: string): boolean {
+  if (!tellsCache(directory)) return true;
   const file = `${directory}/memory.use_hierarchy`;
   const text = readBytes(file).toString('latin1').trim();
   if (text !== '0' && text !== '1') throw malformed(file, '0 or 1', text);
   return text === '1';
+}
+
+/**
+ * Every kernel's v1 group has both files. gVisor's stand-in has neither: its groups have a limit and a usage, and nothing of
+ * what is used can be taken back.
+ */
+export function tellsCache(directory: string): boolean {
+  return exists(`${directory}/memory.stat`) || exists(`${directory}/memory.use_hierarchy`);
 }
 
 /** `cpu memory pids`: without the memory controller the nearest ancestor that has it accounts this group. */

@@ -1,6 +1,6 @@
 /** Turns a root directory into a plan: which scopes hold for this process and which files tell about them. Both readers follow it. */
 import { exists } from './files.ts';
-import { findGroups, type Group } from './groups.ts';
+import { findGroups, type Group, tellsCache } from './groups.ts';
 import { PARSE, type Plan, type PlannedFile } from './plan.ts';
 import type { ProcessLimits } from './processlimits.ts';
 import { HIGH, LIMIT, RECLAIMABLE, type ScopeName, STRIDE, SWAP_LIMIT, SWAP_USED, USED } from './scopes.ts';
@@ -21,6 +21,10 @@ export function resolve(prefix: string, swap: boolean, limits: ProcessLimits): P
     const row = scopes.push({ kind: version === 1 ? 'cgroup-v1' : 'cgroup-v2', ...group }) - 1;
     const topmost = group === found?.groups[0] && found.ancestorsHidden;
     files.push(...numbersOf(group, version, row, swap, limits.swapping));
+    if (version === 1 && !tellsCache(group.directory)) {
+      fixed.push([row, RECLAIMABLE, 0]);
+      continue;
+    }
     stats.unshift({
       path: `${group.directory}/memory.stat`,
       parse: version === 1 ? PARSE.statV1 : PARSE.statV2,

@@ -108,7 +108,8 @@ export function measureRows(rows: Float64Array, scopes: readonly ScopeName[], wi
   let hostBinds = true;
   for (let row = 1; row < scopes.length; row++) {
     const limit = limitOf(rows, row);
-    if (limit < totalBytes) hostBinds = false;
+    // lxcfs shows a group's limit as the host's total: it is the group's all the same, and exact.
+    if (limit <= totalBytes) hostBinds = false;
     totalBytes = lower(totalBytes, limit);
     availableBytes = lower(availableBytes, availableOf(rows, row, (scopes[row] as ScopeName).kind, swap));
   }

@@ -1,17 +1,18 @@
 /** One contract for every reader that knows this system's files: the same trees, the same numbers. */
-import { rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { KiB, MiB } from '../../src/bytes.ts';
 import type { MemoryScope } from '../../src/types.ts';
 import { copyOf, fixture } from '../support/fixtures.ts';
+import { CONTAINERS } from './containers.ts';
 import { open, READERS } from './readers.ts';
 import { HOST_AVAILABLE, SITUATIONS } from './situations.ts';
 
 describe.each(READERS)('the %s reader', (prefer) => {
   afterEach(() => vi.useRealTimers());
 
-  describe.each(SITUATIONS)('in $name (swap: $swap)', (situation) => {
+  describe.each([...SITUATIONS, ...CONTAINERS])('in $name (swap: $swap)', (situation) => {
     const {
       name,
       swap,
@@ -190,4 +191,14 @@ describe.each(READERS)('the %s reader', (prefer) => {
       reclaimableBytes: 7 * KiB,
     });
   });
+});
+
+it('holds a situation for every fixture tree, and a tree for every situation', () => {
+  const named = new Set([...SITUATIONS, ...CONTAINERS].map((situation) => situation.name));
+  // These two are read by tests of their own.
+  const trees = readdirSync(fixture('.'), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && !['garbage-number', 'mappings'].includes(entry.name))
+    .map((entry) => entry.name);
+  expect([...named].sort()).toEqual(trees.sort());
+  expect(trees.length).toBeGreaterThanOrEqual(50);
 });

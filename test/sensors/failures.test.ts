@@ -111,6 +111,10 @@ describe.each(READERS)('the %s reader', (prefer) => {
     'rlimits',
     'hybrid',
     'overcommit-2',
+    'kubernetes-v1-node-agent',
+    'kubernetes-v2-host-namespace',
+    'podman-v2-rootless',
+    'lxc-v2-lxcfs',
   ])('in %s refuses to answer for every file that goes missing or turns into a directory', (name) => {
     const swap = name === 'v2-swap';
     const whole = open(prefer, fixture(name), swap).snapshot();

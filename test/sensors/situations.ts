@@ -8,6 +8,8 @@ export const HOST_AVAILABLE = 22_363_128 * KiB;
 
 export interface Situation {
   readonly name: string;
+  /** Where the tree is from. Without it: files of Linux 6.18 (v1) and 6.1 (v2) with numbers set so that every term shows. */
+  readonly origin?: 'captured' | 'rebuilt';
   readonly swap?: boolean;
   readonly totalBytes: number;
   readonly availableBytes: number;
