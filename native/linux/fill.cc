@@ -24,7 +24,7 @@ constexpr std::array<std::string_view, 5> kStatV2 = {"file_dirty ", "file_writeb
 template <std::size_t N>
 Bad Missing(const std::array<std::string_view, N>& keys, const double* values, std::size_t from, std::size_t to) noexcept {
   for (std::size_t at = from; at < to; at++) {
-    if (!(values[at] >= 0)) return keys[at];
+    if (!(values[at] >= 0) || std::isinf(values[at])) return keys[at];
   }
   return std::nullopt;
 }
@@ -33,7 +33,7 @@ Bad Missing(const std::array<std::string_view, N>& keys, const double* values, s
 template <std::size_t N>
 Bad Garbled(const std::array<std::string_view, N>& keys, const double* values, std::size_t from, std::size_t to) noexcept {
   for (std::size_t at = from; at < to; at++) {
-    if (values[at] < 0) return keys[at];
+    if (values[at] < 0 || std::isinf(values[at])) return keys[at];
   }
   return std::nullopt;
 }
@@ -81,7 +81,7 @@ Bad FillStatV1(const std::array<std::string_view, N>& keys, std::string_view tex
   std::array<double, N> values{};
   constexpr std::size_t first = N - 4;
   text::ScanKeys(text, keys, N, values.data());
-  if (Bad bad = Missing(keys, values.data(), 0, first)) return bad;
+  if (first == 1 && !(values[0] >= 0)) return keys[0];
   if (Bad bad = Garbled(keys, values.data(), first, first + 2)) return bad;
   if (Bad bad = Missing(keys, values.data(), first + 2, N)) return bad;
   if (first == 1) row[kHidden] = values[0];
@@ -107,7 +107,7 @@ Bad Fill(const File& file, std::string_view text, double* rows, bool full, bool 
   switch (file.parse) {
     case Parse::kNumber: {
       const double value = text::NumberFile(text);
-      if (value < 0) return std::string_view{};
+      if (value < 0 || (std::isinf(value) && IsUsage(file.column))) return std::string_view{};
       row[file.column] = value;
       return std::nullopt;
     }

@@ -133,7 +133,7 @@ class LinuxMemoryFiles final : public MemoryFiles {
     if (!line.empty() && line.back() == '\n') line.remove_suffix(1);
     Copy(problem_->found, absent ? std::string_view("no such line") : line);
     if (key.empty()) {
-      Copy(problem_->expected, "a number or \"max\"");
+      Copy(problem_->expected, IsUsage(file.column) ? "a number of bytes" : "a number or \"max\"");
       return Outcome::kFailed;
     }
     if (key.back() == ' ') key.remove_suffix(1);

@@ -14,6 +14,8 @@ namespace guard::text {
 constexpr double kGarbage = -1;
 // No kernel counts this many bytes; v1 writes "no limit" as 2^63 rounded down to a page of 4 or 64 KiB.
 constexpr double kSentinel = 4611686018427387904.0;
+// The largest number that a kernel can print is one less. As a double they are the same.
+constexpr double kLargest = 18446744073709551616.0;
 
 inline bool IsDigit(char c) noexcept { return c >= '0' && c <= '9'; }
 
@@ -29,6 +31,7 @@ inline double Decimal(std::string_view text, std::size_t from) noexcept {
   if (end < text.size() && text[end] != '\n' && text[end] != ' ') return kGarbage;
   double value = 0;
   for (std::size_t at = from; at < end; at++) value = value * 10 + (text[at] - '0');
+  if (value > kLargest) return kGarbage;
   return value >= kSentinel ? std::numeric_limits<double>::infinity() : value;
 }
 

@@ -1,6 +1,6 @@
 /** Knows the lines of each kernel file and the cells of the flat rows they belong to; it opens nothing. */
 import { GARBAGE, keysOf, parseNumberFile, scanKeys } from './parse.ts';
-import { AVAILABLE, DIRTY, HIDDEN, LIMIT, RECLAIMABLE, STRIDE, SWAP_LIMIT, USED } from './scopes.ts';
+import { AVAILABLE, DIRTY, HIDDEN, LIMIT, RECLAIMABLE, STRIDE, SWAP_LIMIT, SWAP_USED, USED } from './scopes.ts';
 
 /** MemTotal:       24683656 kB */
 const MEMINFO_NAMES = [
@@ -38,15 +38,22 @@ function value(index: number): number {
   return values[index] as number;
 }
 
+/** What is in use, unlike a limit, is always a number of bytes. */
+export function isUsage(column: number): boolean {
+  return column === USED || column === SWAP_USED;
+}
+
 /** The first of `names` from `from` to `to` whose number is missing or garbage. */
 function missing(names: readonly string[], from: number, to: number): string | undefined {
-  for (let index = from; index < to; index++) if (!(value(index) >= 0)) return names[index];
+  for (let index = from; index < to; index++)
+    if (!(value(index) >= 0 && value(index) < Number.POSITIVE_INFINITY)) return names[index];
   return undefined;
 }
 
 /** The first one that is there and is no number: absent is allowed for these. */
 function garbled(names: readonly string[], from: number, to: number): string | undefined {
-  for (let index = from; index < to; index++) if (value(index) === GARBAGE) return names[index];
+  for (let index = from; index < to; index++)
+    if (value(index) === GARBAGE || value(index) === Number.POSITIVE_INFINITY) return names[index];
   return undefined;
 }
 
@@ -59,7 +66,7 @@ export function fillNumber(
   column: number,
 ): string | undefined {
   const parsed = parseNumberFile(bytes, length);
-  if (parsed === GARBAGE) return '';
+  if (parsed === GARBAGE || (parsed === Number.POSITIVE_INFINITY && isUsage(column))) return '';
   rows[row * STRIDE + column] = parsed;
   return undefined;
 }
@@ -126,7 +133,8 @@ export function fillStatV1(
   const names = hidden ? HIERARCHICAL_NAMES : STAT_V1_NAMES;
   const first = hidden ? 1 : 0;
   scanKeys(bytes, length, hidden ? HIERARCHICAL_KEYS : STAT_V1_KEYS, names.length, values);
-  const bad = missing(names, 0, first) ?? garbled(names, first, first + 2) ?? missing(names, first + 2, first + 4);
+  const limit = first === 1 && !(value(0) >= 0) ? names[0] : undefined;
+  const bad = limit ?? garbled(names, first, first + 2) ?? missing(names, first + 2, first + 4);
   if (bad !== undefined) return bad;
   const base = row * STRIDE;
   if (hidden) rows[base + HIDDEN] = value(0);

@@ -34,11 +34,23 @@ export function findGroups(prefix: string): FoundGroups | undefined {
     return undefined;
   }
   const membership = membershipOf(bytes.toString('utf8'), file);
+  if (membership?.version !== 1) mustListMounted(mountText, mountFile, membership === undefined, file);
   const found: Groups =
     membership === undefined
       ? { version: 2, groups: [], ancestorsHidden: false }
       : locate(prefix, membership, mountsOf(mountText, membership.version, mountFile));
   return { ...found, file, bytes };
+}
+
+/** Every hierarchy that is mounted is listed among ours: where it isn't, the list is damaged and a limit would be missed. */
+function mustListMounted(mountText: string, mountFile: string, nothingListed: boolean, file: string): void {
+  const missed =
+    mountsOf(mountText, 1, mountFile).length > 0
+      ? '"4:memory:/group"'
+      : nothingListed && mountsOf(mountText, 2, mountFile).length > 0
+        ? '"0::/group"'
+        : undefined;
+  if (missed !== undefined) throw malformed(file, `a line such as ${missed}, which is mounted,`, 'no such line');
 }
 
 interface Chain {

@@ -7,6 +7,8 @@ const ZERO = 48;
 
 /** No kernel counts this many bytes; v1 writes "no limit" as 2^63 rounded down to a page of 4 or 64 KiB. */
 export const SENTINEL = 2 ** 62;
+/** The largest number that a kernel can print is one less. As a double they are the same. */
+const LARGEST = 2 ** 64;
 /** Digits were expected and are not there. Never a valid size. */
 export const GARBAGE = -1;
 
@@ -24,6 +26,7 @@ export function parseDecimal(bytes: Uint8Array, from: number, length: number): n
     const next = bytes[at] as number;
     if (next !== NEWLINE && next !== SPACE) return GARBAGE;
   }
+  if (value > LARGEST) return GARBAGE;
   return value >= SENTINEL ? Number.POSITIVE_INFINITY : value;
 }
 

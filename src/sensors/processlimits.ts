@@ -30,7 +30,8 @@ function softLimit(text: string, name: string, file: string): number {
   const line = text.split('\n').find((candidate) => candidate.startsWith(name));
   const soft = line?.slice(name.length).trim().split(/\s+/)[0];
   if (soft === 'unlimited') return Number.POSITIVE_INFINITY;
-  if (soft === undefined || !/^\d+$/.test(soft))
+  // A longer number is none that a kernel prints.
+  if (soft === undefined || !/^\d{1,20}$/.test(soft))
     throw malformed(file, `a size or "unlimited" after "${name}"`, line ?? 'no such line');
   return Number(soft);
 }

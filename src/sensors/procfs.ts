@@ -1,6 +1,6 @@
 /** Reads a plan in JavaScript: cached descriptors, one `pread` per file, no strings. It knows no arithmetic of scopes. */
 import { closeSync, openSync, readSync } from 'node:fs';
-import { fillMeminfo, fillNumber, fillStatus, fillStatV1, fillStatV2 } from './fill.ts';
+import { fillMeminfo, fillNumber, fillStatus, fillStatV1, fillStatV2, isUsage } from './fill.ts';
 import {
   DONE,
   type Engine,
@@ -132,9 +132,10 @@ export class ProcfsEngine implements Engine {
     const start = key === '' ? 0 : text.startsWith(key) ? 0 : text.indexOf(`\n${key}`) + 1;
     const line = text.slice(start).split('\n', 1)[0] as string;
     const absent = key !== '' && !line.startsWith(key);
+    const number = isUsage(file.column) ? 'a number of bytes' : 'a number or "max"';
     this.#problem = {
       file: file.path,
-      expected: key === '' ? 'a number or "max"' : `a number after "${key.trim()}"`,
+      expected: key === '' ? number : `a number after "${key.trim()}"`,
       found: absent ? 'no such line' : line,
     };
     return FAILED;

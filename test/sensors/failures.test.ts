@@ -42,7 +42,15 @@ describe.each(READERS)('the %s reader', (prefer) => {
     ['memory.max', '12 34\n', 'a number or "max"'],
     ['memory.max', '-1\n', 'a number or "max"'],
     ['memory.max', 'maximal\n', 'a number or "max"'],
-    ['memory.current', '4096kB\n', 'a number or "max"'],
+    ['memory.max', `${'9'.repeat(25)}\n`, 'a number or "max"'],
+    ['memory.current', '4096kB\n', 'a number of bytes'],
+    ['memory.current', 'max\n', 'a number of bytes'],
+    ['memory.current', '9223372036854771712\n', 'a number of bytes'],
+    [
+      'memory.stat',
+      'inactive_file 9223372036854771712\nactive_file 6\nslab_reclaimable 7\n',
+      'a number after "inactive_file"',
+    ],
     ['memory.stat', 'anon 5\n', 'a number after "inactive_file"'],
     ['memory.stat', 'inactive_file 5\nactive_file x\nslab_reclaimable 7\n', 'a number after "active_file"'],
     [
