@@ -2,15 +2,18 @@
 #include <napi.h>
 
 #include "binding/topics.h"
+#include "pin.h"
 
 namespace {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  guard::PinLibrary();
   guard::binding::DefineMemoryFiles(env, exports);
   guard::binding::DefineMemoryWatch(env, exports);
   guard::binding::DefineEngineLog(env, exports);
   guard::binding::DefineLocks(env, exports);
   guard::binding::DefineGivingBack(env, exports);
+  guard::binding::DefineMachine(env, exports);
   return exports;
 }
 

@@ -5,6 +5,7 @@ import { leftByPeers, type Peer, waitingBefore } from './ledger/peers.ts';
 import type { Holdings } from './ledger/record.ts';
 import type { Situation } from './policy/admit.ts';
 import { type Candidate, type CandidateVerdict, judgeAll, stepsThatSave } from './policy/choose.ts';
+import { hostBinds } from './policy/recommend.ts';
 import type { HeldFile, MemoryMeasure, MemoryReader, Need, Quantization } from './types.ts';
 
 /** The other processes' side of the ledger. */
@@ -131,7 +132,7 @@ export class Gate {
       const key = keys[index];
       return { availableBytes: scope.availableBytes, ...(key !== undefined && { key }) };
     });
-    const measure = { totalBytes, availableBytes, hostBinds: scopes[0]?.limitBytes === totalBytes };
+    const measure = { totalBytes, availableBytes, hostBinds: hostBinds({ scopes, totalBytes }) };
     return { measure, left: leftByPeers(keyed, peers, ledger.heldKeys(), beforeUs) };
   }
 

@@ -17,7 +17,8 @@ import { Unloads } from './recovery/unloads.ts';
 import type { Adapter } from './sdk/adapter.ts';
 import { InjectedReader } from './sensors/injected.ts';
 import { watchMappingsIfReadable } from './sensors/mappingwatch.ts';
-import { readGrowth, readProcessMemory } from './sensors/process.ts';
+import { watchPressure } from './sensors/pressure.ts';
+import { readAnonymousBytes, readGrowth } from './sensors/process.ts';
 import { openReader } from './sensors/reader.ts';
 import { type GuardStatus, StatusWatch, type WatchOptions } from './statuswatch.ts';
 import { teller } from './tell.ts';
@@ -48,6 +49,7 @@ export class MemoryGuard {
   readonly #models: Models;
   readonly #unloads: Unloads;
   readonly #status: StatusWatch;
+  readonly #stopWatchingPressure: () => void;
   readonly #loads: Loads;
   #closed = false;
   #alone: string | undefined;
@@ -66,7 +68,7 @@ export class MemoryGuard {
       ? { ledger: new Ledger(), close() {} }
       : openLedger(
           settings.ledger,
-          () => readProcessMemory()?.anonymousBytes,
+          () => readAnonymousBytes(),
           (error) => this.#tellAlone(error),
         );
     const { ledger, shared } = this.#ledger;
@@ -74,7 +76,7 @@ export class MemoryGuard {
       reader: this.#reader,
       ledger,
       ...(shared && { shared }),
-      grownBytes: sensor ? () => undefined : readGrowth,
+      grownBytes: sensor ? () => undefined : () => readGrowth(),
       collect: sensor ? () => false : collectIfWorth,
       nowMs: () => clock.nowMs(),
       minFreeRatioAfterLoad,
@@ -126,6 +128,7 @@ export class MemoryGuard {
       reader: this.#reader,
       tell: this.#tell,
     });
+    this.#stopWatchingPressure = sensor ? () => {} : watchPressure(() => this.#status.read());
     this.#loads = new Loads({
       settings,
       adapter,
@@ -216,6 +219,7 @@ export class MemoryGuard {
     if (this.#closed) return;
     this.#closed = true;
     this.#loads.close();
+    this.#stopWatchingPressure();
     this.#status.close();
     this.#reader.close();
     this.#ledger.close();

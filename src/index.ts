@@ -46,6 +46,7 @@ export type { GuardStatus, WatchOptions } from './statuswatch.ts';
 export type {
   FootprintBasis,
   LoadParts,
+  MemoryPressure,
   MemoryScope,
   MemorySnapshot,
   MemoryStatusLevel,

@@ -52,6 +52,15 @@ export interface Addon {
   ) => NativeMemoryWatch;
   /** Absent where the system has no locks that end with their process. */
   readonly locks?: NativeLocks;
+  /**
+   * Fills 16 figures in the order of src/sensors/darwin.ts or win32.ts, or says which call failed. Absent on Linux, whose memory is
+   * read from files.
+   */
+  readonly readMachine?: (figures: Float64Array) => string | undefined;
+  /** Calls `changed` when the system's need for memory changes, until `close()`. Doesn't keep the process alive. Absent on Linux. */
+  readonly PressureWatch?: new (
+    changed: () => void,
+  ) => { close(): void };
   /** Gives freed memory back to the system, off the main thread. False where its allocator can't. */
   trimHeap(): Promise<boolean>;
   /** Drops the cached pages of a file that nobody maps, off the main thread. False where the system can't be asked. */

@@ -78,7 +78,7 @@ export class Qwen2MemoryManager {
     const { defaultQuantization = DEFAULT_QUANTIZATION, sensor } = checked;
     this.#defaultQuantization = defaultQuantization;
     this.#reader = sensor ? new InjectedReader(sensor) : machineReader();
-    this.#grownBytes = sensor ? () => undefined : readGrowth;
+    this.#grownBytes = sensor ? () => undefined : () => readGrowth();
     this.#gate = new Gate({
       reader: this.#reader,
       ledger: this.#ledger,

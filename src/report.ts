@@ -1,6 +1,6 @@
 /** The facts of this machine in one object, for people: it decides nothing and admits no load. */
 import { addonProblem, loadAddon } from './native.ts';
-import { comparedTotalBytes, type MachineClass, machineClass, recommend } from './policy/recommend.ts';
+import { comparedTotalBytes, hostBinds, type MachineClass, machineClass, recommend } from './policy/recommend.ts';
 import { readMemory } from './sensors/readmemory.ts';
 import type { MemorySnapshot, Quantization } from './types.ts';
 
@@ -26,8 +26,7 @@ export async function machineReport(): Promise<MachineReport> {
   const { default: systeminformation } = await import('systeminformation');
   const [os, cpu] = await Promise.all([systeminformation.osInfo(), systeminformation.cpu()]);
   const { totalBytes, availableBytes } = memory;
-  const hostBinds = totalBytes === memory.scopes[0]?.limitBytes;
-  const comparedBytes = comparedTotalBytes({ totalBytes, availableBytes, hostBinds });
+  const comparedBytes = comparedTotalBytes({ totalBytes, availableBytes, hostBinds: hostBinds(memory) });
   return Object.freeze({
     os: `${os.distro} ${os.release} (${os.arch})`,
     kernel: os.kernel,

@@ -1,7 +1,23 @@
 /** The words of the whole package as types; it knows no behaviour. All sizes are bytes. */
 
-/** A level that limits memory: the machine, a control group on our path, or a limit of this process alone. */
-export type ScopeKind = 'host' | 'commit' | 'cgroup-v1' | 'cgroup-v2' | 'rlimit-as' | 'rlimit-data' | 'injected';
+/**
+ * A level that limits memory: the machine, a control group on our path, or a limit of this process alone. `commit`: what the
+ * system promises to all programs together (Windows; Linux with strict overcommit). `job`: what the processes of our Windows job
+ * may take together, `job-process`: what each of them may.
+ */
+export type ScopeKind =
+  | 'host'
+  | 'commit'
+  | 'cgroup-v1'
+  | 'cgroup-v2'
+  | 'rlimit-as'
+  | 'rlimit-data'
+  | 'job'
+  | 'job-process'
+  | 'injected';
+
+/** How much the system itself wants memory back, apart from the bytes: macOS' levels; Windows' notice of low memory is `warning`. */
+export type MemoryPressure = 'normal' | 'warning' | 'critical';
 
 /** One scope, read once. `availableBytes` is what this scope alone would still let the process take. */
 export interface MemoryScope {
@@ -37,6 +53,8 @@ export interface MemorySnapshot {
   readonly precise: boolean;
   /** True where a namespace hides groups above the visible root. */
   readonly ancestorsHidden: boolean;
+  /** Absent where the system has no such level (Linux). No rule reads it: it is told and wakes the watching. */
+  readonly pressure?: MemoryPressure;
   /** `performance.timeOrigin + performance.now()` of the reading. */
   readonly takenAtMs: number;
 }

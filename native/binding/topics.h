@@ -11,5 +11,6 @@ void DefineMemoryWatch(Napi::Env env, Napi::Object exports);
 void DefineEngineLog(Napi::Env env, Napi::Object exports);
 void DefineLocks(Napi::Env env, Napi::Object exports);
 void DefineGivingBack(Napi::Env env, Napi::Object exports);
+void DefineMachine(Napi::Env env, Napi::Object exports);
 
 }  // namespace guard::binding

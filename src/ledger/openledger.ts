@@ -31,15 +31,15 @@ export function openLedger(
   locks: NativeLocks | undefined = loadAddon()?.locks,
 ): OpenLedger {
   const uid = process.getuid?.();
-  const key = option === 'process' ? '' : option === 'shared' ? directoryOf(uid) : option.directory;
+  const key = option === 'process' ? '' : option === 'shared' ? ledgerDirectory(uid) : option.directory;
   let counted = opened.get(key);
   if (!counted) {
     const listeners = new Set<(error: unknown) => void>();
     const tellAll = (error: unknown) => {
       for (const listener of listeners) listener(error);
     };
-    const self = { uid: uid ?? 0, pid: process.pid, pidNamespace: pidNamespace(), anonymousBytes };
-    const shared = key !== '' && locks && uid !== undefined ? new SharedLedger(key, locks, self, tellAll) : undefined;
+    const self = { uid, pid: process.pid, pidNamespace: pidNamespace(), anonymousBytes };
+    const shared = key === '' || !locks ? undefined : new SharedLedger(key, locks, self, tellAll);
     counted = { ledger: new Ledger(), ...(shared && { shared }), users: 0, listeners };
     opened.set(key, counted);
   }
@@ -62,10 +62,6 @@ export function openLedger(
       entry.shared?.close();
     },
   };
-}
-
-function directoryOf(uid: number | undefined): string {
-  return uid === undefined ? 'none' : ledgerDirectory(uid);
 }
 
 function unseen(): MemoryGuardError {

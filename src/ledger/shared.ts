@@ -32,7 +32,8 @@ const READ_TRIES = 3;
 
 /** What this process is, as far as the others care. */
 export interface Self {
-  readonly uid: number;
+  /** `undefined` on Windows, whose users have none. */
+  readonly uid: number | undefined;
   readonly pid: number;
   readonly pidNamespace: string;
   /** RssAnon + VmSwap; absent where the system doesn't tell. */
@@ -277,8 +278,9 @@ export class SharedLedger {
   }
 }
 
-/** `pid:[4026531836]`, or nothing that equals another's where the system has no namespaces. */
-export function pidNamespace(): string {
+/** `pid:[4026531836]`; the system's name where there are no namespaces, and nothing that equals another's where it can't be read. */
+export function pidNamespace(platform: NodeJS.Platform = process.platform): string {
+  if (platform !== 'linux') return platform;
   try {
     return readlinkSync('/proc/self/ns/pid');
   } catch {

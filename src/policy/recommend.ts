@@ -1,6 +1,6 @@
 /** The documented recommendation of a quantization for a machine. Pure. */
 import { GiB } from '../bytes.ts';
-import type { MemoryMeasure, Quantization } from '../types.ts';
+import type { MemoryMeasure, MemorySnapshot, Quantization } from '../types.ts';
 
 /** Sizes in GiB that machines are sold with. */
 const SOLD_GIB = [4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024];
@@ -12,6 +12,14 @@ const SHOWN_RATIO = 0.9;
 export function nominalTotalBytes(shownBytes: number): number {
   const sold = SOLD_GIB.find((size) => size * GiB >= shownBytes);
   return sold !== undefined && shownBytes >= sold * GiB * SHOWN_RATIO ? sold * GiB : shownBytes;
+}
+
+/** Whether the machine itself, no group or process limit, has the smallest limit. lxcfs shows a group's limit as the machine's. */
+export function hostBinds({ scopes, totalBytes }: Pick<MemorySnapshot, 'scopes' | 'totalBytes'>): boolean {
+  const [host, ...others] = scopes;
+  const binds = ({ limitBytes, highBytes }: (typeof others)[number]) =>
+    Math.min(limitBytes ?? Infinity, highBytes ?? Infinity) <= totalBytes;
+  return host?.limitBytes === totalBytes && !others.some(binds);
 }
 
 /** The total that the recommendation compares: nominal where the machine itself binds, exact for every other limit. */

@@ -1,7 +1,10 @@
 /** What this process itself has taken: anonymous memory, and the part of it that JavaScript explains. It knows no limits. */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { getHeapStatistics } from 'node:v8';
+import { type Addon, loadAddon } from '../native.ts';
+import { footprintOf } from './darwin.ts';
 import { prefixOf } from './files.ts';
+import { FIGURES } from './machine.ts';
 import { keysOf, scanKeys } from './parse.ts';
 import { errnoOf, malformed, unreadable } from './problem.ts';
 
@@ -35,18 +38,36 @@ export function readProcessMemory(options: { readonly root?: string } = {}): Pro
   if (values.every(Number.isNaN) && lineOf('VmRSS:', length) !== ABSENT) return undefined;
   const bad = NAMES.findIndex((_, index) => !((values[index] as number) >= 0));
   if (bad !== -1) throw malformed(file, `a number after "${NAMES[bad]}"`, lineOf(NAMES[bad] as string, length));
-  const { total_physical_size, external_memory } = getHeapStatistics();
-  return {
-    anonymousBytes: ((values[0] as number) + (values[1] as number)) * 1024,
-    heapBytes: total_physical_size + external_memory,
-  };
+  return { anonymousBytes: ((values[0] as number) + (values[1] as number)) * 1024, heapBytes: heapBytes() };
 }
 
 /** Anonymous memory that JavaScript does not explain: what native code has taken. `undefined` where the system doesn't tell. */
-export function readGrowth(platform: NodeJS.Platform = process.platform): number | undefined {
-  if (platform !== 'linux') return undefined;
-  const memory = readProcessMemory();
-  return memory && memory.anonymousBytes - memory.heapBytes;
+export function readGrowth(
+  platform: NodeJS.Platform = process.platform,
+  readMachine: Addon['readMachine'] = undefined,
+): number | undefined {
+  const bytes = readAnonymousBytes(platform, readMachine);
+  return bytes === undefined ? undefined : bytes - heapBytes();
+}
+
+/**
+ * RssAnon + VmSwap on Linux, the task's footprint on macOS, which holds the same pages. `undefined` elsewhere: Windows tells what was
+ * promised to a process, touched or not.
+ */
+export function readAnonymousBytes(
+  platform: NodeJS.Platform = process.platform,
+  readMachine: Addon['readMachine'] = undefined,
+): number | undefined {
+  if (platform === 'linux') return readProcessMemory()?.anonymousBytes;
+  if (platform !== 'darwin') return undefined;
+  const ask = readMachine ?? loadAddon()?.readMachine;
+  const figures = new Float64Array(FIGURES);
+  return ask && ask(figures) === undefined ? footprintOf(figures) : undefined;
+}
+
+function heapBytes(): number {
+  const { total_physical_size, external_memory } = getHeapStatistics();
+  return total_physical_size + external_memory;
 }
 
 function readKept(file: string): number {

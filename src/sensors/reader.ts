@@ -1,11 +1,15 @@
 /** Chooses the reader for this system; it knows no file and no arithmetic. */
 import { invalidOption } from '../errors.ts';
-import { loadAddon } from '../native.ts';
+import { type Addon, loadAddon } from '../native.ts';
 import type { MemoryReader } from '../types.ts';
+import { judgeDarwin } from './darwin.ts';
 import { LinuxReader } from './linuxreader.ts';
+import type { Judge } from './machine.ts';
+import { MachineReader } from './machinereader.ts';
 import { NativeEngine } from './native.ts';
 import { NodeReader } from './nodereader.ts';
 import { ProcfsEngine } from './procfs.ts';
+import { judgeWin32 } from './win32.ts';
 
 export interface ReadMemoryOptions {
   /** Directory that holds `proc/` and `sys/`. @default '/' */
@@ -19,14 +23,24 @@ export interface ReaderOptions extends ReadMemoryOptions {
   readonly prefer?: 'native' | 'procfs' | 'node';
 }
 
+const JUDGES: { readonly [Platform in NodeJS.Platform]?: Judge } = { darwin: judgeDarwin, win32: judgeWin32 };
+
 /** A reader that the caller closes. Nothing is read before its first `measure()` or `snapshot()`. */
-export function openReader(options: ReaderOptions = {}, platform: NodeJS.Platform = process.platform): MemoryReader {
+export function openReader(
+  options: ReaderOptions = {},
+  platform: NodeJS.Platform = process.platform,
+  addonOf: () => Addon | undefined = loadAddon,
+): MemoryReader {
   const { root, swap } = checkReadOptions(options, ['root', 'swap', 'prefer']);
   const prefer = options.prefer ?? 'native';
   if (!['native', 'procfs', 'node'].includes(prefer))
     throw invalidOption('prefer', "'native', 'procfs' or 'node'", prefer);
-  if (platform !== 'linux' || prefer === 'node') return new NodeReader();
-  const addon = prefer === 'native' ? loadAddon() : undefined;
+  if (prefer === 'node') return new NodeReader();
+  const addon = prefer === 'native' ? addonOf() : undefined;
+  if (platform !== 'linux') {
+    const judge = JUDGES[platform];
+    return addon?.readMachine && judge ? new MachineReader(addon.readMachine, judge) : new NodeReader();
+  }
   if (addon?.memoryFilesSupported) {
     return new LinuxReader({ root, swap, source: 'native', open: (plan) => new NativeEngine(addon, plan) });
   }

@@ -1,5 +1,5 @@
 /** The arithmetic of section "Headroom" over raw numbers; it reads nothing and knows no file. */
-import type { MemoryMeasure, MemoryScope, MemorySnapshot, ScopeKind } from '../types.ts';
+import type { MemoryMeasure, MemoryPressure, MemoryScope, MemorySnapshot, ScopeKind } from '../types.ts';
 
 /**
  * Both readers fill one flat array: row 0 is the host, then one row per planned scope, each `STRIDE` numbers wide.
@@ -146,6 +146,7 @@ export function snapshotRows(
   plan: { readonly scopes: readonly ScopeName[]; readonly ancestorsHidden: boolean; readonly swap: boolean },
   source: MemorySnapshot['source'],
   takenAtMs: number,
+  pressure?: MemoryPressure,
 ): MemorySnapshot {
   raiseToChild(rows, plan.scopes);
   const swap = plan.swap ? swapHeadroom(rows, plan.scopes) : 0;
@@ -168,6 +169,7 @@ export function snapshotRows(
     source,
     precise: source !== 'node',
     ancestorsHidden: plan.ancestorsHidden,
+    ...(pressure !== undefined && { pressure }),
     takenAtMs,
   });
 }

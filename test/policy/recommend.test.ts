@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { GiB } from '../../src/bytes.ts';
-import { comparedTotalBytes, machineClass, nominalTotalBytes, recommend } from '../../src/policy/recommend.ts';
+import {
+  comparedTotalBytes,
+  hostBinds,
+  machineClass,
+  nominalTotalBytes,
+  recommend,
+} from '../../src/policy/recommend.ts';
 
 describe('the recommendation', () => {
   it.each([
@@ -50,5 +56,23 @@ describe('the class of a machine', () => {
     [32, 'high performance'],
   ] as const)('with %d GiB is the documented one', (total, expected) => {
     expect(machineClass(total * GiB)).toBe(expected);
+  });
+});
+
+describe('the machine itself binds', () => {
+  const scope = (kind: 'host' | 'cgroup-v2', limits: { limitBytes?: number; highBytes?: number }) => {
+    return { kind, path: kind, usedBytes: 0, reclaimableBytes: 0, availableBytes: 0, ...limits };
+  };
+  const host = scope('host', { limitBytes: 8 * GiB });
+
+  it('without a lower limit', () => {
+    expect(hostBinds({ totalBytes: 8 * GiB, scopes: [host, scope('cgroup-v2', {})] })).toBe(true);
+    expect(hostBinds({ totalBytes: 8 * GiB, scopes: [host, scope('cgroup-v2', { limitBytes: 9 * GiB })] })).toBe(true);
+  });
+
+  it('not with one, nor where a group has the very same', () => {
+    expect(hostBinds({ totalBytes: 4 * GiB, scopes: [host, scope('cgroup-v2', { limitBytes: 4 * GiB })] })).toBe(false);
+    expect(hostBinds({ totalBytes: 8 * GiB, scopes: [host, scope('cgroup-v2', { limitBytes: 8 * GiB })] })).toBe(false);
+    expect(hostBinds({ totalBytes: 8 * GiB, scopes: [host, scope('cgroup-v2', { highBytes: 8 * GiB })] })).toBe(false);
   });
 });
