@@ -4,8 +4,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { MiB } from 'nexa-memory-guard';
+import { chartOf } from './survival/chart.mjs';
 import { measureTruths, runMode } from './survival/run.mjs';
-import { MODELS, MODES, writeModels } from './survival/setting.mjs';
+import { LIMIT_BYTES, MODELS, MODES, writeModels } from './survival/setting.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -15,6 +16,7 @@ const { values } = parseArgs({
     mode: { type: 'string', multiple: true },
     seconds: { type: 'string', default: '60' },
     json: { type: 'string' },
+    chart: { type: 'string' },
   },
 });
 const folder = mkdtempSync(path.join(os.tmpdir(), 'nexa-survival-models-'));
@@ -65,7 +67,15 @@ try {
       'peak %': Math.round(100 * result.peakUsed),
     })),
   );
+  if (values.chart) writeFileSync(values.chart, chartOf(all.map(drawn)));
   if (values.json) writeFileSync(values.json, JSON.stringify(all));
 } finally {
   rmSync(folder, { recursive: true, force: true });
+}
+
+/** @param {Awaited<ReturnType<typeof runMode>>} result */
+function drawn({ mode, processes, kills, admitted, tried, seconds, series }) {
+  const killed = kills === 1 ? '1 killed (x)' : `${kills} killed${kills > 0 ? ' (x)' : ''}`;
+  const title = `Headroom, ${mode}, ${processes} processes: ${admitted} of ${tried} loads admitted, ${killed}`;
+  return { title, seconds, limitBytes: LIMIT_BYTES, series };
 }

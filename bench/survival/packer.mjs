@@ -15,9 +15,12 @@ export function packerAdmits(room, holders, asked, truthOf) {
 
 /** @param {readonly Holder[]} holders @param {(holder: Holder) => Truth} truthOf */
 function sizeOf(holders, truthOf) {
+  return holders.reduce((sum, holder) => sum + truthOf(holder).anonymousBytes, mappedBytesOf(holders, truthOf));
+}
+
+/** Each file once. @param {readonly Holder[]} holders @param {(holder: Holder) => Truth} truthOf */
+export function mappedBytesOf(holders, truthOf) {
   const mapped = holders.filter(({ mmap }) => mmap);
   const files = new Map(mapped.map((holder) => [holder.model, truthOf(holder).mappedBytes]));
-  let bytes = holders.reduce((sum, holder) => sum + truthOf(holder).anonymousBytes, 0);
-  for (const mappedBytes of files.values()) bytes += mappedBytes;
-  return bytes;
+  return [...files.values()].reduce((sum, bytes) => sum + bytes, 0);
 }
