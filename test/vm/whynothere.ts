@@ -1,0 +1,9 @@
+/** Says once for all tests of this folder whether they can run here, and why not; it boots nothing. */
+import { existsSync } from 'node:fs';
+import { whyNoVm } from './runinvm.mjs';
+
+const BUILT = ['dist/index.js', 'build/Release/nexa_memory_guard.node'];
+const unbuilt = BUILT.find((file) => !existsSync(new URL(`../../${file}`, import.meta.url)));
+
+export const whyNotHere = unbuilt === undefined ? whyNoVm() : `${unbuilt} is not built (npm run build)`;
+if (whyNotHere !== undefined) console.warn(`skipped: control groups v2 on a real kernel, since ${whyNotHere}`);
