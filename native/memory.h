@@ -23,7 +23,8 @@ enum Column : std::size_t {
   kSwapUsed = 6,
   kHidden = 7,
   kAvailable = 8,
-  kStride = 9,
+  kSwappiness = 9,
+  kStride = 10,
 };
 enum class Outcome : std::int32_t { kDone = 0, kMoved = 1, kFailed = 2 };
 

@@ -8,7 +8,7 @@ export interface ProcessLimits {
   readonly dataBytes: number;
   /** `vm.overcommit_memory` is 2: the kernel refuses what exceeds CommitLimit, touched or not. */
   readonly strictOvercommit: boolean;
-  /** What zram devices could hold. Free swap on them is not free memory: it is stored in the same memory. */
+  /** What zram devices could hold. What is swapped to them stays in the machine's memory. */
   readonly zramBytes: number;
   /** Some swap device is on. */
   readonly swapping: boolean;

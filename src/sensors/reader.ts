@@ -14,7 +14,7 @@ import { judgeWin32 } from './win32.ts';
 export interface ReadMemoryOptions {
   /** Directory that holds `proc/` and `sys/`. @default '/' */
   readonly root?: string;
-  /** Counts free swap (never zram) as available. @default false */
+  /** Counts free swap as available: zram within control groups only, since the machine itself gains nothing by it. @default false */
   readonly swap?: boolean;
 }
 

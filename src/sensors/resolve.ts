@@ -3,7 +3,7 @@ import { exists } from './files.ts';
 import { findGroups, type Group, tellsCache } from './groups.ts';
 import { PARSE, type Plan, type PlannedFile } from './plan.ts';
 import type { ProcessLimits } from './processlimits.ts';
-import { HIGH, LIMIT, RECLAIMABLE, type ScopeName, STRIDE, SWAP_LIMIT, SWAP_USED, USED } from './scopes.ts';
+import { HIGH, LIMIT, RECLAIMABLE, type ScopeName, STRIDE, SWAP_LIMIT, SWAP_USED, SWAPPINESS, USED } from './scopes.ts';
 
 export function resolve(prefix: string, swap: boolean, limits: ProcessLimits): Plan {
   const found = findGroups(prefix);
@@ -16,9 +16,11 @@ export function resolve(prefix: string, swap: boolean, limits: ProcessLimits): P
   files.push({ path: `${prefix}/proc/meminfo`, parse: PARSE.meminfo, row: 0, column: commit });
 
   const stats: PlannedFile[] = [];
+  let own = 0;
   const version = found?.version ?? 2;
   for (const group of found?.groups ?? []) {
     const row = scopes.push({ kind: version === 1 ? 'cgroup-v1' : 'cgroup-v2', ...group }) - 1;
+    own = row;
     const topmost = group === found?.groups[0] && found.ancestorsHidden;
     files.push(...numbersOf(group, version, row, swap, limits.swapping));
     if (version === 1 && !tellsCache(group.directory)) {
@@ -32,6 +34,7 @@ export function resolve(prefix: string, swap: boolean, limits: ProcessLimits): P
       column: topmost && version === 1 ? 1 : 0,
     });
   }
+  if (swap && limits.swapping && own > 0) files.push(swappinessOf(prefix, scopes[own] as ScopeName, own));
 
   const sizeRow = processScope('rlimit-as', 'RLIMIT_AS', limits.addressSpaceBytes);
   const dataRow = processScope('rlimit-data', 'RLIMIT_DATA', limits.dataBytes);
@@ -79,6 +82,12 @@ function numbersOf({ directory }: Group, version: 1 | 2, row: number, swap: bool
     numbers.push(number('memory.swap.max', SWAP_LIMIT), number('memory.swap.current', SWAP_USED));
   }
   return numbers;
+}
+
+/** v1 has one for each group, v2 one for all. */
+function swappinessOf(prefix: string, { kind, directory }: ScopeName, row: number): PlannedFile {
+  const path = kind === 'cgroup-v1' ? `${directory}/memory.swappiness` : `${prefix}/proc/sys/vm/swappiness`;
+  return { path, parse: PARSE.number, row, column: SWAPPINESS };
 }
 
 /** One of a pair without the other is a file that can't be read, not a kernel without the feature. */

@@ -5,7 +5,7 @@ import type { MemoryMeasure, MemoryPressure, MemoryScope, MemorySnapshot, ScopeK
  * Both readers fill one flat array: row 0 is the host, then one row per planned scope, each `STRIDE` numbers wide.
  * NaN means "not present or not read", Infinity "no limit".
  */
-export const STRIDE = 9;
+export const STRIDE = 10;
 export const LIMIT = 0;
 /** `memory.high`. */
 export const HIGH = 1;
@@ -21,6 +21,8 @@ export const SWAP_USED = 6;
 export const HIDDEN = 7;
 /** The kernel's own answer: MemAvailable. It holds back up to the low watermark; stated, not corrected. */
 export const AVAILABLE = 8;
+/** Of our own group; 0: the kernel rather kills in it than use swap. */
+export const SWAPPINESS = 9;
 
 export interface ScopeName {
   readonly kind: ScopeKind;
@@ -49,13 +51,27 @@ function swapRoom(rows: Float64Array, row: number): number {
   return at(rows, row, SWAP_LIMIT) - at(rows, row, SWAP_USED);
 }
 
-/** Swap that our pages may go to: the host's free swap, and under v2 the tightest group on our path. */
-function swapHeadroom(rows: Float64Array, scopes: readonly ScopeName[]): number {
-  let headroom = swapRoom(rows, 0);
+/** Swap that our pages may go to, within the tightest v2 group on our path. */
+interface SwapHeadroom {
+  /** What leaves the machine's memory. Zram is in that memory, and what can't be compressed takes as much there. */
+  readonly host: number;
+  /** What leaves our groups, zram included: none is charged for what is stored there (measured on Linux 6.1). */
+  readonly groups: number;
+}
+
+const NO_SWAP: SwapHeadroom = { host: 0, groups: 0 };
+
+function swapHeadroom(rows: Float64Array, scopes: readonly ScopeName[]): SwapHeadroom {
+  let limit = Number.POSITIVE_INFINITY;
+  let used = true;
   for (let row = 1; row < scopes.length; row++) {
-    if (scopes[row]?.kind === 'cgroup-v2') headroom = lower(headroom, swapRoom(rows, row));
+    if (scopes[row]?.kind === 'cgroup-v2') limit = lower(limit, swapRoom(rows, row));
+    if (at(rows, row, SWAPPINESS) === 0) used = false;
   }
-  return Math.max(0, headroom);
+  return {
+    host: Math.max(0, lower(limit, swapRoom(rows, 0))),
+    groups: used ? Math.max(0, lower(limit, at(rows, 0, SWAP_LIMIT))) : 0,
+  };
 }
 
 /**
@@ -74,14 +90,14 @@ function raiseToChild(rows: Float64Array, scopes: readonly ScopeName[]): void {
   }
 }
 
-/** What one scope would still let us take, where `swap` is what may leave memory for swap (0 unless asked for). */
-function availableOf(rows: Float64Array, row: number, kind: ScopeKind, swap: number): number {
-  if (kind === 'host') return at(rows, 0, AVAILABLE) + swap;
+/** What one scope would still let us take, where `swap` is what may leave memory for swap. */
+function availableOf(rows: Float64Array, row: number, kind: ScopeKind, swap: SwapHeadroom): number {
+  if (kind === 'host') return at(rows, 0, AVAILABLE) + swap.host;
   const used = at(rows, row, USED);
   let room = limitOf(rows, row) - used;
-  if (kind === 'cgroup-v2') room += swap;
+  if (kind === 'cgroup-v2') room += swap.groups;
   // memsw counts memory and swap together: pages already swapped out take from it even if no more swap is wanted.
-  if (kind === 'cgroup-v1') room = lower(room + swap, swapRoom(rows, row));
+  if (kind === 'cgroup-v1') room = lower(room + swap.groups, swapRoom(rows, row));
   // memory.stat may lag behind the usage by the counters that the processors have not flushed yet.
   const reclaimable = at(rows, row, RECLAIMABLE);
   if (reclaimable > 0) room += lower(used, reclaimable);
@@ -102,7 +118,7 @@ export function roomWithoutReclaim(rows: Float64Array, row: number): number {
 /** The two figures that decide. Rows whose memory.stat was skipped have NaN there and can't be the smallest. */
 export function measureRows(rows: Float64Array, scopes: readonly ScopeName[], withSwap: boolean): MemoryMeasure {
   raiseToChild(rows, scopes);
-  const swap = withSwap ? swapHeadroom(rows, scopes) : 0;
+  const swap = withSwap ? swapHeadroom(rows, scopes) : NO_SWAP;
   let totalBytes = at(rows, 0, LIMIT);
   let availableBytes = availableOf(rows, 0, 'host', swap);
   let hostBinds = true;
@@ -116,7 +132,7 @@ export function measureRows(rows: Float64Array, scopes: readonly ScopeName[], wi
   return { totalBytes, availableBytes, hostBinds };
 }
 
-function scopeOf(rows: Float64Array, row: number, name: ScopeName, swap: number, hostSwap: number): MemoryScope {
+function scopeOf(rows: Float64Array, row: number, name: ScopeName, swap: SwapHeadroom): MemoryScope {
   const limit = lower(at(rows, row, LIMIT), at(rows, row, HIDDEN));
   const high = at(rows, row, HIGH);
   const dirty = at(rows, row, DIRTY);
@@ -131,11 +147,11 @@ function scopeOf(rows: Float64Array, row: number, name: ScopeName, swap: number,
   if (limit !== Number.POSITIVE_INFINITY) scope.limitBytes = limit;
   if (high < Number.POSITIVE_INFINITY) scope.highBytes = high;
   if (dirty >= 0) scope.dirtyBytes = dirty;
-  if (hostSwap >= 0) {
+  if (swap !== NO_SWAP) {
     const room = swapRoom(rows, row);
     // Under v1 the room beyond what memory alone still has; both without limit: nothing but the host's swap counts.
     const own = name.kind === 'cgroup-v1' && limit !== Number.POSITIVE_INFINITY ? room - (limit - usedBytes) : room;
-    if (!Number.isNaN(room)) scope.swapBytes = Math.max(0, Math.min(own, hostSwap));
+    if (!Number.isNaN(room)) scope.swapBytes = Math.max(0, Math.min(own, at(rows, 0, SWAP_LIMIT)));
   }
   return Object.freeze(scope);
 }
@@ -149,13 +165,12 @@ export function snapshotRows(
   pressure?: MemoryPressure,
 ): MemorySnapshot {
   raiseToChild(rows, plan.scopes);
-  const swap = plan.swap ? swapHeadroom(rows, plan.scopes) : 0;
-  const hostSwap = plan.swap ? Math.max(0, swapRoom(rows, 0)) : Number.NaN;
+  const swap = plan.swap ? swapHeadroom(rows, plan.scopes) : NO_SWAP;
   const scopes: MemoryScope[] = [];
   let totalBytes = Number.POSITIVE_INFINITY;
   let limitedBy: MemoryScope | undefined;
   for (let row = 0; row < plan.scopes.length; row++) {
-    const scope = scopeOf(rows, row, plan.scopes[row] as ScopeName, swap, hostSwap);
+    const scope = scopeOf(rows, row, plan.scopes[row] as ScopeName, swap);
     totalBytes = lower(totalBytes, limitOf(rows, row));
     if (limitedBy === undefined || scope.availableBytes < limitedBy.availableBytes) limitedBy = scope;
     scopes.push(scope);

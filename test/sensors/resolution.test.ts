@@ -6,6 +6,7 @@ import { MiB } from '../../src/bytes.ts';
 import { openReader } from '../../src/sensors/reader.ts';
 import type { MemorySnapshot } from '../../src/types.ts';
 import { copyOf } from '../support/fixtures.ts';
+import { HOST_AVAILABLE } from './situations.ts';
 
 function read(root: string, swap = false): MemorySnapshot {
   const reader = openReader({ root, swap, prefer: 'procfs' });
@@ -98,14 +99,31 @@ describe('resolution', () => {
     expectSensorError(root, message);
   });
 
-  it('counts no swap that may be zram', () => {
+  it.each([
+    ['is zram', 'Filename\tType\tSize\tUsed\tPriority\n/dev/zram0 partition 4194296 1048576 100\n'],
+    ['may be zram', undefined],
+  ])('counts swap that %s for the groups and not for the machine', (_, swaps) => {
     const root = copyOf('v2-swap');
-    writeFileSync(
-      join(root, 'proc/swaps'),
-      'Filename\tType\tSize\tUsed\tPriority\n/dev/zram0 partition 4194296 1048576 100\n',
-    );
-    expect(read(root, true)).toMatchObject({ availableBytes: 132 * MiB });
-    expect(read(root, true).scopes[0]?.swapBytes).toBe(0);
+    if (swaps === undefined) rmSync(join(root, 'proc/swaps'));
+    else writeFileSync(join(root, 'proc/swaps'), swaps);
+    const { availableBytes, scopes } = read(root, true);
+    expect(availableBytes).toBe(332 * MiB);
+    expect(scopes[0]).toMatchObject({ swapBytes: 0, availableBytes: HOST_AVAILABLE });
+  });
+
+  it.each([
+    ['v2-swap', 'proc/sys/vm/swappiness', 132, 332],
+    ['v1-memsw', 'sys/fs/cgroup/memory/app/memory.swappiness', 162, 514],
+  ])('in %s counts no swap for groups where %s is 0', (name, file, without, withSwap) => {
+    const root = copyOf(name);
+    if (name === 'v1-memsw')
+      writeFileSync(join(root, 'sys/fs/cgroup/memory/app/memory.memsw.limit_in_bytes'), `${1024 * MiB}\n`);
+    expect(read(root, true).availableBytes).toBe(withSwap * MiB);
+    writeFileSync(join(root, file), '0\n');
+    const { availableBytes, scopes } = read(root, true);
+    expect(availableBytes).toBe(without * MiB);
+    // The machine still swaps where it is short itself.
+    expect(scopes[0]?.availableBytes).toBeGreaterThan(HOST_AVAILABLE);
   });
 
   it('takes a directory in the place of a parent as it finds it', () => {

@@ -112,7 +112,7 @@ export const SITUATIONS: readonly Situation[] = [
   { name: 'v2-namespace-hidden', ...mib(512, 512 - 100 + 22), limitedBy: '/', scopes: ['host', '/'], hidden: true },
   { name: 'v2-dotdot', ...mib(512, 512 - 100 + 22), limitedBy: '/', scopes: ['host', '/'], hidden: true },
   { name: 'v2-swap', ...mib(512, 512 - 400 + 20), limitedBy: '/pod/app', scopes: ['host', '/pod', '/pod/app'] },
-  // The pod's swap limit leaves 200 MiB; the host has 1 GiB free outside of zram.
+  // The pod's swap limit leaves 200 MiB; the host has 3 GiB free, of which 1 GiB outside of zram.
   {
     name: 'v2-swap',
     swap: true,
@@ -122,7 +122,7 @@ export const SITUATIONS: readonly Situation[] = [
     fields: {
       host: { swapBytes: 1_048_572 * KiB, availableBytes: HOST_AVAILABLE + 200 * MiB },
       '/pod': { swapBytes: 200 * MiB, availableBytes: (1024 - 500 + 20 + 200) * MiB },
-      '/pod/app': { swapBytes: 1_048_572 * KiB },
+      '/pod/app': { swapBytes: 3_145_720 * KiB },
     },
   },
   {
