@@ -1,7 +1,7 @@
 // The same lines and cells as src/sensors/fill.ts, where each format stands as a sample.
 #include "fill.h"
 
-#include <cmath>
+#include <algorithm>
 
 #include "parse.h"
 
@@ -18,8 +18,9 @@ constexpr std::array<std::string_view, 4> kStatV1 = {"total_dirty ", "total_writ
                                                      "total_active_file "};
 constexpr std::array<std::string_view, 5> kHierarchical = {"hierarchical_memory_limit ", "total_dirty ", "total_writeback ",
                                                            "total_inactive_file ", "total_active_file "};
-constexpr std::array<std::string_view, 5> kStatV2 = {"file_dirty ", "file_writeback ", "inactive_file ", "active_file ",
-                                                     "slab_reclaimable "};
+constexpr std::array<std::string_view, 6> kStatV2 = {"file_dirty ",  "file_writeback ", "inactive_file ",
+                                                     "active_file ", "unevictable ",    "slab_reclaimable "};
+constexpr double kSlabOfLocked = 1.0 / 32;
 
 template <std::size_t N>
 Bad Missing(const std::array<std::string_view, N>& keys, const double* values, std::size_t from, std::size_t to) noexcept {
@@ -96,7 +97,7 @@ Bad FillStatV2(std::string_view text, double* row) noexcept {
   if (Bad bad = Garbled(kStatV2, values.data(), 0, 2)) return bad;
   if (Bad bad = Missing(kStatV2, values.data(), 2, kStatV2.size())) return bad;
   row[kDirty] = values[0] + values[1];
-  row[kReclaimable] = values[2] + values[3] + values[4];
+  row[kReclaimable] = values[2] + values[3] + std::max(0.0, values[5] - values[4] * kSlabOfLocked);
   return std::nullopt;
 }
 

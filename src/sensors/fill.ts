@@ -24,7 +24,19 @@ const STATUS_NAMES = ['VmSize:', 'VmData:'];
 const STAT_V1_NAMES = ['total_dirty ', 'total_writeback ', 'total_inactive_file ', 'total_active_file '];
 const HIERARCHICAL_NAMES = ['hierarchical_memory_limit ', ...STAT_V1_NAMES];
 /** inactive_file 58413056. Recursive. */
-const STAT_V2_NAMES = ['file_dirty ', 'file_writeback ', 'inactive_file ', 'active_file ', 'slab_reclaimable '];
+const STAT_V2_NAMES = [
+  'file_dirty ',
+  'file_writeback ',
+  'inactive_file ',
+  'active_file ',
+  'unevictable ',
+  'slab_reclaimable ',
+];
+/**
+ * Slab that locked pages hold (buffer heads, nodes of the page cache) is called reclaimable and is not: 7.3 MiB beside 240 MiB
+ * of a locked file on ext4, Linux 6.1.
+ */
+const SLAB_OF_LOCKED = 1 / 32;
 
 const MEMINFO_KEYS = keysOf(...MEMINFO_NAMES);
 const STATUS_KEYS = keysOf(...STATUS_NAMES);
@@ -144,11 +156,11 @@ export function fillStatV1(
 }
 
 export function fillStatV2(bytes: Uint8Array, length: number, rows: Float64Array, row: number): string | undefined {
-  scanKeys(bytes, length, STAT_V2_KEYS, 5, values);
-  const bad = garbled(STAT_V2_NAMES, 0, 2) ?? missing(STAT_V2_NAMES, 2, 5);
+  scanKeys(bytes, length, STAT_V2_KEYS, 6, values);
+  const bad = garbled(STAT_V2_NAMES, 0, 2) ?? missing(STAT_V2_NAMES, 2, 6);
   if (bad !== undefined) return bad;
   const base = row * STRIDE;
   rows[base + DIRTY] = value(0) + value(1);
-  rows[base + RECLAIMABLE] = value(2) + value(3) + value(4);
+  rows[base + RECLAIMABLE] = value(2) + value(3) + Math.max(0, value(5) - value(4) * SLAB_OF_LOCKED);
   return undefined;
 }

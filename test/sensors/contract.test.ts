@@ -80,7 +80,7 @@ describe.each(READERS)('the %s reader', (prefer) => {
       return seed % below;
     };
     for (let round = 0; round < 200; round++) {
-      let [active, inactive, slab] = [0, 0, 0];
+      let [active, inactive, locked, slab] = [0, 0, 0, 0];
       // From our group upwards: every group holds what its child holds.
       for (const level of ['a/b/c', 'a/b', 'a']) {
         const file = (name: string) => join(root, 'sys/fs/cgroup', level, name);
@@ -89,10 +89,11 @@ describe.each(READERS)('the %s reader', (prefer) => {
         writeFileSync(file('memory.current'), `${random(1000)}\n`);
         active += random(70);
         inactive += random(70);
+        locked += random(2) * random(2000);
         slab += random(70);
         writeFileSync(
           file('memory.stat'),
-          `inactive_file ${inactive}\nactive_file ${active}\nslab_reclaimable ${slab}\n`,
+          `inactive_file ${inactive}\nactive_file ${active}\nunevictable ${locked}\nslab_reclaimable ${slab}\n`,
         );
       }
       const { totalBytes, availableBytes } = reader.snapshot();
@@ -162,7 +163,8 @@ describe.each(READERS)('the %s reader', (prefer) => {
 
   it('takes what our own group holds for the least that its parents hold, whose memory.stat may lag', () => {
     const root = copyOf('v2-parent-limit');
-    const stat = (inactive: number) => `inactive_file ${inactive * MiB}\nactive_file 0\nslab_reclaimable 0\n`;
+    const stat = (inactive: number) =>
+      `inactive_file ${inactive * MiB}\nactive_file 0\nunevictable 0\nslab_reclaimable 0\n`;
     writeFileSync(join(root, 'sys/fs/cgroup/pod.slice/memory.stat'), stat(0));
     writeFileSync(join(root, 'sys/fs/cgroup/pod.slice/app.scope/memory.stat'), stat(40));
     const reader = open(prefer, root);
@@ -176,7 +178,7 @@ describe.each(READERS)('the %s reader', (prefer) => {
     const root = copyOf('v2-leaf');
     writeFileSync(
       join(root, 'sys/fs/cgroup/app/memory.stat'),
-      `slab_reclaimable 1048576\nactive_file 2097152\ninactive_file 4194304\nfile 9\n`,
+      `slab_reclaimable 1048576\nactive_file 2097152\nunevictable 0\ninactive_file 4194304\nfile 9\n`,
     );
     writeFileSync(
       join(root, 'proc/meminfo'),

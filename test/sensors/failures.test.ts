@@ -58,7 +58,12 @@ describe.each(READERS)('the %s reader', (prefer) => {
       'file_dirty -\ninactive_file 5\nactive_file 6\nslab_reclaimable 7\n',
       'a number after "file_dirty"',
     ],
-    ['memory.stat', 'inactive_file 5\nactive_file 6\nslab_reclaimable', 'a number after "slab_reclaimable"'],
+    ['memory.stat', 'inactive_file 5\nactive_file 6\nslab_reclaimable 7\n', 'a number after "unevictable"'],
+    [
+      'memory.stat',
+      'inactive_file 5\nactive_file 6\nunevictable 0\nslab_reclaimable',
+      'a number after "slab_reclaimable"',
+    ],
     ['memory.stat', `${'x'.repeat(70_000)}\n`, 'fewer than 65536 bytes'],
   ])('does not take a number out of %s with %j', (file, text, expected) => {
     const root = copyOf('v2-leaf');

@@ -142,7 +142,8 @@ export const SITUATIONS: readonly Situation[] = [
     scopes: ['host', '/app'],
     fields: { '/app': { limitBytes: 0 } },
   },
-  { name: 'v2-tmpfs-locked', ...mib(512, 512 - 360 + 60), limitedBy: '/app', scopes: ['host', '/app'] },
+  // 60 MiB are locked and hold 60 / 32 of the slab's 4.
+  { name: 'v2-tmpfs-locked', ...mib(512, 512 - 360 + 60 + 4 - 60 / 32), limitedBy: '/app', scopes: ['host', '/app'] },
   { name: 'v1-tmpfs-locked', ...mib(512, 512 - 360 + 60), limitedBy: '/app', scopes: ['host', '/app'] },
   {
     name: 'hybrid',
