@@ -11,6 +11,7 @@ export function chartOf(runs) {
   const height = TOP + runs.length * (HEIGHT + GAP) - GAP + 44;
   const plots = runs.map((run, index) => plotOf(run, TOP + index * (HEIGHT + GAP), seconds));
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12">
+<title>Headroom over time</title>
 <rect width="${WIDTH}" height="${height}" fill="#ffffff"/>
 ${plots.join('\n')}
 </svg>

@@ -2,6 +2,7 @@
 #include "fill.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "parse.h"
 
