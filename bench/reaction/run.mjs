@@ -7,8 +7,6 @@ import { fileURLToPath } from 'node:url';
 import { makeGroup, removeGroup } from '../../examples/demo/limit.mjs';
 
 export const MiB = 2 ** 20;
-/** The guard's own default for a model without a row in the table, and twice as much. */
-export const THRESHOLDS = { warning: 1024 * MiB, critical: 512 * MiB };
 
 const SETTLING_MS = 5000;
 

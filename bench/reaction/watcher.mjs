@@ -7,7 +7,7 @@ const tell = (/** @type {object} */ message) => process.send?.(message);
 
 /** @param {string} _name @param {object} [_options] */
 const loadModel = async (_name, _options) => ({ dispose: async () => {} });
-const options = kind === 'guard' ? JSON.parse(parameter) : {};
+const { everyMs, options } = kind === 'guard' ? { everyMs: 0, options: JSON.parse(parameter) } : JSON.parse(parameter);
 // What a poll is to be compared with is when it looks, so it looks at the guard's own figure.
 const nexa = withMemoryGuard({ loadModel }, { ledger: 'process', minFreeRatioAfterLoad: 0, ...options });
 const model = await nexa.loadModel('m', { memoryGuard: { footprint: 1 } });
@@ -22,7 +22,7 @@ if (kind === 'guard') {
     const { status: level } = nexa.guard.status();
     if (level !== last) tell({ level, atMs: now() });
     last = level;
-  }, Number(parameter));
+  }, everyMs);
 }
 
 let since = { cpu: process.cpuUsage(), ms: now() };
