@@ -21,20 +21,33 @@ export function getKernel() {
   return known;
 }
 
+/** Where apt can't be asked (offline, or while it is updated) the newest one that is kept serves. */
 function newestKernel() {
+  try {
+    return kernelIn(downloaded());
+  } catch (error) {
+    const kept = existsSync(KEPT) ? readdirSync(KEPT).filter((name) => name.startsWith('linux-image-')) : [];
+    const newest = kept.sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1);
+    if (newest === undefined) throw error;
+    return kernelIn(join(KEPT, newest));
+  }
+}
+
+/** The folder of the newest kernel that apt knows. */
+function downloaded() {
   const name = /^\s*Depends: (linux-image-\S+)/m.exec(run('apt-cache', ['depends', META_PACKAGE]))?.[1];
   if (name === undefined) throw new Error(`apt knows no kernel for ${META_PACKAGE} (apt-get update)`);
   const version = /^Version: (\S+)/m.exec(run('apt-cache', ['show', '--no-all-versions', name]))?.[1];
   if (version === undefined) throw new Error(`apt knows no version of ${name} (apt-get update)`);
   const folder = join(KEPT, `${name}_${version.replaceAll(':', '_')}`);
   if (!existsSync(folder)) download(name, version, folder);
-  return kernelIn(folder);
+  return folder;
 }
 
 /** Unpacked beside and moved into place, so that a folder that is there is whole and two runs don't meet. @param {string} name @param {string} version @param {string} folder */
 function download(name, version, folder) {
   mkdirSync(KEPT, { recursive: true });
-  const beside = mkdtempSync(`${folder}-`);
+  const beside = mkdtempSync(join(KEPT, 'unpacking-'));
   try {
     run('apt-get', ['download', '-qq', `${name}=${version}`], beside);
     const archive = readdirSync(beside).find((file) => file.endsWith('.deb'));

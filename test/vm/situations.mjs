@@ -62,7 +62,7 @@ export const V2 = {
     atLeast: { reclaimable: 145, dirty: 100 },
   },
   '50 MiB of dentries': { groups: { '/a': max(256) }, lookUpMiB: 50, limitedBy: '/a', atLeast: { reclaimable: 45 } },
-  '240 MiB of locked file pages': { groups: { '/a': max(400) }, neighbour: { in: '/a', lock: 240 }, limitedBy: '/a' },
+  '240 MiB of locked file pages': { groups: { '/a': max(448) }, neighbour: { in: '/a', lock: 240 }, limitedBy: '/a' },
   'memory.high': { groups: { '/a': { 'memory.high': 256, ...max(384) } }, throttled: true, limitedBy: '/a' },
   'host with less than the limit': { groups: { '/a': max(4096) }, ...HOST },
   'swap on a disk': { groups: { '/a': max(128) }, swap: 'disk', ...USED },
