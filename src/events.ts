@@ -62,6 +62,24 @@ export interface Decision {
   /** Kept for loads that wait before this one, and taken off `headroomBytes`; absent where none does. */
   readonly waitingBytes?: number;
   readonly candidates: readonly CandidateVerdict[];
+  /** What would help; absent where the load is not refused. */
+  readonly help?: Help;
+}
+
+/** What would let a refused load in, each by itself. */
+export interface Help {
+  /** Bytes that must become free; absent where even an empty machine would refuse it. */
+  readonly freeBytes?: number;
+  /** Loaded models that together hold as much, the largest first; empty where all of them don't. */
+  readonly unload: readonly string[];
+  /** A smaller context than was asked for that fits now; absent where none does, or the need doesn't depend on it. */
+  readonly context?: {
+    readonly contextSize: number;
+    readonly quantization?: Quantization;
+    readonly kvCacheType?: string;
+  };
+  /** The control group whose limit to raise; absent where no group's limit refuses it. */
+  readonly raiseLimit?: string;
 }
 
 export interface DecisionEvent extends EventBase, Decision {

@@ -4,7 +4,7 @@ import type { Burden, Ledger, Reservation, Ticket } from './ledger/ledger.ts';
 import { leftByPeers, type Peer, waitingBefore } from './ledger/peers.ts';
 import type { Holdings } from './ledger/record.ts';
 import type { Situation } from './policy/admit.ts';
-import { type Candidate, type CandidateVerdict, judgeAll, stepsThatSave } from './policy/choose.ts';
+import { type Candidate, type CandidateVerdict, fittingWithLess, judgeAll, stepsThatSave } from './policy/choose.ts';
 import { hostBinds } from './policy/recommend.ts';
 import type { HeldFile, MemoryMeasure, MemoryReader, Need, Quantization } from './types.ts';
 
@@ -141,7 +141,7 @@ export class Gate {
    * There must be no `await` in here. Throws `ERR_SENSOR` where the machine can't be read.
    */
   decide(ask: Ask, reserve: 'chosen' | 'first' | 'nothing', collects = true): Outcome {
-    const candidates = stepsThatSave(ask.downgrade ? ask.candidates : sameQuantization(ask.candidates));
+    const candidates = stepsOf(ask);
     let judged = this.#judge(candidates, ask.ticket);
     if (!judged.chosen && collects && this.#parts.collect(leastMissing(judged.verdicts))) {
       judged = this.#judge(candidates, ask.ticket);
@@ -149,6 +149,13 @@ export class Gate {
     const decision = decisionOf(ask, judged);
     const candidate = reserve === 'first' ? candidates[0] : reserve === 'chosen' ? judged.chosen : undefined;
     return candidate ? { decision, reserved: this.#reserve(ask.model, candidate) } : { decision };
+  }
+
+  /** For a load that was refused: what would fit if it took a smaller context than it allows. */
+  fittingWithLess(ask: Ask): CandidateVerdict | undefined {
+    const view = this.#lookFrom(ask.ticket);
+    const unheld = stepsOf(ask).map((candidate) => this.#lessHeld(candidate));
+    return fittingWithLess(unheld, view, this.#parts.minFreeRatioAfterLoad);
   }
 
   /** Collects garbage if that may turn a refusal, outside the lock: it takes milliseconds. False where it can't. */
@@ -269,6 +276,11 @@ interface Judged {
   readonly view: View;
   readonly verdicts: readonly CandidateVerdict[];
   readonly chosen: CandidateVerdict | undefined;
+}
+
+/** The candidates that may be taken and save memory, in their order. */
+function stepsOf({ candidates, downgrade }: Ask): readonly Candidate[] {
+  return stepsThatSave(downgrade ? candidates : sameQuantization(candidates));
 }
 
 /** Without a downgrade the quantization stays; contexts and cache types are the caller's own ranges. */

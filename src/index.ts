@@ -8,6 +8,7 @@ export type {
   DegradedEvent,
   GuardEvent,
   GuardEvents,
+  Help,
   LoadedEvent,
   StatusEvent,
   UnloadedEvent,

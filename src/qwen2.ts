@@ -5,6 +5,7 @@ import { systemClock } from './clock.ts';
 import { MemoryGuardError } from './errors.ts';
 import { DEFAULT_QUANTIZATION, type Requirement, requirementOf, tableNeed } from './footprint/catalog.ts';
 import { type Ask, Gate } from './gate.ts';
+import { helpOf } from './help.ts';
 import { Ledger, type Reservation } from './ledger/ledger.ts';
 import { knownQuantization } from './options.ts';
 import { comparedTotalBytes, recommend } from './policy/recommend.ts';
@@ -105,7 +106,9 @@ export class Qwen2MemoryManager {
     try {
       const { decision } = this.#gate.decide(askOf(asked, takenBytes), 'nothing');
       if (decision.verdict === 'refuse') {
-        throw new InsufficientMemoryError(decision, refusalSentence(decision, this.#limitedBy(), []));
+        const limitedBy = this.#limitedBy();
+        const refused = { ...decision, help: helpOf(decision, { holders: [], limitedBy }) };
+        throw new InsufficientMemoryError(refused, refusalSentence(refused, limitedBy));
       }
       // Growth since the last check is what the model took already, so the promise counts from there.
       this.#register(asked, this.#checkedBytes ?? this.#grownBytes());

@@ -1,6 +1,6 @@
 /** What the guard says, one sentence per event, with its numbers. It decides nothing. */
 import { formatBytes } from './bytes.ts';
-import type { Decision } from './events.ts';
+import type { Decision, Help } from './events.ts';
 import type { RuleVerdict } from './policy/admit.ts';
 import type { CandidateVerdict } from './policy/choose.ts';
 import type { Returned } from './recovery/returned.ts';
@@ -13,43 +13,60 @@ export function nearestCandidate({ candidates }: Decision): CandidateVerdict {
   );
 }
 
-/** What is loaded instead of what was asked, and why. */
+/** What is loaded, and why not what was asked. */
 export function admissionSentence(decision: Decision): string {
   const { model, askedQuantization, quantization, candidates, headroomBytes } = decision;
   const chosen = candidates.find((candidate) => candidate.admitted);
+  const [asked] = candidates as readonly [CandidateVerdict];
   const needed = chosen ? `, which needs ${neededInWords(chosen.need)} of ${formatBytes(headroomBytes)}` : '';
-  const context = decision.contextSize === undefined ? '' : ` with ${decision.contextSize} tokens of context`;
-  if (decision.verdict !== 'downgrade') return `Loading ${modelInWords(model, quantization)}${context}${needed}.`;
-  const asked = candidates[0] as CandidateVerdict;
+  const shape = chosen ? shapeInWords(chosen) : '';
+  if (!chosen || chosen === asked) return `Loading ${modelInWords(model, quantization)}${shape}${needed}.`;
   const reasons = reasonsInWords(asked) || 'that much is not free';
-  const between = candidates.slice(0, candidates.indexOf(chosen as CandidateVerdict)).map((each) => each.quantization);
+  const between = candidates.slice(0, candidates.indexOf(chosen)).map((each) => each.quantization);
   const skipped = [...new Set(between)].filter((step) => step !== askedQuantization && step !== quantization);
   const neither = skipped.length > 0 ? `, and ${skipped.join(' and ')} would not fit either` : '';
+  const same = quantization === asked.quantization;
   return (
-    `${modelInWords(model, askedQuantization)} needs ${neededInWords(asked.need)}: ${reasons}${neither}. ` +
-    `Loading ${quantization ?? 'it'}${context} instead${needed}.`
+    `${modelInWords(model, askedQuantization)}${same ? shapeInWords(asked) : ''} needs ${neededInWords(asked.need)}: ${reasons}${neither}. ` +
+    `Loading ${same ? 'it' : (quantization ?? 'it')}${shape} instead${needed}.`
   );
 }
 
+/** " with 4096 tokens of context and a cache of q8_0" */
+function shapeInWords({
+  contextSize,
+  kvCacheType,
+}: {
+  readonly contextSize?: number;
+  readonly kvCacheType?: string;
+}): string {
+  const parts = [
+    ...(contextSize === undefined ? [] : [`${contextSize} tokens of context`]),
+    ...(kvCacheType === undefined ? [] : [`a cache of ${kvCacheType}`]),
+  ];
+  return parts.length > 0 ? ` with ${parts.join(' and ')}` : '';
+}
+
 /** Why nothing fits, and what would help. */
-export function refusalSentence(
-  decision: Decision,
-  limitedBy: MemoryScope | undefined,
-  holders: readonly string[],
-): string {
-  const nearest = nearestCandidate(decision);
+export function refusalSentence(decision: Decision, limitedBy: MemoryScope | undefined): string {
   const { waitingBytes } = decision;
   const kept = waitingBytes === undefined ? '' : `${formatBytes(waitingBytes)} is kept for loads that wait before it`;
-  const reasons = [kept, reasonsInWords(nearest)].filter((reason) => reason !== '').join('; ');
-  const help = [
-    ...(canBeFreed(decision) ? [`free ${formatBytes(nearest.shortfallBytes)}`] : []),
-    ...(holders.length > 0 ? [`unload ${holders.join(' or ')}`] : []),
-    ...(limitedBy?.kind.startsWith('cgroup') ? ['raise that limit'] : []),
-  ];
+  const reasons = [kept, reasonsInWords(nearestCandidate(decision))].filter((reason) => reason !== '').join('; ');
+  const help = decision.help ? helpInWords(decision.help, decision) : [];
   return (
     `Insufficient memory to load ${shortageInWords(decision)}${scopeInWords(limitedBy)}${reasons && `; ${reasons}`}. ` +
     `To load it, ${help.length > 0 ? help.join(', or ') : 'use a machine with more memory'}.`
   );
+}
+
+function helpInWords({ freeBytes, unload, context, raiseLimit }: Help, { askedQuantization }: Decision): string[] {
+  const step = context?.quantization === askedQuantization ? 'it' : context?.quantization;
+  return [
+    ...(freeBytes === undefined ? [] : [`free ${formatBytes(freeBytes)}`]),
+    ...(unload.length === 0 ? [] : [`unload ${unload.join(' and ')}`]),
+    ...(context === undefined ? [] : [`take ${step}${shapeInWords(context)}`]),
+    ...(raiseLimit === undefined ? [] : ['raise that limit']),
+  ];
 }
 
 /** Whether freeing memory helps: false where even an empty machine would refuse it. */

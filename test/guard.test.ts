@@ -201,7 +201,12 @@ describe('a load that does not fit', () => {
     expect(error.message).toContain(
       'Insufficient memory to load qwen2audio Q4_0: it needs 3.8 GiB, this process can take 1.2 GiB',
     );
-    expect(error.message).toContain('To load it, free 6.6 GiB, or unload qwen2audio Q4_0.');
+    // Its end would free 3.8 GiB: not enough alone.
+    expect(error.message).toContain('To load it, free 6.6 GiB.');
+    expect(error.plan.help).toEqual({ freeBytes: error.shortfallBytes, unload: [] });
+    machine.availableBytes = 2 * Q4_0 + KEPT - 1;
+    const again = await refusalOf(nexa.loadModel('qwen2audio', { quantization: 'Q4_0' }));
+    expect(again.message).toContain('or unload qwen2audio Q4_0.');
   });
 
   it.each([
@@ -486,7 +491,10 @@ describe('a plan', () => {
       ['Q4_0', true, 0],
     ]);
     expect((await guard.plan('qwen2audio')).verdict).toBe('admit');
-    expect((await guard.plan('m', { memoryGuard: { footprint: 99 * GiB } })).verdict).toBe('refuse');
+    const refused = await guard.plan('m', { memoryGuard: { footprint: 99 * GiB } });
+    expect(refused).toMatchObject({ verdict: 'refuse', help: { unload: [] } });
+    expect(refused.help).not.toHaveProperty('freeBytes');
+    expect(plan).not.toHaveProperty('help');
     await expect(guard.plan('m')).rejects.toMatchObject({ code: 'ERR_UNKNOWN_MODEL' });
     expect(sdk.calls).toEqual([]);
     expect(events).toEqual([]);

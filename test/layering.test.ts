@@ -145,7 +145,7 @@ describe('the direction of dependencies', () => {
   });
 
   it('loading reads no machine: it knows the gate, and of an SDK its adapter alone', () => {
-    const words = among(/^(types|bytes|errors|events|clock|options|sentences|refusal|wrap|gate)\.ts$/);
+    const words = among(/^(types|bytes|errors|events|clock|options|sentences|refusal|help|wrap|gate)\.ts$/);
     const rooms = among(/^(loading|policy|ledger|footprint)\//, /^sdk\/adapter\.ts$/);
     expect(breaches(/^loading\//, ({ to }) => words(to) || rooms(to))).toEqual([]);
   });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { GiB, MiB } from '../src/bytes.ts';
 import type { Decision } from '../src/events.ts';
+import { type HelpParts, helpOf } from '../src/help.ts';
 import { type Candidate, judgeAll } from '../src/policy/choose.ts';
 import {
   admissionSentence,
@@ -48,6 +49,12 @@ const scope = (kind: MemoryScope['kind'], limitBytes?: number): MemoryScope => (
   availableBytes: 0,
 });
 
+/** With what would help, as the guard finds it. */
+function refusal(decision: Decision, limitedBy?: MemoryScope, more: Partial<HelpParts> = {}): string {
+  const help = helpOf(decision, { holders: [], limitedBy, ...more });
+  return refusalSentence({ ...decision, help }, limitedBy);
+}
+
 describe('what is said of an admission', () => {
   it('is what is loaded and what it needs', () => {
     expect(admissionSentence(decided(8 * GiB, [step(4, 'Q4_0')]))).toBe(
@@ -68,12 +75,31 @@ describe('what is said of an admission', () => {
   });
 });
 
+describe('what is said of a choice within a range', () => {
+  const shaped = (contextSize: number, kvCacheType: string, gib: number) => ({
+    ...step(gib, 'Q4_0'),
+    contextSize,
+    kvCacheType,
+  });
+
+  it('is what was chosen, and why not the first', () => {
+    const wanted = shaped(8192, 'f16', 6);
+    expect(admissionSentence(decided(8 * GiB, [wanted]))).toBe(
+      'Loading m Q4_0 with 8192 tokens of context and a cache of f16, which needs 6.0 GiB of 8.0 GiB.',
+    );
+    expect(admissionSentence(decided(6 * GiB, [wanted, shaped(8192, 'q8_0', 4)]))).toBe(
+      'm Q4_0 with 8192 tokens of context and a cache of f16 needs 6.0 GiB: 0 B would stay free, where 512.0 MiB must. ' +
+        'Loading it with 8192 tokens of context and a cache of q8_0 instead, which needs 4.0 GiB of 6.0 GiB.',
+    );
+  });
+});
+
 describe('what is said of a refusal', () => {
   const refused = decided(5 * GiB, [step(9, 'Q5_K_M'), step(5, 'Q4_0')], 0.25);
 
   it('is about the step that came nearest', () => {
     expect(nearestCandidate(refused).quantization).toBe('Q4_0');
-    expect(refusalSentence(refused, undefined, [])).toBe(
+    expect(refusal(refused)).toBe(
       'Insufficient memory to load m Q5_K_M: even Q4_0 needs 5.0 GiB, this process can take 5.0 GiB; ' +
         '0 B would stay available to the system, where 4.0 GiB must; 0 B would stay free, where 512.0 MiB must. ' +
         'To load it, free 4.0 GiB.',
@@ -81,20 +107,31 @@ describe('what is said of a refusal', () => {
   });
 
   it('names who limits, what holds memory and what would help', () => {
-    const inGroup = refusalSentence(refused, scope('cgroup-v2', 6 * GiB), ['a Q4_0', 'b']);
+    const holders = [step(1), step(2, 'Q4_0'), step(3)].map((each, at) => ({ name: 'abc'[at] as string, ...each }));
+    const inGroup = refusal(refused, scope('cgroup-v2', 6 * GiB), { holders });
     expect(inGroup).toContain('this process can take 5.0 GiB (limited by cgroup-v2 /pod/app, 6.0 GiB)');
-    expect(inGroup).toContain('To load it, free 4.0 GiB, or unload a Q4_0 or b, or raise that limit.');
-    const onHost = refusalSentence(refused, scope('host', 16 * GiB), []);
+    expect(inGroup).toContain('To load it, free 4.0 GiB, or unload c and b Q4_0, or raise that limit.');
+    const onHost = refusal(refused, scope('host', 16 * GiB), { holders: holders.slice(0, 1) });
     expect(onHost).toContain('(limited by the machine, 16.0 GiB)');
     expect(onHost).not.toContain('raise that limit');
-    expect(refusalSentence(refused, scope('rlimit-as'), [])).toContain('(limited by rlimit-as /pod/app)');
-    expect(refusalSentence(refused, scope('injected', 5), [])).not.toContain('limited by');
+    expect(onHost).not.toContain('unload');
+    expect(refusal(refused, scope('rlimit-as'))).toContain('(limited by rlimit-as /pod/app)');
+    expect(refusal(refused, scope('injected', 5))).not.toContain('limited by');
+  });
+
+  it('names the context that fits, and of what if that is not what was asked for', () => {
+    const [fitting] = decided(9 * GiB, [{ ...step(1, 'Q4_0'), contextSize: 1024 }]).candidates;
+    expect(refusal(refused, undefined, { fitting })).toContain(
+      'free 4.0 GiB, or take Q4_0 with 1024 tokens of context.',
+    );
+    const same = refusal(decided(1 * GiB, [step(9, 'Q4_0')]), undefined, { fitting });
+    expect(same).toContain('or take it with 1024 tokens of context.');
   });
 
   it('does not advise to free memory where that could not help', () => {
     const tooLarge = decided(3 * GiB, [step(90)]);
-    expect(refusalSentence(tooLarge, scope('cgroup-v2', 4 * GiB), [])).toContain('To load it, raise that limit.');
-    expect(refusalSentence(tooLarge, undefined, [])).toContain('To load it, use a machine with more memory.');
+    expect(refusal(tooLarge, scope('cgroup-v2', 4 * GiB))).toContain('To load it, raise that limit.');
+    expect(refusal(tooLarge)).toContain('To load it, use a machine with more memory.');
   });
 
   it('is about a load that goes ahead all the same where it was forced', () => {
@@ -104,7 +141,7 @@ describe('what is said of a refusal', () => {
   });
 
   it('never shows less than nothing as free', () => {
-    expect(refusalSentence(decided(-3 * GiB, [step(1)]), undefined, [])).toBe(
+    expect(refusal(decided(-3 * GiB, [step(1)]))).toBe(
       'Insufficient memory to load m: it needs 1.0 GiB, this process can take 0 B; ' +
         '0 B would stay available to the system, where 0 B must. To load it, free 4.5 GiB.',
     );

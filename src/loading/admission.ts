@@ -4,8 +4,10 @@ import { type ErrorCode, MemoryGuardError } from '../errors.ts';
 import type { Decision, DecisionEvent, DegradedEvent, WaitingEvent } from '../events.ts';
 import { DEFAULT_QUANTIZATION } from '../footprint/catalog.ts';
 import type { Gate, Outcome, Reserved } from '../gate.ts';
+import { helpOf } from '../help.ts';
 import type { Ticket } from '../ledger/ledger.ts';
 import { type Settings, waitTimeoutMs } from '../options.ts';
+import type { CandidateVerdict } from '../policy/choose.ts';
 import { chooseVictims } from '../policy/evict.ts';
 import { comparedTotalBytes, recommend } from '../policy/recommend.ts';
 import { InsufficientMemoryError } from '../refusal.ts';
@@ -13,7 +15,6 @@ import {
   admissionSentence,
   canBeFreed,
   forcedSentence,
-  modelInWords,
   nearestCandidate,
   refusalSentence,
   timeoutSentence,
@@ -33,6 +34,11 @@ export interface AdmissionParts {
   readonly models: Models;
   readonly clock: Clock;
   readonly emit: (event: DecisionEvent | WaitingEvent | DegradedEvent) => void;
+}
+
+/** What was reserved for a load, and the sentence that let it in. */
+export interface Admitted extends Reserved {
+  readonly reason: string;
 }
 
 /** A load on its way in: its time limit where it may wait, its place in the line once it does. */
@@ -67,10 +73,8 @@ export class Admission {
 
   /** Every candidate with its verdict as things stand now; nothing is reserved or told. */
   plan(prepared: Prepared): Decision {
-    return this.#parts.gate.decide(
-      prepared.ask(() => this.#recommend()),
-      'nothing',
-    ).decision;
+    const ask = prepared.ask(() => this.#recommend());
+    return this.#helped(this.#parts.gate.decide(ask, 'nothing').decision, prepared);
   }
 
   /**
@@ -80,7 +84,7 @@ export class Admission {
   async through<T>(
     prepared: Prepared,
     enter: (signal: AbortSignal | undefined) => Promise<() => void>,
-    load: (reserved: Reserved) => Promise<T>,
+    load: (admitted: Admitted) => Promise<T>,
   ): Promise<T> {
     const waiter = this.#waiterOf(prepared);
     const signal = waiter?.deadline.signal ?? prepared.own.signal;
@@ -88,10 +92,10 @@ export class Admission {
       for (;;) {
         const leave = await enter(signal);
         try {
-          const reserved = await this.#admit(prepared, waiter, signal);
-          if (reserved) {
+          const admitted = await this.#admit(prepared, waiter, signal);
+          if (admitted) {
             this.#leaveLine(waiter);
-            return await load(reserved);
+            return await load(admitted);
           }
         } finally {
           leave();
@@ -125,7 +129,7 @@ export class Admission {
     prepared: Prepared,
     waiter: Waiter | undefined,
     signal: AbortSignal | undefined,
-  ): Promise<Reserved | undefined> {
+  ): Promise<Admitted | undefined> {
     const { settings, gate } = this.#parts;
     const observed = settings.mode === 'observe';
     const forced = prepared.own.force === true;
@@ -140,17 +144,19 @@ export class Admission {
         throw error;
       if (signal?.aborted) throw error;
       const admits = observed || forced || settings.onSensorFailure === 'admit';
-      this.#tellDegraded(error.code, admits ? `Admitted unread: ${error.message}` : error.message, error);
+      const reason = admits ? `Admitted unread: ${error.message}` : error.message;
+      this.#tellDegraded(error.code, reason, error);
       if (!admits) throw error;
-      return gate.reserveFirst(prepared.ask(() => DEFAULT_QUANTIZATION));
+      return { ...gate.reserveFirst(prepared.ask(() => DEFAULT_QUANTIZATION)), reason };
     }
-    const { decision, reserved } = outcome;
+    const { reserved } = outcome;
+    const decision = this.#helped(outcome.decision, prepared, waiter?.ticket);
     const refused = decision.verdict === 'refuse';
     const sentence = !refused
       ? admissionSentence(decision)
       : forced
         ? forcedSentence(decision)
-        : refusalSentence(decision, this.#limitedBy(), this.#holders());
+        : refusalSentence(decision, this.#limitedBy());
     if (!reserved && canBeFreed(decision) && (await this.#evictFor(decision))) {
       return this.#admit(prepared, waiter, signal);
     }
@@ -163,7 +169,7 @@ export class Admission {
     if (reserved.candidate.need.basis === 'unknown') {
       this.#tellDegraded('ERR_UNKNOWN_MODEL', `Nobody knows what ${decision.model} needs: nothing is reserved for it.`);
     }
-    return reserved;
+    return { ...reserved, reason: sentence };
   }
 
   async #decide(
@@ -248,8 +254,22 @@ export class Admission {
     }
   }
 
-  #holders(): string[] {
-    return this.#parts.models.list().map(({ name, quantization }) => modelInWords(name, quantization));
+  /** A refused decision with what would help. */
+  #helped(decision: Decision, prepared: Prepared, ticket?: Ticket): Decision {
+    if (decision.verdict !== 'refuse') return decision;
+    const fitting = this.#fittingWithLess(prepared, ticket);
+    const parts = { holders: this.#parts.models.list(), limitedBy: this.#limitedBy(), fitting };
+    return { ...decision, help: helpOf(decision, parts) };
+  }
+
+  /** For the help only: a reading that fails here changes no decision. */
+  #fittingWithLess(prepared: Prepared, ticket: Ticket | undefined): CandidateVerdict | undefined {
+    try {
+      const ask = prepared.ask(() => this.#recommend());
+      return this.#parts.gate.fittingWithLess(ticket ? { ...ask, ticket } : ask);
+    } catch {
+      return undefined;
+    }
   }
 }
 

@@ -101,7 +101,7 @@ function estimatedCandidates(offer: EstimatedOffer, request: LoadRequest, minFre
   return range.kvCacheTypes.map((kvCacheType) => {
     const at = (contextSize: number) => candidateAt(offer, range, contextSize, kvCacheType, minFreeBytes);
     const { min, max } = range.contextSize;
-    return min === max ? at(max) : { ...at(max), smaller: { leastContextSize: min, at } };
+    return { ...at(max), smaller: { leastContextSize: min, at } };
   });
 }
 

@@ -114,10 +114,11 @@ function isEvicted(handle: object): boolean {
   return handles.get(unwrap(handle))?.held.evicted === true;
 }
 
-/** What the raw model lacks: the quantization that was chosen, and a way to be used with `await using`. */
+/** What the raw model lacks: what was chosen for it, and a way to be used with `await using`. */
 function extraOf(raw: object, held: Held, models: Models, successor: Successor): ReadonlyMap<PropertyKey, unknown> {
   const extra = new Map<PropertyKey, unknown>();
-  if (held.quantization !== undefined && !('quantization' in raw)) extra.set('quantization', held.quantization);
+  const chosen = { quantization: held.quantization, ...held.shape };
+  for (const [key, value] of Object.entries(chosen)) if (value !== undefined && !(key in raw)) extra.set(key, value);
   const disposer = DISPOSERS.find((key) => typeof (raw as Record<PropertyKey, unknown>)[key] === 'function');
   if (disposer !== undefined && !(Symbol.asyncDispose in raw)) {
     const run = () => (raw as Record<PropertyKey, () => unknown>)[disposer]?.();

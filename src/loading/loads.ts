@@ -4,14 +4,14 @@ import type { Clock } from '../clock.ts';
 import { type ErrorCode, MemoryGuardError } from '../errors.ts';
 import type { Decision, DecisionEvent, DegradedEvent, LoadedEvent, WaitingEvent } from '../events.ts';
 import type { Calibration } from '../footprint/calibration.ts';
-import type { Gate, Reserved } from '../gate.ts';
+import type { Gate } from '../gate.ts';
 import type { Settings } from '../options.ts';
 import type { Candidate } from '../policy/choose.ts';
-import type { Adapter } from '../sdk/adapter.ts';
+import type { Adapter, ChosenShape } from '../sdk/adapter.ts';
 import { modelInWords } from '../sentences.ts';
 import type { HeldFile, MemoryReader, Quantization } from '../types.ts';
 import type { Invoke } from '../wrap.ts';
-import { Admission } from './admission.ts';
+import { Admission, type Admitted } from './admission.ts';
 import { ownMinFreeBytes } from './ask.ts';
 import { guardModel, knownHandle } from './handle.ts';
 import type { Held, Models } from './models.ts';
@@ -81,11 +81,11 @@ export class Loads {
         leave();
         throw closedError();
       },
-      async (reserved) => {
+      async (admitted) => {
         try {
-          return await this.#run(prepared, reserved, invoke);
+          return await this.#run(prepared, admitted, invoke);
         } catch (error) {
-          this.#parts.gate.release(reserved.reservation);
+          this.#parts.gate.release(admitted.reservation);
           this.#admission.wake();
           throw error;
         }
@@ -106,9 +106,9 @@ export class Loads {
   }
 
   /** Calls the SDK and registers what it returns. */
-  async #run(prepared: Prepared, { candidate, reservation }: Reserved, invoke: Invoke): Promise<unknown> {
+  async #run(prepared: Prepared, { candidate, reservation, reason }: Admitted, invoke: Invoke): Promise<unknown> {
     const { settings, adapter, gate, models, clock, watchMappings } = this.#parts;
-    const { args, quantization } = this.#chosen(prepared, candidate);
+    const { args, quantization, shape } = this.#chosen(prepared, candidate);
     const startMs = clock.nowMs();
     const mappedSince = watchMappings();
     const ranAlone = models.beginLoad();
@@ -127,6 +127,8 @@ export class Loads {
     const held: Held = {
       name: prepared.request.name,
       quantization,
+      shape,
+      reason,
       reservation,
       minFreeBytes: ownMinFreeBytes(candidate.quantization, settings),
       raw,
@@ -152,13 +154,14 @@ export class Loads {
   #chosen(
     { args, request }: Prepared,
     candidate: Candidate,
-  ): { args: readonly unknown[]; quantization: Quantization | undefined } {
+  ): { args: readonly unknown[]; quantization: Quantization | undefined; shape: ChosenShape } {
     const { settings, adapter } = this.#parts;
     const observed = settings.mode === 'observe';
     const quantization = observed && request.quantization === undefined ? undefined : candidate.quantization;
     const sdkArgs = adapter.quantization(args, quantization);
     const shape = chosenShape(request.shape, observed ? {} : candidate);
-    return { args: shape && adapter.shape ? adapter.shape(sdkArgs, shape) : sdkArgs, quantization };
+    if (!shape || !adapter.shape) return { args: sdkArgs, quantization, shape: {} };
+    return { args: adapter.shape(sdkArgs, shape), quantization, shape };
   }
 
   #tellLoaded(held: Held, files: readonly HeldFile[] | undefined, elapsedMs: number): void {

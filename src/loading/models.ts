@@ -4,6 +4,7 @@ import type { HowGone } from '../events.ts';
 import { AUDIO_CALL_BYTES } from '../footprint/catalog.ts';
 import type { Gate } from '../gate.ts';
 import type { Reservation } from '../ledger/ledger.ts';
+import type { ChosenShape } from '../sdk/adapter.ts';
 import type { LoadParts, Need, Quantization } from '../types.ts';
 import { type Observed, type Observing, observeCall, outgrownBytes } from './observe.ts';
 
@@ -11,6 +12,11 @@ import { type Observed, type Observing, observeCall, outgrownBytes } from './obs
 export interface LoadedModel {
   readonly name: string;
   readonly quantization?: Quantization;
+  /** Tokens of context and the cache's type, where the guard chose them. */
+  readonly contextSize?: number;
+  readonly kvCacheType?: string;
+  /** Why it was loaded so, in one sentence. */
+  readonly reason: string;
   readonly need: Need;
   readonly minFreeBytes: number;
   /** The guard's clock when it was admitted, in milliseconds. */
@@ -29,6 +35,10 @@ export interface LoadedModel {
 export interface Held {
   readonly name: string;
   readonly quantization: Quantization | undefined;
+  /** What was chosen and passed to the SDK. */
+  readonly shape: ChosenShape;
+  /** Why it was loaded so. */
+  readonly reason: string;
   readonly reservation: Reservation;
   readonly minFreeBytes: number;
   readonly raw: unknown;
@@ -274,10 +284,13 @@ export class Models {
 
 /** As programs see it. */
 export function shownModel(held: Held): LoadedModel {
-  const { name, quantization, reservation, minFreeBytes, callsInFlight, pinned, predicted, observing } = held;
+  const { name, quantization, shape, reason, reservation, minFreeBytes, callsInFlight, pinned } = held;
+  const { predicted, observing } = held;
   return Object.freeze({
     name,
     ...(quantization && { quantization }),
+    ...shape,
+    reason,
     need: reservation.need,
     minFreeBytes,
     sinceMs: reservation.atMs,

@@ -17,11 +17,12 @@ export interface Candidate {
   readonly notes?: readonly string[];
   /** Under which what such a load really takes is kept. */
   readonly calibrationKey?: string;
-  /** The same with a smaller context, where the caller allows one. */
+  /** The same with a smaller context; absent where the need doesn't depend on it. */
   readonly smaller?: SmallerContexts;
 }
 
 export interface SmallerContexts {
+  /** The least that the caller allows: the candidate's own where the context is exact. */
   readonly leastContextSize: number;
   readonly at: (contextSize: number) => Candidate;
 }
@@ -56,30 +57,60 @@ export function judgeAll(
   situation: Situation,
   minFreeRatioAfterLoad: Reserves['minFreeRatioAfterLoad'],
 ): readonly CandidateVerdict[] {
-  const judgeOne = ({ smaller, ...candidate }: Candidate): CandidateVerdict => {
+  const judgeOne = judgeIn(situation, minFreeRatioAfterLoad);
+  return Object.freeze(candidates.flatMap((candidate) => judgeContexts(candidate, judgeOne)));
+}
+
+/** The first candidate, in their order, that fits with a smaller context than its caller allows; with the largest such one. */
+export function fittingWithLess(
+  candidates: readonly Candidate[],
+  situation: Situation,
+  minFreeRatioAfterLoad: Reserves['minFreeRatioAfterLoad'],
+): CandidateVerdict | undefined {
+  const judgeOne = judgeIn(situation, minFreeRatioAfterLoad);
+  for (const { smaller } of candidates) {
+    if (smaller === undefined || smaller.leastContextSize <= CONTEXT_STEP) continue;
+    const least = judgeOne(smaller.at(CONTEXT_STEP));
+    if (least.admitted) return largestThatFits(smaller.at, least, smaller.leastContextSize, judgeOne);
+  }
+  return undefined;
+}
+
+type JudgeOne = (candidate: Candidate) => CandidateVerdict;
+
+function judgeIn(situation: Situation, minFreeRatioAfterLoad: Reserves['minFreeRatioAfterLoad']): JudgeOne {
+  return ({ smaller: _smaller, ...candidate }) => {
     const rules = judge(candidate.need, situation, { minFreeBytes: candidate.minFreeBytes, minFreeRatioAfterLoad });
     const admitted = rules.every((rule) => rule.passed);
     return Object.freeze({ ...candidate, admitted, rules, shortfallBytes: shortfallBytes(rules) });
   };
-  return Object.freeze(candidates.flatMap((candidate) => judgeContexts(candidate, judgeOne)));
 }
 
 /** The largest context, and where that is refused the largest one that is not, else the least one. */
-function judgeContexts(
-  candidate: Candidate,
-  judgeOne: (candidate: Candidate) => CandidateVerdict,
-): readonly CandidateVerdict[] {
+function judgeContexts(candidate: Candidate, judgeOne: JudgeOne): readonly CandidateVerdict[] {
   const { contextSize, smaller } = candidate;
   const largest = judgeOne(candidate);
-  if (largest.admitted || contextSize === undefined || !smaller) return [largest];
-  let best = judgeOne(smaller.at(smaller.leastContextSize));
-  if (!best.admitted) return [largest, best];
-  let [fits, refused] = [smaller.leastContextSize, contextSize];
+  if (largest.admitted || contextSize === undefined || !smaller || smaller.leastContextSize === contextSize) {
+    return [largest];
+  }
+  const least = judgeOne(smaller.at(smaller.leastContextSize));
+  return [largest, least.admitted ? largestThatFits(smaller.at, least, contextSize, judgeOne) : least];
+}
+
+/** Between one that fits and a size that doesn't. */
+function largestThatFits(
+  at: SmallerContexts['at'],
+  least: CandidateVerdict,
+  refusedSize: number,
+  judgeOne: JudgeOne,
+): CandidateVerdict {
+  let best = least;
+  let [fits, refused] = [least.contextSize as number, refusedSize];
   for (;;) {
     const middle = Math.ceil((fits + refused) / 2 / CONTEXT_STEP) * CONTEXT_STEP;
     const next = middle < refused ? middle : middle - CONTEXT_STEP;
-    if (next <= fits) return [largest, best];
-    const verdict = judgeOne(smaller.at(next));
+    if (next <= fits) return best;
+    const verdict = judgeOne(at(next));
     if (verdict.admitted) [fits, best] = [next, verdict];
     else refused = next;
   }

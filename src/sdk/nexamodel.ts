@@ -10,6 +10,7 @@ export interface ModelFacts {
   readonly quantization?: string | undefined;
   readonly contextSize: number;
   readonly microBatchSize: number;
+  readonly kvCacheType?: string | undefined;
   readonly modelPath: string;
   readonly projectorPath?: string | undefined;
 }
@@ -21,6 +22,8 @@ export class NexaModel {
   readonly contextSize: number;
   /** Tokens that are computed at once: at most `microBatchSize` of the load, and no more than the context has. */
   readonly microBatchSize: number;
+  /** Of keys and values, where the runtime was told one. */
+  readonly kvCacheType: string | undefined;
   readonly modelPath: string;
   readonly projectorPath: string | undefined;
   readonly capabilities: Capabilities;
@@ -38,6 +41,7 @@ export class NexaModel {
     this.quantization = facts.quantization;
     this.contextSize = facts.contextSize;
     this.microBatchSize = Math.min(facts.microBatchSize, facts.contextSize);
+    this.kvCacheType = facts.kvCacheType;
     this.modelPath = facts.modelPath;
     this.projectorPath = facts.projectorPath;
     this.capabilities = Object.freeze({ ...model.capabilities });

@@ -71,11 +71,13 @@ export class NexaSDK {
     load.signal?.throwIfAborted();
     const files = await resolveModel(name, { quantization, modelsDir, projectorPath });
     const { modelPath } = files;
-    const { contextSize, microBatchSize } = load;
+    const { contextSize, microBatchSize, kvCacheType } = load;
     load.signal?.throwIfAborted();
     this.#assertUsable();
     const loaded = await this.#runtime.load({ ...load, modelPath, projectorPath: files.projectorPath });
-    const model = new NexaModel({ ...files, contextSize, microBatchSize }, loaded, (gone) => this.#models.delete(gone));
+    const model = new NexaModel({ ...files, contextSize, microBatchSize, kvCacheType }, loaded, (gone) =>
+      this.#models.delete(gone),
+    );
     this.#models.add(model);
     if (this.#disposal) {
       await model.dispose();

@@ -173,7 +173,7 @@ describe('a model whose files were read', () => {
   it('has one candidate for an exact context, and one for each cache type in order', () => {
     const exact = shaped({ contextSize: 1000 }, 'Q4_0').candidates;
     expect(exact).toHaveLength(1);
-    expect(exact[0]?.smaller).toBeUndefined();
+    expect(exact[0]?.smaller?.leastContextSize).toBe(1000);
     const types = shaped({ contextSize: 1000, kvCacheType: ['f16', 'q8_0'] }, 'Q4_0').candidates;
     expect(types.map(({ kvCacheType, need }) => [kvCacheType, need.anonymousBytes / MiB])).toEqual([
       ['f16', 1000],

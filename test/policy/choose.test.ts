@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { GiB, MiB } from '../../src/bytes.ts';
-import { type Candidate, type CandidateVerdict, judgeAll, stepsThatSave } from '../../src/policy/choose.ts';
+import {
+  type Candidate,
+  type CandidateVerdict,
+  fittingWithLess,
+  judgeAll,
+  stepsThatSave,
+} from '../../src/policy/choose.ts';
 import type { Quantization } from '../../src/types.ts';
 
 function candidate(quantization: Quantization, gib: number): Candidate {
@@ -86,10 +92,35 @@ describe('a range of contexts', () => {
     ]);
   });
 
+  it.each([
+    [4096, 4095, 3840],
+    [4096, 511, 256],
+    [2048, 2047, 1792],
+  ])('of at least %d tokens, with room for %d, would fit with %d', (least, room, expected) => {
+    const free = 1 * GiB + room * MiB;
+    const at = { totalBytes: free, availableBytes: free, headroomBytes: free, promisedAnonymousBytes: 0 };
+    const large = { ...candidate('Q5_K_M', 99) };
+    expect(fittingWithLess([large, ranged(4096, least)], at, 0)).toMatchObject({
+      contextSize: expected,
+      admitted: true,
+    });
+  });
+
+  it('would fit with nothing smaller where not even 256 tokens fit, or it may be as small', () => {
+    const free = 1 * GiB + 255 * MiB;
+    const at = { totalBytes: free, availableBytes: free, headroomBytes: free, promisedAnonymousBytes: 0 };
+    expect(fittingWithLess([ranged(4096, 2048)], at, 0)).toBeUndefined();
+    expect(fittingWithLess([ranged(4096, 256)], { ...at, headroomBytes: 2 * free }, 0)).toBeUndefined();
+  });
+
   it('with ends that are no multiples of 256 keeps to them', () => {
     const verdicts = judged(ranged(1000, 300), 1 * GiB + 999 * MiB);
     expect(verdicts.at(-1)).toMatchObject({ contextSize: 768, admitted: true });
     expect(judged(ranged(1000, 300), 1 * GiB + 310 * MiB).at(-1)).toMatchObject({ contextSize: 300, admitted: true });
+  });
+
+  it('that is one size is that size or nothing', () => {
+    expect(judged(ranged(4096, 4096), 2 * GiB).map(({ contextSize }) => contextSize)).toEqual([4096]);
   });
 
   it('counts at its least for whether a step saves memory', () => {

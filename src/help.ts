@@ -1,0 +1,43 @@
+/** What would help a load that was refused. It finds out, and says nothing in words. */
+import type { Decision, Help } from './events.ts';
+import type { CandidateVerdict } from './policy/choose.ts';
+import { chooseVictims } from './policy/evict.ts';
+import { canBeFreed, modelInWords, nearestCandidate } from './sentences.ts';
+import type { MemoryScope, Need, Quantization } from './types.ts';
+
+/** A loaded model, as far as its memory goes. */
+interface Holder {
+  readonly name: string;
+  readonly quantization?: Quantization | undefined;
+  readonly need: Need;
+}
+
+export interface HelpParts {
+  readonly holders: readonly Holder[];
+  readonly limitedBy: MemoryScope | undefined;
+  /** What would fit with a smaller context than was asked for. */
+  readonly fitting?: CandidateVerdict | undefined;
+}
+
+export function helpOf(refused: Decision, { holders, limitedBy, fitting }: HelpParts): Help {
+  const freeBytes = canBeFreed(refused) ? nearestCandidate(refused).shortfallBytes : undefined;
+  const victims = freeBytes === undefined ? undefined : chooseVictims(holders, bytesOf, freeBytes);
+  return Object.freeze({
+    ...(freeBytes !== undefined && { freeBytes }),
+    unload: Object.freeze((victims ?? []).map(({ name, quantization }) => modelInWords(name, quantization))),
+    ...(fitting?.contextSize !== undefined && { context: contextOf(fitting, fitting.contextSize) }),
+    ...(limitedBy?.kind.startsWith('cgroup') && { raiseLimit: limitedBy.path }),
+  });
+}
+
+function contextOf({ quantization, kvCacheType }: CandidateVerdict, contextSize: number): NonNullable<Help['context']> {
+  return Object.freeze({
+    contextSize,
+    ...(quantization && { quantization }),
+    ...(kvCacheType !== undefined && { kvCacheType }),
+  });
+}
+
+function bytesOf({ need }: Holder): number {
+  return need.mappedBytes + need.anonymousBytes;
+}
