@@ -23,6 +23,8 @@ export interface EncoderShape {
 }
 
 const MAX_WIDTH = 2 ** 20;
+/** Ten times as many as any encoder has: each is a part of the graph. */
+const MAX_LAYERS = 512;
 const KINDS = ['audio', 'vision'] as const;
 
 export function isProjector(file: Pick<GgufFile, 'architecture' | 'type'>): boolean {
@@ -32,12 +34,12 @@ export function isProjector(file: Pick<GgufFile, 'architecture' | 'type'>): bool
 /** One for each encoder in the file; a file may hear and see. Rejects damaged headers with `ERR_MODEL_FILE`. */
 export function encoderShapes(file: GgufFile): readonly EncoderShape[] {
   const shapes = KINDS.filter((kind) => file.metadata.get(`clip.has_${kind}_encoder`) === true).map((kind) => {
-    const whole = (key: string, least = 1) => wholeNumber(file, `clip.${kind}.${key}`, least);
+    const whole = (key: string, least = 1, most = MAX_WIDTH) => wholeNumber(file, `clip.${kind}.${key}`, least, most);
     return Object.freeze({
       kind,
       projector: projectorType(file, kind),
       width: whole('embedding_length'),
-      layers: whole('block_count', 0),
+      layers: whole('block_count', 0, MAX_LAYERS),
       heads: whole('attention.head_count'),
       ffn: whole('feed_forward_length', 0),
       projection: whole('projection_dim'),
@@ -57,11 +59,11 @@ function projectorType(file: GgufFile, kind: string): string {
   return typeof type === 'string' ? type : 'unnamed';
 }
 
-function wholeNumber(file: GgufFile, key: string, least: number): number {
+function wholeNumber(file: GgufFile, key: string, least: number, most: number): number {
   const value = file.metadata.get(key);
-  if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= MAX_WIDTH) return value;
+  if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
   const found = value === undefined ? 'nothing' : String(value);
-  throw damaged(file, `have a whole number from ${least} to ${MAX_WIDTH} in ${key}`, found);
+  throw damaged(file, `have a whole number from ${least} to ${most} in ${key}`, found);
 }
 
 function damaged(file: GgufFile, expected: string, found: string): Error {

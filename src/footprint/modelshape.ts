@@ -66,6 +66,10 @@ export const KNOWN_ARCHITECTURES = [
 
 /** `LLAMA_MAX_LAYERS`. */
 const MAX_LAYERS = 512;
+/** `LLAMA_MAX_EXPERTS`. */
+const MAX_EXPERTS = 512;
+/** Each is a step of every layer's graph; no model uses more than 22. */
+const MAX_EXPERTS_USED = 64;
 const GEMMA3_PERIOD = 6;
 
 /** Rejects a header that lacks what a size depends on, with `ERR_MODEL_FILE`. */
@@ -76,6 +80,7 @@ export function modelShape(file: GgufFile): ModelShape {
   const embedding = keys.whole('embedding_length');
   const layerCount = keys.whole('block_count', { most: MAX_LAYERS });
   const slidingWindow = keys.whole('attention.sliding_window', { least: 0, fallback: 0, most: 2 ** 31 });
+  const experts = keys.whole('expert_count', { least: 0, fallback: 0, most: MAX_EXPERTS });
   const ssm = ssmShape(keys);
   return Object.freeze({
     path: file.path,
@@ -87,8 +92,8 @@ export function modelShape(file: GgufFile): ModelShape {
     slidingWindow,
     state: stateShape(keys, ssm, embedding),
     ssm,
-    experts: keys.whole('expert_count', { least: 0, fallback: 0 }),
-    expertsUsed: keys.whole('expert_used_count', { least: 0, fallback: 0 }),
+    experts,
+    expertsUsed: keys.whole('expert_used_count', { least: 0, fallback: 0, most: Math.min(experts, MAX_EXPERTS_USED) }),
     scratchPerElement: scratchOf(file.tensors),
     widestRows: widestRows(file.tensors),
     weight: (name: string) => file.tensors.find(name)?.dims,

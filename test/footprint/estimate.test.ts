@@ -245,6 +245,17 @@ describe('an unknown projector', () => {
     expect([newer.upperBound, fixed.upperBound]).toEqual([true, true]);
   });
 
+  it('with more layers than any has is refused', async () => {
+    const deep = entries('qwen2a', 'audio').map((entry) =>
+      entry[0] === 'clip.audio.block_count' ? (['clip.audio.block_count', 'u32', 2 ** 20] as const) : entry,
+    );
+    const path = writeGguf(join(models.folder, 'deep.gguf'), { entries: deep });
+    await expect(footprint(llama(), { projectorPath: path })).rejects.toMatchObject({
+      code: 'ERR_MODEL_FILE',
+      message: expect.stringMatching(/from 0 to 512 in clip\.audio\.block_count, found 1048576/),
+    });
+  });
+
   it('without an encoder is refused', async () => {
     const path = writeGguf(join(models.folder, 'empty.gguf'), {
       entries: [['general.architecture', 'string', 'clip']],
@@ -278,6 +289,17 @@ describe('files that are refused', () => {
     ['a missing width', changed('llama.embedding_length'), /llama\.embedding_length, found nothing/],
     ['a missing depth', changed('llama.block_count'), /llama\.block_count, found nothing/],
     ['too many layers', changed('llama.block_count', ['llama.block_count', 'u32', 100_000]), /from 1 to 512/],
+    ['too many experts', [...shape, ['llama.expert_count', 'u32', 2 ** 24]], /from 0 to 512 in llama\.expert_count/],
+    [
+      'more used experts than there are',
+      [...shape, ['llama.expert_count', 'u32', 4], ['llama.expert_used_count', 'u32', 5]],
+      /from 0 to 4 in llama\.expert_used_count, found 5/,
+    ],
+    [
+      'more used experts than a graph has room for',
+      [...shape, ['llama.expert_count', 'u32', 512], ['llama.expert_used_count', 'u32', 512]],
+      /from 0 to 64 in llama\.expert_used_count/,
+    ],
     ['a fraction', changed('llama.block_count', ['llama.block_count', 'f32', 1.5]), /found 1\.5/],
     ['NaN', changed('llama.block_count', ['llama.block_count', 'f32', Number.NaN]), /found NaN/],
     ['a text for a number', changed('llama.block_count', ['llama.block_count', 'string', 'many']), /found many/],
