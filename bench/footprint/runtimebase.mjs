@@ -38,7 +38,7 @@ async function table() {
   console.log(`| one layer | ${await grown({ layers: 32 }, run, 30)} |`);
   console.log(`| one cell | ${await grown({}, { contextSize: 65_536 }, 65_536 - 2048)} |`);
   console.log(`| one token of vocabulary | ${await grown({ vocab: 156_032 }, run, 156_032 - 512)} |`);
-  console.log(`| a projector | ${(await beside({}, run, projector)) - bare} |`);
+  console.log(`| a projector | ${Math.round((await beside({}, run, projector)) - bare)} |`);
 }
 
 /** @param {object} changed @param {any} run @param {string} [projector] */

@@ -80,8 +80,9 @@ export function modelShape(file: GgufFile): ModelShape {
   const embedding = keys.whole('embedding_length');
   const layerCount = keys.whole('block_count', { most: MAX_LAYERS });
   const slidingWindow = keys.whole('attention.sliding_window', { least: 0, fallback: 0, most: 2 ** 31 });
-  const experts = keys.whole('expert_count', { least: 0, fallback: 0, most: MAX_EXPERTS });
-  const ssm = ssmShape(keys);
+  const mixes = hasExperts(file, layerCount);
+  const experts = keys.whole('expert_count', { ...atLeast(mixes), most: MAX_EXPERTS });
+  const ssm = ssmShape(keys, architecture);
   return Object.freeze({
     path: file.path,
     architecture,
@@ -90,10 +91,10 @@ export function modelShape(file: GgufFile): ModelShape {
     vocabulary: vocabulary(keys, file),
     layers: layerShapes(keys, architecture, known, layerCount, embedding, slidingWindow),
     slidingWindow,
-    state: stateShape(keys, ssm, embedding),
+    state: stateShape(keys, architecture, ssm, embedding),
     ssm,
     experts,
-    expertsUsed: keys.whole('expert_used_count', { least: 0, fallback: 0, most: Math.min(experts, MAX_EXPERTS_USED) }),
+    expertsUsed: keys.whole('expert_used_count', { ...atLeast(mixes), most: Math.min(experts, MAX_EXPERTS_USED) }),
     scratchPerElement: scratchOf(file.tensors),
     widestRows: widestRows(file.tensors),
     weight: (name: string) => file.tensors.find(name)?.dims,
@@ -107,6 +108,16 @@ export function scratchOf({ kinds }: GgufTensors): number {
 
 function widestRows({ kinds }: GgufTensors): number {
   return kinds.reduce((most, { dims, inLayer }) => (inLayer ? Math.max(most, dims[1] ?? 1) : most), 1);
+}
+
+/** Whether the feed-forward part of a layer is a choice of experts, whatever the keys say. */
+function hasExperts({ tensors }: GgufFile, layers: number): boolean {
+  return Array.from({ length: layers }).some((_, layer) => tensors.find(`blk.${layer}.ffn_down_exps.weight`));
+}
+
+/** What must be there, or may be missing. */
+function atLeast(needed: boolean): { least: number; fallback?: number } {
+  return needed ? { least: 1 } : { least: 0, fallback: 0 };
 }
 
 function layerShapes(
@@ -155,8 +166,8 @@ function vocabulary(keys: HeaderKeys, { metadata, tensors }: GgufFile): number {
   return rows ?? keys.whole('vocab_size');
 }
 
-function ssmShape(keys: HeaderKeys): SsmShape | undefined {
-  if (!keys.has('ssm.inner_size')) return undefined;
+function ssmShape(keys: HeaderKeys, architecture: string): SsmShape | undefined {
+  if (architecture !== 'mamba' && !keys.has('ssm.inner_size')) return undefined;
   return {
     kernel: keys.whole('ssm.conv_kernel'),
     inner: keys.whole('ssm.inner_size'),
@@ -168,9 +179,15 @@ function ssmShape(keys: HeaderKeys): SsmShape | undefined {
 }
 
 /** `n_embd_r` and `n_embd_s` of llama-hparams.cpp. */
-function stateShape(keys: HeaderKeys, ssm: SsmShape | undefined, embedding: number): StateShape | undefined {
-  if (keys.has('shortconv.l_cache'))
+function stateShape(
+  keys: HeaderKeys,
+  architecture: string,
+  ssm: SsmShape | undefined,
+  embedding: number,
+): StateShape | undefined {
+  if (architecture === 'lfm2' || keys.has('shortconv.l_cache')) {
     return { convolution: embedding * (keys.whole('shortconv.l_cache') - 1), state: 0 };
+  }
   if (ssm === undefined) return undefined;
   return { convolution: (ssm.kernel - 1) * (ssm.inner + 2 * ssm.groups * ssm.state), state: ssm.state * ssm.inner };
 }
