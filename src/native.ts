@@ -106,22 +106,29 @@ export function loadAddonFrom(directory: string, setting: string | undefined): L
 }
 
 function candidates(directory: string): string[] {
-  const platform = `${process.platform}-${process.arch}`;
-  const prebuilt = join(
-    directory,
-    'prebuilds',
-    `${platform}${usesMusl(directory) ? '-musl' : ''}`,
-    'nexa-memory-guard.node',
-  );
+  const folder = prebuiltFolder(process.platform, process.arch, usesMusl(directory));
+  const prebuilt = join(directory, 'prebuilds', folder, 'nexa-memory-guard.node');
   // Only a checkout has a build of its own, and it may be newer than what was staged from it.
   return [join(directory, 'build', 'Release', 'nexa_memory_guard.node'), prebuilt];
 }
 
-/** The report takes milliseconds, so it is made only where there is a musl build to choose. */
+/** The name of a system's folder in `prebuilds`, such as `linux-arm64-musl`: the eight of native/targets.mjs. */
+export function prebuiltFolder(platform: NodeJS.Platform, arch: string, musl: boolean): string {
+  return `${platform}-${arch}${platform === 'linux' && musl ? '-musl' : ''}`;
+}
+
+/**
+ * The report takes milliseconds, so it is made only where there is a musl build to choose. With its network part it would look up
+ * the name of every peer.
+ */
 function usesMusl(directory: string): boolean {
   const prebuilds = join(directory, 'prebuilds');
   if (process.platform !== 'linux' || !existsSync(prebuilds)) return false;
   if (!readdirSync(prebuilds).some((name) => name.endsWith('-musl'))) return false;
-  const report = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
-  return report.header.glibcVersionRuntime === undefined;
+  const { report } = process as { report: NodeJS.ProcessReport & { excludeNetwork?: boolean } };
+  const before = report.excludeNetwork;
+  report.excludeNetwork = true;
+  const { header } = report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
+  if (before !== undefined) report.excludeNetwork = before;
+  return header.glibcVersionRuntime === undefined;
 }

@@ -1,4 +1,5 @@
 /** All options with their defaults, and what is refused about them. It acts on nothing. */
+import { isAbsolute } from 'node:path';
 import { parseBytes } from './bytes.ts';
 import { boolean, type Check, callable, checkOptions, object, oneOf, ranged, signal, size, whole } from './checks.ts';
 import { type Clock, systemClock } from './clock.ts';
@@ -226,7 +227,7 @@ function evict(value: unknown, name: string): unknown {
 function ledger(value: unknown, name: string): unknown {
   if (value === 'process' || value === 'shared') return value;
   const { directory } = object("'process', 'shared' or { directory }")(value, name) as { directory?: unknown };
-  if (typeof directory === 'string' && directory.startsWith('/')) return value;
+  if (typeof directory === 'string' && isAbsolute(directory)) return value;
   throw invalidOption(`${name}.directory`, 'an absolute path', directory);
 }
 

@@ -6,7 +6,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { type Addon, addonProblem, loadAddon, loadAddonFrom } from '../src/native.ts';
+import { TARGETS } from '../native/targets.mjs';
+import { type Addon, addonProblem, loadAddon, loadAddonFrom, prebuiltFolder } from '../src/native.ts';
 import { PARSE } from '../src/sensors/plan.ts';
 import { STRIDE } from '../src/sensors/scopes.ts';
 import { fixture } from './support/fixtures.ts';
@@ -54,6 +55,15 @@ describe('finding the addon', () => {
     const { addon, problem } = loadAddonFrom(directory, undefined);
     expect(addon?.MemoryFiles).toBeTypeOf('function');
     expect(problem).toBeUndefined();
+  });
+
+  it('looks for it in the folder of this system, one of the eight that are built', () => {
+    const looked = (['linux', 'darwin', 'win32'] as const).flatMap((system) =>
+      ['x64', 'arm64'].flatMap((arch) => [false, true].map((libc) => prebuiltFolder(system, arch, libc))),
+    );
+    expect(new Set(looked)).toEqual(new Set(TARGETS.map(({ name }) => name)));
+    expect(prebuiltFolder('linux', 'arm64', true)).toBe('linux-arm64-musl');
+    expect(prebuiltFolder('darwin', 'arm64', true)).toBe('darwin-arm64');
   });
 
   it('does not take one of another platform', () => {

@@ -1,4 +1,5 @@
 /** Chooses the reader for this system; it knows no file and no arithmetic. */
+import { isAbsolute } from 'node:path';
 import { invalidOption } from '../errors.ts';
 import { type Addon, loadAddon } from '../native.ts';
 import type { MemoryReader } from '../types.ts';
@@ -59,7 +60,7 @@ export function checkReadOptions(options: ReadMemoryOptions, known: readonly str
       );
   }
   const { root = '/', swap = false } = options;
-  if (typeof root !== 'string' || !root.startsWith('/')) throw invalidOption('root', 'an absolute path', root);
+  if (typeof root !== 'string' || !isAbsolute(root)) throw invalidOption('root', 'an absolute path', root);
   if (typeof swap !== 'boolean') throw invalidOption('swap', 'true or false', swap);
   return { root, swap };
 }

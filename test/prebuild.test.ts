@@ -1,0 +1,73 @@
+/** What is known of the eight addons without building them; `npm run ci:full` builds and runs them. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { sourcesOf } from '../native/sources.mjs';
+import { compileFlags, linkFlags, TARGETS } from '../native/targets.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const INTERFACES = ['lock', 'machine', 'memory', 'pin', 'pressure', 'quiet', 'trim', 'watch'];
+
+describe('the sources of an addon', () => {
+  it.each(['linux', 'darwin', 'win32', 'aix'])('for %s hold each interface once', (platform) => {
+    const sources = sourcesOf(platform);
+    expect(sources.every((path) => existsSync(`${root}${path}`))).toBe(true);
+    for (const name of INTERFACES) {
+      expect(
+        sources.filter((path) => path.endsWith(`/${name}.cc`) && !path.includes('/binding/')),
+        name,
+      ).toHaveLength(1);
+    }
+    expect(sources.filter((path) => path.startsWith('native/binding')).length).toBeGreaterThan(5);
+  });
+
+  it('are those that both builds ask for', () => {
+    const asked = execFileSync(process.execPath, [`${root}native/sources.mjs`, 'mac'], { encoding: 'utf8' });
+    expect(asked.trim().split('\n')).toEqual(sourcesOf('darwin'));
+    expect(readFileSync(`${root}binding.gyp`, 'utf8')).toContain('node native/sources.mjs');
+  });
+});
+
+describe('the eight targets', () => {
+  it('are linux with both C libraries, macOS and Windows, each for x64 and arm64', () => {
+    expect(TARGETS.map(({ name }) => name).sort()).toEqual([
+      'darwin-arm64',
+      'darwin-x64',
+      'linux-arm64',
+      'linux-arm64-musl',
+      'linux-x64',
+      'linux-x64-musl',
+      'win32-arm64',
+      'win32-x64',
+    ]);
+    for (const { name, platform, arch, zig } of TARGETS) {
+      expect(name.startsWith(`${platform}-${arch}`), name).toBe(true);
+      expect(zig.startsWith(arch === 'x64' ? 'x86_64-' : 'aarch64-'), name).toBe(true);
+      expect(zig.endsWith('musl'), name).toBe(name.endsWith('musl'));
+    }
+  });
+
+  it('are compiled with the definitions of binding.gyp, and stay in memory', () => {
+    const gyp = readFileSync(`${root}binding.gyp`, 'utf8');
+    for (const target of TARGETS) {
+      const defines = compileFlags(target).filter((flag) => flag.startsWith('-D'));
+      expect(defines.map((flag) => gyp.includes(`'${flag.slice(2)}'`))).toEqual([true, true, true]);
+      const links = linkFlags(target, { exports: 'exports.map', imports: 'node.lib' });
+      expect(links.includes('-Wl,-z,nodelete')).toBe(target.platform === 'linux');
+      expect(links.includes('node.lib')).toBe(target.platform === 'win32');
+    }
+  });
+});
+
+it('a name that is no target is refused with the names that are', () => {
+  expect(() => execFileSync(process.execPath, [`${root}native/prebuild.mjs`, 'amiga'], { stdio: 'pipe' })).toThrow(
+    /Expected names of linux-x64, .*, got amiga\./,
+  );
+});
+
+it('npm runs no prebuild before each build', () => {
+  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+  const asked = execFileSync(npm, ['config', 'get', 'ignore-scripts'], { cwd: root, encoding: 'utf8' });
+  expect(asked.trim()).toBe('true');
+});
