@@ -3,49 +3,22 @@
  * The compiler is zig, whose npm package is installed below native/toolchain on the first run (400 MB). The same sources give
  * the same bytes, wherever they lie and whenever they are built.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { sourcesOf } from './sources.mjs';
 import { compileFlags, linkFlags, TARGETS } from './targets.mjs';
+import { installToolchain, packages, zig } from './zig.mjs';
 
 /** @typedef {import('./targets.mjs').Target} Target */
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const toolchain = path.join(root, 'native', 'toolchain');
-const packages = path.join(toolchain, 'node_modules');
 
 /** Everything that is compiled lies here, under names that are the same on every machine. */
 const work = mkdtempSync(path.join(tmpdir(), 'nexa-memory-guard-prebuild-'));
-
-function installToolchain() {
-  if (existsSync(path.join(packages, '@zigc', 'lib'))) return;
-  console.log('installing zig …');
-  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-  execFileSync(npm, ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: toolchain, stdio: 'inherit' });
-}
-
-/** @param {string[]} args */
-function zig(args) {
-  const name = `@zigc/${process.platform}-${process.arch}`;
-  const program = path.join(packages, name, 'bin', process.platform === 'win32' ? 'zig.exe' : 'zig');
-  const cache = process.env['ZIG_GLOBAL_CACHE_DIR'] ?? path.join(toolchain, 'cache');
-  const env = {
-    ...process.env,
-    ZIG_LIB_DIR: path.join(packages, '@zigc', 'lib'),
-    ZIG_GLOBAL_CACHE_DIR: cache,
-    SOURCE_DATE_EPOCH: '0',
-  };
-  // Told only where it failed: the first run builds libc++, whose warnings are not ours.
-  const options = { cwd: work, env: { ...env, ZIG_LOCAL_CACHE_DIR: cache }, encoding: /** @type {const} */ ('utf8') };
-  const { status, stderr, error } = spawnSync(program, args, { ...options, maxBuffer: 2 ** 30 });
-  if (status === 0) return;
-  const lines = stderr.split('\n').filter((line) => /(^|\s)error\b/.test(line));
-  throw new Error(`zig ${args.join(' ')}\n${lines.join('\n') || error?.message || stderr.slice(-2000)}`);
-}
 
 function layOut() {
   cpSync(path.join(root, 'native'), path.join(work, 'native'), {
@@ -71,7 +44,7 @@ function importLibrary({ arch }) {
     ),
   );
   writeFileSync(path.join(work, 'node.def'), `NAME node.exe\nEXPORTS\n${definitions.join('\n')}`);
-  zig(['dlltool', '-d', 'node.def', '-l', name, '-m', arch === 'x64' ? 'i386:x86-64' : 'arm64']);
+  zig(['dlltool', '-d', 'node.def', '-l', name, '-m', arch === 'x64' ? 'i386:x86-64' : 'arm64'], work);
   return name;
 }
 
@@ -79,7 +52,7 @@ function importLibrary({ arch }) {
 function build(target) {
   const imports = target.platform === 'win32' ? importLibrary(target) : '';
   const output = `${target.name}.node`;
-  zig([
+  const args = [
     'c++',
     '-target',
     target.zig,
@@ -94,7 +67,8 @@ function build(target) {
     ...linkFlags(target, { exports: 'exports.map', imports }),
     '-o',
     output,
-  ]);
+  ];
+  zig(args, work);
   const folder = path.join(process.env['PREBUILDS_DIR'] ?? path.join(root, 'prebuilds'), target.name);
   mkdirSync(folder, { recursive: true });
   const file = path.join(folder, 'nexa-memory-guard.node');

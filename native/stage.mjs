@@ -1,5 +1,5 @@
 /** Puts the addon that was built here where the packed tarball carries it, under the name that is looked for at run time. */
-import { copyFileSync, mkdirSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -10,9 +10,11 @@ const { header } = /** @type {{ header: { glibcVersionRuntime?: string } }} */ (
 const musl = process.platform === 'linux' && header.glibcVersionRuntime === undefined ? '-musl' : '';
 const folder = path.join(root, 'prebuilds', `${process.platform}-${process.arch}${musl}`);
 
-mkdirSync(folder, { recursive: true });
-copyFileSync(
-  path.join(root, 'build', 'Release', 'nexa_memory_guard.node'),
-  path.join(folder, 'nexa-memory-guard.node'),
-);
-console.log(`staged ${path.relative(root, folder)}`);
+const built = path.join(root, 'build', 'Release', 'nexa_memory_guard.node');
+const staged = path.join(folder, 'nexa-memory-guard.node');
+// What prebuild.mjs made since then stays.
+if (!existsSync(staged) || statSync(staged).mtimeMs < statSync(built).mtimeMs) {
+  mkdirSync(folder, { recursive: true });
+  copyFileSync(built, staged);
+  console.log(`staged ${path.relative(root, folder)}`);
+}

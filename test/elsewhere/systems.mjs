@@ -1,0 +1,29 @@
+/** The systems that addons are run on here, each with what it needs, what it runs and what that shows. It starts nothing. */
+
+/** Suites that read only files, as vitest runs them here. */
+export const SUITES = [
+  'sensors/contract',
+  'sensors/failures',
+  'sensors/fuzz',
+  'sensors/linuxreader',
+  'sensors/mappings',
+  'sensors/mountinfo',
+  'sensors/process',
+  'sensors/resolution',
+  'ledger/directory',
+  'ledger/ledger',
+  'ledger/meeting',
+  'ledger/peers',
+  'ledger/record',
+].map((name) => `test/${name}.test.ts`);
+
+/** Bun has a vitest of its own, which knows no `describe.runIf`. */
+export const BUN_SUITES = SUITES.filter((suite) => !suite.includes('meeting'));
+
+/** Debian's names of what is needed, by the program that shows whether it is there. */
+export const PACKAGES = {
+  'qemu-aarch64-static': 'qemu-user-static',
+  '/usr/aarch64-linux-gnu/lib/libstdc++.so.6': 'libstdc++6-arm64-cross',
+  '/lib/ld-musl-x86_64.so.1': 'musl',
+  wine: 'wine wine64',
+};
