@@ -128,7 +128,7 @@ export class MemoryGuard {
       reader: this.#reader,
       tell: this.#tell,
     });
-    this.#stopWatchingPressure = sensor ? () => {} : watchPressure(() => this.#status.read());
+    this.#stopWatchingPressure = sensor ? () => {} : watchPressure(this.#status.read.bind(this.#status));
     this.#loads = new Loads({
       settings,
       adapter,

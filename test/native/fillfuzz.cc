@@ -19,14 +19,17 @@ namespace {
 std::string Damaged(std::string text, std::mt19937_64& random, const std::vector<std::string>& files) {
   const auto below = [&](std::size_t bound) { return bound == 0 ? 0 : static_cast<std::size_t>(random() % bound); };
   for (std::size_t times = 1 + below(4); times > 0; times--) {
+    // One draw for each statement: compilers order arguments differently, and the runs must be the same everywhere.
     const std::size_t at = below(text.size() + 1);
+    const std::size_t count = below(80);
+    const std::size_t from = below(text.size() + 1);
     switch (below(6)) {
       case 0: text.resize(at); break;
-      case 1: if (at < text.size()) text[at] = static_cast<char>(below(256)); break;
-      case 2: text.erase(at, below(40)); break;
-      case 3: text.insert(at, std::string(1 + below(30), static_cast<char>('0' + below(10)))); break;
-      case 4: text.insert(at, files[below(files.size())].substr(0, 2000)); break;
-      default: text.insert(at, text.substr(below(text.size() + 1), below(80))); break;
+      case 1: if (at < text.size()) text[at] = static_cast<char>(from % 256); break;
+      case 2: text.erase(at, count / 2); break;
+      case 3: text.insert(at, std::string(1 + count / 3, static_cast<char>('0' + from % 10))); break;
+      case 4: text.insert(at, files[from % files.size()].substr(0, 2000)); break;
+      default: text.insert(at, text.substr(from, count)); break;
     }
   }
   return text;
@@ -59,9 +62,13 @@ int main(int count, char** arguments) {
     for (int parse = 0; parse <= 4; parse++) {
       const auto kind = static_cast<guard::Parse>(parse);
       const bool two_rows = kind == guard::Parse::kMeminfo || kind == guard::Parse::kStatus;
-      const guard::File file{"", kind, static_cast<std::size_t>(random() % 2), two_rows ? 1u : static_cast<std::size_t>(random() % 2)};
+      const auto row = static_cast<std::size_t>(random() % 2);
+      const auto column = static_cast<std::size_t>(random() % 2);
+      const bool full = random() % 2 == 0;
+      const bool swap = random() % 2 == 0;
+      const guard::File file{"", kind, row, two_rows ? 1u : column};
       const std::unique_ptr<double[]> rows(new double[2 * guard::kStride]());
-      const auto bad = guard::Fill(file, {exact.get(), text.size()}, rows.get(), random() % 2 == 0, random() % 2 == 0);
+      const auto bad = guard::Fill(file, {exact.get(), text.size()}, rows.get(), full, swap);
       if (bad) {
         // What the reader looks up for its message.
         if (!bad->empty()) (void)guard::text::FindLine({exact.get(), text.size()}, *bad);
