@@ -1,0 +1,48 @@
+// What went wrong in a call, as values: no exception leaves this folder, and none of the library's enters it.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <string>
+
+#include "calls.h"
+
+namespace guard::nexa {
+
+// The code of a call that threw instead of returning.
+constexpr std::int32_t kThrew = std::numeric_limits<std::int32_t>::min();
+
+struct Failure {
+  // The library's function, such as "geniex_llm_create"; empty where the library was not asked.
+  std::string call;
+  std::int32_t code = 0;
+  // The library's words for the code and what it logged last; or the one word for why it was not asked.
+  std::string text;
+  // More of that: a file, a symbol, a version.
+  std::string detail;
+};
+
+inline Failure Refused(const char* why, std::string detail = {}) { return {{}, 0, why, std::move(detail)}; }
+
+inline Failure FailureOf(const Calls& calls, const char* call, std::int32_t code, const std::string& logged) {
+  Failure failure{calls.NameOf(call), code, {}, logged};
+  if (code == kThrew) {
+    failure.text = "it threw an exception";
+    return failure;
+  }
+  const char* said = calls.get_error_message(code);
+  if (said != nullptr) failure.text = said;
+  return failure;
+}
+
+// Runs a call of the library. Exceptions of the library end here.
+template <class Call>
+std::int32_t Run(Call&& call) noexcept {
+  try {
+    return call();
+  } catch (...) {
+    return kThrew;
+  }
+}
+
+}  // namespace guard::nexa

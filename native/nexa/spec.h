@@ -1,0 +1,91 @@
+// What is asked of a model and what comes back, in plain values. It knows no struct of the library and no JavaScript.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "failure.h"
+
+namespace guard::nexa {
+
+// Empty texts are left out. Numbers are the library's: zero is its default.
+struct LoadSpec {
+  std::string model_path;
+  // Empty for a model of text alone.
+  std::string projector_path;
+  std::string chat_template;
+  std::string plugin_id;
+  // Empty on a machine that computes on its CPU.
+  std::string device_id;
+  std::int32_t context_size = 0;
+  std::int32_t threads = 0;
+  std::int32_t batch_size = 0;
+  std::int32_t micro_batch_size = 0;
+  std::int32_t gpu_layers = 0;
+};
+
+struct Part {
+  // "text", "image" or "audio"; then `text` is a path.
+  std::string type;
+  std::string text;
+};
+
+struct Message {
+  std::string role;
+  std::vector<Part> parts;
+};
+
+struct Chat {
+  std::vector<Message> messages;
+  // JSON; empty for none.
+  std::string tools;
+  bool thinking = true;
+};
+
+struct Sampling {
+  float temperature = 0, top_p = 0, min_p = 0;
+  float repetition_penalty = 0, presence_penalty = 0, frequency_penalty = 0;
+  std::int32_t top_k = 0;
+  // -1 is a random one.
+  std::int32_t seed = -1;
+  std::string grammar;
+};
+
+struct GenerateSpec {
+  // Without messages `prompt` goes to the model as it is.
+  Chat chat;
+  std::string prompt;
+  Sampling sampling;
+  std::int32_t max_tokens = 0;
+  // Found here, not by the library: it would only match whole tokens.
+  std::vector<std::string> stop;
+  std::vector<std::string> images;
+  std::vector<std::string> audio;
+};
+
+// As the library measured it; what its layout doesn't tell is absent.
+struct Profile {
+  std::int64_t first_token_us = 0, prompt_us = 0, decode_us = 0;
+  std::int64_t prompt_tokens = 0, generated_tokens = 0;
+  std::optional<std::int64_t> media_us, audio_us, draft_tokens, accepted_draft_tokens;
+};
+
+struct Generated {
+  Profile profile;
+  // "eos", "length", "user", "stop_sequence", "context_length"; empty where the library gave none.
+  std::string stop_reason;
+  // A stop text ended it · it was asked to stop.
+  bool matched = false;
+  bool stopped = false;
+};
+
+struct Abilities {
+  bool vision = false;
+  bool audio = false;
+  // False where the library can't be asked.
+  bool known = false;
+};
+
+}  // namespace guard::nexa

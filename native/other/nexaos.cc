@@ -1,0 +1,27 @@
+// Systems on which nobody has written the loader yet: the SDK's library is never found there.
+#include "../nexa/os.h"
+
+#include <cstdlib>
+
+namespace guard::nexa::os {
+
+bool LibrariesSupported() noexcept { return false; }
+
+void* OpenLibrary(const std::string&, std::string& problem) {
+  problem = "this system is not supported";
+  return nullptr;
+}
+
+void* FindSymbol(void*, const char*) noexcept { return nullptr; }
+
+bool ReadableFile(const std::string&) noexcept { return false; }
+
+std::string Variable(const char*) { return {}; }
+
+void ClearVariable(const char*) noexcept {}
+
+void RunAtProcessEnd(AtEnd) noexcept {}
+
+void EndProcess(int code) noexcept { std::_Exit(code); }
+
+}  // namespace guard::nexa::os

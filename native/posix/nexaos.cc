@@ -1,0 +1,58 @@
+// Shared libraries and the end of a process on POSIX systems, Linux and macOS alike.
+#include "../nexa/os.h"
+
+#include <dlfcn.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+namespace guard::nexa::os {
+namespace {
+
+AtEnd at_end = nullptr;
+
+#ifdef __GLIBC__
+void OnEnd(int code, void*) { at_end(code); }
+int Register() { return on_exit(OnEnd, nullptr); }
+#else
+void OnEnd() { at_end(-1); }
+int Register() { return std::atexit(OnEnd); }
+#endif
+
+}  // namespace
+
+bool LibrariesSupported() noexcept { return true; }
+
+void* OpenLibrary(const std::string& path, std::string& problem) {
+  dlerror();
+  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) {
+    const char* reason = dlerror();
+    problem = reason != nullptr ? reason : "no reason was given";
+  }
+  return library;
+}
+
+void* FindSymbol(void* library, const char* name) noexcept { return dlsym(library, name); }
+
+bool ReadableFile(const std::string& path) noexcept {
+  struct stat facts {};
+  return stat(path.c_str(), &facts) == 0 && S_ISREG(facts.st_mode) && access(path.c_str(), R_OK) == 0;
+}
+
+std::string Variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+void ClearVariable(const char* name) noexcept { unsetenv(name); }
+
+void RunAtProcessEnd(AtEnd act) noexcept {
+  at_end = act;
+  Register();
+}
+
+void EndProcess(int code) noexcept { _exit(code); }
+
+}  // namespace guard::nexa::os
