@@ -10,6 +10,10 @@
         '-std=c++17', '-Wall', '-Wextra', '-Wconversion', '-Werror', '-fvisibility=hidden',
         '-isystem <!(node -p "path.dirname(require.resolve(\'node-addon-api\'))")',
       ],
+      # The SDK's library may throw, and what it throws must end at the call.
+      'cflags_cc!': ['-fno-exceptions'],
+      'xcode_settings': {'GCC_ENABLE_CPP_EXCEPTIONS': 'YES'},
+      'msvs_settings': {'VCCLCompilerTool': {'ExceptionHandling': 1}},
       'conditions': [
         # A worker that ends must not unload code that another thread still runs.
         ['OS=="linux"', {'ldflags': ['-Wl,-z,nodelete']}, {

@@ -2,6 +2,7 @@
 #include <napi.h>
 
 #include "binding/topics.h"
+#include "nexa/binding.h"
 #include "pin.h"
 
 namespace {
@@ -14,6 +15,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   guard::binding::DefineLocks(env, exports);
   guard::binding::DefineGivingBack(env, exports);
   guard::binding::DefineMachine(env, exports);
+  exports.Set("nexa", guard::nexa::DefineNexa(env));
   return exports;
 }
 
