@@ -1,8 +1,5 @@
 /** Whether a file can be heard, by its kind and first bytes; it decodes nothing and knows no engine. */
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import { MemoryGuardError } from '../errors.ts';
+import { readHead } from './filehead.ts';
 
 /** The chunks before a WAV's sound lie here; one that has more of them is left to the engine. */
 const HEAD_BYTES = 4096;
@@ -12,24 +9,11 @@ const LEAST_SECONDS = 0.01;
 
 /** The absolute path of a WAV, MP3 or FLAC file; rejects with `ERR_INVALID_OPTION` for everything else. */
 export async function checkAudioFile(path: string): Promise<string> {
-  const absolute = resolve(path);
-  // A named pipe without a writer would block an ordinary open.
-  const file = await open(absolute, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)).catch((error) => {
-    throw refusal(absolute, error.code === 'ENOENT' ? 'no file there' : `no way to read it (${error.code})`, error);
-  });
-  try {
-    const stats = await file.stat();
-    if (!stats.isFile()) throw refusal(absolute, 'no regular file');
-    const buffer = Buffer.alloc(HEAD_BYTES);
-    const { bytesRead } = await file.read(buffer, 0, HEAD_BYTES, 0);
-    const head = buffer.subarray(0, bytesRead);
-    if (bytesRead === 0) throw refusal(absolute, 'an empty file');
-    if (!isAudio(head)) throw refusal(absolute, `the first bytes ${head.toString('hex', 0, 8)}`);
-    const seconds = wavSeconds(head, stats.size) ?? flacSeconds(head);
-    if (seconds !== undefined && seconds < LEAST_SECONDS) throw refusal(absolute, `only ${seconds} s of sound`);
-  } finally {
-    await file.close();
-  }
+  const expected = '`audio` to be a WAV, MP3 or FLAC file';
+  const [{ path: absolute, head, sizeBytes }, refuse] = await readHead(path, HEAD_BYTES, expected);
+  if (!isAudio(head)) throw refuse(`the first bytes ${head.toString('hex', 0, 8)}`);
+  const seconds = wavSeconds(head, sizeBytes) ?? flacSeconds(head);
+  if (seconds !== undefined && seconds < LEAST_SECONDS) throw refuse(`only ${seconds} s of sound`);
   return absolute;
 }
 
@@ -60,9 +44,4 @@ function flacSeconds(head: Buffer): number | undefined {
   const rate = head.readUIntBE(18, 3) >> 4;
   const samples = (head.readUInt8(21) & 0x0f) * 2 ** 32 + head.readUInt32BE(22);
   return rate > 0 && samples > 0 ? samples / rate : undefined;
-}
-
-function refusal(path: string, found: string, cause?: unknown): MemoryGuardError {
-  const message = `Expected \`audio\` to be a WAV, MP3 or FLAC file, got ${JSON.stringify(path)}: ${found}.`;
-  return new MemoryGuardError('ERR_INVALID_OPTION', message, cause === undefined ? undefined : { cause });
 }

@@ -1,8 +1,11 @@
 /** The handle of a loaded model: one text at a time, stopped when nobody wants it. It knows no engine and no files. */
-import { MemoryGuardError } from '../errors.ts';
-import { checkAudioFile } from './audiofile.ts';
-import { type Generate, type GenerateOptions, readGenerateOptions } from './options.ts';
-import type { Capabilities, GenerateResult, RuntimeModel } from './runtime.ts';
+import { resolve } from 'node:path';
+import { invalidOption, MemoryGuardError } from '../errors.ts';
+import { type ChatMessage, checkMessages, pathsOf, toolsJson, turnsOf } from './chat.ts';
+import { mediaOf, prepare } from './media.ts';
+import { type GenerateOptions, readGenerateOptions } from './options.ts';
+import { path as pathRule } from './rules.ts';
+import type { Capabilities, GenerateResult, RuntimeGenerate, RuntimeModel } from './runtime.ts';
 import { TextQueue } from './textqueue.ts';
 
 export interface ModelFacts {
@@ -14,6 +17,9 @@ export interface ModelFacts {
   readonly modelPath: string;
   readonly projectorPath?: string | undefined;
 }
+
+/** Streams that were dropped half-way: nobody will read them, so nothing may go on computing them. */
+const dropped = new FinalizationRegistry<() => void>((stop) => stop());
 
 export class NexaModel {
   readonly name: string;
@@ -56,15 +62,45 @@ export class NexaModel {
 
   /**
    * Streams the answer; the generator's return value is its result. Work starts with the first read and waits for
-   * texts asked for before. Leaving the loop, or the signal, stops the engine at its next token; a text that is being
-   * read rejects with the signal's reason. Text that comes while nobody reads is kept.
+   * texts asked for before. Leaving the loop, dropping it, or the signal, stops the engine at its next token; a text that
+   * is being read rejects with the signal's reason. Text that comes while nobody reads is kept.
    * Throws `ERR_INVALID_OPTION` and `ERR_RUNTIME`.
    */
   generate(options: GenerateOptions): AsyncGenerator<string, GenerateResult, void> {
     this.#assertUsable();
     const generate = readGenerateOptions(options);
-    if (generate.audio.length > 0 && !this.capabilities.audio) throw this.#deaf();
-    return this.#stream(generate);
+    const { audio, images } = mediaOf(generate);
+    this.#assertAble(audio, images);
+    const queue = new TextQueue();
+    const stream = this.#stream(() => prepare(generate), generate.signal, queue);
+    dropped.register(stream, () => this.#cancel(queue, undefined));
+    return stream;
+  }
+
+  /** What the model's chat template makes of a conversation. Throws `ERR_INVALID_OPTION` and `ERR_RUNTIME`. */
+  applyChatTemplate(
+    messages: readonly ChatMessage[],
+    { tools, thinking }: Pick<GenerateOptions, 'tools' | 'thinking'> = {},
+  ): Promise<string> {
+    checkMessages(messages);
+    const turns = turnsOf(messages);
+    this.#assertAble(pathsOf(turns, 'audio'), pathsOf(turns, 'image'));
+    return this.#inTurn(() => this.#model.format(turns, { tools: toolsJson(tools), thinking }));
+  }
+
+  /** Forgets the conversation, so that the next one starts with an empty context. */
+  reset(): Promise<void> {
+    return this.#inTurn(() => this.#model.reset());
+  }
+
+  /** Keeps what the context holds in a file, so that a long prompt need not be read again. */
+  saveKvCache(path: string): Promise<void> {
+    return this.#kvCache('saveKvCache', path);
+  }
+
+  /** Takes what `saveKvCache` of the same model kept; the next prompt begins with the text that it held. */
+  loadKvCache(path: string): Promise<void> {
+    return this.#kvCache('loadKvCache', path);
   }
 
   /** Stops what runs, gives the memory back, and does nothing the second time. Texts that are being read reject. */
@@ -77,15 +113,18 @@ export class NexaModel {
     return this.dispose();
   }
 
-  async *#stream({ audio, signal, ...request }: Generate): AsyncGenerator<string, GenerateResult, void> {
+  async *#stream(
+    prepared: () => Promise<RuntimeGenerate>,
+    signal: AbortSignal | undefined,
+    queue: TextQueue,
+  ): AsyncGenerator<string, GenerateResult, void> {
     signal?.throwIfAborted();
-    const audioPaths = await Promise.all(audio.map(checkAudioFile));
+    const request = await prepared();
     signal?.throwIfAborted();
     this.#assertUsable();
-    const queue = new TextQueue();
     const abort = () => this.#cancel(queue, signal?.reason);
     signal?.addEventListener('abort', abort, { once: true });
-    const work = this.#turn.then(() => this.#run({ ...request, audioPaths }, queue));
+    const work = this.#turn.then(() => this.#run(request, queue));
     this.#turn = work;
     try {
       for (;;) {
@@ -101,8 +140,31 @@ export class NexaModel {
     }
   }
 
+  /** After what was asked for before; waits for no text that comes later. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    this.#assertUsable();
+    const done = this.#turn.then(() => {
+      this.#assertUsable();
+      return work();
+    });
+    this.#turn = done.then(
+      () => {},
+      () => {},
+    );
+    return done;
+  }
+
+  #kvCache(call: 'saveKvCache' | 'loadKvCache', path: string): Promise<void> {
+    if (!pathRule.accepts(path)) throw invalidOption('path', pathRule.expected, path);
+    const work = this.#model[call]?.bind(this.#model);
+    if (work === undefined) {
+      throw new MemoryGuardError('ERR_RUNTIME', `This runtime has no \`${call}\`; the SDK's own library has.`);
+    }
+    return this.#inTurn(() => work(resolve(path)));
+  }
+
   /** Never rejects: what goes wrong belongs to the reader. */
-  async #run(request: Parameters<RuntimeModel['generate']>[0], queue: TextQueue): Promise<void> {
+  async #run(request: RuntimeGenerate, queue: TextQueue): Promise<void> {
     if (!queue.open) return;
     if (this.#disposal) return queue.fail(this.#gone());
     this.#running = queue;
@@ -140,11 +202,16 @@ export class NexaModel {
     return new MemoryGuardError('ERR_RUNTIME', `The model ${JSON.stringify(this.name)} is disposed; load it again.`);
   }
 
-  #deaf(): MemoryGuardError {
+  #assertAble(audio: readonly string[], images: readonly string[]): void {
+    if (audio.length > 0 && !this.capabilities.audio) throw this.#unable('audio', 'hears');
+    if (images.length > 0 && !this.capabilities.vision) throw this.#unable('images', 'sees');
+  }
+
+  #unable(option: 'audio' | 'images', does: 'hears' | 'sees'): MemoryGuardError {
     const found = this.projectorPath
-      ? `its projector ${JSON.stringify(this.projectorPath)} hears nothing`
+      ? `its projector ${JSON.stringify(this.projectorPath)} ${does} nothing`
       : 'it was loaded without a projector; put its mmproj file beside it or pass `projectorPath`';
-    const message = `The model ${JSON.stringify(this.name)} takes no \`audio\`: ${found}.`;
+    const message = `The model ${JSON.stringify(this.name)} takes no \`${option}\`: ${found}.`;
     return new MemoryGuardError('ERR_INVALID_OPTION', message);
   }
 }

@@ -1,17 +1,43 @@
 /** The options of `NexaSDK` and its models: what is accepted, the defaults, and the sentence for the rest. It acts on nothing. */
 import { invalidOption, MemoryGuardError } from '../errors.ts';
+import { type ChatMessage, messagesRule, toolsRule } from './chat.ts';
+import {
+  check,
+  flag,
+  integer,
+  listener,
+  listOf,
+  number,
+  oneOf,
+  path,
+  paths,
+  type Rule,
+  signal,
+  text,
+  texts,
+  wholeText,
+} from './rules.ts';
 import {
   FLASH_ATTENTION,
   type FlashAttention,
   KV_CACHE_TYPES,
   type KvCacheType,
+  LAYOUTS,
+  type LayoutName,
   type LogListener,
   type RuntimeName,
 } from './runtime.ts';
 
 export interface InitializeOptions {
-  /** @default 'llama', the runtime that this package brings */
+  /**
+   * `nexa` is the SDK's own library, `llama` the embedded runtime.
+   * @default `nexa` where its library is found or `libraryPath` is given, else `llama`
+   */
   readonly runtime?: RuntimeName;
+  /** The SDK's library or the folder it lies in. @default `$GENIEX_LIB_PATH`, then the usual places */
+  readonly libraryPath?: string;
+  /** For a home build of the library, whose version says nothing. @default by the library's version */
+  readonly layout?: LayoutName;
   /** Where models are looked for. @default `$NEXA_DATADIR`, the SDK's cache folders, then `./models` */
   readonly modelsDir?: string;
   /** Hears what the engine would print. Without it, and with the native addon, the engine is silent. */
@@ -43,20 +69,44 @@ export interface LoadOptions {
   readonly gpuLayers?: number;
   /** Percent of the model file that is loaded. The embedded engine blocks the thread, so calls come late. */
   readonly onProgress?: (percent: number) => void;
+  /** In place of the model's own chat template. */
+  readonly chatTemplate?: string;
+  /** The SDK's library only: which of its plugins. @default the one for GGUF files on the CPU */
+  readonly pluginId?: string;
+  /** The SDK's library only: one of `devices(pluginId)`. @default none, which is the CPU */
+  readonly deviceId?: string;
   /** Gives up before and between the blocking steps of a load. */
   readonly signal?: AbortSignal;
 }
 
 export interface GenerateOptions {
-  readonly prompt: string;
+  /** What the user says; the model's chat template is put around it. */
+  readonly prompt?: string;
+  /** A whole conversation in place of `prompt`, `audio` and `images`. */
+  readonly messages?: readonly ChatMessage[];
   /** Paths of WAV, MP3 or FLAC files. */
   readonly audio?: string | readonly string[];
+  /** Paths of PNG, JPEG, BMP or GIF files. The SDK's library only. */
+  readonly images?: string | readonly string[];
+  /** Hands `prompt` to the model as it is, without a template. @default false */
+  readonly raw?: boolean;
+  /** For models whose template knows tools; a list, or its JSON. */
+  readonly tools?: string | readonly object[];
+  /** For models whose template knows it. @default the template's own choice */
+  readonly thinking?: boolean;
   /** @default 512 */
   readonly maxTokens?: number;
   /** 0 always takes the likeliest token. @default the engine's own choice, as for the next two */
   readonly temperature?: number;
   readonly topK?: number;
   readonly topP?: number;
+  readonly minP?: number;
+  /** 1 is none. @default the engine's own choice, as for the next two */
+  readonly repetitionPenalty?: number;
+  readonly presencePenalty?: number;
+  readonly frequencyPenalty?: number;
+  /** GBNF, as llama.cpp reads it. */
+  readonly grammar?: string;
   /** The same seed gives the same text. @default random */
   readonly seed?: number;
   /** Texts that end the answer; they are not part of it. */
@@ -69,8 +119,9 @@ export interface GenerateOptions {
 export type Load = Readonly<Required<Pick<LoadOptions, keyof typeof LOAD_DEFAULTS>>> &
   Omit<LoadOptions, keyof typeof LOAD_DEFAULTS>;
 
-export type Generate = Omit<GenerateOptions, 'audio' | 'maxTokens' | 'stop'> & {
+export type Generate = Omit<GenerateOptions, 'audio' | 'images' | 'maxTokens' | 'stop'> & {
   readonly audio: readonly string[];
+  readonly images: readonly string[];
   readonly maxTokens: number;
   readonly stop: readonly string[];
 };
@@ -86,23 +137,11 @@ const LOAD_DEFAULTS = {
 } as const satisfies LoadOptions;
 
 const MAX_TOKENS = 512;
-const INT32_MAX = 2 ** 31 - 1;
-
-interface Rule {
-  readonly expected: string;
-  accepts(value: unknown): boolean;
-}
-
-const text: Rule = { expected: 'a text that is not empty', accepts: isText };
-const path: Rule = { expected: 'a path', accepts: (value) => isText(value) && !value.includes('\0') };
-const paths: Rule = { expected: 'a path or a list of paths', accepts: (value) => listOf(value).every(path.accepts) };
-const texts: Rule = { expected: 'a text or a list of texts', accepts: (value) => listOf(value).every(isText) };
-const flag: Rule = { expected: 'true or false', accepts: (value) => typeof value === 'boolean' };
-const listener: Rule = { expected: 'a function', accepts: (value) => typeof value === 'function' };
-const signal: Rule = { expected: 'an AbortSignal', accepts: (value) => value instanceof AbortSignal };
 
 const INITIALIZE: Readonly<Record<keyof InitializeOptions, Rule>> = {
   runtime: oneOf(['nexa', 'llama']),
+  libraryPath: path,
+  layout: oneOf(LAYOUTS),
   modelsDir: path,
   onLog: listener,
 };
@@ -121,23 +160,45 @@ const LOAD: Readonly<Record<keyof LoadOptions, Rule>> = {
   mmap: flag,
   gpuLayers: integer(0),
   onProgress: listener,
+  chatTemplate: wholeText,
+  pluginId: wholeText,
+  deviceId: wholeText,
   signal,
 };
 
 const GENERATE: Readonly<Record<keyof GenerateOptions, Rule>> = {
-  prompt: text,
+  prompt: wholeText,
+  messages: messagesRule,
   audio: paths,
+  images: paths,
+  raw: flag,
+  tools: toolsRule,
+  thinking: flag,
   maxTokens: integer(1),
   temperature: number(0),
   topK: integer(1),
   topP: number(0, 1),
+  minP: number(0, 1),
+  repetitionPenalty: number(0.1, 10),
+  presencePenalty: number(-10, 10),
+  frequencyPenalty: number(-10, 10),
+  grammar: wholeText,
   seed: integer(0),
   stop: texts,
   signal,
 };
 
 export function readInitializeOptions(given: unknown): InitializeOptions {
-  return check(given, INITIALIZE, 'initialize');
+  const options = check<InitializeOptions>(given, INITIALIZE, 'initialize');
+  const { runtime, libraryPath, layout } = options;
+  if (runtime === 'llama' && (libraryPath ?? layout) !== undefined) {
+    const name = libraryPath === undefined ? 'layout' : 'libraryPath';
+    throw new MemoryGuardError(
+      'ERR_INVALID_OPTION',
+      `\`${name}\` is of the SDK's library, but \`runtime\` is 'llama'.`,
+    );
+  }
+  return options;
 }
 
 export function readLoadOptions(given: unknown): Load {
@@ -149,52 +210,24 @@ export function readLoadOptions(given: unknown): Load {
 }
 
 export function readGenerateOptions(given: unknown): Generate {
-  const { audio, stop, ...rest } = check<GenerateOptions>(given, GENERATE, 'generate');
-  if (rest.prompt === undefined) throw invalidOption('prompt', text.expected, undefined);
-  return { maxTokens: MAX_TOKENS, ...rest, audio: listOf(audio) as string[], stop: listOf(stop) as string[] };
-}
-
-/** Drops options that are `undefined`, so that they don't hide a default. */
-function check<T extends object>(given: unknown, rules: Readonly<Record<keyof T, Rule>>, call: string): T {
-  if (given === undefined) return {} as T;
-  if (typeof given !== 'object' || given === null) throw invalidOption('options', 'an object', given);
-  const checked: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(given)) {
-    const rule = Object.hasOwn(rules, name) ? rules[name as keyof T] : undefined;
-    if (!rule) {
-      const known = Object.keys(rules).join(', ');
-      throw new MemoryGuardError('ERR_INVALID_OPTION', `\`${name}\` is no option of ${call}; known are ${known}.`);
-    }
-    if (value === undefined) continue;
-    if (!rule.accepts(value)) throw invalidOption(name, rule.expected, value);
-    checked[name] = value;
+  const { audio, images, stop, ...rest } = check<GenerateOptions>(given, GENERATE, 'generate');
+  const { prompt, messages, raw } = rest;
+  if (prompt === undefined && messages === undefined) throw invalidOption('prompt', wholeText.expected, undefined);
+  const others = { prompt, audio, images, ...(raw && { raw }) };
+  const beside = Object.entries(others).find(([, value]) => messages !== undefined && value !== undefined)?.[0];
+  if (beside) throw clash(`\`${beside}\` stands beside \`messages\`, which are the whole conversation`);
+  if (raw && (rest.tools ?? rest.thinking ?? audio ?? images) !== undefined) {
+    throw clash('`raw` goes without a template, so tools, thinking and media have no place in it');
   }
-  return checked as T;
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string' && value.trim() !== '';
-}
-
-function listOf(value: unknown): readonly unknown[] {
-  if (value === undefined) return [];
-  return Array.isArray(value) ? value : [value];
-}
-
-function oneOf(names: readonly string[]): Rule {
-  return { expected: `one of ${names.join(', ')}`, accepts: (value) => names.includes(value as string) };
-}
-
-function integer(least: number, most = INT32_MAX): Rule {
   return {
-    expected: `an integer from ${least} to ${most}`,
-    accepts: (value) => Number.isInteger(value) && (value as number) >= least && (value as number) <= most,
+    maxTokens: MAX_TOKENS,
+    ...rest,
+    audio: listOf(audio) as string[],
+    images: listOf(images) as string[],
+    stop: listOf(stop) as string[],
   };
 }
 
-function number(least: number, most = Number.POSITIVE_INFINITY): Rule {
-  return {
-    expected: most === Number.POSITIVE_INFINITY ? `a number from ${least}` : `a number from ${least} to ${most}`,
-    accepts: (value) => Number.isFinite(value) && (value as number) >= least && (value as number) <= most,
-  };
+function clash(what: string): MemoryGuardError {
+  return new MemoryGuardError('ERR_INVALID_OPTION', `${what}; leave one of them out.`);
 }

@@ -1,16 +1,19 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { join, relative } from 'node:path';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { writeTone } from '../../examples/synthetic-model.mjs';
+import type { ChatSettings, ChatTurn } from '../../src/sdk/chat.ts';
 import { NexaModel } from '../../src/sdk/nexamodel.ts';
 import type { GenerateResult, RuntimeGenerate, RuntimeModel } from '../../src/sdk/runtime.ts';
+import { collectUntil } from '../support/fakesdk.ts';
 
 /** A runtime's model whose tokens come when the test says so. It refuses what the contract rules out. */
 class ScriptedModel implements RuntimeModel {
   readonly capabilities = { audio: true, vision: false };
   readonly requests: RuntimeGenerate[] = [];
   stops = 0;
+  resets = 0;
   disposals = 0;
   #running:
     | { push(text: string): void; end(result: Partial<GenerateResult>): void; fail(error: Error): void }
@@ -51,6 +54,14 @@ class ScriptedModel implements RuntimeModel {
     this.stops += 1;
     // An engine ends at its next token, later than now.
     setTimeout(() => this.#running?.end({ finishReason: 'stopped' }), 5);
+  }
+
+  async format(messages: readonly ChatTurn[], settings: ChatSettings): Promise<string> {
+    return JSON.stringify([messages, settings]);
+  }
+
+  async reset(): Promise<void> {
+    this.resets += 1;
   }
 
   async dispose(): Promise<void> {
@@ -257,6 +268,161 @@ describe('an aborted signal', () => {
   });
 });
 
+describe('a stream that was dropped', () => {
+  test('stops the engine once it is collected, and the next text works', async () => {
+    const { raw, model } = make();
+    await (async () => {
+      const stream = model.generate({ prompt: 'Hello' });
+      const first = stream.next();
+      await settle();
+      raw.push('a');
+      await first;
+    })();
+    expect(await collectUntil(() => raw.stops > 0)).toBe(true);
+    const next = read(model.generate({ prompt: 'next' }));
+    await expect.poll(() => raw.requests.length).toBe(2);
+    raw.push('b');
+    raw.end();
+    expect(await next).toBe('b');
+  });
+
+  test('that is still held is not stopped', async () => {
+    const { raw, model } = make();
+    const stream = model.generate({ prompt: 'Hello' });
+    const first = stream.next();
+    await settle();
+    raw.push('a');
+    await first;
+    await collectUntil(() => false);
+    expect(raw.stops).toBe(0);
+    raw.end();
+    expect((await stream.next()).done).toBe(true);
+  });
+});
+
+describe('a conversation', () => {
+  test('goes to the runtime with absolute paths, its media in order', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'nexa-talk-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const [one, two] = [join(folder, 'one.wav'), join(folder, 'two.wav')];
+    for (const path of [one, two]) writeTone(path, 0.1);
+    const { raw, model } = make();
+    const near = relative(process.cwd(), two);
+    const text = read(
+      model.generate({
+        messages: [
+          { role: 'system', content: 'Listen.' },
+          {
+            role: 'user',
+            content: [
+              { type: 'audio', path: one },
+              { type: 'text', text: 'And' },
+            ],
+          },
+          { role: 'user', content: [{ type: 'audio', path: near }] },
+        ],
+        tools: [{ type: 'function' }],
+        thinking: false,
+      }),
+    );
+    await expect.poll(() => raw.requests.length).toBe(1);
+    expect(raw.requests[0]).toEqual({
+      prompt: '',
+      audioPaths: [one, two],
+      messages: [
+        { role: 'system', parts: [{ type: 'text', text: 'Listen.' }] },
+        {
+          role: 'user',
+          parts: [
+            { type: 'audio', path: one },
+            { type: 'text', text: 'And' },
+          ],
+        },
+        { role: 'user', parts: [{ type: 'audio', path: two }] },
+      ],
+      tools: '[{"type":"function"}]',
+      thinking: false,
+      maxTokens: 512,
+      stop: [],
+    });
+    raw.end();
+    await text;
+  });
+
+  test('is formatted and forgotten in its turn', async () => {
+    const { raw, model } = make();
+    const text = read(model.generate({ prompt: 'Hello' }));
+    await settle();
+    const formatted = model.applyChatTemplate([{ role: 'user', content: 'Hi' }], { tools: '[{}]' });
+    const forgotten = model.reset();
+    await settle();
+    expect(raw.resets).toBe(0);
+    raw.end();
+    expect(await formatted).toBe('[[{"role":"user","parts":[{"type":"text","text":"Hi"}]}],{"tools":"[{}]"}]');
+    await forgotten;
+    expect(raw.resets).toBe(1);
+    await text;
+    await model.dispose();
+    expect(() => model.reset()).toThrow('is disposed');
+  });
+
+  test('that waits when the model is disposed is refused, and what fails holds up nothing', async () => {
+    const { raw, model } = make();
+    raw.format = () => Promise.reject(new Error('no template'));
+    await expect(model.applyChatTemplate([{ role: 'user', content: 'Hi' }])).rejects.toThrow('no template');
+    await model.reset();
+    const text = read(model.generate({ prompt: 'Hello' }));
+    const failure = expect(text).rejects.toMatchObject({ code: 'ERR_RUNTIME' });
+    await settle();
+    const late = expect(model.reset()).rejects.toMatchObject({ code: 'ERR_RUNTIME' });
+    await model.dispose();
+    await Promise.all([failure, late]);
+  });
+
+  test.each([
+    [undefined],
+    [[{ role: 'user' }]],
+    [[{ role: '', content: 'x' }]],
+    [[{ role: 'user', content: 'a\0b' }]],
+    [[{ role: 'user', content: [] }]],
+    [[{ role: 'user', content: [{ type: 'video', path: 'x' }] }]],
+    [[{ role: 'user', content: [{ type: 'audio' }] }]],
+    [[{ role: null, content: 'x' }]],
+  ])('is not %j', (messages) => {
+    const { model } = make();
+    expect(() => model.applyChatTemplate(messages as never)).toThrow(/^Expected `messages` to be a list of messages/);
+    if (messages) expect(() => model.generate({ messages } as never)).toThrow(/^Expected `messages` to be a list/);
+  });
+
+  test('needs a model that hears and sees what is in it', () => {
+    const { model } = make();
+    const image = [{ role: 'user', content: [{ type: 'image', path: 'x.png' }] }] as const;
+    expect(() => model.generate({ messages: image })).toThrow('takes no `images`');
+    expect(() => model.generate({ prompt: 'What?', images: 'x.png' })).toThrow('takes no `images`');
+    expect(() => model.applyChatTemplate(image)).toThrow('takes no `images`');
+  });
+});
+
+describe('the KV cache', () => {
+  test('is kept and taken by absolute paths, in its turn', async () => {
+    const { raw, model } = make();
+    const kept: string[] = [];
+    Object.assign(raw, {
+      saveKvCache: async (path: string) => kept.push(`save ${path}`),
+      loadKvCache: async (path: string) => kept.push(`load ${path}`),
+    });
+    await model.saveKvCache('cache.bin');
+    await model.loadKvCache('/cache.bin');
+    expect(kept).toEqual([`save ${join(process.cwd(), 'cache.bin')}`, 'load /cache.bin']);
+  });
+
+  test('is refused where the runtime has none, and without a path', () => {
+    const { model } = make();
+    expect(() => model.saveKvCache('x')).toThrow("This runtime has no `saveKvCache`; the SDK's own library has.");
+    expect(() => model.loadKvCache('')).toThrow('Expected `path` to be a path');
+  });
+});
+
 describe('dispose', () => {
   test('stops what runs, refuses what waits, and disposes once', async () => {
     const { raw, model, gone } = make();
@@ -326,6 +492,21 @@ describe('audio', () => {
     const text = read(model.generate({ prompt: 'Hello', audio: join(folder, 'gone.wav') }));
     await expect(text).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
     expect(raw.requests).toEqual([]);
+  });
+
+  test('goes with images that are some', async () => {
+    const seeing = Object.assign(new ScriptedModel(), { capabilities: { audio: true, vision: true } });
+    const model = new NexaModel({ name: 'm', contextSize: 2048, microBatchSize: 512, modelPath: '/m.gguf' }, seeing);
+    const png = join(folder, 'dot.png');
+    writeFileSync(png, Buffer.from('89504e470d0a1a0a0000', 'hex'));
+    const text = read(model.generate({ prompt: 'What?', images: png }));
+    await expect.poll(() => seeing.requests.at(-1)?.imagePaths).toEqual([png]);
+    seeing.end();
+    await text;
+    const none = read(model.generate({ prompt: 'What?', images: join(folder, 'tone.wav') }));
+    await expect(none).rejects.toThrow(
+      /^Expected `images` to be PNG, JPEG, BMP or GIF files, got .*first bytes 52494646/,
+    );
   });
 
   test('needs a projector that hears', () => {

@@ -76,7 +76,7 @@ describe('load options', () => {
 
 describe('generate options', () => {
   test('make lists of single texts', () => {
-    const defaults = { prompt: 'p', maxTokens: 512 };
+    const defaults = { prompt: 'p', maxTokens: 512, images: [] };
     expect(readGenerateOptions({ prompt: 'p' })).toEqual({ ...defaults, audio: [], stop: [] });
     expect(readGenerateOptions({ prompt: 'p', audio: 'a', stop: ['b', 'c'] })).toEqual({
       ...defaults,
@@ -95,8 +95,20 @@ describe('generate options', () => {
     [{ prompt: 'p', maxTokens: 0 }, 'Expected `maxTokens` to be an integer from 1'],
     [{ prompt: 'p', temperature: -1 }, 'Expected `temperature` to be a number from 0, got -1 (number).'],
     [{ prompt: 'p', topP: 1.1 }, 'Expected `topP` to be a number from 0 to 1'],
+    [{ prompt: 'p', minP: -0.1 }, 'Expected `minP` to be a number from 0 to 1'],
+    [{ prompt: 'p', repetitionPenalty: 0 }, 'Expected `repetitionPenalty` to be a number from 0.1 to 10'],
+    [{ prompt: 'p\0q' }, 'Expected `prompt` to be a text that is not empty'],
+    [{ prompt: 'p', tools: '{' }, 'Expected `tools` to be a list of tools, or the same as JSON text'],
+    [{ prompt: 'p', tools: [1] }, 'Expected `tools` to be a list of tools'],
+    [{ prompt: 'p', raw: 1 }, 'Expected `raw` to be true or false'],
+    [{ prompt: 'p', raw: true, tools: [{}] }, '`raw` goes without a template'],
+    [{ prompt: 'p', raw: true, audio: 'a' }, '`raw` goes without a template'],
+    [{ messages: [] }, 'Expected `messages` to be a list of messages { role, content }'],
+    [{ messages: [{ role: 'user', content: 'x' }], prompt: 'p' }, '`prompt` stands beside `messages`'],
+    [{ messages: [{ role: 'user', content: 'x' }], audio: 'a' }, '`audio` stands beside `messages`'],
+    [{ messages: [{ role: 'user', content: 'x' }], raw: true }, '`raw` stands beside `messages`'],
     [{ prompt: 'p', seed: 1.5 }, 'Expected `seed` to be an integer from 0'],
-    [{ prompt: 'p', audoi: 'a' }, '`audoi` is no option of generate; known are prompt, audio,'],
+    [{ prompt: 'p', audoi: 'a' }, '`audoi` is no option of generate; known are prompt, messages, audio,'],
   ])('%j are refused with a sentence', (given, sentence) => {
     expect(refusal(() => readGenerateOptions(given))).toMatchObject({
       code: 'ERR_INVALID_OPTION',
@@ -113,7 +125,14 @@ describe('initialize options', () => {
   test.each([
     [{ runtime: 'cuda' }, "Expected `runtime` to be one of nexa, llama, got 'cuda' (string)."],
     [{ onLog: true }, 'Expected `onLog` to be a function'],
-    [{ verbose: true }, '`verbose` is no option of initialize; known are runtime, modelsDir, onLog.'],
+    [{ layout: 'v1' }, 'Expected `layout` to be one of nexa-1.0, geniex-0.3, geniex-0.5'],
+    [{ libraryPath: '' }, 'Expected `libraryPath` to be a path'],
+    [{ runtime: 'llama', layout: 'geniex-0.5' }, "`layout` is of the SDK's library, but `runtime` is 'llama'."],
+    [{ runtime: 'llama', libraryPath: '/x' }, "`libraryPath` is of the SDK's library, but `runtime` is 'llama'."],
+    [
+      { verbose: true },
+      '`verbose` is no option of initialize; known are runtime, libraryPath, layout, modelsDir, onLog.',
+    ],
   ])('%j are refused with a sentence', (given, sentence) => {
     expect(refusal(() => readInitializeOptions(given))).toMatchObject({
       code: 'ERR_INVALID_OPTION',

@@ -4,7 +4,7 @@ import { MemoryGuardError } from '../../errors.ts';
 
 const PACKAGE = '@fugood/llama.node';
 
-export interface ChatMessage {
+export interface EngineMessage {
   readonly role: string;
   readonly content: readonly (
     | { readonly type: 'text'; readonly text: string }
@@ -26,17 +26,29 @@ export interface Completion {
   readonly stopped_eos: boolean;
   readonly stopped_words: boolean;
   readonly stopped_limited: boolean;
+  readonly timings?: {
+    readonly prompt_ms: number;
+    readonly prompt_per_second: number;
+    readonly predicted_ms: number;
+    readonly predicted_per_second: number;
+  };
+}
+
+export interface ChatParams {
+  readonly tools?: readonly object[];
+  readonly enable_thinking?: boolean;
 }
 
 /** A loaded model of the engine. It allows one completion at a time and checks little. */
 export interface LlamaContext {
-  getFormattedChat(messages: readonly ChatMessage[]): FormattedChat;
+  getFormattedChat(messages: readonly EngineMessage[], template?: string, params?: ChatParams): FormattedChat;
   tokenize(
     text: string,
     media: { media_paths: readonly string[] },
   ): Promise<{ readonly tokens: { readonly length: number } }>;
   completion(options: object, onToken: (token: { readonly token: string }) => void): Promise<Completion>;
   stopCompletion(): void;
+  clearCache(clearData: boolean): void;
   release(): Promise<void>;
   initMultimodal(options: { path: string; use_gpu: boolean }): boolean;
   getMultimodalSupport(): { readonly vision: boolean; readonly audio: boolean };

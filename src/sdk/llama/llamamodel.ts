@@ -3,18 +3,19 @@ import { setImmediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { invalidOption, MemoryGuardError } from '../../errors.ts';
+import { type ChatSettings, type ChatTurn, turnOf } from '../chat.ts';
 import type { Capabilities, FinishReason, GenerateResult, RuntimeGenerate, RuntimeModel } from '../runtime.ts';
-import type { ChatMessage, Completion, LlamaContext } from './engine.ts';
+import type { Completion, FormattedChat, LlamaContext } from './engine.ts';
 import { type EngineLog, reasonIn } from './enginelog.ts';
+import { engineRequest, MEDIA_MARKER, markedText, messageOf, profileOf } from './enginerequest.ts';
 
 export interface LlamaModelFacts {
   readonly modelPath: string;
   readonly contextSize: number;
   readonly capabilities: Capabilities | undefined;
+  /** In place of the model's own. */
+  readonly chatTemplate?: string | undefined;
 }
-
-/** Stands for an audio file in the engine's prompt. */
-const MEDIA_MARKER = '<__media__>';
 
 /** Models that generate now. An exit waits for the engine's threads, so it must stop them: 9.7 s became 0.1 s. */
 const running = new Set<LlamaModel>();
@@ -25,30 +26,39 @@ export class LlamaModel implements RuntimeModel {
   readonly #log: EngineLog;
   readonly #modelPath: string;
   readonly #contextSize: number;
+  readonly #chatTemplate: string | undefined;
   #context: LlamaContext | undefined;
   #stopped = false;
   /** Set while the engine completes: only then does it have something to stop. */
   #completing = false;
   #broken = false;
 
-  constructor(context: LlamaContext, log: EngineLog, { modelPath, contextSize, capabilities }: LlamaModelFacts) {
+  constructor(context: LlamaContext, log: EngineLog, facts: LlamaModelFacts) {
     this.#context = context;
     this.#log = log;
-    this.#modelPath = modelPath;
-    this.#contextSize = contextSize;
-    this.capabilities = capabilities ?? { audio: false, vision: false };
+    this.#modelPath = facts.modelPath;
+    this.#contextSize = facts.contextSize;
+    this.#chatTemplate = facts.chatTemplate;
+    // The engine would see images too, but nobody has tried it with this package.
+    this.capabilities = { audio: facts.capabilities?.audio ?? false, vision: false };
   }
 
   async generate(request: RuntimeGenerate, onText: (text: string) => void): Promise<GenerateResult> {
-    const context = this.#context;
-    if (context === undefined || this.#broken) throw this.#unusable();
+    const context = this.#usable();
     const { audioPaths, prompt } = request;
-    if (audioPaths.length > 0 && prompt.includes(MEDIA_MARKER)) {
-      throw invalidOption('prompt', `a text without ${MEDIA_MARKER}, which stands for audio`, prompt);
+    const turns = request.messages ?? [
+      turnOf(
+        prompt,
+        audioPaths.map((path) => ({ type: 'audio', path })),
+      ),
+    ];
+    const marked = audioPaths.length > 0 ? markedText(turns) : undefined;
+    if (marked !== undefined) {
+      throw invalidOption('prompt', `a text without ${MEDIA_MARKER}, which stands for audio`, marked);
     }
     this.#stopped = false;
     const startMs = performance.now();
-    const chat = context.getFormattedChat([message(request)]);
+    const chat = request.raw ? { prompt } : this.#format(context, turns, request);
     const promptTokens = await this.#countTokens(context, chat.prompt, audioPaths);
     let text = '';
     let pieces = 0;
@@ -73,7 +83,16 @@ export class LlamaModel implements RuntimeModel {
       generatedTokens: reason === 'length' ? request.maxTokens : Math.max(pieces, completion?.tokens_predicted ?? 0),
       ...(firstTextMs !== undefined && { firstTextMs }),
       totalMs: performance.now() - startMs,
+      ...(completion?.timings && { profile: profileOf(completion.timings) }),
     };
+  }
+
+  async format(turns: readonly ChatTurn[], settings: ChatSettings): Promise<string> {
+    return this.#format(this.#usable(), turns, settings).prompt;
+  }
+
+  async reset(): Promise<void> {
+    this.#usable().clearCache(false);
   }
 
   stop(): void {
@@ -87,6 +106,18 @@ export class LlamaModel implements RuntimeModel {
     this.#context = undefined;
     await release?.();
     this.#log.flush();
+  }
+
+  #format(context: LlamaContext, turns: readonly ChatTurn[], { tools, thinking }: ChatSettings): FormattedChat {
+    return context.getFormattedChat(turns.map(messageOf), this.#chatTemplate, {
+      ...(tools !== undefined && { tools: JSON.parse(tools) }),
+      ...(thinking !== undefined && { enable_thinking: thinking }),
+    });
+  }
+
+  #usable(): LlamaContext {
+    if (this.#context === undefined || this.#broken) throw this.#unusable();
+    return this.#context;
   }
 
   /**
@@ -154,29 +185,6 @@ export class LlamaModel implements RuntimeModel {
 /** Apart, so that a listener that the engine keeps longer than it should does not keep the engine's context. */
 function tokenListener(onText: (text: string) => void): (token: { readonly token: string }) => void {
   return ({ token }) => onText(token);
-}
-
-function message({ prompt, audioPaths }: RuntimeGenerate): ChatMessage {
-  const audio = audioPaths.map((url) => ({ type: 'input_audio', input_audio: { format: 'wav', url } }) as const);
-  return { role: 'user', content: [...audio, { type: 'text', text: prompt }] };
-}
-
-function engineRequest(
-  request: RuntimeGenerate,
-  chat: { prompt: string; additional_stops?: readonly string[] },
-): object {
-  const { temperature, topK, topP, seed } = request;
-  return {
-    prompt: chat.prompt,
-    media_paths: request.audioPaths,
-    n_predict: request.maxTokens,
-    stop: [...request.stop, ...(chat.additional_stops ?? [])],
-    ...(temperature !== undefined && { temperature }),
-    // At temperature 0 this engine still draws; only one candidate leaves nothing to draw.
-    ...((topK !== undefined || temperature === 0) && { top_k: temperature === 0 ? 1 : topK }),
-    ...(topP !== undefined && { top_p: topP }),
-    ...(seed !== undefined && { seed }),
-  };
 }
 
 function stopAtExit(): void {

@@ -1,7 +1,8 @@
 /** llama.cpp from `@fugood/llama.node` as a runtime: files checked first, loads one at a time, nothing left by a failed one. */
 import { setImmediate } from 'node:timers/promises';
 import { MemoryGuardError } from '../../errors.ts';
-import { readGguf } from '../../footprint/gguf.ts';
+import { LoadProgress } from '../loadprogress.ts';
+import { checkModelFiles } from '../modelfiles.ts';
 import type { LogListener, Runtime, RuntimeLoad, RuntimeModel } from '../runtime.ts';
 import { findEngine, type Llama, type LlamaContext } from './engine.ts';
 import { EngineLog, reasonIn } from './enginelog.ts';
@@ -34,7 +35,8 @@ export class LlamaRuntime implements Runtime {
   }
 
   async load(request: RuntimeLoad): Promise<RuntimeModel> {
-    await checkFiles(request);
+    refuseUnknown(request);
+    await checkModelFiles(request);
     const load = this.#turn.then(() => this.#load(request));
     this.#turn = load.catch(() => {});
     return load;
@@ -46,10 +48,10 @@ export class LlamaRuntime implements Runtime {
   }
 
   async #load(request: RuntimeLoad): Promise<RuntimeModel> {
-    const { modelPath, projectorPath, signal, contextSize } = request;
+    const { modelPath, projectorPath, signal, contextSize, chatTemplate } = request;
     signal?.throwIfAborted();
     this.#log.flush();
-    const progress = new Progress(request.onProgress);
+    const progress = new LoadProgress(request.onProgress);
     const context = await this.#log
       .catching(() => this.#llama.loadModel(engineOptions(request), progress.listener))
       .catch((cause) => {
@@ -64,7 +66,7 @@ export class LlamaRuntime implements Runtime {
       signal?.throwIfAborted();
       const capabilities = projectorPath === undefined ? undefined : context.getMultimodalSupport();
       this.#log.flush();
-      return new LlamaModel(context, this.#log, { modelPath, contextSize, capabilities });
+      return new LlamaModel(context, this.#log, { modelPath, contextSize, capabilities, chatTemplate });
     } catch (error) {
       await context.release();
       throw error;
@@ -88,28 +90,12 @@ export class LlamaRuntime implements Runtime {
   }
 }
 
-/** The engine ends the process over some files, so they are looked at before it sees them. */
-async function checkFiles({ modelPath, projectorPath }: RuntimeLoad): Promise<void> {
-  const model = await readGguf(modelPath);
-  if (isProjector(model)) {
-    throw fileError(
-      `Expected ${JSON.stringify(modelPath)} to be a model, found a projector; pass it as \`projectorPath\`.`,
-    );
-  }
-  if (projectorPath === undefined) return;
-  const projector = await readGguf(projectorPath);
-  if (!isProjector(projector)) {
-    const found = `found a model of architecture ${JSON.stringify(projector.architecture)}; pass its mmproj file`;
-    throw fileError(`Expected ${JSON.stringify(projectorPath)} to be a projector, ${found}.`);
-  }
-}
-
-function isProjector(file: { readonly architecture: string; readonly type?: string }): boolean {
-  return file.type === 'mmproj' || file.architecture === 'clip';
-}
-
-function fileError(message: string): MemoryGuardError {
-  return new MemoryGuardError('ERR_MODEL_FILE', message);
+/** Plugins and devices are the SDK's library's. */
+function refuseUnknown({ pluginId, deviceId }: RuntimeLoad): void {
+  const name = pluginId !== undefined ? 'pluginId' : deviceId !== undefined ? 'deviceId' : undefined;
+  if (name === undefined) return;
+  const message = `\`${name}\` is of the SDK's own library, and this SDK runs on the embedded runtime; leave it out.`;
+  throw new MemoryGuardError('ERR_INVALID_OPTION', message);
 }
 
 function engineOptions(request: RuntimeLoad): object {
@@ -128,30 +114,4 @@ function engineOptions(request: RuntimeLoad): object {
     ctx_shift: false,
     ...(request.threads !== undefined && { n_threads: request.threads }),
   };
-}
-
-/** Percents that rise, and 100 once at the end. */
-class Progress {
-  readonly listener: ((percent: number) => void) | undefined;
-  readonly #tell: ((percent: number) => void) | undefined;
-  #last = -1;
-
-  constructor(tell: ((percent: number) => void) | undefined) {
-    this.#tell = tell;
-    this.listener = tell && ((percent) => this.#report(percent));
-  }
-
-  finish(): void {
-    this.#report(100);
-  }
-
-  #report(percent: number): void {
-    if (percent <= this.#last) return;
-    this.#last = percent;
-    try {
-      this.#tell?.(percent);
-    } catch (error) {
-      process.emitWarning(error instanceof Error ? error : String(error));
-    }
-  }
 }

@@ -43,6 +43,7 @@ test('a completion that fails inside the engine makes the model unusable, and it
       },
       completion: (options, onToken) => real.completion(options, onToken),
       stopCompletion: () => real.stopCompletion(),
+      clearCache: (clearData) => real.clearCache(clearData),
       release: () => {
         released += 1;
         return real.release();
@@ -130,6 +131,7 @@ function scripted(completion: Partial<Completion>): LlamaContext {
     tokenize: async () => ({ tokens: [1, 2] }),
     completion: async () => ({ ...ended, ...completion }),
     stopCompletion: () => {},
+    clearCache: () => {},
     release: async () => {},
     initMultimodal: () => true,
     getMultimodalSupport: () => ({ audio: false, vision: false }),
