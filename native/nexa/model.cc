@@ -185,7 +185,9 @@ std::optional<Failure> Model::Generate(const GenerateSpec& spec, const StopFlag&
   run.Finish();
   result.matched = run.Matched();
   result.stopped = run.Stopped();
-  if (result.profile.generated_tokens <= 0) result.profile.generated_tokens = run.Taken();
+  // The library may count the token over which it was stopped.
+  std::int64_t& generated = result.profile.generated_tokens;
+  if (result.stopped || result.matched || generated <= 0) generated = run.Taken();
   if (multimodal_ && !result.matched && !result.stopped) held_ = {true, prompt + text, spec.images, spec.audio};
   return std::nullopt;
 }

@@ -1,12 +1,12 @@
 /** The SDK as programs see it: finds a runtime, loads models by name or path, and lets go of all of them. */
 import { MemoryGuardError } from '../errors.ts';
 import { ADAPTER, type Adapter } from './adapter.ts';
-import { openLlamaRuntime } from './llama/llamaruntime.ts';
 import { resolveModel } from './models.ts';
 import { nexaAdapter } from './nexaadapter.ts';
 import { NexaModel } from './nexamodel.ts';
+import { openRuntime } from './openruntime.ts';
 import { type InitializeOptions, type LoadOptions, readInitializeOptions, readLoadOptions } from './options.ts';
-import type { Runtime } from './runtime.ts';
+import type { Device, Runtime } from './runtime.ts';
 
 export class NexaSDK {
   readonly #runtime: Runtime;
@@ -21,16 +21,14 @@ export class NexaSDK {
     this.#modelsDir = modelsDir;
   }
 
-  /** Throws `ERR_INVALID_OPTION`, and `ERR_RUNTIME_NOT_FOUND` with what to install. */
+  /**
+   * With the SDK's own library where it is found, else with the embedded runtime; `runtime` chooses.
+   * Throws `ERR_INVALID_OPTION`, `ERR_RUNTIME_NOT_FOUND` with what to install, and `ERR_RUNTIME_ABI` for a version of the
+   * library that isn't known.
+   */
   static async initialize(options?: InitializeOptions): Promise<NexaSDK> {
-    const { runtime, modelsDir, onLog } = readInitializeOptions(options);
-    if (runtime === 'nexa') {
-      throw new MemoryGuardError(
-        'ERR_RUNTIME_NOT_FOUND',
-        "This build brings the embedded runtime only; leave `runtime` out or pass 'llama'.",
-      );
-    }
-    return new NexaSDK(await openLlamaRuntime({ onLog }), modelsDir);
+    const given = readInitializeOptions(options);
+    return new NexaSDK(await openRuntime(given), given.modelsDir);
   }
 
   /** How a guard reads this SDK's loads. */
@@ -42,6 +40,23 @@ export class NexaSDK {
   get runtime(): Pick<Runtime, 'name' | 'version'> {
     const { name, version } = this.#runtime;
     return { name, version };
+  }
+
+  /** Of the runtime, such as `v0.5.0`. */
+  get version(): string {
+    return this.#runtime.version;
+  }
+
+  /** What runs the models inside the SDK's library; none in the embedded runtime. Throws `ERR_RUNTIME`. */
+  async plugins(): Promise<readonly string[]> {
+    this.#assertUsable();
+    return (await this.#runtime.plugins?.()) ?? [];
+  }
+
+  /** What a plugin can compute on; none in the embedded runtime. Throws `ERR_RUNTIME`. */
+  async devices(pluginId: string): Promise<readonly Device[]> {
+    this.#assertUsable();
+    return (await this.#runtime.devices?.(pluginId)) ?? [];
   }
 
   /**

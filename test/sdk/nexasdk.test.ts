@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NexaSDK } from '../../src/sdk/nexasdk.ts';
 import type { LogLevel, Runtime } from '../../src/sdk/runtime.ts';
+import { doubleLibrary } from '../support/nexa/libraries.ts';
 import { makeTinyModels, type TinyModels } from './tinymodels.ts';
 
 let files: TinyModels;
@@ -27,11 +28,20 @@ describe('NexaSDK.initialize', () => {
     }
   });
 
-  test('has no binding to the library of the SDK', async () => {
-    await expect(NexaSDK.initialize({ runtime: 'nexa' })).rejects.toMatchObject({
-      code: 'ERR_RUNTIME_NOT_FOUND',
-      message: "This build brings the embedded runtime only; leave `runtime` out or pass 'llama'.",
-    });
+  test("loads the SDK's own library where it is told to", async () => {
+    const sdk = await NexaSDK.initialize({ libraryPath: doubleLibrary('geniex-0.5') });
+    expect(sdk.runtime).toEqual({ name: 'nexa', version: 'v0.5.0' });
+    expect(sdk.version).toBe('v0.5.0');
+    expect(await sdk.plugins()).toEqual(['llama_cpp', 'qairt']);
+    expect(await sdk.devices('llama_cpp')).toContainEqual({ id: 'CPU', name: 'Processor' });
+    await sdk.dispose();
+    await expect(sdk.plugins()).rejects.toThrow('This SDK is disposed');
+  });
+
+  test('has no plugins and devices in the embedded runtime', async () => {
+    const sdk = await NexaSDK.initialize({ runtime: 'llama' });
+    expect([await sdk.plugins(), await sdk.devices('cpu')]).toEqual([[], []]);
+    await sdk.dispose();
   });
 
   test('refuses unknown options', async () => {
@@ -149,6 +159,8 @@ describe('dispose', () => {
           capabilities: { audio: false, vision: false },
           generate: () => Promise.reject(new Error('unused')),
           stop: () => {},
+          format: async () => '',
+          reset: async () => {},
           dispose: async () => {
             events.push('disposed');
           },

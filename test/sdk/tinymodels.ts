@@ -18,13 +18,14 @@ export interface TinyModels {
   remove(): void;
 }
 
-export function makeTinyModels(): TinyModels {
+/** Random weights need a projector in F32, and one generation of the SDK's library needs it in F16. */
+export function makeTinyModels({ projector: type = 'F32' }: { projector?: 'F32' | 'F16' } = {}): TinyModels {
   const folder = mkdtempSync(join(tmpdir(), 'nexa-tiny-'));
   const path = (name: string) => join(folder, name);
   const model = (quantization = 'Q4_0') => path(`qwen2audio-${quantization}.gguf`);
   for (const quantization of TINY_QUANTIZATIONS) writeLanguageModel(model(quantization), { ...TINY, quantization });
   const projector = path('mmproj-qwen2audio.gguf');
-  writeAudioProjector(projector, TINY_PROJECTOR);
+  writeAudioProjector(projector, { ...TINY_PROJECTOR, type });
   const tone = path('tone.wav');
   writeTone(tone, 1);
   return { folder, projector, tone, model, path, remove: () => rmSync(folder, { recursive: true, force: true }) };
