@@ -125,6 +125,7 @@ std::optional<Failure> Model::AskAbilities() {
 }
 
 std::optional<Failure> Model::Format(const Chat& chat, std::string& text) {
+  if (chat.messages.empty()) return Refused("no-messages");
   const Calls& calls = library_->Functions();
   KeptError logged;
   ApplyChatTemplateOutput output{};

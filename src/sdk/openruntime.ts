@@ -8,9 +8,13 @@ import type { InitializeOptions } from './options.ts';
 import type { Runtime } from './runtime.ts';
 
 /** Throws `ERR_RUNTIME_NOT_FOUND` with what to install, `ERR_RUNTIME_ABI` and `ERR_RUNTIME`. */
-export async function openRuntime(options: InitializeOptions, search = findLibrary): Promise<Runtime> {
+export async function openRuntime(
+  options: InitializeOptions,
+  search = findLibrary,
+  openEmbedded = openLlamaRuntime,
+): Promise<Runtime> {
   const { runtime, libraryPath, layout, onLog } = options;
-  if (runtime === 'llama') return openLlamaRuntime({ onLog });
+  if (runtime === 'llama') return openEmbedded({ onLog });
   if (runtime === 'nexa' || libraryPath !== undefined || layout !== undefined) return openNexaRuntime(options);
   const nexa = nativeNexa();
   const { found, tried } = await search(undefined);
@@ -23,7 +27,7 @@ export async function openRuntime(options: InitializeOptions, search = findLibra
       process.emitWarning(`${error instanceof Error ? error.message : error} The embedded runtime is used instead.`);
     }
   }
-  return openLlamaRuntime({ onLog }).catch((error: MemoryGuardError) => {
+  return openEmbedded({ onLog }).catch((error: MemoryGuardError) => {
     if (error.code !== 'ERR_RUNTIME_NOT_FOUND' || found !== undefined) throw error;
     const message = `${error.message} Or install the Nexa SDK, whose library was looked for at ${tried.join(', ')}.`;
     throw new MemoryGuardError('ERR_RUNTIME_NOT_FOUND', message, { cause: error });

@@ -18,6 +18,8 @@ export interface Ended {
 export interface ProgramOptions {
   readonly addon?: boolean;
   readonly timeoutMs?: number;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly flags?: readonly string[];
   /** What the process may map at most, as `ulimit -v` takes it. */
   readonly addressSpaceKiB?: number;
 }
@@ -54,16 +56,16 @@ export function compilePrograms(folder: string): Programs {
   execFileSync(process.execPath, [typescript, '-p', config], { stdio: 'pipe' });
   let count = 0;
   return {
-    run(body, { addon = true, timeoutMs = 20_000, addressSpaceKiB } = {}) {
+    run(body, { addon = true, timeoutMs = 20_000, addressSpaceKiB, env: more = {}, flags = [] } = {}) {
       mkdirSync(join(home, 'programs'), { recursive: true });
       const file = join(home, 'programs', `${count++}.mjs`);
       writeFileSync(
         file,
         `import { NexaSDK } from '../dist/sdk/nexasdk.js';\nconst folder = ${JSON.stringify(folder)};\n${body}\n`,
       );
-      const env = { ...process.env, NODE_OPTIONS: '', NEXA_MEMORY_GUARD_ADDON: addon ? '' : 'off' };
-      const command = `ulimit -v ${addressSpaceKiB ?? 'unlimited'}; exec "$0" "$1"`;
-      return runFile(['-c', command, process.execPath, file], env, timeoutMs);
+      const env = { ...process.env, NODE_OPTIONS: '', NEXA_MEMORY_GUARD_ADDON: addon ? '' : 'off', ...more };
+      const command = `ulimit -v ${addressSpaceKiB ?? 'unlimited'}; exec "$0" "$@"`;
+      return runFile(['-c', command, process.execPath, ...flags, file], env, timeoutMs);
     },
     close: () => rmSync(home, { recursive: true, force: true }),
   };

@@ -31,8 +31,11 @@ const OLD: LayoutName = 'nexa-1.0';
 let watchesExit = false;
 
 /** Throws `ERR_RUNTIME_NOT_FOUND`, `ERR_RUNTIME_ABI` and `ERR_RUNTIME`. */
-export async function openNexaRuntime(options: NexaRuntimeOptions, nexa = nativeNexa()): Promise<Runtime> {
-  if (nexa === undefined) throw noLoader(addonProblem());
+export async function openNexaRuntime(
+  options: NexaRuntimeOptions,
+  nexa: NativeNexa | null = nativeNexa() ?? null,
+): Promise<Runtime> {
+  if (nexa === null) throw noLoader(addonProblem());
   const { found, tried } = await findLibrary(options.libraryPath);
   if (found === undefined) throw notFound(tried);
   return openLibrary(nexa, found.path, options);

@@ -9,7 +9,9 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <mutex>
 #include <random>
+#include <set>
 #include <stdexcept>
 #include <thread>
 
@@ -240,7 +242,11 @@ std::int32_t Engine::Generate(const char* call, const TextRequest& request, Text
   held_ = request.prompt + result.text;
   held_media_ = media;
   if (orders.Has("reason")) {
-    static const std::string kept = orders.Text("reason");
+    // As the real one's literals: valid as long as the library is.
+    static auto* literals = new std::set<std::string>;
+    static std::mutex mutex;
+    const std::lock_guard<std::mutex> lock(mutex);
+    const std::string& kept = *literals->insert(orders.Text("reason")).first;
     result.reason = kept == "none" ? nullptr : kept.c_str();
   }
   if (odd == "late") {
