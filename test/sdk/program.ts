@@ -64,8 +64,10 @@ export function compilePrograms(folder: string): Programs {
         `import { NexaSDK } from '../dist/sdk/nexasdk.js';\nconst folder = ${JSON.stringify(folder)};\n${body}\n`,
       );
       const env = { ...process.env, NODE_OPTIONS: '', NEXA_MEMORY_GUARD_ADDON: addon ? '' : 'off', ...more };
+      // Another version of Node, where somebody wants to know: TEST_NODE=/path/to/node.
+      const node = process.env['TEST_NODE'] ?? process.execPath;
       const command = `ulimit -v ${addressSpaceKiB ?? 'unlimited'}; exec "$0" "$@"`;
-      return runFile(['-c', command, process.execPath, ...flags, file], env, timeoutMs);
+      return runFile(['-c', command, node, ...flags, file], env, timeoutMs);
     },
     close: () => rmSync(home, { recursive: true, force: true }),
   };

@@ -125,7 +125,7 @@ describe('a failure of the library', () => {
 });
 
 describe('a callback from an odd state', () => {
-  test.each(['null', 'again', 'thread', 'late'])('(%s) does no harm', async (odd) => {
+  test.each(['null', 'again', 'thread', 'late', 'beside'])('(%s) does no harm', async (odd) => {
     const model = await loaded();
     expect((await pieces(model, orders(say('a', 'b', 'c'), `odd=${odd}`))).join('')).toBe('abc');
     expect((await pieces(model, orders(say('a', 'b', 'c'), `odd=${odd}`), { stop: 'b' })).join('')).toBe('a');

@@ -11,6 +11,16 @@
   },
   'targets': [
     {
+      'target_name': 'mistakes',
+      'type': 'executable',
+      'sources': [
+        'core/mistakes.cc', '../../../native/nexa/calls.cc', '../../../native/nexa/invoke.cc',
+        '../../../native/nexa/layout.cc', '../../../native/nexa/stoptext.cc', '../../../native/nexa/tokens.cc',
+        '../../../native/posix/nexaos.cc',
+      ],
+      'libraries': ['-ldl', '-pthread'],
+    },
+    {
       'target_name': 'nexa_1_0',
       'type': 'shared_library',
       'sources': ['<@(double)'],

@@ -210,6 +210,15 @@ std::int32_t Engine::Generate(const char* call, const TextRequest& request, Text
     return goes_on;
   };
   if (odd == "null") send(nullptr);
+  if (odd == "beside") {
+    // Goes on for a while after the call has returned.
+    std::thread([on_token = request.on_token, user_data = request.user_data] {
+      for (int each = 0; each < 300; each++) {
+        on_token(nullptr, user_data);
+        usleep(100);
+      }
+    }).detach();
+  }
   const int pace = orders.Whole("pace", kPaceUs);
   while (result.generated_tokens < most) {
     if (!said.empty() && static_cast<std::size_t>(result.generated_tokens) == said.size()) {

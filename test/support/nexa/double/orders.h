@@ -9,7 +9,8 @@
 //   notext=1       no full text
 //   nohandle=1     create returns 0 and no handle
 //   odd=WHAT       null: a NULL token first · again: one more token after a false · thread: tokens from another thread ·
-//                  late: tokens from another thread after the call has returned
+//                  late: a token from another thread after the call has returned · beside: NULL tokens from another
+//                  thread all the while and longer
 //   logs=N         N lines of every level from another thread meanwhile
 #pragma once
 
