@@ -1,11 +1,14 @@
-/** From a model's name or path to its files: the quantization, its siblings, the projector. It opens no file. */
+/** From a model's name or path to its files: the quantization, its siblings, the projector. It opens no model. */
+import { existsSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { describe, MemoryGuardError } from '../errors.ts';
 import { canonicalQuantization, type ModelName, projectorRank, readModelName, simplify } from './modelname.ts';
+import { missingQuantization, missingSibling, noModel, unknownModel, unknownRepository } from './modelsentences.ts';
 import { defaultModelFolders, type FoundFile, findModelFiles } from './modelsfolder.ts';
+import { repositoryFiles, repositoryName } from './repository.ts';
 
 export interface ResolvedModel {
-  /** `qwen2audio`, or the file's name without its ending. */
+  /** `qwen2audio`, a repository such as `NexaAI/Qwen2-Audio-7B-GGUF`, or the file's name without its ending. */
   readonly name: string;
   /** Absolute; the first shard of a split model. */
   readonly modelPath: string;
@@ -23,16 +26,14 @@ export interface ResolveOptions {
 const KNOWN_MODELS = ['qwen2audio'] as const;
 /** What a load without a quantization takes: the documented default, then the smaller one, then the larger one. */
 const PREFERRED = ['Q4_K_M', 'Q4_0', 'Q5_K_M'];
-/** How many file names an error lists. */
-const MAX_LISTED = 6;
 
 /**
  * The files to load. Throws `ERR_UNKNOWN_MODEL`, `ERR_UNKNOWN_QUANTIZATION`, and `ERR_MODEL_FILE` where the model is
  * known and this quantization of it is not there.
  */
 export async function resolveModel(name: string, options: ResolveOptions = {}): Promise<ResolvedModel> {
-  const quantization = knownQuantization(options.quantization);
   const known = knownModel(name);
+  const quantization = knownQuantization(options.quantization ?? repositoryOf(name)?.quantization);
   const files = known ? await resolveKnown(known, quantization, options) : await resolvePath(name, quantization);
   const projectorPath = options.projectorPath === undefined ? files.projectorPath : resolve(options.projectorPath);
   return {
@@ -97,6 +98,11 @@ async function resolvePath(name: string, quantization: string | undefined): Prom
 /** Files of a known model by their path below the searched folder: its folder may bear the name instead of the file. */
 async function filesOf(name: string, modelsDir: string | undefined): Promise<readonly FoundFile[]> {
   const folders = modelsDir === undefined ? defaultModelFolders() : [resolve(modelsDir)];
+  if (name.includes('/')) {
+    const files = await repositoryFiles(name, folders);
+    if (!files.some((file) => !file.projector)) throw unknownRepository(name, folders);
+    return files;
+  }
   const found: FoundFile[] = [];
   for (const folder of folders) found.push(...(await findModelFiles(folder)));
   const files = found.filter((file) => simplify(file.file).includes(name));
@@ -118,6 +124,8 @@ function byQuantization(files: readonly FoundFile[]): Map<string, string> {
 
 /** The projector beside the model, or else among `others`. One that names no model needs a folder with no other model. */
 async function projectorOf(modelPath: string, others: readonly FoundFile[]): Promise<string | undefined> {
+  const declared = others.find((file) => file.projector && file.declared);
+  if (declared) return declared.path;
   const own = readModelName(modelPath) ?? unnamed(modelPath);
   const beside = await findModelFiles(dirname(modelPath), 1);
   const alone = beside.every((file) => file.projector || file.stem === own.stem);
@@ -142,13 +150,21 @@ function unnamed(path: string): ModelName {
   return { file: path, stem: simplify(basename(path)), projector: false, pattern: '' };
 }
 
+/** A model that has a name: one of those that are known, or a repository of the SDK's cache. */
 function knownModel(name: string): string | undefined {
-  if (typeof name !== 'string' || name.trim() === '' || name.includes('\0')) throw noModel(name);
+  if (typeof name !== 'string' || name.trim() === '' || name.includes('\0')) throw noModel(name, KNOWN_MODELS);
+  const repository = repositoryOf(name)?.repository;
+  if (repository !== undefined) return repository;
   return KNOWN_MODELS.find((known) => known === simplify(name) && !isPath(name));
 }
 
+/** A file of that very name is a path. */
+export function repositoryOf(name: string): ReturnType<typeof repositoryName> {
+  return existsSync(name) ? undefined : repositoryName(name);
+}
+
 function pathOf(name: string): string {
-  if (!isPath(name)) throw noModel(name);
+  if (!isPath(name)) throw noModel(name, KNOWN_MODELS);
   return resolve(name);
 }
 
@@ -162,45 +178,4 @@ function knownQuantization(given: string | undefined): string | undefined {
   if (known) return known;
   const message = `Expected \`quantization\` to be one such as Q4_0, Q4_K_M or Q5_K_M, got ${describe(given)}.`;
   throw new MemoryGuardError('ERR_UNKNOWN_QUANTIZATION', message);
-}
-
-function noModel(name: unknown): MemoryGuardError {
-  const message = `Expected a known model (${KNOWN_MODELS.join(', ')}) or the path of a .gguf file, got ${describe(name)}.`;
-  return new MemoryGuardError('ERR_UNKNOWN_MODEL', message);
-}
-
-function unknownModel(name: string, folders: readonly string[], found: readonly FoundFile[]): MemoryGuardError {
-  const message =
-    `Found no file of the model '${name}' in ${folders.map(quote).join(', ')}; there ${listed(found)}. ` +
-    `Put its .gguf files there, or pass \`modelsDir\` or the path of the file.`;
-  return new MemoryGuardError('ERR_UNKNOWN_MODEL', message);
-}
-
-function missingQuantization(name: string, quantization: string, paths: readonly string[]): MemoryGuardError {
-  const wanted = `${name}-${quantization}.gguf`;
-  const message = `Expected a file of '${name}' in ${quantization}, such as ${quote(wanted)}; found only ${paths.map(quote).join(', ')}.`;
-  return new MemoryGuardError('ERR_MODEL_FILE', message);
-}
-
-function missingSibling(path: string, quantization: string, found: readonly string[]): MemoryGuardError {
-  const own = readModelName(path)?.quantization;
-  if (!own) {
-    const message = `The name of ${quote(path)} says no quantization, so ${quantization} can't be chosen beside it; pass that file's path.`;
-    return new MemoryGuardError('ERR_UNKNOWN_QUANTIZATION', message);
-  }
-  const wanted = path.replace(new RegExp(own, 'i'), quantization);
-  const others = found.length > 0 ? `found ${found.map(quote).join(', ')}` : 'found nothing beside it';
-  const message = `Expected ${quote(wanted)} beside the model, or the same name in other letters; ${others}.`;
-  return new MemoryGuardError('ERR_MODEL_FILE', message);
-}
-
-function listed(files: readonly FoundFile[]): string {
-  if (files.length === 0) return 'is no .gguf file at all';
-  const names = files.slice(0, MAX_LISTED).map((file) => quote(file.file));
-  const more = files.length > MAX_LISTED ? ` and ${files.length - MAX_LISTED} more` : '';
-  return `lie ${names.join(', ')}${more}`;
-}
-
-function quote(text: string): string {
-  return JSON.stringify(text);
 }

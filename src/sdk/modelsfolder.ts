@@ -7,19 +7,22 @@ import { type ModelName, readModelName } from './modelname.ts';
 export interface FoundFile extends ModelName {
   /** Absolute. `file` is relative to the folder that was searched. */
   readonly path: string;
+  /** The SDK's own manifest says that it belongs to the models beside it. */
+  readonly declared?: boolean;
 }
 
 /** The SDK's cache has models/publisher/repository/file; this finds them and stays quick in a large folder. */
 const MAX_DEPTH = 5;
 const MAX_FOLDERS = 2000;
 
-/** `$NEXA_DATADIR`, the SDK's cache folders, then `./models`. */
+/** `$NEXA_DATADIR` and `$GENIEX_DATADIR`, the cache folders of both generations of the SDK, then `./models`. */
 export function defaultModelFolders(
-  env: { readonly NEXA_DATADIR?: string | undefined } = process.env,
+  env: { readonly NEXA_DATADIR?: string | undefined; readonly GENIEX_DATADIR?: string | undefined } = process.env,
   home: string = homedir(),
 ): readonly string[] {
-  const caches = ['nexa.ai', 'nexa'].map((name) => join(home, '.cache', name));
-  return [...(env.NEXA_DATADIR ? [resolve(env.NEXA_DATADIR)] : []), ...caches, resolve('models')];
+  const named = [env.NEXA_DATADIR, env.GENIEX_DATADIR].filter((folder) => folder !== undefined && folder !== '');
+  const caches = ['nexa.ai', 'nexa', 'geniex'].map((name) => join(home, '.cache', name));
+  return [...named.map((folder) => resolve(folder as string)), ...caches, resolve('models')];
 }
 
 /** Sorted by path. A folder that isn't there or can't be read holds nothing. Later shards of a model are left out. */

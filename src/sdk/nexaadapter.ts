@@ -2,7 +2,7 @@
 import type { Quantization } from '../types.ts';
 import { type Adapter, type ChosenShape, defaultAdapter, type LoadRequest, type Offer } from './adapter.ts';
 import { readModelName } from './modelname.ts';
-import { listQuantizations, resolveModel } from './models.ts';
+import { listQuantizations, repositoryOf, resolveModel } from './models.ts';
 import type { NexaModel } from './nexamodel.ts';
 import { type Load, readLoadOptions } from './options.ts';
 
@@ -30,8 +30,8 @@ function filledMicroBatch(model: unknown): boolean {
 function request(args: readonly unknown[]): LoadRequest {
   const asked = defaultAdapter.request(args);
   optionsOf(args);
-  // A path means its own file, so its quantization is the one asked for.
-  const own = readModelName(asked.name)?.quantization;
+  // A path means its own file, and a name may end in one, so its quantization is the one asked for.
+  const own = (readModelName(asked.name) ?? repositoryOf(asked.name))?.quantization;
   if (asked.quantization !== undefined || own === undefined || !LADDER.includes(own)) return asked;
   return { ...asked, quantization: own };
 }

@@ -214,8 +214,11 @@ describe('what is no model', () => {
 
 describe('where models are looked for', () => {
   test('starts with the variable, then the caches, then ./models', () => {
-    const caches = ['/home/me/.cache/nexa.ai', '/home/me/.cache/nexa', resolve('models')];
+    const cache = (name: string) => `/home/me/.cache/${name}`;
+    const caches = [cache('nexa.ai'), cache('nexa'), cache('geniex'), resolve('models')];
     expect(defaultModelFolders({ NEXA_DATADIR: '/data' }, '/home/me')).toEqual(['/data', ...caches]);
+    const both = { NEXA_DATADIR: '/data', GENIEX_DATADIR: '/more' };
+    expect(defaultModelFolders(both, '/home/me')).toEqual(['/data', '/more', ...caches]);
     expect(defaultModelFolders({}, '/home/me')).toEqual(caches);
   });
 

@@ -1,0 +1,90 @@
+/**
+ * Models by the names that Nexa's own tools pull them with, such as `NexaAI/Qwen2-Audio-7B-GGUF:Q4_K_M`, in the folders
+ * where those tools keep them. It reads their manifests and no model.
+ */
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { canonicalQuantization, readModelName } from './modelname.ts';
+import { type FoundFile, findModelFiles } from './modelsfolder.ts';
+
+export interface RepositoryName {
+  readonly repository: string;
+  readonly quantization?: string;
+}
+
+/** Nexa SDK writes the first, GenieX the second; both have the same fields. */
+const MANIFESTS = ['nexa.manifest', 'geniex.json'];
+
+interface ManifestFile {
+  readonly Name?: string;
+  readonly Downloaded?: boolean;
+}
+
+interface Manifest {
+  readonly ModelFile?: Readonly<Record<string, ManifestFile>> | null;
+  readonly MMProjFile?: ManifestFile | null;
+}
+
+/** `undefined` for what is no publisher with a repository: a path has an ending, a dot in front, or more folders. */
+export function repositoryName(name: string): RepositoryName | undefined {
+  const [, repository, quantization] = /^([\w-][\w.-]*\/[\w.-]+?)(?::([\w.-]+))?$/.exec(name) ?? [];
+  if (repository === undefined || /\.gguf$/i.test(name)) return undefined;
+  return { repository, ...(quantization !== undefined && { quantization }) };
+}
+
+/** The files of the first of `folders` that has the repository; none where no folder has it. */
+export async function repositoryFiles(repository: string, folders: readonly string[]): Promise<readonly FoundFile[]> {
+  for (const folder of folders) {
+    for (const home of homes(repository, folder)) {
+      if (!(await stat(home).catch(() => undefined))?.isDirectory()) continue;
+      const files = (await manifestFiles(home)) ?? (await findModelFiles(home, 1));
+      if (files.length > 0) return files;
+    }
+  }
+  return [];
+}
+
+/** Older versions of Nexa SDK kept a folder for each repository under its name in base64. */
+function homes(repository: string, folder: string): readonly string[] {
+  const encoded = Buffer.from(repository).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
+  return ['', 'models', join('nexa_sdk', 'models')]
+    .map((below) => join(folder, below, repository))
+    .concat(join(folder, 'models', encoded));
+}
+
+/** `undefined` where no manifest can be understood. */
+async function manifestFiles(home: string): Promise<readonly FoundFile[] | undefined> {
+  for (const name of MANIFESTS) {
+    const manifest = await readManifest(join(home, name));
+    if (manifest === undefined) continue;
+    const models = Object.entries(manifest.ModelFile ?? {}).map(([key, file]) => foundFile(home, file, key));
+    const found = [...models, foundFile(home, manifest.MMProjFile, undefined)];
+    return found.filter((file) => file !== undefined);
+  }
+  return undefined;
+}
+
+async function readManifest(path: string): Promise<Manifest | undefined> {
+  try {
+    const manifest: unknown = JSON.parse(await readFile(path, 'utf8'));
+    return typeof manifest === 'object' && manifest !== null ? manifest : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A model under its quantization in the manifest, or the projector. What is not there yet, or lies elsewhere, is left out. */
+function foundFile(
+  home: string,
+  file: ManifestFile | null | undefined,
+  key: string | undefined,
+): FoundFile | undefined {
+  const { Name: name, Downloaded: downloaded = true } = file ?? {};
+  if (typeof name !== 'string' || !downloaded || /(^|[/\\])\.\.([/\\]|$)|^[/\\]|:/.test(name)) return undefined;
+  const read = readModelName(name);
+  if (read === undefined) return undefined;
+  const quantization = key === undefined ? undefined : (canonicalQuantization(key) ?? read.quantization);
+  const { quantization: _byName, ...rest } = read;
+  const projector = key === undefined;
+  return { ...rest, ...(quantization && { quantization }), projector, path: join(home, name), declared: true };
+}
