@@ -129,6 +129,15 @@ function extraOf(raw: object, held: Held, models: Models, successor: Successor):
   return extra;
 }
 
+/** As `audio`, or somewhere in the parts of `messages`. */
 function hasAudio(options: unknown): boolean {
-  return typeof options === 'object' && options !== null && 'audio' in options && options.audio != null;
+  const { audio, messages } = Object(options) as { audio?: unknown; messages?: unknown };
+  if (audio != null) return true;
+  return listOf(messages).some((message) =>
+    listOf(Object(message).content).some((part) => Object(part).type === 'audio'),
+  );
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
 }

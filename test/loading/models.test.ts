@@ -230,6 +230,23 @@ describe('audio', () => {
     expect(guard.headroomBytes()).toBe(before);
   });
 
+  it('holds them for audio in the middle of a conversation, and not for a text', async () => {
+    const { handle, guard } = await loaded(new FakeModel('m'));
+    await handle.generate(); // settles the model's own promise
+    const before = guard.headroomBytes();
+    const holds = async (content: unknown) => {
+      const wait = deferred();
+      const call = handle.generate({ messages: [null, { content: 'x' }, { content }], wait: wait.promise } as never);
+      const held = before - guard.headroomBytes();
+      wait.resolve();
+      await call;
+      return held;
+    };
+    expect(await holds([{ type: 'text', text: 'x' }, null, { type: 'audio', path: 'a.wav' }])).toBe(AUDIO);
+    expect(await holds([{ type: 'text', text: 'audio' }])).toBe(0);
+    expect(guard.headroomBytes()).toBe(before);
+  });
+
   it('holds them while a stream is read, from its first reading to its end', async () => {
     const { handle, guard } = await loaded(new FakeModel('m'));
     await handle.generate(); // settles the model's own promise
