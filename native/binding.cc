@@ -2,7 +2,6 @@
 #include <napi.h>
 
 #include "binding/topics.h"
-#include "nexa/binding.h"
 #include "pin.h"
 
 namespace {
@@ -15,7 +14,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   guard::binding::DefineLocks(env, exports);
   guard::binding::DefineGivingBack(env, exports);
   guard::binding::DefineMachine(env, exports);
-  exports.Set("nexa", guard::nexa::DefineNexa(env));
+  guard::binding::DefineNexa(env, exports);
   return exports;
 }
 

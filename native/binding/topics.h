@@ -1,4 +1,5 @@
-// The doors of the addon, one topic each: what they take and give stands in src/native.ts. Only this folder and binding.cc
+// The doors of the addon, one topic each: what they take and give stands in src/native.ts, and for the SDK's
+// library in src/sdk/nexa/native.ts. Only this folder and binding.cc
 // speak N-API.
 #pragma once
 
@@ -12,5 +13,6 @@ void DefineEngineLog(Napi::Env env, Napi::Object exports);
 void DefineLocks(Napi::Env env, Napi::Object exports);
 void DefineGivingBack(Napi::Env env, Napi::Object exports);
 void DefineMachine(Napi::Env env, Napi::Object exports);
+void DefineNexa(Napi::Env env, Napi::Object exports);
 
 }  // namespace guard::binding

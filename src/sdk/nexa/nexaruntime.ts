@@ -143,11 +143,11 @@ function refuseUnknown({ kvCacheType, flashAttention, mmap }: RuntimeLoad): void
   if (!mmap) throw invalidOption('mmap', "true, the only one of the SDK's library", mmap);
 }
 
-/** This generation ends the process over convolution kernels in F32; published projectors have them in F16. */
+/** This generation ends the process over convolutions along one dimension in F32; published projectors have them in F16. */
 function refuseWideKernels(projector: GgufFile): void {
-  const wide = projector.tensors.find(({ name, type }) => type.name === 'F32' && /conv.*\.weight$/.test(name));
+  const wide = projector.tensors.kinds.find(({ dims, type }) => type.name === 'F32' && dims.length === 3);
   if (wide === undefined) return;
-  const message = `Expected ${JSON.stringify(projector.path)} to have convolution kernels in F16, found ${wide.name} in F32; convert the projector with --outtype f16.`;
+  const message = `Expected ${JSON.stringify(projector.path)} to have convolution kernels in F16, found F32 (${wide.dims.join(' x ')}); convert the projector with --outtype f16.`;
   throw new MemoryGuardError('ERR_MODEL_FILE', message);
 }
 

@@ -8,6 +8,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { writeAudioProjector, writeLanguageModel, writeTone } from '../../../examples/synthetic-model.mjs';
+import { sourcesOf } from '../../../native/sources.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const ROOT = path.resolve(HERE, '../../..');
@@ -43,9 +44,9 @@ async function compile(targets) {
   await Promise.all([work(), work()]);
 }
 
-/** @param {string} below @param {readonly string[]} without */
-function sources(below, without = []) {
-  const names = readdirSync(path.join(ROOT, below)).filter((name) => name.endsWith('.cc') && !without.includes(name));
+/** @param {string} below */
+function sources(below) {
+  const names = readdirSync(path.join(ROOT, below)).filter((name) => name.endsWith('.cc'));
   return names.map((name) => path.join(ROOT, below, name));
 }
 
@@ -85,7 +86,7 @@ const libraries = doubles.map(({ output }) => output);
 const os = path.join(ROOT, 'native/posix/nexaos.cc');
 const core = {
   output: at('core'),
-  args: [path.join(HERE, 'core/core.cc'), ...sources('native/nexa', ['binding.cc', 'channel.cc']), os],
+  args: [path.join(HERE, 'core/core.cc'), ...sources('native/nexa'), os],
 };
 const home = at('package');
 const addon = () => ({
@@ -100,10 +101,7 @@ const addon = () => ({
     `-isystem${path.join(ROOT, 'node_modules/node-addon-api')}`,
     `-isystem${nodeHeaders()}`,
     '-Wl,-z,nodelete',
-    path.join(ROOT, 'native/binding.cc'),
-    ...sources('native/linux'),
-    ...sources('native/nexa'),
-    os,
+    ...sourcesOf('linux').map((file) => path.join(ROOT, file)),
   ],
 });
 

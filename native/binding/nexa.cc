@@ -1,23 +1,24 @@
-// Checks what JavaScript hands in, starts the work and turns its answers into values. Handles of libraries and models are
+// The SDK's library: checks what JavaScript hands in, starts the work and turns its answers into values. Handles of libraries and models are
 // externals: JavaScript can hold them and hand them back, nothing else.
-#include "binding.h"
-
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "../nexa/library.h"
+#include "../nexa/log.h"
+#include "../nexa/os.h"
+#include "../nexa/session.h"
+#include "../nexa/shutdown.h"
+#include "../nexa/threads.h"
 #include "channel.h"
-#include "library.h"
-#include "log.h"
-#include "os.h"
-#include "session.h"
-#include "shutdown.h"
-#include "threads.h"
+#include "topics.h"
 
-namespace guard::nexa {
+namespace guard::binding {
 namespace {
+
+using namespace guard::nexa;
 
 // Releasing a library may wait for another one's load, so it never happens on an environment's thread.
 void LetGo(std::shared_ptr<Library> library, std::function<void()> then = [] {}) {
@@ -565,9 +566,8 @@ class Room {
 
 }  // namespace
 
-Napi::Value DefineNexa(Napi::Env env) {
-  if (!os::LibrariesSupported()) return env.Undefined();
-  return Room::Define(env);
+void DefineNexa(Napi::Env env, Napi::Object exports) {
+  if (os::LibrariesSupported()) exports.Set("nexa", Room::Define(env));
 }
 
-}  // namespace guard::nexa
+}  // namespace guard::binding

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-namespace guard::nexa {
+namespace guard::binding {
 
 class Channel : public std::enable_shared_from_this<Channel> {
  public:
@@ -62,4 +62,4 @@ class Channel : public std::enable_shared_from_this<Channel> {
   std::uint64_t next_ = 1;
 };
 
-}  // namespace guard::nexa
+}  // namespace guard::binding

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-namespace guard::nexa {
+namespace guard::binding {
 namespace {
 
 constexpr std::size_t kUnlimited = 0;
@@ -134,4 +134,4 @@ void Channel::Tell(std::uint64_t id, std::string bytes) {
   });
 }
 
-}  // namespace guard::nexa
+}  // namespace guard::binding
