@@ -1,4 +1,7 @@
-/** The guard over the real engine and the real machine: tiny models, and real control groups where they can be made. */
+/**
+ * The guard over the real machine, the embedded runtime's real engine and the double of the SDK's library, which takes real
+ * memory: tiny models, and real control groups where they can be made.
+ */
 import { statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { MiB } from '../src/bytes.ts';
@@ -6,10 +9,12 @@ import type { GuardEvent } from '../src/events.ts';
 import type { GuardOptions } from '../src/options.ts';
 import { ADAPTER } from '../src/sdk/adapter.ts';
 import { NexaSDK } from '../src/sdk/nexasdk.ts';
+import type { InitializeOptions } from '../src/sdk/options.ts';
 import { withMemoryGuard } from '../src/withmemoryguard.ts';
 import { makeTinyModels, type TinyModels } from './sdk/tinymodels.ts';
 import { ControlGroup, whyNoControlGroups } from './support/cgroup.ts';
 import { collectUntil, recordEvents } from './support/fakesdk.ts';
+import { doubleLibrary } from './support/nexa/libraries.ts';
 import { runProgram } from './support/program.ts';
 
 const noControlGroups = whyNoControlGroups();
@@ -26,8 +31,13 @@ const footprint = () => ({ mappedBytes: 2 * MiB, anonymousBytes: 64 * MiB });
 const MEMORY_GUARD = { memoryGuard: { footprint } };
 const LITTLE: GuardOptions = { minFreeBytes: 1 * MiB, minFreeRatioAfterLoad: 0 };
 
-async function guarded(options: GuardOptions = {}) {
-  const sdk = await NexaSDK.initialize({ modelsDir: files.folder });
+const ENGINES: readonly { readonly engine: string; readonly initialize: InitializeOptions }[] = [
+  { engine: 'the embedded engine', initialize: { runtime: 'llama' } },
+  { engine: "the double of the SDK's library", initialize: { libraryPath: doubleLibrary() } },
+];
+
+async function guarded(options: GuardOptions = {}, initialize: InitializeOptions = {}) {
+  const sdk = await NexaSDK.initialize({ ...initialize, modelsDir: files.folder });
   const nexa = withMemoryGuard(sdk, { ...LITTLE, ...options });
   const events = recordEvents(nexa.guard);
   return { sdk, nexa, guard: nexa.guard, events };
@@ -39,9 +49,9 @@ async function until(events: readonly GuardEvent[], type: GuardEvent['type']): P
   }
 }
 
-describe('a guarded engine', () => {
+describe.each(ENGINES)('guarded, $engine', ({ initialize }) => {
   it('loads, hears, and gives its memory back', async () => {
-    const { nexa, guard, events } = await guarded();
+    const { nexa, guard, events } = await guarded({}, initialize);
     const model = await nexa.loadModel('qwen2audio', { quantization: 'Q4_K_M', ...MEMORY_GUARD });
     expect(model.quantization).toBe('Q4_K_M');
     expect(guard.models()).toMatchObject([{ name: 'qwen2audio', quantization: 'Q4_K_M', need: footprint() }]);
@@ -63,7 +73,7 @@ describe('a guarded engine', () => {
   });
 
   it('counts the model file as mapped, once, however many models map it', async () => {
-    const { nexa, guard, events } = await guarded();
+    const { nexa, guard, events } = await guarded({}, initialize);
     const mapped = () => events.filter((event) => event.type === 'loaded').map(({ mappedBytes }) => mappedBytes);
     const load = () => nexa.loadModel(files.model('F32'), MEMORY_GUARD);
     const one = await load();
@@ -82,11 +92,11 @@ describe('a guarded engine', () => {
   });
 
   it('is downgraded to the file that fits', async () => {
-    const { guard: probe, nexa: unused } = await guarded();
+    const { guard: probe, nexa: unused } = await guarded({}, initialize);
     const headroom = probe.headroomBytes();
     probe.close();
     await unused.dispose();
-    const { nexa, guard, events } = await guarded();
+    const { nexa, guard, events } = await guarded({}, initialize);
     const model = await nexa.loadModel('qwen2audio', {
       quantization: 'Q5_K_M',
       memoryGuard: { footprint: (quantization) => (quantization === 'Q4_0' ? 10 * MiB : headroom * 2) },
@@ -99,7 +109,7 @@ describe('a guarded engine', () => {
   });
 
   it('passes its own errors through and keeps nothing', async () => {
-    const { nexa, guard } = await guarded();
+    const { nexa, guard } = await guarded({}, initialize);
     await expect(nexa.loadModel('/nowhere/model.gguf', MEMORY_GUARD)).rejects.toMatchObject({ code: 'ERR_MODEL_FILE' });
     expect(guard.models()).toEqual([]);
     expect(guard.status().status).toBe('ok');
@@ -108,7 +118,7 @@ describe('a guarded engine', () => {
   });
 
   it('reports and disposes a model whose handle was lost', async () => {
-    const { nexa, guard, events } = await guarded();
+    const { nexa, guard, events } = await guarded({}, initialize);
     await (async () => {
       await nexa.loadModel(files.model('Q4_0'), MEMORY_GUARD);
     })();
@@ -118,16 +128,38 @@ describe('a guarded engine', () => {
     guard.close();
     await nexa.dispose();
   });
+
+  it('is unloaded when it is idle and another one needs the room, and loaded again when it is used', async () => {
+    const { guard: probe, nexa: unused } = await guarded({}, initialize);
+    const half = Math.floor(probe.headroomBytes() * 0.6);
+    probe.close();
+    await unused.dispose();
+    const { nexa, guard, events } = await guarded({ evict: 'idle', reload: true }, initialize);
+    const load = (quantization: string) =>
+      nexa.loadModel('qwen2audio', { quantization, memoryGuard: { footprint: half, downgrade: false } });
+    const one = await load('Q4_0');
+    const two = await load('Q4_K_M');
+    expect(events.filter(({ type }) => type === 'evicted')).toHaveLength(1);
+    expect(guard.models().map(({ quantization }) => quantization)).toEqual(['Q4_K_M']);
+    let text = '';
+    for await (const piece of one.generate({ prompt: 'Hi', maxTokens: 3 })) text += piece;
+    expect(text.length).toBe(3);
+    expect(guard.models().map(({ quantization }) => quantization)).toEqual(['Q4_0']);
+    await Promise.all([one.dispose(), two.dispose()]);
+    expect(guard.models()).toEqual([]);
+    guard.close();
+    await nexa.dispose();
+  });
 });
 
 describe.skipIf(noControlGroups !== undefined)('under a real limit', () => {
   const LIMIT = 512 * MiB;
 
-  it('the real engine is admitted, refused and freed by what its group still has', async () => {
+  it.each(ENGINES)('$engine is admitted, refused and freed by what its group still has', async ({ initialize }) => {
     const ended = await runProgram(
       `
       const { NexaSDK, withMemoryGuard, MiB } = door;
-      const sdk = await NexaSDK.initialize({ modelsDir: ${JSON.stringify(files.folder)} });
+      const sdk = await NexaSDK.initialize(${JSON.stringify({ ...initialize, modelsDir: files.folder })});
       const nexa = withMemoryGuard(sdk, { minFreeBytes: 32 * MiB, minFreeRatioAfterLoad: 0 });
       const told = [];
       for (const type of ['admitted', 'downgraded', 'refused', 'loaded', 'degraded']) nexa.guard.on(type, () => told.push(type));

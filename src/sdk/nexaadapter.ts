@@ -5,16 +5,20 @@ import { readModelName } from './modelname.ts';
 import { listQuantizations, repositoryOf, resolveModel } from './models.ts';
 import type { NexaModel } from './nexamodel.ts';
 import { type Load, readLoadOptions } from './options.ts';
+import type { Runtime } from './runtime.ts';
 
 /** The steps that the guard knows as a ladder. */
 const LADDER: readonly string[] = ['Q5_K_M', 'Q4_K_M', 'Q4_0'] satisfies Quantization[];
 
 /** For one `NexaSDK`, whose models lie in `modelsDir` where a load names no other folder. */
-export function nexaAdapter(modelsDir: string | undefined, runtime?: string): Adapter {
+export function nexaAdapter(
+  modelsDir: string | undefined,
+  runtime?: Pick<Runtime, 'name' | 'version' | 'kvCacheTypes'>,
+): Adapter {
   return {
     ...defaultAdapter,
-    ...(runtime !== undefined && { runtime }),
-    request,
+    ...(runtime !== undefined && { runtime: `${runtime.name} ${runtime.version}` }),
+    request: (args) => possible(request(args), runtime?.kvCacheTypes),
     shape,
     offers: (args) => offers(args, modelsDir),
     filledMicroBatch,
@@ -34,6 +38,14 @@ function request(args: readonly unknown[]): LoadRequest {
   const own = (readModelName(asked.name) ?? repositoryOf(asked.name))?.quantization;
   if (asked.quantization !== undefined || own === undefined || !LADDER.includes(own)) return asked;
   return { ...asked, quantization: own };
+}
+
+/** Of several types in order of preference those that the runtime has; a single one is the runtime's to refuse. */
+function possible(asked: LoadRequest, types: readonly string[] | undefined): LoadRequest {
+  const wanted = asked.shape?.kvCacheType;
+  if (types === undefined || !Array.isArray(wanted)) return asked;
+  const left = wanted.filter((type) => types.includes(type));
+  return left.length > 0 ? { ...asked, shape: { ...asked.shape, kvCacheType: left } } : asked;
 }
 
 function shape(args: readonly unknown[], { contextSize, kvCacheType }: ChosenShape): readonly unknown[] {

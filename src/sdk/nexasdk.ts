@@ -33,7 +33,7 @@ export class NexaSDK {
 
   /** How a guard reads this SDK's loads. */
   get [ADAPTER](): Adapter {
-    return nexaAdapter(this.#modelsDir, `${this.#runtime.name} ${this.#runtime.version}`);
+    return nexaAdapter(this.#modelsDir, this.#runtime);
   }
 
   /** The runtime behind this SDK, such as `{ name: 'llama', version: '1.7.15 (llama.cpp b10257)' }`. */

@@ -129,6 +129,8 @@ export interface Device {
 export interface Runtime {
   readonly name: RuntimeName;
   readonly version: string;
+  /** Those that it can be asked for; all of them where absent. */
+  readonly kvCacheTypes?: readonly KvCacheType[];
   /** Checks the files before the engine sees them; a load that fails leaves nothing behind. */
   load(request: RuntimeLoad): Promise<RuntimeModel>;
   /** Absent where the runtime has no plugins. */

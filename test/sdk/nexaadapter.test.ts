@@ -46,6 +46,17 @@ describe('the adapter of NexaSDK', () => {
     expect(await offered(['qwen2audio', { modelsDir }], '/nowhere')).toEqual(expected);
   });
 
+  it('asks for no KV cache type that the runtime lacks, where there is a choice', () => {
+    const runtime = { name: 'nexa', version: 'v0.5.0', kvCacheTypes: ['f16'] } as const;
+    const wanted = (kvCacheType: unknown, of?: Parameters<typeof nexaAdapter>[1]) =>
+      nexaAdapter(undefined, of).request(['qwen2audio', { kvCacheType }]).shape?.kvCacheType;
+    expect(nexaAdapter(undefined, runtime).runtime).toBe('nexa v0.5.0');
+    expect(wanted(['q8_0', 'f16'], runtime)).toEqual(['f16']);
+    expect(wanted(['q8_0', 'q4_0'], runtime)).toEqual(['q8_0', 'q4_0']);
+    expect(wanted('q8_0', runtime)).toBe('q8_0');
+    expect(wanted(['q8_0', 'f16'])).toEqual(['q8_0', 'f16']);
+  });
+
   it('offers the siblings of a path, whose own quantization is the one asked for', async () => {
     const directory = folder('m-Q4_K_M.gguf', 'm-Q4_0.gguf', 'other-Q5_K_M.gguf');
     const args = [join(directory, 'm-Q4_K_M.gguf')];

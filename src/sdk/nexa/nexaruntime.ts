@@ -64,6 +64,7 @@ function stopAtExit(nexa: NativeNexa): void {
 class NexaRuntime implements Runtime {
   readonly name = 'nexa';
   readonly version: string;
+  readonly kvCacheTypes = ['f16'] as const;
   readonly #nexa: NativeNexa;
   readonly #library: LibraryHandle;
   readonly #layout: LayoutName;
