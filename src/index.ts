@@ -37,10 +37,19 @@ export {
 export { InsufficientMemoryError } from './refusal.ts';
 export { type MachineReport, machineReport } from './report.ts';
 export type { Adapter, LoadRequest } from './sdk/adapter.ts';
+export type { ChatMessage, ContentPart } from './sdk/chat.ts';
 export type { NexaModel } from './sdk/nexamodel.ts';
 export { NexaSDK } from './sdk/nexasdk.ts';
 export type { GenerateOptions, InitializeOptions, LoadOptions } from './sdk/options.ts';
-export type { GenerateResult } from './sdk/runtime.ts';
+export type {
+  Capabilities,
+  Device,
+  FinishReason,
+  GenerateResult,
+  LayoutName,
+  LogLevel,
+  Profile,
+} from './sdk/runtime.ts';
 export type { ReadMemoryOptions } from './sensors/reader.ts';
 export { readMemory } from './sensors/readmemory.ts';
 export type { GuardStatus, WatchOptions } from './statuswatch.ts';

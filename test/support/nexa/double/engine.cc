@@ -84,7 +84,7 @@ std::unique_ptr<Engine> Engine::Create(const CreateRequest& request, std::int32_
 }
 
 std::int32_t Engine::TakeMemory() {
-  model_ = std::make_unique<Gguf>(request_.path);
+  model_ = std::make_unique<Gguf>(request_.path, Gguf::Memory::kMapped);
   if (!model_->Problem().empty()) {
     Log(4, "error loading model: " + model_->Problem());
     return -100201;
@@ -95,7 +95,7 @@ std::int32_t Engine::TakeMemory() {
     return -100201;
   }
   if (request_.multimodal) {
-    auto projector = std::make_unique<Gguf>(request_.projector);
+    auto projector = std::make_unique<Gguf>(request_.projector, Gguf::Memory::kRead);
     // As the real one: a model without its projector is created all the same.
     if (projector->Problem().empty() && projector->Text("general.architecture") == "clip") {
       if (abi::kOld && projector->TypeOf("conv") == 0) Complain("vlm_create", "F32 convolution kernels");

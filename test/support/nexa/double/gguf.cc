@@ -10,7 +10,7 @@
 
 namespace fake {
 
-Gguf::Gguf(const std::string& path) {
+Gguf::Gguf(const std::string& path, Memory memory) {
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   struct stat facts {};
   if (file < 0 || fstat(file, &facts) != 0 || facts.st_size < 24) {
@@ -19,9 +19,18 @@ Gguf::Gguf(const std::string& path) {
     return;
   }
   size_ = static_cast<std::size_t>(facts.st_size);
-  void* mapped = mmap(nullptr, size_, PROT_READ, MAP_SHARED, file, 0);
+  const bool read = memory == Memory::kRead;
+  void* mapped = read ? mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+                      : mmap(nullptr, size_, PROT_READ, MAP_SHARED, file, 0);
+  bool done = mapped != MAP_FAILED;
+  for (std::size_t at = 0; read && done && at < size_;) {
+    const ssize_t bytes = pread(file, static_cast<char*>(mapped) + at, size_ - at, static_cast<off_t>(at));
+    done = bytes > 0;
+    if (done) at += static_cast<std::size_t>(bytes);
+  }
   close(file);
-  if (mapped == MAP_FAILED) {
+  if (!done) {
+    if (mapped != MAP_FAILED) munmap(mapped, size_);
     problem_ = "failed to map " + path;
     return;
   }

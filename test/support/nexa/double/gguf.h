@@ -1,4 +1,5 @@
-// As much of a GGUF file as the double must know to take its memory, and the file itself, mapped as the real library does.
+// As much of a GGUF file as the double must know to take its memory, and the file itself: a model mapped, a projector read
+// into memory, as the real library does.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +11,8 @@ namespace fake {
 
 class Gguf {
  public:
-  explicit Gguf(const std::string& path);
+  enum class Memory { kMapped, kRead };
+  Gguf(const std::string& path, Memory memory);
   ~Gguf();
   Gguf(const Gguf&) = delete;
   Gguf& operator=(const Gguf&) = delete;
