@@ -158,7 +158,7 @@ describe.skipIf(!there)('the addon', () => {
     const program = `
       const { parentPort, workerData } = require('node:worker_threads');
       const { MemoryFiles } = require(workerData.built);
-      const rows = new Float64Array(10);
+      const rows = new Float64Array(${STRIDE});
       const files = new MemoryFiles([workerData.meminfo], Int32Array.of(1, 0, 0), rows, false);
       for (let at = 0; at < 1000; at++) files.read(true);
       parentPort.postMessage(rows[0]);

@@ -7,6 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { MiB } from '../../src/bytes.ts';
 import { loadAddon } from '../../src/native.ts';
 import { openMemoryWatch } from '../../src/sensors/memorywatch.ts';
+import { STRIDE } from '../../src/sensors/scopes.ts';
 import type { MemoryReader, MemoryWatch } from '../../src/types.ts';
 import { ControlGroup, whyNoControlGroups } from '../support/cgroup.ts';
 import { copyOf } from '../support/fixtures.ts';
@@ -127,7 +128,10 @@ describe.runIf(threads)('the thread', () => {
     }
     const addon = { ...loadAddon(), MemoryWatch: Failing } as never;
     reader.snapshot();
-    const last = { plan: { scopes: [], files: [], initial: new Float64Array(9) }, rows: new Float64Array(9) } as never;
+    const last = {
+      plan: { scopes: [], files: [], initial: new Float64Array(STRIDE) },
+      rows: new Float64Array(STRIDE),
+    } as never;
     const failing = openMemoryWatch(
       () => last,
       () => {},
@@ -140,15 +144,15 @@ describe.runIf(threads)('the thread', () => {
     const NativeWatch = loadAddon()?.MemoryWatch as unknown as new (
       ...args: unknown[]
     ) => Record<string, () => unknown>;
-    const plan = [['/proc/meminfo'], Int32Array.of(1, 0, 0), new Float64Array(9), false, undefined, undefined];
+    const plan = [['/proc/meminfo'], Int32Array.of(1, 0, 0), new Float64Array(STRIDE), false, undefined, undefined];
     for (const args of [[], plan, [...plan, 5], [...plan, [[7, '/x', 0]]], [...plan, [[0, '/x', 1]]], [...plan, [5]]]) {
       expect(() => new NativeWatch(...args)).toThrow(TypeError);
     }
     const watch = new NativeWatch(...plan, []) as unknown as { watch(...args: unknown[]): void; close(): void };
     for (const args of [
       [],
-      [new Float64Array(8), new Float64Array(1), 5],
-      [new Float64Array(9), new Float64Array(2), 5],
+      [new Float64Array(STRIDE - 1), new Float64Array(1), 5],
+      [new Float64Array(STRIDE), new Float64Array(2), 5],
     ]) {
       expect(() => watch.watch(...args)).toThrow(TypeError);
     }
