@@ -17,9 +17,10 @@ const MARK = 'MEASURED ';
  * @param {string} [projector]
  * @param {number} [tokens]
  * @param {string} [audio]
+ * @param {(anonymousBytes: number) => void} [seen] told of every reading
  * @returns {Promise<Load>}
  */
-export function engineLoad(options, projector = '', tokens = 0, audio = '') {
+export function engineLoad(options, projector = '', tokens = 0, audio = '', seen = () => {}) {
   const script = fileURLToPath(import.meta.url);
   const child = spawn(process.execPath, [script, JSON.stringify(options), projector, String(tokens), audio]);
   // Apart, since one may come in the middle of the other's line.
@@ -30,6 +31,7 @@ export function engineLoad(options, projector = '', tokens = 0, audio = '') {
       const { anonymousBytes } = memory(child.pid ?? 0);
       // A process that has just ended names none.
       if (anonymousBytes > peakAnonymousBytes) peakAnonymousBytes = anonymousBytes;
+      seen(peakAnonymousBytes);
     } catch {
       // Nor one that is gone.
     }

@@ -77,14 +77,18 @@ async function measureAll(prepared, rows) {
   const tone = path.join(folder, 'tone.wav');
   writeTone(tone, 30);
   const waiting = prepared.filter(({ each }) => rows.get(each.name) === undefined);
-  let promisedBytes = 0;
+  /** What each running load will still take of what is available now; its mapped pages count as available. @type {Map<Prepared, number>} */
+  const missing = new Map();
   const worker = async () => {
-    for (let next = waiting.shift(); next; next = waiting.shift()) {
+    for (;;) {
+      const next = waiting.shift();
+      if (!next) return;
       const { totalBytes } = next.footprint;
-      while (promisedBytes > 0 && availableBytes() < promisedBytes + totalBytes + LEFT_BYTES) await sleep(1000);
-      promisedBytes += totalBytes;
-      const row = await measure(next, tone);
-      promisedBytes -= totalBytes;
+      const enough = () => availableBytes() >= sum([...missing.values()]) + totalBytes + LEFT_BYTES;
+      while (missing.size > 0 && !enough()) await sleep(1000);
+      missing.set(next, totalBytes);
+      const row = await measure(next, tone, (bytes) => missing.set(next, totalBytes - bytes));
+      missing.delete(next);
       rows.add(row);
       // Their pages would stay in the cache.
       for (const file of [next.modelPath, next.projectorPath]) fs.rmSync(file, { force: true });
@@ -93,13 +97,14 @@ async function measureAll(prepared, rows) {
   await Promise.all(Array.from({ length: Number(values.jobs) }, worker));
 }
 
-/** @param {Prepared} prepared @param {string} tone @returns {Promise<Row>} */
-async function measure({ each, modelPath, projectorPath }, tone) {
+/** @param {Prepared} prepared @param {string} tone @param {(anonymousBytes: number) => void} seen @returns {Promise<Row>} */
+async function measure({ each, modelPath, projectorPath }, tone, seen) {
   const { lines, measured, peakAnonymousBytes, text } = await engineLoad(
     { model: modelPath, ...engineOptions(each.run) },
     each.hasProjector ? projectorPath : '',
     each.tokens,
     each.hears ? tone : '',
+    seen,
   );
   if (!measured) throw new Error(`The engine did not load ${each.name}: ${text.slice(-2000)}`);
   return { name: each.name, at: now(), ...facts, said: saidBytes(lines), measured, peakAnonymousBytes };
