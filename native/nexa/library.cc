@@ -118,6 +118,10 @@ Library::Opened Library::OpenLocked(const std::string& path, std::optional<Layou
   return {std::move(library), {}};
 }
 
+void Library::Created() noexcept {
+  if (!std::exchange(created_, true)) PrepareShutdown();
+}
+
 std::optional<Failure> Library::Plugins(std::vector<std::string>& plugins) const {
   const std::lock_guard<std::mutex> lock(LifeLock());
   KeptError logged;

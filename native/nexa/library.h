@@ -40,6 +40,9 @@ class Library {
   Layout UsedLayout() const noexcept { return layout_; }
   const std::string& Version() const noexcept { return version_; }
 
+  // After a create; what the first one loads besides has destructors too.
+  void Created() noexcept;
+
   std::optional<Failure> Plugins(std::vector<std::string>& plugins) const;
   std::optional<Failure> Devices(const std::string& plugin, std::vector<Device>& devices) const;
 
@@ -58,6 +61,7 @@ class Library {
   Calls calls_;
   Layout layout_;
   std::string version_;
+  bool created_ = false;
 };
 
 }  // namespace guard::nexa

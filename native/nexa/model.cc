@@ -8,7 +8,6 @@
 #include "invoke.h"
 #include "log.h"
 #include "os.h"
-#include "shutdown.h"
 
 namespace guard::nexa {
 namespace {
@@ -91,8 +90,7 @@ std::unique_ptr<Model> Model::Load(std::shared_ptr<Library> library, const LoadS
   {
     const std::lock_guard<std::mutex> lock(Library::LifeLock());
     code = InvokeCreate(layout, calls, spec, &handle);
-    // What a create loads has destructors too.
-    PrepareShutdown();
+    model->library_->Created();
   }
   if (code != 0) {
     // A failed create frees itself.

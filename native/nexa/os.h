@@ -20,6 +20,10 @@ bool ReadableFile(const std::string& path) noexcept;
 std::string Variable(const char* name);
 void ClearVariable(const char* name) noexcept;
 
+// Runs `work(data)` on a detached thread whose stack is that of a main thread: some systems give others a sixteenth of it
+// or less. False where there is none.
+bool StartDetached(void (*work)(void*), void* data) noexcept;
+
 // Runs when the process ends in any orderly way, before destructors of what was loaded until now. `code` is what the
 // process ends with, or -1 where the system doesn't tell.
 using AtEnd = void (*)(int code);

@@ -45,7 +45,11 @@ void Session::WorkThrough(std::unique_ptr<Model> model) noexcept {
       waiting_.pop_front();
       running_ = job.stop;
     }
-    job.run(*model);
+    try {
+      job.run(*model);
+    } catch (...) {
+      // Not even its answer found memory.
+    }
   }
   model.reset();
   std::vector<Answer> closers;

@@ -19,7 +19,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Freeing the 7 GiB of a large model takes 0.5 s, a token of it as much.
+// Chosen, not measured: more than a token of a large model takes, less than a user takes to lose patience.
 constexpr auto kMostWait = 3000ms;
 
 struct Ending {
@@ -56,7 +56,7 @@ void StopAll() noexcept {
   }
 }
 
-// Comes once for each library and each first model of one; only the last to be loaded matters.
+// Comes as often as it was prepared; only the first call, which the last library prepared, matters.
 void OnEnd(int code) {
   static bool ended = false;
   if (std::exchange(ended, true)) return;

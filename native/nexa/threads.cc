@@ -2,9 +2,11 @@
 #include "threads.h"
 
 #include <condition_variable>
+#include <memory>
 #include <mutex>
-#include <thread>
 #include <utility>
+
+#include "os.h"
 
 namespace guard::nexa {
 namespace {
@@ -28,26 +30,30 @@ Count& TheCount() {
   return *count;
 }
 
+void Work(void* data) {
+  {
+    const std::unique_ptr<std::function<void()>> work(static_cast<std::function<void()>*>(data));
+    (*work)();
+  }
+  TheCount().Add(-1);
+}
+
 }  // namespace
 
 bool StartThread(std::function<void()> work) noexcept {
+  Count& count = TheCount();
   try {
-    Count& count = TheCount();
+    auto own = std::make_unique<std::function<void()>>(std::move(work));
     count.Add(1);
-    try {
-      std::thread([&count, work = std::move(work)]() mutable {
-        work();
-        work = nullptr;
-        count.Add(-1);
-      }).detach();
-    } catch (...) {
-      count.Add(-1);
-      return false;
+    if (os::StartDetached(Work, own.get())) {
+      own.release();
+      return true;
     }
-    return true;
   } catch (...) {
     return false;
   }
+  count.Add(-1);
+  return false;
 }
 
 bool WaitForThreads(std::chrono::milliseconds most) noexcept {

@@ -20,6 +20,8 @@ std::string Variable(const char*) { return {}; }
 
 void ClearVariable(const char*) noexcept {}
 
+bool StartDetached(void (*)(void*), void*) noexcept { return false; }
+
 void RunAtProcessEnd(AtEnd) noexcept {}
 
 void EndProcess(int code) noexcept { std::_Exit(code); }

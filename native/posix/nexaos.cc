@@ -2,13 +2,30 @@
 #include "../nexa/os.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
+#include <new>
 
 namespace guard::nexa::os {
 namespace {
+
+// musl gives a thread 128 KiB, macOS 512 KiB; models are written for the 8 MiB of a main thread.
+constexpr std::size_t kStackBytes = 8 * 1024 * 1024;
+
+struct Start {
+  void (*work)(void*);
+  void* data;
+};
+
+void* Begin(void* given) {
+  const Start start = *static_cast<Start*>(given);
+  delete static_cast<Start*>(given);
+  start.work(start.data);
+  return nullptr;
+}
 
 AtEnd at_end = nullptr;
 
@@ -47,6 +64,22 @@ std::string Variable(const char* name) {
 }
 
 void ClearVariable(const char* name) noexcept { unsetenv(name); }
+
+bool StartDetached(void (*work)(void*), void* data) noexcept {
+  auto* start = new (std::nothrow) Start{work, data};
+  pthread_attr_t attributes;
+  if (start == nullptr || pthread_attr_init(&attributes) != 0) {
+    delete start;
+    return false;
+  }
+  pthread_t thread;
+  const bool started = pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED) == 0 &&
+                       pthread_attr_setstacksize(&attributes, kStackBytes) == 0 &&
+                       pthread_create(&thread, &attributes, Begin, start) == 0;
+  pthread_attr_destroy(&attributes);
+  if (!started) delete start;
+  return started;
+}
 
 void RunAtProcessEnd(AtEnd act) noexcept {
   at_end = act;

@@ -243,6 +243,22 @@ describe('a conversation with audio', () => {
     expect(resets(calls)).toBe(2);
   });
 
+  test('starts again where the library sees no continuation, and nobody hears of it', async () => {
+    const calls = recordCalls();
+    const model = await loaded({ hears: true, contextSize: 8192 });
+    const first = [question('One?')];
+    const one = await answer(model, first);
+    const second = [...first, { role: 'assistant', content: one }, { role: 'user', content: orders('changed=1') }];
+    expect(await answer(model, second)).toHaveLength(4);
+    const texts = calls().filter(({ call }) => /vlm_(generate|reset)/.test(call));
+    expect(texts.map(({ call, code }) => [call, code])).toEqual([
+      ['vlm_generate', 0],
+      ['vlm_generate', -201201],
+      ['vlm_reset', undefined],
+      ['vlm_generate', 0],
+    ]);
+  });
+
   test('starts again after a text that was cut short, since nobody knows what the context holds', async () => {
     const calls = recordCalls();
     const model = await loaded({ hears: true, contextSize: 8192 });

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <future>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "../../../../native/nexa/library.h"

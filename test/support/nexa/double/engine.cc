@@ -162,7 +162,7 @@ std::int32_t Engine::Generate(const char* call, const TextRequest& request, Text
     }
     const bool grows = request.prompt.compare(0, held_.size(), held_) == 0 && media.size() >= held_media_.size() &&
                        std::equal(held_media_.begin(), held_media_.end(), media.begin());
-    if (!fresh_ && !grows) {
+    if (!fresh_ && (!grows || orders.Has("changed"))) {
       Log(4, "the prompt changed");
       return -201201;
     }

@@ -7,6 +7,7 @@
 //   pace=US        µs for each token
 //   reason=TEXT    the stop reason; `none` is NULL
 //   notext=1       no full text
+//   changed=1      where the model has a projector, the prompt is no continuation, whatever it says
 //   nohandle=1     create returns 0 and no handle
 //   odd=WHAT       null: a NULL token first · again: one more token after a false · thread: tokens from another thread ·
 //                  late: a token from another thread after the call has returned · beside: NULL tokens from another
