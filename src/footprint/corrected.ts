@@ -26,9 +26,12 @@ export function corrected(footprint: Footprint, observations: readonly Observati
   const { kvCacheBytes, projectorBytes, weightsBytes, outputBytes, runtimeBytes, basis } = footprint;
   const { computeBytes, projectorComputeBytes } = footprint;
   const mappedBytes = correctedMapping(footprint, observations);
-  const surelyBytes = kvCacheBytes + projectorBytes + Math.max(0, weightsBytes - mappedBytes);
+  // Second copies of mapped weights are counted for every CPU that may make them, so this one may make fewer.
+  const besideBytes = Math.max(0, weightsBytes - mappedBytes);
+  const copiesBytes = footprint.mappedBytes > 0 ? Math.min(besideBytes, weightsBytes - footprint.mappedBytes) : 0;
+  const surelyBytes = kvCacheBytes + projectorBytes + besideBytes - copiesBytes;
   const loadingBytes = correctedPart(
-    outputBytes + runtimeBytes,
+    copiesBytes + outputBytes + runtimeBytes,
     observations,
     ({ anonymousAfterLoadBytes }) => anonymousAfterLoadBytes - surelyBytes,
   );

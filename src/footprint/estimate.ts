@@ -7,7 +7,7 @@ import { graphBytes } from './graphalloc.ts';
 import { type ModelShape, modelShape } from './modelshape.ts';
 import { repackedBytes } from './repack.ts';
 import { cacheSizes, outputBytes, type Run, type RunOptions, runOf } from './run.ts';
-import { runtimeBytes } from './runtimebase.ts';
+import { type RuntimeParts, runtimeBytes } from './runtimebase.ts';
 
 /** What a model needs, part by part. All numbers are whole bytes; `totalBytes` is `mappedBytes` + `anonymousBytes`. */
 export interface Footprint {
@@ -35,12 +35,16 @@ export interface Footprint {
   readonly notes: readonly string[];
 }
 
+/** All that a load takes, or where weights and contexts are loaded apart, one of the two. */
+export type FootprintPart = 'all' | 'weights' | 'context';
+
 export interface EstimateOptions extends RunOptions {
   readonly mmap: boolean;
   readonly repack: boolean;
-  /** Why `repack` is only a guess; `undefined` where it is known. */
-  readonly repackNote: string | undefined;
+  /** Why what is rearranged can only be bounded. */
+  readonly repackNote: string;
   readonly gpuLayers: number;
+  readonly part: FootprintPart;
 }
 
 /** Of buffers in which tensors lie side by side. */
@@ -50,43 +54,87 @@ const F32 = 4;
 const MASK_BYTES = 6;
 
 export function estimate(model: GgufFile, projector: GgufFile | undefined, options: EstimateOptions): Footprint {
-  const shape = modelShape(model);
-  const run = runOf(shape, options);
   const notes: string[] = [];
-  const caches = cacheSizes(shape, run);
-  const compute = decoderCompute(shape, run, notes);
-  const encoders = projector ? encoderShapes(projector).map((each) => encoderCompute(each, notes)) : [];
-  const mapped = options.mmap ? mappedRange(model.tensors) : 0;
-  const copies = options.mmap && options.repack ? repackedBytes(model.tensors) : 0;
-  if (copies > 0 && options.repackNote !== undefined) notes.push(options.repackNote);
-  if (options.gpuLayers > 0) notes.push('layers on a GPU are counted as if they stayed in main memory');
-  const parts = {
-    weightsBytes: (options.mmap ? mapped : paddedBytes(model.tensors)) + copies,
-    kvCacheBytes: caches.keyValueBytes + caches.stateBytes,
-    computeBytes: compute.bytes,
-    outputBytes: outputBytes(shape, run),
-    projectorBytes: projector ? paddedBytes(projector.tensors) : 0,
-    // Encoders of one file have buffers of their own.
-    projectorComputeBytes: encoders.reduce((sum, { bytes }) => sum + bytes, 0),
-    runtimeBytes: runtimeBytes({
-      layers: shape.layers.length,
-      cells: managedCells(shape, run),
-      tokens: shape.vocabulary,
-      merges: lengthOf(model, 'tokenizer.ggml.merges'),
-      scratchBytes: encoders.reduce((sum, { scratch }) => sum + scratch, compute.scratch),
-      projector: projector !== undefined,
-    }),
-  };
+  const weights = options.part === 'context' ? NO_WEIGHTS : weightsOf(model, projector, options, notes);
+  const context = options.part === 'weights' ? NO_CONTEXT : contextOf(modelShape(model), options, notes);
+  const { mappedBytes, runtime: weightsRuntime, ...weightsParts } = weights;
+  const { runtime: contextRuntime, ...contextParts } = context;
+  const scratchBytes = weightsRuntime.scratchBytes + contextRuntime.scratchBytes;
+  const runtime = runtimeBytes({ ...weightsRuntime, ...contextRuntime, scratchBytes });
+  const parts = { ...weightsParts, ...contextParts, runtimeBytes: runtime };
   const totalBytes = Object.values(parts).reduce((sum, bytes) => sum + bytes, 0);
   return Object.freeze({
     totalBytes,
     ...parts,
-    mappedBytes: mapped,
-    anonymousBytes: totalBytes - mapped,
+    mappedBytes,
+    anonymousBytes: totalBytes - mappedBytes,
     basis: 'gguf' as const,
     upperBound: notes.length > 0,
     notes: Object.freeze(notes),
   });
+}
+
+type Weights = Pick<Footprint, 'weightsBytes' | 'projectorBytes' | 'projectorComputeBytes' | 'mappedBytes'> & {
+  readonly runtime: Pick<RuntimeParts, 'tokens' | 'merges' | 'projector' | 'scratchBytes'>;
+};
+
+const NO_WEIGHTS: Weights = {
+  weightsBytes: 0,
+  projectorBytes: 0,
+  projectorComputeBytes: 0,
+  mappedBytes: 0,
+  runtime: { tokens: 0, merges: 0, projector: false, scratchBytes: 0 },
+};
+
+/** What is there once for all contexts: tensors, encoders and the vocabulary. */
+function weightsOf(
+  model: GgufFile,
+  projector: GgufFile | undefined,
+  { mmap, repack, repackNote, gpuLayers }: EstimateOptions,
+  notes: string[],
+): Weights {
+  const encoders = projector ? encoderShapes(projector).map((each) => encoderCompute(each, notes)) : [];
+  const mappedBytes = mmap ? mappedRange(model.tensors) : 0;
+  const copies = mmap && repack ? repackedBytes(model.tensors) : 0;
+  if (copies > 0) notes.push(repackNote);
+  if (gpuLayers > 0) notes.push('layers on a GPU are counted as if they stayed in main memory');
+  return {
+    weightsBytes: (mmap ? mappedBytes : paddedBytes(model.tensors)) + copies,
+    projectorBytes: projector ? paddedBytes(projector.tensors) : 0,
+    // Encoders of one file have buffers of their own.
+    projectorComputeBytes: encoders.reduce((sum, { bytes }) => sum + bytes, 0),
+    mappedBytes,
+    runtime: {
+      tokens: modelShape(model).vocabulary,
+      merges: lengthOf(model, 'tokenizer.ggml.merges'),
+      projector: projector !== undefined,
+      scratchBytes: encoders.reduce((sum, { scratch }) => sum + scratch, 0),
+    },
+  };
+}
+
+type Context = Pick<Footprint, 'kvCacheBytes' | 'computeBytes' | 'outputBytes'> & {
+  readonly runtime: Pick<RuntimeParts, 'layers' | 'cells' | 'scratchBytes'>;
+};
+
+const NO_CONTEXT: Context = {
+  kvCacheBytes: 0,
+  computeBytes: 0,
+  outputBytes: 0,
+  runtime: { layers: 0, cells: 0, scratchBytes: 0 },
+};
+
+/** What each context has of its own. */
+function contextOf(shape: ModelShape, options: RunOptions, notes: string[]): Context {
+  const run = runOf(shape, options);
+  const caches = cacheSizes(shape, run);
+  const compute = decoderCompute(shape, run, notes);
+  return {
+    kvCacheBytes: caches.keyValueBytes + caches.stateBytes,
+    computeBytes: compute.bytes,
+    outputBytes: outputBytes(shape, run),
+    runtime: { layers: shape.layers.length, cells: managedCells(shape, run), scratchBytes: compute.scratch },
+  };
 }
 
 /** One cache, or two where some layers slide. */

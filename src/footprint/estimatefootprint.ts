@@ -3,13 +3,13 @@
 import { type Check, checkOptions, whole } from '../checks.ts';
 import { invalidOption } from '../errors.ts';
 import { isProjector } from './encodershape.ts';
-import { type EstimateOptions, estimate, type Footprint } from './estimate.ts';
+import { type EstimateOptions, estimate, type Footprint, type FootprintPart } from './estimate.ts';
 import { ggmlTypeByName } from './ggml.ts';
 import { type FileIdentity, type GgufFile, readGguf } from './gguf.ts';
 import { modelFileError } from './modelfile.ts';
 import { repacksByDefault } from './repack.ts';
 
-export type { Footprint } from './estimate.ts';
+export type { Footprint, FootprintPart } from './estimate.ts';
 
 export const CACHE_TYPES = ['f16', 'f32', 'bf16', 'q8_0', 'q5_1', 'q5_0', 'q4_1', 'q4_0', 'iq4_nl'] as const;
 
@@ -33,12 +33,18 @@ export interface EstimateFootprintOptions {
   readonly kvCacheType?: CacheType | { readonly k: CacheType; readonly v: CacheType };
   /** `auto` is `on` where the CPU computes. @default 'auto' */
   readonly flashAttention?: 'auto' | 'on' | 'off';
+  /** Layers with a sliding window cache the whole context. @default false */
+  readonly fullSlidingCache?: boolean;
+  /** Outputs of all tokens of a batch are kept, as for embeddings and rankings. @default false */
+  readonly embeddings?: boolean;
   /** Weights stay in the file's pages. @default true */
   readonly mmap?: boolean;
   /** Whether the engine copies weights into its own arrangement. @default 'auto': no on x64, else assumed and said so */
   readonly repack?: boolean | 'auto';
   /** Layers for a GPU; they are counted as if they stayed. @default 0 */
   readonly gpuLayers?: number;
+  /** Where a runtime loads weights first and makes contexts later, what one of the two takes. @default 'all' */
+  readonly part?: FootprintPart;
 }
 
 const INT32_MAX = 2 ** 31 - 1;
@@ -54,9 +60,12 @@ const CHECKS: Readonly<Record<keyof EstimateFootprintOptions, Check>> = {
   sequences: whole(1, MAX_SEQUENCES),
   kvCacheType: cacheTypes,
   flashAttention: oneOf(['auto', 'on', 'off']),
+  fullSlidingCache: oneOf([true, false]),
+  embeddings: oneOf([true, false]),
   mmap: oneOf([true, false]),
   repack: oneOf(['auto', true, false]),
   gpuLayers: whole(0, INT32_MAX),
+  part: oneOf(['all', 'weights', 'context']),
 };
 
 /**
@@ -110,7 +119,8 @@ function checkShape(options: unknown): Partial<EstimateFootprintOptions> {
 
 function settingsOf(options: Partial<EstimateFootprintOptions>): EstimateOptions {
   const { microBatchSize = 512, kvCacheType = 'f16', flashAttention = 'auto', repack = 'auto' } = options;
-  const { contextSize = 4096, sequences = 1, mmap = true, gpuLayers = 0 } = options;
+  const { contextSize = 4096, sequences = 1, mmap = true, gpuLayers = 0, part = 'all' } = options;
+  const { fullSlidingCache = false, embeddings = false } = options;
   const { batchSize = Math.max(512, microBatchSize) } = options;
   const { k, v } = typeof kvCacheType === 'string' ? { k: kvCacheType, v: kvCacheType } : kvCacheType;
   if (flashAttention === 'off' && (ggmlTypeByName(v)?.weightsPerBlock ?? 1) > 1) {
@@ -124,13 +134,16 @@ function settingsOf(options: Partial<EstimateFootprintOptions>): EstimateOptions
     keyType: k,
     valueType: v,
     flashAttention: flashAttention !== 'off',
+    fullSlidingCache,
+    embeddings,
     mmap,
     repack: repack === 'auto' ? repacksByDefault(process.arch) : repack,
     repackNote:
       repack === 'auto'
         ? `whether the engine rearranges weights on ${process.arch} is not known, so it is assumed`
-        : undefined,
+        : 'which weights the engine rearranges depends on the CPU, so all that some CPU rearranges are counted',
     gpuLayers,
+    part,
   };
 }
 

@@ -11,6 +11,8 @@ export interface RunOptions {
   readonly keyType: string;
   readonly valueType: string;
   readonly flashAttention: boolean;
+  readonly fullSlidingCache: boolean;
+  readonly embeddings: boolean;
 }
 
 /** What the engine makes of it. */
@@ -20,6 +22,9 @@ export interface Run {
   /** Cells of the cache of sliding-window layers. */
   readonly slidingCells: number;
   readonly sequences: number;
+  /** Tokens whose outputs are kept: the last of each sequence, or all of a batch. */
+  readonly outputs: number;
+  readonly embeddings: boolean;
   /** Tokens of the largest graph. */
   readonly tokens: number;
   readonly keyType: GgmlType;
@@ -45,8 +50,10 @@ export function runOf(shape: ModelShape, options: RunOptions): Run {
   const cells = pad(Math.floor(pad(contextSize) / sequences));
   return {
     cells,
-    slidingCells: pad(Math.min(cells, shape.slidingWindow + microBatch)),
+    slidingCells: options.fullSlidingCache ? cells : pad(Math.min(cells, shape.slidingWindow + microBatch)),
     sequences,
+    outputs: options.embeddings ? Math.max(batch, sequences) : sequences,
+    embeddings: options.embeddings,
     // A graph has as many tokens for each sequence.
     tokens: Math.ceil(Math.min(cells * sequences, microBatch) / sequences) * sequences,
     keyType: ggmlTypeByName(options.keyType) as GgmlType,
@@ -78,9 +85,9 @@ export function cacheSizes(shape: ModelShape, run: Run): CacheSizes {
   return { keyValueBytes, stateBytes };
 }
 
-/** The logits of one token for each sequence. */
+/** The logits of each output, and the vector of an embedding beside them. */
 export function outputBytes(shape: ModelShape, run: Run): number {
-  return shape.vocabulary * run.sequences * F32;
+  return (shape.vocabulary + (run.embeddings ? shape.embedding : 0)) * run.outputs * F32;
 }
 
 export function valueWidth(layer: LayerShape): number {

@@ -65,9 +65,11 @@ describe('an estimate beside observations', () => {
     expect(partsOf(fullCall(80, 95))).toEqual([100, 80, 95]);
   });
 
-  it('never goes below weights, KV cache and projector', () => {
-    expect(partsOf(fullCall(10, 12))).toEqual([100, 75, 77]);
-    expect(partsOf(fullCall(10, 5))).toEqual([100, 75, 75]);
+  it('never goes below KV cache, projector and weights that are not mapped', () => {
+    expect(partsOf(fullCall(10, 12))).toEqual([100, 70, 72]);
+    expect(partsOf(fullCall(10, 5))).toEqual([100, 70, 70]);
+    const read = { ...footprint, mappedBytes: 0, anonymousBytes: 235 };
+    expect(corrected(read, [fullCall(10, 12)])).toMatchObject({ mappedBytes: 100, anonymousAfterLoadBytes: 75 });
   });
 
   it('goes by full calls alone where there are any', () => {

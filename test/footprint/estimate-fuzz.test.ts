@@ -34,8 +34,11 @@ const RUN = {
   valueType: 'f16',
   mmap: true,
   repack: true,
-  repackNote: undefined,
+  repackNote: 'a guess',
   gpuLayers: 0,
+  part: 'all' as const,
+  fullSlidingCache: false,
+  embeddings: false,
 };
 
 /** As `readGguf` gives it, with a sparse tail that is long enough for any tensor. */

@@ -87,6 +87,8 @@ describe('caches', () => {
     const sliding = await footprint(models.model(shape), { contextSize: 8192 });
     // 8 layers in a pattern of 6: layers 5 sees everything; 256 elements, keys and values, 2 bytes.
     expect(sliding.kvCacheBytes).toBe((1 * 8192 + 7 * (512 + 512)) * 256 * 2 * 2);
+    const whole = await footprint(models.model(shape), { contextSize: 8192, fullSlidingCache: true });
+    expect(whole.kvCacheBytes).toBe(8 * 8192 * 256 * 2 * 2);
   });
 
   it('of sliding layers are no larger than the context', async () => {
@@ -129,7 +131,7 @@ describe('weights', () => {
       .reduce((sum, { bytes, count }) => sum + bytes * count, 0);
     const [plain, twice] = [await footprint(llama()), await footprint(llama(), { repack: true })];
     expect(twice.anonymousBytes - plain.anonymousBytes).toBe(matrices - embedding);
-    expect(twice.upperBound).toBe(false);
+    expect(twice).toMatchObject({ upperBound: true, notes: [expect.stringMatching(/depends on the CPU/)] });
   });
 
   it('are counted over all shards, each from its first tensor to its last', async () => {
@@ -177,7 +179,17 @@ describe('weights', () => {
       keyType: 'f16',
       valueType: 'f16',
     };
-    const guessed = { ...options, flashAttention: true, mmap: true, repack: true, repackNote: 'a guess', gpuLayers: 0 };
+    const guessed = {
+      ...options,
+      flashAttention: true,
+      fullSlidingCache: false,
+      embeddings: false,
+      mmap: true,
+      repack: true,
+      repackNote: 'a guess',
+      gpuLayers: 0,
+      part: 'all' as const,
+    };
     expect(estimate(await readGguf(llama()), undefined, guessed)).toMatchObject({
       upperBound: true,
       notes: ['a guess'],
@@ -189,6 +201,33 @@ describe('weights', () => {
     const [all, offloaded] = [await footprint(llama()), await footprint(llama(), { gpuLayers: 99 })];
     expect(offloaded).toMatchObject({ totalBytes: all.totalBytes, upperBound: true });
     expect(offloaded.notes[0]).toMatch(/GPU/);
+  });
+});
+
+describe('weights and contexts that are loaded apart', () => {
+  it('share what both take together, but for the engine itself', async () => {
+    const all = await footprint(llama(), { contextSize: 2048, repack: true });
+    const weights = await footprint(llama(), { contextSize: 2048, repack: true, part: 'weights' });
+    const context = await footprint(llama(), { contextSize: 2048, repack: true, part: 'context' });
+    expect(weights).toMatchObject({ weightsBytes: all.weightsBytes, mappedBytes: all.mappedBytes, kvCacheBytes: 0 });
+    expect(context).toMatchObject({ kvCacheBytes: all.kvCacheBytes, computeBytes: all.computeBytes, mappedBytes: 0 });
+    expect(context.weightsBytes).toBe(0);
+    expect(weights.totalBytes + context.totalBytes - all.totalBytes).toBe(5 * MiB);
+  });
+
+  it('grow each by its own: a context by its tokens, weights by none', async () => {
+    const at = (contextSize: number, part: 'weights' | 'context') => footprint(llama(), { contextSize, part });
+    expect((await at(8192, 'context')).totalBytes).toBeGreaterThan((await at(2048, 'context')).totalBytes);
+    expect((await at(8192, 'weights')).totalBytes).toBe((await at(2048, 'weights')).totalBytes);
+  });
+});
+
+describe('embeddings', () => {
+  it('keep the outputs of a whole batch', async () => {
+    const [text, embeddings] = [await footprint(llama()), await footprint(llama(), { embeddings: true })];
+    expect(text.outputBytes).toBe(2048 * 4);
+    expect(embeddings.outputBytes).toBe(512 * (2048 + 512) * 4);
+    expect(embeddings.computeBytes).toBe(text.computeBytes);
   });
 });
 

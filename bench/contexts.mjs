@@ -1,0 +1,155 @@
+// Estimates of contexts that node-llama-cpp makes, beside what its library says it allocated and what the process took.
+// Each context is made in a process of its own.   npm run build && node bench/contexts.mjs [--full]
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { estimateFootprint } from 'nexa-memory-guard';
+import { fullLanguage, writeLanguageModel } from '../examples/synthetic-model.mjs';
+import { SMALL, writeModel } from './architectures.mjs';
+
+const MiB = 2 ** 20;
+/** Enough to fill a micro-batch. */
+const TOKENS = 600;
+
+/** @typedef {{ sequences?: number, contextSize: number, batchSize?: number, swaFullCache?: boolean, flashAttention?: boolean }} ContextOptions */
+/** @typedef {{ name: string, method: string, options: ContextOptions, tokens?: number, write(file: string): void }} Case */
+/** @typedef {{ weights: number, context: number, called: number, lines: string[] }} Taken anonymous bytes after each step */
+
+const MID = { hidden: 1024, layers: 8, heads: 16, kvHeads: 16, ffn: 2816, quantization: /** @type {const} */ ('Q4_0') };
+const narrow = { ...MID, vocab: 512 };
+const wide = { ...MID, vocab: 32_000 };
+
+/** @type {Case[]} */
+const CASES = [
+  mid('512 tokens of vocabulary, 2048', narrow, 'createContext', { contextSize: 2048 }),
+  mid('the same, 8192', narrow, 'createContext', { contextSize: 8192 }),
+  mid('the same, batches of 64', narrow, 'createContext', { contextSize: 2048, batchSize: 64 }),
+  mid('the same, 2 sequences', narrow, 'createContext', { contextSize: 2048, sequences: 2 }),
+  mid('the same, no flash attention', narrow, 'createContext', { contextSize: 2048, flashAttention: false }),
+  mid('32000 tokens of vocabulary', wide, 'createContext', { contextSize: 2048 }),
+  mid('the same, embeddings', wide, 'createEmbeddingContext', { contextSize: 2048 }),
+  ...[false, true].map((swaFullCache) => ({
+    name: `gemma3${swaFullCache ? ', full sliding cache' : ''}`,
+    method: 'createContext',
+    options: { contextSize: 8192, swaFullCache },
+    write: (/** @type {string} */ file) =>
+      void writeModel(file, {
+        architecture: 'gemma3',
+        hidden: 512,
+        layers: 8,
+        ffn: 1408,
+        vocab: 512,
+        ...SMALL['gemma3'],
+      }),
+  })),
+  ...(process.argv.includes('--full')
+    ? [
+        {
+          name: 'Qwen2-Audio 7B Q4_K_M, 4096',
+          method: 'createContext',
+          options: { contextSize: 4096 },
+          tokens: 8,
+          write: (/** @type {string} */ file) =>
+            void writeLanguageModel(file, { ...fullLanguage, quantization: 'Q4_K_M' }),
+        },
+      ]
+    : []),
+];
+
+/** @param {string} name @param {object} shape @param {string} method @param {ContextOptions} options @returns {Case} */
+function mid(name, shape, method, options) {
+  return { name, method, options, write: (file) => void writeLanguageModel(file, shape) };
+}
+
+if (process.send) await child();
+else await parent();
+
+async function parent() {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nexa-contexts-'));
+  try {
+    console.log('MiB                              weights            context');
+    console.log(`${''.padEnd(32)} estimated   took   estimated  said by the library  took  after ${TOKENS} tokens`);
+    for (const each of CASES) await measure(each, path.join(folder, 'model.gguf'));
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
+}
+
+/** @param {Case} each @param {string} modelPath */
+async function measure({ name, method, options, tokens = TOKENS, write }, modelPath) {
+  write(modelPath);
+  const { sequences = 1, contextSize, batchSize = 512, swaFullCache = false, flashAttention = true } = options;
+  const shape = {
+    modelPath,
+    contextSize: contextSize * sequences,
+    sequences,
+    batchSize,
+    microBatchSize: batchSize,
+    repack: true,
+    fullSlidingCache: swaFullCache,
+    embeddings: method !== 'createContext',
+    flashAttention: /** @type {'on' | 'off'} */ (flashAttention ? 'on' : 'off'),
+  };
+  const weights = await estimateFootprint({ ...shape, part: 'weights' });
+  const context = await estimateFootprint({ ...shape, part: 'context' });
+  const taken = await inChild({ method, modelPath, options, tokens });
+  const said = taken.lines.reduce((sum, line) => sum + Number(/([\d.]+) MiB/.exec(line)?.[1]), 0);
+  const columns = [
+    mib(weights.anonymousBytes).padStart(9),
+    mib(taken.weights).padStart(6),
+    mib(context.anonymousBytes).padStart(11),
+    said.toFixed(1).padStart(12),
+    mib(taken.context - taken.weights).padStart(13),
+    mib(taken.called - taken.weights).padStart(8),
+  ];
+  console.log(`${name.padEnd(32)} ${columns.join(' ')}`);
+}
+
+/** @param {{ method: string, modelPath: string, options: ContextOptions, tokens: number }} work @returns {Promise<Taken>} */
+async function inChild(work) {
+  const process_ = fork(fileURLToPath(import.meta.url), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  process_.send(work);
+  const [taken] = await once(process_, 'message');
+  await once(process_, 'exit');
+  return taken;
+}
+
+async function child() {
+  const { getLlama, LlamaLogLevel } = await import('node-llama-cpp');
+  const [{ method, modelPath, options, tokens }] = await once(process, 'message');
+  /** @type {string[]} */
+  const lines = [];
+  const llama = await getLlama({
+    gpu: false,
+    build: 'never',
+    logLevel: LlamaLogLevel.debug,
+    logger: (_level, text) => lines.push(text),
+  });
+  const start = anonymousBytes();
+  const model = await llama.loadModel({ modelPath });
+  const weights = anonymousBytes() - start;
+  lines.length = 0;
+  const context = await /** @type {any} */ (model)[method](options);
+  const made = anonymousBytes() - start;
+  const said = lines.filter((line) => / (KV|output|compute) buffer size = /.test(line));
+  const input = Array.from({ length: tokens }, (_, index) => index % 200);
+  if (method === 'createContext') await context.getSequence().evaluateWithoutGeneratingNewTokens(input);
+  else await context.getEmbeddingFor(input.slice(0, 500));
+  process.send?.({ weights, context: made, called: anonymousBytes() - start, lines: said }, () => process.exit());
+}
+
+/** Without what JavaScript itself holds. */
+function anonymousBytes() {
+  const text = fs.readFileSync('/proc/self/status', 'utf8');
+  const kib = (/** @type {string} */ key) => Number(new RegExp(`${key}:\\s+(\\d+)`).exec(text)?.[1]);
+  const { heapTotal, external } = process.memoryUsage();
+  return (kib('RssAnon') + kib('VmSwap')) * 1024 - heapTotal - external;
+}
+
+/** @param {number} bytes */
+function mib(bytes) {
+  return (bytes / MiB).toFixed(1);
+}
