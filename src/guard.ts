@@ -209,9 +209,12 @@ export class MemoryGuard {
     return this.#models.list();
   }
 
-  /** A dry run of `loadModel(name, options)`: every candidate with its verdict. Nothing is loaded or reserved. */
-  async plan(name: string, options: PlanOptions = {}): Promise<Decision> {
-    return this.#loads.plan([name, options]);
+  /**
+   * A dry run of `loadModel(name, options)`, or of `loadModel(options)` where the SDK takes its path there: every candidate
+   * with its verdict. Nothing is loaded or reserved.
+   */
+  async plan(name: string | PlanOptions, options: PlanOptions = {}): Promise<Decision> {
+    return this.#loads.plan(typeof name === 'string' ? [name, options] : [name]);
   }
 
   /** Ends watching and refuses further loads. Models that are loaded stay usable; disposing them is up to you. */

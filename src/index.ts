@@ -19,6 +19,7 @@ export {
   type EstimateFootprintOptions,
   estimateFootprint,
   type Footprint,
+  type FootprintPart,
 } from './footprint/estimatefootprint.ts';
 export type { MemoryGuard } from './guard.ts';
 export type { LoadedModel } from './loading/models.ts';
@@ -36,7 +37,7 @@ export {
 } from './qwen2.ts';
 export { InsufficientMemoryError } from './refusal.ts';
 export { type MachineReport, machineReport } from './report.ts';
-export type { Adapter, LoadRequest } from './sdk/adapter.ts';
+export type { Adapter, ChosenShape, LoadRequest, Offer, RequestedShape } from './sdk/adapter.ts';
 export type { ChatMessage, ContentPart } from './sdk/chat.ts';
 export type { NexaModel } from './sdk/nexamodel.ts';
 export { NexaSDK } from './sdk/nexasdk.ts';

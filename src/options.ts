@@ -209,10 +209,21 @@ export function listenerOption<L>(value: L): L {
   return callable(value, 'listener') as L;
 }
 
+const ADAPTER_FUNCTIONS = [
+  'request',
+  'quantization',
+  'shape',
+  'offers',
+  'files',
+  'filledMicroBatch',
+  'contexts',
+  'ended',
+] as const satisfies readonly (keyof Adapter)[];
+
 /** What an adapter leaves out is done in the usual way. */
 function adapter(value: unknown, name: string): unknown {
   const { dispose, ...parts } = object('an adapter')(value, name) as Partial<Record<keyof Adapter, unknown>>;
-  for (const key of ['request', 'quantization', 'shape', 'offers', 'files', 'filledMicroBatch'] as const) {
+  for (const key of ADAPTER_FUNCTIONS) {
     if (parts[key] !== undefined) callable(parts[key], `${name}.${key}`);
   }
   if (dispose !== undefined) object('{ all?, one? }')(dispose, `${name}.dispose`);

@@ -2,7 +2,7 @@
 import { describe, MemoryGuardError } from './errors.ts';
 import { MemoryGuard } from './guard.ts';
 import { type GuardOptions, guardSettings, type LoadGuardOptions } from './options.ts';
-import { adapterOf } from './sdk/adapter.ts';
+import { adapterOf } from './sdk/recognize.ts';
 import { isWrapped, type Takeover, unwrap, wrapObject } from './wrap.ts';
 
 /** Anything with a `loadModel`. */
@@ -21,15 +21,37 @@ type GuardedOptions<O> = Omit<O, 'contextSize' | 'kvCacheType'> & {
     : unknown) &
   (O extends { kvCacheType?: infer K } ? { readonly kvCacheType?: K | readonly NonNullable<K>[] } : unknown);
 
-type WithLoadGuard<A extends unknown[]> = A extends [infer Name, infer Options, ...infer Rest]
-  ? [Name, GuardedOptions<Options>, ...Rest]
-  : A extends [infer Name, (infer Options)?, ...infer Rest]
-    ? [Name, GuardedOptions<NonNullable<Options>>?, ...Rest]
-    : A;
+/** Where a path stands in the options themselves: a range for llama.cpp's own name of the context, and a projector to count. */
+type GuardedPath<O> = GuardedOptions<Omit<O, 'n_ctx'>> &
+  (O extends { n_ctx?: infer C }
+    ? { readonly n_ctx?: C | { readonly min: number; readonly max: number }; readonly projectorPath?: string }
+    : unknown);
+
+type WithLoadGuard<A extends unknown[]> = A extends [
+  infer Path extends { modelPath: string } | { model: string },
+  ...infer Rest,
+]
+  ? [GuardedPath<Path>, ...Rest]
+  : A extends [infer Name, infer Options, ...infer Rest]
+    ? [Name, GuardedOptions<Options>, ...Rest]
+    : A extends [infer Name, (infer Options)?, ...infer Rest]
+      ? [Name, GuardedOptions<NonNullable<Options>>?, ...Rest]
+      : A;
+
+/** Contexts that a model makes later are counted as well, so `memoryGuard` may stand in their options. */
+type WithContexts<M> = M extends { createContext: unknown }
+  ? M & {
+      [K in keyof M as K extends `create${string}Context` ? K : never]: M[K] extends (options?: infer O) => infer R
+        ? (options?: GuardedOptions<NonNullable<O>>) => R
+        : M[K];
+    }
+  : M;
 
 /** The SDK's own type, its `loadModel` asynchronous and with `memoryGuard` in its options, and `guard` added. */
 export type Guarded<T extends LoadsModels> = Omit<T, 'loadModel'> & {
-  loadModel(...args: WithLoadGuard<Parameters<T['loadModel']>>): Promise<Awaited<ReturnType<T['loadModel']>>>;
+  loadModel(
+    ...args: WithLoadGuard<Parameters<T['loadModel']>>
+  ): Promise<WithContexts<Awaited<ReturnType<T['loadModel']>>>>;
   readonly guard: MemoryGuard;
 };
 

@@ -106,7 +106,7 @@ function estimatedCandidates(offer: EstimatedOffer, request: LoadRequest, minFre
 }
 
 function candidateAt(
-  { quantization, estimator, observed }: EstimatedOffer,
+  { quantization, modelPath, estimator, observed }: EstimatedOffer,
   { rest }: ShapeRange,
   contextSize: number,
   kvCacheType: string | undefined,
@@ -120,8 +120,10 @@ function candidateAt(
   const { notes } = footprint;
   return {
     ...(quantization && { quantization }),
-    contextSize,
+    // Weights alone have no context.
+    ...(rest.part !== 'weights' && { contextSize }),
     ...(kvCacheType !== undefined && { kvCacheType }),
+    modelPath,
     need: { mappedBytes, anonymousBytes, basis, ...(mappedBytes > 0 && { files: heldFilesOf(estimator.shards) }) },
     minFreeBytes,
     predicted,

@@ -4,6 +4,8 @@ import { type Takeover, wrapObject } from '../wrap.ts';
 /** Told when work that outlives the call begins and ends. `end` comes once for each `begin`. */
 export interface CallWatch {
   begin(): void;
+  /** Told once of a stream that has given something: what it gave is computed. */
+  gave?(): void;
   /** `completed` is false where it failed or was given up. */
   end(completed: boolean): void;
 }
@@ -48,6 +50,7 @@ const dropped = new FinalizationRegistry<StreamWatch>((stream) => stream.end(fal
 class StreamWatch {
   readonly #watch: CallWatch;
   #state: 'idle' | 'running' | 'ended' = 'idle';
+  #gave = false;
 
   constructor(watch: CallWatch) {
     this.#watch = watch;
@@ -67,6 +70,11 @@ class StreamWatch {
     return this.#follow(step, false);
   }
 
+  #give(): void {
+    if (!this.#gave) this.#watch.gave?.();
+    this.#gave = true;
+  }
+
   end(completed: boolean): void {
     if (this.#state === 'running') this.#watch.end(completed);
     this.#state = 'ended';
@@ -77,6 +85,7 @@ class StreamWatch {
     try {
       const result = await step();
       if ((result as IteratorResult<unknown> | undefined)?.done) this.end(completes);
+      else if (completes) this.#give();
       return result;
     } catch (error) {
       this.end(false);

@@ -1,15 +1,25 @@
 /** The guarded handle of one loaded model: its disposers unregister it, its calls are counted, its loss is noticed. */
 
 import { MemoryGuardError } from '../errors.ts';
-import { type Takeover, unwrap, wrapObject } from '../wrap.ts';
+import type { Adapter } from '../sdk/adapter.ts';
+import { type Invoke, type Takeover, unwrap, wrapObject } from '../wrap.ts';
 import { followResult } from './calls.ts';
 import { DISPOSERS, type Held, type Models } from './models.ts';
 
 /** Calls that run the model: the first that completes has touched what the model needs. */
-const INFERENCE = /^(generate|complet|chat|prompt|infer|transcri|respond|predict|run|ask)/i;
+const INFERENCE =
+  /^(generate|complet|chat|prompt|infer|transcri|respond|predict|run|ask|evaluate|controlledEval|embed|getEmbed|rank|rerank)/i;
 
 /** Guarded handles by the raw model, so that a model returned twice is one model. */
 const handles = new WeakMap<object, { readonly held: Held; readonly handle: WeakRef<object> }>();
+
+/** What a handle needs besides its model. */
+export interface HandleParts {
+  readonly models: Models;
+  readonly adapter: Adapter;
+  /** Makes a context of this model as a load of its own. */
+  readonly makeContext: (owner: Held, invoke: Invoke, args: readonly unknown[], adapter: Adapter) => Promise<unknown>;
+}
 
 const collected = new FinalizationRegistry<{ readonly models: Models; readonly held: Held }>(({ models, held }) => {
   // The model may have been returned again before this was told, and then has another handle.
@@ -18,15 +28,16 @@ const collected = new FinalizationRegistry<{ readonly models: Models; readonly h
 });
 
 /** The handle that stands for this model already. */
-export function knownHandle(raw: object, models: Models): object | undefined {
+export function knownHandle(raw: object, parts: HandleParts): object | undefined {
+  const { models } = parts;
   const known = handles.get(raw);
   if (!known || !models.has(known.held)) return undefined;
   known.held.orphaned = false;
-  return known.handle.deref() ?? guardModel(raw, known.held, models);
+  return known.handle.deref() ?? guardModel(raw, known.held, parts);
 }
 
 /** Wraps a loaded model. Nothing that outlives the handle leads back to it, or its loss would never be noticed. */
-export function guardModel(raw: object, held: Held, models: Models): object {
+export function guardModel(raw: object, held: Held, { models, adapter, makeContext }: HandleParts): object {
   const successor = new Successor(held);
 
   const dispose =
@@ -35,7 +46,7 @@ export function guardModel(raw: object, held: Held, models: Models): object {
       held.evicted ? successor.dispose(key, args) : models.dispose(held, () => invoke(args));
 
   const call =
-    (key: PropertyKey, settles: boolean): Takeover =>
+    (key: PropertyKey): Takeover =>
     (invoke, args) => {
       if (held.evicted) return successor.call(key, args);
       const takeBackAudio: (() => void)[] = []; // one call's stream can be read twice
@@ -46,19 +57,42 @@ export function guardModel(raw: object, held: Held, models: Models): object {
         },
         end(completed) {
           takeBackAudio.pop()?.();
-          models.endCall(held, completed && settles);
+          models.endCall(held, completed && isInference(key));
         },
       });
     };
 
   const handle = wrapObject(raw, {
     extra: extraOf(raw, held, models, successor),
-    takeover: (key) =>
-      DISPOSERS.includes(key) ? dispose(key) : call(key, typeof key === 'string' && INFERENCE.test(key)),
+    takeover(key) {
+      if (DISPOSERS.includes(key)) return dispose(key);
+      if (adapter.parts?.includes(key)) return (invoke, args) => guardPart(invoke(args), held, models);
+      const context = adapter.contexts?.(raw, key, held.files);
+      if (!context) return call(key);
+      return (invoke, args) => (held.evicted ? successor.call(key, args) : makeContext(held, invoke, args, context));
+    },
   });
   handles.set(raw, { held, handle: new WeakRef(handle) });
-  collected.register(handle, { models, held });
+  // What other objects lead to is lost only when the model itself can't be reached.
+  collected.register(adapter.ended ? raw : handle, { models, held });
   return handle;
+}
+
+/** Something that works in the memory of a loaded model: its calls are that model's, its disposal is its own affair. */
+function guardPart(part: unknown, held: Held, models: Models): unknown {
+  if (typeof part !== 'object' || part === null) return part;
+  return wrapObject(part, {
+    takeover: (key) => (invoke, args) =>
+      followResult(invoke(args), {
+        begin: () => models.beginCall(held),
+        gave: () => (isInference(key) ? models.computed(held, part) : undefined),
+        end: (completed) => models.endCall(held, completed && isInference(key), part),
+      }),
+  });
+}
+
+function isInference(key: PropertyKey): boolean {
+  return typeof key === 'string' && INFERENCE.test(key);
 }
 
 type AnyModel = Record<PropertyKey, (...args: readonly unknown[]) => unknown>;

@@ -13,7 +13,8 @@ import type { HeldFile, MemoryReader, Quantization } from '../types.ts';
 import type { Invoke } from '../wrap.ts';
 import { Admission, type Admitted } from './admission.ts';
 import { ownMinFreeBytes } from './ask.ts';
-import { guardModel, knownHandle } from './handle.ts';
+import { guardModel, type HandleParts, knownHandle } from './handle.ts';
+import { newHeld } from './held.ts';
 import type { Held, Models } from './models.ts';
 import { observeLoad } from './observe.ts';
 import { type Prepared, prepare } from './prepare.ts';
@@ -41,12 +42,18 @@ export class Loads {
   readonly #parts: LoadsParts;
   readonly #queue: Queue;
   readonly #admission: Admission;
+  readonly #handleParts: HandleParts;
   #closed = false;
 
   constructor(parts: LoadsParts) {
     this.#parts = parts;
     this.#queue = new Queue(parts.settings.maxConcurrentLoads);
     this.#admission = new Admission(parts);
+    this.#handleParts = {
+      models: parts.models,
+      adapter: parts.adapter,
+      makeContext: (owner, invoke, args, adapter) => this.#makeContext(owner, invoke, args, adapter),
+    };
   }
 
   /** Loads that are running end as they would; those that wait are refused at once. */
@@ -72,7 +79,22 @@ export class Loads {
   /** Loads through `invoke`, or throws. Errors of the SDK pass through unchanged and leave nothing reserved. */
   async load(invoke: Invoke, args: readonly unknown[]): Promise<unknown> {
     this.#assertOpen();
-    const prepared = await this.#prepare(args);
+    return this.#through(await this.#prepare(args), invoke);
+  }
+
+  /** A context is loaded as a model is; its model can't be evicted meanwhile, nor while it lives. */
+  async #makeContext(held: Held, invoke: Invoke, args: readonly unknown[], adapter: Adapter): Promise<unknown> {
+    this.#assertOpen();
+    const letGo = this.#parts.models.beginContext(held);
+    try {
+      return await this.#through(await this.#prepare(args, adapter, held.name), invoke, { held, letGo });
+    } catch (error) {
+      letGo();
+      throw error;
+    }
+  }
+
+  #through(prepared: Prepared, invoke: Invoke, owner?: Held['owner']): Promise<unknown> {
     return this.#admission.through(
       prepared,
       async (signal) => {
@@ -83,7 +105,7 @@ export class Loads {
       },
       async (admitted) => {
         try {
-          return await this.#run(prepared, admitted, invoke);
+          return await this.#run(prepared, admitted, invoke, owner);
         } catch (error) {
           this.#parts.gate.release(admitted.reservation);
           this.#admission.wake();
@@ -93,11 +115,12 @@ export class Loads {
     );
   }
 
-  #prepare(args: readonly unknown[]): Promise<Prepared> {
-    const { settings, adapter, models, calibration } = this.#parts;
+  #prepare(args: readonly unknown[], adapter = this.#parts.adapter, owner?: string): Promise<Prepared> {
+    const { settings, models, calibration } = this.#parts;
     return prepare(args, {
       settings,
       adapter,
+      ...(owner !== undefined && { owner }),
       calibration,
       heldMinFreeBytes: () => models.minFreeBytes,
       misunderstood: (error) =>
@@ -106,59 +129,63 @@ export class Loads {
   }
 
   /** Calls the SDK and registers what it returns. */
-  async #run(prepared: Prepared, { candidate, reservation, reason }: Admitted, invoke: Invoke): Promise<unknown> {
-    const { settings, adapter, gate, models, clock, watchMappings } = this.#parts;
+  async #run(
+    prepared: Prepared,
+    { candidate, reservation, reason }: Admitted,
+    invoke: Invoke,
+    owner: Held['owner'],
+  ): Promise<unknown> {
+    const { settings, gate, models, clock, watchMappings } = this.#parts;
+    const { adapter, request } = prepared;
     const { args, quantization, shape } = this.#chosen(prepared, candidate);
     const startMs = clock.nowMs();
     const mappedSince = watchMappings();
     const ranAlone = models.beginLoad();
     const raw = await invoke(args);
-    const known = isObject(raw) ? knownHandle(raw, models) : undefined;
+    const known = isObject(raw) ? knownHandle(raw, this.#handleParts) : undefined;
     if (known) {
       gate.release(reservation);
       return known;
     }
-    const modelFiles = filesOf(adapter, raw);
+    const modelFiles = filesOf(adapter, raw, args);
     // A model that maps nothing may have files that another one maps.
     const { mappedBytes, files: namedFiles } = candidate.need;
     const files = mappedSince(mappedBytes > 0 || namedFiles ? modelFiles : []);
     const [changes, grownBytes] = [ranAlone(), gate.grownSince(reservation)];
     gate.loaded(reservation, files);
-    const held: Held = {
-      name: prepared.request.name,
+    const { ended } = this.#parts.adapter;
+    const held = newHeld(raw, ended !== undefined, {
+      name: request.name,
       quantization,
       shape,
       reason,
       reservation,
       minFreeBytes: ownMinFreeBytes(candidate.quantization, settings),
-      raw,
-      callsInFlight: 0,
-      callsBegun: 0,
-      heard: false,
       predicted: candidate.predicted,
       observing: changes === undefined ? undefined : observeLoad(candidate.calibrationKey, changes, grownBytes, files),
-      disturbed: false,
       files: modelFiles,
-      pinned: prepared.own.pin === true,
-      evicted: false,
-      reload: settings.reload ? () => this.load(invoke, prepared.args) : undefined,
-      stay: undefined,
-      orphaned: false,
-    };
-    models.add(held);
+      pinned: prepared.own.pin === true || owner !== undefined,
+      reload: settings.reload && !owner ? () => this.load(invoke, prepared.args) : undefined,
+      owner,
+    });
+    // Weights that are loaded by themselves have taken all that they ever will.
+    models.add(held, request.shape?.part === 'weights');
     this.#tellLoaded(held, files, clock.nowMs() - startMs);
-    return isObject(raw) ? guardModel(raw, held, models) : raw;
+    if (!isObject(raw)) return raw;
+    ended?.(raw, () => models.ended(held));
+    return guardModel(raw, held, this.#handleParts);
   }
 
   /** The arguments for the SDK. Observing changes nothing but what only a guard understands: ranges and lists. */
   #chosen(
-    { args, request }: Prepared,
+    { adapter, args, request }: Prepared,
     candidate: Candidate,
   ): { args: readonly unknown[]; quantization: Quantization | undefined; shape: ChosenShape } {
-    const { settings, adapter } = this.#parts;
+    const { settings } = this.#parts;
     const observed = settings.mode === 'observe';
     const quantization = observed && request.quantization === undefined ? undefined : candidate.quantization;
-    const sdkArgs = adapter.quantization(args, quantization);
+    const sdkArgs = adapter.quantization(args, quantization, observed ? undefined : candidate.modelPath);
+    if (observed && adapter.ownRanges) return { args: sdkArgs, quantization, shape: {} };
     const shape = chosenShape(request.shape, observed ? {} : candidate);
     if (!shape || !adapter.shape) return { args: sdkArgs, quantization, shape: {} };
     return { args: adapter.shape(sdkArgs, shape), quantization, shape };
@@ -168,7 +195,7 @@ export class Loads {
     const { clock, emit } = this.#parts;
     const { name, quantization, reservation } = held;
     const mappedBytes = files?.reduce((sum, { bytes }) => sum + bytes, 0);
-    const maps = mappedBytes === undefined ? '' : `; it maps ${formatBytes(mappedBytes)}`;
+    const maps = mappedBytes === undefined || mappedBytes === 0 ? '' : `; it maps ${formatBytes(mappedBytes)}`;
     emit({
       type: 'loaded',
       message: `Loaded ${modelInWords(name, quantization)} in ${Math.round(elapsedMs)} ms${maps}.`,
@@ -197,9 +224,9 @@ function closedError(): MemoryGuardError {
 }
 
 /** An adapter's fault must not lose a model that is loaded: its files are then found as new, or not at all. */
-function filesOf(adapter: Adapter, model: unknown): readonly string[] {
+function filesOf(adapter: Adapter, model: unknown, args: readonly unknown[]): readonly string[] {
   try {
-    return adapter.files?.(model) ?? [];
+    return adapter.files?.(model, args) ?? [];
   } catch {
     return [];
   }

@@ -64,6 +64,10 @@ export interface Held {
   stay: (() => void) | undefined;
   /** The handle was collected while a call was running; the model ends with it. */
   orphaned: boolean;
+  /** Contexts that it has, or that are just being made: while there are any it is not idle. */
+  contexts: number;
+  /** The model whose context this is, and the way to tell it that this one is gone. */
+  readonly owner: { readonly held: Held; letGo(): void } | undefined;
 }
 
 export interface ModelsParts {
@@ -101,6 +105,8 @@ export const DISPOSERS: readonly PropertyKey[] = [
 export class Models {
   readonly #parts: ModelsParts;
   readonly #held = new Set<Held>();
+  /** Those that are just being disposed. */
+  readonly #going = new Set<Held>();
   #callsInFlight = 0;
   /** Loads, unloads and calls that have begun: what grows between two equal counts is one model's own. */
   #changes = 0;
@@ -124,9 +130,11 @@ export class Models {
     return Object.freeze([...this.#held].map(shownModel));
   }
 
-  add(held: Held): void {
+  /** `complete`: it has taken all that it ever will. */
+  add(held: Held, complete = false): void {
     this.#held.add(held);
     if (held.observing) this.#tellObserved(held, held.observing);
+    if (complete) this.#settle(held, true);
     this.#rest(held);
     this.#parts.changed();
   }
@@ -158,12 +166,32 @@ export class Models {
     const { keepAliveMs, clock } = this.#parts;
     held.stay?.();
     held.stay = undefined;
-    if (keepAliveMs === undefined || held.pinned || held.callsInFlight > 0 || !this.#held.has(held)) return;
+    if (keepAliveMs === undefined || !isIdle(held) || !this.#held.has(held)) return;
     held.stay = clock.schedule(() => void this.evict(held, 'keep-alive'), keepAliveMs);
   }
 
   has(held: Held): boolean {
     return this.#held.has(held);
+  }
+
+  /** A context of this model is being made. It keeps the model from being evicted until the result is called. */
+  beginContext(held: Held): () => void {
+    held.contexts += 1;
+    held.stay?.();
+    held.stay = undefined;
+    let letGo = false;
+    return () => {
+      if (letGo) return;
+      letGo = true;
+      held.contexts -= 1;
+      this.#rest(held);
+    };
+  }
+
+  /** The SDK ends it, whoever asked for that. */
+  ended(held: Held): void {
+    // Where a disposal runs, that knows better how much was free before.
+    if (!this.#going.has(held)) void this.#remove(held, 'unloaded', this.#parts.freeBytes());
   }
 
   /** A load begins, and disturbs every running call. The result tells later whether it ran alone. */
@@ -192,11 +220,16 @@ export class Models {
     held.stay = undefined;
   }
 
+  /** A stream has given its first part: its prompt is computed. */
+  computed(held: Held, called: unknown): void {
+    if (!held.disturbed && this.#held.has(held)) this.#settle(held, this.#parts.filledMicroBatch(called));
+  }
+
   /** A completed, undisturbed inference took what the model needs: its promise is settled. */
-  endCall(held: Held, settles: boolean): void {
+  endCall(held: Held, settles: boolean, called: unknown = held.raw): void {
     held.callsInFlight -= 1;
     this.#callsInFlight -= 1;
-    if (settles && !held.disturbed && this.#held.has(held)) this.#settle(held);
+    if (settles) this.computed(held, called);
     if (held.callsInFlight === 0) held.disturbed = false;
     if (held.callsInFlight === 0 && held.orphaned) this.lost(held);
     else this.#rest(held);
@@ -222,15 +255,31 @@ export class Models {
     const forget = () => {
       for (const held of going) void this.#remove(held, 'unloaded', beforeBytes);
     };
-    const result = run();
+    for (const held of going) this.#going.add(held);
+    const keep = () => {
+      for (const held of going) this.#going.delete(held);
+    };
+    let result: unknown;
+    try {
+      result = run();
+    } catch (error) {
+      keep();
+      throw error;
+    }
     if (!isThenable(result)) {
       forget();
       return result;
     }
-    return result.then((value) => {
-      forget();
-      return value;
-    });
+    return result.then(
+      (value) => {
+        forget();
+        return value;
+      },
+      (error) => {
+        keep();
+        throw error;
+      },
+    );
   }
 
   /** The handle was garbage-collected undisposed: its model is disposed for it, then forgotten. */
@@ -247,14 +296,14 @@ export class Models {
     new Promise((resolve) => resolve(dispose?.())).then(forget, forget);
   }
 
-  #settle(held: Held): void {
-    const { gate, filledMicroBatch } = this.#parts;
-    const { observing: before, reservation, raw, callsBegun, heard } = held;
+  #settle(held: Held, full: boolean): void {
+    const { gate } = this.#parts;
+    const { observing: before, reservation, callsBegun, heard } = held;
     if (before) {
       held.observing = observeCall(before, {
         changes: this.#changes,
         ownCalls: callsBegun,
-        full: filledMicroBatch(raw),
+        full,
         heard,
         grown: () => gate.grownSince(reservation),
       });
@@ -272,10 +321,14 @@ export class Models {
 
   /** Resolves when its memory is seen to be back. */
   #remove(held: Held, how: HowGone, beforeBytes: number | undefined): Promise<void> {
+    this.#going.delete(held);
     if (!this.#held.delete(held)) return Promise.resolve();
     held.stay?.();
     this.#changes += 1;
     this.#parts.gate.release(held.reservation);
+    // Contexts end with their model.
+    for (const other of [...this.#held]) if (other.owner?.held === held) void this.#remove(other, how, undefined);
+    held.owner?.letGo();
     const seen = this.#parts.removed(held, how, beforeBytes);
     this.#parts.changed();
     return seen;
@@ -310,8 +363,8 @@ function shownObservation({ observation }: Observing): Observed {
   });
 }
 
-function isIdle({ callsInFlight, pinned, evicted }: Held): boolean {
-  return callsInFlight === 0 && !pinned && !evicted;
+function isIdle({ callsInFlight, contexts, pinned, evicted }: Held): boolean {
+  return callsInFlight === 0 && contexts === 0 && !pinned && !evicted;
 }
 
 function disposerOf(model: unknown): (() => unknown) | undefined {

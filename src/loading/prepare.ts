@@ -11,6 +11,7 @@ import { askOf, type EstimatedOffer, unjudgedAsk } from './ask.ts';
 
 /** One load, read and checked. */
 export interface Prepared {
+  readonly adapter: Adapter;
   readonly args: readonly unknown[];
   readonly request: LoadRequest;
   readonly own: LoadGuardOptions;
@@ -21,6 +22,8 @@ export interface Prepared {
 export interface PrepareParts {
   readonly settings: Settings;
   readonly adapter: Adapter;
+  /** The name of the model whose context this is. */
+  readonly owner?: string;
   /** The largest reserve of the models that are loaded already. */
   readonly heldMinFreeBytes: () => number;
   /** What earlier loads took; absent where nothing is kept. */
@@ -37,18 +40,20 @@ export async function prepare(args: readonly unknown[], parts: PrepareParts): Pr
     if (parts.settings.mode !== 'observe' || !(error instanceof MemoryGuardError)) throw error;
     parts.misunderstood(error);
     const name = typeof args[0] === 'string' ? args[0] : 'a model';
-    return { args, request: { name }, own: {}, ask: () => unjudgedAsk(name) };
+    return { adapter: parts.adapter, args, request: { name }, own: {}, ask: () => unjudgedAsk(name) };
   }
 }
 
 /** What is wrong with the request or its files is said here. */
 async function understand(args: readonly unknown[], parts: PrepareParts): Promise<Prepared> {
-  const { settings, adapter, heldMinFreeBytes } = parts;
-  const request = adapter.request(args);
+  const { settings, adapter, owner, heldMinFreeBytes } = parts;
+  const asked = adapter.request(args);
+  const request = owner === undefined ? asked : { ...asked, name: `${owner}: ${asked.name}` };
   const own = loadGuardOptions(request.memoryGuard);
   const offers = own.footprint === undefined ? await estimatedOffers(args, parts) : [];
   const unknownModels = settings.mode === 'observe' ? 'admit' : settings.unknownModels;
   const prepared: Prepared = {
+    adapter,
     args,
     request,
     own,

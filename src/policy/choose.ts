@@ -9,6 +9,8 @@ export interface Candidate {
   /** Tokens; absent where the need doesn't depend on them. */
   readonly contextSize?: number;
   readonly kvCacheType?: string;
+  /** The file that is loaded; absent where it isn't known. */
+  readonly modelPath?: string;
   readonly need: Need;
   readonly minFreeBytes: number;
   /** The need part by part, to be compared with what is taken; absent where no file tells. */

@@ -13,6 +13,13 @@ export interface RequestedShape {
   readonly flashAttention?: unknown;
   readonly mmap?: unknown;
   readonly gpuLayers?: unknown;
+  /** The rest is for runtimes with such options, by the names of `estimateFootprint`. */
+  readonly sequences?: unknown;
+  readonly fullSlidingCache?: unknown;
+  readonly embeddings?: unknown;
+  readonly repack?: unknown;
+  /** Where weights and contexts are loaded apart, which of them this is. */
+  readonly part?: unknown;
 }
 
 /** One load as the SDK's caller asked for it. */
@@ -42,29 +49,45 @@ export interface ChosenShape {
 export interface Adapter {
   /** What `loadModel(...args)` asks for. */
   request(args: readonly unknown[]): LoadRequest;
-  /** The arguments for the SDK: without `memoryGuard`, and with this quantization where one is given. */
-  quantization(args: readonly unknown[], chosen: Quantization | undefined): readonly unknown[];
+  /**
+   * The arguments for the SDK: without `memoryGuard`, with this quantization where one is given, and from this file where
+   * one was chosen among those that were offered.
+   */
+  quantization(
+    args: readonly unknown[],
+    chosen: Quantization | undefined,
+    modelPath: string | undefined,
+  ): readonly unknown[];
   /** The same for the shape. An SDK without it is given the shape its caller wrote. */
   shape?(args: readonly unknown[], chosen: ChosenShape): readonly unknown[];
+  /** The SDK understands a range of contexts itself: nothing is chosen for it where the guard only observes. */
+  readonly ownRanges?: boolean;
   /** The files that may be loaded; none where they are not known, and then the table decides. */
   offers?(args: readonly unknown[]): Promise<readonly Offer[]>;
   /** Name and version of what runs the models. Without it nothing is kept of what loads really took. */
   readonly runtime?: string;
   /** Whether the model's last call filled a micro-batch, so that it touched all that it ever will. */
   filledMicroBatch?(model: unknown): boolean;
-  /** Files that a loaded model keeps mapped, where the model tells. */
-  files?(model: unknown): readonly string[];
+  /** Files that a loaded model keeps mapped, where the model or the arguments of its load tell. */
+  files?(model: unknown, args: readonly unknown[]): readonly string[];
+  /**
+   * How a method of a loaded model is read that makes something with memory of its own, such as a context: as a load, with
+   * the model's files. `undefined` for every other method.
+   */
+  contexts?(model: unknown, method: PropertyKey, files: readonly string[]): Adapter | undefined;
+  /** Methods whose results work in memory that is there already, such as a context's sequences: calls on those are calls on it. */
+  readonly parts?: readonly PropertyKey[];
+  /**
+   * Calls `tell` when the SDK ends the model or context, whoever asked for it. Such an SDK ends by itself what nobody reaches
+   * any more, and its objects lead to each other, so a handle that is lost is no model that is lost.
+   */
+  ended?(model: unknown, tell: () => void): void;
   /** SDK methods that unload: all models, or the one whose handle or name is the first argument. */
   readonly dispose?: { readonly all?: readonly PropertyKey[]; readonly one?: readonly PropertyKey[] };
 }
 
 /** An SDK that knows its own adapter shows it under this key. */
 export const ADAPTER: unique symbol = Symbol.for('nexa-memory-guard.adapter') as never;
-
-/** The SDK's own adapter, or the usual one. */
-export function adapterOf(sdk: object): Adapter {
-  return (sdk as { [ADAPTER]?: Adapter })[ADAPTER] ?? defaultAdapter;
-}
 
 const SHAPE_KEYS = [
   'contextSize',
@@ -83,7 +106,7 @@ function shapeIn(options: RequestedShape): RequestedShape | undefined {
 }
 
 /** `loadModel(name, { quantization, memoryGuard, ...sdkOptions })`: the way of `NexaSDK` and of most SDKs. */
-export const defaultAdapter: Adapter = Object.freeze({
+export const defaultAdapter = Object.freeze({
   request(args: readonly unknown[]): LoadRequest {
     const [name, options] = args;
     if (typeof name !== 'string' || name === '') {
@@ -124,6 +147,6 @@ export const defaultAdapter: Adapter = Object.freeze({
 
   dispose: {
     all: ['dispose', 'close', 'shutdown', 'destroy', 'unloadAll', Symbol.dispose, Symbol.asyncDispose],
-    one: ['unloadModel', 'disposeModel', 'releaseModel', 'unload'],
+    one: ['unloadModel', 'disposeModel', 'releaseModel', 'unload'] as PropertyKey[],
   },
-});
+} satisfies Adapter);

@@ -5,10 +5,8 @@ import { readModelName } from './modelname.ts';
 import { listQuantizations, repositoryOf, resolveModel } from './models.ts';
 import type { NexaModel } from './nexamodel.ts';
 import { type Load, readLoadOptions } from './options.ts';
+import { LADDER } from './pathladder.ts';
 import type { Runtime } from './runtime.ts';
-
-/** The steps that the guard knows as a ladder. */
-const LADDER: readonly string[] = ['Q5_K_M', 'Q4_K_M', 'Q4_0'] satisfies Quantization[];
 
 /** For one `NexaSDK`, whose models lie in `modelsDir` where a load names no other folder. */
 export function nexaAdapter(

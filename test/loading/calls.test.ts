@@ -134,6 +134,19 @@ describe.each([
     expect(told).toEqual(COMPLETED);
   });
 
+  it('tells once that it has given something, however much, and never where it gave nothing', async () => {
+    const told: string[] = [];
+    const watch = { begin: () => {}, gave: () => void told.push('gave'), end: () => void told.push('end') };
+    await read<unknown>(followResult(make(), watch) as AsyncIterable<unknown>);
+    expect(told).toEqual(['gave', 'end']);
+    const given = followResult(make(), watch) as AsyncGenerator<unknown>;
+    await given.next();
+    await given.return(undefined);
+    expect(told).toEqual(['gave', 'end', 'gave', 'end']);
+    await read<unknown>(followResult((async function* () {})(), watch) as AsyncIterable<unknown>);
+    expect(told).toHaveLength(5);
+  });
+
   it('never begins where it is never read', async () => {
     const { told, followed } = follow(make());
     followed[Symbol.asyncIterator]();

@@ -1,0 +1,66 @@
+/** How the guard reads the module `@fugood/llama.node`: a path and `n_ctx` in one object. It knows its names and no memory numbers. */
+import type { Adapter, ChosenShape, LoadRequest, RequestedShape } from './adapter.ts';
+import { argsFrom, offersBeside, ownStep, pathOptions } from './pathladder.ts';
+
+/** What marks the module. */
+interface LlamaNode {
+  readonly BuildInfo: { readonly number: unknown };
+}
+
+/** What the engine takes where an option is left out, from its `LlamaContext.cpp`. */
+const DEFAULTS = { n_ctx: 512, n_batch: 2048, n_ubatch: 512 };
+
+export function isLlamaNode(sdk: object): sdk is LlamaNode {
+  return ['loadModel', 'initLlama', 'loadLlamaModelInfo', 'BuildInfo'].every((name) => name in sdk);
+}
+
+export function llamaNodeAdapter({ BuildInfo }: LlamaNode): Adapter {
+  return {
+    runtime: `@fugood/llama.node (llama.cpp b${String(BuildInfo.number)})`,
+    request,
+    quantization: (args, _chosen, modelPath) => argsFrom(args, 'model', modelPath, ['projectorPath']),
+    shape,
+    async offers(args) {
+      const { model, projectorPath } = optionsOf(args);
+      return offersBeside(model, projectorPath as string | undefined);
+    },
+    files: (_model, args) => [optionsOf(args).model],
+    dispose: {},
+  };
+}
+
+function optionsOf(args: readonly unknown[]) {
+  return pathOptions(args, 'model');
+}
+
+function request(args: readonly unknown[]): LoadRequest {
+  const { model, memoryGuard, ...options } = optionsOf(args);
+  return { name: model, quantization: ownStep(model), memoryGuard, shape: shapeOf(options) };
+}
+
+function shapeOf(options: { readonly [name: string]: unknown }): RequestedShape {
+  const { n_ctx = DEFAULTS.n_ctx, n_batch = DEFAULTS.n_batch, n_ubatch = DEFAULTS.n_ubatch } = options;
+  const { cache_type_k: k = 'f16', cache_type_v: v = 'f16', flash_attn, n_parallel, n_gpu_layers } = options;
+  const { flash_attn_type = flash_attn === false ? 'off' : 'auto' } = options;
+  return {
+    contextSize: n_ctx,
+    batchSize: n_batch,
+    microBatchSize: Math.min(Number(n_ubatch), Number(n_batch)),
+    kvCacheType: { k, v },
+    flashAttention: flash_attn_type,
+    fullSlidingCache: options['swa_full'],
+    embeddings: options['embedding'],
+    mmap: options['use_mmap'],
+    sequences: n_parallel,
+    // Without a number it offloads all layers, where there is something to offload them to.
+    gpuLayers: Math.max(0, Number(n_gpu_layers ?? 0)),
+  };
+}
+
+function shape(args: readonly unknown[], { contextSize }: ChosenShape): readonly unknown[] {
+  const [options, ...rest] = args;
+  const { n_ctx = DEFAULTS.n_ctx } = Object(options) as { readonly n_ctx?: unknown };
+  return contextSize === undefined || n_ctx === contextSize
+    ? args
+    : [{ ...Object(options), n_ctx: contextSize }, ...rest];
+}

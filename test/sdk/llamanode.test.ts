@@ -1,0 +1,75 @@
+import { createRequire } from 'node:module';
+import { describe, expect, it } from 'vitest';
+import type { Adapter } from '../../src/sdk/adapter.ts';
+import { isLlamaNode, llamaNodeAdapter } from '../../src/sdk/llamanode.ts';
+
+const module = createRequire(import.meta.url)('@fugood/llama.node') as object;
+const adapter: Adapter = llamaNodeAdapter(module as never);
+const shapeOf = (options: object) => adapter.request([{ model: '/m.gguf', ...options }]).shape;
+
+describe('the module @fugood/llama.node', () => {
+  it('is known by what it exports', () => {
+    expect(isLlamaNode(module)).toBe(true);
+    expect(isLlamaNode({ loadModel() {}, initLlama() {} })).toBe(false);
+    expect(adapter.runtime).toMatch(/^@fugood\/llama\.node \(llama\.cpp b\d+\)$/);
+  });
+
+  it('loads with the defaults of its engine where nothing is said', () => {
+    expect(shapeOf({})).toMatchObject({
+      contextSize: 512,
+      batchSize: 2048,
+      microBatchSize: 512,
+      kvCacheType: { k: 'f16', v: 'f16' },
+      flashAttention: 'auto',
+      gpuLayers: 0,
+    });
+  });
+
+  it('says its shape by names of its own', () => {
+    const options = {
+      n_ctx: { min: 512, max: 4096 },
+      n_batch: 256,
+      n_ubatch: 1024,
+      cache_type_k: 'q8_0',
+      swa_full: true,
+    };
+    expect(shapeOf({ ...options, embedding: true, n_parallel: 2, use_mmap: false, n_gpu_layers: 99 })).toEqual({
+      contextSize: { min: 512, max: 4096 },
+      batchSize: 256,
+      microBatchSize: 256,
+      kvCacheType: { k: 'q8_0', v: 'f16' },
+      flashAttention: 'auto',
+      fullSlidingCache: true,
+      embeddings: true,
+      mmap: false,
+      sequences: 2,
+      gpuLayers: 99,
+    });
+    expect(shapeOf({ flash_attn: false })?.flashAttention).toBe('off');
+    expect(shapeOf({ flash_attn: false, flash_attn_type: 'on' })?.flashAttention).toBe('on');
+  });
+
+  it('is given the chosen context and file, and neither `memoryGuard` nor a projector to count', () => {
+    const asked = [{ model: '/m-Q5_K_M.gguf', memoryGuard: {}, projectorPath: '/p.gguf', n_threads: 2 }, () => {}];
+    const args = adapter.quantization(asked, 'Q4_0', '/m-Q4_0.gguf');
+    expect(args).toEqual([{ model: '/m-Q4_0.gguf', n_threads: 2 }, asked[1]]);
+    expect(adapter.shape?.(args, { contextSize: 1024 })[0]).toMatchObject({ n_ctx: 1024 });
+    const plain = [{ model: '/m.gguf' }];
+    expect(adapter.shape?.(adapter.quantization(plain, undefined, undefined), { contextSize: 512 })).toBe(plain);
+    expect(adapter.shape?.(plain, { kvCacheType: 'q8_0' })).toBe(plain);
+  });
+
+  it.each([[[]], [['/m.gguf']], [[null]]])('is refused without options (%j)', (args) => {
+    expect(() => adapter.request(args)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
+  });
+
+  it.each([[{}], [{ model: '' }], [{ model: 5 }]])('is refused without a path (%j)', (options) => {
+    expect(() => adapter.request([options])).toThrow(expect.objectContaining({ code: 'ERR_UNKNOWN_MODEL' }));
+  });
+
+  it('offers the file with the projector that is to be counted', async () => {
+    const offers = await adapter.offers?.([{ model: '/nowhere/m.gguf', projectorPath: '/nowhere/p.gguf' }]);
+    expect(offers).toEqual([{ modelPath: '/nowhere/m.gguf', projectorPath: '/nowhere/p.gguf' }]);
+    expect(adapter.files?.({}, [{ model: '/m.gguf' }])).toEqual(['/m.gguf']);
+  });
+});
