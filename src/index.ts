@@ -22,7 +22,7 @@ export {
   type FootprintPart,
 } from './footprint/estimatefootprint.ts';
 export type { MemoryGuard } from './guard.ts';
-export type { LoadedModel } from './loading/models.ts';
+export type { LoadedModel } from './loading/held.ts';
 export type { Observed } from './loading/observe.ts';
 export type { GivenFootprint, GuardOptions, LoadGuardOptions, Logger } from './options.ts';
 export type { Rule, RuleVerdict } from './policy/admit.ts';

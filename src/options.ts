@@ -6,7 +6,7 @@ import { type Clock, systemClock } from './clock.ts';
 import { describe, invalidOption, MemoryGuardError } from './errors.ts';
 import { isQuantization, QUANTIZATIONS } from './footprint/catalog.ts';
 import type { LedgerOption } from './ledger/openledger.ts';
-import type { LoadedModel } from './loading/models.ts';
+import type { LoadedModel } from './loading/held.ts';
 import { type Adapter, defaultAdapter } from './sdk/adapter.ts';
 import type { Need, Quantization, SensorReading } from './types.ts';
 

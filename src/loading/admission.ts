@@ -21,7 +21,8 @@ import {
   waitingSentence,
 } from '../sentences.ts';
 import type { MemoryReader, MemoryScope, Quantization } from '../types.ts';
-import { type Held, type LoadedModel, type Models, shownModel } from './models.ts';
+import { type Held, type LoadedModel, shownModel } from './held.ts';
+import type { Models } from './models.ts';
 import type { Prepared } from './prepare.ts';
 import { Deadline, Sleepers } from './wait.ts';
 

@@ -4,7 +4,8 @@ import { MemoryGuardError } from '../errors.ts';
 import type { Adapter } from '../sdk/adapter.ts';
 import { type Invoke, type Takeover, unwrap, wrapObject } from '../wrap.ts';
 import { followResult } from './calls.ts';
-import { DISPOSERS, type Held, type Models } from './models.ts';
+import { DISPOSERS, type Held } from './held.ts';
+import type { Models } from './models.ts';
 
 /** Calls that run the model: the first that completes has touched what the model needs. */
 const INFERENCE =

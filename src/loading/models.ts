@@ -3,72 +3,9 @@ import type { Clock } from '../clock.ts';
 import type { HowGone } from '../events.ts';
 import { AUDIO_CALL_BYTES } from '../footprint/catalog.ts';
 import type { Gate } from '../gate.ts';
-import type { Reservation } from '../ledger/ledger.ts';
-import type { ChosenShape } from '../sdk/adapter.ts';
-import type { LoadParts, Need, Quantization } from '../types.ts';
-import { type Observed, type Observing, observeCall, outgrownBytes } from './observe.ts';
-
-/** What `guard.models()` shows of one loaded model. */
-export interface LoadedModel {
-  readonly name: string;
-  readonly quantization?: Quantization;
-  /** Tokens of context and the cache's type, where the guard chose them. */
-  readonly contextSize?: number;
-  readonly kvCacheType?: string;
-  /** Why it was loaded so, in one sentence. */
-  readonly reason: string;
-  readonly need: Need;
-  readonly minFreeBytes: number;
-  /** The guard's clock when it was admitted, in milliseconds. */
-  readonly sinceMs: number;
-  /** Calls and streams that are running. */
-  readonly callsInFlight: number;
-  /** Never evicted. */
-  readonly pinned: boolean;
-  /** What the load was expected to take, part by part; absent where no file told. */
-  readonly predicted?: LoadParts;
-  /** What it really took; absent where the system doesn't tell, or other work ran beside it. */
-  readonly observed?: Observed;
-}
-
-/** A loaded model as the guard holds it. `raw` must not lead back to the guarded handle, or that is never collected. */
-export interface Held {
-  readonly name: string;
-  readonly quantization: Quantization | undefined;
-  /** What was chosen and passed to the SDK. */
-  readonly shape: ChosenShape;
-  /** Why it was loaded so. */
-  readonly reason: string;
-  readonly reservation: Reservation;
-  readonly minFreeBytes: number;
-  readonly raw: unknown;
-  callsInFlight: number;
-  /** Calls that have begun. */
-  callsBegun: number;
-  /** Whether one of them had audio. */
-  heard: boolean;
-  /** What its estimate expected, part by part. */
-  readonly predicted: LoadParts | undefined;
-  observing: Observing | undefined;
-  /** Set while another guarded call or load runs beside one of this model's: such a window settles nothing. */
-  disturbed: boolean;
-  /** Paths of its files, where the SDK tells. */
-  readonly files: readonly string[];
-  /** Never evicted. */
-  readonly pinned: boolean;
-  /** It was evicted, or is just being: nothing may be called on `raw` any more. */
-  evicted: boolean;
-  /** Loads it again, through every rule, and gives its new handle; absent where the user did not choose that. */
-  readonly reload: (() => Promise<unknown>) | undefined;
-  /** Ends the wait until it has been idle for too long. */
-  stay: (() => void) | undefined;
-  /** The handle was collected while a call was running; the model ends with it. */
-  orphaned: boolean;
-  /** Contexts that it has, or that are just being made: while there are any it is not idle. */
-  contexts: number;
-  /** The model whose context this is, and the way to tell it that this one is gone. */
-  readonly owner: { readonly held: Held; letGo(): void } | undefined;
-}
+import type { Need } from '../types.ts';
+import { disposerOf, type Held, isIdle, type LoadedModel, shownModel } from './held.ts';
+import { type Observing, observeCall, outgrownBytes } from './observe.ts';
 
 export interface ModelsParts {
   readonly gate: Gate;
@@ -90,17 +27,6 @@ export interface ModelsParts {
   readonly keepAliveMs: number | undefined;
   readonly clock: Clock;
 }
-
-/** Names that end a model, in the order in which one is chosen for a handle that was lost. */
-export const DISPOSERS: readonly PropertyKey[] = [
-  'dispose',
-  Symbol.asyncDispose,
-  'close',
-  'release',
-  'unload',
-  'free',
-  Symbol.dispose,
-];
 
 export class Models {
   readonly #parts: ModelsParts;
@@ -333,44 +259,6 @@ export class Models {
     this.#parts.changed();
     return seen;
   }
-}
-
-/** As programs see it. */
-export function shownModel(held: Held): LoadedModel {
-  const { name, quantization, shape, reason, reservation, minFreeBytes, callsInFlight, pinned } = held;
-  const { predicted, observing } = held;
-  return Object.freeze({
-    name,
-    ...(quantization && { quantization }),
-    ...shape,
-    reason,
-    need: reservation.need,
-    minFreeBytes,
-    sinceMs: reservation.atMs,
-    callsInFlight,
-    pinned,
-    ...(predicted && { predicted }),
-    ...(observing && { observed: shownObservation(observing) }),
-  });
-}
-
-function shownObservation({ observation }: Observing): Observed {
-  const { mappedBytes, anonymousAfterLoadBytes, anonymousAfterCallBytes } = observation;
-  return Object.freeze({
-    mappedBytes,
-    anonymousAfterLoadBytes,
-    ...(anonymousAfterCallBytes !== undefined && { anonymousAfterCallBytes }),
-  });
-}
-
-function isIdle({ callsInFlight, contexts, pinned, evicted }: Held): boolean {
-  return callsInFlight === 0 && contexts === 0 && !pinned && !evicted;
-}
-
-function disposerOf(model: unknown): (() => unknown) | undefined {
-  const raw = Object(model) as Record<PropertyKey, unknown>;
-  const key = DISPOSERS.find((name) => typeof raw[name] === 'function');
-  return key === undefined ? undefined : () => (raw[key] as () => unknown)();
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

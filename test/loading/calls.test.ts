@@ -139,9 +139,7 @@ describe.each([
     const watch = { begin: () => {}, gave: () => void told.push('gave'), end: () => void told.push('end') };
     await read<unknown>(followResult(make(), watch) as AsyncIterable<unknown>);
     expect(told).toEqual(['gave', 'end']);
-    const given = followResult(make(), watch) as AsyncGenerator<unknown>;
-    await given.next();
-    await given.return(undefined);
+    for await (const _piece of followResult(make(), watch) as AsyncIterable<unknown>) break;
     expect(told).toEqual(['gave', 'end', 'gave', 'end']);
     await read<unknown>(followResult((async function* () {})(), watch) as AsyncIterable<unknown>);
     expect(told).toHaveLength(5);
