@@ -3,7 +3,7 @@ import { type ErrorCode, invalidOption } from './errors.ts';
 import type { CandidateVerdict } from './policy/choose.ts';
 import type { MemoryStatusLevel, Need, Quantization } from './types.ts';
 
-const NAMES: readonly unknown[] = [
+export const EVENT_NAMES = [
   'ok',
   'warning',
   'critical',
@@ -16,12 +16,12 @@ const NAMES: readonly unknown[] = [
   'evicted',
   'leaked',
   'degraded',
-] satisfies (keyof GuardEvents)[];
+] as const satisfies readonly (keyof GuardEvents)[];
 
 /** The name of an event, or `ERR_INVALID_OPTION`: a listener on a misspelt one would wait for ever. */
 export function eventName<E extends keyof GuardEvents>(name: E): E {
-  if (NAMES.includes(name)) return name;
-  throw invalidOption('event', `one of ${NAMES.join(', ')}`, name);
+  if (EVENT_NAMES.includes(name)) return name;
+  throw invalidOption('event', `one of ${EVENT_NAMES.join(', ')}`, name);
 }
 
 /** Every event carries these. `message` is one printable sentence. */
@@ -88,6 +88,8 @@ export interface DecisionEvent extends EventBase, Decision {
   readonly forced: boolean;
   /** True where `mode: 'observe'` only reports: nothing was changed or refused. */
   readonly observed: boolean;
+  /** How long it waited for memory before; absent where it did not. */
+  readonly waitedMs?: number;
 }
 
 /** A load waits for memory: told when it begins to, and when its place changes. */

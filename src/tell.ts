@@ -1,17 +1,26 @@
-/** Tells events: to listeners, to the logger, and to stderr where `NODE_DEBUG` asks. It knows nothing of what happened. */
+/** Tells events: to listeners, to the logger, to diagnostics channels, and to stderr where `NODE_DEBUG` asks. It knows nothing of what happened. */
+import { type Channel, channel } from 'node:diagnostics_channel';
 import { debuglog } from 'node:util';
-import type { GuardEvent } from './events.ts';
+import { EVENT_NAMES, type GuardEvent } from './events.ts';
 import type { Logger } from './options.ts';
 
 const debug = debuglog('nexa-memory-guard');
 const LOUD: readonly GuardEvent['type'][] = ['critical', 'warning', 'degraded', 'leaked'];
 
+/** `nexa-memory-guard:admitted` and so on, for all guards of this process. */
+const channels = new Map<GuardEvent['type'], Channel>(
+  EVENT_NAMES.map((name) => [name, channel(`nexa-memory-guard:${name}`)]),
+);
+
 /** Freezes each event and tells it. Whatever a listener does, who tells goes on. */
 export function teller(emit: (event: GuardEvent) => void, logger: Logger | undefined): (event: GuardEvent) => void {
   return (event) => {
+    Object.freeze(event);
     debug('%s: %s', event.type, event.message);
     surfacing(() => (LOUD.includes(event.type) ? logger?.warn?.(event.message) : logger?.info?.(event.message)));
-    surfacing(() => emit(Object.freeze(event)));
+    const published = channels.get(event.type);
+    if (published?.hasSubscribers) published.publish(event);
+    surfacing(() => emit(event));
   };
 }
 

@@ -165,7 +165,8 @@ export class Admission {
       this.#letWait(waiter, decision, sentence);
       return undefined;
     }
-    this.#tellDecision(decision, refused && !forced ? 'refused' : 'admitted', sentence, forced && refused);
+    const waitedMs = waiter?.ticket && waiter.deadline.waitedMs;
+    this.#tellDecision(decision, refused && !forced ? 'refused' : 'admitted', sentence, forced && refused, waitedMs);
     if (!reserved) throw new InsufficientMemoryError(decision, sentence);
     if (reserved.candidate.need.basis === 'unknown') {
       this.#tellDegraded('ERR_UNKNOWN_MODEL', `Nobody knows what ${decision.model} needs: nothing is reserved for it.`);
@@ -219,11 +220,17 @@ export class Admission {
       return new MemoryGuardError('ERR_ADMISSION_TIMEOUT', `${waited}, and ${model} was not looked at.`);
     }
     const message = timeoutSentence(deadline.waitedMs, refusal.message);
-    this.#tellDecision(refusal.plan, 'refused', message, false);
+    this.#tellDecision(refusal.plan, 'refused', message, false, deadline.waitedMs);
     return new MemoryGuardError('ERR_ADMISSION_TIMEOUT', message, { cause: refusal });
   }
 
-  #tellDecision(decision: Decision, how: 'admitted' | 'refused', sentence: string, forced: boolean): void {
+  #tellDecision(
+    decision: Decision,
+    how: 'admitted' | 'refused',
+    sentence: string,
+    forced: boolean,
+    waitedMs: number | undefined,
+  ): void {
     const { settings, clock, emit } = this.#parts;
     const observed = settings.mode === 'observe';
     emit({
@@ -233,6 +240,7 @@ export class Admission {
       atMs: clock.nowMs(),
       forced,
       observed,
+      ...(waitedMs !== undefined && { waitedMs }),
     });
   }
 

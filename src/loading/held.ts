@@ -7,6 +7,8 @@ import type { Observed, Observing } from './observe.ts';
 /** What `guard.models()` shows of one loaded model. */
 export interface LoadedModel {
   readonly name: string;
+  /** The name of the model whose context this is; absent for a model. */
+  readonly contextOf?: string;
   readonly quantization?: Quantization;
   /** Tokens of context and the cache's type, where the guard chose them. */
   readonly contextSize?: number;
@@ -124,10 +126,11 @@ function strongly(raw: unknown): () => unknown {
 
 /** As programs see it. */
 export function shownModel(held: Held): LoadedModel {
-  const { name, quantization, shape, reason, reservation, minFreeBytes, callsInFlight, pinned } = held;
+  const { name, owner, quantization, shape, reason, reservation, minFreeBytes, callsInFlight, pinned } = held;
   const { predicted, observing } = held;
   return Object.freeze({
     name,
+    ...(owner && { contextOf: owner.held.name }),
     ...(quantization && { quantization }),
     ...shape,
     reason,

@@ -1,0 +1,36 @@
+/** A guarded life with something to measure: every kind of decision, a wait, an eviction, a disposal. Its machine is a fake. */
+import { GiB, MiB } from '../../src/bytes.ts';
+import { FakeMachine, type FakeSDK, guardedFake } from '../support/fakesdk.ts';
+
+const sized = (gib: number, more: object = {}) => ({ memoryGuard: { footprint: gib * GiB, ...more } });
+
+export function startLife() {
+  const options = { minFreeRatioAfterLoad: 0, minFreeBytes: 100 * MiB, evict: 'idle' } as const;
+  return guardedFake(new FakeMachine(8 * GiB), options);
+}
+
+/** One admitted, one downgraded, one that evicts it, one refused, one that waited for a second, one disposed, one reading that fails. */
+export async function live({ nexa, machine, clock, guard }: ReturnType<typeof startLife>): Promise<void> {
+  const through = async <T>(load: Promise<T>): Promise<T> => {
+    load.catch(() => {});
+    await clock.advanceAsync(600);
+    return load;
+  };
+  const pinned = await nexa.loadModel('pinned', sized(2, { pin: true }));
+  const steps = (quantization: string | undefined) => (quantization === 'Q4_0' ? 1 : 20) * GiB;
+  await nexa.loadModel('qwen2audio', { quantization: 'Q5_K_M', memoryGuard: { footprint: steps } });
+  await through(nexa.loadModel('evicting', sized(5.5, { pin: true })));
+  await through(nexa.loadModel('refused', sized(90))).catch(() => {});
+  const waiting = nexa.loadModel('waiting', sized(3, { wait: true, pin: true }));
+  await clock.advanceAsync(1000);
+  machine.availableBytes = 14 * GiB;
+  await through(waiting);
+  await pinned.dispose();
+  await clock.advanceAsync(1000);
+  machine.failsAlways = true;
+  await nexa.loadModel('unread', sized(1)).catch(() => {});
+  machine.failsAlways = false;
+  guard.status();
+}
+
+export type Life = ReturnType<typeof startLife> & { readonly sdk: FakeSDK };
