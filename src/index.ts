@@ -21,7 +21,8 @@ export {
   type Footprint,
   type FootprintPart,
 } from './footprint/estimatefootprint.ts';
-export type { MemoryGuard } from './guard.ts';
+export type { GuardLedger, MemoryGuard, PlanOptions } from './guard.ts';
+export type { LedgerEntry } from './ledger/record.ts';
 export type { LoadedModel } from './loading/held.ts';
 export type { Observed } from './loading/observe.ts';
 export type { GivenFootprint, GuardOptions, LoadGuardOptions, Logger } from './options.ts';

@@ -1,7 +1,7 @@
 /** The facts of this machine in one object, for people: it decides nothing and admits no load. */
 import { addonProblem, loadAddon } from './native.ts';
 import { comparedTotalBytes, hostBinds, type MachineClass, machineClass, recommend } from './policy/recommend.ts';
-import { readMemory } from './sensors/readmemory.ts';
+import { openReader } from './sensors/reader.ts';
 import type { MemorySnapshot, Quantization } from './types.ts';
 
 export interface MachineReport {
@@ -14,6 +14,8 @@ export interface MachineReport {
   /** The native addon: `loaded`, `missing` (the JavaScript readers serve), or why it could not be loaded. */
   readonly addon: string;
   readonly memory: MemorySnapshot;
+  /** The files that were read for it, or how else memory was asked for. */
+  readonly readFrom: readonly string[];
   /** Where the memory that this process may use stands among the documented requirements. */
   readonly machineClass: MachineClass;
   readonly recommendedQuantization: Quantization;
@@ -21,7 +23,7 @@ export interface MachineReport {
 
 /** Asks the system; takes some tens of milliseconds and may start processes. Throws `ERR_SENSOR` where memory can't be read. */
 export async function machineReport(): Promise<MachineReport> {
-  const memory = readMemory();
+  const { memory, readFrom } = readOnce();
   // Imported here: it takes 25 ms, and a program that only guards its loads never asks.
   const { default: systeminformation } = await import('systeminformation');
   const [os, cpu] = await Promise.all([systeminformation.osInfo(), systeminformation.cpu()]);
@@ -35,7 +37,17 @@ export async function machineReport(): Promise<MachineReport> {
     node: process.version,
     addon: addonProblem() ?? (loadAddon() ? 'loaded' : 'missing: the JavaScript readers serve'),
     memory,
+    readFrom,
     machineClass: machineClass(comparedBytes),
     recommendedQuantization: recommend(comparedBytes, availableBytes),
   });
+}
+
+function readOnce(): Pick<MachineReport, 'memory' | 'readFrom'> {
+  const reader = openReader();
+  try {
+    return { memory: reader.snapshot(), readFrom: Object.freeze(reader.readFrom?.() ?? []) };
+  } finally {
+    reader.close();
+  }
 }

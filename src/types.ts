@@ -79,6 +79,8 @@ export interface MemoryReader {
   scopeKeys?(): readonly (string | undefined)[];
   /** Watches between readings; `undefined` where nothing here can. `woken` is called where a reading is due. */
   openWatch?(woken: () => void): MemoryWatch | undefined;
+  /** The files of the last reading, or how else memory was asked for. */
+  readFrom?(): readonly string[];
   close(): void;
 }
 

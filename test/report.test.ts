@@ -11,4 +11,5 @@ it('tells what this machine is and what its memory is good for', async () => {
   expect(['below minimum', 'minimum', 'recommended', 'high performance']).toContain(report.machineClass);
   expect(['Q5_K_M', 'Q4_K_M', 'Q4_0']).toContain(report.recommendedQuantization);
   expect(report.addon).not.toBe('');
+  expect(report.readFrom).toContain(process.platform === 'linux' ? '/proc/meminfo' : 'node:os');
 });

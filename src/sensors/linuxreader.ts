@@ -70,6 +70,10 @@ export class LinuxReader implements MemoryReader {
     return openMemoryWatch(last, woken, this.source === 'native' ? loadAddon() : undefined);
   }
 
+  readFrom(): readonly string[] {
+    return (this.#current ?? this.#resolve()).plan.files.map(({ path }) => path);
+  }
+
   close(): void {
     this.#closed = true;
     this.#forget();

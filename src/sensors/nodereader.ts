@@ -22,6 +22,10 @@ export class NodeReader implements MemoryReader {
     return snapshotRows(this.#rows, PLAN, 'node', performance.timeOrigin + performance.now());
   }
 
+  readFrom(): readonly string[] {
+    return ['node:os'];
+  }
+
   close(): void {
     this.#closed = true;
   }

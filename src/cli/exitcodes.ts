@@ -1,0 +1,39 @@
+/** How the command line ends: one number for each kind of error, and the sentence on stderr. It knows no command. */
+import { MemoryGuardError } from '../index.ts';
+import { type Io, writeJson } from './io.ts';
+
+/** Documented in README and in `--help`. */
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  memory: 3,
+  model: 4,
+  runtime: 5,
+  sensor: 6,
+  interrupted: 130,
+  ended: 143,
+} as const;
+
+const BY_CODE: Readonly<Partial<Record<MemoryGuardError['code'], number>>> = {
+  ERR_INVALID_OPTION: EXIT.usage,
+  ERR_INSUFFICIENT_MEMORY: EXIT.memory,
+  ERR_ADMISSION_TIMEOUT: EXIT.memory,
+  ERR_UNKNOWN_MODEL: EXIT.model,
+  ERR_UNKNOWN_QUANTIZATION: EXIT.model,
+  ERR_MODEL_FILE: EXIT.model,
+  ERR_RUNTIME_NOT_FOUND: EXIT.runtime,
+  ERR_RUNTIME_ABI: EXIT.runtime,
+  ERR_RUNTIME: EXIT.runtime,
+  ERR_SENSOR: EXIT.sensor,
+};
+
+/** Says what went wrong in one sentence with its code, with `--json` also as an object, and gives the exit code. */
+export function fail(error: unknown, io: Io, json: boolean): number {
+  const known = error instanceof MemoryGuardError;
+  const code = known ? error.code : 'ERR_UNEXPECTED';
+  const message = error instanceof Error ? error.message : String(error);
+  io.stderr.write(`nexa-memory-guard: ${code}: ${message.replace(/\s+/g, ' ')}\n`);
+  if (json) writeJson(io, { error: { code, message, ...(known && { ...error }) } });
+  return known ? (BY_CODE[error.code] ?? EXIT.failed) : EXIT.failed;
+}

@@ -1,0 +1,9 @@
+#!/usr/bin/env node
+/** The program: gives the process to the command line and takes its exit code. It knows no command. */
+import { createRequire } from 'node:module';
+import { runCommandLine } from './commandline.ts';
+import { processIo } from './io.ts';
+
+const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+
+process.exitCode = await runCommandLine(process.argv.slice(2), processIo(process, process.exit), version);
