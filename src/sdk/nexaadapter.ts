@@ -61,8 +61,10 @@ async function offers(args: readonly unknown[], sdkModelsDir: string | undefined
   const found = await listQuantizations(name, { modelsDir });
   const ladder = LADDER.filter((step) => found.has(step));
   const asked = typeof quantization === 'string' ? quantization : undefined;
+  const own = readModelName(name)?.quantization;
   // A file beside the ladder, or one that is not there: then that very file is resolved, or said to be missing.
-  const steps = ladder.length === 0 || (asked !== undefined && !ladder.includes(asked)) ? [asked] : ladder;
+  const beside = asked === undefined ? own !== undefined && !LADDER.includes(own) : !ladder.includes(asked);
+  const steps = ladder.length === 0 || beside ? [asked] : ladder;
   return Promise.all(
     steps.map(async (step) => {
       const files = await resolveModel(name, { quantization: step, modelsDir, projectorPath });

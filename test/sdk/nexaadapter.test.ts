@@ -74,6 +74,17 @@ describe('the adapter of NexaSDK', () => {
     expect(await offered([join(directory, 'plain.gguf')])).toEqual([[undefined, 'plain.gguf', undefined]]);
   });
 
+  it('offers a path that names a file beside the ladder as that file, also where the ladder lies beside it', async () => {
+    const directory = folder('m-Q8_0.gguf', 'm-Q4_0.gguf', 'm-Q4_K_M.gguf');
+    const path = join(directory, 'm-Q8_0.gguf');
+    expect(await offered([path])).toEqual([[undefined, 'm-Q8_0.gguf', undefined]]);
+    const steps = [
+      ['Q4_K_M', 'm-Q4_K_M.gguf', undefined],
+      ['Q4_0', 'm-Q4_0.gguf', undefined],
+    ];
+    expect(await offered([path, { quantization: 'Q4_K_M' }])).toEqual(steps);
+  });
+
   it('says which file of an asked quantization is missing, and which model', async () => {
     const modelsDir = folder('qwen2audio-Q4_0.gguf');
     await expect(offered(['qwen2audio', { quantization: 'Q5_K_M' }], modelsDir)).rejects.toMatchObject({
