@@ -1,9 +1,10 @@
 /** `doctor`: what memory was read from where, what binds, what models can be loaded with, and what to change. */
-import { formatBytes, type GuardLedger, type MachineReport, machineReport, withMemoryGuard } from '../index.ts';
+import { formatBytes, type GuardLedger, type GuardOptions, type MachineReport, machineReport } from '../index.ts';
 import { adviceFor, type Findings } from './advice.ts';
 import type { Command } from './arguments.ts';
 import { EXIT } from './exitcodes.ts';
 import { type Io, type Screen, screenOf, writeJson } from './io.ts';
+import { LEDGER, ledgerIn, machineGuard } from './machineguard.ts';
 import { type FoundRuntime, findRuntimes } from './runtimes.ts';
 import { scopeInWords, scopeTable } from './scopetable.ts';
 
@@ -11,10 +12,10 @@ export const doctor: Command = {
   name: 'doctor',
   takes: [],
   summary: 'What memory this process may use, where that was read, which runtimes are there, and what to change.',
-  options: {},
+  options: LEDGER,
   examples: ['doctor', 'doctor --json'],
   async run(given, io) {
-    const found = await examine();
+    const found = await examine(ledgerIn(given));
     const advice = adviceFor(found);
     if (given.flag('json')) writeJson(io, { ...found.report, runtimes: found.runtimes, ledger: found.ledger, advice });
     else print(io, found, advice);
@@ -26,14 +27,15 @@ interface Examined extends Findings {
   readonly ledger: { readonly kind: GuardLedger['kind']; readonly directory?: string; readonly processes: number };
 }
 
-async function examine(): Promise<Examined> {
+async function examine(options: GuardOptions): Promise<Examined> {
   const degraded: string[] = [];
-  const { guard } = withMemoryGuard({ loadModel() {} });
+  const { guard } = machineGuard(options);
   guard.on('degraded', ({ message }) => void degraded.push(message));
   try {
-    const [report, runtimes] = await Promise.all([machineReport(), findRuntimes()]);
     const { kind, directory } = guard.ledger;
     const processes = new Set(guard.ledger.entries().map(({ pid }) => pid)).size;
+    // What can't be had is told while these are waited for.
+    const [report, runtimes] = await Promise.all([machineReport(), findRuntimes()]);
     return { report, runtimes, degraded, ledger: { kind, ...(directory && { directory }), processes } };
   } finally {
     guard.close();

@@ -4,7 +4,7 @@ import { bar, sparkline } from './bars.ts';
 import { bytesOf, type Change, type Level, type Look, levelOf } from './changes.ts';
 import type { Screen } from './io.ts';
 import { scopeInWords } from './scopetable.ts';
-import { shortened, table } from './table.ts';
+import { type Column, shortened, table } from './table.ts';
 
 export interface Watched {
   readonly look: Look;
@@ -23,6 +23,23 @@ export interface Size {
 
 /** Rows for models that are always kept, and for events. */
 const LEAST_ROWS = 3;
+
+const WHAT: readonly Column[] = [
+  { title: 'process', align: 'right' },
+  { title: 'state' },
+  { title: 'model', shrinks: true },
+];
+const WIDE: readonly Column[] = [
+  ...WHAT,
+  { title: 'mapped', align: 'right' },
+  { title: 'anonymous', align: 'right' },
+  { title: 'since', align: 'right' },
+];
+const NARROW: readonly Column[] = [...WHAT, { title: 'bytes', align: 'right' }];
+/** Below this the parts of a model have no room beside its name. */
+const NARROW_COLUMNS = 70;
+/** A shorter line of values says nothing. */
+const LEAST_LINE = 5;
 
 export function frame(watched: Watched, screen: Screen, { columns, rows }: Size): string[] {
   const { colors } = screen;
@@ -57,14 +74,15 @@ function headroomLines({ look, history }: Watched, screen: Screen, columns: numb
     formatBytes(Math.max(0, bytes)),
   );
   const text = `Headroom ${now} of ${most}, ${level}; lowest ${least}`;
-  const line = sparkline(history, Math.max(10, columns - text.length - 2), screen.unicode);
-  return [`${screen.colors.bold(colored(level, text, screen))}  ${colored(level, line, screen)}`];
+  const room = columns - text.length - 2;
+  const line = room < LEAST_LINE ? '' : `  ${sparkline(history, room, screen.unicode)}`;
+  return [`${screen.colors.bold(colored(level, text, screen))}${colored(level, line, screen)}`];
 }
 
 /** Name, bar and numbers; the bar takes what the page has left. */
 function scopeLines({ snapshot }: Look, { colors, unicode }: Screen, columns: number): string[] {
   const { scopes, limitedBy } = snapshot;
-  const numbers = scopes.map(numbersOf);
+  const numbers = scopes.map((scope) => numbersOf(scope, columns < NARROW_COLUMNS));
   const numbersWidth = Math.max(...numbers.map((each) => each.length));
   const names = scopes.map(scopeInWords);
   const nameWidth = Math.min(Math.max(...names.map((each) => each.length)), Math.max(16, Math.floor(columns * 0.3)));
@@ -79,9 +97,9 @@ function scopeLines({ snapshot }: Look, { colors, unicode }: Screen, columns: nu
   });
 }
 
-function numbersOf({ availableBytes, limitBytes, usedBytes }: MemoryScope): string {
-  if (limitBytes === undefined) return `${formatBytes(usedBytes)} used, no limit`;
-  return `${formatBytes(availableBytes)} of ${formatBytes(limitBytes)} available`;
+function numbersOf({ availableBytes, limitBytes, usedBytes }: MemoryScope, narrow: boolean): string {
+  if (limitBytes === undefined) return `${formatBytes(usedBytes)} used${narrow ? '' : ', no limit'}`;
+  return `${formatBytes(availableBytes)} of ${formatBytes(limitBytes)}${narrow ? '' : ' available'}`;
 }
 
 /** The largest first; how many more there are stands in the last line. */
@@ -90,16 +108,10 @@ function modelLines({ entries, atMs }: Look, columns: number, most: number): str
   const sorted = [...entries].sort((a, b) => bytesOf(b) - bytesOf(a));
   const room = most - 1;
   const shown = sorted.length > room ? sorted.slice(0, Math.max(1, room - 1)) : sorted;
+  const narrow = columns < NARROW_COLUMNS;
   const lines = table(
-    [
-      { title: 'process', align: 'right' },
-      { title: 'state' },
-      { title: 'model', shrinks: true },
-      { title: 'mapped', align: 'right' },
-      { title: 'anonymous', align: 'right' },
-      { title: 'since', align: 'right' },
-    ],
-    shown.map((entry) => rowOf(entry, atMs)),
+    narrow ? NARROW : WIDE,
+    shown.map((entry) => rowOf(entry, atMs, narrow)),
     columns - 2,
   ).map((line) => `  ${line}`);
   const rest = sorted.slice(shown.length);
@@ -107,9 +119,12 @@ function modelLines({ entries, atMs }: Look, columns: number, most: number): str
   return rest.length === 0 ? lines : [...lines, `  and ${rest.length} more, ${formatBytes(bytes)}`];
 }
 
-function rowOf({ pid, state, label, mappedBytes, anonymousBytes, atMs }: LedgerEntry, nowMs: number): string[] {
+function rowOf(entry: LedgerEntry, nowMs: number, narrow: boolean): string[] {
+  const { pid, state, label, mappedBytes, anonymousBytes, atMs } = entry;
   const words = { loading: 'loading', loaded: 'loaded', settled: 'in use' };
-  return [String(pid), words[state], label, formatBytes(mappedBytes), formatBytes(anonymousBytes), ageOf(nowMs - atMs)];
+  const what = [String(pid), words[state], label];
+  if (narrow) return [...what, formatBytes(bytesOf(entry))];
+  return [...what, formatBytes(mappedBytes), formatBytes(anonymousBytes), ageOf(nowMs - atMs)];
 }
 
 function eventLine({ atMs, kind, message }: Change, screen: Screen, columns: number): string {

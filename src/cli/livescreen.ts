@@ -1,7 +1,7 @@
 /** Draws looks on a terminal, on its other screen, and leaves it as it was. It looks at nothing itself. */
 import type { Change, Look } from './changes.ts';
 import { frame } from './frame.ts';
-import { type Io, screenOf } from './io.ts';
+import { type Io, type Keys, screenOf } from './io.ts';
 import type { View } from './watch.ts';
 
 const ENTER = '\x1b[?1049h\x1b[?25l';
@@ -23,30 +23,19 @@ export function openLiveScreen(io: Io, intervalMs: number): View {
   const history: number[] = [];
   const changes: Change[] = [];
   let last: Look | undefined;
-  let leave = (_how: 'key' | 'SIGINT') => {};
-  const left = new Promise<'key' | 'SIGINT'>((resolve) => {
-    leave = resolve;
-  });
   const draw = () => {
     if (!last) return;
     const size = { columns: stdout.columns || USUAL.columns, rows: stdout.rows || USUAL.rows };
     const lines = frame({ look: last, history, changes, intervalMs }, screenOf(stdout, io.env), size);
-    stdout.write(`${HOME}${lines.map((line) => `${line}${CLEAR_LINE}`).join('\r\n')}${CLEAR_BELOW}`);
-  };
-  const key = (data: Buffer) => {
-    const typed = data.toString('latin1');
-    if (typed === CTRL_C) leave('SIGINT');
-    else if (typed === 'q' || typed === ESCAPE) leave('key');
+    // Each is cleared before it is written: a line that fills the last column would lose it afterwards.
+    const below = lines.length < size.rows ? `\n${CLEAR_BELOW}` : '';
+    stdout.write(`${HOME}${lines.map((line) => `${CLEAR_LINE}${line}`).join('\n')}${below}`);
   };
   stdout.write(ENTER);
   stdout.on('resize', draw);
-  if (stdin.isTTY) {
-    stdin.setRawMode?.(true);
-    stdin.on('data', key);
-    stdin.resume();
-  }
+  const keys = readKeys(stdin);
   return {
-    left,
+    left: keys.left,
     show(look, happened) {
       last = look;
       history.push(look.headroomBytes);
@@ -57,12 +46,32 @@ export function openLiveScreen(io: Io, intervalMs: number): View {
     },
     close() {
       stdout.off('resize', draw);
-      if (stdin.isTTY) {
-        stdin.off('data', key);
-        stdin.setRawMode?.(false);
-        stdin.pause();
-      }
+      keys.close();
       stdout.write(LEAVE);
+    },
+  };
+}
+
+/** One by one and unseen, so that nothing typed is drawn over the screen. Without a keyboard nobody ever leaves by it. */
+function readKeys(stdin: Keys): { readonly left: Promise<'key' | 'SIGINT'>; close(): void } {
+  if (!stdin.isTTY) return { left: new Promise(() => {}), close() {} };
+  let listener: (data: Buffer) => void;
+  const left = new Promise<'key' | 'SIGINT'>((resolve) => {
+    listener = (data) => {
+      const typed = data.toString('latin1');
+      if (typed === CTRL_C) resolve('SIGINT');
+      else if (typed === 'q' || typed === ESCAPE) resolve('key');
+    };
+    stdin.on('data', listener);
+  });
+  stdin.setRawMode?.(true);
+  stdin.resume();
+  return {
+    left,
+    close() {
+      stdin.off('data', listener);
+      stdin.setRawMode?.(false);
+      stdin.pause();
     },
   };
 }

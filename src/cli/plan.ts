@@ -2,9 +2,7 @@
 import {
   type CandidateVerdict,
   type Decision,
-  type Guarded,
   type GuardOptions,
-  type LoadsModels,
   type MemoryGuard,
   MemoryGuardError,
   NexaSDK,
@@ -16,6 +14,7 @@ import {
 import { type Command, type Given, usage } from './arguments.ts';
 import { EXIT } from './exitcodes.ts';
 import { writeJson } from './io.ts';
+import { LEDGER, ledgerIn, machineGuard } from './machineguard.ts';
 import { helpFor } from './planhelp.ts';
 import { printPlan } from './planview.ts';
 
@@ -33,6 +32,7 @@ export const plan: Command = {
       value: 'size',
       help: 'plan for an empty machine or container of this size, such as 8GiB',
     },
+    ...LEDGER,
   },
   examples: ['plan qwen2audio', 'plan ./model-Q4_K_M.gguf --context 4096 --memory 8GiB'],
   async run(given, io) {
@@ -67,10 +67,9 @@ async function planFor(given: Given): Promise<Planned> {
   const [model = ''] = given.positionals;
   const contexts = contextsIn(given.text('context'));
   const asked = askedIn(given, contexts);
-  const options = guardOptionsIn(given.text('memory'));
-  const { nexa, close } = await planner(given.text('models-dir'), options, model);
+  const options = { ...ledgerIn(given), ...guardOptionsIn(given.text('memory')) };
+  const { guard, close } = await planner(given.text('models-dir'), options, model);
   try {
-    const { guard } = nexa;
     const decision = await guard.plan(model, asked);
     const steps = decision.candidates[0]?.quantization === undefined ? [undefined] : LADDER;
     const rows = [];
@@ -116,24 +115,25 @@ function guardOptionsIn(text: string | undefined): GuardOptions {
 }
 
 interface Planner {
-  readonly nexa: Guarded<LoadsModels>;
+  readonly guard: MemoryGuard;
   close(): Promise<void>;
 }
 
 /** Planning needs no runtime; with the real one, what its loads took before counts. */
 async function planner(modelsDir: string | undefined, options: GuardOptions, model: string): Promise<Planner> {
   const sdk = await NexaSDK.initialize(modelsDir === undefined ? {} : { modelsDir }).catch((error: unknown) => {
-    if (error instanceof MemoryGuardError && error.code === 'ERR_RUNTIME_NOT_FOUND') return withoutRuntime(modelsDir);
+    if (error instanceof MemoryGuardError && error.code === 'ERR_RUNTIME_NOT_FOUND')
+      return new NexaSDK(NO_RUNTIME, modelsDir);
     throw error;
   });
-  const nexa = withMemoryGuard(sdk, options);
+  const { guard } = withMemoryGuard(sdk, options);
   const close = async () => {
-    nexa.guard.close();
+    guard.close();
     await sdk.dispose();
   };
   try {
-    await nexa.guard.plan(model);
-    return { nexa, close };
+    await guard.plan(model);
+    return { guard, close };
   } catch (error) {
     await close();
     const missing = error instanceof MemoryGuardError && error.code === 'ERR_UNKNOWN_MODEL';
@@ -142,21 +142,24 @@ async function planner(modelsDir: string | undefined, options: GuardOptions, mod
   }
 }
 
-function withoutRuntime(modelsDir: string | undefined): NexaSDK {
-  const load = () => Promise.reject(new Error('nothing is loaded for a plan'));
-  return new NexaSDK({ name: 'llama', version: 'none', load, close: async () => {} }, modelsDir);
-}
+/** For a plan without one. */
+export const NO_RUNTIME = {
+  name: 'llama',
+  version: 'none',
+  load: () => Promise.reject(new Error('nothing is loaded for a plan')),
+  close: async () => {},
+} as const;
 
 /** A known model whose files are not there: the documented table knows it. */
 async function byTable(options: GuardOptions, model: string, missing: MemoryGuardError): Promise<Planner> {
-  const nexa = withMemoryGuard({ async loadModel(_name: string) {} }, options);
+  const { guard } = machineGuard(options);
   try {
-    await nexa.guard.plan(model);
+    await guard.plan(model);
   } catch {
-    nexa.guard.close();
+    guard.close();
     throw missing;
   }
-  return { nexa: nexa as Guarded<LoadsModels>, close: async () => nexa.guard.close() };
+  return { guard, close: async () => guard.close() };
 }
 
 /** Nothing where this quantization is not there. */

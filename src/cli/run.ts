@@ -3,6 +3,7 @@ import { formatBytes, type GuardEvents, type Guarded, type NexaModel, NexaSDK, w
 import { type Command, type Given, usage } from './arguments.ts';
 import { EXIT } from './exitcodes.ts';
 import { type Io, screenOf, writeJson } from './io.ts';
+import { LEDGER, ledgerIn } from './machineguard.ts';
 import { showProgress } from './progress.ts';
 
 export const run: Command = {
@@ -27,11 +28,12 @@ export const run: Command = {
     seed: { type: 'string', value: 'n', help: 'the same seed gives the same text' },
     wait: { type: 'string', value: 's', help: 'wait so many seconds until it fits' },
     force: { type: 'boolean', help: 'load it even where the rules refuse' },
+    ...LEDGER,
   },
   examples: ['run qwen2audio --audio speech.wav', 'run ./model.gguf --prompt "Who are you?" --max-tokens 64'],
   async run(given, io) {
     const options = optionsIn(given);
-    const nexa = withMemoryGuard(await NexaSDK.initialize(options.initialize));
+    const nexa = withMemoryGuard(await NexaSDK.initialize(options.initialize), ledgerIn(given));
     const { said, quiet } = tellEvents(nexa.guard, io, given.flag('json'));
     try {
       const model = await load(nexa, options, io, quiet);

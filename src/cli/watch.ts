@@ -1,10 +1,12 @@
 /** `watch`: looks at memory and at what all processes hold, again and again: as a live screen, as lines, or as JSON. */
-import { formatBytes, type MemoryGuard, withMemoryGuard } from '../index.ts';
+import { setTimeout } from 'node:timers/promises';
+import { formatBytes, type MemoryGuard } from '../index.ts';
 import { type Command, usage } from './arguments.ts';
 import { type Change, changesBetween, type Look, levelOf } from './changes.ts';
 import { EXIT } from './exitcodes.ts';
 import type { Io } from './io.ts';
 import { openLiveScreen } from './livescreen.ts';
+import { LEDGER, ledgerIn, machineGuard } from './machineguard.ts';
 
 export const watch: Command = {
   name: 'watch',
@@ -13,13 +15,14 @@ export const watch: Command = {
   options: {
     interval: { type: 'string', value: 'ms', help: 'look again after so many milliseconds; 1000 without it' },
     count: { type: 'string', value: 'n', help: 'end after so many looks' },
+    ...LEDGER,
   },
   examples: ['watch', 'watch --json --interval 200 | head -n 5'],
   async run(given, io) {
     const intervalMs = given.whole('interval', 1) ?? 1000;
     if (intervalMs > 2 ** 31 - 1) throw usage('Expected `--interval` to be less than 25 days.');
     const count = given.whole('count', 1) ?? Number.POSITIVE_INFINITY;
-    const { guard } = withMemoryGuard({ loadModel() {} });
+    const { guard } = machineGuard(ledgerIn(given));
     const view = given.flag('json') ? jsonLines(io) : io.stdout.isTTY ? openLiveScreen(io, intervalMs) : textLines(io);
     try {
       return await look(guard, io, view, { intervalMs, count });
@@ -44,44 +47,26 @@ async function look(
   view: View,
   { intervalMs, count }: { readonly intervalMs: number; readonly count: number },
 ): Promise<number> {
-  let signal: 'SIGINT' | 'SIGTERM' | undefined;
-  let wake = () => {};
-  const stopListening = io.onInterrupt((given) => {
-    signal = given;
-    wake();
-  });
-  let left = false;
-  void view.left.then((how) => {
-    left = true;
-    if (how === 'SIGINT') signal = how;
-    wake();
-  });
+  const stop = new AbortController();
+  const { signal } = stop;
+  const stopListening = io.onInterrupt((given) => stop.abort(given));
+  void view.left.then((how) => stop.abort(how));
   const told: Change[] = [];
   guard.on('degraded', ({ message }) => void told.push({ atMs: Date.now(), kind: 'told', message }));
   let before: Look | undefined;
   try {
-    for (let shown = 0; shown < count && !left && signal === undefined; shown++) {
-      if (shown > 0) await pause(intervalMs, (end) => (wake = end));
-      if (left || signal !== undefined) break;
+    for (let shown = 0; shown < count; shown++) {
+      if (shown > 0) await setTimeout(intervalMs, undefined, { signal }).catch(() => {});
+      if (signal.aborted) break;
       const now = lookNow(guard);
       view.show(now, [...told.splice(0), ...changesBetween(before, now)]);
       before = now;
-      await undefined; // what the guard does without is told after its first look
     }
   } finally {
     stopListening();
   }
-  return signal === undefined ? EXIT.done : signal === 'SIGINT' ? EXIT.interrupted : EXIT.ended;
-}
-
-function pause(ms: number, waking: (end: () => void) => void): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    waking(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
+  if (signal.reason === 'SIGINT') return EXIT.interrupted;
+  return signal.reason === 'SIGTERM' ? EXIT.ended : EXIT.done;
 }
 
 function lookNow(guard: MemoryGuard): Look {
