@@ -164,7 +164,14 @@ describe('doctor', () => {
     expect(out).not.toContain('\x1b');
   });
 
-  it('tells the same as JSON', async () => {
+  it('tells the same as JSON, and who holds models', async () => {
+    const sdk = { loadModel: async (_name: string, _options?: object) => ({ dispose() {} }) };
+    const hold = withMemoryGuard(sdk, { minFreeBytes: 0, minFreeRatioAfterLoad: 0 });
+    const model = await hold.loadModel('m', { memoryGuard: { footprint: 1 } });
+    onTestFinished(() => {
+      model.dispose();
+      hold.guard.close();
+    });
     const { code, value } = await json('doctor');
     expect(code).toBe(0);
     expect(value).toMatchObject({
@@ -175,6 +182,7 @@ describe('doctor', () => {
       ledger: { kind: 'shared', processes: expect.any(Number) },
       advice: expect.any(Array),
     });
+    expect(value.ledger.processes).toBeGreaterThanOrEqual(1);
   });
 
   it('tells what it does without, as where the processes can’t meet', async () => {
