@@ -1,0 +1,88 @@
+#!/usr/bin/env node
+/**
+ * A server that loads each model when it is first asked for, unloads idle ones for it, and answers 503 with Retry-After where a
+ * model doesn't fit or memory is critical.
+ *
+ *   npm install express nexa-memory-guard @fugood/llama.node
+ *   node examples/express.mjs FOLDER [PORT]
+ *   curl -d '{"prompt":"Who are you?"}' -H 'content-type: application/json' localhost:3000/ask/Qwen2-Audio-7B-Q4_0.gguf
+ */
+import path from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { pathToFileURL } from 'node:url';
+import express from 'express';
+import { NexaSDK, withMemoryGuard } from 'nexa-memory-guard';
+
+const RETRY_AFTER_SECONDS = 10;
+
+/** Sent to whoever should come again later. @param {express.Response} response @param {string} reason @param {object} numbers */
+function shed(response, reason, numbers) {
+  response
+    .status(503)
+    .set('Retry-After', String(RETRY_AFTER_SECONDS))
+    .json({ error: reason, ...numbers });
+}
+
+/** Turns requests away while memory is critical. @param {import('nexa-memory-guard').MemoryGuard} guard @returns {express.RequestHandler} */
+function shedWhenCritical(guard) {
+  return (_request, response, next) => {
+    const { status, headroomBytes, minFreeBytes } = guard.status();
+    if (status === 'critical') shed(response, 'Memory is short.', { headroomBytes, minFreeBytes });
+    else next();
+  };
+}
+
+/**
+ * @param {import('nexa-memory-guard').Guarded<NexaSDK>} nexa
+ * @param {string} folder
+ */
+export function makeApp(nexa, folder) {
+  /** @type {Map<string, Promise<import('nexa-memory-guard').NexaModel>>} */
+  const models = new Map();
+
+  /** One load for all that ask at once; one that failed is tried again. @param {string} file */
+  function modelOf(file) {
+    const known = models.get(file);
+    if (known) return known;
+    const loading = nexa.loadModel(path.join(folder, path.basename(file)), {
+      memoryGuard: { wait: { timeoutMs: 2000 } },
+    });
+    models.set(file, loading);
+    loading.catch(() => models.delete(file));
+    return loading;
+  }
+
+  const app = express();
+  app.get('/health', (_request, response) => {
+    const { status, headroomBytes } = nexa.guard.status();
+    response.status(status === 'critical' ? 503 : 200).json({ status, headroomBytes });
+  });
+  app.post('/ask/:file', shedWhenCritical(nexa.guard), express.json(), async (request, response) => {
+    const model = await modelOf(String(request.params['file']));
+    const { prompt } = /** @type {{ prompt: string }} */ (request.body);
+    response.type('text/plain');
+    // A client that goes away ends the pipeline, and that stops the model.
+    await pipeline(Readable.from(model.generate({ prompt, maxTokens: 64 })), response);
+  });
+  app.use(answerErrors);
+  return app;
+}
+
+/** @type {express.ErrorRequestHandler} */
+function answerErrors(error, _request, response, next) {
+  if (response.headersSent) return next(error);
+  const { code, message, shortfallBytes } = error;
+  if (code === 'ERR_INSUFFICIENT_MEMORY' || code === 'ERR_ADMISSION_TIMEOUT') {
+    return shed(response, message, { shortfallBytes: shortfallBytes ?? error.cause?.shortfallBytes });
+  }
+  const unknown = code === 'ERR_MODEL_FILE' || code === 'ERR_UNKNOWN_MODEL';
+  response.status(unknown ? 404 : (error.status ?? 500)).json({ error: message, code });
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const [folder = 'models', port = '3000'] = process.argv.slice(2);
+  const nexa = withMemoryGuard(await NexaSDK.initialize(), { evict: 'idle', reload: true, logger: console });
+  const server = makeApp(nexa, folder).listen(Number(port), () => console.log(`Listening on port ${port}`));
+  process.once('SIGINT', () => server.close(() => void nexa.dispose().then(() => nexa.guard.close())));
+}

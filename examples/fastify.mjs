@@ -1,0 +1,69 @@
+#!/usr/bin/env node
+/**
+ * A server whose answers come from a local model: while memory is critical it answers 503 with Retry-After, by the health check of
+ * `@fastify/under-pressure`, and tells Prometheus how things stand.
+ *
+ *   npm install fastify @fastify/under-pressure prom-client nexa-memory-guard @fugood/llama.node
+ *   node examples/fastify.mjs MODEL [PORT]
+ *   curl -d '{"prompt":"Who are you?"}' -H 'content-type: application/json' localhost:3000/ask
+ */
+import { Readable } from 'node:stream';
+import { pathToFileURL } from 'node:url';
+import underPressure from '@fastify/under-pressure';
+import Fastify from 'fastify';
+import { NexaSDK, withMemoryGuard } from 'nexa-memory-guard';
+import { guardMetrics } from 'nexa-memory-guard/metrics';
+import * as prometheus from 'prom-client';
+
+/** Memory is seen to be short within this time. A reading takes 10 µs. */
+const HEALTH_CHECK_INTERVAL_MS = 100;
+const RETRY_AFTER_SECONDS = 10;
+
+/**
+ * @param {import('nexa-memory-guard').Guarded<NexaSDK>} nexa
+ * @param {string} name of the model, or a path
+ */
+export async function makeServer(nexa, name) {
+  const { guard } = nexa;
+  const server = Fastify();
+  const registry = new prometheus.Registry();
+  guardMetrics(guard, prometheus, { registry });
+
+  await server.register(underPressure, {
+    // What throws counts as unhealthy: memory that can't be read is not known to be there.
+    healthCheck: async () => guard.status().status !== 'critical',
+    healthCheckInterval: HEALTH_CHECK_INTERVAL_MS,
+    retryAfter: RETRY_AFTER_SECONDS,
+    message: 'Memory is short, try again later.',
+    exposeStatusRoute: '/health',
+  });
+
+  const model = await nexa.loadModel(name);
+
+  server.post('/ask', async (request, reply) => {
+    const { prompt } = /** @type {{ prompt: string }} */ (request.body);
+    reply.type('text/plain; charset=utf-8');
+    // A client that goes away ends the stream, and that stops the model.
+    return reply.send(Readable.from(model.generate({ prompt, maxTokens: 64 })));
+  });
+
+  // Whoever watches must see the most when things are worst: this route is never shed.
+  server.get('/metrics', { config: { pressureHandler: () => {} } }, async (_request, reply) => {
+    reply.type(registry.contentType);
+    return registry.metrics();
+  });
+
+  server.addHook('onClose', async () => {
+    await model.dispose();
+    guard.close();
+  });
+  return server;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const [name = 'qwen2audio', port = '3000'] = process.argv.slice(2);
+  const nexa = withMemoryGuard(await NexaSDK.initialize(), { logger: console });
+  const server = await makeServer(nexa, name);
+  console.log(`Listening on ${await server.listen({ port: Number(port) })}`);
+  process.once('SIGINT', () => void server.close().then(() => nexa.dispose()));
+}
