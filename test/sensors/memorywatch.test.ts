@@ -1,7 +1,16 @@
 /** What goes on between readings: the addon's own thread over trees of kernel files and real groups, and without it the kernel's events. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { MiB } from '../../src/bytes.ts';
@@ -37,10 +46,19 @@ function watching(name: string, prefer: 'native' | 'procfs' = 'native') {
 const groupFile = (root: string, reader: MemoryReader, name: string) =>
   join(root, 'sys/fs/cgroup', reader.snapshot().scopes.at(-1)?.path ?? '', name);
 
-/** By how many bytes the group's usage rises. */
-function rise(file: string, bytes: number): void {
-  writeFileSync(file, `${Number(readFileSync(file, 'utf8')) + bytes}\n`);
+/** In place and of the same length, as the kernel's files change: the thread must never see one that is half written. */
+function change(file: string, found: RegExp, value: (old: number) => number): void {
+  const text = readFileSync(file, 'latin1');
+  const [whole, before = '', digits = ''] = found.exec(text) as RegExpExecArray;
+  const changed = text.replace(whole, `${before}${String(value(Number(digits))).padStart(digits.length, ' ')}`);
+  expect(changed).toHaveLength(text.length);
+  const descriptor = openSync(file, 'r+');
+  writeSync(descriptor, changed, 0, 'latin1');
+  closeSync(descriptor);
 }
+
+/** By how many bytes the group's usage rises. */
+const rise = (file: string, bytes: number) => change(file, /^()(\d+)/, (old) => old + bytes);
 
 describe.runIf(threads)('the thread', () => {
   it('wakes once where the smallest scope has fallen below the figure, and tells the least', async () => {
@@ -60,9 +78,7 @@ describe.runIf(threads)('the thread', () => {
     const { root, reader, watch, begin, wakes } = watching('v2-leaf');
     const { leftBytes } = begin(8 * MiB);
     const stat = groupFile(root, reader, 'memory.stat');
-    const text = readFileSync(stat, 'utf8');
-    const cached = Number(/^inactive_file (\d+)$/m.exec(text)?.[1]);
-    writeFileSync(stat, text.replace(/^inactive_file \d+$/m, `inactive_file ${cached + 50 * MiB}`));
+    change(stat, /^(inactive_file )(\d+)$/m, (old) => old + 50 * MiB);
     rise(groupFile(root, reader, 'memory.current'), 50 * MiB);
     watch.least();
     await expect.poll(() => watch.least()?.leftBytes, { timeout: 5000 }).toBe(leftBytes);
@@ -77,8 +93,7 @@ describe.runIf(threads)('the thread', () => {
     const host = watching('host-only');
     host.begin(64 * MiB);
     const meminfo = join(host.root, 'proc/meminfo');
-    const text = readFileSync(meminfo, 'utf8');
-    writeFileSync(meminfo, text.replace(/^MemAvailable:\s+\d+/m, 'MemAvailable: 1000'));
+    change(meminfo, /^(MemAvailable:\s+)(\d+)/m, () => 1000);
     await expect.poll(host.wakes, { timeout: 5000 }).toBe(1);
   });
 
@@ -93,9 +108,7 @@ describe.runIf(threads)('the thread', () => {
     const left = reader.snapshot().scopes.map(({ availableBytes }) => availableBytes);
     watch.watch(left, Math.min(...left) - 8 * MiB);
     const meminfo = join(root, 'proc/meminfo');
-    const text = readFileSync(meminfo, 'utf8');
-    const freeKiB = Number(/^SwapFree:\s+(\d+)/m.exec(text)?.[1]);
-    writeFileSync(meminfo, text.replace(/^SwapFree:\s+\d+/m, `SwapFree: ${freeKiB - 20 * 1024}`));
+    change(meminfo, /^(SwapFree:\s+)(\d+)/m, (old) => old - 20 * 1024);
     await expect.poll(() => wakes, { timeout: 5000 }).toBe(1);
   });
 
