@@ -3,9 +3,12 @@
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const MARK = 'MEASURED ';
+/** The engine prints some lines from a thread of its own, which comes late on a busy machine and is not waited for at the end. */
+const PRINTING_MS = 100;
 
 /** @typedef {{ anonymousBytes: number, fileBytes: number }} Memory */
 /** @typedef {{ before: Memory, loaded: Memory, decoded?: Memory, mappedBytes: number, tokens: number, loadMs: number, decodeMs: number }} Measured */
@@ -64,9 +67,9 @@ export function saidBytes(lines) {
     else if (line.includes('KV buffer size')) said.kvCache += mib;
     else if (line.includes('RS buffer size')) said.state += mib;
     else if (line.includes('output buffer size')) said.output += mib;
-    else if (line.startsWith('sched_reserve')) said.compute = mib;
-    else if (line.startsWith('reserve_compute_meta')) said.projectorCompute = mib;
-    else if (line.startsWith('load_hparams')) said.projector += mib;
+    else if (line.includes('sched_reserve')) said.compute = mib;
+    else if (line.includes('reserve_compute_meta')) said.projectorCompute = mib;
+    else if (line.includes('load_hparams')) said.projector += mib;
   }
   return said;
 }
@@ -114,6 +117,7 @@ async function main(options, projector, tokens, audio) {
   // While it computes, the kernel may take pages back for others.
   const mapped = Math.max(mappedAtLoad, mappedBytes('.gguf'));
   const measured = { before, loaded, decoded, mappedBytes: mapped, tokens: evaluated, loadMs, decodeMs };
+  await sleep(PRINTING_MS);
   process.stdout.write(`\n${MARK}${JSON.stringify(measured)}\n`, () => process.exit(0));
 }
 
