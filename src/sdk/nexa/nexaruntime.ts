@@ -57,7 +57,10 @@ export async function openLibrary(
 
 /** Without it the process would wait for a text that nobody reads any more. In a worker the addon sees to it. */
 function stopAtExit(nexa: NativeNexa): void {
-  if (!watchesExit && isMainThread) process.on('exit', (code) => nexa.leave(code));
+  function leaveAtExit(code: number): void {
+    nexa.leave(code);
+  }
+  if (!watchesExit && isMainThread) process.on('exit', leaveAtExit);
   watchesExit = true;
 }
 

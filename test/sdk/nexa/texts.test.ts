@@ -6,6 +6,7 @@ import type { NexaModel } from '../../../src/sdk/nexamodel.ts';
 import { NexaSDK } from '../../../src/sdk/nexasdk.ts';
 import type { GenerateOptions } from '../../../src/sdk/options.ts';
 import { LAYOUTS, type LayoutName } from '../../../src/sdk/runtime.ts';
+import { smallProjector, writeGguf } from '../../support/gguf-writer.ts';
 import { doubleLibrary, recordCalls, say } from '../../support/nexa/libraries.ts';
 import { makeTinyModels, type TinyModels } from '../tinymodels.ts';
 
@@ -281,6 +282,27 @@ describe('a conversation with audio', () => {
     await answer(model, changed);
     expect(resets(calls)).toBe(1);
   });
+});
+
+test.each(LAYOUTS)('images go to the library beside audio (%s)', async (layout) => {
+  const calls = recordCalls();
+  const spec = smallProjector();
+  const sees = ['clip.has_vision_encoder', 'bool', true] as const;
+  const projectorPath = writeGguf(files.path(`mmproj-sees-${layout}.gguf`), {
+    ...spec,
+    entries: [...spec.entries, sees],
+    tensors: [],
+  });
+  const png = files.path('dot.png');
+  writeFileSync(png, Buffer.from('89504e470d0a1a0a00', 'hex'));
+  const sdk = await NexaSDK.initialize({ libraryPath: doubleLibrary(layout) });
+  open.push(sdk);
+  const model = await sdk.loadModel(files.model(), { projectorPath, contextSize: 4096 });
+  expect(model.capabilities).toEqual({ audio: true, vision: true });
+  await pieces(model, 'What is this?', { images: png, audio: files.tone, maxTokens: 3 });
+  const text = calls().find(({ call }) => call === 'vlm_generate');
+  expect(text).toMatchObject({ images: png, audio: files.tone });
+  expect(text?.['prompt']).toMatch(/<__media__><__media__>What is this/);
 });
 
 describe('the KV cache', () => {

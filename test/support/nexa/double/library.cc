@@ -152,14 +152,17 @@ std::int32_t Destroyed(const char* call, void* handle, bool multimodal) {
   return 0;
 }
 
-std::vector<std::string> Paths(const char* call, const void* list, std::int32_t count) {
+std::vector<std::string> Paths(const char* call, const char* name, const void* list, std::int32_t count, Line& line) {
   std::vector<std::string> paths;
+  std::string all;
   if ((list == nullptr) != (count == 0)) Complain(call, "a list and its count disagree");
   for (std::int32_t at = 0; at < count; at++) {
     const char* path = static_cast<const char* const*>(list)[at];
     if (path == nullptr) Complain(call, "a path is NULL");
     paths.emplace_back(path);
+    all += (at == 0 ? "" : " ") + paths.back();
   }
+  line.Text(name, all.c_str());
   return paths;
 }
 
@@ -180,9 +183,9 @@ TextRequest ReadText(const char* call, const void* input, std::size_t size, Line
   generation.Whole("stop_count", abi::kStopCount, 0, 0);
   const void* sampling = generation.Pointer("sampler_config", abi::kSamplerConfig);
   const void* images = generation.Pointer("image_paths", abi::kImagePaths);
-  request.images = Paths(call, images, generation.Whole("image_count", abi::kImageCount, 0, 64));
+  request.images = Paths(call, "images", images, generation.Whole("image_count", abi::kImageCount, 0, 64), line);
   const void* audio = generation.Pointer("audio_paths", abi::kAudioPaths);
-  request.audio = Paths(call, audio, generation.Whole("audio_count", abi::kAudioCount, 0, 64));
+  request.audio = Paths(call, "audio", audio, generation.Whole("audio_count", abi::kAudioCount, 0, 64), line);
   if (sampling == nullptr) return request;
   Bytes sampler(call, "SamplerConfig", sampling, abi::kSampler, line);
   sampler.Real("temperature", 0);
