@@ -24,8 +24,12 @@ void ClearVariable(const char* name) noexcept;
 // or less. False where there is none.
 bool StartDetached(void (*work)(void*), void* data) noexcept;
 
-// Runs when the process ends in any orderly way, before destructors of what was loaded until now. `code` is what the
-// process ends with, or -1 where the system doesn't tell.
+// Whether threads still run while the process ends and destructors take their ground away. Where they don't, the system has
+// ended them by then, locks in hand, and nothing may be done at the end any more.
+bool ThreadsOutliveExit() noexcept;
+
+// Where threads do: runs when the process ends in any orderly way, before destructors of what was loaded until now. `code`
+// is what the process ends with, or -1 where the system doesn't tell.
 using AtEnd = void (*)(int code);
 void RunAtProcessEnd(AtEnd act) noexcept;
 

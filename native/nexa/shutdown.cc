@@ -93,6 +93,8 @@ bool ShuttingDown() noexcept { return TheEnding().begun; }
 void BeginShutdown(int code) noexcept {
   TheEnding().code = code;
   StopAll();
+  // Later is too late there: what runs would be ended in the middle.
+  if (!os::ThreadsOutliveExit()) WaitForThreads(kMostWait);
 }
 
 }  // namespace guard::nexa

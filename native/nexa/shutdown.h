@@ -26,7 +26,7 @@ void PrepareShutdown() noexcept;
 // Whether the process ends: nothing is begun any more.
 bool ShuttingDown() noexcept;
 
-// The process is about to end with this code; stops what runs and waits for nothing.
+// The process is about to end with this code: stops what runs, and waits for it where that can't be done at the very end.
 void BeginShutdown(int code) noexcept;
 
 }  // namespace guard::nexa

@@ -22,6 +22,8 @@ void ClearVariable(const char*) noexcept {}
 
 bool StartDetached(void (*)(void*), void*) noexcept { return false; }
 
+bool ThreadsOutliveExit() noexcept { return false; }
+
 void RunAtProcessEnd(AtEnd) noexcept {}
 
 void EndProcess(int code) noexcept { std::_Exit(code); }

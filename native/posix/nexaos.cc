@@ -81,6 +81,8 @@ bool StartDetached(void (*work)(void*), void* data) noexcept {
   return started;
 }
 
+bool ThreadsOutliveExit() noexcept { return true; }
+
 void RunAtProcessEnd(AtEnd act) noexcept {
   at_end = act;
   Register();

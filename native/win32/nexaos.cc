@@ -6,13 +6,25 @@
 #include <windows.h>
 
 #include <cstdlib>
+#include <new>
 
 namespace guard::nexa::os {
 namespace {
 
-AtEnd at_end = nullptr;
+// That of a main thread on other systems; Windows gives 1 MiB.
+constexpr SIZE_T kStackBytes = 8 * 1024 * 1024;
 
-void OnEnd() { at_end(-1); }
+struct Start {
+  void (*work)(void*);
+  void* data;
+};
+
+DWORD WINAPI Begin(void* given) {
+  const Start start = *static_cast<Start*>(given);
+  delete static_cast<Start*>(given);
+  start.work(start.data);
+  return 0;
+}
 
 std::wstring Wide(const std::string& text) {
   const int length = MultiByteToWideChar(CP_UTF8, 0, text.data(), static_cast<int>(text.size()), nullptr, 0);
@@ -70,10 +82,22 @@ std::string Variable(const char* name) {
 
 void ClearVariable(const char* name) noexcept { SetEnvironmentVariableA(name, nullptr); }
 
-void RunAtProcessEnd(AtEnd act) noexcept {
-  at_end = act;
-  std::atexit(OnEnd);
+bool StartDetached(void (*work)(void*), void* data) noexcept {
+  auto* start = new (std::nothrow) Start{work, data};
+  if (start == nullptr) return false;
+  HANDLE thread = CreateThread(nullptr, kStackBytes, Begin, start, STACK_SIZE_PARAM_IS_A_RESERVATION, nullptr);
+  if (thread == nullptr) {
+    delete start;
+    return false;
+  }
+  CloseHandle(thread);
+  return true;
 }
+
+// The system ends all other threads before libraries hear of the end.
+bool ThreadsOutliveExit() noexcept { return false; }
+
+void RunAtProcessEnd(AtEnd) noexcept {}
 
 void EndProcess(int code) noexcept { TerminateProcess(GetCurrentProcess(), static_cast<UINT>(code)); std::_Exit(code); }
 
