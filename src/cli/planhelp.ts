@@ -8,10 +8,6 @@ import {
   type PlanOptions,
 } from '../index.ts';
 
-/** Contexts that are offered where a larger one doesn't fit. */
-const LEAST_CONTEXT = 256;
-const USUAL_MOST = 4096;
-
 /** Empty where the load goes in as it was asked for. */
 export async function helpFor(
   guard: MemoryGuard,
@@ -35,28 +31,24 @@ export function nearestOf({ candidates }: Decision): CandidateVerdict {
   return candidates.reduce((least, each) => (each.shortfallBytes < least.shortfallBytes ? each : least));
 }
 
-/** A smaller context, or a smaller cache: what fits is said with its size. */
+/** A smaller context, which the guard has found already, or a smaller cache. */
 async function smallerShapes(
   guard: MemoryGuard,
   model: string,
-  { candidates }: Decision,
+  { candidates, help }: Decision,
   asked: PlanOptions,
 ): Promise<string[]> {
+  const less = help?.context ? [`ask for ${contextInWords(help.context)}`] : [];
   const smallest = candidates.at(-1)?.contextSize;
-  if (smallest === undefined) return [];
-  const help: string[] = [];
-  const less = await guard.plan(model, {
+  if (smallest === undefined || asked['kvCacheType'] !== undefined) return less;
+  const narrow = await guard.plan(model, {
     ...asked,
-    contextSize: { min: Math.min(LEAST_CONTEXT, smallest), max: smallest },
+    contextSize: asked['contextSize'] ?? smallest,
+    kvCacheType: 'q8_0',
   });
-  if (less.contextSize !== undefined) help.push(`ask for ${less.contextSize} tokens of context${inQuantization(less)}`);
-  if (asked['kvCacheType'] !== undefined) return help;
-  const contextSize = asked['contextSize'] ?? { min: smallest, max: Math.max(smallest, USUAL_MOST) };
-  const narrow = await guard.plan(model, { ...asked, contextSize, kvCacheType: 'q8_0' });
-  if (narrow.contextSize !== undefined) {
-    help.push(`use a cache of type q8_0, with ${narrow.contextSize} tokens of context${inQuantization(narrow)}`);
-  }
-  return help;
+  return narrow.contextSize === undefined
+    ? less
+    : [...less, `use a cache of type q8_0, with ${contextInWords(narrow)}`];
 }
 
 /** Whoever holds models now, the largest first, as far as they are needed. */
@@ -100,6 +92,6 @@ function raising(decision: Decision, nearest: CandidateVerdict, limitedBy: Memor
   ];
 }
 
-function inQuantization({ quantization }: Decision): string {
-  return quantization === undefined ? '' : `, in ${quantization}`;
+function contextInWords({ contextSize, quantization }: Pick<Decision, 'contextSize' | 'quantization'>): string {
+  return `${contextSize} tokens of context${quantization === undefined ? '' : `, in ${quantization}`}`;
 }
