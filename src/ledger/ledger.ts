@@ -17,7 +17,7 @@ export interface Reservation {
 export interface Burden {
   /** Files that loaded models keep mapped, each once. */
   readonly mappedBytes: number;
-  /** Mapped bytes promised to loads that are still running. */
+  /** Mapped bytes promised to loads that are still running, of files that nobody has named. */
   readonly promisedMappedBytes: number;
   /** Anonymous bytes promised and not taken yet. */
   readonly promisedAnonymousBytes: number;
@@ -75,7 +75,8 @@ export class Ledger {
       ...reservation,
       state: 'loading',
       anonymousBytes: need.anonymousBytes,
-      files: [],
+      // Named files count once from the promise on, whoever else maps or is promised them.
+      files: need.files ?? [],
     });
     return reservation;
   }
@@ -88,7 +89,8 @@ export class Ledger {
     const entry = this.#entries.get(reservation);
     if (!entry) return;
     const { mappedBytes } = entry.need;
-    const found = files ?? (mappedBytes > 0 ? [{ key: `reservation ${entry.id}`, bytes: mappedBytes }] : []);
+    const found = files ?? namedOr(entry, mappedBytes);
+    entry.files = [];
     // A file that another model mapped before was never part of this promise.
     const foundBytes = found.reduce((sum, { bytes }) => sum + bytes, 0) - this.heldBytes(found);
     entry.state = 'loaded';
@@ -172,7 +174,7 @@ export class Ledger {
     for (const entry of this.#entries.values()) {
       for (const { key, bytes } of entry.files) files.set(key, Math.max(files.get(key) ?? 0, bytes));
       if (entry.state === 'loading') {
-        promisedMappedBytes += entry.need.mappedBytes;
+        if (!entry.need.files) promisedMappedBytes += entry.need.mappedBytes;
         loadingBytes += entry.anonymousBytes;
       }
       if (entry.state !== 'settled') openBytes += entry.anonymousBytes;
@@ -205,6 +207,11 @@ export class Ledger {
     }
     return sum;
   }
+}
+
+/** Where the mappings can't be read: the files that were promised, or a name of our own for them. */
+function namedOr({ id, need }: Reservation, mappedBytes: number): readonly HeldFile[] {
+  return need.files ?? (mappedBytes > 0 ? [{ key: `reservation ${id}`, bytes: mappedBytes }] : []);
 }
 
 function shown({ owner, label, state, atMs, files, need, anonymousBytes }: Entry): LedgerEntry {

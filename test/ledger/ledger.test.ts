@@ -120,6 +120,22 @@ describe('mapped files', () => {
     expect(ledger.burden(0).mappedBytes).toBe(0);
   });
 
+  it('count once from the promise on where they are named, also while two loads of them run', () => {
+    const ledger = new Ledger();
+    const named = { ...need(10, 400), files: [{ key: 'fe:00 1', bytes: 410 }] };
+    const first = ledger.reserve('first', named, 0, 0);
+    const second = ledger.reserve('second', { ...named, mappedBytes: 0 }, 0, 0);
+    expect(ledger.burden(0)).toMatchObject({ mappedBytes: 410, promisedMappedBytes: 0, promisedAnonymousBytes: 20 });
+    expect(ledger.heldBytes(named.files)).toBe(410);
+    ledger.loaded(first, named.files);
+    ledger.release(first, 0);
+    expect(ledger.burden(0).mappedBytes).toBe(410);
+    ledger.loaded(second, undefined); // the mappings can't be read
+    expect(ledger.burden(0).mappedBytes).toBe(410);
+    ledger.release(second, 0);
+    expect(ledger.burden(0).mappedBytes).toBe(0);
+  });
+
   it('that another model mapped before are no reason to promise less anonymous memory', () => {
     const ledger = new Ledger();
     const [a, b] = [ledger.reserve('a', need(100, 400), 0, 0), ledger.reserve('b', need(100, 0), 0, 0)];
