@@ -7,13 +7,13 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { makeGroup, removeGroup, usedBytes } from '../../examples/demo/limit.mjs';
 import { mappedBytesOf, packerAdmits } from './packer.mjs';
-import { LIMIT_BYTES, RESERVES } from './setting.mjs';
+import { DISTURBER, LIMIT_BYTES, RESERVES } from './setting.mjs';
 
 /** @typedef {import('./packer.mjs').Holder} Holder */
 /** @typedef {import('./packer.mjs').Truth} Truth */
 /** @typedef {import('./setting.mjs').Mode} Mode */
-/** @typedef {{ pid: number, asks?: Holder, id?: number, decided?: 'admitted' | 'refused', gone?: number, ready?: number, failed?: string }} Told */
-/** @typedef {{ child: import('node:child_process').ChildProcess, holds: Map<number, Holder>, asking?: { id: number, holder: Holder, packed: boolean } | undefined, baseBytes: number }} Worker */
+/** @typedef {{ pid: number, asks?: Holder, id?: number, decided?: 'admitted' | 'refused', gone?: number, ready?: number, loaded?: number, failed?: string }} Told */
+/** @typedef {{ child: import('node:child_process').ChildProcess, holds: Map<number, Holder>, asking?: { id: number, holder: Holder, packed: boolean } | undefined, baseBytes: number, loadingSinceStep?: number | undefined }} Worker */
 /** @typedef {{ mode: Mode, processes: number, loads: number, seed: number, folder: string, mostMs: number, untilKilled?: boolean, truthOf: (holder: Holder) => Truth }} Options */
 
 /** A group with the limit, gone afterwards. @template T @param {number} limitBytes @param {(group: import('../../examples/demo/limit.mjs').LimitGroup) => Promise<T>} action */
@@ -59,6 +59,17 @@ export async function runMode({ mode, processes, loads, seed, folder, mostMs, un
       finish = resolve;
     });
     const disturber = spawnIn(group.directory, 0, './disturber.mjs', [], ['--expose-gc']);
+    let [steps, taken, rising] = [0, 0, true];
+    const steppingEveryMs = setInterval(() => {
+      const { mostBytes, stepBytes } = DISTURBER;
+      if (taken * stepBytes >= mostBytes) rising = false;
+      if (taken === 0) rising = true;
+      const oldest = Math.min(...[...workers].map(({ loadingSinceStep = steps }) => loadingSinceStep));
+      if (rising && (steps - oldest + 1) * stepBytes > RESERVES.minFreeBytes) return;
+      steps += rising ? 1 : 0;
+      taken += rising ? 1 : -1;
+      disturber.send(rising ? 'take' : 'return');
+    }, DISTURBER.everyMs);
     const sampler = setInterval(() => {
       const holders = [...workers].flatMap(({ holds }) => [...holds.values()]);
       const headroomBytes = availableBytes(group) - mappedBytesOf(holders, truthOf);
@@ -94,6 +105,7 @@ export async function runMode({ mode, processes, loads, seed, folder, mostMs, un
         result.packed += Number(packed);
         if (told.decided === 'admitted') {
           result.admitted++;
+          worker.loadingSinceStep = steps;
           worker.holds.set(id, holder);
         } else if (packed) result.wrong++;
         if (result.tried >= loads) finish();
@@ -103,6 +115,7 @@ export async function runMode({ mode, processes, loads, seed, folder, mostMs, un
         result.failed++;
         console.error(told.failed);
       }
+      if (told.loaded !== undefined) worker.loadingSinceStep = undefined;
       if (told.gone !== undefined) worker.holds.delete(told.gone);
     }
 
@@ -134,6 +147,7 @@ export async function runMode({ mode, processes, loads, seed, folder, mostMs, un
       clearTimeout(timer);
     } finally {
       done = true;
+      clearInterval(steppingEveryMs);
       clearInterval(sampler);
       const children = [disturber, ...[...workers].map(({ child }) => child)];
       await Promise.all(

@@ -54,10 +54,11 @@ async function load() {
     const entry = { id, model: loaded, busy: true };
     held.push(entry);
     await use(entry);
+    tell({ loaded: id });
   } catch (error) {
     const { code, message } = /** @type {{ code?: string, message: string }} */ (error);
     if (code !== 'ERR_INSUFFICIENT_MEMORY') tell({ failed: `${code}: ${message}` });
-    tell({ gone: id });
+    tell({ loaded: id, gone: id });
   }
 }
 
