@@ -148,6 +148,7 @@ describe('a worker ends', () => {
 
   test('in the middle of a load, by terminate()', async () => {
     const work = `
+      setInterval(() => {}, 1000);
       const loads = Array.from({ length: 20 }, () => sdk.loadModel(folder + '/qwen2audio-Q4_0.gguf'));
       loads[0].then(() => parentPort.postMessage('loaded'));
       await Promise.allSettled(loads);`;
