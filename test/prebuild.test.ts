@@ -7,7 +7,7 @@ import { sourcesOf } from '../native/sources.mjs';
 import { compileFlags, linkFlags, TARGETS } from '../native/targets.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const INTERFACES = ['lock', 'machine', 'memory', 'pin', 'pressure', 'quiet', 'trim', 'watch'];
+const INTERFACES = ['lock', 'machine', 'memory', 'nexaos', 'pin', 'pressure', 'quiet', 'trim', 'watch'];
 
 describe('the sources of an addon', () => {
   it.each(['linux', 'darwin', 'win32', 'aix'])('for %s hold each interface once', (platform) => {

@@ -21,7 +21,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import { Worker } from 'node:worker_threads';
-import { withMemoryGuard } from '../../src/index.ts';
+import { NexaSDK, withMemoryGuard } from '../../src/index.ts';
 import { addonProblem, loadAddon } from '../../src/native.ts';
 import { openReader } from '../../src/sensors/reader.ts';
 
@@ -183,6 +183,15 @@ async function checks(place) {
     writeFileSync(file, Buffer.alloc(MiB));
     assert.equal(await addon.dropPageCache(file), true);
     assert.equal(await addon.dropPageCache(join(place, 'no such file')), false);
+  });
+
+  await check("the SDK's library is looked for, loaded, and refused where it is another one", async () => {
+    const initialize = (/** @type {string} */ libraryPath) => NexaSDK.initialize({ runtime: 'nexa', libraryPath });
+    await assert.rejects(initialize(join(place, 'nexa_bridge.dll')), { code: 'ERR_RUNTIME_NOT_FOUND' });
+    writeFileSync(join(place, 'geniex.dll'), 'no library');
+    await assert.rejects(initialize(join(place, 'geniex.dll')), /error \d+/);
+    const system = join(process.env['SystemRoot'] ?? 'C:\\windows', 'system32', 'kernel32.dll');
+    await assert.rejects(initialize(system), { code: 'ERR_RUNTIME_ABI' });
   });
 
   await check('workers that end while they read leave a library that works', async () => {
