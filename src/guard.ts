@@ -89,6 +89,7 @@ export class MemoryGuard {
         this.#status.read();
         this.#loads.wake();
       },
+      busy: (model) => adapter.busy?.(model) === true,
       filledMicroBatch: (model) => adapter.filledMicroBatch?.(model) === true,
       observed: (observing) => this.#keep(observing),
       removed: ({ name, quantization, reservation: { need }, files }, how, beforeBytes) =>

@@ -217,6 +217,7 @@ const ADAPTER_FUNCTIONS = [
   'files',
   'filledMicroBatch',
   'contexts',
+  'busy',
   'ended',
 ] as const satisfies readonly (keyof Adapter)[];
 

@@ -13,6 +13,8 @@ export interface ModelsParts {
   readonly freeBytes: () => number | undefined;
   /** Called after every change. */
   readonly changed: () => void;
+  /** Whether a model works on what its handle doesn't see. */
+  readonly busy: (model: unknown) => boolean;
   /** Whether a model's last call touched all that it ever will. */
   readonly filledMicroBatch: (model: unknown) => boolean;
   /** Called where something was observed: after a load, after its first call, and after the first full one. */
@@ -67,13 +69,13 @@ export class Models {
 
   /** Models that may be evicted: idle, not pinned, and with a way to end them. */
   idle(): readonly Held[] {
-    return [...this.#held].filter((held) => isIdle(held) && disposerOf(held.raw) !== undefined);
+    return [...this.#held].filter((held) => this.#canGo(held) && disposerOf(held.raw) !== undefined);
   }
 
   /** Ends an idle model and waits until its memory is seen to be back. False where it could not be ended: nothing is credited. */
   async evict(held: Held, reason: 'memory' | 'keep-alive'): Promise<boolean> {
     const dispose = disposerOf(held.raw);
-    if (!dispose || !isIdle(held) || !this.#held.has(held)) return false;
+    if (!dispose || !this.#canGo(held) || !this.#held.has(held)) return false;
     const beforeBytes = this.#parts.freeBytes();
     held.evicted = true;
     try {
@@ -85,6 +87,10 @@ export class Models {
     }
     await this.#remove(held, reason, beforeBytes);
     return true;
+  }
+
+  #canGo(held: Held): boolean {
+    return isIdle(held) && !this.#parts.busy(held.raw);
   }
 
   /** Begins to count how long it is idle. */

@@ -77,6 +77,8 @@ export interface Adapter {
   contexts?(model: unknown, method: PropertyKey, files: readonly string[]): Adapter | undefined;
   /** Methods whose results work in memory that is there already, such as a context's sequences: calls on those are calls on it. */
   readonly parts?: readonly PropertyKey[];
+  /** Whether a model works on what its handle doesn't see: then it is not idle. */
+  busy?(model: unknown): boolean;
   /**
    * Calls `tell` when the SDK ends the model or context, whoever asked for it. Such an SDK ends by itself what nobody reaches
    * any more, and its objects lead to each other, so a handle that is lost is no model that is lost.

@@ -25,8 +25,15 @@ export function llamaNodeAdapter({ BuildInfo }: LlamaNode): Adapter {
       return offersBeside(model, projectorPath as string | undefined);
     },
     files: (_model, args) => [optionsOf(args).model],
+    busy,
     dispose: {},
   };
+}
+
+/** Slots of its parallel mode are asked through an object of their own. */
+function busy(model: unknown): boolean {
+  const { parallel } = Object(model) as { readonly parallel?: { readonly enabled?: unknown } };
+  return parallel?.enabled === true;
 }
 
 function optionsOf(args: readonly unknown[]) {

@@ -1,11 +1,49 @@
 import { createRequire } from 'node:module';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Adapter } from '../../src/sdk/adapter.ts';
 import { isLlamaNode, llamaNodeAdapter } from '../../src/sdk/llamanode.ts';
+import { NexaSDK } from '../../src/sdk/nexasdk.ts';
+import { withMemoryGuard } from '../../src/withmemoryguard.ts';
+import { makeTinyModels } from './tinymodels.ts';
 
 const module = createRequire(import.meta.url)('@fugood/llama.node') as object;
 const adapter: Adapter = llamaNodeAdapter(module as never);
+
+interface Model {
+  readonly parallel: {
+    enable(options: object): Promise<boolean>;
+    completion(options: object): Promise<{ promise: Promise<{ text: string }> }>;
+    disable(): void;
+  };
+  tokenize(text: string): Promise<unknown>;
+}
+
+interface Loads {
+  loadModel(options: { model: string; n_ctx?: number; n_parallel?: number }): Promise<Model>;
+}
+
 const shapeOf = (options: object) => adapter.request([{ model: '/m.gguf', ...options }]).shape;
+
+describe('a guarded model of it', () => {
+  const files = makeTinyModels();
+  afterAll(() => files.remove());
+
+  it('is not unloaded for idling while its slots are open', async () => {
+    await NexaSDK.initialize(); // silences the engine
+    const options = { minFreeBytes: 1, minFreeRatioAfterLoad: 0, ledger: 'process', keepAliveMs: 20 } as const;
+    const llama = withMemoryGuard(module as Loads, options);
+    onTestFinished(() => llama.guard.close());
+    const model = await llama.loadModel({ model: files.model('Q4_0'), n_ctx: 512, n_parallel: 2 });
+    await model.parallel.enable({ n_parallel: 2 });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(llama.guard.models()).toHaveLength(1);
+    const { promise } = await model.parallel.completion({ prompt: 'Hi', n_predict: 2 });
+    expect((await promise).text.length).toBeGreaterThan(0);
+    model.parallel.disable();
+    await model.tokenize('Hi');
+    await vi.waitFor(() => expect(llama.guard.models()).toEqual([]), { timeout: 20_000 });
+  });
+});
 
 describe('the module @fugood/llama.node', () => {
   it('is known by what it exports', () => {
@@ -65,6 +103,16 @@ describe('the module @fugood/llama.node', () => {
 
   it.each([[{}], [{ model: '' }], [{ model: 5 }]])('is refused without a path (%j)', (options) => {
     expect(() => adapter.request([options])).toThrow(expect.objectContaining({ code: 'ERR_UNKNOWN_MODEL' }));
+  });
+
+  it('is busy while its slots are, which no handle sees', () => {
+    expect(adapter.busy?.({ parallel: { enabled: true } })).toBe(true);
+    expect([adapter.busy?.({ parallel: { enabled: false } }), adapter.busy?.({})]).toEqual([false, false]);
+  });
+
+  it('is known as a namespace as well, as `import *` gives it', async () => {
+    const namespace = (await import(/* @vite-ignore */ String('@fugood/llama.node'))) as object;
+    expect(isLlamaNode(namespace)).toBe(true);
   });
 
   it('offers the file with the projector that is to be counted', async () => {
