@@ -60,6 +60,36 @@ describe('the packed tarball', { timeout: 120_000 }, () => {
     expect(stdout).toMatch(new RegExp(`^Q\\w+ 1 ${source}\\n0\\n$`));
   });
 
+  it('brings the command line, which plans without any runtime and says what is missing', () => {
+    const program = path.join(project, 'node_modules', '.bin', 'nexa-memory-guard');
+    const call = (...words: string[]) =>
+      spawnSync(program, words, { cwd: project, encoding: 'utf8', shell: process.platform === 'win32' });
+    expect(call('--version')).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+      stderr: '',
+    });
+    const plan = call('plan', 'qwen2audio', '--memory', '16GiB', '--json');
+    expect([plan.status, plan.stderr]).toEqual([0, '']);
+    expect(JSON.parse(plan.stdout)).toMatchObject({ decision: { quantization: 'Q4_K_M' }, fromTable: true });
+    const doctor = call('doctor', '--json');
+    expect(doctor.status).toBe(0);
+    expect(JSON.parse(doctor.stdout).advice).toContainEqual(expect.stringMatching(/npm install @fugood\/llama\.node/));
+    expect(call('run', 'qwen2audio', '--prompt', 'Hi').status).toBe(5);
+  });
+
+  it('measures where neither metrics library is installed, and says what it can measure with', () => {
+    const { status, stdout, stderr } = run(`
+      import { withMemoryGuard } from 'nexa-memory-guard';
+      import { guardMetrics } from 'nexa-memory-guard/metrics';
+      const { guard } = withMemoryGuard({ loadModel() {} });
+      try { guardMetrics(guard, {}); } catch (error) { console.log(error.code, error.message); }
+      guard.close();
+    `);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toMatch(/^ERR_INVALID_OPTION Expected the module `prom-client`, or a meter/);
+  });
+
   it('says what to install where the engine is missing', () => {
     const { status, stdout } = run(`
       import { NexaSDK } from 'nexa-memory-guard';
