@@ -134,10 +134,11 @@ async function child() {
   lines.length = 0;
   const context = await /** @type {any} */ (model)[method](options);
   const made = anonymousBytes() - start;
-  const said = lines.filter((line) => / (KV|output|compute) buffer size = /.test(line));
   const input = Array.from({ length: tokens }, (_, index) => index % 200);
   if (method === 'createContext') await context.getSequence().evaluateWithoutGeneratingNewTokens(input);
   else await context.getEmbeddingFor(input.slice(0, 500));
+  // Lines come from another thread, some of them late.
+  const said = lines.filter((line) => / (KV|output|compute) buffer size = /.test(line));
   process.send?.({ weights, context: made, called: anonymousBytes() - start, lines: said }, () => process.exit());
 }
 
