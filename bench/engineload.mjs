@@ -3,12 +3,11 @@
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
-import { setTimeout as sleep } from 'node:timers/promises';
+import os from 'node:os';
+import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const MARK = 'MEASURED ';
-/** The engine prints some lines from a thread of its own, which comes late on a busy machine and is not waited for at the end. */
-const PRINTING_MS = 100;
 
 /** @typedef {{ anonymousBytes: number, fileBytes: number }} Memory */
 /** @typedef {{ before: Memory, loaded: Memory, decoded?: Memory, mappedBytes: number, tokens: number, loadMs: number, decodeMs: number }} Measured */
@@ -25,9 +24,14 @@ const PRINTING_MS = 100;
  */
 export function engineLoad(options, projector = '', tokens = 0, audio = '', seen = () => {}) {
   const script = fileURLToPath(import.meta.url);
-  const child = spawn(process.execPath, [script, JSON.stringify(options), projector, String(tokens), audio]);
-  // Apart, since one may come in the middle of the other's line.
-  let [said, printed] = ['', ''];
+  // Files, since Node makes pipes non-blocking: what the engine prints into a full one is lost. Apart, since one may come in the
+  // middle of the other's line.
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nexa-engineload-'));
+  const files = ['said.txt', 'printed.txt'].map((name) => path.join(folder, name));
+  const [said, printed] = /** @type {[number, number]} */ (files.map((file) => fs.openSync(file, 'w')));
+  const args = [script, JSON.stringify(options), projector, String(tokens), audio];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', said, printed] });
+  for (const descriptor of [said, printed]) fs.closeSync(descriptor);
   let peakAnonymousBytes = 0;
   const timer = setInterval(() => {
     try {
@@ -39,17 +43,16 @@ export function engineLoad(options, projector = '', tokens = 0, audio = '', seen
       // Nor one that is gone.
     }
   }, 5);
-  child.stdout.on('data', (data) => {
-    said += data;
-  });
-  child.stderr.on('data', (data) => {
-    printed += data;
-  });
   return new Promise((resolve, reject) => {
-    child.on('error', reject);
+    child.on('error', (error) => {
+      clearInterval(timer);
+      fs.rmSync(folder, { recursive: true });
+      reject(error);
+    });
     child.on('close', () => {
       clearInterval(timer);
-      const text = `${said}\n${printed}`;
+      const text = files.map((file) => fs.readFileSync(file, 'utf8')).join('\n');
+      fs.rmSync(folder, { recursive: true });
       const lines = text.split('\n').filter((line) => / buffer size = | model size: /.test(line));
       const found = text.split('\n').find((line) => line.startsWith(MARK));
       const measured = found === undefined ? undefined : JSON.parse(found.slice(MARK.length));
@@ -67,9 +70,9 @@ export function saidBytes(lines) {
     else if (line.includes('KV buffer size')) said.kvCache += mib;
     else if (line.includes('RS buffer size')) said.state += mib;
     else if (line.includes('output buffer size')) said.output += mib;
-    else if (line.includes('sched_reserve')) said.compute = mib;
-    else if (line.includes('reserve_compute_meta')) said.projectorCompute = mib;
-    else if (line.includes('load_hparams')) said.projector += mib;
+    else if (line.startsWith('sched_reserve')) said.compute = mib;
+    else if (line.startsWith('reserve_compute_meta')) said.projectorCompute = mib;
+    else if (line.startsWith('load_hparams')) said.projector += mib;
   }
   return said;
 }
@@ -117,7 +120,6 @@ async function main(options, projector, tokens, audio) {
   // While it computes, the kernel may take pages back for others.
   const mapped = Math.max(mappedAtLoad, mappedBytes('.gguf'));
   const measured = { before, loaded, decoded, mappedBytes: mapped, tokens: evaluated, loadMs, decodeMs };
-  await sleep(PRINTING_MS);
   process.stdout.write(`\n${MARK}${JSON.stringify(measured)}\n`, () => process.exit(0));
 }
 

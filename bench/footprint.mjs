@@ -107,7 +107,12 @@ async function measure({ each, modelPath, projectorPath }, tone, seen) {
     seen,
   );
   if (!measured) throw new Error(`The engine did not load ${each.name}: ${text.slice(-2000)}`);
-  return { name: each.name, at: now(), ...facts, said: saidBytes(lines), measured, peakAnonymousBytes };
+  const said = saidBytes(lines);
+  const expected = [said.model, said.compute, said.kvCache + said.state];
+  if (each.hasProjector) expected.push(said.projector, said.projectorCompute);
+  if (expected.includes(0))
+    throw new Error(`The engine did not tell all its buffers of ${each.name}: ${lines.join('; ')}`);
+  return { name: each.name, at: now(), ...facts, said, measured, peakAnonymousBytes };
 }
 
 /** @param {readonly (Prepared & { row: Row })[]} measured */
