@@ -8,7 +8,6 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { writeAudioProjector, writeLanguageModel, writeTone } from '../../../examples/synthetic-model.mjs';
-import { sourcesOf } from '../../../native/sources.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const ROOT = path.resolve(HERE, '../../..');
@@ -18,10 +17,10 @@ const LAYOUTS = [
   { name: 'geniex_0_5', number: 5, version: 'v0.5.0' },
 ];
 const SANITIZERS = {
-  thread: ['-fsanitize=thread'],
-  address: ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'],
+  thread: ['-O1', '-fsanitize=thread'],
+  address: ['-O0', '-fsanitize=address,undefined', '-fno-sanitize-recover=all'],
 };
-const FLAGS = ['-std=c++17', '-g', '-O1', '-fno-omit-frame-pointer', '-fPIC', '-pthread', '-fvisibility=hidden'];
+const FLAGS = ['-std=c++17', '-g', '-fno-omit-frame-pointer', '-fPIC', '-pthread', '-fvisibility=hidden'];
 
 const kind = /** @type {keyof typeof SANITIZERS} */ (process.argv[2]);
 if (!(kind in SANITIZERS)) {
@@ -101,7 +100,10 @@ const addon = () => ({
     `-isystem${path.join(ROOT, 'node_modules/node-addon-api')}`,
     `-isystem${nodeHeaders()}`,
     '-Wl,-z,nodelete',
-    ...sourcesOf('linux').map((file) => path.join(ROOT, file)),
+    path.join(HERE, 'core/addon.cc'),
+    ...['nexa.cc', 'channel.cc'].map((name) => path.join(ROOT, 'native/binding', name)),
+    ...sources('native/nexa'),
+    os,
   ],
 });
 
