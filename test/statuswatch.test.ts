@@ -1,8 +1,14 @@
 /** The status as a stream: what `for await (const status of guard.watch())` gives. */
 import { describe, expect, it } from 'vitest';
 import { GiB, MiB } from '../src/bytes.ts';
-import type { GuardStatus } from '../src/statuswatch.ts';
+import { Gate } from '../src/gate.ts';
+import { Ledger } from '../src/ledger/ledger.ts';
+import type { Models } from '../src/loading/models.ts';
+import { guardSettings } from '../src/options.ts';
+import { type GuardStatus, StatusWatch } from '../src/statuswatch.ts';
+import type { MemoryReader } from '../src/types.ts';
 import { FakeMachine, guardedFake, settled } from './support/fakesdk.ts';
+import { ManualClock } from './support/manualclock.ts';
 
 const load = { memoryGuard: { footprint: GiB } };
 const options = { minFreeBytes: 512 * MiB, minFreeRatioAfterLoad: 0 };
@@ -71,5 +77,56 @@ describe('a watch', () => {
     guard.close();
     expect(await before.next()).toEqual({ done: true, value: undefined });
     expect(() => guard.watch()).toThrow(expect.objectContaining({ code: 'ERR_GUARD_CLOSED' }));
+  });
+});
+
+describe('a reader that can watch', () => {
+  it('is asked scope by scope, and its wake-ups are readings', () => {
+    const scope = { kind: 'host', path: 'host', usedBytes: 0, reclaimableBytes: 0, availableBytes: 0 } as const;
+    const state = { availableBytes: 8 * GiB, woken: () => {}, watched: [] as unknown[] };
+    const reader: MemoryReader = {
+      source: 'procfs',
+      measure: () => ({ totalBytes: 16 * GiB, availableBytes: state.availableBytes, hostBinds: true }),
+      snapshot: () => ({
+        totalBytes: 16 * GiB,
+        availableBytes: state.availableBytes,
+        limitedBy: scope,
+        scopes: [{ ...scope, availableBytes: state.availableBytes }],
+        source: 'procfs',
+        precise: true,
+        ancestorsHidden: false,
+        takenAtMs: 0,
+      }),
+      openWatch(woken) {
+        state.woken = woken;
+        return {
+          watch: (leftBytes, belowBytes) => state.watched.push([...leftBytes], belowBytes) > 0,
+          least: () => ({ leftBytes: 3 * GiB, ageMs: 0 }),
+          close: () => void state.watched.push('closed'),
+        };
+      },
+      close() {},
+    };
+    const clock = new ManualClock();
+    const gate = new Gate({
+      reader,
+      ledger: new Ledger(),
+      grownBytes: () => 0,
+      collect: () => false,
+      nowMs: () => clock.nowMs(),
+      minFreeRatioAfterLoad: 0,
+    });
+    const told: unknown[] = [];
+    const models = { size: 1, minFreeBytes: 512 * MiB } as Models;
+    const settings = guardSettings({ clock });
+    const status = new StatusWatch({ settings, gate, models, reader, tell: (event) => told.push(event.type) });
+    status.read();
+    expect(state.watched).toEqual([[8 * GiB], GiB]);
+    state.availableBytes = GiB / 4;
+    state.woken();
+    expect(told).toEqual(['critical']);
+    expect(state.watched.slice(2)).toEqual([[GiB / 4], -Infinity]);
+    status.close();
+    expect(state.watched.at(-1)).toBe('closed');
   });
 });

@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { closeSync, mkdtempSync, readdirSync, readlinkSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { NexaSDK } from '../../src/sdk/nexasdk.ts';
-import { watchMappings } from '../../src/sensors/mappingwatch.ts';
+import { watchMappings, watchMappingsIfReadable } from '../../src/sensors/mappingwatch.ts';
 import { makeTinyModels, type TinyModels } from '../sdk/tinymodels.ts';
 
 let files: TinyModels;
@@ -91,6 +91,25 @@ describe.runIf(process.platform === 'linux')('the files that a load mapped', () 
       expect(inodes(mappedSince([]))).toContain(inodeOf(model.modelPath));
       await model.dispose();
     }
+  });
+});
+
+// The last one of its file: it takes the descriptor of statm away, as a program may that closes what it does not know.
+describe.runIf(process.platform === 'linux')('mappings that can’t be read', () => {
+  it('are told, before a load as after it, and fail nothing', () => {
+    const failures: unknown[] = [];
+    const mappedSince = watchMappingsIfReadable((error) => failures.push(error));
+    const statm = readdirSync('/proc/self/fd').find((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`).endsWith('/statm');
+      } catch {
+        return false;
+      }
+    });
+    closeSync(Number(statm));
+    expect(mappedSince([])).toBeUndefined();
+    expect(watchMappingsIfReadable((error) => failures.push(error))([])).toBeUndefined();
+    expect(failures).toMatchObject([{ code: 'ERR_SENSOR' }, { code: 'ERR_SENSOR' }]);
   });
 });
 

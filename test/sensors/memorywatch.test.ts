@@ -1,9 +1,11 @@
 /** What goes on between readings: the addon's own thread over trees of kernel files and real groups, and without it the kernel's events. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   appendFileSync,
   closeSync,
+  constants,
+  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -11,6 +13,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { MiB } from '../../src/bytes.ts';
@@ -115,6 +118,7 @@ describe.runIf(threads)('the thread', () => {
   it('is opened anew for another plan, and does nothing after its end', async () => {
     const { root, reader, watch, begin, wakes } = watching('v2-leaf');
     begin(8 * MiB);
+    await expect.poll(() => watch.least(), { timeout: 5000 }).toBeDefined(); // its files are open by then
     const descriptors = () => readdirSync('/proc/self/fd').length;
     const before = descriptors();
     for (let time = 0; time < 10; time++) {
@@ -151,6 +155,38 @@ describe.runIf(threads)('the thread', () => {
       addon,
     );
     expect([failing?.watch([], 0), failing?.watch([], 0), made]).toEqual([false, false, 1]);
+  });
+
+  it('does without a way to be woken that fails', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'nexa-wake-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const fifo = join(folder, 'fifo');
+    execFileSync('mkfifo', [fifo]);
+    const reading = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
+    onTestFinished(() => closeSync(reading));
+    let judged = 0;
+    class Unwakeable {
+      readonly descriptor = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK); // nothing can be read from it
+      watch() {
+        judged += 1;
+      }
+      take() {}
+      close() {}
+    }
+    const last = {
+      plan: { scopes: [], files: [], initial: new Float64Array(10) },
+      rows: new Float64Array(10),
+    } as never;
+    const watch = openMemoryWatch(
+      () => last,
+      () => {},
+      { ...loadAddon(), MemoryWatch: Unwakeable } as never,
+    );
+    watch?.watch([], 0);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    watch?.watch([], 0);
+    expect(judged).toBeLessThanOrEqual(2);
+    watch?.close();
   });
 
   it('refuses what does not fit its plan', () => {
@@ -234,6 +270,7 @@ describe.skipIf(whyNot)('a real group', () => {
     await expect.poll(() => text, { timeout: 10_000 }).toContain('blocked');
     const eater = eat(group, 430 * MiB);
     await once(eater.stdout as NodeJS.ReadableStream, 'data');
+    await new Promise((resolve) => setTimeout(resolve, 200)); // what lasts for less than a reading can't be seen
     eater.kill('SIGKILL');
     await once(child, 'exit');
     const [edge] = text

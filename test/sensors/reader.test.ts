@@ -37,7 +37,9 @@ describe('openReader', () => {
 
 describe('the node reader', () => {
   it('says what node:os says, and that it is not precise', () => {
-    const snapshot = openReader({ prefer: 'node' }).snapshot();
+    const reader = openReader({ prefer: 'node' });
+    expect(reader.readFrom?.()).toEqual(['node:os']);
+    const snapshot = reader.snapshot();
     expect(snapshot).toMatchObject({ source: 'node', precise: false, ancestorsHidden: false, totalBytes: totalmem() });
     expect(Math.abs(snapshot.availableBytes - freemem())).toBeLessThan(256 * MiB);
     expect(snapshot.scopes).toEqual([snapshot.limitedBy]);
