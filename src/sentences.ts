@@ -168,7 +168,9 @@ function reasonsInWords({ rules }: Pick<CandidateVerdict, 'rules'>): string {
   const failed = rules.filter((rule) => !rule.passed);
   const tooLarge = failed.some(({ rule }) => rule === 'headroom');
   return failed
-    .filter(({ rule }) => rule !== 'headroom' && !(tooLarge && rule === 'min-free'))
+    .filter(
+      ({ rule, requiredBytes }) => rule !== 'headroom' && !(tooLarge && (rule === 'min-free' || requiredBytes === 0)),
+    )
     .map(ruleInWords)
     .join('; ');
 }
