@@ -98,7 +98,8 @@ export class Gate {
     const own = place === FIRST ? [] : ledger.before(place).map(({ need }) => need);
     const ownMapped = own.reduce((sum, need) => sum + need.mappedBytes, 0);
     const ownAnonymous = own.reduce((sum, need) => sum + need.anonymousBytes, 0);
-    const { measure, left } = peers.length === 0 && !intoScopes ? this.#alone() : this.#among(peers, placeUs(place));
+    const alone = peers.length === 0 ? this.#alone(intoScopes) : undefined;
+    const { measure, left } = alone ?? this.#among(peers, placeUs(place));
     const promisedAnonymousBytes =
       burden.promisedAnonymousBytes + ownAnonymous + (measure.availableBytes - left.availableBytes);
     if (shared) this.#scopes = (reader.scopeKeys?.() ?? []).filter((key) => key !== undefined);
@@ -117,10 +118,14 @@ export class Gate {
     };
   }
 
-  #alone() {
-    const measure = this.#parts.reader.measure();
+  /** `undefined` where the scopes are asked for and the reader can't tell them but in a snapshot. */
+  #alone(intoScopes: boolean) {
+    const { reader } = this.#parts;
+    const scopes = intoScopes ? reader.measureScopes?.() : { measure: reader.measure(), availableBytes: [] };
+    if (!scopes) return undefined;
+    const { measure, availableBytes: scopesBytes } = scopes;
     const { availableBytes } = measure;
-    return { measure, left: { headroomBytes: availableBytes, availableBytes, waitingBytes: 0, scopesBytes: [] } };
+    return { measure, left: { headroomBytes: availableBytes, availableBytes, waitingBytes: 0, scopesBytes } };
   }
 
   /** Each scope has its own peers, so all of them are read. */

@@ -67,10 +67,18 @@ export interface MemoryMeasure {
   readonly hostBinds: boolean;
 }
 
+/** The same with what each scope of a snapshot has: exact for the smallest, at the least that for the others. */
+export interface ScopesMeasure {
+  readonly measure: MemoryMeasure;
+  readonly availableBytes: readonly number[];
+}
+
 /** Reads one machine (or a tree of its files). Every method throws `ERR_SENSOR` rather than guess. */
 export interface MemoryReader {
   readonly source: MemorySnapshot['source'];
   measure(): MemoryMeasure;
+  /** Absent where it would cost as much as a snapshot. */
+  measureScopes?(): ScopesMeasure;
   snapshot(): MemorySnapshot;
   /**
    * A name for each scope of the last snapshot that all processes under it agree on; `undefined` for a limit of this

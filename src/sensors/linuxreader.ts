@@ -1,14 +1,14 @@
 /** Keeps one plan fresh and reads it through an engine; it knows neither file formats nor which engine it is. */
 import { statSync } from 'node:fs';
 import { loadAddon } from '../native.ts';
-import type { MemoryMeasure, MemoryReader, MemorySnapshot, MemoryWatch } from '../types.ts';
+import type { MemoryMeasure, MemoryReader, MemorySnapshot, MemoryWatch, ScopesMeasure } from '../types.ts';
 import { prefixOf } from './files.ts';
 import { openMemoryWatch } from './memorywatch.ts';
 import { DONE, type Engine, MOVED, type Plan, type Problem } from './plan.ts';
 import { malformed, sensorError, unreadable } from './problem.ts';
 import { type ProcessLimits, readProcessLimits } from './processlimits.ts';
 import { resolve } from './resolve.ts';
-import { measureRows, type ScopeName, snapshotRows } from './scopes.ts';
+import { availableRows, measureRows, type ScopeName, snapshotRows } from './scopes.ts';
 
 /**
  * rlimits, the overcommit mode and the swap devices are compared with what was resolved at most this often (about 20 µs).
@@ -51,6 +51,12 @@ export class LinuxReader implements MemoryReader {
   measure(): MemoryMeasure {
     const { plan, engine } = this.#read(false, performance.now());
     return measureRows(engine.rows, plan.scopes, plan.swap);
+  }
+
+  measureScopes(): ScopesMeasure {
+    const { plan, engine } = this.#read(false, performance.now());
+    const measure = measureRows(engine.rows, plan.scopes, plan.swap);
+    return { measure, availableBytes: availableRows(engine.rows, plan.scopes, plan.swap) };
   }
 
   snapshot(): MemorySnapshot {

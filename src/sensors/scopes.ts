@@ -132,6 +132,12 @@ export function measureRows(rows: Float64Array, scopes: readonly ScopeName[], wi
   return { totalBytes, availableBytes, hostBinds };
 }
 
+/** What each scope has, of readings that `measureRows` was given: at least that where memory.stat was skipped. */
+export function availableRows(rows: Float64Array, scopes: readonly ScopeName[], withSwap: boolean): number[] {
+  const swap = withSwap ? swapHeadroom(rows, scopes) : NO_SWAP;
+  return scopes.map(({ kind }, row) => availableOf(rows, row, kind, swap));
+}
+
 function scopeOf(rows: Float64Array, row: number, name: ScopeName, swap: SwapHeadroom): MemoryScope {
   const limit = lower(at(rows, row, LIMIT), at(rows, row, HIDDEN));
   const high = at(rows, row, HIGH);

@@ -52,6 +52,16 @@ describe.each(READERS)('the %s reader', (prefer) => {
       reader.snapshot();
       expect(reader.measure()).toEqual({ totalBytes, availableBytes, hostBinds });
     });
+
+    it('measures each scope: the smallest exactly, no other too high or below it', () => {
+      const reader = open(prefer, fixture(name), swap);
+      const { measure, availableBytes: each = [] } = reader.measureScopes?.() ?? {};
+      expect(measure).toEqual({ totalBytes, availableBytes, hostBinds });
+      expect(each).toHaveLength(reader.snapshot().scopes.length);
+      expect(Math.min(...each)).toBe(availableBytes);
+      for (const [row, scope] of reader.snapshot().scopes.entries())
+        expect(each[row], scope.path).toBeLessThanOrEqual(scope.availableBytes);
+    });
   });
 
   it('freezes a snapshot to the ground and dates it', () => {
