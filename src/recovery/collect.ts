@@ -4,16 +4,29 @@ import vm from 'node:vm';
 import type { Clock } from '../clock.ts';
 import { loadAddon } from '../native.ts';
 
+/** What a runtime may have to collect with. Bun has no V8. */
+interface Host {
+  readonly gc?: (() => void) | undefined;
+  readonly Bun?: { gc(synchronous: boolean): void };
+}
+
 let collector: (() => void) | undefined;
 
-/** A full, synchronous collection. V8 shows the function only where a flag asks for it, so the flag is set once, here. */
+/** A full, synchronous collection. */
 export function collectGarbage(): void {
-  if (!collector) {
-    v8.setFlagsFromString('--expose-gc');
-    collector = globalThis.gc ?? (vm.runInNewContext('gc') as () => void);
-  }
+  collector ??= findCollector(globalThis as Host);
   collector();
 }
+
+/** V8 shows the function only where a flag asks for it, so the flag is set once, here. Does nothing where a runtime has none. */
+export function findCollector({ gc, Bun: bun }: Host, run = vm.runInNewContext): () => void {
+  if (gc) return gc;
+  if (bun) return () => bun.gc(true);
+  v8.setFlagsFromString('--expose-gc');
+  return (run("typeof gc === 'function' ? gc : undefined") as (() => void) | undefined) ?? nothing;
+}
+
+function nothing(): void {}
 
 /** What native code freed goes back to the system. Does nothing where there is no addon or the allocator can't. */
 export async function trimHeap(): Promise<void> {

@@ -1,6 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { MiB } from '../../src/bytes.ts';
-import { collectGarbage, trimHeap } from '../../src/recovery/collect.ts';
+import { collectGarbage, findCollector, trimHeap } from '../../src/recovery/collect.ts';
 import { settled } from '../support/fakesdk.ts';
 import { runProgram } from '../support/program.ts';
 
@@ -25,6 +25,22 @@ describe('collecting garbage', () => {
       console.log(before - measure() > 60 * 2 ** 20, typeof globalThis.gc);
     `);
     expect(ended).toMatchObject({ code: 0, stdout: 'true undefined\n' });
+  });
+});
+
+describe('what to collect with', () => {
+  it('is the function that a flag showed, else V8 is asked for it', () => {
+    const gc = vi.fn();
+    findCollector({ gc })();
+    expect(gc).toHaveBeenCalledOnce();
+    expect(findCollector({})).not.toThrow();
+  });
+
+  it('is the own call of Bun, and nothing where a runtime has none', () => {
+    const gc = vi.fn();
+    findCollector({ Bun: { gc } })();
+    expect(gc).toHaveBeenCalledExactlyOnceWith(true);
+    expect(findCollector({}, () => undefined)()).toBe(undefined);
   });
 });
 
