@@ -1,6 +1,6 @@
 /** Watches memory where the event loop can't: on the addon's own thread, or by the kernel's notifications. It judges nothing. */
 import { type FSWatcher, watch as watchFile } from 'node:fs';
-import { Socket } from 'node:net';
+import { connect, type NetConnectOpts, Socket } from 'node:net';
 import type { Addon, NativeMemoryWatch } from '../native.ts';
 import type { MemoryWatch } from '../types.ts';
 import { planArguments } from './native.ts';
@@ -82,12 +82,18 @@ class ThreadWatch implements MemoryWatch {
   #reopen(plan: Plan): void {
     this.close();
     const native = new this.#NativeWatch(...planArguments(plan, plan.initial), noticesOf(plan));
-    const socket = new Socket({ fd: native.descriptor, readable: true, writable: false });
+    const socket = openWake(native.descriptor);
     socket.on('data', () => this.#woken());
     socket.on('error', passOver);
     socket.unref();
     this.#open = { plan, native, socket };
   }
+}
+
+/** Bun's `Socket` neither reads a descriptor nor closes it (1.4); its `connect` takes one as it is. */
+function openWake(fd: number): Socket {
+  if (process.versions['bun']) return connect({ fd } as unknown as NetConnectOpts);
+  return new Socket({ fd, readable: true, writable: false });
 }
 
 /** memory.events changes where a group reclaims, is throttled or kills; a second look within this time would see the same. */
