@@ -149,3 +149,6 @@ export interface GuardEvents {
   leaked: (event: UnloadedEvent) => void;
   degraded: (event: DegradedEvent) => void;
 }
+
+/** What the listener of an event is given; of several names, any of theirs. */
+export type EventOf<E extends keyof GuardEvents> = Parameters<GuardEvents[E]>[0];

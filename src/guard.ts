@@ -2,7 +2,7 @@
 import { EventEmitter } from 'eventemitter3';
 import { formatBytes } from './bytes.ts';
 import { describeError, MemoryGuardError } from './errors.ts';
-import { type Decision, eventName, type GuardEvent, type GuardEvents } from './events.ts';
+import { type Decision, type EventOf, eventName, type GuardEvent, type GuardEvents } from './events.ts';
 import { Calibration, calibrationDirectory } from './footprint/calibration.ts';
 import { Gate } from './gate.ts';
 import { Ledger } from './ledger/ledger.ts';
@@ -156,7 +156,7 @@ export class MemoryGuard {
     });
   }
 
-  /** The part that the wrapping calls; not for programs. */
+  /** @internal The part that the wrapping calls; not for programs. */
   get internals(): { readonly loads: Loads; readonly models: Models } {
     return { loads: this.#loads, models: this.#models };
   }
@@ -166,17 +166,17 @@ export class MemoryGuard {
   }
 
   /** Throws `ERR_INVALID_OPTION` for an event that there is not, or a listener that is no function. */
-  on<E extends keyof GuardEvents>(event: E, listener: GuardEvents[E]): this {
+  on<E extends keyof GuardEvents>(event: E, listener: (event: EventOf<E>) => void): this {
     this.#emitter.on(eventName(event), listenerOption(listener) as never);
     return this;
   }
 
-  once<E extends keyof GuardEvents>(event: E, listener: GuardEvents[E]): this {
+  once<E extends keyof GuardEvents>(event: E, listener: (event: EventOf<E>) => void): this {
     this.#emitter.once(eventName(event), listenerOption(listener) as never);
     return this;
   }
 
-  off<E extends keyof GuardEvents>(event: E, listener: GuardEvents[E]): this {
+  off<E extends keyof GuardEvents>(event: E, listener: (event: EventOf<E>) => void): this {
     this.#emitter.off(event, listener as never);
     return this;
   }

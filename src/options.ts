@@ -69,8 +69,11 @@ export interface GuardOptions {
   readonly clock?: Clock;
 }
 
-/** What a model takes, where you know better: a number of bytes (all anonymous), or mapped and anonymous bytes apart. */
-export type GivenFootprint = number | { readonly mappedBytes: number; readonly anonymousBytes: number };
+/** What a model takes, where you know better: a size (all of it anonymous), or mapped and anonymous bytes apart. */
+export type GivenFootprint =
+  | number
+  | string
+  | { readonly mappedBytes: number | string; readonly anonymousBytes: number | string };
 
 /** `memoryGuard` in the options of one load; it never reaches the SDK. */
 export interface LoadGuardOptions {

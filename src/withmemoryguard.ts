@@ -12,14 +12,16 @@ export interface LoadsModels {
 }
 
 /** Any load option of the SDK, with `memoryGuard` added, and where it has them ranges of contexts and lists of cache types. */
-type GuardedOptions<O> = Omit<O, 'contextSize' | 'kvCacheType'> & {
-  readonly memoryGuard?: LoadGuardOptions;
-} & (O extends {
-    contextSize?: infer C;
-  }
-    ? { readonly contextSize?: C | { readonly min: number; readonly max: number } }
-    : unknown) &
-  (O extends { kvCacheType?: infer K } ? { readonly kvCacheType?: K | readonly NonNullable<K>[] } : unknown);
+type GuardedOptions<O> = unknown extends O
+  ? { readonly memoryGuard?: LoadGuardOptions; readonly [option: string]: unknown }
+  : O extends unknown
+    ? Omit<O, 'contextSize' | 'kvCacheType'> & {
+        readonly memoryGuard?: LoadGuardOptions;
+      } & (O extends { contextSize?: infer C }
+          ? { readonly contextSize?: C | { readonly min: number; readonly max: number } }
+          : unknown) &
+        (O extends { kvCacheType?: infer K } ? { readonly kvCacheType?: K | readonly NonNullable<K>[] } : unknown)
+    : never;
 
 /** Where a path stands in the options themselves: a range for llama.cpp's own name of the context, and a projector to count. */
 type GuardedPath<O> = GuardedOptions<Omit<O, 'n_ctx'>> &
@@ -32,11 +34,13 @@ type WithLoadGuard<A extends unknown[]> = A extends [
   ...infer Rest,
 ]
   ? [GuardedPath<Path>, ...Rest]
-  : A extends [infer Name, infer Options, ...infer Rest]
-    ? [Name, GuardedOptions<Options>, ...Rest]
-    : A extends [infer Name, (infer Options)?, ...infer Rest]
-      ? [Name, GuardedOptions<NonNullable<Options>>?, ...Rest]
-      : A;
+  : A extends [infer Name]
+    ? [Name, { readonly memoryGuard?: LoadGuardOptions }?]
+    : A extends [infer Name, infer Options, ...infer Rest]
+      ? [Name, GuardedOptions<Options>, ...Rest]
+      : A extends [infer Name, (infer Options)?, ...infer Rest]
+        ? [Name, GuardedOptions<Exclude<Options, null | undefined>>?, ...Rest]
+        : A;
 
 /** Contexts that a model makes later are counted as well, so `memoryGuard` may stand in their options. */
 type WithContexts<M> = M extends { createContext: unknown }
