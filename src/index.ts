@@ -1,4 +1,5 @@
 /** The public door: re-exports only. */
+/// <reference lib="esnext.disposable" preserve="true" />
 export { formatBytes, GiB, KiB, MiB, parseBytes } from './bytes.ts';
 export type { Clock } from './clock.ts';
 export { type ErrorCode, MemoryGuardError } from './errors.ts';
@@ -52,8 +53,7 @@ export type {
   LogLevel,
   Profile,
 } from './sdk/runtime.ts';
-export type { ReadMemoryOptions } from './sensors/reader.ts';
-export { readMemory } from './sensors/readmemory.ts';
+export { type ReadMemoryOptions, readMemory } from './sensors/readmemory.ts';
 export type { GuardStatus, WatchOptions } from './statuswatch.ts';
 export type {
   FootprintBasis,

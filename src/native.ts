@@ -73,13 +73,12 @@ export interface LoadedAddon {
   readonly problem?: string;
 }
 
-const PACKAGE_ROOT = fileURLToPath(new URL('..', import.meta.url));
 let loaded: LoadedAddon | undefined;
 
 /** The addon, or `undefined` where there is none for this platform, it could not be loaded, or `NEXA_MEMORY_GUARD_ADDON=off`. */
 export function loadAddon(): Addon | undefined {
   const { NEXA_MEMORY_GUARD_ADDON: setting } = process.env;
-  loaded ??= loadAddonFrom(PACKAGE_ROOT, setting);
+  loaded ??= loadAddonFrom(packageOf(import.meta.url), setting);
   return loaded.addon;
 }
 
@@ -89,9 +88,14 @@ export function addonProblem(): string | undefined {
   return loaded?.problem;
 }
 
+/** The package of a module of `dist` or `src`. `undefined` where a bundler for CommonJS left no URL: no addon is beside its bundle. */
+export function packageOf(url: string | undefined): string | undefined {
+  return url === undefined ? undefined : fileURLToPath(new URL('..', url));
+}
+
 /** `loadAddon` for any package directory; `setting` is the value of `NEXA_MEMORY_GUARD_ADDON`. */
-export function loadAddonFrom(directory: string, setting: string | undefined): LoadedAddon {
-  if (setting === 'off') return {};
+export function loadAddonFrom(directory: string | undefined, setting: string | undefined): LoadedAddon {
+  if (setting === 'off' || directory === undefined) return {};
   const require = createRequire(join(directory, 'package.json'));
   const problems: string[] = [];
   for (const file of candidates(directory)) {

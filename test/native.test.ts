@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { TARGETS } from '../native/targets.mjs';
-import { type Addon, addonProblem, loadAddon, loadAddonFrom, prebuiltFolder } from '../src/native.ts';
+import { type Addon, addonProblem, loadAddon, loadAddonFrom, packageOf, prebuiltFolder } from '../src/native.ts';
 import { PARSE } from '../src/sensors/plan.ts';
 import { STRIDE } from '../src/sensors/scopes.ts';
 import { fixture } from './support/fixtures.ts';
@@ -35,8 +35,9 @@ const report = process.report.getReport() as unknown as { header: { glibcVersion
 const musl = report.header.glibcVersionRuntime === undefined;
 
 describe('finding the addon', () => {
-  it('is silent where there is none', () => {
+  it('is silent where there is none, and where nobody knows where to look', () => {
     expect(loadAddonFrom(packageDirectory(), undefined)).toEqual({});
+    expect(loadAddonFrom(packageOf(undefined), undefined)).toEqual({});
   });
 
   it.skipIf(!there)('takes the one that was built here', () => {

@@ -77,7 +77,7 @@ const SIZES: Readonly<Record<NumberType, number>> = {
   f64: 8,
 };
 
-/** Reads `count` entries from the cursor on. */
+/** @internal Reads `count` entries from the cursor on. */
 export async function readMetadata(cursor: Cursor, count: number, budget: Budget): Promise<Map<string, GgufValue>> {
   const { path } = cursor.source;
   cursor.expect(count * MIN_ENTRY_BYTES, `${count} metadata entries`);

@@ -48,6 +48,7 @@ const KIND_BYTES = 3 * 320;
 /** `blk.` as a little-endian number. */
 const LAYER_PREFIX = 0x2e6b6c62;
 
+/** @internal */
 export class TensorTable implements GgufTensors {
   readonly kinds: Kind[] = [];
   readonly shards: ShardData[] = [];

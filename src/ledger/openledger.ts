@@ -8,6 +8,7 @@ import { pidNamespace, SharedLedger } from './shared.ts';
 /** Which processes a guard counts with: its own, or all of this user that meet in the same directory. */
 export type LedgerOption = 'process' | 'shared' | { readonly directory: string };
 
+/** @internal */
 export interface OpenLedger {
   readonly ledger: Ledger;
   /** Absent where other processes are not seen. */
@@ -23,7 +24,7 @@ interface Counted extends Omit<OpenLedger, 'close'> {
 
 const opened = new Map<string, Counted>();
 
-/** `told` hears why less is seen than was asked for. */
+/** @internal `told` hears why less is seen than was asked for. */
 export function openLedger(
   option: LedgerOption,
   anonymousBytes: () => number | undefined,

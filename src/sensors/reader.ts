@@ -10,14 +10,8 @@ import { MachineReader } from './machinereader.ts';
 import { NativeEngine } from './native.ts';
 import { NodeReader } from './nodereader.ts';
 import { ProcfsEngine } from './procfs.ts';
+import type { ReadMemoryOptions } from './readmemory.ts';
 import { judgeWin32 } from './win32.ts';
-
-export interface ReadMemoryOptions {
-  /** Directory that holds `proc/` and `sys/`. @default '/' */
-  readonly root?: string;
-  /** Counts free swap as available: zram within control groups only, since the machine itself gains nothing by it. @default false */
-  readonly swap?: boolean;
-}
 
 export interface ReaderOptions extends ReadMemoryOptions {
   /** The first one to try; where it does not exist the next in this order serves. @default 'native' */

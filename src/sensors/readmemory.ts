@@ -1,6 +1,13 @@
 /** The public one-call reading; it keeps the readers that `readMemory` reuses and knows nothing else. */
 import type { MemoryReader, MemorySnapshot } from '../types.ts';
-import { checkReadOptions, openReader, type ReadMemoryOptions } from './reader.ts';
+import { checkReadOptions, openReader } from './reader.ts';
+
+export interface ReadMemoryOptions {
+  /** Directory that holds `proc/` and `sys/`. @default '/' */
+  readonly root?: string;
+  /** Counts free swap as available: zram within control groups only, since the machine itself gains nothing by it. @default false */
+  readonly swap?: boolean;
+}
 
 /** Fixture trees come and go, the machine stays: the readers used longest ago are closed beyond this many. */
 const KEPT = 4;
