@@ -1,5 +1,5 @@
 // Estimates of contexts that node-llama-cpp makes, beside what its library says it allocated and what the process took.
-// Each context is made in a process of its own.   npm run build && node bench/contexts.mjs [--full]
+// Each context is made in a process of its own.   npm run compile && node bench/contexts.mjs [--full]
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';

@@ -1,4 +1,4 @@
-/** What deciding under one lock costs with so many processes, and how soon a killed one no longer counts. Needs `npm run build`. */
+/** What deciding under one lock costs with so many processes, and how soon a killed one no longer counts. Needs `npm run compile`. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';

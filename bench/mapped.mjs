@@ -1,4 +1,4 @@
-/** What a second mapped model does to the first where only one fits, with and without the guard. Needs root, a v1 memory controller and `npm run build`. */
+/** What a second mapped model does to the first where only one fits, with and without the guard. Needs root, a v1 memory controller and `npm run compile`. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';

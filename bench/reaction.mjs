@@ -1,6 +1,6 @@
 /**
  * How soon a guard hears that memory runs out, beside polls of the same figure; what that costs; what a swing makes it tell.
- * In a control group of this machine (root, v1 or v2), or with --vm on control groups v2 in QEMU. Needs `npm run build`.
+ * In a control group of this machine (root, v1 or v2), or with --vm on control groups v2 in QEMU. Needs `npm run compile`.
  */
 import { parseArgs } from 'node:util';
 import { runInVm, whyNoVm } from '../test/vm/runinvm.mjs';

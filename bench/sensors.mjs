@@ -1,4 +1,4 @@
-/** What one reading costs, per reader and beside what others offer, in a three-level control group. Needs `npm run build`. */
+/** What one reading costs, per reader and beside what others offer, in a three-level control group. Needs `npm run compile`. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { freemem } from 'node:os';

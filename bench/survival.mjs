@@ -1,4 +1,4 @@
-/** Many processes, many random loads, one limit: who is killed, who is refused for nothing, and how much is used. Needs root, control groups and `npm run build`. */
+/** Many processes, many random loads, one limit: who is killed, who is refused for nothing, and how much is used. Needs root, control groups and `npm run compile`. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

@@ -1,4 +1,4 @@
-// The guard over the embedded runtime:   node examples/embedded.mjs [MODEL [AUDIO]]   (after npm ci && npm run build)
+// The guard over the embedded runtime:   node examples/embedded.mjs [MODEL [AUDIO]]   (after npm ci && npm run compile)
 import { NexaSDK } from 'nexa-memory-guard';
 import { talk } from './talk.mjs';
 

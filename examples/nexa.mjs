@@ -1,4 +1,4 @@
-// The guard over an installed Nexa SDK or GenieX:   node examples/nexa.mjs [MODEL [AUDIO]]   (after npm ci && npm run build)
+// The guard over an installed Nexa SDK or GenieX:   node examples/nexa.mjs [MODEL [AUDIO]]   (after npm ci && npm run compile)
 // MODEL is a path, or a name as `nexa pull` takes it, such as NexaAI/Qwen2-Audio-7B-GGUF:Q4_K_M.
 // GENIEX_LIB_PATH=/path/to/libgeniex.so says where the library is.
 import { MemoryGuardError, NexaSDK } from 'nexa-memory-guard';

@@ -1,4 +1,4 @@
-/** The demo as a new user runs it: its exit, and what its one screen tells. Needs `npm run build`. */
+/** The demo as a new user runs it: its exit, and what its one screen tells. Needs `npm run compile`. */
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';

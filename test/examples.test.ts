@@ -1,4 +1,4 @@
-/** The examples as a new user runs them. Needs `npm run build` and `npm run build:double`. */
+/** The examples as a new user runs them. Needs `npm run compile` and `npm run build:double`. */
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';

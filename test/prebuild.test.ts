@@ -1,8 +1,19 @@
 /** What is known of the eight addons without building them; `npm run ci:full` builds and runs them. */
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { sourcesOf } from '../native/sources.mjs';
 import { compileFlags, linkFlags, TARGETS } from '../native/targets.mjs';
 
@@ -66,8 +77,37 @@ it('a name that is no target is refused with the names that are', () => {
   );
 });
 
-it('npm runs no prebuild before each build', () => {
+describe('npm', () => {
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-  const asked = execFileSync(npm, ['config', 'get', 'ignore-scripts'], { cwd: root, encoding: 'utf8' });
-  expect(asked.trim()).toBe('true');
+  const read = (name: string) => JSON.parse(readFileSync(`${root}${name}`, 'utf8'));
+  const { scripts, allowScripts } = read('package.json');
+
+  it('takes no script for a hook of another, but for the one that builds what is packed', () => {
+    const events = new Set([...Object.keys(scripts), 'install', 'uninstall', 'pack', 'publish', 'version']);
+    const hooks = Object.keys(scripts).filter((name) => {
+      const [, event = ''] = /^(?:pre|post)(.+)$/.exec(name) ?? [];
+      return ['install', 'prepare'].includes(name) || events.has(event);
+    });
+    expect(hooks).toEqual(['prepack']);
+    const ignored = execFileSync(npm, ['config', 'get', 'ignore-scripts'], { cwd: root, encoding: 'utf8' });
+    expect(ignored.trim()).toBe('false');
+  });
+
+  it('packs nothing where it could not be built', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'nexa-memory-guard-pack-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    for (const name of ['package.json', 'README.md', 'LICENSE']) copyFileSync(`${root}${name}`, join(folder, name));
+    mkdirSync(join(folder, 'dist'));
+    writeFileSync(join(folder, 'dist', 'stale.js'), '');
+    const { status } = spawnSync(npm, ['pack'], { cwd: folder, stdio: 'ignore' });
+    expect(status).not.toBe(0);
+    expect(readdirSync(folder).filter((name) => name.endsWith('.tgz') || name === 'dist')).toEqual([]);
+  });
+
+  it('runs no script of a package that is installed here', () => {
+    const packages: Record<string, { hasInstallScript?: boolean }> = read('package-lock.json').packages;
+    const names = Object.keys(packages).filter((path) => packages[path]?.hasInstallScript);
+    expect(names.map((path) => path.replace(/^.*node_modules\//, ''))).toEqual(Object.keys(allowScripts));
+    expect(Object.values(allowScripts).every((allowed) => allowed === false)).toBe(true);
+  });
 });

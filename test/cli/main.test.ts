@@ -1,4 +1,4 @@
-/** The built program as a user runs it: in a shell, into a pipe, on a real pseudo-terminal. Needs `npm run build`. */
+/** The built program as a user runs it: in a shell, into a pipe, on a real pseudo-terminal. Needs `npm run compile`. */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';

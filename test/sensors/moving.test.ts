@@ -1,4 +1,4 @@
-/** Readers that stay open while their real group moves, changes its limit or is seen from a namespace. Needs `npm run build`. */
+/** Readers that stay open while their real group moves, changes its limit or is seen from a namespace. Needs `npm run compile`. */
 import type { ChildProcess } from 'node:child_process';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,7 +10,7 @@ import { ControlGroup, whyNoControlGroups } from '../support/cgroup.ts';
 
 const CHILD = fileURLToPath(new URL('reading-child.mjs', import.meta.url));
 const built = existsSync(new URL('../../dist/sensors/reader.js', import.meta.url));
-const reason = whyNoControlGroups() ?? (built ? undefined : 'dist/ is not built (npm run build)');
+const reason = whyNoControlGroups() ?? (built ? undefined : 'dist/ is not built (npm run compile)');
 const noNamespace = spawnSync('unshare', ['--cgroup', 'true']).status === 0 ? undefined : 'no cgroup namespaces here';
 if (reason !== undefined) console.warn(`Moving groups are not tested: ${reason}.`);
 if (noNamespace !== undefined) console.warn(`Namespaces are not tested: ${noNamespace}.`);

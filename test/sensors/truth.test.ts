@@ -1,4 +1,4 @@
-/** What the readers promise against what the kernel gives: a child in a real control group allocates until it is killed. Needs `npm run build`. */
+/** What the readers promise against what the kernel gives: a child in a real control group allocates until it is killed. Needs `npm run compile`. */
 import { type ChildProcess, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
@@ -23,7 +23,7 @@ const reason =
   whyNoControlGroups() ??
   (existsSync(new URL('../../dist/sensors/reader.js', import.meta.url))
     ? undefined
-    : 'dist/ is not built (npm run build)') ??
+    : 'dist/ is not built (npm run compile)') ??
   (statfsSync(tmpdir()).type === TMPFS_MAGIC ? 'the temporary directory is no disk' : undefined);
 const noPython = spawnSync('python3', ['-c', 'import ctypes, mmap']).status === 0 ? undefined : 'python3 is missing';
 if (reason !== undefined) console.warn(`Truth is not tested: ${reason}.`);

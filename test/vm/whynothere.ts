@@ -5,5 +5,5 @@ import { whyNoVm } from './runinvm.mjs';
 const BUILT = ['dist/index.js', 'build/Release/nexa_memory_guard.node'];
 const unbuilt = BUILT.find((file) => !existsSync(new URL(`../../${file}`, import.meta.url)));
 
-export const whyNotHere = unbuilt === undefined ? whyNoVm() : `${unbuilt} is not built (npm run build)`;
+export const whyNotHere = unbuilt === undefined ? whyNoVm() : `${unbuilt} is not built (npm run compile)`;
 if (whyNotHere !== undefined) console.warn(`skipped: control groups v2 on a real kernel, since ${whyNotHere}`);
