@@ -1,0 +1,102 @@
+/** `Guarded<T>`: the SDK's own types, and what the guard adds to them. Compiled against the packed types, never run. */
+import { expectTypeOf } from 'expect-type';
+import { type Guarded, type MemoryGuard, type NexaModel, NexaSDK, withMemoryGuard } from 'nexa-memory-guard';
+
+interface Model {
+  readonly id: number;
+  answer(prompt: string): AsyncIterable<string>;
+  dispose(): Promise<void>;
+}
+
+declare class Sdk {
+  readonly version: string;
+  loadModel(name: string, options?: { quantization?: string; contextSize?: number; threads?: number }): Promise<Model>;
+  list<T extends string>(kind: T): Promise<T[]>;
+}
+
+declare const sdk: Sdk;
+const nexa = withMemoryGuard(sdk);
+
+expectTypeOf(nexa).toEqualTypeOf<Guarded<Sdk>>();
+expectTypeOf(nexa.guard).toEqualTypeOf<MemoryGuard>();
+expectTypeOf(nexa.version).toEqualTypeOf<string>();
+expectTypeOf(nexa.list('gguf')).toEqualTypeOf<Promise<'gguf'[]>>();
+expectTypeOf(await nexa.loadModel('qwen2audio')).toEqualTypeOf<Model>();
+
+await nexa.loadModel('qwen2audio', { threads: 4, contextSize: { min: 2048, max: 4096 } });
+await nexa.loadModel('qwen2audio', {
+  quantization: 'Q5_K_M',
+  memoryGuard: { downgrade: false, force: true, pin: true, wait: { timeoutMs: 1000 }, signal: AbortSignal.timeout(1) },
+});
+await nexa.loadModel('qwen2audio', { memoryGuard: { footprint: '5 GiB' } });
+await nexa.loadModel('qwen2audio', { memoryGuard: { footprint: (quantization) => (quantization === 'Q4_0' ? 1 : 2) } });
+await nexa.loadModel('qwen2audio', { memoryGuard: { footprint: { mappedBytes: '4 GiB', anonymousBytes: 2 ** 30 } } });
+
+// @ts-expect-error an option of the SDK that it hasn't
+await nexa.loadModel('qwen2audio', { thread: 4 });
+// @ts-expect-error an option of the SDK of another type
+await nexa.loadModel('qwen2audio', { threads: '4' });
+// @ts-expect-error an option of the guard that it hasn't
+await nexa.loadModel('qwen2audio', { memoryGuard: { forced: true } });
+// @ts-expect-error an option of the guard of another type
+await nexa.loadModel('qwen2audio', { memoryGuard: { wait: 1000 } });
+// @ts-expect-error a range without its end
+await nexa.loadModel('qwen2audio', { contextSize: { min: 2048 } });
+// @ts-expect-error the SDK itself knows no ranges
+await sdk.loadModel('qwen2audio', { contextSize: { min: 2048, max: 4096 } });
+// @ts-expect-error the name is not optional
+await nexa.loadModel();
+// @ts-expect-error the guard is not replaced
+nexa.guard = {} as MemoryGuard;
+// @ts-expect-error nothing to guard
+withMemoryGuard({ load() {} });
+
+// A model that is returned at once comes as a promise.
+const atOnce = withMemoryGuard({ loadModel: (name: string) => ({ name, free() {} }) });
+expectTypeOf(atOnce.loadModel('a')).resolves.toEqualTypeOf<{ name: string; free: () => void }>();
+atOnce.loadModel('a', { memoryGuard: { pin: true } });
+// @ts-expect-error an SDK without options takes no others
+atOnce.loadModel('a', { threads: 4 });
+
+// Options that must be given, and options of several shapes, stay so.
+const strict = withMemoryGuard({
+  loadModel: async (_name: string, _options: { device: 'cpu' } | { gpu: number }) => 'id',
+});
+expectTypeOf(strict.loadModel('a', { device: 'cpu', memoryGuard: { pin: true } })).resolves.toEqualTypeOf<string>();
+strict.loadModel('a', { gpu: 1, memoryGuard: {} });
+// @ts-expect-error neither shape
+strict.loadModel('a', { memoryGuard: {} });
+// @ts-expect-error no options
+strict.loadModel('a');
+
+// Options that nobody described are let through, the guard's own are known all the same.
+const loose = withMemoryGuard({ loadModel: async (_name: string, _options?: Record<string, unknown>) => ({}) });
+loose.loadModel('a', { anything: 1, memoryGuard: { pin: true } });
+const unknown = withMemoryGuard({ loadModel: async (_name: string, _options?: unknown) => ({}) });
+unknown.loadModel('a', { anything: 1, memoryGuard: { pin: true } });
+// @ts-expect-error an option of the guard of another type
+unknown.loadModel('a', { anything: 1, memoryGuard: { pin: 'yes' } });
+
+// A path in the options, and contexts that a model makes later.
+const llama = withMemoryGuard({
+  loadModel: async (_options: { modelPath: string; gpuLayers?: number }) => ({
+    createContext: async (_options?: { contextSize?: number }) => ({ sequences: 1 }),
+    dispose: async () => {},
+  }),
+});
+const loaded = await llama.loadModel({ modelPath: 'model.gguf', gpuLayers: 0, memoryGuard: { downgrade: false } });
+expectTypeOf(await loaded.createContext({ memoryGuard: { force: true } })).toEqualTypeOf<{ sequences: number }>();
+// @ts-expect-error no path
+await llama.loadModel({ memoryGuard: {} });
+
+// The package's own SDK.
+const own = withMemoryGuard(await NexaSDK.initialize({ runtime: 'llama', modelsDir: './models' }));
+await using model = await own.loadModel('qwen2audio', { quantization: 'Q5_K_M', kvCacheType: ['f16', 'q8_0'] });
+expectTypeOf(model).toEqualTypeOf<NexaModel>();
+expectTypeOf(model.quantization).toEqualTypeOf<string | undefined>();
+for await (const text of model.generate({ prompt: 'What is said?', audio: 'speech.wav' })) {
+  expectTypeOf(text).toEqualTypeOf<string>();
+}
+expectTypeOf(model.dispose()).toEqualTypeOf<Promise<void>>();
+// @ts-expect-error a runtime that there is not
+await NexaSDK.initialize({ runtime: 'cuda' });
