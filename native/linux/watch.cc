@@ -59,6 +59,18 @@ double SwapFallen(const std::vector<double>& before, const std::vector<double>& 
   return most;
 }
 
+// What a reading is measured against. Of the host, swap is what is free, and changes all the time.
+bool SameLimits(const std::vector<double>& before, const std::vector<double>& now) noexcept {
+  for (std::size_t at = 0; at < now.size(); at += kStride) {
+    for (const std::size_t column : {kLimit, kHigh, kHidden, kSwapLimit}) {
+      const double limit = now[at + column];
+      const double had = before[at + column];
+      if (limit != had && !(std::isnan(limit) && std::isnan(had)) && (at > 0 || column != kSwapLimit)) return false;
+    }
+  }
+  return true;
+}
+
 struct Watched {
   Watched(std::unique_ptr<MemoryFiles> opened, bool counts_swap, int wake_end) noexcept
       : files(std::move(opened)), swap(counts_swap), wake(wake_end) {}
@@ -118,10 +130,11 @@ void PlanNext(Watched& watched, double left, double below, double now_ms) noexce
   watched.due_ms = now_ms + wait;
 }
 
-// The least that any scope has left; none where the files can't be read.
+// The least that any scope has left; none where the files can't be read or a limit is another one.
 std::optional<double> LeftNow(Watched& watched, bool full) noexcept {
   if (watched.files->Read(watched.rows.data(), full) != Outcome::kDone) return std::nullopt;
   const Judged& judged = watched.judged;
+  if (!SameLimits(judged.rows, watched.rows)) return std::nullopt;
   const double swap = watched.swap ? SwapFallen(judged.rows, watched.rows) : 0;
   double left = std::numeric_limits<double>::infinity();
   for (std::size_t row = 0; row < judged.left.size(); row++) {
@@ -138,7 +151,7 @@ void Read(Watched& watched, double now_ms) noexcept {
   std::optional<double> read = LeftNow(watched, false);
   if (read && *read < std::fmax(judged.below_bytes, watched.last_left - kStillBytes)) read = LeftNow(watched, true);
   if (!read) {
-    // Only JavaScript finds out where our group is now.
+    // Only JavaScript finds out where our group is now and what a limit leaves.
     watched.due_ms = std::numeric_limits<double>::infinity();
     return Tell(watched);
   }

@@ -2,7 +2,7 @@
 import type { Clock } from '../clock.ts';
 import type { MemoryStatusLevel } from '../types.ts';
 import { type EdgeRules, type EdgeState, nextChangeBytes, nextEdge } from './edges.ts';
-import { LONGEST_MS, nextReadingMs } from './pace.ts';
+import { LONGEST_MS, nextReadingMs, WATCHED_MS } from './pace.ts';
 
 /** What is judged: free bytes against the bytes to keep free. */
 export interface Watched {
@@ -100,8 +100,11 @@ export class Monitor {
     this.#become(nextEdge(this.#state, freeBytes, minFreeBytes, nowMs, rules), freeBytes, nowMs);
     if (turn !== this.#turn || this.#closed) return undefined;
     const { level, betterSinceMs } = this.#state;
-    const dwellMs = betterSinceMs === undefined ? LONGEST_MS : rules.dwellMs - (nowMs - betterSinceMs);
-    if (watcher?.watch(nextChangeBytes(this.#state, minFreeBytes, rules))) return Math.min(LONGEST_MS, dwellMs);
+    if (watcher?.watch(nextChangeBytes(this.#state, minFreeBytes, rules))) {
+      // It tells of less and not of more.
+      if (level === 'ok') return WATCHED_MS;
+      return betterSinceMs === undefined ? LONGEST_MS : Math.min(LONGEST_MS, rules.dwellMs - (nowMs - betterSinceMs));
+    }
     return nextReadingMs(distanceBytes(level, watched, rules.warningFactor));
   }
 

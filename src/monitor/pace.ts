@@ -8,6 +8,12 @@ const FILL_BYTES_PER_MS = (6000 * MiB) / 1000;
 const SHORTEST_MS = 10;
 export const LONGEST_MS = 1000;
 
+/**
+ * Where the addon's thread reads that often, and only peers' promises are to be looked at from here. Half of what watching
+ * costs is waking JavaScript once a second.
+ */
+export const WATCHED_MS = 4000;
+
 /** Milliseconds in which memory can't fall by `distanceBytes`, between 10 and 1000. */
 export function nextReadingMs(distanceBytes: number): number {
   return Math.min(LONGEST_MS, Math.max(SHORTEST_MS, distanceBytes / FILL_BYTES_PER_MS));

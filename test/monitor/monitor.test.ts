@@ -102,11 +102,11 @@ describe('a monitor with a watcher', () => {
     return { ...watching({ freeBytes, minFreeBytes: 512 * MiB }, watcher), calls, watch: state };
   }
 
-  it('names the figure at which the judgement changes, and reads once a second meanwhile', () => {
+  it('names the figure at which the judgement changes, and reads every four seconds meanwhile', () => {
     const { clock, state, monitor, calls } = watched(1.1 * GiB);
     monitor.read();
     expect(calls).toEqual([GiB]);
-    clock.advance(999);
+    clock.advance(3999);
     expect(state.readings).toBe(1);
     clock.advance(1);
     expect(state.readings).toBe(2);
@@ -117,6 +117,13 @@ describe('a monitor with a watcher', () => {
     monitor.read();
     expect(calls.at(-1)).toBe(-Infinity);
     expect(state.edges).toEqual(['ok > warning', 'warning > critical']);
+  });
+
+  it('reads every second where it must find out that it is better', () => {
+    const { clock, state, monitor } = watched(0.1 * GiB);
+    monitor.read();
+    clock.advance(8000);
+    expect(state.readings).toBe(9);
   });
 
   it('hears of a fall within the dwell time, which then begins anew', () => {

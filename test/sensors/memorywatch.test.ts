@@ -88,6 +88,18 @@ describe.runIf(threads)('the thread', () => {
     expect(wakes()).toBe(0);
   });
 
+  it.each([
+    ['v2-leaf', 'memory.max'],
+    ['v1-leaf-limit', 'memory.limit_in_bytes'],
+  ])('wakes where the limit of %s changes, also upwards: only a reading tells what that leaves', async (tree, name) => {
+    const { root, reader, begin, wakes } = watching(tree);
+    begin(64 * MiB);
+    const hierarchy = tree.startsWith('v1') ? 'sys/fs/cgroup/memory' : 'sys/fs/cgroup';
+    const path = reader.snapshot().scopes.at(-1)?.path ?? '';
+    change(join(root, hierarchy, path, name), /^()(\d+)/, (old) => old + 4 * MiB);
+    await expect.poll(wakes, { timeout: 5000 }).toBe(1);
+  });
+
   it('sees the host, v1 groups, and what ends a reading', async () => {
     const { root, reader, begin, wakes } = watching('v1-leaf-limit');
     begin(8 * MiB);
