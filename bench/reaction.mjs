@@ -13,7 +13,7 @@ const { values } = parseArgs({
     limit: { type: 'string' },
     'min-free': { type: 'string' },
     runs: { type: 'string', default: '7' },
-    idle: { type: 'string', default: '20' },
+    idle: { type: 'string', default: '60' },
     swing: { type: 'string', default: '60' },
     rates: { type: 'string', default: '60,600,fastest' },
   },

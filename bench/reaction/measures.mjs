@@ -21,6 +21,7 @@ const poll = (/** @type {number} */ everyMs, /** @type {Setting} */ { minFreeByt
     kind: 'poll',
     parameter: JSON.stringify({ everyMs, options: { minFreeBytes } }),
   });
+const NOTHING = /** @type {const} */ ({ name: 'nothing', kind: 'nothing', parameter: '{"options":{}}' });
 const thresholdsOf = (/** @type {Setting} */ { minFreeBytes }) => ({
   warning: 2 * minFreeBytes,
   critical: minFreeBytes,
@@ -69,7 +70,7 @@ function lateRow(lates, runs) {
   };
 }
 
-/** What watching costs while nothing moves. @param {Setting} setting @returns {Promise<Table>} */
+/** What watching costs while nothing moves, beside the same program with nothing to watch. @param {Setting} setting @returns {Promise<Table>} */
 export async function idling(setting) {
   const { limitBytes, idleSeconds } = setting;
   const { warning, critical } = thresholdsOf(setting);
@@ -82,13 +83,21 @@ export async function idling(setting) {
     ['critical', critical / 2],
   ])) {
     const { costRatios } = await react({
-      watchers: [guard('guard', setting)],
+      watchers: [guard('guard', setting), NOTHING],
       limitBytes,
       stopBytes,
       perSecondBytes: Number.MAX_SAFE_INTEGER,
       lastsMs: idleSeconds * 1000,
     });
-    rows[where] = { '% of a core': Number(((costRatios[0] ?? Number.NaN) * 100).toFixed(3)) };
+    const [watching = Number.NaN, nothing = Number.NaN] = costRatios.map((ratio) => ratio * 100);
+    const columns = {
+      'with a model': watching,
+      'without a model': nothing,
+      'watching, % of a core': watching - nothing,
+    };
+    rows[where] = Object.fromEntries(
+      Object.entries(columns).map(([name, percent]) => [name, Number(percent.toFixed(3))]),
+    );
   }
   return { title: `What watching costs, over ${idleSeconds} s`, rows };
 }

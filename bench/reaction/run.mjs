@@ -10,7 +10,7 @@ export const MiB = 2 ** 20;
 
 const SETTLING_MS = 5000;
 
-/** @typedef {{ name: string, kind: 'guard' | 'poll', parameter: string }} Watcher */
+/** @typedef {{ name: string, kind: 'guard' | 'poll' | 'nothing', parameter: string }} Watcher */
 /** @typedef {{ level?: string, atMs?: number, ready?: boolean, cpuRatio?: number, availableBytes?: number, reclaimableBytes?: number, limitBytes?: number, log?: [number, number][] }} Told */
 /** @typedef {import('../../examples/demo/limit.mjs').LimitGroup} LimitGroup */
 

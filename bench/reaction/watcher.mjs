@@ -1,4 +1,4 @@
-/** One watcher in the group: a guard, or a program that looks at the same figure every so often. Tells each edge with the time. */
+/** One watcher in the group: a guard, a program that looks at the same figure every so often, or one that does nothing. Tells each edge with the time. */
 import { withMemoryGuard } from 'nexa-memory-guard';
 
 const [, , kind = '', parameter = ''] = process.argv;
@@ -10,13 +10,13 @@ const loadModel = async (_name, _options) => ({ dispose: async () => {} });
 const { everyMs, options } = kind === 'guard' ? { everyMs: 0, options: JSON.parse(parameter) } : JSON.parse(parameter);
 // What a poll is to be compared with is when it looks, so it looks at the guard's own figure.
 const nexa = withMemoryGuard({ loadModel }, { ledger: 'process', minFreeRatioAfterLoad: 0, ...options });
-const model = await nexa.loadModel('m', { memoryGuard: { footprint: 1 } });
+const model = kind === 'nothing' ? undefined : await nexa.loadModel('m', { memoryGuard: { footprint: 1 } });
 
 if (kind === 'guard') {
   for (const level of /** @type {const} */ (['ok', 'warning', 'critical'])) {
     nexa.guard.on(level, () => tell({ level, atMs: now() }));
   }
-} else {
+} else if (kind === 'poll') {
   let last = 'ok';
   setInterval(() => {
     const { status: level } = nexa.guard.status();
