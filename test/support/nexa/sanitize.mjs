@@ -101,7 +101,7 @@ const addon = () => ({
     `-isystem${nodeHeaders()}`,
     '-Wl,-z,nodelete',
     path.join(HERE, 'core/addon.cc'),
-    ...['nexa.cc', 'channel.cc'].map((name) => path.join(ROOT, 'native/binding', name)),
+    ...sources('native/binding').filter((file) => /\/(nexa\w*|channel)\.cc$/.test(file)),
     ...sources('native/nexa'),
     os,
   ],

@@ -1,0 +1,46 @@
+// Values of answers, made by calls that may fail without a trace where an environment is being terminated: null then.
+#pragma once
+
+#include <node_api.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "../nexa/session.h"
+#include "channel.h"
+
+namespace guard::binding {
+
+napi_value TextOf(napi_env env, const std::string& text);
+napi_value NumberOf(napi_env env, double number);
+napi_value FlagOf(napi_env env, bool flag);
+napi_value Nothing(napi_env env);
+napi_value GeneratedOf(napi_env env, const nexa::Generated& result);
+
+class ObjectMaker {
+ public:
+  explicit ObjectMaker(napi_env env) : env_(env) { napi_create_object(env, &object_); }
+
+  ObjectMaker& Set(const char* name, napi_value value) {
+    if (object_ != nullptr && value != nullptr) napi_set_named_property(env_, object_, name, value);
+    return *this;
+  }
+  ObjectMaker& Set(const char* name, const std::string& text) { return Set(name, TextOf(env_, text)); }
+  ObjectMaker& Set(const char* name, double number) { return Set(name, NumberOf(env_, number)); }
+  ObjectMaker& Set(const char* name, std::optional<std::int64_t> number) {
+    return number ? Set(name, static_cast<double>(*number)) : *this;
+  }
+  napi_value Value() const { return object_; }
+
+ private:
+  napi_env env_;
+  napi_value object_ = nullptr;
+};
+
+Channel::Make Failed(nexa::Failure failure);
+// Answers with nothing but a failure.
+nexa::Session::Answer Answering(std::shared_ptr<Channel> channel, std::uint64_t id);
+
+}  // namespace guard::binding
