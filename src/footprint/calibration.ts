@@ -46,7 +46,10 @@ type Entries = Map<string, readonly Observation[]>;
 export class Calibration {
   readonly #directory: string;
   readonly #problem: (message: string, cause: unknown) => void;
-  #entries: Promise<Entries> | undefined;
+  /** As the file was when it was read last. */
+  #read: { readonly state: string; readonly entries: Promise<Entries> } | undefined;
+  /** What this process observed, on disk or not. */
+  #own: Entries = new Map();
   #writing: Promise<void> = Promise.resolve();
 
   /** `problem` is told once for each reading or writing that failed; nothing here throws. */
@@ -55,17 +58,18 @@ export class Calibration {
     this.#problem = problem;
   }
 
-  /** What was observed under any key. The file is read once. */
+  /** What was observed under any key, by other processes too. The file is read when it is another one than before. */
   async observations(): Promise<(key: string) => readonly Observation[]> {
-    this.#entries ??= this.#read();
-    const entries = await this.#entries;
-    return (key) => entries.get(key) ?? [];
+    const state = await this.#state();
+    if (this.#read?.state !== state) this.#read = { state, entries: this.#entries() };
+    const entries = await this.#read.entries;
+    return (key) => (this.#own.get(key) ?? []).reduce(withLoad, entries.get(key) ?? []);
   }
 
   /** Resolves when it is on disk, or when that failed and was told. */
   record(key: string, observation: Observation): Promise<void> {
     // The next estimate of this process need not wait for the disk.
-    this.#entries = (this.#entries ?? this.#read()).then((entries) => withLoad(entries, key, observation));
+    this.#own = withEntry(this.#own, key, observation);
     this.#writing = this.#writing.then(() => this.#write(key, observation));
     return this.#writing;
   }
@@ -75,9 +79,8 @@ export class Calibration {
     try {
       await mkdir(this.#directory, { recursive: true, mode: 0o700 });
       // Other processes may have written since it was read.
-      const entries = withLoad(await this.#read(), key, observation);
-      const kept = Object.fromEntries([...entries].slice(-KEPT_KEYS));
-      await writeFile(temporary, JSON.stringify({ format: FORMAT, entries: kept }), { mode: 0o600 });
+      const entries = Object.fromEntries(withEntry(await this.#entries(), key, observation));
+      await writeFile(temporary, JSON.stringify({ format: FORMAT, entries }), { mode: 0o600 });
       await rename(temporary, join(this.#directory, FILE));
     } catch (cause) {
       await rm(temporary, { force: true }).catch(() => {});
@@ -85,7 +88,13 @@ export class Calibration {
     }
   }
 
-  async #read(): Promise<Entries> {
+  /** What tells one version of the file from the next. */
+  async #state(): Promise<string> {
+    const stat = await lstat(join(this.#directory, FILE), { bigint: true }).catch(() => undefined);
+    return stat ? `${stat.dev} ${stat.ino} ${stat.size} ${stat.mtimeNs}` : 'none';
+  }
+
+  async #entries(): Promise<Entries> {
     const file = join(this.#directory, FILE);
     try {
       const { size, uid } = await lstat(file).then((stat) => {
@@ -103,11 +112,15 @@ export class Calibration {
   }
 }
 
-/** A model's last loads are kept, each as it was seen last; the key observed last stands at the end. */
-function withLoad(entries: Entries, key: string, observation: Observation): Entries {
+/** A model's last loads are kept, each as it was seen last. */
+function withLoad(loads: readonly Observation[], observation: Observation): readonly Observation[] {
+  return [...loads.filter(({ load }) => load !== observation.load), observation].slice(-KEPT_LOADS);
+}
+
+/** The key observed last stands at the end. */
+function withEntry(entries: Entries, key: string, observation: Observation): Entries {
   const others = [...entries].filter(([other]) => other !== key);
-  const loads = (entries.get(key) ?? []).filter(({ load }) => load !== observation.load);
-  return new Map([...others, [key, [...loads, observation].slice(-KEPT_LOADS)]]);
+  return new Map([...others.slice(1 - KEPT_KEYS), [key, withLoad(entries.get(key) ?? [], observation)]]);
 }
 
 /** Throws what is wrong with the text. */

@@ -68,6 +68,21 @@ describe('calibration', () => {
     expect((await calibration.observations())('key')).toHaveLength(1);
   });
 
+  it('learns what other processes recorded since, beside its own', async () => {
+    const { calibration, directory, problems } = opened();
+    const other = opened(directory).calibration;
+    expect((await calibration.observations())('key')).toEqual([]);
+    await other.record('key', observation(10));
+    await calibration.record('key', observation(20));
+    await other.record('key', observation(30));
+    const bytes = async () =>
+      (await calibration.observations())('key').map(({ anonymousAfterCallBytes }) => anonymousAfterCallBytes);
+    expect((await bytes()).toSorted()).toEqual([10, 20, 30]);
+    rmSync(directory, { recursive: true });
+    expect(await bytes()).toEqual([20]);
+    expect(problems).toEqual([]);
+  });
+
   it('keeps what other processes recorded meanwhile, and leaves no other file', async () => {
     const { calibration, directory } = opened();
     await calibration.observations();
