@@ -3,8 +3,7 @@
 //   npm run bench:footprint [-- --small | --only NAME] [--jobs N] [--resume ROWS]
 // --small leaves out the 7B shapes, each of which takes 5 to 15 minutes, and 40 to hear, which is measured only by its name. --jobs
 // loads so many at the same time, since the engine computes on one thread. --resume goes on with the rows that an interrupted
-// run left. node-llama-cpp takes part where it can be resolved, as by NODE_PATH=FOLDER/node_modules after
-// `npm install --prefix FOLDER --ignore-scripts node-llama-cpp`.
+// run left.
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';

@@ -1,7 +1,6 @@
 // What reading a header costs, against other readers, each figure from fresh processes in the same run.
 //   npm run build:js && node bench/gguf.mjs [model.gguf]
-// Without a path it writes sparse files: the shape of Qwen2-Audio 7B, and headers made to cost memory. node-llama-cpp takes part
-// where it can be resolved (NODE_PATH=FOLDER/node_modules after `npm install --prefix FOLDER --ignore-scripts node-llama-cpp`).
+// Without a path it writes sparse files: the shape of Qwen2-Audio 7B, and headers made to cost memory.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
