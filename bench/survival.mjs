@@ -19,6 +19,10 @@ const { values } = parseArgs({
     chart: { type: 'string' },
   },
 });
+const interrupted = new AbortController();
+for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
+  process.once(signal, () => interrupted.abort(new Error(`Ended by ${signal}.`)));
+}
 const folder = mkdtempSync(path.join(os.tmpdir(), 'nexa-survival-models-'));
 process.env['XDG_CACHE_HOME'] = folder;
 
@@ -47,6 +51,7 @@ try {
         folder,
         truthOf,
         mostMs: Number(values.seconds) * 1000,
+        signal: interrupted.signal,
       });
       all.push(result);
       console.log(`${mode}, ${processes} processes: ${result.kills} killed, ${result.seconds.toFixed(0)} s`);

@@ -14,7 +14,7 @@ import { DISTURBER, LIMIT_BYTES, RESERVES } from './setting.mjs';
 /** @typedef {import('./setting.mjs').Mode} Mode */
 /** @typedef {{ pid: number, asks?: Holder, id?: number, decided?: 'admitted' | 'refused', gone?: number, ready?: number, loaded?: number, failed?: string }} Told */
 /** @typedef {{ child: import('node:child_process').ChildProcess, holds: Map<number, Holder>, asking?: { id: number, holder: Holder, packed: boolean } | undefined, baseBytes: number, loadingSinceStep?: number | undefined }} Worker */
-/** @typedef {{ mode: Mode, processes: number, loads: number, seed: number, folder: string, mostMs: number, untilKilled?: boolean, truthOf: (holder: Holder) => Truth }} Options */
+/** @typedef {{ mode: Mode, processes: number, loads: number, seed: number, folder: string, mostMs: number, untilKilled?: boolean, signal?: AbortSignal, truthOf: (holder: Holder) => Truth }} Options */
 
 /** A group with the limit, gone afterwards. @template T @param {number} limitBytes @param {(group: import('../../examples/demo/limit.mjs').LimitGroup) => Promise<T>} action */
 export async function inGroup(limitBytes, action) {
@@ -38,7 +38,7 @@ export function spawnIn(directory, oomScore, script, args, flags = []) {
 }
 
 /** @param {Options} options */
-export async function runMode({ mode, processes, loads, seed, folder, mostMs, untilKilled = false, truthOf }) {
+export async function runMode({ mode, processes, loads, seed, folder, mostMs, untilKilled = false, signal, truthOf }) {
   dropPages(folder);
   const ledger = path.join(mkdtempSync(path.join(os.tmpdir(), 'nexa-survival-')), 'ledger');
   const result = { mode, processes, tried: 0, admitted: 0, packed: 0, wrong: 0, kills: 0, failed: 0, seconds: 0 };
@@ -65,7 +65,7 @@ export async function runMode({ mode, processes, loads, seed, folder, mostMs, un
       if (taken * stepBytes >= mostBytes) rising = false;
       if (taken === 0) rising = true;
       const oldest = Math.min(...[...workers].map(({ loadingSinceStep = steps }) => loadingSinceStep));
-      if (rising && (steps - oldest + 1) * stepBytes > RESERVES.minFreeBytes) return;
+      if (rising && (steps - oldest + 1) * stepBytes >= RESERVES.minFreeBytes) return;
       steps += rising ? 1 : 0;
       taken += rising ? 1 : -1;
       disturber.send(rising ? 'take' : 'return');
@@ -143,6 +143,7 @@ export async function runMode({ mode, processes, loads, seed, folder, mostMs, un
     try {
       for (let each = 0; each < processes; each++) start();
       const timer = setTimeout(finish, mostMs);
+      signal?.addEventListener('abort', finish, { once: true });
       await finished;
       clearTimeout(timer);
     } finally {
@@ -161,6 +162,7 @@ export async function runMode({ mode, processes, loads, seed, folder, mostMs, un
       rmSync(path.dirname(ledger), { recursive: true, force: true });
     }
   });
+  signal?.throwIfAborted();
   result.seconds = (performance.now() - startMs) / 1000;
   const used = series.map((sample) => 1 - sample.headroomBytes / LIMIT_BYTES);
   const meanUsed = used.reduce((sum, share) => sum + share, 0) / used.length;

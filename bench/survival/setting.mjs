@@ -18,7 +18,7 @@ export const LOAD = { contextSize: 256, microBatchSize: 8, batchSize: 64 };
 /** More tokens than a micro-batch: the compute buffers are touched to their end. */
 export const PROMPT = 'a '.repeat(10);
 
-/** The disturber goes up and down, by no more than the reserve while a load runs that was decided on before: nobody can react in it. */
+/** The disturber goes up and down, by less than the reserve while a load runs that was decided on before: nobody can react in it, and the processes' own heaps move too. */
 export const DISTURBER = { mostBytes: 128 * MiB, stepBytes: 8 * MiB, everyMs: 250 };
 
 /** @typedef {'unguarded' | 'availableMemory' | 'freemem' | 'guarded' | 'guarded 25 %'} Mode */

@@ -1,6 +1,7 @@
 /** One process of the survival run: loads, uses and disposes models at random, as its parent lets it decide. It knows no limit. */
 import { readFileSync, statSync } from 'node:fs';
 import os from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { NexaSDK, withMemoryGuard } from 'nexa-memory-guard';
 import { fileOf, LOAD, MODELS, PROMPT, RESERVES, randomFrom } from './setting.mjs';
 
@@ -49,7 +50,7 @@ async function load() {
   const id = nextId++;
   try {
     if (!guarded) tell({ decided: naiveAdmits(file) ? 'admitted' : 'refused' });
-    if (!guarded && !naiveAdmits(file)) return;
+    if (!guarded && !naiveAdmits(file)) return await ponder();
     const loaded = await (nexa ?? sdk).loadModel(file, { ...LOAD, mmap });
     const entry = { id, model: loaded, busy: true };
     held.push(entry);
@@ -59,8 +60,12 @@ async function load() {
     const { code, message } = /** @type {{ code?: string, message: string }} */ (error);
     if (code !== 'ERR_INSUFFICIENT_MEMORY') tell({ failed: `${code}: ${message}` });
     tell({ loaded: id, gone: id });
+    await ponder();
   }
 }
+
+/** Nobody asks for the next model the moment that one was refused: each ask is to meet another state of the machine. */
+const ponder = () => sleep(random() * 400);
 
 /** @param {{ model: Model, busy: boolean }} entry */
 async function use(entry) {
