@@ -25,8 +25,7 @@ void Tell(napi_env env, napi_ref listener, int level, const std::string& text) {
   if (values[0] != nullptr && values[1] != nullptr) napi_call_function(env, self, function, 2, values, nullptr);
 }
 
-}  // namespace
-
+// Releasing a library may wait for another one's load, so it never happens on an environment's thread.
 void LetGo(std::shared_ptr<Library> library, std::function<void()> then) {
   const auto held = std::make_shared<std::shared_ptr<Library>>(std::move(library));
   const auto act = [held, then = std::move(then)] {
@@ -35,6 +34,8 @@ void LetGo(std::shared_ptr<Library> library, std::function<void()> then) {
   };
   if (!StartThread(act)) act();
 }
+
+}  // namespace
 
 LogEar::LogEar(std::shared_ptr<Channel> channel, napi_ref listener)
     : channel_(std::move(channel)), listener_(std::make_shared<napi_ref>(listener)) {

@@ -13,9 +13,6 @@
 
 namespace guard::binding {
 
-// Releasing a library may wait for another one's load, so it never happens on an environment's thread.
-void LetGo(std::shared_ptr<nexa::Library> library, std::function<void()> then = [] {});
-
 // Hears the log for one listener of one environment.
 class LogEar {
  public:
