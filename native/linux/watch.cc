@@ -59,13 +59,15 @@ double SwapFallen(const std::vector<double>& before, const std::vector<double>& 
   return most;
 }
 
-// What a reading is measured against. Of the host, swap is what is free, and changes all the time.
+// What a reading is measured against; one that either reading left out says nothing. Of the host, swap is what is free, and
+// changes all the time.
 bool SameLimits(const std::vector<double>& before, const std::vector<double>& now) noexcept {
   for (std::size_t at = 0; at < now.size(); at += kStride) {
     for (const std::size_t column : {kLimit, kHigh, kHidden, kSwapLimit}) {
       const double limit = now[at + column];
       const double had = before[at + column];
-      if (limit != had && !(std::isnan(limit) && std::isnan(had)) && (at > 0 || column != kSwapLimit)) return false;
+      const bool changed = limit < had || limit > had;
+      if (changed && (at > 0 || column != kSwapLimit)) return false;
     }
   }
   return true;
