@@ -3,6 +3,7 @@
 #include <locale.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/auxv.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -18,6 +19,8 @@ uint32_t arc4random(void) {
   getrandom(&value, sizeof value, 0);
   return value;
 }
+
+unsigned long __getauxval(unsigned long type) { return getauxval(type); }
 
 size_t __strftime_l(char* text, size_t size, const char* format, const struct tm* time, locale_t locale) {
   return strftime_l(text, size, format, time, locale);

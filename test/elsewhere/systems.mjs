@@ -25,5 +25,6 @@ export const PACKAGES = {
   'qemu-aarch64-static': 'qemu-user-static',
   '/usr/aarch64-linux-gnu/lib/libstdc++.so.6': 'libstdc++6-arm64-cross',
   '/lib/ld-musl-x86_64.so.1': 'musl',
+  '/lib/ld-musl-aarch64.so.1': 'musl:arm64',
   wine: 'wine wine64',
 };
