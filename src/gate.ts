@@ -176,8 +176,9 @@ export class Gate {
   /** Promises a need without asking the rules. */
   reserve(label: string, need: Need): Reservation {
     const { ledger, nowMs } = this.#parts;
-    const reservation = ledger.reserve(label, need, nowMs(), this.#grownIfReadable());
-    this.#publish();
+    const grownBytes = this.#grownIfReadable();
+    const reservation = ledger.reserve(label, need, nowMs(), grownBytes);
+    this.#publish(grownBytes);
     return reservation;
   }
 
@@ -212,21 +213,25 @@ export class Gate {
   }
 
   settle(reservation: Reservation): void {
-    this.#parts.ledger.settle(reservation, this.#grownIfReadable());
-    this.#publish();
+    const grownBytes = this.#grownIfReadable();
+    this.#parts.ledger.settle(reservation, grownBytes);
+    this.#publish(grownBytes);
   }
 
   /** Forgets a promise. False where it was forgotten already. */
   release(reservation: Reservation): boolean {
-    const released = this.#parts.ledger.release(reservation, this.#grownIfReadable());
-    if (released) this.#publish();
+    const grownBytes = this.#grownIfReadable();
+    const released = this.#parts.ledger.release(reservation, grownBytes);
+    if (released) this.#publish(grownBytes);
     return released;
   }
 
-  /** Tells the other processes what is held here now. */
-  #publish(): void {
+  /** Tells the other processes what is held here now. `grownBytes` where it was just read. */
+  #publish(grownBytes?: number): void {
     const { ledger, shared } = this.#parts;
-    shared?.publish(this.#scopes, ledger.holdings(this.#threads ? undefined : this.#grownIfReadable()));
+    if (!shared) return;
+    const paysBytes = this.#threads ? undefined : (grownBytes ?? this.#grownIfReadable());
+    shared.publish(this.#scopes, ledger.holdings(paysBytes));
   }
 
   /** No call and no disposal must fail because a reading does; the ledger counts more carefully without it. */

@@ -43,7 +43,7 @@ export interface LedgerRecord extends Holdings {
   readonly pidNamespace: string;
   /** The scopes that its memory is charged to. */
   readonly scopes: readonly string[];
-  /** RssAnon + VmSwap when this was written. */
+  /** RssAnon + VmSwap when this was written; absent where no load is under way, or the system doesn't tell. */
   readonly anonymousBytes?: number;
 }
 

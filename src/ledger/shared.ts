@@ -171,7 +171,8 @@ export class SharedLedger {
   #write(file: number, { scopes, holdings }: Written): void {
     const { pid, pidNamespace, anonymousBytes } = this.#self;
     try {
-      const nowBytes = anonymousBytes();
+      // Only a load under way is followed from outside.
+      const nowBytes = holdings.loadingAnonymousBytes > 0 ? anonymousBytes() : undefined;
       const record = { pid, pidNamespace, scopes, ...(nowBytes !== undefined && { anonymousBytes: nowBytes }) };
       // Not cut afterwards: what an older, longer record leaves behind the line's end is not read.
       writeSync(file, formatRecord({ ...record, ...holdings }), 0, 'utf8');
