@@ -17,6 +17,7 @@
 #include <new>
 #include <thread>
 
+#include "left.h"
 #include "notices.h"
 
 namespace guard {
@@ -39,40 +40,6 @@ double NowMs() noexcept {
   return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
 }
 
-double Lower(double bound, double candidate) noexcept { return candidate < bound ? candidate : bound; }
-
-// By how much a scope has less than it had. Absent numbers are NaN and change nothing.
-double Fallen(const double* before, const double* now, bool host) noexcept {
-  if (host) return before[kAvailable] - now[kAvailable];
-  const double used = now[kUsed] - before[kUsed];
-  const double reclaimable = Lower(now[kUsed], now[kReclaimable]) - Lower(before[kUsed], before[kReclaimable]);
-  return std::isnan(reclaimable) ? used : used - reclaimable;
-}
-
-// Swap that was taken is gone for every scope; what a group has left of it is limit less usage, of the host the free swap.
-double SwapFallen(const std::vector<double>& before, const std::vector<double>& now) noexcept {
-  double most = 0;
-  for (std::size_t at = 0; at < now.size(); at += kStride) {
-    const double fallen = (before[at + kSwapLimit] - before[at + kSwapUsed]) - (now[at + kSwapLimit] - now[at + kSwapUsed]);
-    if (fallen > most) most = fallen;
-  }
-  return most;
-}
-
-// What a reading is measured against; one that either reading left out says nothing. Of the host, swap is what is free, and
-// changes all the time.
-bool SameLimits(const std::vector<double>& before, const std::vector<double>& now) noexcept {
-  for (std::size_t at = 0; at < now.size(); at += kStride) {
-    for (const std::size_t column : {kLimit, kHigh, kHidden, kSwapLimit}) {
-      const double limit = now[at + column];
-      const double had = before[at + column];
-      const bool changed = limit < had || limit > had;
-      if (changed && (at > 0 || column != kSwapLimit)) return false;
-    }
-  }
-  return true;
-}
-
 struct Watched {
   Watched(std::unique_ptr<MemoryFiles> opened, bool counts_swap, int wake_end) noexcept
       : files(std::move(opened)), swap(counts_swap), wake(wake_end) {}
@@ -92,6 +59,7 @@ struct Watched {
   double wait_ms = 0;
   double due_ms = std::numeric_limits<double>::infinity();
   bool told = false;
+  bool armed = false;
 
   // Between the threads, under the mutex.
   std::optional<Judged> next;
@@ -135,15 +103,7 @@ void PlanNext(Watched& watched, double left, double below, double now_ms) noexce
 // The least that any scope has left; none where the files can't be read or a limit is another one.
 std::optional<double> LeftNow(Watched& watched, bool full) noexcept {
   if (watched.files->Read(watched.rows.data(), full) != Outcome::kDone) return std::nullopt;
-  const Judged& judged = watched.judged;
-  if (!SameLimits(judged.rows, watched.rows)) return std::nullopt;
-  const double swap = watched.swap ? SwapFallen(judged.rows, watched.rows) : 0;
-  double left = std::numeric_limits<double>::infinity();
-  for (std::size_t row = 0; row < judged.left.size(); row++) {
-    const double fallen = Fallen(&judged.rows[row * kStride], &watched.rows[row * kStride], row == 0);
-    left = Lower(left, judged.left[row] - fallen - swap);
-  }
-  return left;
+  return LeftSince(watched.judged, watched.rows, watched.swap);
 }
 
 void Read(Watched& watched, double now_ms) noexcept {
@@ -165,33 +125,40 @@ void Read(Watched& watched, double now_ms) noexcept {
   }
   if (left < judged.below_bytes) Tell(watched);
   // Once it is told, the least is looked for: how far it falls to nothing.
-  const double below = watched.told ? Lower(judged.below_bytes, 0) : judged.below_bytes;
+  const double below = watched.told ? std::fmin(judged.below_bytes, 0) : judged.below_bytes;
   PlanNext(watched, left, below, now_ms);
+  if (watched.armed || watched.wait_ms < kStillMs) return;
+  // The kernel takes 10 to 20 ms for each that is registered, so that is left for when there is time.
+  for (const auto& notice : watched.notices) notice->Arm(watched.rows, left - judged.below_bytes);
+  watched.armed = true;
 }
 
-// Takes over what JavaScript judged in the meantime.
+// Takes over what JavaScript judged in the meantime, and lets go of what it closed.
 std::vector<std::shared_ptr<Watched>> Current(double now_ms) noexcept {
   Room& room = TheRoom();
   std::vector<std::shared_ptr<Watched>> current;
   std::vector<std::shared_ptr<Watched>> fresh;
+  // Goes last, without the mutex: the kernel takes 10 to 20 ms to take a notice back.
+  std::vector<std::shared_ptr<Watched>> closed;
   {
     const std::lock_guard<std::mutex> lock(room.mutex);
-    auto& watches = room.watches;
-    watches.erase(std::remove_if(watches.begin(), watches.end(), [](const auto& each) { return each->closed; }), watches.end());
-    for (const auto& each : watches) {
+    for (auto& each : room.watches) {
+      (each->closed ? closed : current).push_back(std::move(each));
+    }
+    room.watches = current;
+    for (const auto& each : current) {
       if (!each->next) continue;
       each->judged = std::move(*each->next);
       each->next.reset();
       fresh.push_back(each);
     }
-    current = watches;
   }
   for (const auto& each : fresh) {
     each->rows = each->judged.rows;
     each->told = false;
+    each->armed = false;
     const double left = *std::min_element(each->judged.left.begin(), each->judged.left.end());
     PlanNext(*each, left, each->judged.below_bytes, now_ms);
-    for (const auto& notice : each->notices) notice->Arm(each->rows, left - each->judged.below_bytes);
   }
   return current;
 }
@@ -267,6 +234,8 @@ class LinuxMemoryWatch final : public MemoryWatch {
     {
       const std::lock_guard<std::mutex> lock(TheRoom().mutex);
       watched_->closed = true;
+      // The thread is to be the last owner: what it closes may take a while.
+      watched_.reset();
     }
     Wake();
   }

@@ -100,6 +100,16 @@ describe.runIf(threads)('the thread', () => {
     await expect.poll(wakes, { timeout: 5000 }).toBe(1);
   });
 
+  it.each([
+    ['rlimits', 'proc/self/status', /^(VmData:\s+)(\d+)/m],
+    ['overcommit-2', 'proc/meminfo', /^(Committed_AS:\s+)(\d+)/m],
+  ])('wakes where a limit of %s is used up, of which nothing can be reclaimed', async (tree, file, used) => {
+    const { root, begin, wakes } = watching(tree);
+    begin(8 * MiB);
+    change(join(root, file), used, (old) => old + 20 * 1024);
+    await expect.poll(wakes, { timeout: 5000 }).toBe(1);
+  });
+
   it('sees the host, v1 groups, and what ends a reading', async () => {
     const { root, reader, begin, wakes } = watching('v1-leaf-limit');
     // The reader has it open; the thread, which opens files for itself, will not find it.
