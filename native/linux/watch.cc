@@ -33,6 +33,8 @@ constexpr double kHurriedMs = 1;
 // more (a wake-up alone takes 18 us on a virtual machine), ten cost 0.05 %.
 constexpr double kStillMs = 100;
 constexpr double kStillBytes = 1024.0 * 1024;
+// The kernel takes 10 to 20 ms to register a notice (an RCU grace period), in which this thread looks at nothing.
+constexpr double kRegisterMs = 25;
 
 double NowMs() noexcept {
   timespec now{};
@@ -100,6 +102,15 @@ void PlanNext(Watched& watched, double left, double below, double now_ms) noexce
   watched.due_ms = now_ms + wait;
 }
 
+// Registers what there is time for before the next reading; the rest is left for one after which there is.
+void Arm(Watched& watched) noexcept {
+  for (const auto& notice : watched.notices) {
+    if (watched.armed || watched.due_ms - NowMs() < kRegisterMs) return;
+    notice->Arm(watched.rows, watched.last_left - watched.judged.below_bytes);
+  }
+  watched.armed = true;
+}
+
 // The least that any scope has left; none where the files can't be read or a limit is another one.
 std::optional<double> LeftNow(Watched& watched, bool full) noexcept {
   if (watched.files->Read(watched.rows.data(), full) != Outcome::kDone) return std::nullopt;
@@ -127,10 +138,7 @@ void Read(Watched& watched, double now_ms) noexcept {
   // Once it is told, the least is looked for: how far it falls to nothing.
   const double below = watched.told ? std::fmin(judged.below_bytes, 0) : judged.below_bytes;
   PlanNext(watched, left, below, now_ms);
-  if (watched.armed || watched.wait_ms < kStillMs) return;
-  // The kernel takes 10 to 20 ms for each that is registered, so that is left for when there is time.
-  for (const auto& notice : watched.notices) notice->Arm(watched.rows, left - judged.below_bytes);
-  watched.armed = true;
+  Arm(watched);
 }
 
 // Takes over what JavaScript judged in the meantime, and lets go of what it closed.
@@ -159,6 +167,7 @@ std::vector<std::shared_ptr<Watched>> Current(double now_ms) noexcept {
     each->armed = false;
     const double left = *std::min_element(each->judged.left.begin(), each->judged.left.end());
     PlanNext(*each, left, each->judged.below_bytes, now_ms);
+    Arm(*each);
   }
   return current;
 }
@@ -167,8 +176,8 @@ void Run() noexcept {
   const int wake = TheRoom().wake;
   std::vector<pollfd> polled;
   for (;;) {
+    const std::vector<std::shared_ptr<Watched>> current = Current(NowMs());
     double now = NowMs();
-    const std::vector<std::shared_ptr<Watched>> current = Current(now);
     polled.assign(1, {wake, POLLIN, 0});
     double due = std::numeric_limits<double>::infinity();
     for (const auto& each : current) {
@@ -184,7 +193,10 @@ void Run() noexcept {
     for (const auto& each : current) {
       for (const auto& notice : each->notices) {
         const short events = polled[at++].revents;
-        if (events != 0 && notice->Woken(events, now) && !std::isinf(each->due_ms)) each->due_ms = now;
+        if (events == 0 || !notice->Woken(events, now) || std::isinf(each->due_ms)) continue;
+        each->due_ms = now;
+        // Page cache may have crossed a threshold, which then lies behind.
+        each->armed = false;
       }
       if (each->due_ms <= now) Read(*each, now);
     }
