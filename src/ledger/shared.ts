@@ -23,7 +23,7 @@ import { openDirectory } from './directory.ts';
 import type { Peer } from './peers.ts';
 import { formatRecord, type Holdings, type LedgerEntry, type LedgerRecord, parseRecord } from './record.ts';
 
-/** Steps under the lock take microseconds; a process that was stopped in one is not waited for any longer. */
+/** A step under the lock takes a fraction of a millisecond; a process that was stopped in one is not waited for any longer. */
 const MOST_WAIT_MS = 2000;
 /** So many tries come first, each after a turn of the event loop, before timers are worth it. */
 const QUICK_TRIES = 20;
