@@ -90,7 +90,8 @@ export const vi = {
   restoreAllMocks,
   useFakeTimers(/** @type {{ toFake: string[] }} */ { toFake }) {
     if (toFake.join() !== 'performance') throw new Error(`only performance can be faked here, not ${toFake}`);
-    fakeNowMs = realNow();
+    // Whole milliseconds: with fractions, 999 and 1 more may be less than 1000.
+    fakeNowMs = Math.floor(realNow());
     performance.now = () => fakeNowMs;
   },
   advanceTimersByTime(/** @type {number} */ ms) {
