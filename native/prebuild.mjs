@@ -17,6 +17,13 @@ import { installToolchain, packages, zig } from './zig.mjs';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const toolchain = path.join(root, 'native', 'toolchain');
 
+const asked = process.argv.slice(2);
+const unknown = asked.find((name) => TARGETS.every((target) => target.name !== name));
+if (unknown !== undefined) {
+  console.error(`Expected names of ${TARGETS.map(({ name }) => name).join(', ')}, got ${unknown}.`);
+  process.exit(1);
+}
+
 /** Everything that is compiled lies here, under names that are the same on every machine. */
 const work = mkdtempSync(path.join(tmpdir(), 'nexa-memory-guard-prebuild-'));
 
@@ -76,12 +83,6 @@ function build(target) {
   console.log(`${target.name.padEnd(17)} ${String(statSync(file).size).padStart(7)} bytes`);
 }
 
-const asked = process.argv.slice(2);
-const unknown = asked.find((name) => TARGETS.every((target) => target.name !== name));
-if (unknown !== undefined) {
-  console.error(`Expected names of ${TARGETS.map(({ name }) => name).join(', ')}, got ${unknown}.`);
-  process.exit(1);
-}
 try {
   installToolchain();
   layOut();
