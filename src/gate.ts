@@ -1,12 +1,13 @@
 /** The one critical section: reads, judges and reserves in one synchronous step, so that no load slips between. */
+import { type Ask, decisionOf, type Judged, leastMissing, stepsOf } from './decision.ts';
 import type { Decision } from './events.ts';
 import type { Burden, Ledger, Reservation, Ticket } from './ledger/ledger.ts';
 import { leftByPeers, type Peer, waitingBefore } from './ledger/peers.ts';
 import type { Holdings } from './ledger/record.ts';
 import type { Situation } from './policy/admit.ts';
-import { type Candidate, type CandidateVerdict, fittingWithLess, judgeAll, stepsThatSave } from './policy/choose.ts';
+import { type Candidate, type CandidateVerdict, fittingWithLess, judgeAll } from './policy/choose.ts';
 import { hostBinds } from './policy/recommend.ts';
-import type { HeldFile, MemoryMeasure, MemoryReader, Need, Quantization } from './types.ts';
+import type { HeldFile, MemoryMeasure, MemoryReader, Need } from './types.ts';
 
 /** The other processes' side of the ledger. */
 export interface SharedHoldings {
@@ -26,17 +27,6 @@ export interface GateParts {
   readonly collect: (missingBytes: number) => boolean;
   readonly nowMs: () => number;
   readonly minFreeRatioAfterLoad: number;
-}
-
-/** One load to decide on; candidates in order of quality, the asked one first. */
-export interface Ask {
-  readonly model: string;
-  readonly askedQuantization?: Quantization;
-  readonly candidates: readonly Candidate[];
-  /** Whether candidates after the first may be taken. */
-  readonly downgrade: boolean;
-  /** Its place in the line: loads that wait before it keep what they wait for, all of them where it has none. */
-  readonly ticket?: Ticket;
 }
 
 /** A candidate and the promise made to it. */
@@ -280,42 +270,4 @@ export class Gate {
 function placeUs(place: Ticket | typeof FIRST | undefined): number {
   if (place === FIRST) return Number.NEGATIVE_INFINITY;
   return place?.sinceUs ?? Number.POSITIVE_INFINITY;
-}
-
-interface Judged {
-  readonly view: View;
-  readonly verdicts: readonly CandidateVerdict[];
-  readonly chosen: CandidateVerdict | undefined;
-}
-
-/** The candidates that may be taken and save memory, in their order. */
-function stepsOf({ candidates, downgrade }: Ask): readonly Candidate[] {
-  return stepsThatSave(downgrade ? candidates : sameQuantization(candidates));
-}
-
-/** Without a downgrade the quantization stays; contexts and cache types are the caller's own ranges. */
-function sameQuantization(candidates: readonly Candidate[]): readonly Candidate[] {
-  return candidates.filter(({ quantization }) => quantization === candidates[0]?.quantization);
-}
-
-function leastMissing(verdicts: readonly CandidateVerdict[]): number {
-  return Math.min(...verdicts.map((candidate) => candidate.shortfallBytes));
-}
-
-function decisionOf(ask: Ask, { view, verdicts, chosen }: Judged): Decision {
-  const { totalBytes, availableBytes, headroomBytes, waitingBytes } = view;
-  return {
-    verdict: !chosen ? 'refuse' : chosen.quantization === ask.askedQuantization ? 'admit' : 'downgrade',
-    model: ask.model,
-    ...(ask.askedQuantization && { askedQuantization: ask.askedQuantization }),
-    ...(chosen?.quantization && { quantization: chosen.quantization }),
-    ...(chosen?.contextSize !== undefined && { contextSize: chosen.contextSize }),
-    ...(chosen?.kvCacheType !== undefined && { kvCacheType: chosen.kvCacheType }),
-    ...(chosen && { need: chosen.need }),
-    totalBytes,
-    availableBytes,
-    headroomBytes,
-    ...(waitingBytes > 0 && { waitingBytes }),
-    candidates: verdicts,
-  };
 }

@@ -2,9 +2,10 @@
 import { formatBytes } from './bytes.ts';
 import { callable, checkOptions } from './checks.ts';
 import { systemClock } from './clock.ts';
+import type { Ask } from './decision.ts';
 import { MemoryGuardError } from './errors.ts';
 import { DEFAULT_QUANTIZATION, type Requirement, requirementOf, tableNeed } from './footprint/catalog.ts';
-import { type Ask, Gate } from './gate.ts';
+import { Gate } from './gate.ts';
 import { helpOf } from './help.ts';
 import { Ledger, type Reservation } from './ledger/ledger.ts';
 import { knownQuantization } from './options.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Ask, Gate, type GateParts } from '../src/gate.ts';
+import type { Ask } from '../src/decision.ts';
+import { Gate, type GateParts } from '../src/gate.ts';
 import { Ledger } from '../src/ledger/ledger.ts';
 import type { Peer } from '../src/ledger/peers.ts';
 import type { Holdings } from '../src/ledger/record.ts';

@@ -120,8 +120,8 @@ describe('the direction of dependencies', () => {
   });
 
   it('the gate and the monitor know policy, ledger and words; no sensor, no guard, no SDK', () => {
-    const below = among(/^(types|bytes|errors|events|clock)\.ts$/, /^policy\//, /^ledger\//, /^monitor\//);
-    expect(breaches(/^gate\.ts$/, ({ to }) => below(to))).toEqual([]);
+    const below = among(/^(types|bytes|errors|events|clock|decision)\.ts$/, /^policy\//, /^ledger\//, /^monitor\//);
+    expect(breaches(/^(gate|decision)\.ts$/, ({ to }) => below(to))).toEqual([]);
     expect(breaches(/^monitor\//, ({ to }) => below(to))).toEqual([]);
   });
 
@@ -145,7 +145,7 @@ describe('the direction of dependencies', () => {
   });
 
   it('loading reads no machine: it knows the gate, and of an SDK its adapter alone', () => {
-    const words = among(/^(types|bytes|errors|events|clock|options|sentences|refusal|help|wrap|gate)\.ts$/);
+    const words = among(/^(types|bytes|errors|events|clock|options|sentences|refusal|help|wrap|decision|gate)\.ts$/);
     const rooms = among(/^(loading|policy|ledger|footprint)\//, /^sdk\/adapter\.ts$/);
     expect(breaches(/^loading\//, ({ to }) => words(to) || rooms(to))).toEqual([]);
   });

@@ -1,10 +1,11 @@
 /** What one load asks of the gate: its candidates in order of quality, each with its need. It reads no memory. */
+
+import type { Ask } from '../decision.ts';
 import { describe, MemoryGuardError } from '../errors.ts';
 import { DEFAULT_MIN_FREE_BYTES, isKnownModel, QUANTIZATIONS, requirementOf, tableNeed } from '../footprint/catalog.ts';
 import { corrected, type Observation } from '../footprint/corrected.ts';
 import type { EstimateShape, Estimator } from '../footprint/estimatefootprint.ts';
 import { heldFilesOf } from '../footprint/heldfiles.ts';
-import type { Ask } from '../gate.ts';
 import { givenNeed, knownQuantization, type LoadGuardOptions, type Settings } from '../options.ts';
 import type { Candidate } from '../policy/choose.ts';
 import type { LoadRequest, Offer } from '../sdk/adapter.ts';

@@ -1,9 +1,10 @@
 /** Understands one load before it waits: the request, its own guard options, the headers of its files. It reads no memory. */
+
+import type { Ask } from '../decision.ts';
 import { MemoryGuardError } from '../errors.ts';
 import { type Calibration, calibrationKey } from '../footprint/calibration.ts';
 import { DEFAULT_QUANTIZATION } from '../footprint/catalog.ts';
 import { type EstimateShape, openEstimator } from '../footprint/estimatefootprint.ts';
-import type { Ask } from '../gate.ts';
 import { type LoadGuardOptions, loadGuardOptions, type Settings } from '../options.ts';
 import type { Adapter, LoadRequest } from '../sdk/adapter.ts';
 import type { Quantization } from '../types.ts';

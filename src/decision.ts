@@ -1,0 +1,57 @@
+/** One load that is asked for: the steps it may take, and the decision that is told of it. Pure: it reads and reserves nothing. */
+import type { Decision } from './events.ts';
+import type { Ticket } from './ledger/ledger.ts';
+import type { Situation } from './policy/admit.ts';
+import { type Candidate, type CandidateVerdict, stepsThatSave } from './policy/choose.ts';
+import type { Quantization } from './types.ts';
+
+/** One load to decide on; candidates in order of quality, the asked one first. */
+export interface Ask {
+  readonly model: string;
+  readonly askedQuantization?: Quantization;
+  readonly candidates: readonly Candidate[];
+  /** Whether candidates after the first may be taken. */
+  readonly downgrade: boolean;
+  /** Its place in the line: loads that wait before it keep what they wait for, all of them where it has none. */
+  readonly ticket?: Ticket;
+}
+
+/** What the rules said of each step. */
+export interface Judged {
+  readonly view: Situation & { readonly waitingBytes: number };
+  readonly verdicts: readonly CandidateVerdict[];
+  readonly chosen: CandidateVerdict | undefined;
+}
+
+/** The candidates that may be taken and save memory, in their order. */
+export function stepsOf({ candidates, downgrade }: Ask): readonly Candidate[] {
+  return stepsThatSave(downgrade ? candidates : sameQuantization(candidates));
+}
+
+/** Without a downgrade the quantization stays; contexts and cache types are the caller's own ranges. */
+function sameQuantization(candidates: readonly Candidate[]): readonly Candidate[] {
+  return candidates.filter(({ quantization }) => quantization === candidates[0]?.quantization);
+}
+
+/** What would have to come free for the first of them to fit. */
+export function leastMissing(verdicts: readonly CandidateVerdict[]): number {
+  return Math.min(...verdicts.map((candidate) => candidate.shortfallBytes));
+}
+
+export function decisionOf(ask: Ask, { view, verdicts, chosen }: Judged): Decision {
+  const { totalBytes, availableBytes, headroomBytes, waitingBytes } = view;
+  return {
+    verdict: !chosen ? 'refuse' : chosen.quantization === ask.askedQuantization ? 'admit' : 'downgrade',
+    model: ask.model,
+    ...(ask.askedQuantization && { askedQuantization: ask.askedQuantization }),
+    ...(chosen?.quantization && { quantization: chosen.quantization }),
+    ...(chosen?.contextSize !== undefined && { contextSize: chosen.contextSize }),
+    ...(chosen?.kvCacheType !== undefined && { kvCacheType: chosen.kvCacheType }),
+    ...(chosen && { need: chosen.need }),
+    totalBytes,
+    availableBytes,
+    headroomBytes,
+    ...(waitingBytes > 0 && { waitingBytes }),
+    candidates: verdicts,
+  };
+}
