@@ -29,8 +29,8 @@ constexpr double kShortestMs = 10;
 constexpr double kLongestMs = 1000;
 // Where memory falls fast enough to cross before that, half the time that is left is waited for.
 constexpr double kHurriedMs = 1;
-// While it stands still close above a figure, waits grow up to this: a hundred readings a second cost 0.5 % of a core and
-// more (a wake-up alone takes 18 us on a virtual machine), ten cost 0.05 %.
+// While it stands still close above a figure, waits grow up to this: ten readings a second instead of a hundred. On a virtual machine
+// a wake-up and the files, cold by then, take some 140 us (docs/watching.md has the cost).
 constexpr double kStillMs = 100;
 constexpr double kStillBytes = 1024.0 * 1024;
 // The kernel takes 10 to 20 ms to register a notice (an RCU grace period), in which this thread looks at nothing.
