@@ -6,7 +6,7 @@ import readline from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { estimateFootprint, formatBytes, MiB, NexaSDK, readMemory, withMemoryGuard } from 'nexa-memory-guard';
 import { CONTEXT } from './files.mjs';
-import { heading, row, showPlan, showSnapshot } from './screen.mjs';
+import { grow, heading, row, showPlan, showSnapshot } from './screen.mjs';
 
 /** @typedef {import('./files.mjs').Files} Files */
 
@@ -106,10 +106,12 @@ async function show({ files, full, limitFile, limitNote }, sdk, eater, minFreeBy
   guard.close();
 }
 
-/** Waits until the guard has told of the end of pressure; its own timers keep no program alive. @param {import('nexa-memory-guard').MemoryGuard} guard */
+/** Waits until the guard tells that pressure has ended, for 2 s at the most: there may have been none. @param {import('nexa-memory-guard').MemoryGuard} guard */
 async function recovered(guard) {
-  for (let i = 0; i < 10; i++) await new Promise((resolve) => setTimeout(resolve, 50));
-  while (guard.status().status === 'critical') await new Promise((resolve) => setTimeout(resolve, 50));
+  await Promise.race([
+    new Promise((resolve) => guard.once('ok', resolve)),
+    new Promise((resolve) => setTimeout(resolve, 2000)),
+  ]);
 }
 
 /** @param {import('nexa-memory-guard').NexaModel} model @param {Files} files */
@@ -121,9 +123,8 @@ async function listen(model, { audio, temporary }) {
 
 /** @param {import('nexa-memory-guard').NexaModel} model @param {import('nexa-memory-guard').GenerateOptions} request */
 async function answer(model, request) {
-  process.stdout.write('  answer       ');
-  for await (const text of model.generate(request)) process.stdout.write(JSON.stringify(text).slice(1, -1));
-  process.stdout.write('\n');
+  grow('answer', '');
+  for await (const text of model.generate(request)) grow('answer', JSON.stringify(text).slice(1, -1));
 }
 
 /**

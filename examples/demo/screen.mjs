@@ -4,14 +4,31 @@ import { formatBytes } from 'nexa-memory-guard';
 const terminal = process.stdout.isTTY === true;
 const bold = (/** @type {string} */ text) => (terminal && !process.env['NO_COLOR'] ? `\x1b[1m${text}\x1b[0m` : text);
 
+/** Whether the last row may still grow. */
+let open = false;
+
 /** @param {string} text */
 export function heading(text) {
+  endRow();
   console.log(`\n${bold(text)}`);
 }
 
 /** @param {string} label @param {string} text */
 export function row(label, text) {
+  endRow();
   console.log(`  ${label.padEnd(12)} ${text}`);
+}
+
+/** The next piece of a row that grows; where another row came between, it goes on in a row of its own. @param {string} label @param {string} text */
+export function grow(label, text) {
+  if (!open) process.stdout.write(`  ${label.padEnd(12)} `);
+  process.stdout.write(text);
+  open = true;
+}
+
+function endRow() {
+  if (open) process.stdout.write('\n');
+  open = false;
 }
 
 /** @param {import('nexa-memory-guard').MemorySnapshot} snapshot */
