@@ -1,4 +1,6 @@
 /** The one critical section: reads, judges and reserves in one synchronous step, so that no load slips between. */
+
+import type { HeldFile, MemoryMeasure, MemoryReader, Need } from './core/types.ts';
 import { type Ask, decisionOf, type Judged, leastMissing, stepsOf } from './decision.ts';
 import type { Decision } from './events.ts';
 import type { Burden, Ledger, Reservation, Ticket } from './ledger/ledger.ts';
@@ -7,7 +9,6 @@ import type { Holdings } from './ledger/record.ts';
 import type { Situation } from './policy/admit.ts';
 import { type Candidate, type CandidateVerdict, fittingWithLess, judgeAll } from './policy/choose.ts';
 import { hostBinds } from './policy/recommend.ts';
-import type { HeldFile, MemoryMeasure, MemoryReader, Need } from './types.ts';
 
 /** The other processes' side of the ledger. */
 export interface SharedHoldings {

@@ -1,7 +1,8 @@
 /** Puts the rooms together: readers, ledger, gate, loads and monitor behind the guard that programs talk to. */
 import { EventEmitter } from 'eventemitter3';
-import { formatBytes } from './bytes.ts';
-import { describeError, MemoryGuardError } from './errors.ts';
+import { formatBytes } from './core/bytes.ts';
+import { describeError, MemoryGuardError } from './core/errors.ts';
+import type { MemoryReader, MemorySnapshot } from './core/types.ts';
 import { type Decision, type EventOf, eventName, type GuardEvent, type GuardEvents } from './events.ts';
 import { Calibration, calibrationDirectory } from './footprint/calibration.ts';
 import { Gate } from './gate.ts';
@@ -23,7 +24,6 @@ import { readAnonymousBytes, readGrowth } from './sensors/process.ts';
 import { openReader } from './sensors/reader.ts';
 import { type GuardStatus, StatusWatch, type WatchOptions } from './statuswatch.ts';
 import { teller } from './tell.ts';
-import type { MemoryReader, MemorySnapshot } from './types.ts';
 
 /** `guard.ledger`. */
 export interface GuardLedger {

@@ -1,8 +1,20 @@
 /** The public door: re-exports only. */
 /// <reference lib="esnext.disposable" preserve="true" />
-export { formatBytes, GiB, KiB, MiB, parseBytes } from './bytes.ts';
-export type { Clock } from './clock.ts';
-export { type ErrorCode, MemoryGuardError } from './errors.ts';
+export { formatBytes, GiB, KiB, MiB, parseBytes } from './core/bytes.ts';
+export type { Clock } from './core/clock.ts';
+export { type ErrorCode, MemoryGuardError } from './core/errors.ts';
+export type {
+  FootprintBasis,
+  LoadParts,
+  MemoryPressure,
+  MemoryScope,
+  MemorySnapshot,
+  MemoryStatusLevel,
+  Need,
+  Quantization,
+  ScopeKind,
+  SensorReading,
+} from './core/types.ts';
 export type {
   Decision,
   DecisionEvent,
@@ -55,16 +67,4 @@ export type {
 } from './sdk/runtime.ts';
 export { type ReadMemoryOptions, readMemory } from './sensors/readmemory.ts';
 export type { GuardStatus, WatchOptions } from './statuswatch.ts';
-export type {
-  FootprintBasis,
-  LoadParts,
-  MemoryPressure,
-  MemoryScope,
-  MemorySnapshot,
-  MemoryStatusLevel,
-  Need,
-  Quantization,
-  ScopeKind,
-  SensorReading,
-} from './types.ts';
 export { type Guarded, type LoadsModels, withMemoryGuard } from './withmemoryguard.ts';

@@ -1,14 +1,25 @@
 /** All options with their defaults, and what is refused about them. It acts on nothing. */
 import { isAbsolute } from 'node:path';
-import { parseBytes } from './bytes.ts';
-import { boolean, type Check, callable, checkOptions, object, oneOf, ranged, signal, size, whole } from './checks.ts';
-import { type Clock, systemClock } from './clock.ts';
-import { describe, invalidOption, MemoryGuardError } from './errors.ts';
+import { parseBytes } from './core/bytes.ts';
+import { type Clock, systemClock } from './core/clock.ts';
+import { describe, invalidOption, MemoryGuardError } from './core/errors.ts';
+import type { Need, Quantization, SensorReading } from './core/types.ts';
+import {
+  boolean,
+  type Check,
+  callable,
+  checkOptions,
+  object,
+  oneOf,
+  ranged,
+  signal,
+  size,
+  whole,
+} from './core/validate.ts';
 import { isQuantization, QUANTIZATIONS } from './footprint/catalog.ts';
 import type { LedgerOption } from './ledger/openledger.ts';
 import type { LoadedModel } from './loading/held.ts';
 import { type Adapter, defaultAdapter } from './sdk/adapter.ts';
-import type { Need, Quantization, SensorReading } from './types.ts';
 
 /** Receives one line per event; `console` fits. Missing methods are skipped. */
 export interface Logger {

@@ -1,9 +1,10 @@
 /** The documented memory manager of Qwen2-Audio: a thin face over the gate, the ledger and the readers that the guard uses. */
-import { formatBytes } from './bytes.ts';
-import { callable, checkOptions } from './checks.ts';
-import { systemClock } from './clock.ts';
+import { formatBytes } from './core/bytes.ts';
+import { systemClock } from './core/clock.ts';
+import { MemoryGuardError } from './core/errors.ts';
+import type { MemoryReader, MemoryScope, MemoryStatusLevel, Need, Quantization, SensorReading } from './core/types.ts';
+import { callable, checkOptions } from './core/validate.ts';
 import type { Ask } from './decision.ts';
-import { MemoryGuardError } from './errors.ts';
 import { DEFAULT_QUANTIZATION, type Requirement, requirementOf, tableNeed } from './footprint/catalog.ts';
 import { Gate } from './gate.ts';
 import { helpOf } from './help.ts';
@@ -16,7 +17,6 @@ import { InjectedReader } from './sensors/injected.ts';
 import { readGrowth } from './sensors/process.ts';
 import { openReader } from './sensors/reader.ts';
 import { refusalSentence } from './sentences.ts';
-import type { MemoryReader, MemoryScope, MemoryStatusLevel, Need, Quantization, SensorReading } from './types.ts';
 
 /** The quantizations by name, as values. */
 export const Qwen2Quantization = Object.freeze({ Q4_K_M: 'Q4_K_M', Q4_0: 'Q4_0', Q5_K_M: 'Q5_K_M' } as const);

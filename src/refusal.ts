@@ -1,5 +1,5 @@
 /** The error of a refused load, with the numbers that refused it. It decides nothing. */
-import { MemoryGuardError } from './errors.ts';
+import { MemoryGuardError } from './core/errors.ts';
 import type { Decision } from './events.ts';
 import type { Rule } from './policy/admit.ts';
 import { nearestCandidate } from './sentences.ts';

@@ -1,8 +1,9 @@
 /** The facts of this machine in one object, for people: it decides nothing and admits no load. */
+
+import type { MemorySnapshot, Quantization } from './core/types.ts';
 import { addonProblem, loadAddon } from './native.ts';
 import { comparedTotalBytes, hostBinds, type MachineClass, machineClass, recommend } from './policy/recommend.ts';
 import { openReader } from './sensors/reader.ts';
-import type { MemorySnapshot, Quantization } from './types.ts';
 
 export interface MachineReport {
   /** Such as "Debian GNU/Linux 12 (x64)". */

@@ -1,5 +1,7 @@
 /** The status of one guard: judged now, watched for its edges, told as events and as a stream. It loads and frees nothing. */
-import { checkOptions, signal } from './checks.ts';
+
+import type { MemoryReader, MemoryStatusLevel, MemoryWatch } from './core/types.ts';
+import { checkOptions, signal } from './core/validate.ts';
 import type { DegradedEvent, StatusEvent } from './events.ts';
 import type { Gate, View } from './gate.ts';
 import type { Models } from './loading/models.ts';
@@ -7,7 +9,6 @@ import { Monitor, type Watcher } from './monitor/monitor.ts';
 import type { Settings } from './options.ts';
 import { statusOf } from './policy/status.ts';
 import { statusSentence } from './sentences.ts';
-import type { MemoryReader, MemoryStatusLevel, MemoryWatch } from './types.ts';
 
 /** The status now, with the numbers it was judged on. */
 export interface GuardStatus {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { MiB } from '../src/bytes.ts';
+import { MiB } from '../src/core/bytes.ts';
 import { runProgram } from './support/program.ts';
 
 it('ten thousand loads and disposals leave no entry, descriptor, listener or byte behind', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { MemoryScope, Need, Quantization } from '../src/core/types.ts';
 import type { Ask } from '../src/decision.ts';
 import { Gate, type GateParts } from '../src/gate.ts';
 import { Ledger } from '../src/ledger/ledger.ts';
@@ -6,7 +7,6 @@ import type { Peer } from '../src/ledger/peers.ts';
 import type { Holdings } from '../src/ledger/record.ts';
 import type { Candidate } from '../src/policy/choose.ts';
 import { InjectedReader } from '../src/sensors/injected.ts';
-import type { MemoryScope, Need, Quantization } from '../src/types.ts';
 
 const need = (anonymousBytes: number, mappedBytes = 0): Need => ({ mappedBytes, anonymousBytes, basis: 'given' });
 const candidate = (bytes: number, quantization?: Quantization): Candidate => ({

@@ -3,7 +3,7 @@ import { closeSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { MiB } from '../src/bytes.ts';
+import { MiB } from '../src/core/bytes.ts';
 import { withMemoryGuard } from '../src/withmemoryguard.ts';
 import { FakeSDK, recordEvents, settled } from './support/fakesdk.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
-import { GiB, MiB } from '../src/bytes.ts';
-import { MemoryGuardError } from '../src/errors.ts';
+import { GiB, MiB } from '../src/core/bytes.ts';
+import { MemoryGuardError } from '../src/core/errors.ts';
 import { QUANTIZATIONS, requirementOf } from '../src/footprint/catalog.ts';
 import type { GuardOptions, LoadGuardOptions } from '../src/options.ts';
 import type { Rule } from '../src/policy/admit.ts';

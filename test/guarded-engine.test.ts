@@ -4,7 +4,7 @@
  */
 import { statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { MiB } from '../src/bytes.ts';
+import { MiB } from '../src/core/bytes.ts';
 import type { GuardEvent } from '../src/events.ts';
 import type { GuardOptions } from '../src/options.ts';
 import { ADAPTER } from '../src/sdk/adapter.ts';

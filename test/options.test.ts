@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { GiB, MiB } from '../src/bytes.ts';
-import { systemClock } from '../src/clock.ts';
+import { GiB, MiB } from '../src/core/bytes.ts';
+import { systemClock } from '../src/core/clock.ts';
 import {
   type GuardOptions,
   givenNeed,

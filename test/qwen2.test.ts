@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { GiB, MiB } from '../src/bytes.ts';
+import { GiB, MiB } from '../src/core/bytes.ts';
 import { Qwen2MemoryManager, type Qwen2MemoryManagerOptions, Qwen2Quantization } from '../src/qwen2.ts';
 import { ControlGroup, whyNoControlGroups } from './support/cgroup.ts';
 import { FakeMachine } from './support/fakesdk.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MemoryGuardError } from '../src/errors.ts';
+import { MemoryGuardError } from '../src/core/errors.ts';
 import type { Decision } from '../src/events.ts';
 import { judgeAll } from '../src/policy/choose.ts';
 import { InsufficientMemoryError } from '../src/refusal.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { GiB, MiB } from '../src/bytes.ts';
+import { GiB, MiB } from '../src/core/bytes.ts';
+import type { MemoryScope, Quantization } from '../src/core/types.ts';
 import type { Decision } from '../src/events.ts';
 import { type HelpParts, helpOf } from '../src/help.ts';
 import { type Candidate, judgeAll } from '../src/policy/choose.ts';
@@ -13,7 +14,6 @@ import {
   statusSentence,
   unloadSentence,
 } from '../src/sentences.ts';
-import type { MemoryScope, Quantization } from '../src/types.ts';
 
 const step = (gib: number, quantization?: Quantization): Candidate => ({
   ...(quantization && { quantization }),

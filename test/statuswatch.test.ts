@@ -1,12 +1,12 @@
 /** The status as a stream: what `for await (const status of guard.watch())` gives. */
 import { describe, expect, it } from 'vitest';
-import { GiB, MiB } from '../src/bytes.ts';
+import { GiB, MiB } from '../src/core/bytes.ts';
+import type { MemoryReader } from '../src/core/types.ts';
 import { Gate } from '../src/gate.ts';
 import { Ledger } from '../src/ledger/ledger.ts';
 import type { Models } from '../src/loading/models.ts';
 import { guardSettings } from '../src/options.ts';
 import { type GuardStatus, StatusWatch } from '../src/statuswatch.ts';
-import type { MemoryReader } from '../src/types.ts';
 import { FakeMachine, guardedFake, settled } from './support/fakesdk.ts';
 import { ManualClock } from './support/manualclock.ts';
 

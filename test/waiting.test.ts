@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { GiB, MiB } from '../src/bytes.ts';
+import { GiB, MiB } from '../src/core/bytes.ts';
 import type { GuardOptions } from '../src/options.ts';
 import { deferred, FakeMachine, guardedFake, settled } from './support/fakesdk.ts';
 

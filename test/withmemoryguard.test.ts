@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { GiB, MiB } from '../src/bytes.ts';
+import { GiB, MiB } from '../src/core/bytes.ts';
 import type { Adapter } from '../src/sdk/adapter.ts';
 import { type LoadsModels, withMemoryGuard } from '../src/withmemoryguard.ts';
 import { FakeMachine, FakeModel, FakeSDK, guardedFake } from './support/fakesdk.ts';

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { lstat, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { cpus, homedir } from 'node:os';
 import { join } from 'node:path';
-import { MiB } from '../bytes.ts';
+import { MiB } from '../core/bytes.ts';
 import type { Observation } from './corrected.ts';
 import type { FileIdentity } from './gguf.ts';
 

@@ -1,6 +1,6 @@
 /** The documented table: what each quantization of each known model is said to need. It reads nothing; files know better. */
-import { GiB, MiB } from '../bytes.ts';
-import type { Need, Quantization } from '../types.ts';
+import { GiB, MiB } from '../core/bytes.ts';
+import type { Need, Quantization } from '../core/types.ts';
 
 /** The ladder, best quality first. */
 export const QUANTIZATIONS: readonly Quantization[] = Object.freeze(['Q5_K_M', 'Q4_K_M', 'Q4_0']);

@@ -1,5 +1,5 @@
 /** An estimate beside what earlier loads of the same model really took, part by part. Pure: it reads no file. */
-import type { FootprintBasis, LoadParts } from '../types.ts';
+import type { FootprintBasis, LoadParts } from '../core/types.ts';
 import type { Footprint } from './estimate.ts';
 
 /** What is known of one load. */

@@ -1,5 +1,5 @@
 /** Walks through a file's first bytes with one reused buffer; it knows little-endian numbers and lengths, not what they mean. */
-import { KiB, MiB } from '../bytes.ts';
+import { KiB, MiB } from '../core/bytes.ts';
 import { type ByteSource, countBytes, modelFileError } from './modelfile.ts';
 
 /**

@@ -1,7 +1,7 @@
 /** The public estimate: checks options, reads headers, hands both to the arithmetic. It computes nothing itself. */
 
-import { type Check, checkOptions, whole } from '../checks.ts';
-import { invalidOption } from '../errors.ts';
+import { invalidOption } from '../core/errors.ts';
+import { type Check, checkOptions, whole } from '../core/validate.ts';
 import { isProjector } from './encodershape.ts';
 import { type EstimateOptions, estimate, type Footprint, type FootprintPart } from './estimate.ts';
 import { ggmlTypeByName } from './ggml.ts';

@@ -1,6 +1,6 @@
 /** The header facts of a GGUF model with all its shards, remembered while the files stay as they are; it knows no memory policy. */
 import { resolve } from 'node:path';
-import { describe, invalidOption } from '../errors.ts';
+import { describe, invalidOption } from '../core/errors.ts';
 import { type GgufHeader, newReadState, type ReadState, readHeader } from './header.ts';
 import type { GgufMetadata } from './metadata.ts';
 import { type FileIdentity, type FileStamp, modelFileError, openModelFile, stampFile } from './modelfile.ts';

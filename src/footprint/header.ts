@@ -1,5 +1,5 @@
 /** One GGUF file's header from any source of bytes; it knows the format's frame, nothing of shards or caches. */
-import { MiB } from '../bytes.ts';
+import { MiB } from '../core/bytes.ts';
 import { type Budget, CHUNK_BYTES, Cursor, KEPT_BYTES } from './cursor.ts';
 import { type GgufMetadata, readMetadata } from './metadata.ts';
 import { type ByteSource, modelFileError } from './modelfile.ts';

@@ -2,8 +2,8 @@
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { inspect } from 'node:util';
-import { formatBytes } from '../bytes.ts';
-import { MemoryGuardError } from '../errors.ts';
+import { formatBytes } from '../core/bytes.ts';
+import { MemoryGuardError } from '../core/errors.ts';
 
 /** Where a parser takes its bytes from: a file, or a buffer in tests. */
 export interface ByteSource {

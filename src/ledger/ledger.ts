@@ -1,5 +1,5 @@
 /** Who holds what in this process: promises and loaded models. Pure bookkeeping; it reads no memory and decides nothing. */
-import type { HeldFile, Need } from '../types.ts';
+import type { HeldFile, Need } from '../core/types.ts';
 import type { Holdings, LedgerEntry } from './record.ts';
 
 /** One promise: to a load under way, a loaded model or a call. */

@@ -1,5 +1,5 @@
 /** What one process tells the others about its holdings, as text with a checksum. Pure: it reads and writes no file. */
-import type { HeldFile } from '../types.ts';
+import type { HeldFile } from '../core/types.ts';
 
 /** Raised only where an older reader would misjudge a newer record; fields that are added are ignored by older readers. */
 const FORMAT = 1;

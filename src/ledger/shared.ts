@@ -17,7 +17,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import { MemoryGuardError } from '../errors.ts';
+import { MemoryGuardError } from '../core/errors.ts';
 import type { NativeLocks } from '../native.ts';
 import { openDirectory } from './directory.ts';
 import type { Peer } from './peers.ts';

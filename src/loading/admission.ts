@@ -1,6 +1,7 @@
 /** Asks the gate for one load, tells what was decided, and lets it wait where it may. It loads nothing. */
-import type { Clock } from '../clock.ts';
-import { type ErrorCode, MemoryGuardError } from '../errors.ts';
+import type { Clock } from '../core/clock.ts';
+import { type ErrorCode, MemoryGuardError } from '../core/errors.ts';
+import type { MemoryReader, MemoryScope, Quantization } from '../core/types.ts';
 import type { Decision, DecisionEvent, DegradedEvent, WaitingEvent } from '../events.ts';
 import { DEFAULT_QUANTIZATION } from '../footprint/catalog.ts';
 import type { Gate, Outcome, Reserved } from '../gate.ts';
@@ -20,7 +21,6 @@ import {
   timeoutSentence,
   waitingSentence,
 } from '../sentences.ts';
-import type { MemoryReader, MemoryScope, Quantization } from '../types.ts';
 import { type Held, type LoadedModel, shownModel } from './held.ts';
 import type { Models } from './models.ts';
 import type { Prepared } from './prepare.ts';

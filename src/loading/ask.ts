@@ -1,7 +1,8 @@
 /** What one load asks of the gate: its candidates in order of quality, each with its need. It reads no memory. */
 
+import { describe, MemoryGuardError } from '../core/errors.ts';
+import type { Need, Quantization } from '../core/types.ts';
 import type { Ask } from '../decision.ts';
-import { describe, MemoryGuardError } from '../errors.ts';
 import { DEFAULT_MIN_FREE_BYTES, isKnownModel, QUANTIZATIONS, requirementOf, tableNeed } from '../footprint/catalog.ts';
 import { corrected, type Observation } from '../footprint/corrected.ts';
 import type { EstimateShape, Estimator } from '../footprint/estimatefootprint.ts';
@@ -9,7 +10,6 @@ import { heldFilesOf } from '../footprint/heldfiles.ts';
 import { givenNeed, knownQuantization, type LoadGuardOptions, type Settings } from '../options.ts';
 import type { Candidate } from '../policy/choose.ts';
 import type { LoadRequest, Offer } from '../sdk/adapter.ts';
-import type { Need, Quantization } from '../types.ts';
 import { type ShapeRange, shapeRangeOf } from './shape.ts';
 
 /** An offer whose headers were read. */

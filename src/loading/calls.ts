@@ -1,5 +1,5 @@
 /** Follows a call on a model from its start to its end, whatever it returns: a value, a promise or a stream. */
-import { type Takeover, wrapObject } from '../wrap.ts';
+import { type Takeover, wrapObject } from '../core/wrap-object.ts';
 
 /** Told when work that outlives the call begins and ends. `end` comes once for each `begin`. */
 export interface CallWatch {

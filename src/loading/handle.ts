@@ -1,8 +1,8 @@
 /** The guarded handle of one loaded model: its disposers unregister it, its calls are counted, its loss is noticed. */
 
-import { MemoryGuardError } from '../errors.ts';
+import { MemoryGuardError } from '../core/errors.ts';
+import { type Invoke, type Takeover, unwrap, wrapObject } from '../core/wrap-object.ts';
 import type { Adapter } from '../sdk/adapter.ts';
-import { type Invoke, type Takeover, unwrap, wrapObject } from '../wrap.ts';
 import { followResult } from './calls.ts';
 import { DISPOSERS, type Held } from './held.ts';
 import type { Models } from './models.ts';

@@ -1,7 +1,9 @@
 /** The life of one load: its turn, the decision, the SDK's own call, the model's registration. */
-import { formatBytes } from '../bytes.ts';
-import type { Clock } from '../clock.ts';
-import { type ErrorCode, MemoryGuardError } from '../errors.ts';
+import { formatBytes } from '../core/bytes.ts';
+import type { Clock } from '../core/clock.ts';
+import { type ErrorCode, MemoryGuardError } from '../core/errors.ts';
+import type { HeldFile, MemoryReader, Quantization } from '../core/types.ts';
+import type { Invoke } from '../core/wrap-object.ts';
 import type { Decision, DecisionEvent, DegradedEvent, LoadedEvent, WaitingEvent } from '../events.ts';
 import type { Calibration } from '../footprint/calibration.ts';
 import type { Gate } from '../gate.ts';
@@ -9,8 +11,6 @@ import type { Settings } from '../options.ts';
 import type { Candidate } from '../policy/choose.ts';
 import type { Adapter, ChosenShape } from '../sdk/adapter.ts';
 import { modelInWords } from '../sentences.ts';
-import type { HeldFile, MemoryReader, Quantization } from '../types.ts';
-import type { Invoke } from '../wrap.ts';
 import { Admission, type Admitted } from './admission.ts';
 import { ownMinFreeBytes } from './ask.ts';
 import { guardModel, type HandleParts, knownHandle } from './handle.ts';

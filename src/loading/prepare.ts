@@ -1,13 +1,13 @@
 /** Understands one load before it waits: the request, its own guard options, the headers of its files. It reads no memory. */
 
+import { MemoryGuardError } from '../core/errors.ts';
+import type { Quantization } from '../core/types.ts';
 import type { Ask } from '../decision.ts';
-import { MemoryGuardError } from '../errors.ts';
 import { type Calibration, calibrationKey } from '../footprint/calibration.ts';
 import { DEFAULT_QUANTIZATION } from '../footprint/catalog.ts';
 import { type EstimateShape, openEstimator } from '../footprint/estimatefootprint.ts';
 import { type LoadGuardOptions, loadGuardOptions, type Settings } from '../options.ts';
 import type { Adapter, LoadRequest } from '../sdk/adapter.ts';
-import type { Quantization } from '../types.ts';
 import { askOf, type EstimatedOffer, unjudgedAsk } from './ask.ts';
 
 /** One load, read and checked. */

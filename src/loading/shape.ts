@@ -1,5 +1,5 @@
 /** What a caller leaves open about a model's shape: a range of contexts, a choice of cache types. It reads no file. */
-import { describe, invalidOption } from '../errors.ts';
+import { describe, invalidOption } from '../core/errors.ts';
 import type { EstimateShape } from '../footprint/estimatefootprint.ts';
 import type { ChosenShape, RequestedShape } from '../sdk/adapter.ts';
 

@@ -1,5 +1,5 @@
 /** One load that waits: how long it may, who can end it, and what wakes it. It decides nothing and reads no memory. */
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../core/clock.ts';
 
 /** Other processes and the kernel tell nobody when memory returns, so it is looked for this often. */
 const LOOK_AGAIN_MS = 10;

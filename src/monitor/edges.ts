@@ -1,6 +1,7 @@
 /** Turns readings into edges of the status, with hysteresis and dwell. Pure: time comes as a number. */
+
+import type { MemoryStatusLevel } from '../core/types.ts';
 import { compareSeverity, statusOf } from '../policy/status.ts';
-import type { MemoryStatusLevel } from '../types.ts';
 
 export interface EdgeRules {
   readonly warningFactor: number;

@@ -1,5 +1,5 @@
 /** How long the next reading may wait. Pure. */
-import { MiB } from '../bytes.ts';
+import { MiB } from '../core/bytes.ts';
 
 /** The fastest that a machine fills memory, from earlyoom's `main.c` (6000 MiB/s). */
 const FILL_BYTES_PER_MS = (6000 * MiB) / 1000;

@@ -1,5 +1,5 @@
 /** The three documented rules of admission, each evaluated and named. Pure: no reading, no clock, no acting. */
-import type { Need } from '../types.ts';
+import type { Need } from '../core/types.ts';
 
 export type Rule = 'headroom' | 'free-ratio-after-load' | 'min-free';
 

@@ -1,5 +1,5 @@
 /** Free memory judged against the reserve: ok, warning or critical. Pure; when to report a change is the monitor's. */
-import type { MemoryStatusLevel } from '../types.ts';
+import type { MemoryStatusLevel } from '../core/types.ts';
 
 /** Below `minFreeBytes` critical, below `warningFactor` times it warning, else ok. */
 export function statusOf(freeBytes: number, minFreeBytes: number, warningFactor: number): MemoryStatusLevel {

@@ -1,6 +1,6 @@
 /** Waits until memory that was given back is seen to be back. It frees nothing itself. */
-import { MiB } from '../bytes.ts';
-import type { Clock } from '../clock.ts';
+import { MiB } from '../core/bytes.ts';
+import type { Clock } from '../core/clock.ts';
 
 /** Freed memory is looked for this often, and for half a second at most. */
 const STEP_MS = 10;

@@ -1,8 +1,8 @@
 /** Tells of models that are gone once their memory is seen to be back. It disposes nothing. */
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Need, Quantization } from '../core/types.ts';
 import type { HowGone, UnloadedEvent } from '../events.ts';
 import { modelInWords, unloadSentence } from '../sentences.ts';
-import type { Need, Quantization } from '../types.ts';
 import { memoryReturned } from './returned.ts';
 
 /** A model that is gone. */

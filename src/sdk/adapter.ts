@@ -1,6 +1,6 @@
 /** How the guard reads an SDK's load call, and which SDK methods unload. It knows argument shapes and no memory numbers. */
-import { describe, MemoryGuardError } from '../errors.ts';
-import type { Quantization } from '../types.ts';
+import { describe, MemoryGuardError } from '../core/errors.ts';
+import type { Quantization } from '../core/types.ts';
 
 /** How the model is to be run, as far as that decides what it needs; by the names of NexaSDK. Not checked yet. */
 export interface RequestedShape {

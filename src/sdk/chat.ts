@@ -1,5 +1,5 @@
 /** Conversations: what a program may write, and the one form in which runtimes get it. It opens no file. */
-import { invalidOption } from '../errors.ts';
+import { invalidOption } from '../core/errors.ts';
 import { isText, path, type Rule } from './rules.ts';
 
 export type ContentPart =

@@ -2,7 +2,7 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { MemoryGuardError } from '../errors.ts';
+import { MemoryGuardError } from '../core/errors.ts';
 
 export interface FileHead {
   readonly path: string;

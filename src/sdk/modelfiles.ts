@@ -1,5 +1,5 @@
 /** The files of a load, looked at before an engine sees them: engines end the process over some. It knows no engine. */
-import { MemoryGuardError } from '../errors.ts';
+import { MemoryGuardError } from '../core/errors.ts';
 import { type GgufFile, readGguf } from '../footprint/gguf.ts';
 import type { RuntimeLoad } from './runtime.ts';
 

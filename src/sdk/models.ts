@@ -1,7 +1,7 @@
 /** From a model's name or path to its files: the quantization, its siblings, the projector. It opens no model. */
 import { existsSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
-import { describe, MemoryGuardError } from '../errors.ts';
+import { describe, MemoryGuardError } from '../core/errors.ts';
 import { canonicalQuantization, type ModelName, projectorRank, readModelName, simplify } from './modelname.ts';
 import { missingQuantization, missingSibling, noModel, unknownModel, unknownRepository } from './modelsentences.ts';
 import { defaultModelFolders, type FoundFile, findModelFiles } from './modelsfolder.ts';

@@ -1,5 +1,5 @@
 /** Why a name or a path leads to no model, one sentence each with what was found instead. It looks nowhere. */
-import { describe, MemoryGuardError } from '../errors.ts';
+import { describe, MemoryGuardError } from '../core/errors.ts';
 import { readModelName } from './modelname.ts';
 import type { FoundFile } from './modelsfolder.ts';
 

@@ -1,5 +1,5 @@
 /** How the guard reads NexaSDK's loads: names become files, ranges become one number. It knows no memory numbers. */
-import type { Quantization } from '../types.ts';
+import type { Quantization } from '../core/types.ts';
 import { type Adapter, type ChosenShape, defaultAdapter, type LoadRequest, type Offer } from './adapter.ts';
 import { readModelName } from './modelname.ts';
 import { listQuantizations, repositoryOf, resolveModel } from './models.ts';

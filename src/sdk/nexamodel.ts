@@ -1,6 +1,6 @@
 /** The handle of a loaded model: one text at a time, stopped when nobody wants it. It knows no engine and no files. */
 import { resolve } from 'node:path';
-import { invalidOption, MemoryGuardError } from '../errors.ts';
+import { invalidOption, MemoryGuardError } from '../core/errors.ts';
 import { type ChatMessage, checkMessages, pathsOf, toolsJson, turnsOf } from './chat.ts';
 import { mediaOf, prepare } from './media.ts';
 import { type GenerateOptions, readGenerateOptions } from './options.ts';

@@ -1,5 +1,5 @@
 /** How the guard reads a context that a model of `node-llama-cpp` makes: as a load of its cache and buffers. It knows no memory numbers. */
-import { invalidOption } from '../errors.ts';
+import { invalidOption } from '../core/errors.ts';
 import type { Adapter, ChosenShape, LoadRequest, RequestedShape } from './adapter.ts';
 import { argsFrom } from './pathladder.ts';
 

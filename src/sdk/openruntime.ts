@@ -1,5 +1,5 @@
 /** Which runtime a program gets: the one it asks for, else the SDK's library where it is found, else the embedded one. */
-import { MemoryGuardError } from '../errors.ts';
+import { MemoryGuardError } from '../core/errors.ts';
 import { openLlamaRuntime } from './llama/llamaruntime.ts';
 import { findLibrary } from './nexa/findlibrary.ts';
 import { nativeNexa } from './nexa/native.ts';

@@ -1,5 +1,5 @@
 /** The options of `NexaSDK` and its models: what is accepted, the defaults, and the sentence for the rest. It acts on nothing. */
-import { invalidOption, MemoryGuardError } from '../errors.ts';
+import { invalidOption, MemoryGuardError } from '../core/errors.ts';
 import { type ChatMessage, messagesRule, toolsRule } from './chat.ts';
 import {
   check,

@@ -1,7 +1,7 @@
 /** Loads that name a file: the steps of the ladder beside it, and the options that lead to one of them. It opens no file. */
 import { resolve } from 'node:path';
-import { invalidOption, MemoryGuardError } from '../errors.ts';
-import type { Quantization } from '../types.ts';
+import { invalidOption, MemoryGuardError } from '../core/errors.ts';
+import type { Quantization } from '../core/types.ts';
 import type { Offer } from './adapter.ts';
 import { readModelName } from './modelname.ts';
 import { siblings } from './models.ts';

@@ -1,5 +1,5 @@
 /** What an option of the SDK may be, and the sentence for the rest. It knows no option by name. */
-import { invalidOption, MemoryGuardError } from '../errors.ts';
+import { invalidOption, MemoryGuardError } from '../core/errors.ts';
 
 export interface Rule {
   readonly expected: string;

@@ -1,5 +1,5 @@
 /** What macOS' counters of pages mean. It asks nobody. */
-import type { MemoryPressure } from '../types.ts';
+import type { MemoryPressure } from '../core/types.ts';
 import type { MachineReading } from './machine.ts';
 import { sensorError } from './problem.ts';
 import { AVAILABLE, LIMIT, RECLAIMABLE, STRIDE, USED } from './scopes.ts';

@@ -1,5 +1,5 @@
 /** The words between the addon's figures of a system without kernel files and what they mean there. No behaviour. */
-import type { MemoryPressure } from '../types.ts';
+import type { MemoryPressure } from '../core/types.ts';
 import type { ScopeName } from './scopes.ts';
 
 /** As many as the addon fills (native/machine.h). NaN: the system has no such figure, or it does not apply. */

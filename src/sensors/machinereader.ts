@@ -1,5 +1,5 @@
 /** Reads a system that tells memory by calls: the addon asks, `judge` says what it means. It knows no system. */
-import type { MemoryMeasure, MemoryReader, MemorySnapshot } from '../types.ts';
+import type { MemoryMeasure, MemoryReader, MemorySnapshot } from '../core/types.ts';
 import { FIGURES, type Judge, type MachineReading } from './machine.ts';
 import { sensorError } from './problem.ts';
 import { measureRows, snapshotRows } from './scopes.ts';

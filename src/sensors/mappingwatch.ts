@@ -1,6 +1,6 @@
 /** Which data files a load mapped: what is mapped after it and was not before. It knows no models. */
 import { openSync, readSync, realpathSync } from 'node:fs';
-import type { HeldFile } from '../types.ts';
+import type { HeldFile } from '../core/types.ts';
 import { type MappedFile, readMappedFiles } from './mappings.ts';
 import { errnoOf, unreadable } from './problem.ts';
 

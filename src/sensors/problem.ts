@@ -1,5 +1,5 @@
 /** Turns a file that applies but cannot be used into the one error that sensors throw; it knows no file format. */
-import { MemoryGuardError } from '../errors.ts';
+import { MemoryGuardError } from '../core/errors.ts';
 
 /** `expected`, `found` and `advice` make one sentence: Expected …, but …; …. */
 export function sensorError(expected: string, found: string, advice: string, cause?: unknown): MemoryGuardError {

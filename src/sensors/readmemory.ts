@@ -1,5 +1,5 @@
 /** The public one-call reading; it keeps the readers that `readMemory` reuses and knows nothing else. */
-import type { MemoryReader, MemorySnapshot } from '../types.ts';
+import type { MemoryReader, MemorySnapshot } from '../core/types.ts';
 import { checkReadOptions, openReader } from './reader.ts';
 
 export interface ReadMemoryOptions {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
 import { SMALL } from '../../bench/architectures.mjs';
-import { MemoryGuardError } from '../../src/errors.ts';
+import { MemoryGuardError } from '../../src/core/errors.ts';
 import { estimate } from '../../src/footprint/estimate.ts';
 import type { GgufFile } from '../../src/footprint/gguf.ts';
 import { newReadState, readHeader } from '../../src/footprint/header.ts';

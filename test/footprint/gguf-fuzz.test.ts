@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { MemoryGuardError } from '../../src/errors.ts';
+import { MemoryGuardError } from '../../src/core/errors.ts';
 import { CHUNK_BYTES } from '../../src/footprint/cursor.ts';
 import { type GgufHeader, newReadState, readHeader } from '../../src/footprint/header.ts';
 import type { TensorKind } from '../../src/footprint/tensortable.ts';

@@ -15,7 +15,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { MemoryGuardError } from '../../src/errors.ts';
+import { MemoryGuardError } from '../../src/core/errors.ts';
 import { KEPT_BYTES } from '../../src/footprint/cursor.ts';
 import { readGguf } from '../../src/footprint/gguf.ts';
 import { type GgufHeader, readHeader } from '../../src/footprint/header.ts';

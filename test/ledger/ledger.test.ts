@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { Need } from '../../src/core/types.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
-import type { Need } from '../../src/types.ts';
 
 const need = (anonymousBytes: number, mappedBytes = 0): Need => ({ mappedBytes, anonymousBytes, basis: 'given' });
 

@@ -3,7 +3,7 @@ import { chmodSync, closeSync, mkdtempSync, openSync, readdirSync, readFileSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { MiB } from '../../src/bytes.ts';
+import { MiB } from '../../src/core/bytes.ts';
 import type { Holdings } from '../../src/ledger/record.ts';
 import { pidNamespace, type Self, SharedLedger } from '../../src/ledger/shared.ts';
 import { loadAddon, type NativeLocks } from '../../src/native.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { GiB, MiB } from '../../src/bytes.ts';
+import { GiB, MiB } from '../../src/core/bytes.ts';
 import type { GuardEvent } from '../../src/events.ts';
 import { collectUntil, deferred, FakeMachine, FakeModel, FakeSDK, guardedFake, settled } from '../support/fakesdk.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { MemoryGuardError } from '../../src/errors.ts';
+import type { MemoryGuardError } from '../../src/core/errors.ts';
 import { prepare } from '../../src/loading/prepare.ts';
 import { guardSettings } from '../../src/options.ts';
 import { defaultAdapter } from '../../src/sdk/adapter.ts';

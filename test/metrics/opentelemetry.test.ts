@@ -6,7 +6,7 @@ import {
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { GiB, MiB } from '../../src/bytes.ts';
+import { GiB, MiB } from '../../src/core/bytes.ts';
 import { guardMetrics } from '../../src/metrics/guardmetrics.ts';
 import { NexaSDK } from '../../src/sdk/nexasdk.ts';
 import { withMemoryGuard } from '../../src/withmemoryguard.ts';

@@ -1,6 +1,6 @@
 import * as client from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { GiB, MiB } from '../../src/bytes.ts';
+import { GiB, MiB } from '../../src/core/bytes.ts';
 import { guardMetrics } from '../../src/metrics/guardmetrics.ts';
 import { live, startLife } from './life.ts';
 

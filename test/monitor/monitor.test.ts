@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MiB } from '../../src/bytes.ts';
+import { MiB } from '../../src/core/bytes.ts';
 import { Monitor, type Watched, type Watcher } from '../../src/monitor/monitor.ts';
 import { nextReadingMs } from '../../src/monitor/pace.ts';
 import { ManualClock } from '../support/manualclock.ts';

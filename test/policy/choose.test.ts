@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { GiB, MiB } from '../../src/bytes.ts';
+import { GiB, MiB } from '../../src/core/bytes.ts';
+import type { Quantization } from '../../src/core/types.ts';
 import {
   type Candidate,
   type CandidateVerdict,
@@ -7,7 +8,6 @@ import {
   judgeAll,
   stepsThatSave,
 } from '../../src/policy/choose.ts';
-import type { Quantization } from '../../src/types.ts';
 
 function candidate(quantization: Quantization, gib: number): Candidate {
   const need = { mappedBytes: 0, anonymousBytes: gib * GiB, basis: 'table' } as const;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { GiB } from '../../src/bytes.ts';
+import { GiB } from '../../src/core/bytes.ts';
 import {
   comparedTotalBytes,
   hostBinds,

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { MiB } from '../../src/bytes.ts';
+import { MiB } from '../../src/core/bytes.ts';
 import { compareSeverity, statusOf } from '../../src/policy/status.ts';
 
 it('is critical below the bytes to keep free, warning below twice as many, ok at exactly that', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { MiB } from '../../src/bytes.ts';
+import { MiB } from '../../src/core/bytes.ts';
 import { collectGarbage, findCollector, trimHeap } from '../../src/recovery/collect.ts';
 import { settled } from '../support/fakesdk.ts';
 import { runProgram } from '../support/program.ts';

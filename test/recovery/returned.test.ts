@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MiB } from '../../src/bytes.ts';
+import { MiB } from '../../src/core/bytes.ts';
 import { memoryReturned, type Returned } from '../../src/recovery/returned.ts';
 import { ManualClock } from '../support/manualclock.ts';
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { getLlama, LlamaChatSession, LlamaLogLevel, type LlamaModel } from 'node-llama-cpp';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { writeLanguageModel } from '../../examples/synthetic-model.mjs';
-import { GiB, MiB } from '../../src/bytes.ts';
+import { GiB, MiB } from '../../src/core/bytes.ts';
 import { estimateFootprint } from '../../src/footprint/estimatefootprint.ts';
 import type { GuardOptions } from '../../src/options.ts';
 import type { InsufficientMemoryError } from '../../src/refusal.ts';

@@ -1,6 +1,6 @@
 /** Which runtime a program gets that says little or nothing: the SDK's library stands in its double, the engine is real. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { MemoryGuardError } from '../../src/errors.ts';
+import { MemoryGuardError } from '../../src/core/errors.ts';
 import type { Search } from '../../src/sdk/nexa/findlibrary.ts';
 import { openRuntime } from '../../src/sdk/openruntime.ts';
 import { doubleLibrary, order } from '../support/nexa/libraries.ts';

@@ -3,7 +3,7 @@
  * with Docker 20.10, Podman 4.3, LXC 5.0 and lxcfs 5.0; v2: Linux 6.1 with runc 1.1 and the group names of containerd);
  * `rebuilt`: written after public sources, named beside each. test/fixtures/README.md tells more.
  */
-import { KiB, MiB } from '../../src/bytes.ts';
+import { KiB, MiB } from '../../src/core/bytes.ts';
 import { HOST_AVAILABLE, HOST_TOTAL, type Situation } from './situations.ts';
 
 const captured = 'captured' as const;

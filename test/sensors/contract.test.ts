@@ -2,8 +2,8 @@
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { KiB, MiB } from '../../src/bytes.ts';
-import type { MemoryScope } from '../../src/types.ts';
+import { KiB, MiB } from '../../src/core/bytes.ts';
+import type { MemoryScope } from '../../src/core/types.ts';
 import { copyOf, fixture } from '../support/fixtures.ts';
 import { CONTAINERS } from './containers.ts';
 import { open, READERS } from './readers.ts';

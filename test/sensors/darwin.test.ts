@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { GiB, MiB } from '../../src/bytes.ts';
+import { GiB, MiB } from '../../src/core/bytes.ts';
 import { type DARWIN, footprintOf, judgeDarwin } from '../../src/sensors/darwin.ts';
 import { measureRows, snapshotRows } from '../../src/sensors/scopes.ts';
 import { type Figures, mac } from './figures.ts';

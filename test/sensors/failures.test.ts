@@ -2,8 +2,8 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { MiB } from '../../src/bytes.ts';
-import { MemoryGuardError } from '../../src/errors.ts';
+import { MiB } from '../../src/core/bytes.ts';
+import { MemoryGuardError } from '../../src/core/errors.ts';
 import { openReader } from '../../src/sensors/reader.ts';
 import { copyOf, filesIn, fixture } from '../support/fixtures.ts';
 import { open, READERS, sensorErrorOf } from './readers.ts';

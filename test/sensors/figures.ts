@@ -1,5 +1,5 @@
 /** Figures as real machines have them, to be changed by tests. It knows no reader. */
-import { GiB, MiB } from '../../src/bytes.ts';
+import { GiB, MiB } from '../../src/core/bytes.ts';
 import { DARWIN } from '../../src/sensors/darwin.ts';
 import { FIGURES } from '../../src/sensors/machine.ts';
 import { WIN32 } from '../../src/sensors/win32.ts';

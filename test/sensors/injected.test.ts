@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { GiB } from '../../src/bytes.ts';
+import { GiB } from '../../src/core/bytes.ts';
+import type { SensorReading } from '../../src/core/types.ts';
 import { InjectedReader } from '../../src/sensors/injected.ts';
-import type { SensorReading } from '../../src/types.ts';
 
 const reading = (sensor: () => unknown) => new InjectedReader(sensor as () => SensorReading);
 

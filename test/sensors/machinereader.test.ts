@@ -1,6 +1,6 @@
 /** Systems without kernel files, on this one: the figures are told by the test, everything behind them is real. */
 import { describe, expect, it, vi } from 'vitest';
-import { GiB, MiB } from '../../src/bytes.ts';
+import { GiB, MiB } from '../../src/core/bytes.ts';
 import type { Addon } from '../../src/native.ts';
 import { watchPressure } from '../../src/sensors/pressure.ts';
 import { readAnonymousBytes, readGrowth } from '../../src/sensors/process.ts';

@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { MiB } from '../../src/bytes.ts';
+import { MiB } from '../../src/core/bytes.ts';
 import { readMappedFiles } from '../../src/sensors/mappings.ts';
 import { copyOf, fixture } from '../support/fixtures.ts';
 

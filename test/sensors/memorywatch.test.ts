@@ -16,11 +16,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { MiB } from '../../src/bytes.ts';
+import { MiB } from '../../src/core/bytes.ts';
+import type { MemoryReader, MemoryWatch } from '../../src/core/types.ts';
 import { loadAddon } from '../../src/native.ts';
 import { openMemoryWatch } from '../../src/sensors/memorywatch.ts';
 import { STRIDE } from '../../src/sensors/scopes.ts';
-import type { MemoryReader, MemoryWatch } from '../../src/types.ts';
 import { ControlGroup, whyNoControlGroups } from '../support/cgroup.ts';
 import { copyOf } from '../support/fixtures.ts';
 import { runProgram } from '../support/program.ts';

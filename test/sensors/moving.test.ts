@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { MiB } from '../../src/bytes.ts';
+import { MiB } from '../../src/core/bytes.ts';
 import { ControlGroup, whyNoControlGroups } from '../support/cgroup.ts';
 
 const CHILD = fileURLToPath(new URL('reading-child.mjs', import.meta.url));

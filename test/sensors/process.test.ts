@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { KiB, MiB } from '../../src/bytes.ts';
+import { KiB, MiB } from '../../src/core/bytes.ts';
 import { type ProcessMemory, readGrowth, readProcessMemory } from '../../src/sensors/process.ts';
 import { copyOf, fixture } from '../support/fixtures.ts';
 

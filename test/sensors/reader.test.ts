@@ -1,6 +1,6 @@
 import { freemem, totalmem } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { MiB } from '../../src/bytes.ts';
+import { MiB } from '../../src/core/bytes.ts';
 import { loadAddon } from '../../src/native.ts';
 import { openReader, type ReaderOptions } from '../../src/sensors/reader.ts';
 import { readMemory } from '../../src/sensors/readmemory.ts';

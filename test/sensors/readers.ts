@@ -1,9 +1,9 @@
 /** The readers that the contract is held against, and how tests open them. */
 import { expect, onTestFinished } from 'vitest';
-import { MemoryGuardError } from '../../src/errors.ts';
+import { MemoryGuardError } from '../../src/core/errors.ts';
+import type { MemoryReader } from '../../src/core/types.ts';
 import { loadAddon } from '../../src/native.ts';
 import { openReader } from '../../src/sensors/reader.ts';
-import type { MemoryReader } from '../../src/types.ts';
 
 type ReaderName = 'native' | 'procfs';
 

@@ -2,9 +2,9 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { MiB } from '../../src/bytes.ts';
+import { MiB } from '../../src/core/bytes.ts';
+import type { MemorySnapshot } from '../../src/core/types.ts';
 import { openReader } from '../../src/sensors/reader.ts';
-import type { MemorySnapshot } from '../../src/types.ts';
 import { copyOf } from '../support/fixtures.ts';
 import { HOST_AVAILABLE } from './situations.ts';
 

@@ -1,6 +1,6 @@
 /** What each fixture tree must read as. Numbers are written as limit - used + reclaimable; it knows no reader. */
-import { KiB, MiB } from '../../src/bytes.ts';
-import type { MemoryScope } from '../../src/types.ts';
+import { KiB, MiB } from '../../src/core/bytes.ts';
+import type { MemoryScope } from '../../src/core/types.ts';
 
 export const HOST_TOTAL = 24_683_656 * KiB;
 /** MemAvailable of the fixtures. */

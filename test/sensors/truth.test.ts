@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
-import { MiB } from '../../src/bytes.ts';
+import { MiB } from '../../src/core/bytes.ts';
 import { ControlGroup, whyNoControlGroups } from '../support/cgroup.ts';
 
 /** Relative error that a promise may have. In sixteen runs of all situations the errors were between -1.8 % and +1.1 %. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { GiB, MiB } from '../../src/bytes.ts';
+import { GiB, MiB } from '../../src/core/bytes.ts';
 import { snapshotRows } from '../../src/sensors/scopes.ts';
 import { judgeWin32, type WIN32 } from '../../src/sensors/win32.ts';
 import { type Figures, pc } from './figures.ts';

@@ -1,5 +1,5 @@
 /** A clock that only a test moves. */
-import type { Clock } from '../../src/clock.ts';
+import type { Clock } from '../../src/core/clock.ts';
 
 export class ManualClock implements Clock {
   #nowMs = 0;

@@ -1,6 +1,6 @@
 /** What the readers promise against what a real kernel gives, in a machine of its own: control groups v2, and v1 on the same kernel. */
 import { afterAll, describe, expect, it } from 'vitest';
-import { MiB } from '../../src/bytes.ts';
+import { MiB } from '../../src/core/bytes.ts';
 import { runInVm } from './runinvm.mjs';
 import { type Situation, situationsOf } from './situations.mjs';
 import { whyNotHere } from './whynothere.ts';

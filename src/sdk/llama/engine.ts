@@ -1,6 +1,6 @@
 /** What this package uses of `@fugood/llama.node`, and how it is found. It must not load anything until it is asked to. */
 import { createRequire } from 'node:module';
-import { MemoryGuardError } from '../../errors.ts';
+import { MemoryGuardError } from '../../core/errors.ts';
 
 const PACKAGE = '@fugood/llama.node';
 

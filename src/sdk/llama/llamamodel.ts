@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { invalidOption, MemoryGuardError } from '../../errors.ts';
+import { invalidOption, MemoryGuardError } from '../../core/errors.ts';
 import { type ChatSettings, type ChatTurn, turnOf } from '../chat.ts';
 import type { Capabilities, FinishReason, GenerateResult, RuntimeGenerate, RuntimeModel } from '../runtime.ts';
 import type { Completion, FormattedChat, LlamaContext } from './engine.ts';

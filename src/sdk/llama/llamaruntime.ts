@@ -1,6 +1,6 @@
 /** llama.cpp from `@fugood/llama.node` as a runtime: files checked first, loads one at a time, nothing left by a failed one. */
 import { setImmediate } from 'node:timers/promises';
-import { MemoryGuardError } from '../../errors.ts';
+import { MemoryGuardError } from '../../core/errors.ts';
 import { LoadProgress } from '../loadprogress.ts';
 import { checkModelFiles } from '../modelfiles.ts';
 import type { LogListener, Runtime, RuntimeLoad, RuntimeModel } from '../runtime.ts';

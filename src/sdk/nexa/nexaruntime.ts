@@ -1,6 +1,6 @@
 /** The SDK's own library as a runtime: found, opened, and asked only what it survives. */
 import { isMainThread } from 'node:worker_threads';
-import { invalidOption, MemoryGuardError } from '../../errors.ts';
+import { invalidOption, MemoryGuardError } from '../../core/errors.ts';
 import type { GgufFile } from '../../footprint/gguf.ts';
 import { addonProblem } from '../../native.ts';
 import { LoadProgress } from '../loadprogress.ts';

@@ -1,5 +1,5 @@
 /** What the addon's failures mean and what to do about them, one sentence each. It acts on nothing. */
-import { type ErrorCode, MemoryGuardError } from '../../errors.ts';
+import { type ErrorCode, MemoryGuardError } from '../../core/errors.ts';
 import { LAYOUTS, type LayoutName } from '../runtime.ts';
 import type { NativeFailure } from './native.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatBytes, GiB, KiB, MiB, parseBytes } from '../src/bytes.ts';
+import { formatBytes, GiB, KiB, MiB, parseBytes } from '../../src/core/bytes.ts';
 
 describe('parsing a size', () => {
   it.each([

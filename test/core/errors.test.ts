@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { expect, describe as group, it } from 'vitest';
-import { describe, describeError, invalidOption, MemoryGuardError } from '../src/errors.ts';
+import { describe, describeError, invalidOption, MemoryGuardError } from '../../src/core/errors.ts';
 
 group('an error of the guard', () => {
   it('carries a code, a name and its cause', () => {
