@@ -2,7 +2,7 @@
 
 /**
  * @typedef {object} Target
- * @property {string} name The folder in `prebuilds/`, as src/native.ts looks for it.
+ * @property {string} name The folder in `prebuilds/`, as src/addon/load-addon.ts looks for it.
  * @property {'linux' | 'darwin' | 'win32'} platform
  * @property {'x64' | 'arm64'} arch
  * @property {string} zig Its triple, with the oldest system that the addon runs on.

@@ -1,7 +1,7 @@
 /** The facts of this machine in one object, for people: it decides nothing and admits no load. */
 
+import { addonProblem, loadAddon } from './addon/load-addon.ts';
 import type { MemorySnapshot, Quantization } from './core/types.ts';
-import { addonProblem, loadAddon } from './native.ts';
 import { comparedTotalBytes, hostBinds, type MachineClass, machineClass, recommend } from './policy/recommend.ts';
 import { openReader } from './sensors/reader.ts';
 

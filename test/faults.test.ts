@@ -3,8 +3,8 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { loadAddon } from '../src/addon/load-addon.ts';
 import { GiB, MiB } from '../src/core/bytes.ts';
-import { loadAddon } from '../src/native.ts';
 import { withMemoryGuard } from '../src/withmemoryguard.ts';
 import { deferred, FakeMachine, FakeModel, FakeSDK, guardedFake, recordEvents, settled } from './support/fakesdk.ts';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { measureTruths, runMode } from '../bench/survival/run.mjs';
 import { MODELS, writeModels } from '../bench/survival/setting.mjs';
-import { loadAddon } from '../src/native.ts';
+import { loadAddon } from '../src/addon/load-addon.ts';
 import { whyNoControlGroups } from './support/cgroup.ts';
 
 const whyNot = loadAddon()?.locks ? whyNoControlGroups() : 'the addon has no locks here';

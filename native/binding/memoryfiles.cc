@@ -11,7 +11,7 @@
 namespace guard::binding {
 namespace {
 
-// `new MemoryFiles(paths, table, rows, swap, groupPath?, groupBytes?)`, see src/native.ts. One class per environment:
+// `new MemoryFiles(paths, table, rows, swap, groupPath?, groupBytes?)`, see src/addon/load-addon.ts. One class per environment:
 // nothing here is shared between workers.
 class MemoryFiles final : public Napi::ObjectWrap<MemoryFiles> {
  public:

@@ -12,7 +12,7 @@
 namespace guard::binding {
 namespace {
 
-// `new MemoryWatch(paths, table, rows, swap, groupPath, groupBytes, notices)`, see src/native.ts. When its environment ends,
+// `new MemoryWatch(paths, table, rows, swap, groupPath, groupBytes, notices)`, see src/addon/load-addon.ts. When its environment ends,
 // the object goes first and the watch with it; the thread never calls into JavaScript.
 class MemoryWatch final : public Napi::ObjectWrap<MemoryWatch> {
  public:

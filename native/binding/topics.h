@@ -1,5 +1,5 @@
-// The doors of the addon, one topic each: what they take and give stands in src/native.ts, and for the SDK's
-// library in src/sdk/nexa/native.ts. Only this folder and binding.cc
+// The doors of the addon, one topic each: what they take and give stands in src/addon/load-addon.ts, and for the SDK's
+// library in src/addon/nexa-binding.ts. Only this folder and binding.cc
 // speak N-API.
 #pragma once
 

@@ -17,8 +17,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import type { NativeLocks } from '../addon/load-addon.ts';
 import { MemoryGuardError } from '../core/errors.ts';
-import type { NativeLocks } from '../native.ts';
 import { openDirectory } from './directory.ts';
 import type { Peer } from './peers.ts';
 import { formatRecord, type Holdings, type LedgerEntry, type LedgerRecord, parseRecord } from './record.ts';

@@ -1,8 +1,8 @@
 /** Gives memory back on purpose: V8's garbage, and what the allocator keeps of freed blocks. Who calls it knows when that is worth its pause. */
 import v8 from 'node:v8';
 import vm from 'node:vm';
+import { loadAddon } from '../addon/load-addon.ts';
 import type { Clock } from '../core/clock.ts';
-import { loadAddon } from '../native.ts';
 
 /** What a runtime may have to collect with. Bun has no V8. */
 interface Host {

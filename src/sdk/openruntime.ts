@@ -1,8 +1,9 @@
 /** Which runtime a program gets: the one it asks for, else the SDK's library where it is found, else the embedded one. */
+
+import { nativeNexa } from '../addon/nexa-binding.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import { openLlamaRuntime } from './llama/llamaruntime.ts';
 import { findLibrary } from './nexa/findlibrary.ts';
-import { nativeNexa } from './nexa/native.ts';
 import { openLibrary, openNexaRuntime } from './nexa/nexaruntime.ts';
 import type { InitializeOptions } from './options.ts';
 import type { Runtime } from './runtime.ts';

@@ -1,7 +1,7 @@
 /** Keeps one plan fresh and reads it through an engine; it knows neither file formats nor which engine it is. */
 import { statSync } from 'node:fs';
+import { loadAddon } from '../addon/load-addon.ts';
 import type { MemoryMeasure, MemoryReader, MemorySnapshot, MemoryWatch, ScopesMeasure } from '../core/types.ts';
-import { loadAddon } from '../native.ts';
 import { prefixOf } from './files.ts';
 import { openMemoryWatch } from './memorywatch.ts';
 import { DONE, type Engine, MOVED, type Plan, type Problem } from './plan.ts';

@@ -1,8 +1,8 @@
 /** Watches memory where the event loop can't: on the addon's own thread, or by the kernel's notifications. It judges nothing. */
 import { type FSWatcher, watch as watchFile } from 'node:fs';
 import { connect, type NetConnectOpts, Socket } from 'node:net';
+import type { Addon, NativeMemoryWatch } from '../addon/load-addon.ts';
 import type { MemoryWatch } from '../core/types.ts';
-import type { Addon, NativeMemoryWatch } from '../native.ts';
 import { planArguments } from './native.ts';
 import type { Plan } from './plan.ts';
 

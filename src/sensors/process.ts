@@ -1,7 +1,7 @@
 /** What this process itself has taken: anonymous memory, and the part of it that JavaScript explains. It knows no limits. */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { getHeapStatistics } from 'node:v8';
-import { type Addon, loadAddon } from '../native.ts';
+import { type Addon, loadAddon } from '../addon/load-addon.ts';
 import { footprintOf } from './darwin.ts';
 import { prefixOf } from './files.ts';
 import { FIGURES } from './machine.ts';

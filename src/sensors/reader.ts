@@ -1,8 +1,8 @@
 /** Chooses the reader for this system; it knows no file and no arithmetic. */
 import { isAbsolute } from 'node:path';
+import { type Addon, loadAddon } from '../addon/load-addon.ts';
 import { invalidOption } from '../core/errors.ts';
 import type { MemoryReader } from '../core/types.ts';
-import { type Addon, loadAddon } from '../native.ts';
 import { judgeDarwin } from './darwin.ts';
 import { LinuxReader } from './linuxreader.ts';
 import type { Judge } from './machine.ts';

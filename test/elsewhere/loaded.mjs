@@ -1,7 +1,7 @@
 /** Ends with 1 and says what is there instead, unless the addon of the working directory's `prebuilds` and no other is loaded. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { addonProblem, loadAddon } from '../../src/native.ts';
+import { addonProblem, loadAddon } from '../../src/addon/load-addon.ts';
 
 loadAddon();
 const mapped = new Set(readFileSync('/proc/self/maps', 'utf8').match(/\/\S*guard\.node$/gm));

@@ -21,15 +21,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import { Worker } from 'node:worker_threads';
+import { addonProblem, loadAddon } from '../../src/addon/load-addon.ts';
 import { NexaSDK, withMemoryGuard } from '../../src/index.ts';
-import { addonProblem, loadAddon } from '../../src/native.ts';
 import { openReader } from '../../src/sensors/reader.ts';
 
 const results = /** @type {string} */ (process.argv[2]);
 const role = process.argv[3];
 const MiB = 2 ** 20;
 
-/** @typedef {import('../../src/native.ts').Addon} Addon */
+/** @typedef {import('../../src/addon/load-addon.ts').Addon} Addon */
 const addon = /** @type {Addon} */ (loadAddon());
 const locks = /** @type {NonNullable<Addon['locks']>} */ (addon?.locks);
 
@@ -197,7 +197,7 @@ async function checks(place) {
   await check('workers that end while they read leave a library that works', async () => {
     const program = `
       const { parentPort } = require('node:worker_threads');
-      import(${JSON.stringify(new URL('../../src/native.ts', import.meta.url).href)}).then(({ loadAddon }) => {
+      import(${JSON.stringify(new URL('../../src/addon/load-addon.ts', import.meta.url).href)}).then(({ loadAddon }) => {
         const { readMachine } = loadAddon();
         const figures = new Float64Array(16);
         for (let at = 0; at < 1000; at++) readMachine(figures);

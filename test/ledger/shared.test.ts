@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { loadAddon } from '../../src/addon/load-addon.ts';
 import { MiB } from '../../src/core/bytes.ts';
-import { loadAddon } from '../../src/native.ts';
 import { ControlGroup, whyNoControlGroups } from '../support/cgroup.ts';
 import { LedgerChild } from '../support/ledgerchild.ts';
 

@@ -7,8 +7,8 @@ import { formatMessage } from 'publint/utils';
 import { rolldown } from 'rolldown';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TARGETS } from '../../native/targets.mjs';
+import { prebuiltFolder } from '../../src/addon/load-addon.ts';
 import { MiB } from '../../src/core/bytes.ts';
-import { prebuiltFolder } from '../../src/native.ts';
 import { Installed, ROOT } from './installed.ts';
 import { sourceFiles } from './sourcefiles.ts';
 

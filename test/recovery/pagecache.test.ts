@@ -4,8 +4,8 @@ import { closeSync, fsyncSync, mkdtempSync, openSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
+import { loadAddon } from '../../src/addon/load-addon.ts';
 import { MiB } from '../../src/core/bytes.ts';
-import { loadAddon } from '../../src/native.ts';
 import { dropPageCache } from '../../src/recovery/collect.ts';
 
 const whyNot = !loadAddon()

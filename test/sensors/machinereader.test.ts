@@ -1,7 +1,7 @@
 /** Systems without kernel files, on this one: the figures are told by the test, everything behind them is real. */
 import { describe, expect, it, vi } from 'vitest';
+import type { Addon } from '../../src/addon/load-addon.ts';
 import { GiB, MiB } from '../../src/core/bytes.ts';
-import type { Addon } from '../../src/native.ts';
 import { watchPressure } from '../../src/sensors/pressure.ts';
 import { readAnonymousBytes, readGrowth } from '../../src/sensors/process.ts';
 import { openReader } from '../../src/sensors/reader.ts';

@@ -16,9 +16,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { loadAddon } from '../../src/addon/load-addon.ts';
 import { MiB } from '../../src/core/bytes.ts';
 import type { MemoryReader, MemoryWatch } from '../../src/core/types.ts';
-import { loadAddon } from '../../src/native.ts';
 import { openMemoryWatch } from '../../src/sensors/memorywatch.ts';
 import { STRIDE } from '../../src/sensors/scopes.ts';
 import { ControlGroup, whyNoControlGroups } from '../support/cgroup.ts';

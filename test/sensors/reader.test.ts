@@ -1,7 +1,7 @@
 import { freemem, totalmem } from 'node:os';
 import { describe, expect, it } from 'vitest';
+import { loadAddon } from '../../src/addon/load-addon.ts';
 import { MiB } from '../../src/core/bytes.ts';
-import { loadAddon } from '../../src/native.ts';
 import { openReader, type ReaderOptions } from '../../src/sensors/reader.ts';
 import { readMemory } from '../../src/sensors/readmemory.ts';
 import { fixture } from '../support/fixtures.ts';

@@ -1,8 +1,8 @@
 /** The readers that the contract is held against, and how tests open them. */
 import { expect, onTestFinished } from 'vitest';
+import { loadAddon } from '../../src/addon/load-addon.ts';
 import { MemoryGuardError } from '../../src/core/errors.ts';
 import type { MemoryReader } from '../../src/core/types.ts';
-import { loadAddon } from '../../src/native.ts';
 import { openReader } from '../../src/sensors/reader.ts';
 
 type ReaderName = 'native' | 'procfs';

@@ -1,5 +1,5 @@
 /** What the engine would print: kept from the output, handed to listeners, and searched for a reason after a failure. */
-import { loadAddon } from '../../native.ts';
+import { loadAddon } from '../../addon/load-addon.ts';
 import type { LogLevel, LogListener } from '../runtime.ts';
 
 /** The addon's part: loggers of a native library, reached without the library's help. */

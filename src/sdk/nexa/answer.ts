@@ -1,6 +1,7 @@
 /** What came back of a text, in this package's words: bytes become characters, reasons and times are translated. Pure. */
+
+import type { NativeResult } from '../../addon/nexa-binding.ts';
 import type { FinishReason, Profile } from '../runtime.ts';
-import type { NativeResult } from './native.ts';
 
 /** Joins characters that tokens cut apart; what is no UTF-8 becomes U+FFFD and breaks nothing. */
 export class Utf8Text {

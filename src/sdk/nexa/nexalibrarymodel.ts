@@ -1,8 +1,16 @@
 /** One model of the SDK's library. It knows the addon's calls and no files besides their paths. */
+
+import type {
+  ModelHandle,
+  NativeChat,
+  NativeFailure,
+  NativeMessage,
+  NativeNexa,
+  NativeResult,
+} from '../../addon/nexa-binding.ts';
 import { type ChatSettings, type ChatTurn, turnOf } from '../chat.ts';
 import type { Capabilities, GenerateResult, RuntimeGenerate, RuntimeModel } from '../runtime.ts';
 import { finishReason, profileOf, Utf8Text } from './answer.ts';
-import type { ModelHandle, NativeChat, NativeFailure, NativeMessage, NativeNexa, NativeResult } from './native.ts';
 import { samplingOf } from './sampling.ts';
 import { textFailure, type UsedModel } from './sentences.ts';
 

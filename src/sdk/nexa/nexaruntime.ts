@@ -1,8 +1,9 @@
 /** The SDK's own library as a runtime: found, opened, and asked only what it survives. */
 import { isMainThread } from 'node:worker_threads';
+import { addonProblem } from '../../addon/load-addon.ts';
+import { type LibraryHandle, type NativeFailure, type NativeNexa, nativeNexa } from '../../addon/nexa-binding.ts';
 import { invalidOption, MemoryGuardError } from '../../core/errors.ts';
 import type { GgufFile } from '../../footprint/gguf.ts';
-import { addonProblem } from '../../native.ts';
 import { LoadProgress } from '../loadprogress.ts';
 import { checkModelFiles } from '../modelfiles.ts';
 import type {
@@ -16,7 +17,6 @@ import type {
   RuntimeModel,
 } from '../runtime.ts';
 import { findLibrary } from './findlibrary.ts';
-import { type LibraryHandle, type NativeFailure, type NativeNexa, nativeNexa } from './native.ts';
 import { NexaLibraryModel } from './nexalibrarymodel.ts';
 import { loadFailure, noLoader, notFound, openFailure } from './sentences.ts';
 

@@ -1,6 +1,7 @@
 /** From what a program asks for to what the library understands, where zero means "your default". Pure. */
+
+import type { NativeSampling } from '../../addon/nexa-binding.ts';
 import type { RuntimeGenerate } from '../runtime.ts';
-import type { NativeSampling } from './native.ts';
 
 /** As good as zero, without being the library's word for its default. */
 const NEARLY_ZERO = 1e-6;

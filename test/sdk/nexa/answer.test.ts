@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import type { NativeResult } from '../../../src/addon/nexa-binding.ts';
 import { finishReason, profileOf, Utf8Text } from '../../../src/sdk/nexa/answer.ts';
-import type { NativeResult } from '../../../src/sdk/nexa/native.ts';
 import { samplingOf } from '../../../src/sdk/nexa/sampling.ts';
 import type { RuntimeGenerate } from '../../../src/sdk/runtime.ts';
 

@@ -1,6 +1,6 @@
 /** The one listener for the end of the process. In a file of its own: it is set once for each process. */
 import { expect, test } from 'vitest';
-import type { NativeNexa } from '../../../src/sdk/nexa/native.ts';
+import type { NativeNexa } from '../../../src/addon/nexa-binding.ts';
 import { openLibrary } from '../../../src/sdk/nexa/nexaruntime.ts';
 
 test('the addon is told with which code the process ends, once, however many libraries are open', async () => {

@@ -5,7 +5,7 @@
 import { truncateSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { writeAudioProjector } from '../../../examples/synthetic-model.mjs';
-import { type NativeNexa, nativeNexa } from '../../../src/sdk/nexa/native.ts';
+import { type NativeNexa, nativeNexa } from '../../../src/addon/nexa-binding.ts';
 import { openNexaRuntime } from '../../../src/sdk/nexa/nexaruntime.ts';
 import { NexaSDK } from '../../../src/sdk/nexasdk.ts';
 import { readLoadOptions } from '../../../src/sdk/options.ts';

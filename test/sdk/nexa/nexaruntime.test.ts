@@ -2,7 +2,7 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { NativeNexa } from '../../../src/sdk/nexa/native.ts';
+import type { NativeNexa } from '../../../src/addon/nexa-binding.ts';
 import { openLibrary, openNexaRuntime } from '../../../src/sdk/nexa/nexaruntime.ts';
 import { readLoadOptions } from '../../../src/sdk/options.ts';
 import { LAYOUTS, type LogLevel, type Runtime, type RuntimeLoad } from '../../../src/sdk/runtime.ts';

@@ -90,7 +90,7 @@ export function addonProblem(): string | undefined {
 
 /** The package of a module of `dist` or `src`. `undefined` where a bundler for CommonJS left no URL: no addon is beside its bundle. */
 export function packageOf(url: string | undefined): string | undefined {
-  return url === undefined ? undefined : fileURLToPath(new URL('..', url));
+  return url === undefined ? undefined : fileURLToPath(new URL('../..', url));
 }
 
 /** `loadAddon` for any package directory; `setting` is the value of `NEXA_MEMORY_GUARD_ADDON`. */

@@ -6,14 +6,21 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { TARGETS } from '../native/targets.mjs';
-import { type Addon, addonProblem, loadAddon, loadAddonFrom, packageOf, prebuiltFolder } from '../src/native.ts';
-import { PARSE } from '../src/sensors/plan.ts';
-import { STRIDE } from '../src/sensors/scopes.ts';
-import { fixture } from './support/fixtures.ts';
+import { TARGETS } from '../../native/targets.mjs';
+import {
+  type Addon,
+  addonProblem,
+  loadAddon,
+  loadAddonFrom,
+  packageOf,
+  prebuiltFolder,
+} from '../../src/addon/load-addon.ts';
+import { PARSE } from '../../src/sensors/plan.ts';
+import { STRIDE } from '../../src/sensors/scopes.ts';
+import { fixture } from '../support/fixtures.ts';
 
-const BUILT = fileURLToPath(new URL('../build/Release/nexa_memory_guard.node', import.meta.url));
-const READER = new URL('../dist/sensors/reader.js', import.meta.url);
+const BUILT = fileURLToPath(new URL('../../build/Release/nexa_memory_guard.node', import.meta.url));
+const READER = new URL('../../dist/sensors/reader.js', import.meta.url);
 const there = existsSync(BUILT);
 if (!there) console.warn('The addon is not tested: it is not built (npm run build:native).');
 
@@ -41,7 +48,7 @@ describe('finding the addon', () => {
   });
 
   it.skipIf(!there)('takes the one that was built here', () => {
-    expect(loadAddonFrom(fileURLToPath(new URL('..', import.meta.url)), undefined).addon?.MemoryFiles).toBeTypeOf(
+    expect(loadAddonFrom(fileURLToPath(new URL('../..', import.meta.url)), undefined).addon?.MemoryFiles).toBeTypeOf(
       'function',
     );
     expect(loadAddon()?.memoryFilesSupported).toBe(process.platform === 'linux');

@@ -1,6 +1,7 @@
 /** The addon's part of the binding: what it takes and gives. It knows no options and makes no sentences. */
-import { loadAddon } from '../../native.ts';
-import type { LayoutName } from '../runtime.ts';
+
+import type { LayoutName } from '../sdk/runtime.ts';
+import { loadAddon } from './load-addon.ts';
 
 /** Held, handed back, and collected with what it stands for. */
 export type LibraryHandle = { readonly brand: unique symbol };
