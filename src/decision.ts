@@ -1,7 +1,7 @@
 /** One load that is asked for: the steps it may take, and the decision that is told of it. Pure: it reads and reserves nothing. */
 
 import type { Quantization } from './core/types.ts';
-import type { Decision } from './events.ts';
+import type { Decision } from './events/guard-events.ts';
 import type { Ticket } from './ledger/ledger.ts';
 import type { Situation } from './policy/admit.ts';
 import { type Candidate, type CandidateVerdict, stepsThatSave } from './policy/choose.ts';

@@ -2,7 +2,7 @@
 
 import type { HeldFile, MemoryMeasure, MemoryReader, Need } from './core/types.ts';
 import { type Ask, decisionOf, type Judged, leastMissing, stepsOf } from './decision.ts';
-import type { Decision } from './events.ts';
+import type { Decision } from './events/guard-events.ts';
 import type { Burden, Ledger, Reservation, Ticket } from './ledger/ledger.ts';
 import { leftByPeers, type Peer, waitingBefore } from './ledger/peers.ts';
 import type { Holdings } from './ledger/record.ts';

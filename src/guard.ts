@@ -3,7 +3,8 @@ import { EventEmitter } from 'eventemitter3';
 import { formatBytes } from './core/bytes.ts';
 import { describeError, MemoryGuardError } from './core/errors.ts';
 import type { MemoryReader, MemorySnapshot } from './core/types.ts';
-import { type Decision, type EventOf, eventName, type GuardEvent, type GuardEvents } from './events.ts';
+import { type Decision, type EventOf, eventName, type GuardEvent, type GuardEvents } from './events/guard-events.ts';
+import { teller } from './events/publish-event.ts';
 import { Calibration, calibrationDirectory } from './footprint/calibration.ts';
 import { Gate } from './gate.ts';
 import { Ledger } from './ledger/ledger.ts';
@@ -23,7 +24,6 @@ import { watchPressure } from './sensors/pressure.ts';
 import { readAnonymousBytes, readGrowth } from './sensors/process.ts';
 import { openReader } from './sensors/reader.ts';
 import { type GuardStatus, StatusWatch, type WatchOptions } from './statuswatch.ts';
-import { teller } from './tell.ts';
 
 /** `guard.ledger`. */
 export interface GuardLedger {

@@ -1,7 +1,7 @@
 /** What would help a load that was refused. It finds out, and says nothing in words. */
 
 import type { MemoryScope, Need, Quantization } from './core/types.ts';
-import type { Decision, Help } from './events.ts';
+import type { Decision, Help } from './events/guard-events.ts';
 import type { CandidateVerdict } from './policy/choose.ts';
 import { chooseVictims } from './policy/evict.ts';
 import { canBeFreed, modelInWords, nearestCandidate } from './sentences.ts';

@@ -26,7 +26,7 @@ export type {
   StatusEvent,
   UnloadedEvent,
   WaitingEvent,
-} from './events.ts';
+} from './events/guard-events.ts';
 export {
   type CacheType,
   type EstimateFootprintOptions,

@@ -1,6 +1,6 @@
 /** The error of a refused load, with the numbers that refused it. It decides nothing. */
 import { MemoryGuardError } from './core/errors.ts';
-import type { Decision } from './events.ts';
+import type { Decision } from './events/guard-events.ts';
 import type { Rule } from './policy/admit.ts';
 import { nearestCandidate } from './sentences.ts';
 

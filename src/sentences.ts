@@ -1,7 +1,7 @@
 /** What the guard says, one sentence per event, with its numbers. It decides nothing. */
 import { formatBytes } from './core/bytes.ts';
 import type { MemoryScope, MemoryStatusLevel, Need } from './core/types.ts';
-import type { Decision, Help } from './events.ts';
+import type { Decision, Help } from './events/guard-events.ts';
 import type { RuleVerdict } from './policy/admit.ts';
 import type { CandidateVerdict } from './policy/choose.ts';
 import type { Returned } from './recovery/returned.ts';

@@ -2,7 +2,7 @@
 
 import type { MemoryReader, MemoryStatusLevel, MemoryWatch } from './core/types.ts';
 import { checkOptions, signal } from './core/validate.ts';
-import type { DegradedEvent, StatusEvent } from './events.ts';
+import type { DegradedEvent, StatusEvent } from './events/guard-events.ts';
 import type { Gate, View } from './gate.ts';
 import type { Models } from './loading/models.ts';
 import { Monitor, type Watcher } from './monitor/monitor.ts';

@@ -5,7 +5,7 @@
 import { statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { MiB } from '../src/core/bytes.ts';
-import type { GuardEvent } from '../src/events.ts';
+import type { GuardEvent } from '../src/events/guard-events.ts';
 import type { GuardOptions } from '../src/options.ts';
 import { ADAPTER } from '../src/sdk/adapter.ts';
 import { NexaSDK } from '../src/sdk/nexasdk.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { MemoryGuardError } from '../src/core/errors.ts';
-import type { Decision } from '../src/events.ts';
+import type { Decision } from '../src/events/guard-events.ts';
 import { judgeAll } from '../src/policy/choose.ts';
 import { InsufficientMemoryError } from '../src/refusal.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { GiB, MiB } from '../src/core/bytes.ts';
 import type { MemoryScope, Quantization } from '../src/core/types.ts';
-import type { Decision } from '../src/events.ts';
+import type { Decision } from '../src/events/guard-events.ts';
 import { type HelpParts, helpOf } from '../src/help.ts';
 import { type Candidate, judgeAll } from '../src/policy/choose.ts';
 import {

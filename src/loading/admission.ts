@@ -2,7 +2,7 @@
 import type { Clock } from '../core/clock.ts';
 import { type ErrorCode, MemoryGuardError } from '../core/errors.ts';
 import type { MemoryReader, MemoryScope, Quantization } from '../core/types.ts';
-import type { Decision, DecisionEvent, DegradedEvent, WaitingEvent } from '../events.ts';
+import type { Decision, DecisionEvent, DegradedEvent, WaitingEvent } from '../events/guard-events.ts';
 import { DEFAULT_QUANTIZATION } from '../footprint/catalog.ts';
 import type { Gate, Outcome, Reserved } from '../gate.ts';
 import { helpOf } from '../help.ts';

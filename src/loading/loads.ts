@@ -4,7 +4,7 @@ import type { Clock } from '../core/clock.ts';
 import { type ErrorCode, MemoryGuardError } from '../core/errors.ts';
 import type { HeldFile, MemoryReader, Quantization } from '../core/types.ts';
 import type { Invoke } from '../core/wrap-object.ts';
-import type { Decision, DecisionEvent, DegradedEvent, LoadedEvent, WaitingEvent } from '../events.ts';
+import type { Decision, DecisionEvent, DegradedEvent, LoadedEvent, WaitingEvent } from '../events/guard-events.ts';
 import type { Calibration } from '../footprint/calibration.ts';
 import type { Gate } from '../gate.ts';
 import type { Settings } from '../options.ts';

@@ -1,7 +1,7 @@
 /** The models that are loaded now: their reservations, their calls in flight, and how each of them ends. */
 import type { Clock } from '../core/clock.ts';
 import type { Need } from '../core/types.ts';
-import type { HowGone } from '../events.ts';
+import type { HowGone } from '../events/guard-events.ts';
 import { AUDIO_CALL_BYTES } from '../footprint/catalog.ts';
 import type { Gate } from '../gate.ts';
 import { disposerOf, type Held, isIdle, type LoadedModel, shownModel } from './held.ts';

@@ -1,7 +1,7 @@
 /** Tells of models that are gone once their memory is seen to be back. It disposes nothing. */
 import type { Clock } from '../core/clock.ts';
 import type { Need, Quantization } from '../core/types.ts';
-import type { HowGone, UnloadedEvent } from '../events.ts';
+import type { HowGone, UnloadedEvent } from '../events/guard-events.ts';
 import { modelInWords, unloadSentence } from '../sentences.ts';
 import { memoryReturned } from './returned.ts';
 

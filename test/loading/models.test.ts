@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { GiB, MiB } from '../../src/core/bytes.ts';
-import type { GuardEvent } from '../../src/events.ts';
+import type { GuardEvent } from '../../src/events/guard-events.ts';
 import { collectUntil, deferred, FakeMachine, FakeModel, FakeSDK, guardedFake, settled } from '../support/fakesdk.ts';
 
 const AUDIO = 100 * MiB;

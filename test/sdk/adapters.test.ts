@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'v
 import { writeLanguageModel } from '../../examples/synthetic-model.mjs';
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import { systemClock } from '../../src/core/clock.ts';
-import type { DecisionEvent } from '../../src/events.ts';
+import type { DecisionEvent } from '../../src/events/guard-events.ts';
 import type { PlanOptions } from '../../src/guard.ts';
 import type { GuardOptions } from '../../src/options.ts';
 import { giveBack } from '../../src/recovery/collect.ts';

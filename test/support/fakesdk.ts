@@ -1,7 +1,7 @@
 /** A fake SDK and a fake machine for tests of the guard: nothing is loaded, memory is what the test says. */
 import { GiB } from '../../src/core/bytes.ts';
 import type { SensorReading } from '../../src/core/types.ts';
-import type { GuardEvent, GuardEvents } from '../../src/events.ts';
+import type { GuardEvent, GuardEvents } from '../../src/events/guard-events.ts';
 import type { MemoryGuard } from '../../src/guard.ts';
 import type { GuardOptions } from '../../src/options.ts';
 import { withMemoryGuard } from '../../src/withmemoryguard.ts';
