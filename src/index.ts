@@ -39,9 +39,9 @@ export type { LedgerEntry } from './ledger/record.ts';
 export type { LoadedModel } from './loading/held.ts';
 export type { Observed } from './loading/observe.ts';
 export type { GivenFootprint, GuardOptions, LoadGuardOptions, Logger } from './options.ts';
-export type { Rule, RuleVerdict } from './policy/admit.ts';
-export type { Candidate, CandidateVerdict } from './policy/choose.ts';
-export type { MachineClass } from './policy/recommend.ts';
+export type { Rule, RuleVerdict } from './policy/admission-rules.ts';
+export type { Candidate, CandidateVerdict } from './policy/choose-candidate.ts';
+export type { MachineClass } from './policy/recommend-quantization.ts';
 export {
   type MemoryStats,
   type MemoryStatus,

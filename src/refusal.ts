@@ -1,7 +1,7 @@
 /** The error of a refused load, with the numbers that refused it. It decides nothing. */
 import { MemoryGuardError } from './core/errors.ts';
 import type { Decision } from './events/guard-events.ts';
-import type { Rule } from './policy/admit.ts';
+import type { Rule } from './policy/admission-rules.ts';
 import { nearestCandidate } from './sentences.ts';
 
 /** `ERR_INSUFFICIENT_MEMORY`: the numbers are those of the candidate that came nearest. */

@@ -2,7 +2,13 @@
 
 import { addonProblem, loadAddon } from './addon/load-addon.ts';
 import type { MemorySnapshot, Quantization } from './core/types.ts';
-import { comparedTotalBytes, hostBinds, type MachineClass, machineClass, recommend } from './policy/recommend.ts';
+import {
+  comparedTotalBytes,
+  hostBinds,
+  type MachineClass,
+  machineClass,
+  recommend,
+} from './policy/recommend-quantization.ts';
 import { openReader } from './sensors/reader.ts';
 
 export interface MachineReport {

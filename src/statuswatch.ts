@@ -7,7 +7,7 @@ import type { Gate, View } from './gate.ts';
 import type { Models } from './loading/models.ts';
 import { Monitor, type Watcher } from './monitor/monitor.ts';
 import type { Settings } from './options.ts';
-import { statusOf } from './policy/status.ts';
+import { statusOf } from './policy/memory-status.ts';
 import { statusSentence } from './sentences.ts';
 
 /** The status now, with the numbers it was judged on. */

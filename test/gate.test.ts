@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { MemoryScope, Need, Quantization } from '../src/core/types.ts';
-import type { Ask } from '../src/decision.ts';
 import { Gate, type GateParts } from '../src/gate.ts';
 import { Ledger } from '../src/ledger/ledger.ts';
 import type { Peer } from '../src/ledger/peers.ts';
 import type { Holdings } from '../src/ledger/record.ts';
-import type { Candidate } from '../src/policy/choose.ts';
+import type { Candidate } from '../src/policy/choose-candidate.ts';
+import type { Ask } from '../src/policy/decision.ts';
 import { InjectedReader } from '../src/sensors/injected.ts';
 
 const need = (anonymousBytes: number, mappedBytes = 0): Need => ({ mappedBytes, anonymousBytes, basis: 'given' });

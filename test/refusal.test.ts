@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { MemoryGuardError } from '../src/core/errors.ts';
 import type { Decision } from '../src/events/guard-events.ts';
-import { judgeAll } from '../src/policy/choose.ts';
+import { judgeAll } from '../src/policy/choose-candidate.ts';
 import { InsufficientMemoryError } from '../src/refusal.ts';
 
 const situation = { totalBytes: 1000, availableBytes: 100, headroomBytes: 90, promisedAnonymousBytes: 10 };

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { GiB, MiB } from '../src/core/bytes.ts';
 import type { MemoryScope, Quantization } from '../src/core/types.ts';
 import type { Decision } from '../src/events/guard-events.ts';
-import { type HelpParts, helpOf } from '../src/help.ts';
-import { type Candidate, judgeAll } from '../src/policy/choose.ts';
+import { type Candidate, judgeAll } from '../src/policy/choose-candidate.ts';
+import { type HelpParts, helpOf } from '../src/policy/refusal-help.ts';
 import {
   admissionSentence,
   forcedSentence,

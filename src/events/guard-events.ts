@@ -1,7 +1,7 @@
 /** What the guard tells: the events with their numbers in bytes, and their names. It knows no listeners. */
 import { type ErrorCode, invalidOption } from '../core/errors.ts';
 import type { MemoryStatusLevel, Need, Quantization } from '../core/types.ts';
-import type { CandidateVerdict } from '../policy/choose.ts';
+import type { CandidateVerdict } from '../policy/choose-candidate.ts';
 
 export const EVENT_NAMES = [
   'ok',

@@ -5,12 +5,12 @@ import type { MemoryReader, MemoryScope, Quantization } from '../core/types.ts';
 import type { Decision, DecisionEvent, DegradedEvent, WaitingEvent } from '../events/guard-events.ts';
 import { DEFAULT_QUANTIZATION } from '../footprint/catalog.ts';
 import type { Gate, Outcome, Reserved } from '../gate.ts';
-import { helpOf } from '../help.ts';
 import type { Ticket } from '../ledger/ledger.ts';
 import { type Settings, waitTimeoutMs } from '../options.ts';
-import type { CandidateVerdict } from '../policy/choose.ts';
-import { chooseVictims } from '../policy/evict.ts';
-import { comparedTotalBytes, recommend } from '../policy/recommend.ts';
+import type { CandidateVerdict } from '../policy/choose-candidate.ts';
+import { chooseVictims } from '../policy/choose-victims.ts';
+import { comparedTotalBytes, recommend } from '../policy/recommend-quantization.ts';
+import { helpOf } from '../policy/refusal-help.ts';
 import { InsufficientMemoryError } from '../refusal.ts';
 import {
   admissionSentence,

@@ -2,13 +2,13 @@
 
 import { describe, MemoryGuardError } from '../core/errors.ts';
 import type { Need, Quantization } from '../core/types.ts';
-import type { Ask } from '../decision.ts';
 import { DEFAULT_MIN_FREE_BYTES, isKnownModel, QUANTIZATIONS, requirementOf, tableNeed } from '../footprint/catalog.ts';
 import { corrected, type Observation } from '../footprint/corrected.ts';
 import type { EstimateShape, Estimator } from '../footprint/estimatefootprint.ts';
 import { heldFilesOf } from '../footprint/heldfiles.ts';
 import { givenNeed, knownQuantization, type LoadGuardOptions, type Settings } from '../options.ts';
-import type { Candidate } from '../policy/choose.ts';
+import type { Candidate } from '../policy/choose-candidate.ts';
+import type { Ask } from '../policy/decision.ts';
 import type { LoadRequest, Offer } from '../sdk/adapter.ts';
 import { type ShapeRange, shapeRangeOf } from './shape.ts';
 

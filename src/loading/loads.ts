@@ -8,7 +8,7 @@ import type { Decision, DecisionEvent, DegradedEvent, LoadedEvent, WaitingEvent 
 import type { Calibration } from '../footprint/calibration.ts';
 import type { Gate } from '../gate.ts';
 import type { Settings } from '../options.ts';
-import type { Candidate } from '../policy/choose.ts';
+import type { Candidate } from '../policy/choose-candidate.ts';
 import type { Adapter, ChosenShape } from '../sdk/adapter.ts';
 import { modelInWords } from '../sentences.ts';
 import { Admission, type Admitted } from './admission.ts';

@@ -2,11 +2,11 @@
 
 import { MemoryGuardError } from '../core/errors.ts';
 import type { Quantization } from '../core/types.ts';
-import type { Ask } from '../decision.ts';
 import { type Calibration, calibrationKey } from '../footprint/calibration.ts';
 import { DEFAULT_QUANTIZATION } from '../footprint/catalog.ts';
 import { type EstimateShape, openEstimator } from '../footprint/estimatefootprint.ts';
 import { type LoadGuardOptions, loadGuardOptions, type Settings } from '../options.ts';
+import type { Ask } from '../policy/decision.ts';
 import type { Adapter, LoadRequest } from '../sdk/adapter.ts';
 import { askOf, type EstimatedOffer, unjudgedAsk } from './ask.ts';
 

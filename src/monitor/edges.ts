@@ -1,7 +1,7 @@
 /** Turns readings into edges of the status, with hysteresis and dwell. Pure: time comes as a number. */
 
 import type { MemoryStatusLevel } from '../core/types.ts';
-import { compareSeverity, statusOf } from '../policy/status.ts';
+import { compareSeverity, statusOf } from '../policy/memory-status.ts';
 
 export interface EdgeRules {
   readonly warningFactor: number;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import type { Need } from '../../src/core/types.ts';
-import { judge, type Rule, type Situation, shortfallBytes } from '../../src/policy/admit.ts';
+import { judge, type Rule, type Situation, shortfallBytes } from '../../src/policy/admission-rules.ts';
 
 const reserves = { minFreeBytes: 512 * MiB, minFreeRatioAfterLoad: 0.25 };
 const anonymous = (bytes: number): Need => ({ mappedBytes: 0, anonymousBytes: bytes, basis: 'table' });

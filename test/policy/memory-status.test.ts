@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { MiB } from '../../src/core/bytes.ts';
-import { compareSeverity, statusOf } from '../../src/policy/status.ts';
+import { compareSeverity, statusOf } from '../../src/policy/memory-status.ts';
 
 it('is critical below the bytes to keep free, warning below twice as many, ok at exactly that', () => {
   expect(statusOf(512 * MiB - 1, 512 * MiB, 2)).toBe('critical');

@@ -7,7 +7,7 @@ import {
   fittingWithLess,
   judgeAll,
   stepsThatSave,
-} from '../../src/policy/choose.ts';
+} from '../../src/policy/choose-candidate.ts';
 
 function candidate(quantization: Quantization, gib: number): Candidate {
   const need = { mappedBytes: 0, anonymousBytes: gib * GiB, basis: 'table' } as const;

@@ -1,10 +1,10 @@
 /** One load that is asked for: the steps it may take, and the decision that is told of it. Pure: it reads and reserves nothing. */
 
-import type { Quantization } from './core/types.ts';
-import type { Decision } from './events/guard-events.ts';
-import type { Ticket } from './ledger/ledger.ts';
-import type { Situation } from './policy/admit.ts';
-import { type Candidate, type CandidateVerdict, stepsThatSave } from './policy/choose.ts';
+import type { Quantization } from '../core/types.ts';
+import type { Decision } from '../events/guard-events.ts';
+import type { Ticket } from '../ledger/ledger.ts';
+import type { Situation } from './admission-rules.ts';
+import { type Candidate, type CandidateVerdict, stepsThatSave } from './choose-candidate.ts';
 
 /** One load to decide on; candidates in order of quality, the asked one first. */
 export interface Ask {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chooseVictims } from '../../src/policy/evict.ts';
+import { chooseVictims } from '../../src/policy/choose-victims.ts';
 
 const choose = (sizes: readonly number[], missing: number) => chooseVictims(sizes, (size) => size, missing);
 

@@ -6,7 +6,7 @@ import {
   machineClass,
   nominalTotalBytes,
   recommend,
-} from '../../src/policy/recommend.ts';
+} from '../../src/policy/recommend-quantization.ts';
 
 describe('the recommendation', () => {
   it.each([

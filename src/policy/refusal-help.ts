@@ -1,10 +1,10 @@
 /** What would help a load that was refused. It finds out, and says nothing in words. */
 
-import type { MemoryScope, Need, Quantization } from './core/types.ts';
-import type { Decision, Help } from './events/guard-events.ts';
-import type { CandidateVerdict } from './policy/choose.ts';
-import { chooseVictims } from './policy/evict.ts';
-import { canBeFreed, modelInWords, nearestCandidate } from './sentences.ts';
+import type { MemoryScope, Need, Quantization } from '../core/types.ts';
+import type { Decision, Help } from '../events/guard-events.ts';
+import { canBeFreed, modelInWords, nearestCandidate } from '../sentences.ts';
+import type { CandidateVerdict } from './choose-candidate.ts';
+import { chooseVictims } from './choose-victims.ts';
 
 /** A loaded model, as far as its memory goes. */
 interface Holder {

@@ -1,6 +1,6 @@
 /** Chooses among candidates in order of quality and records every verdict. Pure: it admits nobody by itself. */
 import type { LoadParts, Need, Quantization } from '../core/types.ts';
-import { judge, type Reserves, type RuleVerdict, type Situation, shortfallBytes } from './admit.ts';
+import { judge, type Reserves, type RuleVerdict, type Situation, shortfallBytes } from './admission-rules.ts';
 
 /** One way to load the model. */
 export interface Candidate {
