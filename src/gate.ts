@@ -3,8 +3,8 @@
 import type { HeldFile, MemoryMeasure, MemoryReader, Need } from './core/types.ts';
 import type { Decision } from './events/guard-events.ts';
 import type { Burden, Ledger, Reservation, Ticket } from './ledger/ledger.ts';
-import { leftByPeers, type Peer, waitingBefore } from './ledger/peers.ts';
-import type { Holdings } from './ledger/record.ts';
+import type { Holdings } from './ledger/ledger-record.ts';
+import { leftByPeers, type Peer, waitingBefore } from './ledger/peer-headroom.ts';
 import type { Situation } from './policy/admission-rules.ts';
 import { type Candidate, type CandidateVerdict, fittingWithLess, judgeAll } from './policy/choose-candidate.ts';
 import { type Ask, decisionOf, type Judged, leastMissing, stepsOf } from './policy/decision.ts';

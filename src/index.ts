@@ -35,7 +35,7 @@ export {
   type FootprintPart,
 } from './footprint/estimatefootprint.ts';
 export type { GuardLedger, MemoryGuard, PlanOptions } from './guard.ts';
-export type { LedgerEntry } from './ledger/record.ts';
+export type { LedgerEntry } from './ledger/ledger-record.ts';
 export type { LoadedModel } from './loading/held.ts';
 export type { Observed } from './loading/observe.ts';
 export type { GivenFootprint, GuardOptions, LoadGuardOptions, Logger } from './options.ts';

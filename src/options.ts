@@ -17,7 +17,7 @@ import {
   whole,
 } from './core/validate.ts';
 import { isQuantization, QUANTIZATIONS } from './footprint/catalog.ts';
-import type { LedgerOption } from './ledger/openledger.ts';
+import type { LedgerOption } from './ledger/open-ledger.ts';
 import type { LoadedModel } from './loading/held.ts';
 import { type Adapter, defaultAdapter } from './sdk/adapter.ts';
 

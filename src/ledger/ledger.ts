@@ -1,6 +1,6 @@
 /** Who holds what in this process: promises and loaded models. Pure bookkeeping; it reads no memory and decides nothing. */
 import type { HeldFile, Need } from '../core/types.ts';
-import type { Holdings, LedgerEntry } from './record.ts';
+import type { Holdings, LedgerEntry } from './ledger-record.ts';
 
 /** One promise: to a load under way, a loaded model or a call. */
 export interface Reservation {

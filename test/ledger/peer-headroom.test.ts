@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { leftByPeers, type Peer } from '../../src/ledger/peers.ts';
+import { leftByPeers, type Peer } from '../../src/ledger/peer-headroom.ts';
 
 const peer = (changes: Partial<Peer> = {}): Peer => ({
   ownProcess: false,

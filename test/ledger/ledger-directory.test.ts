@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ledgerDirectory, openDirectory } from '../../src/ledger/directory.ts';
-import { pidNamespace } from '../../src/ledger/shared.ts';
+import { ledgerDirectory, openDirectory } from '../../src/ledger/ledger-directory.ts';
+import { pidNamespace } from '../../src/ledger/shared-ledger.ts';
 
 let parent: string;
 beforeEach(() => {

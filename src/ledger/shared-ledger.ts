@@ -19,9 +19,9 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { NativeLocks } from '../addon/load-addon.ts';
 import { MemoryGuardError } from '../core/errors.ts';
-import { openDirectory } from './directory.ts';
-import type { Peer } from './peers.ts';
-import { formatRecord, type Holdings, type LedgerEntry, type LedgerRecord, parseRecord } from './record.ts';
+import { openDirectory } from './ledger-directory.ts';
+import { formatRecord, type Holdings, type LedgerEntry, type LedgerRecord, parseRecord } from './ledger-record.ts';
+import type { Peer } from './peer-headroom.ts';
 
 /** A step under the lock takes a fraction of a millisecond; a process that was stopped in one is not waited for any longer. */
 const MOST_WAIT_MS = 2000;

@@ -1,6 +1,6 @@
 /** What other processes hold, taken off each scope that we share with them. Pure arithmetic. */
 import type { HeldFile } from '../core/types.ts';
-import type { WaitingLoad } from './record.ts';
+import type { WaitingLoad } from './ledger-record.ts';
 
 /** Another process or thread with a guard, alive when it was looked at. */
 export interface Peer {

@@ -2,9 +2,9 @@
 
 import { loadAddon, type NativeLocks } from '../addon/load-addon.ts';
 import { MemoryGuardError } from '../core/errors.ts';
-import { ledgerDirectory } from './directory.ts';
 import { Ledger } from './ledger.ts';
-import { pidNamespace, SharedLedger } from './shared.ts';
+import { ledgerDirectory } from './ledger-directory.ts';
+import { pidNamespace, SharedLedger } from './shared-ledger.ts';
 
 /** Which processes a guard counts with: its own, or all of this user that meet in the same directory. */
 export type LedgerOption = 'process' | 'shared' | { readonly directory: string };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatRecord, type LedgerRecord, parseRecord } from '../../src/ledger/record.ts';
+import { formatRecord, type LedgerRecord, parseRecord } from '../../src/ledger/ledger-record.ts';
 
 const record: LedgerRecord = {
   pid: 5,

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { loadAddon, type NativeLocks } from '../../src/addon/load-addon.ts';
 import { MiB } from '../../src/core/bytes.ts';
-import type { Holdings } from '../../src/ledger/record.ts';
-import { pidNamespace, type Self, SharedLedger } from '../../src/ledger/shared.ts';
+import type { Holdings } from '../../src/ledger/ledger-record.ts';
+import { pidNamespace, type Self, SharedLedger } from '../../src/ledger/shared-ledger.ts';
 
 const locks = loadAddon()?.locks as NativeLocks;
 if (!locks) console.log('skipped: ledgers that meet, since the addon has no locks here');

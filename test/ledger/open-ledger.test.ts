@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { loadAddon, type NativeLocks } from '../../src/addon/load-addon.ts';
-import { openLedger } from '../../src/ledger/openledger.ts';
+import { openLedger } from '../../src/ledger/open-ledger.ts';
 
 const locks = loadAddon()?.locks as NativeLocks;
 const need = { mappedBytes: 0, anonymousBytes: 7, basis: 'given' } as const;
