@@ -1,12 +1,12 @@
 /** Puts the rooms together: readers, ledger, gate, loads and monitor behind the guard that programs talk to. */
 import { EventEmitter } from 'eventemitter3';
+import { Gate } from './admission/admission-gate.ts';
 import { formatBytes } from './core/bytes.ts';
 import { describeError, MemoryGuardError } from './core/errors.ts';
 import type { MemoryReader, MemorySnapshot } from './core/types.ts';
 import { type Decision, type EventOf, eventName, type GuardEvent, type GuardEvents } from './events/guard-events.ts';
 import { teller } from './events/publish-event.ts';
 import { Calibration, calibrationDirectory } from './footprint/calibration.ts';
-import { Gate } from './gate.ts';
 import { Ledger } from './ledger/ledger.ts';
 import type { LedgerEntry } from './ledger/ledger-record.ts';
 import { type OpenLedger, openLedger } from './ledger/open-ledger.ts';

@@ -1,5 +1,7 @@
 /** The public door: re-exports only. */
 /// <reference lib="esnext.disposable" preserve="true" />
+
+export { InsufficientMemoryError } from './admission/insufficient-memory-error.ts';
 export { formatBytes, GiB, KiB, MiB, parseBytes } from './core/bytes.ts';
 export type { Clock } from './core/clock.ts';
 export { type ErrorCode, MemoryGuardError } from './core/errors.ts';
@@ -49,7 +51,6 @@ export {
   type Qwen2MemoryManagerOptions,
   Qwen2Quantization,
 } from './qwen2.ts';
-export { InsufficientMemoryError } from './refusal.ts';
 export { type MachineReport, machineReport } from './report.ts';
 export type { Adapter, ChosenShape, LoadRequest, Offer, RequestedShape } from './sdk/adapter.ts';
 export type { ChatMessage, ContentPart } from './sdk/chat.ts';

@@ -1,22 +1,23 @@
 /** The documented memory manager of Qwen2-Audio: a thin face over the gate, the ledger and the readers that the guard uses. */
+
+import { Gate } from './admission/admission-gate.ts';
+import { refusalSentence } from './admission/decision-messages.ts';
+import { InsufficientMemoryError } from './admission/insufficient-memory-error.ts';
 import { formatBytes } from './core/bytes.ts';
 import { systemClock } from './core/clock.ts';
 import { MemoryGuardError } from './core/errors.ts';
 import type { MemoryReader, MemoryScope, MemoryStatusLevel, Need, Quantization, SensorReading } from './core/types.ts';
 import { callable, checkOptions } from './core/validate.ts';
 import { DEFAULT_QUANTIZATION, type Requirement, requirementOf, tableNeed } from './footprint/catalog.ts';
-import { Gate } from './gate.ts';
 import { Ledger, type Reservation } from './ledger/ledger.ts';
 import { knownQuantization } from './options.ts';
 import type { Ask } from './policy/decision.ts';
 import { statusOf } from './policy/memory-status.ts';
 import { comparedTotalBytes, recommend } from './policy/recommend-quantization.ts';
 import { helpOf } from './policy/refusal-help.ts';
-import { InsufficientMemoryError } from './refusal.ts';
 import { InjectedReader } from './sensors/injected.ts';
 import { readGrowth } from './sensors/process.ts';
 import { openReader } from './sensors/reader.ts';
-import { refusalSentence } from './sentences.ts';
 
 /** The quantizations by name, as values. */
 export const Qwen2Quantization = Object.freeze({ Q4_K_M: 'Q4_K_M', Q4_0: 'Q4_0', Q5_K_M: 'Q5_K_M' } as const);

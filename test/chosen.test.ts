@@ -1,7 +1,7 @@
 /** What the guard chooses within the ranges of a load, and what it says would help: real files, a real engine, a replaced machine. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { InsufficientMemoryError } from '../src/admission/insufficient-memory-error.ts';
 import { GiB, MiB } from '../src/core/bytes.ts';
-import { InsufficientMemoryError } from '../src/refusal.ts';
 import { NexaSDK } from '../src/sdk/nexasdk.ts';
 import { withMemoryGuard } from '../src/withmemoryguard.ts';
 import { makeTinyModels, type TinyModels } from './sdk/tinymodels.ts';

@@ -1,10 +1,10 @@
 import { describe, expect, it, vi } from 'vitest';
+import { InsufficientMemoryError } from '../src/admission/insufficient-memory-error.ts';
 import { GiB, MiB } from '../src/core/bytes.ts';
 import { MemoryGuardError } from '../src/core/errors.ts';
 import { QUANTIZATIONS, requirementOf } from '../src/footprint/catalog.ts';
 import type { GuardOptions, LoadGuardOptions } from '../src/options.ts';
 import type { Rule } from '../src/policy/admission-rules.ts';
-import { InsufficientMemoryError } from '../src/refusal.ts';
 import { withMemoryGuard } from '../src/withmemoryguard.ts';
 import { deferred, FakeMachine, type FakeModel, guardedFake, settled } from './support/fakesdk.ts';
 import { ManualClock } from './support/manualclock.ts';

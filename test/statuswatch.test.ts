@@ -1,8 +1,8 @@
 /** The status as a stream: what `for await (const status of guard.watch())` gives. */
 import { describe, expect, it } from 'vitest';
+import { Gate } from '../src/admission/admission-gate.ts';
 import { GiB, MiB } from '../src/core/bytes.ts';
 import type { MemoryReader } from '../src/core/types.ts';
-import { Gate } from '../src/gate.ts';
 import { Ledger } from '../src/ledger/ledger.ts';
 import type { Models } from '../src/loading/models.ts';
 import { guardSettings } from '../src/options.ts';

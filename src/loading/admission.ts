@@ -1,17 +1,6 @@
 /** Asks the gate for one load, tells what was decided, and lets it wait where it may. It loads nothing. */
-import type { Clock } from '../core/clock.ts';
-import { type ErrorCode, MemoryGuardError } from '../core/errors.ts';
-import type { MemoryReader, MemoryScope, Quantization } from '../core/types.ts';
-import type { Decision, DecisionEvent, DegradedEvent, WaitingEvent } from '../events/guard-events.ts';
-import { DEFAULT_QUANTIZATION } from '../footprint/catalog.ts';
-import type { Gate, Outcome, Reserved } from '../gate.ts';
-import type { Ticket } from '../ledger/ledger.ts';
-import { type Settings, waitTimeoutMs } from '../options.ts';
-import type { CandidateVerdict } from '../policy/choose-candidate.ts';
-import { chooseVictims } from '../policy/choose-victims.ts';
-import { comparedTotalBytes, recommend } from '../policy/recommend-quantization.ts';
-import { helpOf } from '../policy/refusal-help.ts';
-import { InsufficientMemoryError } from '../refusal.ts';
+
+import type { Gate, Outcome, Reserved } from '../admission/admission-gate.ts';
 import {
   admissionSentence,
   canBeFreed,
@@ -20,7 +9,19 @@ import {
   refusalSentence,
   timeoutSentence,
   waitingSentence,
-} from '../sentences.ts';
+} from '../admission/decision-messages.ts';
+import { InsufficientMemoryError } from '../admission/insufficient-memory-error.ts';
+import type { Clock } from '../core/clock.ts';
+import { type ErrorCode, MemoryGuardError } from '../core/errors.ts';
+import type { MemoryReader, MemoryScope, Quantization } from '../core/types.ts';
+import type { Decision, DecisionEvent, DegradedEvent, WaitingEvent } from '../events/guard-events.ts';
+import { DEFAULT_QUANTIZATION } from '../footprint/catalog.ts';
+import type { Ticket } from '../ledger/ledger.ts';
+import { type Settings, waitTimeoutMs } from '../options.ts';
+import type { CandidateVerdict } from '../policy/choose-candidate.ts';
+import { chooseVictims } from '../policy/choose-victims.ts';
+import { comparedTotalBytes, recommend } from '../policy/recommend-quantization.ts';
+import { helpOf } from '../policy/refusal-help.ts';
 import { type Held, type LoadedModel, shownModel } from './held.ts';
 import type { Models } from './models.ts';
 import type { Prepared } from './prepare.ts';

@@ -1,4 +1,7 @@
 /** The life of one load: its turn, the decision, the SDK's own call, the model's registration. */
+
+import type { Gate } from '../admission/admission-gate.ts';
+import { modelInWords } from '../admission/decision-messages.ts';
 import { formatBytes } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
 import { type ErrorCode, MemoryGuardError } from '../core/errors.ts';
@@ -6,11 +9,9 @@ import type { HeldFile, MemoryReader, Quantization } from '../core/types.ts';
 import type { Invoke } from '../core/wrap-object.ts';
 import type { Decision, DecisionEvent, DegradedEvent, LoadedEvent, WaitingEvent } from '../events/guard-events.ts';
 import type { Calibration } from '../footprint/calibration.ts';
-import type { Gate } from '../gate.ts';
 import type { Settings } from '../options.ts';
 import type { Candidate } from '../policy/choose-candidate.ts';
 import type { Adapter, ChosenShape } from '../sdk/adapter.ts';
-import { modelInWords } from '../sentences.ts';
 import { Admission, type Admitted } from './admission.ts';
 import { ownMinFreeBytes } from './ask.ts';
 import { guardModel, type HandleParts, knownHandle } from './handle.ts';

@@ -1,9 +1,10 @@
 /** The models that are loaded now: their reservations, their calls in flight, and how each of them ends. */
+
+import type { Gate } from '../admission/admission-gate.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Need } from '../core/types.ts';
 import type { HowGone } from '../events/guard-events.ts';
 import { AUDIO_CALL_BYTES } from '../footprint/catalog.ts';
-import type { Gate } from '../gate.ts';
 import { disposerOf, type Held, isIdle, type LoadedModel, shownModel } from './held.ts';
 import { type Observing, observeCall, outgrownBytes } from './observe.ts';
 

@@ -1,8 +1,8 @@
 /** What would help a load that was refused. It finds out, and says nothing in words. */
 
+import { canBeFreed, modelInWords, nearestCandidate } from '../admission/decision-messages.ts';
 import type { MemoryScope, Need, Quantization } from '../core/types.ts';
 import type { Decision, Help } from '../events/guard-events.ts';
-import { canBeFreed, modelInWords, nearestCandidate } from '../sentences.ts';
 import type { CandidateVerdict } from './choose-candidate.ts';
 import { chooseVictims } from './choose-victims.ts';
 

@@ -1,8 +1,9 @@
 /** Tells of models that are gone once their memory is seen to be back. It disposes nothing. */
+
+import { modelInWords, unloadSentence } from '../admission/decision-messages.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Need, Quantization } from '../core/types.ts';
 import type { HowGone, UnloadedEvent } from '../events/guard-events.ts';
-import { modelInWords, unloadSentence } from '../sentences.ts';
 import { memoryReturned } from './returned.ts';
 
 /** A model that is gone. */

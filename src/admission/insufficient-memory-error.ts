@@ -1,8 +1,8 @@
 /** The error of a refused load, with the numbers that refused it. It decides nothing. */
-import { MemoryGuardError } from './core/errors.ts';
-import type { Decision } from './events/guard-events.ts';
-import type { Rule } from './policy/admission-rules.ts';
-import { nearestCandidate } from './sentences.ts';
+import { MemoryGuardError } from '../core/errors.ts';
+import type { Decision } from '../events/guard-events.ts';
+import type { Rule } from '../policy/admission-rules.ts';
+import { nearestCandidate } from './decision-messages.ts';
 
 /** `ERR_INSUFFICIENT_MEMORY`: the numbers are those of the candidate that came nearest. */
 export class InsufficientMemoryError extends MemoryGuardError {

@@ -1,9 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { GiB, MiB } from '../src/core/bytes.ts';
-import type { MemoryScope, Quantization } from '../src/core/types.ts';
-import type { Decision } from '../src/events/guard-events.ts';
-import { type Candidate, judgeAll } from '../src/policy/choose-candidate.ts';
-import { type HelpParts, helpOf } from '../src/policy/refusal-help.ts';
 import {
   admissionSentence,
   forcedSentence,
@@ -13,7 +8,12 @@ import {
   ruleInWords,
   statusSentence,
   unloadSentence,
-} from '../src/sentences.ts';
+} from '../../src/admission/decision-messages.ts';
+import { GiB, MiB } from '../../src/core/bytes.ts';
+import type { MemoryScope, Quantization } from '../../src/core/types.ts';
+import type { Decision } from '../../src/events/guard-events.ts';
+import { type Candidate, judgeAll } from '../../src/policy/choose-candidate.ts';
+import { type HelpParts, helpOf } from '../../src/policy/refusal-help.ts';
 
 const step = (gib: number, quantization?: Quantization): Candidate => ({
   ...(quantization && { quantization }),

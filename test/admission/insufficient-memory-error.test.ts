@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { MemoryGuardError } from '../src/core/errors.ts';
-import type { Decision } from '../src/events/guard-events.ts';
-import { judgeAll } from '../src/policy/choose-candidate.ts';
-import { InsufficientMemoryError } from '../src/refusal.ts';
+import { InsufficientMemoryError } from '../../src/admission/insufficient-memory-error.ts';
+import { MemoryGuardError } from '../../src/core/errors.ts';
+import type { Decision } from '../../src/events/guard-events.ts';
+import { judgeAll } from '../../src/policy/choose-candidate.ts';
 
 const situation = { totalBytes: 1000, availableBytes: 100, headroomBytes: 90, promisedAnonymousBytes: 10 };
 const decision: Decision = {

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { MemoryScope, Need, Quantization } from '../src/core/types.ts';
-import { Gate, type GateParts } from '../src/gate.ts';
-import { Ledger } from '../src/ledger/ledger.ts';
-import type { Holdings } from '../src/ledger/ledger-record.ts';
-import type { Peer } from '../src/ledger/peer-headroom.ts';
-import type { Candidate } from '../src/policy/choose-candidate.ts';
-import type { Ask } from '../src/policy/decision.ts';
-import { InjectedReader } from '../src/sensors/injected.ts';
+import { Gate, type GateParts } from '../../src/admission/admission-gate.ts';
+import type { MemoryScope, Need, Quantization } from '../../src/core/types.ts';
+import { Ledger } from '../../src/ledger/ledger.ts';
+import type { Holdings } from '../../src/ledger/ledger-record.ts';
+import type { Peer } from '../../src/ledger/peer-headroom.ts';
+import type { Candidate } from '../../src/policy/choose-candidate.ts';
+import type { Ask } from '../../src/policy/decision.ts';
+import { InjectedReader } from '../../src/sensors/injected.ts';
 
 const need = (anonymousBytes: number, mappedBytes = 0): Need => ({ mappedBytes, anonymousBytes, basis: 'given' });
 const candidate = (bytes: number, quantization?: Quantization): Candidate => ({

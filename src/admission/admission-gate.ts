@@ -1,14 +1,14 @@
 /** The one critical section: reads, judges and reserves in one synchronous step, so that no load slips between. */
 
-import type { HeldFile, MemoryMeasure, MemoryReader, Need } from './core/types.ts';
-import type { Decision } from './events/guard-events.ts';
-import type { Burden, Ledger, Reservation, Ticket } from './ledger/ledger.ts';
-import type { Holdings } from './ledger/ledger-record.ts';
-import { leftByPeers, type Peer, waitingBefore } from './ledger/peer-headroom.ts';
-import type { Situation } from './policy/admission-rules.ts';
-import { type Candidate, type CandidateVerdict, fittingWithLess, judgeAll } from './policy/choose-candidate.ts';
-import { type Ask, decisionOf, type Judged, leastMissing, stepsOf } from './policy/decision.ts';
-import { hostBinds } from './policy/recommend-quantization.ts';
+import type { HeldFile, MemoryMeasure, MemoryReader, Need } from '../core/types.ts';
+import type { Decision } from '../events/guard-events.ts';
+import type { Burden, Ledger, Reservation, Ticket } from '../ledger/ledger.ts';
+import type { Holdings } from '../ledger/ledger-record.ts';
+import { leftByPeers, type Peer, waitingBefore } from '../ledger/peer-headroom.ts';
+import type { Situation } from '../policy/admission-rules.ts';
+import { type Candidate, type CandidateVerdict, fittingWithLess, judgeAll } from '../policy/choose-candidate.ts';
+import { type Ask, decisionOf, type Judged, leastMissing, stepsOf } from '../policy/decision.ts';
+import { hostBinds } from '../policy/recommend-quantization.ts';
 
 /** The other processes' side of the ledger. */
 export interface SharedHoldings {

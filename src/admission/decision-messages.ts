@@ -1,10 +1,10 @@
 /** What the guard says, one sentence per event, with its numbers. It decides nothing. */
-import { formatBytes } from './core/bytes.ts';
-import type { MemoryScope, MemoryStatusLevel, Need } from './core/types.ts';
-import type { Decision, Help } from './events/guard-events.ts';
-import type { RuleVerdict } from './policy/admission-rules.ts';
-import type { CandidateVerdict } from './policy/choose-candidate.ts';
-import type { Returned } from './recovery/returned.ts';
+import { formatBytes } from '../core/bytes.ts';
+import type { MemoryScope, MemoryStatusLevel, Need } from '../core/types.ts';
+import type { Decision, Help } from '../events/guard-events.ts';
+import type { RuleVerdict } from '../policy/admission-rules.ts';
+import type { CandidateVerdict } from '../policy/choose-candidate.ts';
+import type { Returned } from '../recovery/returned.ts';
 
 /** The candidate of a refused decision that came nearest. */
 export function nearestCandidate({ candidates }: Decision): CandidateVerdict {
