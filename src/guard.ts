@@ -14,6 +14,7 @@ import type { Held, LoadedModel } from './loading/held.ts';
 import { Loads } from './loading/loads.ts';
 import { Models } from './loading/models.ts';
 import type { Observing } from './loading/observe.ts';
+import { type GuardStatus, StatusWatch, type WatchOptions } from './monitor/status-watch.ts';
 import { type LoadGuardOptions, listenerOption, type Settings } from './options.ts';
 import { collectIfWorth, dropPageCache, giveBack } from './recovery/collect.ts';
 import { Unloads } from './recovery/unloads.ts';
@@ -23,7 +24,6 @@ import { watchMappingsIfReadable } from './sensors/mappingwatch.ts';
 import { watchPressure } from './sensors/pressure.ts';
 import { readAnonymousBytes, readGrowth } from './sensors/process.ts';
 import { openReader } from './sensors/reader.ts';
-import { type GuardStatus, StatusWatch, type WatchOptions } from './statuswatch.ts';
 
 /** `guard.ledger`. */
 export interface GuardLedger {

@@ -40,6 +40,7 @@ export type { GuardLedger, MemoryGuard, PlanOptions } from './guard.ts';
 export type { LedgerEntry } from './ledger/ledger-record.ts';
 export type { LoadedModel } from './loading/held.ts';
 export type { Observed } from './loading/observe.ts';
+export type { GuardStatus, WatchOptions } from './monitor/status-watch.ts';
 export type { GivenFootprint, GuardOptions, LoadGuardOptions, Logger } from './options.ts';
 export type { Rule, RuleVerdict } from './policy/admission-rules.ts';
 export type { Candidate, CandidateVerdict } from './policy/choose-candidate.ts';
@@ -67,5 +68,4 @@ export type {
   Profile,
 } from './sdk/runtime.ts';
 export { type ReadMemoryOptions, readMemory } from './sensors/readmemory.ts';
-export type { GuardStatus, WatchOptions } from './statuswatch.ts';
 export { type Guarded, type LoadsModels, withMemoryGuard } from './withmemoryguard.ts';

@@ -23,7 +23,7 @@
 namespace guard {
 namespace {
 
-// As src/monitor/pace.ts has them: the fastest that a machine fills memory, and how long a reading may wait.
+// As src/monitor/reading-interval.ts has them: the fastest that a machine fills memory, and how long a reading may wait.
 constexpr double kFillBytesPerMs = 6000.0 * 1024 * 1024 / 1000;
 constexpr double kShortestMs = 10;
 constexpr double kLongestMs = 1000;

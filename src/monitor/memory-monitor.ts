@@ -1,8 +1,8 @@
 /** Watches free memory while a model is loaded and tells each edge of the status once. It judges by policy and acts on nothing. */
 import type { Clock } from '../core/clock.ts';
 import type { MemoryStatusLevel } from '../core/types.ts';
-import { type EdgeRules, type EdgeState, nextChangeBytes, nextEdge } from './edges.ts';
-import { LONGEST_MS, nextReadingMs, WATCHED_MS } from './pace.ts';
+import { LONGEST_MS, nextReadingMs, WATCHED_MS } from './reading-interval.ts';
+import { type EdgeRules, type EdgeState, nextChangeBytes, nextEdge } from './status-edges.ts';
 
 /** What is judged: free bytes against the bytes to keep free. */
 export interface Watched {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type EdgeState, nextEdge } from '../../src/monitor/edges.ts';
+import { type EdgeState, nextEdge } from '../../src/monitor/status-edges.ts';
 
 const rules = { warningFactor: 2, hysteresisRatio: 0.05, dwellMs: 1000 };
 

@@ -1,14 +1,14 @@
 /** The status as a stream: what `for await (const status of guard.watch())` gives. */
 import { describe, expect, it } from 'vitest';
-import { Gate } from '../src/admission/admission-gate.ts';
-import { GiB, MiB } from '../src/core/bytes.ts';
-import type { MemoryReader } from '../src/core/types.ts';
-import { Ledger } from '../src/ledger/ledger.ts';
-import type { Models } from '../src/loading/models.ts';
-import { guardSettings } from '../src/options.ts';
-import { type GuardStatus, StatusWatch } from '../src/statuswatch.ts';
-import { FakeMachine, guardedFake, settled } from './support/fakesdk.ts';
-import { ManualClock } from './support/manualclock.ts';
+import { Gate } from '../../src/admission/admission-gate.ts';
+import { GiB, MiB } from '../../src/core/bytes.ts';
+import type { MemoryReader } from '../../src/core/types.ts';
+import { Ledger } from '../../src/ledger/ledger.ts';
+import type { Models } from '../../src/loading/models.ts';
+import { type GuardStatus, StatusWatch } from '../../src/monitor/status-watch.ts';
+import { guardSettings } from '../../src/options.ts';
+import { FakeMachine, guardedFake, settled } from '../support/fakesdk.ts';
+import { ManualClock } from '../support/manualclock.ts';
 
 const load = { memoryGuard: { footprint: GiB } };
 const options = { minFreeBytes: 512 * MiB, minFreeRatioAfterLoad: 0 };

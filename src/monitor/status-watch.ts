@@ -1,14 +1,14 @@
 /** The status of one guard: judged now, watched for its edges, told as events and as a stream. It loads and frees nothing. */
 
-import type { Gate, View } from './admission/admission-gate.ts';
-import { statusSentence } from './admission/decision-messages.ts';
-import type { MemoryReader, MemoryStatusLevel, MemoryWatch } from './core/types.ts';
-import { checkOptions, signal } from './core/validate.ts';
-import type { DegradedEvent, StatusEvent } from './events/guard-events.ts';
-import type { Models } from './loading/models.ts';
-import { Monitor, type Watcher } from './monitor/monitor.ts';
-import type { Settings } from './options.ts';
-import { statusOf } from './policy/memory-status.ts';
+import type { Gate, View } from '../admission/admission-gate.ts';
+import { statusSentence } from '../admission/decision-messages.ts';
+import type { MemoryReader, MemoryStatusLevel, MemoryWatch } from '../core/types.ts';
+import { checkOptions, signal } from '../core/validate.ts';
+import type { DegradedEvent, StatusEvent } from '../events/guard-events.ts';
+import type { Models } from '../loading/models.ts';
+import type { Settings } from '../options.ts';
+import { statusOf } from '../policy/memory-status.ts';
+import { Monitor, type Watcher } from './memory-monitor.ts';
 
 /** The status now, with the numbers it was judged on. */
 export interface GuardStatus {
