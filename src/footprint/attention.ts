@@ -1,6 +1,6 @@
 /** The attention part of a decoder's graph, operation by operation as llama-graph.cpp builds it; it knows no sizes of caches. */
 
-import { scratchPerElement } from './ggml.ts';
+import { scratchPerElement } from '../gguf/ggml-types.ts';
 import { EXTERNAL, type Graph, type Tensor } from './graph.ts';
 import type { LayerShape, ModelShape } from './modelshape.ts';
 import { cellsOf, type Run, valueWidth } from './run.ts';

@@ -4,8 +4,8 @@ import { lstat, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { cpus, homedir } from 'node:os';
 import { join } from 'node:path';
 import { MiB } from '../core/bytes.ts';
+import type { FileIdentity } from '../gguf/read-gguf.ts';
 import type { Observation } from './corrected.ts';
-import type { FileIdentity } from './gguf.ts';
 
 /** Everything that a load's memory depends on. */
 export interface CalibrationFacts {

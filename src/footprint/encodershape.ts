@@ -1,6 +1,7 @@
 /** What an audio or vision projector looks like, from its header. It reads no file and knows no sizes in bytes. */
-import type { GgufFile } from './gguf.ts';
-import { modelFileError } from './modelfile.ts';
+
+import { modelFileError } from '../gguf/model-file.ts';
+import type { GgufFile } from '../gguf/read-gguf.ts';
 import { scratchOf } from './modelshape.ts';
 
 export interface EncoderShape {

@@ -1,8 +1,9 @@
 /** From header facts to bytes by kind: pure arithmetic. It reads no file, no machine and no clock. */
+
+import type { GgufFile, GgufTensors } from '../gguf/read-gguf.ts';
 import { decoderGraph } from './decoder.ts';
 import { KNOWN_PROJECTORS, positionsOf, visionGraph, whisperGraph } from './encoder.ts';
 import { type EncoderShape, encoderShapes } from './encodershape.ts';
-import type { GgufFile, GgufTensors } from './gguf.ts';
 import { graphBytes } from './graphalloc.ts';
 import { type ModelShape, modelShape } from './modelshape.ts';
 import { repackedBytes } from './repack.ts';

@@ -2,11 +2,11 @@
 
 import { invalidOption } from '../core/errors.ts';
 import { type Check, checkOptions, whole } from '../core/validate.ts';
+import { ggmlTypeByName } from '../gguf/ggml-types.ts';
+import { modelFileError } from '../gguf/model-file.ts';
+import { type FileIdentity, type GgufFile, readGguf } from '../gguf/read-gguf.ts';
 import { isProjector } from './encodershape.ts';
 import { type EstimateOptions, estimate, type Footprint, type FootprintPart } from './estimate.ts';
-import { ggmlTypeByName } from './ggml.ts';
-import { type FileIdentity, type GgufFile, readGguf } from './gguf.ts';
-import { modelFileError } from './modelfile.ts';
 import { repacksByDefault } from './repack.ts';
 
 export type { Footprint, FootprintPart } from './estimate.ts';

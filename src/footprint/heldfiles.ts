@@ -1,6 +1,6 @@
 /** Names files as the process's own mappings show them, so that one that is mapped already is recognised. It reads nothing. */
 import type { HeldFile } from '../core/types.ts';
-import type { FileIdentity } from './gguf.ts';
+import type { FileIdentity } from '../gguf/read-gguf.ts';
 
 /** `fe:00 339380`: device in hexadecimal and inode, as in /proc/self/maps. On btrfs and overlayfs the devices differ, and nothing is recognised. */
 export function heldFilesOf(files: readonly FileIdentity[]): readonly HeldFile[] {

@@ -1,5 +1,5 @@
 /** How the engine sizes contexts, batches and caches for what was asked; it knows llama.cpp's rounding and no file. */
-import { type GgmlType, ggmlTypeByName } from './ggml.ts';
+import { type GgmlType, ggmlTypeByName } from '../gguf/ggml-types.ts';
 import type { LayerShape, ModelShape } from './modelshape.ts';
 
 /** What was asked for, checked and with its defaults. */

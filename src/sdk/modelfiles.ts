@@ -1,6 +1,6 @@
 /** The files of a load, looked at before an engine sees them: engines end the process over some. It knows no engine. */
 import { MemoryGuardError } from '../core/errors.ts';
-import { type GgufFile, readGguf } from '../footprint/gguf.ts';
+import { type GgufFile, readGguf } from '../gguf/read-gguf.ts';
 import type { RuntimeLoad } from './runtime.ts';
 
 /** The projector's header; rejects with `ERR_MODEL_FILE` for anything but a model and its projector. */

@@ -6,8 +6,8 @@ import { type Shape, SMALL } from '../../bench/architectures.mjs';
 import { fullLanguage, fullProjector, writeLanguageModel } from '../../examples/synthetic-model.mjs';
 import { estimate } from '../../src/footprint/estimate.ts';
 import { type EstimateFootprintOptions, estimateFootprint } from '../../src/footprint/estimatefootprint.ts';
-import { readGguf } from '../../src/footprint/gguf.ts';
 import { repacksByDefault } from '../../src/footprint/repack.ts';
+import { readGguf } from '../../src/gguf/read-gguf.ts';
 import { type Entry, smallProjector, writeGguf } from '../support/gguf-writer.ts';
 import { makeModels } from './models.ts';
 

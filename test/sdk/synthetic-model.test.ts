@@ -11,7 +11,7 @@ import {
   writeLanguageModel,
   writeTone,
 } from '../../examples/synthetic-model.mjs';
-import { readGguf } from '../../src/footprint/gguf.ts';
+import { readGguf } from '../../src/gguf/read-gguf.ts';
 
 let folder: string;
 beforeAll(() => {

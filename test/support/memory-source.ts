@@ -1,7 +1,8 @@
 /** A model file that is only a buffer, so that thousands of damaged headers need no disk. */
-import { CHUNK_BYTES } from '../../src/footprint/cursor.ts';
-import { type GgufHeader, newReadState, type ReadState, readHeader } from '../../src/footprint/header.ts';
-import type { ByteSource } from '../../src/footprint/modelfile.ts';
+
+import { type GgufHeader, newReadState, type ReadState, readHeader } from '../../src/gguf/gguf-header.ts';
+import { CHUNK_BYTES } from '../../src/gguf/header-cursor.ts';
+import type { ByteSource } from '../../src/gguf/model-file.ts';
 
 /** `sizeBytes` may claim another length than the buffer has. */
 export function memorySource(bytes: Buffer, sizeBytes = bytes.length): ByteSource {

@@ -3,7 +3,7 @@ import { isMainThread } from 'node:worker_threads';
 import { addonProblem } from '../../addon/load-addon.ts';
 import { type LibraryHandle, type NativeFailure, type NativeNexa, nativeNexa } from '../../addon/nexa-binding.ts';
 import { invalidOption, MemoryGuardError } from '../../core/errors.ts';
-import type { GgufFile } from '../../footprint/gguf.ts';
+import type { GgufFile } from '../../gguf/read-gguf.ts';
 import { LoadProgress } from '../loadprogress.ts';
 import { checkModelFiles } from '../modelfiles.ts';
 import type {

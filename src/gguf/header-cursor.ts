@@ -1,6 +1,6 @@
 /** Walks through a file's first bytes with one reused buffer; it knows little-endian numbers and lengths, not what they mean. */
 import { KiB, MiB } from '../core/bytes.ts';
-import { type ByteSource, countBytes, modelFileError } from './modelfile.ts';
+import { type ByteSource, countBytes, modelFileError } from './model-file.ts';
 
 /**
  * The buffer, and the most that is read at once. The first call for a header of 6 MB takes 11.4 ms with 128 KiB, 10.7 ms with

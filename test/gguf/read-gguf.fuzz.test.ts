@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { MemoryGuardError } from '../../src/core/errors.ts';
-import { CHUNK_BYTES } from '../../src/footprint/cursor.ts';
-import { type GgufHeader, newReadState, readHeader } from '../../src/footprint/header.ts';
-import type { TensorKind } from '../../src/footprint/tensortable.ts';
+import { type GgufHeader, newReadState, readHeader } from '../../src/gguf/gguf-header.ts';
+import { CHUNK_BYTES } from '../../src/gguf/header-cursor.ts';
+import type { TensorKind } from '../../src/gguf/tensor-table.ts';
 import { ggufBytes, smallModel, smallProjector } from '../support/gguf-writer.ts';
 import { memorySource } from '../support/memory-source.ts';
 import { mutate, mutation } from '../support/mutations.ts';

@@ -1,6 +1,6 @@
 /** The key-value part of a GGUF header; it knows value types and lengths, not what any key means. */
-import { type Budget, type Cursor, KEPT_BYTES, take, type What } from './cursor.ts';
-import { modelFileError, quote } from './modelfile.ts';
+import { type Budget, type Cursor, KEPT_BYTES, take, type What } from './header-cursor.ts';
+import { modelFileError, quote } from './model-file.ts';
 
 /** The types a value or an array's elements can have, in the order of `enum gguf_type`. */
 export const GGUF_VALUE_TYPES = [

@@ -1,7 +1,7 @@
 /** Which files a split model consists of; it knows the naming and the `split.*` keys, and reads nothing itself. */
 import { basename, dirname, join } from 'node:path';
-import type { GgufMetadata } from './metadata.ts';
-import { modelFileError, quote } from './modelfile.ts';
+import type { GgufMetadata } from './gguf-metadata.ts';
+import { modelFileError, quote } from './model-file.ts';
 
 /** More shards than any model has; bounds the work for a hostile header. */
 const MAX_SHARDS = 512;

@@ -1,8 +1,9 @@
 /** Reads the tensor list of a GGUF header and checks where the bytes lie; it knows block sizes, not what a tensor is for. */
-import type { Cursor } from './cursor.ts';
-import { type GgmlType, ggmlBytes, ggmlTypeById, removedGgmlTypeName } from './ggml.ts';
-import { countBytes, modelFileError, quote } from './modelfile.ts';
-import type { Place, TensorKind, TensorTable } from './tensortable.ts';
+
+import { type GgmlType, ggmlBytes, ggmlTypeById, removedGgmlTypeName } from './ggml-types.ts';
+import type { Cursor } from './header-cursor.ts';
+import { countBytes, modelFileError, quote } from './model-file.ts';
+import type { Place, TensorKind, TensorTable } from './tensor-table.ts';
 
 const WHAT = 'a tensor description';
 

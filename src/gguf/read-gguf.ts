@@ -1,16 +1,16 @@
 /** The header facts of a GGUF model with all its shards, remembered while the files stay as they are; it knows no memory policy. */
 import { resolve } from 'node:path';
 import { describe, invalidOption } from '../core/errors.ts';
-import { type GgufHeader, newReadState, type ReadState, readHeader } from './header.ts';
-import type { GgufMetadata } from './metadata.ts';
-import { type FileIdentity, type FileStamp, modelFileError, openModelFile, stampFile } from './modelfile.ts';
-import { checkShard, checkTensorCount, shardPaths } from './shards.ts';
-import type { GgufTensors } from './tensortable.ts';
+import { type GgufHeader, newReadState, type ReadState, readHeader } from './gguf-header.ts';
+import type { GgufMetadata } from './gguf-metadata.ts';
+import { type FileIdentity, type FileStamp, modelFileError, openModelFile, stampFile } from './model-file.ts';
+import { checkShard, checkTensorCount, shardPaths } from './split-files.ts';
+import type { GgufTensors } from './tensor-table.ts';
 
-export type { GgmlType } from './ggml.ts';
-export type { GgufArraySummary, GgufMetadata, GgufValue, GgufValueType } from './metadata.ts';
-export type { FileIdentity } from './modelfile.ts';
-export type { GgufTensors, TensorKind } from './tensortable.ts';
+export type { GgmlType } from './ggml-types.ts';
+export type { GgufArraySummary, GgufMetadata, GgufValue, GgufValueType } from './gguf-metadata.ts';
+export type { FileIdentity } from './model-file.ts';
+export type { GgufTensors, TensorKind } from './tensor-table.ts';
 
 /** What the headers of a model say. Shared between callers: not to be changed. */
 export interface GgufFile {

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { GGMLQuantizationType } from '@huggingface/gguf';
 import { describe, expect, test } from 'vitest';
-import { GGML_TYPES, ggmlBytes, ggmlTypeById, ggmlTypeByName, removedGgmlTypeName } from '../../src/footprint/ggml.ts';
+import { GGML_TYPES, ggmlBytes, ggmlTypeById, ggmlTypeByName, removedGgmlTypeName } from '../../src/gguf/ggml-types.ts';
 
 // What ggml_type_name, ggml_blck_size and ggml_type_size of @fugood/node-llama-linux-x64 1.7.15 answer for 0 … 42.
 const ENGINE = `

@@ -1,7 +1,8 @@
 /** Numbers from a model's header, checked as they are read; it knows ranges, not what any key means. */
-import type { GgufFile } from './gguf.ts';
-import type { GgufValue } from './metadata.ts';
-import { modelFileError } from './modelfile.ts';
+
+import type { GgufValue } from './gguf-metadata.ts';
+import { modelFileError } from './model-file.ts';
+import type { GgufFile } from './read-gguf.ts';
 
 /** Beyond this no product of sizes could be trusted; the widest models have 20,000, their vocabularies 300,000. */
 const MAX_WIDTH = 2 ** 24;

@@ -1,7 +1,8 @@
 /** The tensors of a model, found by name and counted by kind; it knows types and shapes, not what a tensor is for. */
-import { type Budget, take } from './cursor.ts';
-import type { GgmlType } from './ggml.ts';
-import { HashIndex, MOST_NUMBER } from './hashindex.ts';
+
+import type { GgmlType } from './ggml-types.ts';
+import { HashIndex, MOST_NUMBER } from './hash-index.ts';
+import { type Budget, take } from './header-cursor.ts';
 
 /** The tensors of one type and shape: a model has a dozen such kinds, however many layers it has. */
 export interface TensorKind {

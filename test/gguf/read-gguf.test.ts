@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gguf as oracle } from '@huggingface/gguf';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readGguf } from '../../src/footprint/gguf.ts';
+import { readGguf } from '../../src/gguf/read-gguf.ts';
 import { type GgufSpec, ggufBytes, smallModel, smallProjector, writeGguf } from '../support/gguf-writer.ts';
 
 let dir: string;

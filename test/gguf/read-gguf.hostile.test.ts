@@ -16,10 +16,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MemoryGuardError } from '../../src/core/errors.ts';
-import { KEPT_BYTES } from '../../src/footprint/cursor.ts';
-import { readGguf } from '../../src/footprint/gguf.ts';
-import { type GgufHeader, readHeader } from '../../src/footprint/header.ts';
-import { openModelFile } from '../../src/footprint/modelfile.ts';
+import { type GgufHeader, readHeader } from '../../src/gguf/gguf-header.ts';
+import { KEPT_BYTES } from '../../src/gguf/header-cursor.ts';
+import { openModelFile } from '../../src/gguf/model-file.ts';
+import { readGguf } from '../../src/gguf/read-gguf.ts';
 import {
   type Entry,
   entryBytes,

@@ -1,11 +1,11 @@
 /** One GGUF file's header from any source of bytes; it knows the format's frame, nothing of shards or caches. */
 import { MiB } from '../core/bytes.ts';
-import { type Budget, CHUNK_BYTES, Cursor, KEPT_BYTES } from './cursor.ts';
-import { type GgufMetadata, readMetadata } from './metadata.ts';
-import { type ByteSource, modelFileError } from './modelfile.ts';
-import { RECOGNIZE_BYTES, recognize } from './recognize.ts';
-import { readTensors } from './tensors.ts';
-import { type GgufTensors, TensorTable } from './tensortable.ts';
+import { type GgufMetadata, readMetadata } from './gguf-metadata.ts';
+import { readTensors } from './gguf-tensors.ts';
+import { type Budget, CHUNK_BYTES, Cursor, KEPT_BYTES } from './header-cursor.ts';
+import { RECOGNIZE_BYTES, recognize } from './identify-file.ts';
+import { type ByteSource, modelFileError } from './model-file.ts';
+import { type GgufTensors, TensorTable } from './tensor-table.ts';
 
 /** What one file's header says. */
 export interface GgufHeader {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { HashIndex } from '../../src/footprint/hashindex.ts';
+import { HashIndex } from '../../src/gguf/hash-index.ts';
 
 function finder(index: HashIndex): (text: string) => number {
   return (text) => {
