@@ -63,7 +63,7 @@ async function bench() {
 
 /** @param {Case} each @param {number} index @param {Awaited<ReturnType<typeof nodeLlamaCpp>>} other @returns {Promise<Prepared>} */
 async function prepare(each, index, other) {
-  const { estimateFootprint } = await import(new URL('../dist/footprint/estimatefootprint.js', import.meta.url).href);
+  const { estimateFootprint } = await import(new URL('../dist/footprint/estimate-footprint.js', import.meta.url).href);
   const modelPath = path.join(folder, `model-${index}.gguf`);
   const projectorPath = path.join(folder, `mmproj-${index}.gguf`);
   each.write(modelPath, projectorPath);

@@ -1,5 +1,5 @@
-// Loads every architecture in the real engine and keeps what it said about its buffers, for test/footprint/transcripts.test.ts.
-//   node bench/transcripts.mjs test/footprint/transcripts.jsonl
+// Loads every architecture in the real engine and keeps what it said about its buffers, for test/footprint/footprint.transcripts.test.ts.
+//   node bench/transcripts.mjs test/fixtures/engine-transcripts.jsonl
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

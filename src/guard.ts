@@ -6,7 +6,7 @@ import { describeError, MemoryGuardError } from './core/errors.ts';
 import type { MemoryReader, MemorySnapshot } from './core/types.ts';
 import { type Decision, type EventOf, eventName, type GuardEvent, type GuardEvents } from './events/guard-events.ts';
 import { teller } from './events/publish-event.ts';
-import { Calibration, calibrationDirectory } from './footprint/calibration.ts';
+import { Calibration, calibrationDirectory } from './footprint/calibration-store.ts';
 import { Ledger } from './ledger/ledger.ts';
 import type { LedgerEntry } from './ledger/ledger-record.ts';
 import { type OpenLedger, openLedger } from './ledger/open-ledger.ts';

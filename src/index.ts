@@ -35,7 +35,7 @@ export {
   estimateFootprint,
   type Footprint,
   type FootprintPart,
-} from './footprint/estimatefootprint.ts';
+} from './footprint/estimate-footprint.ts';
 export type { GuardLedger, MemoryGuard, PlanOptions } from './guard.ts';
 export type { LedgerEntry } from './ledger/ledger-record.ts';
 export type { LoadedModel } from './loading/held.ts';

@@ -16,7 +16,7 @@ import {
   size,
   whole,
 } from './core/validate.ts';
-import { isQuantization, QUANTIZATIONS } from './footprint/catalog.ts';
+import { isQuantization, QUANTIZATIONS } from './footprint/documented-requirements.ts';
 import type { LedgerOption } from './ledger/open-ledger.ts';
 import type { LoadedModel } from './loading/held.ts';
 import { type Adapter, defaultAdapter } from './sdk/adapter.ts';

@@ -8,7 +8,12 @@ import { systemClock } from './core/clock.ts';
 import { MemoryGuardError } from './core/errors.ts';
 import type { MemoryReader, MemoryScope, MemoryStatusLevel, Need, Quantization, SensorReading } from './core/types.ts';
 import { callable, checkOptions } from './core/validate.ts';
-import { DEFAULT_QUANTIZATION, type Requirement, requirementOf, tableNeed } from './footprint/catalog.ts';
+import {
+  DEFAULT_QUANTIZATION,
+  type Requirement,
+  requirementOf,
+  tableNeed,
+} from './footprint/documented-requirements.ts';
 import { Ledger, type Reservation } from './ledger/ledger.ts';
 import { knownQuantization } from './options.ts';
 import type { Ask } from './policy/decision.ts';

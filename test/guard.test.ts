@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { InsufficientMemoryError } from '../src/admission/insufficient-memory-error.ts';
 import { GiB, MiB } from '../src/core/bytes.ts';
 import { MemoryGuardError } from '../src/core/errors.ts';
-import { QUANTIZATIONS, requirementOf } from '../src/footprint/catalog.ts';
+import { QUANTIZATIONS, requirementOf } from '../src/footprint/documented-requirements.ts';
 import type { GuardOptions, LoadGuardOptions } from '../src/options.ts';
 import type { Rule } from '../src/policy/admission-rules.ts';
 import { withMemoryGuard } from '../src/withmemoryguard.ts';

@@ -1,4 +1,4 @@
-// What the engine holds beside the buffers that it reports, by what makes it grow; the constants of src/footprint/runtimebase.ts.
+// What the engine holds beside the buffers that it reports, by what makes it grow; the constants of src/footprint/llama-cpp/runtime-overhead.ts.
 //   node bench/footprint/runtimebase.mjs
 import fs from 'node:fs';
 import os from 'node:os';

@@ -15,7 +15,7 @@ import type { Clock } from '../core/clock.ts';
 import { type ErrorCode, MemoryGuardError } from '../core/errors.ts';
 import type { MemoryReader, MemoryScope, Quantization } from '../core/types.ts';
 import type { Decision, DecisionEvent, DegradedEvent, WaitingEvent } from '../events/guard-events.ts';
-import { DEFAULT_QUANTIZATION } from '../footprint/catalog.ts';
+import { DEFAULT_QUANTIZATION } from '../footprint/documented-requirements.ts';
 import type { Ticket } from '../ledger/ledger.ts';
 import { type Settings, waitTimeoutMs } from '../options.ts';
 import type { CandidateVerdict } from '../policy/choose-candidate.ts';

@@ -2,10 +2,16 @@
 
 import { describe, MemoryGuardError } from '../core/errors.ts';
 import type { Need, Quantization } from '../core/types.ts';
-import { DEFAULT_MIN_FREE_BYTES, isKnownModel, QUANTIZATIONS, requirementOf, tableNeed } from '../footprint/catalog.ts';
-import { corrected, type Observation } from '../footprint/corrected.ts';
-import type { EstimateShape, Estimator } from '../footprint/estimatefootprint.ts';
-import { heldFilesOf } from '../footprint/heldfiles.ts';
+import { corrected, type Observation } from '../footprint/apply-observations.ts';
+import {
+  DEFAULT_MIN_FREE_BYTES,
+  isKnownModel,
+  QUANTIZATIONS,
+  requirementOf,
+  tableNeed,
+} from '../footprint/documented-requirements.ts';
+import type { EstimateShape, Estimator } from '../footprint/estimate-footprint.ts';
+import { heldFilesOf } from '../footprint/mapped-file-keys.ts';
 import { givenNeed, knownQuantization, type LoadGuardOptions, type Settings } from '../options.ts';
 import type { Candidate } from '../policy/choose-candidate.ts';
 import type { Ask } from '../policy/decision.ts';

@@ -8,7 +8,7 @@ import { type ErrorCode, MemoryGuardError } from '../core/errors.ts';
 import type { HeldFile, MemoryReader, Quantization } from '../core/types.ts';
 import type { Invoke } from '../core/wrap-object.ts';
 import type { Decision, DecisionEvent, DegradedEvent, LoadedEvent, WaitingEvent } from '../events/guard-events.ts';
-import type { Calibration } from '../footprint/calibration.ts';
+import type { Calibration } from '../footprint/calibration-store.ts';
 import type { Settings } from '../options.ts';
 import type { Candidate } from '../policy/choose-candidate.ts';
 import type { Adapter, ChosenShape } from '../sdk/adapter.ts';

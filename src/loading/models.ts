@@ -4,7 +4,7 @@ import type { Gate } from '../admission/admission-gate.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Need } from '../core/types.ts';
 import type { HowGone } from '../events/guard-events.ts';
-import { AUDIO_CALL_BYTES } from '../footprint/catalog.ts';
+import { AUDIO_CALL_BYTES } from '../footprint/documented-requirements.ts';
 import { disposerOf, type Held, isIdle, type LoadedModel, shownModel } from './held.ts';
 import { type Observing, observeCall, outgrownBytes } from './observe.ts';
 

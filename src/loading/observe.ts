@@ -1,7 +1,7 @@
 /** What one load really took, as the process grew, and only where nothing else can have grown beside it. It decides nothing. */
 import { MiB } from '../core/bytes.ts';
 import type { HeldFile, LoadParts, Need } from '../core/types.ts';
-import type { Observation } from '../footprint/corrected.ts';
+import type { Observation } from '../footprint/apply-observations.ts';
 
 /** What is known of one load so far. */
 export type Observed = Omit<LoadParts, 'anonymousAfterCallBytes'> & Partial<LoadParts>;

@@ -2,9 +2,9 @@
 
 import { MemoryGuardError } from '../core/errors.ts';
 import type { Quantization } from '../core/types.ts';
-import { type Calibration, calibrationKey } from '../footprint/calibration.ts';
-import { DEFAULT_QUANTIZATION } from '../footprint/catalog.ts';
-import { type EstimateShape, openEstimator } from '../footprint/estimatefootprint.ts';
+import { type Calibration, calibrationKey } from '../footprint/calibration-store.ts';
+import { DEFAULT_QUANTIZATION } from '../footprint/documented-requirements.ts';
+import { type EstimateShape, openEstimator } from '../footprint/estimate-footprint.ts';
 import { type LoadGuardOptions, loadGuardOptions, type Settings } from '../options.ts';
 import type { Ask } from '../policy/decision.ts';
 import type { Adapter, LoadRequest } from '../sdk/adapter.ts';

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'v
 import { writeLanguageModel } from '../../examples/synthetic-model.mjs';
 import type { InsufficientMemoryError } from '../../src/admission/insufficient-memory-error.ts';
 import { GiB, MiB } from '../../src/core/bytes.ts';
-import { estimateFootprint } from '../../src/footprint/estimatefootprint.ts';
+import { estimateFootprint } from '../../src/footprint/estimate-footprint.ts';
 import type { GuardOptions } from '../../src/options.ts';
 import { withMemoryGuard } from '../../src/withmemoryguard.ts';
 import { collectUntil, recordEvents } from '../support/fakesdk.ts';

@@ -1,5 +1,5 @@
 /** What the engine holds beside what it reports: measured constants and how to measure them again. It knows no file. */
-import { KiB, MiB } from '../core/bytes.ts';
+import { KiB, MiB } from '../../core/bytes.ts';
 
 /**
  * Growth of RssAnon over a load of `@fugood/llama.node` 1.7.15 (linux-x64, Node 20) less the buffers it reports, at 2 layers,

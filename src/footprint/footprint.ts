@@ -1,14 +1,14 @@
 /** From header facts to bytes by kind: pure arithmetic. It reads no file, no machine and no clock. */
 
 import type { GgufFile, GgufTensors } from '../gguf/read-gguf.ts';
-import { decoderGraph } from './decoder.ts';
-import { KNOWN_PROJECTORS, positionsOf, visionGraph, whisperGraph } from './encoder.ts';
-import { type EncoderShape, encoderShapes } from './encodershape.ts';
-import { graphBytes } from './graphalloc.ts';
-import { type ModelShape, modelShape } from './modelshape.ts';
-import { repackedBytes } from './repack.ts';
-import { cacheSizes, outputBytes, type Run, type RunOptions, runOf } from './run.ts';
-import { type RuntimeParts, runtimeBytes } from './runtimebase.ts';
+import { cacheSizes, outputBytes, type Run, type RunOptions, runOf } from './llama-cpp/cache-sizes.ts';
+import { decoderGraph } from './llama-cpp/decoder-graph.ts';
+import { KNOWN_PROJECTORS, positionsOf, visionGraph, whisperGraph } from './llama-cpp/encoder-graph.ts';
+import { type EncoderShape, encoderShapes } from './llama-cpp/encoder-shape.ts';
+import { graphBytes } from './llama-cpp/graph-allocator.ts';
+import { type ModelShape, modelShape } from './llama-cpp/model-shape.ts';
+import { repackedBytes } from './llama-cpp/repacked-weights.ts';
+import { type RuntimeParts, runtimeBytes } from './llama-cpp/runtime-overhead.ts';
 
 /** What a model needs, part by part. All numbers are whole bytes; `totalBytes` is `mappedBytes` + `anonymousBytes`. */
 export interface Footprint {

@@ -1,7 +1,8 @@
 /** The recurrent parts of a decoder's graph: short convolutions and Mamba's scan, as the engine's models build them. */
+
+import type { Run } from './cache-sizes.ts';
 import { EXTERNAL, type Graph, type Tensor } from './graph.ts';
-import type { ModelShape, SsmShape, StateShape } from './modelshape.ts';
-import type { Run } from './run.ts';
+import type { ModelShape, SsmShape, StateShape } from './model-shape.ts';
 
 export interface RecurrentContext {
   readonly graph: Graph;

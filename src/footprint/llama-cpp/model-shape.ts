@@ -1,7 +1,7 @@
 /** What a language model looks like, from its header: layers, heads, widths. It reads no file and knows no sizes in bytes. */
-import { scratchPerElement } from '../gguf/ggml-types.ts';
-import { HeaderKeys } from '../gguf/header-keys.ts';
-import type { GgufFile, GgufTensors } from '../gguf/read-gguf.ts';
+import { scratchPerElement } from '../../gguf/ggml-types.ts';
+import { HeaderKeys } from '../../gguf/header-keys.ts';
+import type { GgufFile, GgufTensors } from '../../gguf/read-gguf.ts';
 
 export interface LayerShape {
   readonly heads: number;

@@ -5,7 +5,7 @@ import { cpus, homedir } from 'node:os';
 import { join } from 'node:path';
 import { MiB } from '../core/bytes.ts';
 import type { FileIdentity } from '../gguf/read-gguf.ts';
-import type { Observation } from './corrected.ts';
+import type { Observation } from './apply-observations.ts';
 
 /** Everything that a load's memory depends on. */
 export interface CalibrationFacts {

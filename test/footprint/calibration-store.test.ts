@@ -11,8 +11,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { Calibration, calibrationDirectory, calibrationKey } from '../../src/footprint/calibration.ts';
-import type { Observation } from '../../src/footprint/corrected.ts';
+import type { Observation } from '../../src/footprint/apply-observations.ts';
+import { Calibration, calibrationDirectory, calibrationKey } from '../../src/footprint/calibration-store.ts';
 
 let loads = 0;
 

@@ -1,6 +1,6 @@
 /** An estimate beside what earlier loads of the same model really took, part by part. Pure: it reads no file. */
 import type { FootprintBasis, LoadParts } from '../core/types.ts';
-import type { Footprint } from './estimate.ts';
+import type { Footprint } from './footprint.ts';
 
 /** What is known of one load. */
 export interface Observation extends Omit<LoadParts, 'anonymousAfterCallBytes'> {

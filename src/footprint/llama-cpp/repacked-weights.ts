@@ -1,5 +1,5 @@
 /** Which weights the engine copies into an arrangement of its own: types and conditions of ggml's repack.cpp. It reads nothing. */
-import type { GgufTensors, TensorKind } from '../gguf/read-gguf.ts';
+import type { GgufTensors, TensorKind } from '../../gguf/read-gguf.ts';
 
 /**
  * Types with such an arrangement on some CPU. The shipped engine decides by what it was compiled for, not by the CPU it runs

@@ -1,8 +1,8 @@
 /** What an audio or vision projector looks like, from its header. It reads no file and knows no sizes in bytes. */
 
-import { modelFileError } from '../gguf/model-file.ts';
-import type { GgufFile } from '../gguf/read-gguf.ts';
-import { scratchOf } from './modelshape.ts';
+import { modelFileError } from '../../gguf/model-file.ts';
+import type { GgufFile } from '../../gguf/read-gguf.ts';
+import { scratchOf } from './model-shape.ts';
 
 export interface EncoderShape {
   readonly kind: 'audio' | 'vision';

@@ -1,9 +1,9 @@
 /** The attention part of a decoder's graph, operation by operation as llama-graph.cpp builds it; it knows no sizes of caches. */
 
-import { scratchPerElement } from '../gguf/ggml-types.ts';
+import { scratchPerElement } from '../../gguf/ggml-types.ts';
+import { cellsOf, type Run, valueWidth } from './cache-sizes.ts';
 import { EXTERNAL, type Graph, type Tensor } from './graph.ts';
-import type { LayerShape, ModelShape } from './modelshape.ts';
-import { cellsOf, type Run, valueWidth } from './run.ts';
+import type { LayerShape, ModelShape } from './model-shape.ts';
 
 /** What all layers with one kind of cache share. */
 export interface AttentionInputs {

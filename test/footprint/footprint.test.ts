@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { type Shape, SMALL } from '../../bench/architectures.mjs';
 import { fullLanguage, fullProjector, writeLanguageModel } from '../../examples/synthetic-model.mjs';
-import { estimate } from '../../src/footprint/estimate.ts';
-import { type EstimateFootprintOptions, estimateFootprint } from '../../src/footprint/estimatefootprint.ts';
-import { repacksByDefault } from '../../src/footprint/repack.ts';
+import { type EstimateFootprintOptions, estimateFootprint } from '../../src/footprint/estimate-footprint.ts';
+import { estimate } from '../../src/footprint/footprint.ts';
+import { repacksByDefault } from '../../src/footprint/llama-cpp/repacked-weights.ts';
 import { readGguf } from '../../src/gguf/read-gguf.ts';
 import { type Entry, smallProjector, writeGguf } from '../support/gguf-writer.ts';
-import { makeModels } from './models.ts';
+import { makeModels } from '../support/model-headers.ts';
 
 const MiB = 2 ** 20;
 const models = makeModels();

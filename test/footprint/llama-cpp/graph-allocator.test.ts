@@ -1,7 +1,7 @@
 /** The allocator's rules on graphs small enough to be laid out by hand. */
 import { describe, expect, it } from 'vitest';
-import { EXTERNAL, Graph, type Tensor } from '../../src/footprint/graph.ts';
-import { graphBytes } from '../../src/footprint/graphalloc.ts';
+import { EXTERNAL, Graph, type Tensor } from '../../../src/footprint/llama-cpp/graph.ts';
+import { graphBytes } from '../../../src/footprint/llama-cpp/graph-allocator.ts';
 
 const KIB = [256]; // 256 floats
 

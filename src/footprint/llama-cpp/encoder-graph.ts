@@ -1,5 +1,5 @@
 /** The graph that the engine reserves for a projector's encoder, as its clip code builds it. It knows nothing of files. */
-import type { EncoderShape } from './encodershape.ts';
+import type { EncoderShape } from './encoder-shape.ts';
 import { EXTERNAL, Graph, type Tensor } from './graph.ts';
 
 const F16 = 2;

@@ -3,12 +3,12 @@ import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
 import { SMALL } from '../../bench/architectures.mjs';
 import { MemoryGuardError } from '../../src/core/errors.ts';
-import { estimate } from '../../src/footprint/estimate.ts';
+import { estimate } from '../../src/footprint/footprint.ts';
 import { newReadState, readHeader } from '../../src/gguf/gguf-header.ts';
 import type { GgufFile } from '../../src/gguf/read-gguf.ts';
 import { memorySource } from '../support/memory-source.ts';
+import { makeModels } from '../support/model-headers.ts';
 import { mutate, mutation } from '../support/mutations.ts';
-import { makeModels } from './models.ts';
 
 const RUNS = 4000;
 const SEED = 20_260_102;

@@ -1,6 +1,6 @@
 /** How the engine sizes contexts, batches and caches for what was asked; it knows llama.cpp's rounding and no file. */
-import { type GgmlType, ggmlTypeByName } from '../gguf/ggml-types.ts';
-import type { LayerShape, ModelShape } from './modelshape.ts';
+import { type GgmlType, ggmlTypeByName } from '../../gguf/ggml-types.ts';
+import type { LayerShape, ModelShape } from './model-shape.ts';
 
 /** What was asked for, checked and with its defaults. */
 export interface RunOptions {

@@ -1,10 +1,10 @@
 /** The largest graph that the engine reserves for a language model, as its models build it. It knows nothing of files. */
-import { type AttentionContext, type AttentionInputs, attention, attentionInputs, norm } from './attention.ts';
-import { feedForward } from './feedforward.ts';
+import { type AttentionContext, type AttentionInputs, attention, attentionInputs, norm } from './attention-graph.ts';
+import type { Run } from './cache-sizes.ts';
+import { feedForward } from './feed-forward-graph.ts';
 import { EXTERNAL, Graph, type Tensor } from './graph.ts';
-import type { LayerShape, ModelShape } from './modelshape.ts';
-import { mambaLayer, type RecurrentContext, shortConvolution } from './recurrent.ts';
-import type { Run } from './run.ts';
+import type { LayerShape, ModelShape } from './model-shape.ts';
+import { mambaLayer, type RecurrentContext, shortConvolution } from './recurrent-graph.ts';
 
 const I32 = 4;
 

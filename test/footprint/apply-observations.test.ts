@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { corrected, type Observation } from '../../src/footprint/corrected.ts';
-import type { Footprint } from '../../src/footprint/estimate.ts';
+import { corrected, type Observation } from '../../src/footprint/apply-observations.ts';
+import type { Footprint } from '../../src/footprint/footprint.ts';
 
 /** 75 are surely taken beside what is mapped: KV cache, projector, and 5 of the weights. */
 const footprint = {

@@ -1,6 +1,6 @@
 /** The feed-forward part of a decoder's graph, dense or with experts, as llama-graph.cpp builds it. */
 import { EXTERNAL, type Graph, type Tensor } from './graph.ts';
-import type { ModelShape } from './modelshape.ts';
+import type { ModelShape } from './model-shape.ts';
 
 const I32 = 4;
 /** Of one row of an expert's work list: `mmid_row_mapping`. */

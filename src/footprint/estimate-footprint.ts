@@ -5,11 +5,11 @@ import { type Check, checkOptions, whole } from '../core/validate.ts';
 import { ggmlTypeByName } from '../gguf/ggml-types.ts';
 import { modelFileError } from '../gguf/model-file.ts';
 import { type FileIdentity, type GgufFile, readGguf } from '../gguf/read-gguf.ts';
-import { isProjector } from './encodershape.ts';
-import { type EstimateOptions, estimate, type Footprint, type FootprintPart } from './estimate.ts';
-import { repacksByDefault } from './repack.ts';
+import { type EstimateOptions, estimate, type Footprint, type FootprintPart } from './footprint.ts';
+import { isProjector } from './llama-cpp/encoder-shape.ts';
+import { repacksByDefault } from './llama-cpp/repacked-weights.ts';
 
-export type { Footprint, FootprintPart } from './estimate.ts';
+export type { Footprint, FootprintPart } from './footprint.ts';
 
 export const CACHE_TYPES = ['f16', 'f32', 'bf16', 'q8_0', 'q5_1', 'q5_0', 'q4_1', 'q4_0', 'iq4_nl'] as const;
 

@@ -4,8 +4,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { SMALL } from '../../bench/architectures.mjs';
 import { engineLoad, saidBytes } from '../../bench/engineload.mjs';
 import { engineOptions } from '../../bench/transcripts.mjs';
-import { estimateFootprint } from '../../src/footprint/estimatefootprint.ts';
-import { type AnyProjector, makeModels, predicted, type Transcript, transcripts } from './models.ts';
+import { estimateFootprint } from '../../src/footprint/estimate-footprint.ts';
+import { type AnyProjector, makeModels, predicted, type Transcript, transcripts } from '../support/model-headers.ts';
 
 const models = makeModels();
 afterAll(() => models.remove());

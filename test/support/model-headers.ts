@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type Shape, writeModel } from '../../bench/architectures.mjs';
 import { type Projector, writeProjector } from '../../bench/projectors.mjs';
 import { type ProjectorShape, writeAudioProjector } from '../../examples/synthetic-model.mjs';
-import type { EstimateFootprintOptions, Footprint } from '../../src/footprint/estimatefootprint.ts';
+import type { EstimateFootprintOptions, Footprint } from '../../src/footprint/estimate-footprint.ts';
 
 /** One of Qwen2-Audio, or of another type by its name. */
 export type AnyProjector = ProjectorShape | Projector;
@@ -50,7 +50,7 @@ function isOther(shape: AnyProjector): shape is Projector {
 
 /** What the real engine said at the time; `node bench/transcripts.mjs` writes it anew. */
 export function transcripts(): readonly Transcript[] {
-  const text = readFileSync(new URL('./transcripts.jsonl', import.meta.url), 'utf8');
+  const text = readFileSync(new URL('../fixtures/engine-transcripts.jsonl', import.meta.url), 'utf8');
   return text
     .trim()
     .split('\n')
