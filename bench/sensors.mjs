@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'n
 import { freemem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import systeminformation from 'systeminformation';
-import { openReader } from '../dist/sensors/reader.js';
+import { openReader } from '../dist/sensors/open-reader.js';
 import { timeAsync, time as timed } from './timing.mjs';
 
 const MiB = 2 ** 20;

@@ -11,7 +11,7 @@
 
 namespace guard {
 
-// As in src/sensors/plan.ts and src/sensors/scopes.ts; a contract test reads the same trees through both readers.
+// As in src/sensors/linux/read-plan.ts and src/sensors/scope-rows.ts; a contract test reads the same trees through both readers.
 enum class Parse : std::int32_t { kNumber = 0, kMeminfo = 1, kStatus = 2, kStatV1 = 3, kStatV2 = 4 };
 enum Column : std::size_t {
   kLimit = 0,

@@ -19,11 +19,11 @@ import { type LoadGuardOptions, listenerOption, type Settings } from './options.
 import { collectIfWorth, dropPageCache, giveBack } from './recovery/collect.ts';
 import { Unloads } from './recovery/unloads.ts';
 import type { Adapter } from './sdk/adapter.ts';
-import { InjectedReader } from './sensors/injected.ts';
-import { watchMappingsIfReadable } from './sensors/mappingwatch.ts';
-import { watchPressure } from './sensors/pressure.ts';
-import { readAnonymousBytes, readGrowth } from './sensors/process.ts';
-import { openReader } from './sensors/reader.ts';
+import { InjectedReader } from './sensors/injected-reader.ts';
+import { watchMappingsIfReadable } from './sensors/linux/mapping-watch.ts';
+import { openReader } from './sensors/open-reader.ts';
+import { watchPressure } from './sensors/pressure-watch.ts';
+import { readAnonymousBytes, readGrowth } from './sensors/process-memory.ts';
 
 /** `guard.ledger`. */
 export interface GuardLedger {

@@ -67,5 +67,5 @@ export type {
   LogLevel,
   Profile,
 } from './sdk/runtime.ts';
-export { type ReadMemoryOptions, readMemory } from './sensors/readmemory.ts';
+export { type ReadMemoryOptions, readMemory } from './sensors/read-memory.ts';
 export { type Guarded, type LoadsModels, withMemoryGuard } from './withmemoryguard.ts';

@@ -20,9 +20,9 @@ import type { Ask } from './policy/decision.ts';
 import { statusOf } from './policy/memory-status.ts';
 import { comparedTotalBytes, recommend } from './policy/recommend-quantization.ts';
 import { helpOf } from './policy/refusal-help.ts';
-import { InjectedReader } from './sensors/injected.ts';
-import { readGrowth } from './sensors/process.ts';
-import { openReader } from './sensors/reader.ts';
+import { InjectedReader } from './sensors/injected-reader.ts';
+import { openReader } from './sensors/open-reader.ts';
+import { readGrowth } from './sensors/process-memory.ts';
 
 /** The quantizations by name, as values. */
 export const Qwen2Quantization = Object.freeze({ Q4_K_M: 'Q4_K_M', Q4_0: 'Q4_0', Q5_K_M: 'Q5_K_M' } as const);

@@ -9,7 +9,7 @@ import {
   machineClass,
   recommend,
 } from './policy/recommend-quantization.ts';
-import { openReader } from './sensors/reader.ts';
+import { openReader } from './sensors/open-reader.ts';
 
 export interface MachineReport {
   /** Such as "Debian GNU/Linux 12 (x64)". */

@@ -12,7 +12,7 @@
 namespace guard {
 namespace {
 
-// As in src/sensors/darwin.ts.
+// As in src/sensors/darwin/darwin-figures.ts.
 enum Figure : std::size_t {
   kPageBytes = 0,
   kTotalBytes = 1,

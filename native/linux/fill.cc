@@ -1,4 +1,4 @@
-// The same lines and cells as src/sensors/fill.ts, where each format stands as a sample.
+// The same lines and cells as src/sensors/linux/fill-rows.ts, where each format stands as a sample.
 #include "fill.h"
 
 #include <algorithm>

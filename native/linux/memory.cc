@@ -1,4 +1,4 @@
-// Reads a plan on Linux: cached descriptors and one pread per file, in the order and with the short cut of src/sensors/procfs.ts.
+// Reads a plan on Linux: cached descriptors and one pread per file, in the order and with the short cut of src/sensors/linux/procfs-engine.ts.
 #include "../memory.h"
 
 #include <fcntl.h>
@@ -83,7 +83,7 @@ class LinuxMemoryFiles final : public MemoryFiles {
   std::size_t Count() const noexcept { return plan_.files.size() + 1; }
 
   // Whether this memory.stat can change the minimum. Our own group's, the first one, is read with any other: its numbers
-  // are the least that those above it hold (src/sensors/scopes.ts, raiseToChild).
+  // are the least that those above it hold (src/sensors/scope-rows.ts, raiseToChild).
   bool Matters(std::size_t index, const double* rows, double smallest) const noexcept {
     const double bound = Lower(smallest, rows[kAvailable]);
     const bool own = index == 0 || !IsStat(plan_.files[index - 1].parse);

@@ -11,7 +11,7 @@
 namespace guard {
 namespace {
 
-// As in src/sensors/win32.ts.
+// As in src/sensors/win32/win32-figures.ts.
 enum Figure : std::size_t {
   kTotalBytes = 0,
   kAvailableBytes = 1,

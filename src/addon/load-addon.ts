@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** Cached descriptors over the files of one plan (src/sensors/plan.ts). Not usable after `close()`. */
+/** Cached descriptors over the files of one plan (src/sensors/linux/read-plan.ts). Not usable after `close()`. */
 export interface NativeMemoryFiles {
   /** 0: the rows are filled · 1: our group is another one, or a group is gone · 2: a file failed. */
   read(full: boolean): number;
@@ -53,7 +53,7 @@ export interface Addon {
   /** Absent where the system has no locks that end with their process. */
   readonly locks?: NativeLocks;
   /**
-   * Fills 16 figures in the order of src/sensors/darwin.ts or win32.ts, or says which call failed. Absent on Linux, whose memory is
+   * Fills 16 figures in the order of src/sensors/darwin/darwin-figures.ts or win32.ts, or says which call failed. Absent on Linux, whose memory is
    * read from files.
    */
   readonly readMachine?: (figures: Float64Array) => string | undefined;

@@ -15,12 +15,12 @@ import {
   packageOf,
   prebuiltFolder,
 } from '../../src/addon/load-addon.ts';
-import { PARSE } from '../../src/sensors/plan.ts';
-import { STRIDE } from '../../src/sensors/scopes.ts';
+import { PARSE } from '../../src/sensors/linux/read-plan.ts';
+import { STRIDE } from '../../src/sensors/scope-rows.ts';
 import { fixture } from '../support/fixtures.ts';
 
 const BUILT = fileURLToPath(new URL('../../build/Release/nexa_memory_guard.node', import.meta.url));
-const READER = new URL('../../dist/sensors/reader.js', import.meta.url);
+const READER = new URL('../../dist/sensors/open-reader.js', import.meta.url);
 const there = existsSync(BUILT);
 if (!there) console.warn('The addon is not tested: it is not built (npm run build:native).');
 

@@ -6,7 +6,7 @@ import type { Holdings } from '../../src/ledger/ledger-record.ts';
 import type { Peer } from '../../src/ledger/peer-headroom.ts';
 import type { Candidate } from '../../src/policy/choose-candidate.ts';
 import type { Ask } from '../../src/policy/decision.ts';
-import { InjectedReader } from '../../src/sensors/injected.ts';
+import { InjectedReader } from '../../src/sensors/injected-reader.ts';
 
 const need = (anonymousBytes: number, mappedBytes = 0): Need => ({ mappedBytes, anonymousBytes, basis: 'given' });
 const candidate = (bytes: number, quantization?: Quantization): Candidate => ({

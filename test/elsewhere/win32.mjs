@@ -23,7 +23,7 @@ import { inspect } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { addonProblem, loadAddon } from '../../src/addon/load-addon.ts';
 import { NexaSDK, withMemoryGuard } from '../../src/index.ts';
-import { openReader } from '../../src/sensors/reader.ts';
+import { openReader } from '../../src/sensors/open-reader.ts';
 
 const results = /** @type {string} */ (process.argv[2]);
 const role = process.argv[3];

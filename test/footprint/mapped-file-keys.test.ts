@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { heldFilesOf } from '../../src/footprint/mapped-file-keys.ts';
-import { readMappedFiles } from '../../src/sensors/mappings.ts';
+import { readMappedFiles } from '../../src/sensors/linux/mapped-files.ts';
 
 const identity = (device: number) => ({ device, inode: 7, sizeBytes: 9, mtimeMs: 0 });
 

@@ -7,7 +7,7 @@ import { situationsOf } from '../situations.mjs';
 import { ControlGroup, MiB } from './controlgroup.mjs';
 import { input, report } from './report.mjs';
 
-const CHILD = fileURLToPath(new URL('../../sensors/truth-child.mjs', import.meta.url));
+const CHILD = fileURLToPath(new URL('../../scenarios/truth-child.mjs', import.meta.url));
 const RESULT = '/tmp/result';
 const SWAP_MIB = 128;
 const DEVICES = { zram: '/dev/zram0', disk: '/dev/vdb' };

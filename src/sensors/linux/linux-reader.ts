@@ -1,0 +1,143 @@
+/** Keeps one plan fresh and reads it through an engine; it knows neither file formats nor which engine it is. */
+import { statSync } from 'node:fs';
+import { loadAddon } from '../../addon/load-addon.ts';
+import type { MemoryMeasure, MemoryReader, MemorySnapshot, MemoryWatch, ScopesMeasure } from '../../core/types.ts';
+import { availableRows, measureRows, type ScopeName, snapshotRows } from '../scope-rows.ts';
+import { malformed, sensorError, unreadable } from '../sensor-error.ts';
+import { prefixOf } from './kernel-files.ts';
+import { openMemoryWatch } from './memory-watch.ts';
+import { type ProcessLimits, readProcessLimits } from './process-limits.ts';
+import { DONE, type Engine, MOVED, type Plan, type Problem } from './read-plan.ts';
+import { resolve } from './resolve-plan.ts';
+
+/**
+ * rlimits, the overcommit mode and the swap devices are compared with what was resolved at most this often (about 20 µs).
+ * Our group and every limit of a group are read at each reading.
+ */
+const RECHECK_MS = 1000;
+/** A group that moves while it is resolved is followed this often; a file that stays away is an error after that. */
+const ATTEMPTS = 3;
+
+export interface LinuxReaderOptions {
+  readonly root: string;
+  readonly swap: boolean;
+  readonly source: MemorySnapshot['source'];
+  readonly open: (plan: Plan) => Engine;
+}
+
+interface Resolved {
+  readonly plan: Plan;
+  readonly engine: Engine;
+  readonly limits: ProcessLimits;
+  keys?: readonly (string | undefined)[];
+}
+
+export class LinuxReader implements MemoryReader {
+  readonly source: MemorySnapshot['source'];
+  readonly #prefix: string;
+  readonly #swap: boolean;
+  readonly #open: (plan: Plan) => Engine;
+  #current: Resolved | undefined;
+  #checkedAt = Number.NEGATIVE_INFINITY;
+  #closed = false;
+
+  constructor({ root, swap, source, open }: LinuxReaderOptions) {
+    this.source = source;
+    this.#prefix = prefixOf(root);
+    this.#swap = swap;
+    this.#open = open;
+  }
+
+  measure(): MemoryMeasure {
+    const { plan, engine } = this.#read(false, performance.now());
+    return measureRows(engine.rows, plan.scopes, plan.swap);
+  }
+
+  measureScopes(): ScopesMeasure {
+    const { plan, engine } = this.#read(false, performance.now());
+    const measure = measureRows(engine.rows, plan.scopes, plan.swap);
+    return { measure, availableBytes: availableRows(engine.rows, plan.scopes, plan.swap) };
+  }
+
+  snapshot(): MemorySnapshot {
+    const now = performance.now();
+    const { plan, engine } = this.#read(true, now);
+    return snapshotRows(engine.rows, plan, this.source, performance.timeOrigin + now);
+  }
+
+  scopeKeys(): readonly (string | undefined)[] {
+    const current = this.#current ?? this.#resolve();
+    current.keys ??= current.plan.scopes.map(keyOf);
+    return current.keys;
+  }
+
+  openWatch(woken: () => void): MemoryWatch | undefined {
+    const last = () => this.#current && { plan: this.#current.plan, rows: this.#current.engine.rows };
+    return openMemoryWatch(last, woken, this.source === 'native' ? loadAddon() : undefined);
+  }
+
+  readFrom(): readonly string[] {
+    return (this.#current ?? this.#resolve()).plan.files.map(({ path }) => path);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#forget();
+  }
+
+  #read(full: boolean, now: number): Resolved {
+    if (this.#closed) throw sensorError('an open memory reader', 'this one was closed', 'open another one');
+    if (now - this.#checkedAt >= RECHECK_MS) this.#recheck(now);
+    for (let attempt = 1; ; attempt++) {
+      const current = this.#current ?? this.#resolve();
+      const outcome = current.engine.read(full);
+      if (outcome === DONE) return current;
+      const problem = current.engine.problem();
+      this.#forget();
+      if (outcome !== MOVED || attempt === ATTEMPTS) throw errorOf(problem);
+    }
+  }
+
+  #resolve(): Resolved {
+    const limits = readProcessLimits(this.#prefix);
+    const plan = resolve(this.#prefix, this.#swap, limits);
+    this.#current = { plan, limits, engine: this.#open(plan) };
+    return this.#current;
+  }
+
+  #recheck(now: number): void {
+    const before = this.#current?.limits;
+    if (before !== undefined) {
+      const limits = readProcessLimits(this.#prefix);
+      const keys = Object.keys(limits) as (keyof ProcessLimits)[];
+      if (keys.some((key) => limits[key] !== before[key])) this.#forget();
+    }
+    this.#checkedAt = now;
+  }
+
+  #forget(): void {
+    const engine = this.#current?.engine;
+    this.#current = undefined;
+    engine?.close();
+  }
+}
+
+/** Namespaces show a group under different paths, but its directory is one file of one file system. */
+function keyOf({ kind, directory }: ScopeName): string | undefined {
+  if (kind === 'host' || kind === 'commit') return kind;
+  if (directory === undefined) return undefined;
+  try {
+    const { dev, ino } = statSync(directory);
+    return `${kind} ${dev}:${ino}`;
+  } catch {
+    return undefined; // the group is gone, and with it what was shared under it
+  }
+}
+
+function errorOf(problem: Problem | undefined): Error {
+  if (problem === undefined) {
+    return sensorError('our control group to stay the same while it is read', 'it moved three times', 'read again');
+  }
+  if (problem.errno !== undefined) return unreadable(problem.file, problem.errno);
+  return malformed(problem.file, problem.expected as string, problem.found as string);
+}

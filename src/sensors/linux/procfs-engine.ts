@@ -1,0 +1,147 @@
+/** Reads a plan in JavaScript: cached descriptors, one `pread` per file, no strings. It knows no arithmetic of scopes. */
+import { closeSync, openSync, readSync } from 'node:fs';
+import { AVAILABLE, DIRTY, lower, RECLAIMABLE, roomWithoutReclaim, STRIDE } from '../scope-rows.ts';
+import { errnoOf } from '../sensor-error.ts';
+import { fillMeminfo, fillNumber, fillStatus, fillStatV1, fillStatV2, isUsage } from './fill-rows.ts';
+import {
+  DONE,
+  type Engine,
+  FAILED,
+  MOVED,
+  type Outcome,
+  PARSE,
+  type Plan,
+  type PlannedFile,
+  type Problem,
+} from './read-plan.ts';
+
+/** memory.stat of 2025 has 2 KiB, meminfo 1.5 KiB. A file that fills this was cut and is a failure. */
+const BUFFER_BYTES = 64 * 1024;
+const SHORT_READS = 'fewer than 65536 bytes';
+
+export class ProcfsEngine implements Engine {
+  readonly rows: Float64Array;
+  readonly #plan: Plan;
+  readonly #descriptors: number[] = [];
+  readonly #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  #problem: Problem | undefined;
+
+  constructor(plan: Plan) {
+    this.#plan = plan;
+    this.rows = plan.initial.slice();
+  }
+
+  read(full: boolean): Outcome {
+    const { files, group, swap } = this.#plan;
+    if (group !== undefined) {
+      const length = this.#pread(files.length, group.path);
+      if (length < 0) return this.#gone();
+      if (!this.#holds(group.bytes, length)) return MOVED;
+    }
+    const everything = full || swap;
+    let smallest = Number.POSITIVE_INFINITY;
+    for (let index = 0; index < files.length; index++) {
+      const file = files[index] as PlannedFile;
+      const stat = isStat(file);
+      if (stat && !everything && !this.#matters(index, smallest)) {
+        this.rows[file.row * STRIDE + RECLAIMABLE] = Number.NaN;
+        this.rows[file.row * STRIDE + DIRTY] = Number.NaN;
+        continue;
+      }
+      const length = this.#pread(index, file.path);
+      if (length < 0) return this.#gone();
+      const bad = this.#fill(file, length, full);
+      if (bad !== undefined) return this.#malformed(file, bad, length);
+      if (stat) {
+        const room = roomWithoutReclaim(this.rows, file.row) + (this.rows[file.row * STRIDE + RECLAIMABLE] as number);
+        smallest = lower(smallest, room);
+      }
+    }
+    return DONE;
+  }
+
+  problem(): Problem | undefined {
+    return this.#problem;
+  }
+
+  close(): void {
+    for (const descriptor of this.#descriptors.splice(0)) if (descriptor !== undefined) closeSync(descriptor);
+  }
+
+  #holds(bytes: Uint8Array, length: number): boolean {
+    if (length !== bytes.length) return false;
+    for (let at = 0; at < length; at++) if (bytes[at] !== this.#buffer[at]) return false;
+    return true;
+  }
+
+  /** Whether this memory.stat can change the minimum. Our own group's is read with any other: see `raiseToChild`. */
+  #matters(index: number, smallest: number): boolean {
+    const { files } = this.#plan;
+    const bound = lower(smallest, this.rows[AVAILABLE] as number);
+    const own = !isStat(files[index - 1]);
+    for (let at = index; at < (own ? files.length : index + 1); at++) {
+      const file = files[at] as PlannedFile;
+      if (file.column !== 0 || roomWithoutReclaim(this.rows, file.row) < bound) return true;
+    }
+    return false;
+  }
+
+  #fill(file: PlannedFile, length: number, full: boolean): string | undefined {
+    const { row, column } = file;
+    switch (file.parse) {
+      case PARSE.number:
+        return fillNumber(this.#buffer, length, this.rows, row, column);
+      case PARSE.meminfo:
+        return fillMeminfo(this.#buffer, length, this.rows, column, full, this.#plan.swap);
+      case PARSE.status:
+        return fillStatus(this.#buffer, length, this.rows, row, column);
+      case PARSE.statV1:
+        return fillStatV1(this.#buffer, length, this.rows, row, column !== 0);
+      case PARSE.statV2:
+        return fillStatV2(this.#buffer, length, this.rows, row);
+      default:
+        return file.parse satisfies never;
+    }
+  }
+
+  /** Bytes read, or -1 with the problem kept. */
+  #pread(index: number, path: string): number {
+    try {
+      let descriptor = this.#descriptors[index];
+      if (descriptor === undefined) {
+        descriptor = openSync(path, 'r');
+        this.#descriptors[index] = descriptor;
+      }
+      const length = readSync(descriptor, this.#buffer, 0, BUFFER_BYTES, 0);
+      if (length < BUFFER_BYTES) return length;
+      this.#problem = { file: path, expected: SHORT_READS, found: 'at least 65536' };
+    } catch (error) {
+      this.#problem = { file: path, errno: errnoOf(error) };
+    }
+    return -1;
+  }
+
+  /** A group that was removed answers ENODEV through an open descriptor and ENOENT through its path. */
+  #gone(): Outcome {
+    const errno = this.#problem?.errno;
+    return errno === 'ENODEV' || errno === 'ENOENT' ? MOVED : FAILED;
+  }
+
+  #malformed(file: PlannedFile, key: string, length: number): Outcome {
+    const text = this.#buffer.toString('latin1', 0, length);
+    const start = key === '' ? 0 : text.startsWith(key) ? 0 : text.indexOf(`\n${key}`) + 1;
+    const line = text.slice(start).split('\n', 1)[0] as string;
+    const absent = key !== '' && !line.startsWith(key);
+    const number = isUsage(file.column) ? 'a number of bytes' : 'a number or "max"';
+    this.#problem = {
+      file: file.path,
+      expected: key === '' ? number : `a number after "${key.trim()}"`,
+      found: absent ? 'no such line' : line,
+    };
+    return FAILED;
+  }
+}
+
+function isStat(file: PlannedFile | undefined): boolean {
+  return file?.parse === PARSE.statV1 || file?.parse === PARSE.statV2;
+}

@@ -1,0 +1,60 @@
+/** How the reader deals with engines that fail; the engines here are made up. */
+import { describe, expect, it } from 'vitest';
+import { LinuxReader } from '../../../src/sensors/linux/linux-reader.ts';
+import {
+  DONE,
+  type Engine,
+  FAILED,
+  MOVED,
+  type Outcome,
+  type Plan,
+  type Problem,
+} from '../../../src/sensors/linux/read-plan.ts';
+import { AVAILABLE, LIMIT } from '../../../src/sensors/scope-rows.ts';
+import { fixture } from '../../support/fixtures.ts';
+
+/** Engines that end their readings as told, one outcome per reading over all of them. */
+function readerWith(outcomes: readonly Outcome[], problem?: Problem) {
+  const log = { opened: 0, closed: 0 };
+  let reading = 0;
+  const open = (plan: Plan): Engine => {
+    log.opened++;
+    const rows = plan.initial.slice();
+    rows[LIMIT] = 1000;
+    rows[AVAILABLE] = 600;
+    return { rows, read: () => outcomes[reading++] as Outcome, problem: () => problem, close: () => void log.closed++ };
+  };
+  return { reader: new LinuxReader({ root: fixture('host-only'), swap: false, source: 'procfs', open }), log };
+}
+
+describe('a reader whose group moves', () => {
+  it('resolves once more and answers', () => {
+    const { reader, log } = readerWith([MOVED, MOVED, DONE, DONE]);
+    expect(reader.measure()).toEqual({ totalBytes: 1000, availableBytes: 600, hostBinds: true });
+    expect(log).toEqual({ opened: 3, closed: 2 });
+    reader.measure();
+    expect(log.opened).toBe(3);
+  });
+
+  it('gives up when it never stays', () => {
+    const { reader, log } = readerWith([MOVED, MOVED, MOVED]);
+    expect(() => reader.measure()).toThrow(
+      'Expected our control group to stay the same while it is read, but it moved three times; read again.',
+    );
+    expect(log).toEqual({ opened: 3, closed: 3 });
+  });
+
+  it('names the file that stays away', () => {
+    const { reader } = readerWith([MOVED, MOVED, MOVED], { file: '/sys/gone', errno: 'ENODEV' });
+    expect(() => reader.measure()).toThrow('Expected to read /sys/gone, but it failed with ENODEV');
+  });
+});
+
+describe('a reader whose file fails', () => {
+  it('does not try again, and starts afresh at the next reading', () => {
+    const { reader, log } = readerWith([FAILED, DONE], { file: '/sys/x', expected: 'a number', found: 'y' });
+    expect(() => reader.snapshot()).toThrow('Expected a number in /sys/x, but found "y"');
+    expect(log).toEqual({ opened: 1, closed: 1 });
+    expect(reader.snapshot().availableBytes).toBe(600);
+  });
+});

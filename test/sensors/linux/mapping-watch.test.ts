@@ -1,0 +1,120 @@
+import { closeSync, mkdtempSync, readdirSync, readlinkSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { NexaSDK } from '../../../src/sdk/nexasdk.ts';
+import { watchMappings, watchMappingsIfReadable } from '../../../src/sensors/linux/mapping-watch.ts';
+import { makeTinyModels, type TinyModels } from '../../sdk/tinymodels.ts';
+
+let files: TinyModels;
+let sdk: NexaSDK;
+beforeAll(async () => {
+  files = makeTinyModels();
+  sdk = await NexaSDK.initialize({ modelsDir: files.folder });
+});
+afterAll(async () => {
+  await sdk.dispose();
+  files.remove();
+});
+
+/** The kernel's name of a file, as the watch gives it, without the device. */
+const inodeOf = (path: string) => String(statSync(path).ino);
+const inodes = (held: readonly { readonly key: string }[] | undefined) => held?.map(({ key }) => key.split(' ')[1]);
+
+describe.runIf(process.platform === 'linux')('the files that a load mapped', () => {
+  it('are those that the engine maps, with their size, once each', async () => {
+    const mappedSince = watchMappings();
+    const model = await sdk.loadModel('qwen2audio', { quantization: 'Q4_0' });
+    const found = mappedSince([model.modelPath]);
+    const own = found?.filter(({ key }) => key.endsWith(` ${inodeOf(files.model('Q4_0'))}`));
+    expect(own).toHaveLength(1);
+    const { size } = statSync(files.model('Q4_0'));
+    expect(own?.[0]?.bytes).toBeGreaterThanOrEqual(size * 0.9); // what is before the tensors need not stay mapped
+    expect(own?.[0]?.bytes).toBeLessThan(size + 64 * 1024);
+    await model.dispose();
+  });
+
+  it('do not contain programs, libraries and what was mapped before by others', async () => {
+    const first = await sdk.loadModel('qwen2audio', { quantization: 'Q4_K_M' });
+    const mappedSince = watchMappings();
+    const second = await sdk.loadModel('qwen2audio', { quantization: 'Q5_K_M' });
+    const found = inodes(mappedSince([second.modelPath]));
+    expect(found).toContain(inodeOf(second.modelPath));
+    expect(found).not.toContain(inodeOf(first.modelPath));
+    expect(found).not.toContain(inodeOf(process.execPath));
+    await first.dispose();
+    await second.dispose();
+  });
+
+  it('contain those of the model that another one had mapped already, also by another name', async () => {
+    const first = await sdk.loadModel(files.model('Q4_0'));
+    const folder = mkdtempSync(join(tmpdir(), 'nexa-link-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const link = join(folder, 'link.gguf');
+    symlinkSync(files.model('Q4_0'), link);
+    for (const name of [files.model('Q4_0'), link]) {
+      const mappedSince = watchMappings();
+      expect(inodes(mappedSince([name]))).toEqual([inodeOf(files.model('Q4_0'))]);
+    }
+    await first.dispose();
+  });
+
+  it('are none where a file is read that another model maps, and one where it is mapped once more', async () => {
+    const first = await sdk.loadModel(files.model('Q4_0'));
+    const since = watchMappings();
+    const read = await sdk.loadModel(files.model('Q4_0'), { mmap: false });
+    expect(since([])).toEqual([]);
+    const again = watchMappings();
+    const mapped = await sdk.loadModel(files.model('Q4_0'));
+    expect(inodes(again([]))).toEqual([inodeOf(files.model('Q4_0'))]);
+    for (const model of [first, read, mapped]) await model.dispose();
+  });
+
+  it('are none where nothing was mapped, whether or not the model tells its files', () => {
+    const mappedSince = watchMappings();
+    expect(mappedSince([])).toEqual([]);
+    expect(mappedSince([files.model('F32')])).toEqual([]);
+    expect(mappedSince(['/nowhere/gone.gguf'])).toEqual([]);
+  });
+
+  it('are found without the model telling them', async () => {
+    const mappedSince = watchMappings();
+    const model = await sdk.loadModel('qwen2audio', { quantization: 'Q5_K_M' });
+    expect(inodes(mappedSince([]))).toContain(inodeOf(model.modelPath));
+    await model.dispose();
+  });
+
+  it('are told again for a file that was unmapped in the meantime', async () => {
+    for (let round = 0; round < 2; round++) {
+      const mappedSince = watchMappings();
+      const model = await sdk.loadModel('qwen2audio', { quantization: 'Q4_K_M' });
+      expect(inodes(mappedSince([]))).toContain(inodeOf(model.modelPath));
+      await model.dispose();
+    }
+  });
+});
+
+// The last one of its file: it takes the descriptor of statm away, as a program may that closes what it does not know.
+describe.runIf(process.platform === 'linux')('mappings that can’t be read', () => {
+  it('are told, before a load as after it, and fail nothing', () => {
+    const failures: unknown[] = [];
+    const mappedSince = watchMappingsIfReadable((error) => failures.push(error));
+    const statm = readdirSync('/proc/self/fd').find((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`).endsWith('/statm');
+      } catch {
+        return false;
+      }
+    });
+    closeSync(Number(statm));
+    expect(mappedSince([])).toBeUndefined();
+    expect(watchMappingsIfReadable((error) => failures.push(error))([])).toBeUndefined();
+    expect(failures).toMatchObject([{ code: 'ERR_SENSOR' }, { code: 'ERR_SENSOR' }]);
+  });
+});
+
+describe('another system', () => {
+  it('does not tell, which is not the same as none', () => {
+    for (const platform of ['darwin', 'win32'] as const) expect(watchMappings(platform)(['/a.gguf'])).toBeUndefined();
+  });
+});

@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { membershipOf, mountsOf, relate } from '../../../src/sensors/linux/mountinfo.ts';
+
+describe('membershipOf', () => {
+  it('prefers the v1 hierarchy that has the memory controller', () => {
+    expect(membershipOf('4:memory:/a\n0::/b\n', 'f')).toEqual({ version: 1, path: '/a' });
+    expect(membershipOf('0::/b\n4:cpu,memory,pids:/a\n', 'f')).toEqual({ version: 1, path: '/a' });
+  });
+
+  it('does not take a hierarchy for the memory one by its name', () => {
+    expect(membershipOf('4:name=memory:/a\n3:memory_recursiveprot:/a\n0::/b\n', 'f')).toEqual({
+      version: 2,
+      path: '/b',
+    });
+  });
+
+  it('keeps colons and blanks in a path', () => {
+    expect(membershipOf('0::/a:b c\n', 'f')?.path).toBe('/a:b c');
+  });
+
+  it('knows none where only other controllers are', () => {
+    expect(membershipOf('4:cpu:/a\n1:name=systemd:/\n', 'f')).toBeUndefined();
+    expect(membershipOf('', 'f')).toBeUndefined();
+  });
+
+  it.each(['memory:/a', '0::relative', 'x::/a'])('refuses %j', (line) => {
+    expect(() => membershipOf(`${line}\n`, 'f')).toThrow(expect.objectContaining({ code: 'ERR_SENSOR' }));
+  });
+});
+
+describe('mountsOf', () => {
+  const text = [
+    '31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755',
+    '35 31 0:32 /docker/a /sys/fs/cgroup/mem\\040ory rw shared:9 master:2 - cgroup cgroup rw,memory',
+    '36 31 0:33 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu',
+    '41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw,memory_recursiveprot',
+    '',
+  ].join('\n');
+
+  it('finds the mount of the memory controller, through optional fields and escapes', () => {
+    expect(mountsOf(text, 1, 'f')).toEqual([{ root: '/docker/a', point: '/sys/fs/cgroup/mem ory' }]);
+  });
+
+  it('finds the unified mount', () => {
+    expect(mountsOf(text, 2, 'f')).toEqual([{ root: '/', point: '/sys/fs/cgroup/unified' }]);
+  });
+
+  it.each(['31 23 0:28 / /sys rw', '31 23 - cgroup cgroup rw'])('refuses %j', (line) => {
+    expect(() => mountsOf(line, 1, 'f')).toThrow(expect.objectContaining({ code: 'ERR_SENSOR' }));
+  });
+});
+
+describe('relate', () => {
+  const below = (...segments: string[]) => ({ kind: 'below', segments });
+
+  it('strips the mounted part', () => {
+    expect(relate('/', '/a/b')).toEqual(below('a', 'b'));
+    expect(relate('/docker/0123', '/docker/0123')).toEqual(below());
+    expect(relate('/docker/0123', '/docker/0123/child')).toEqual(below('child'));
+    expect(relate('/..', '/../b')).toEqual(below('b'));
+  });
+
+  it('does not take a longer name for a child', () => {
+    expect(relate('/docker/0123', '/docker/01234')).toEqual({ kind: 'elsewhere' });
+  });
+
+  it('does not find a group outside of what is mounted', () => {
+    expect(relate('/', '/../sibling')).toEqual({ kind: 'elsewhere' });
+    expect(relate('/docker/0123', '/')).toEqual({ kind: 'elsewhere' });
+    expect(relate('/../other', '/a')).toEqual({ kind: 'elsewhere' });
+  });
+
+  it('counts levels that have no name in our namespace', () => {
+    expect(relate('/../..', '/a')).toEqual({ kind: 'unnamed', unnamed: 2, segments: ['a'] });
+  });
+});
