@@ -10,14 +10,14 @@ import { Calibration, calibrationDirectory } from './footprint/calibration-store
 import { Ledger } from './ledger/ledger.ts';
 import type { LedgerEntry } from './ledger/ledger-record.ts';
 import { type OpenLedger, openLedger } from './ledger/open-ledger.ts';
-import type { Held, LoadedModel } from './loading/held.ts';
 import { Loads } from './loading/loads.ts';
-import { Models } from './loading/models.ts';
-import type { Observing } from './loading/observe.ts';
+import type { Held, LoadedModel } from './models/loaded-model.ts';
+import { Models } from './models/loaded-models.ts';
+import type { Observing } from './models/observe-load.ts';
+import { Unloads } from './models/report-unloads.ts';
 import { type GuardStatus, StatusWatch, type WatchOptions } from './monitor/status-watch.ts';
 import { type LoadGuardOptions, listenerOption, type Settings } from './options.ts';
 import { collectIfWorth, dropPageCache, giveBack } from './recovery/collect.ts';
-import { Unloads } from './recovery/unloads.ts';
 import type { Adapter } from './sdk/adapter.ts';
 import { InjectedReader } from './sensors/injected-reader.ts';
 import { watchMappingsIfReadable } from './sensors/linux/mapping-watch.ts';

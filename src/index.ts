@@ -38,8 +38,8 @@ export {
 } from './footprint/estimate-footprint.ts';
 export type { GuardLedger, MemoryGuard, PlanOptions } from './guard.ts';
 export type { LedgerEntry } from './ledger/ledger-record.ts';
-export type { LoadedModel } from './loading/held.ts';
-export type { Observed } from './loading/observe.ts';
+export type { LoadedModel } from './models/loaded-model.ts';
+export type { Observed } from './models/observe-load.ts';
 export type { GuardStatus, WatchOptions } from './monitor/status-watch.ts';
 export type { GivenFootprint, GuardOptions, LoadGuardOptions, Logger } from './options.ts';
 export type { Rule, RuleVerdict } from './policy/admission-rules.ts';

@@ -18,7 +18,7 @@ import {
 } from './core/validate.ts';
 import { isQuantization, QUANTIZATIONS } from './footprint/documented-requirements.ts';
 import type { LedgerOption } from './ledger/open-ledger.ts';
-import type { LoadedModel } from './loading/held.ts';
+import type { LoadedModel } from './models/loaded-model.ts';
 import { type Adapter, defaultAdapter } from './sdk/adapter.ts';
 
 /** Receives one line per event; `console` fits. Missing methods are skipped. */

@@ -2,9 +2,9 @@
 import { formatBytes } from '../core/bytes.ts';
 import type { MemoryScope, MemoryStatusLevel, Need } from '../core/types.ts';
 import type { Decision, Help } from '../events/guard-events.ts';
+import type { Returned } from '../models/memory-returned.ts';
 import type { RuleVerdict } from '../policy/admission-rules.ts';
 import type { CandidateVerdict } from '../policy/choose-candidate.ts';
-import type { Returned } from '../recovery/returned.ts';
 
 /** The candidate of a refused decision that came nearest. */
 export function nearestCandidate({ candidates }: Decision): CandidateVerdict {

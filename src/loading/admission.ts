@@ -17,13 +17,13 @@ import type { MemoryReader, MemoryScope, Quantization } from '../core/types.ts';
 import type { Decision, DecisionEvent, DegradedEvent, WaitingEvent } from '../events/guard-events.ts';
 import { DEFAULT_QUANTIZATION } from '../footprint/documented-requirements.ts';
 import type { Ticket } from '../ledger/ledger.ts';
+import { type Held, type LoadedModel, shownModel } from '../models/loaded-model.ts';
+import type { Models } from '../models/loaded-models.ts';
 import { type Settings, waitTimeoutMs } from '../options.ts';
 import type { CandidateVerdict } from '../policy/choose-candidate.ts';
 import { chooseVictims } from '../policy/choose-victims.ts';
 import { comparedTotalBytes, recommend } from '../policy/recommend-quantization.ts';
 import { helpOf } from '../policy/refusal-help.ts';
-import { type Held, type LoadedModel, shownModel } from './held.ts';
-import type { Models } from './models.ts';
 import type { Prepared } from './prepare.ts';
 import { Deadline, Sleepers } from './wait.ts';
 

@@ -4,7 +4,7 @@ import { modelInWords, unloadSentence } from '../admission/decision-messages.ts'
 import type { Clock } from '../core/clock.ts';
 import type { Need, Quantization } from '../core/types.ts';
 import type { HowGone, UnloadedEvent } from '../events/guard-events.ts';
-import { memoryReturned } from './returned.ts';
+import { memoryReturned } from './memory-returned.ts';
 
 /** A model that is gone. */
 export interface Gone {

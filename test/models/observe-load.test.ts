@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type ObservedCall, type Observing, observeCall, observeLoad } from '../../src/loading/observe.ts';
+import { type ObservedCall, type Observing, observeCall, observeLoad } from '../../src/models/observe-load.ts';
 
 const files = [
   { key: 'a', bytes: 30 },

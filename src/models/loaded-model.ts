@@ -3,7 +3,7 @@
 import type { LoadParts, Need, Quantization } from '../core/types.ts';
 import type { Reservation } from '../ledger/ledger.ts';
 import type { ChosenShape } from '../sdk/adapter.ts';
-import type { Observed, Observing } from './observe.ts';
+import type { Observed, Observing } from './observe-load.ts';
 
 /** What `guard.models()` shows of one loaded model. */
 export interface LoadedModel {

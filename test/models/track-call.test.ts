@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { followResult } from '../../src/loading/calls.ts';
+import { followResult } from '../../src/models/track-call.ts';
 import { collectUntil, deferred, settled } from '../support/fakesdk.ts';
 
 /** What a watch was told, in order. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { MiB } from '../../src/core/bytes.ts';
-import { memoryReturned, type Returned } from '../../src/recovery/returned.ts';
+import { memoryReturned, type Returned } from '../../src/models/memory-returned.ts';
 import { ManualClock } from '../support/manualclock.ts';
 
 /** Reads one value after the other, the last one for ever. Gives what was found and how often it was read. */

@@ -3,9 +3,9 @@
 import { MemoryGuardError } from '../core/errors.ts';
 import { type Invoke, type Takeover, unwrap, wrapObject } from '../core/wrap-object.ts';
 import type { Adapter } from '../sdk/adapter.ts';
-import { followResult } from './calls.ts';
-import { DISPOSERS, type Held } from './held.ts';
-import type { Models } from './models.ts';
+import { DISPOSERS, type Held } from './loaded-model.ts';
+import type { Models } from './loaded-models.ts';
+import { followResult } from './track-call.ts';
 
 /** Calls that run the model: the first that completes has touched what the model needs. */
 const INFERENCE =
@@ -113,7 +113,7 @@ class Successor {
     if (!reload) {
       throw new MemoryGuardError(
         'ERR_MODEL_EVICTED',
-        `${name} was unloaded to make room or since it was idle: load it again, pin it (\`memoryGuard: { pin: true }\`), or use \`reload: true\`.`,
+        `${name} was unloaded to make room or since it was idle: load it again, pin it (\`memoryGuard: { pin: true }\`), or use \`reload: true\`../loading`,
       );
     }
     const result = this.#loaded(reload).then((handle) => (handle as AnyModel)[key]?.(...args));

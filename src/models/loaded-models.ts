@@ -5,8 +5,8 @@ import type { Clock } from '../core/clock.ts';
 import type { Need } from '../core/types.ts';
 import type { HowGone } from '../events/guard-events.ts';
 import { AUDIO_CALL_BYTES } from '../footprint/documented-requirements.ts';
-import { disposerOf, type Held, isIdle, type LoadedModel, shownModel } from './held.ts';
-import { type Observing, observeCall, outgrownBytes } from './observe.ts';
+import { disposerOf, type Held, isIdle, type LoadedModel, shownModel } from './loaded-model.ts';
+import { type Observing, observeCall, outgrownBytes } from './observe-load.ts';
 
 export interface ModelsParts {
   readonly gate: Gate;
