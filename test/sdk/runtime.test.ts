@@ -5,7 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { writeLanguageModel } from '../../examples/synthetic-model.mjs';
-import { trimHeap } from '../../src/recovery/collect.ts';
+import { trimHeap } from '../../src/machine/release-memory.ts';
 import { openLlamaRuntime } from '../../src/sdk/llama/llamaruntime.ts';
 import { openNexaRuntime } from '../../src/sdk/nexa/nexaruntime.ts';
 import { readLoadOptions } from '../../src/sdk/options.ts';

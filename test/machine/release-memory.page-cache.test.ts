@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { loadAddon } from '../../src/addon/load-addon.ts';
 import { MiB } from '../../src/core/bytes.ts';
-import { dropPageCache } from '../../src/recovery/collect.ts';
+import { dropPageCache } from '../../src/machine/release-memory.ts';
 
 const whyNot = !loadAddon()
   ? 'there is no addon'
