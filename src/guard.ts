@@ -10,7 +10,7 @@ import { Calibration, calibrationDirectory } from './footprint/calibration-store
 import { Ledger } from './ledger/ledger.ts';
 import type { LedgerEntry } from './ledger/ledger-record.ts';
 import { type OpenLedger, openLedger } from './ledger/open-ledger.ts';
-import { Loads } from './loading/loads.ts';
+import { Loads } from './loading/load-model.ts';
 import { collectIfWorth, dropPageCache, giveBack } from './machine/release-memory.ts';
 import type { Held, LoadedModel } from './models/loaded-model.ts';
 import { Models } from './models/loaded-models.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Queue } from '../../src/loading/queue.ts';
+import { Queue } from '../../src/loading/load-queue.ts';
 import { settled } from '../support/fakesdk.ts';
 
 /** Enters and notes it in `order`; resolves with the way out. */

@@ -16,11 +16,11 @@ import { observeLoad } from '../models/observe-load.ts';
 import type { Settings } from '../options.ts';
 import type { Candidate } from '../policy/choose-candidate.ts';
 import type { Adapter, ChosenShape } from '../sdk/adapter.ts';
-import { Admission, type Admitted } from './admission.ts';
-import { ownMinFreeBytes } from './ask.ts';
-import { type Prepared, prepare } from './prepare.ts';
-import { Queue } from './queue.ts';
-import { chosenShape } from './shape.ts';
+import { Admission, type Admitted } from './admit-load.ts';
+import { chosenShape } from './context-range.ts';
+import { ownMinFreeBytes } from './load-candidates.ts';
+import { Queue } from './load-queue.ts';
+import { type Prepared, prepare } from './prepare-load.ts';
 
 /** Notes which files this process maps; the result tells, later, which of them a load added. */
 export type MappingWatch = () => (modelFiles: readonly string[]) => readonly HeldFile[] | undefined;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chosenShape, shapeRangeOf } from '../../src/loading/shape.ts';
+import { chosenShape, shapeRangeOf } from '../../src/loading/context-range.ts';
 
 describe('a requested shape', () => {
   it('has the default range of contexts and the default cache type where nothing is said', () => {

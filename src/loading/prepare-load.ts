@@ -8,7 +8,7 @@ import { type EstimateShape, openEstimator } from '../footprint/estimate-footpri
 import { type LoadGuardOptions, loadGuardOptions, type Settings } from '../options.ts';
 import type { Ask } from '../policy/decision.ts';
 import type { Adapter, LoadRequest } from '../sdk/adapter.ts';
-import { askOf, type EstimatedOffer, unjudgedAsk } from './ask.ts';
+import { askOf, type EstimatedOffer, unjudgedAsk } from './load-candidates.ts';
 
 /** One load, read and checked. */
 export interface Prepared {

@@ -16,7 +16,7 @@ import { givenNeed, knownQuantization, type LoadGuardOptions, type Settings } fr
 import type { Candidate } from '../policy/choose-candidate.ts';
 import type { Ask } from '../policy/decision.ts';
 import type { LoadRequest, Offer } from '../sdk/adapter.ts';
-import { type ShapeRange, shapeRangeOf } from './shape.ts';
+import { type ShapeRange, shapeRangeOf } from './context-range.ts';
 
 /** An offer whose headers were read. */
 export interface EstimatedOffer extends Offer {

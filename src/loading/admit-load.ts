@@ -24,8 +24,8 @@ import type { CandidateVerdict } from '../policy/choose-candidate.ts';
 import { chooseVictims } from '../policy/choose-victims.ts';
 import { comparedTotalBytes, recommend } from '../policy/recommend-quantization.ts';
 import { helpOf } from '../policy/refusal-help.ts';
-import type { Prepared } from './prepare.ts';
-import { Deadline, Sleepers } from './wait.ts';
+import type { Prepared } from './prepare-load.ts';
+import { Deadline, Sleepers } from './wait-for-memory.ts';
 
 export interface AdmissionParts {
   readonly settings: Settings;

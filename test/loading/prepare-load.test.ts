@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { MemoryGuardError } from '../../src/core/errors.ts';
-import { prepare } from '../../src/loading/prepare.ts';
+import { prepare } from '../../src/loading/prepare-load.ts';
 import { guardSettings } from '../../src/options.ts';
 import { defaultAdapter } from '../../src/sdk/adapter.ts';
 

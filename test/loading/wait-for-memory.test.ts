@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { Deadline, Sleepers } from '../../src/loading/wait.ts';
+import { Deadline, Sleepers } from '../../src/loading/wait-for-memory.ts';
 import { settled } from '../support/fakesdk.ts';
 import { ManualClock } from '../support/manualclock.ts';
 

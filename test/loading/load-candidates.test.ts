@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import type { Quantization } from '../../src/core/types.ts';
 import type { Footprint } from '../../src/footprint/footprint.ts';
-import { type AskParts, askOf, type EstimatedOffer } from '../../src/loading/ask.ts';
+import { type AskParts, askOf, type EstimatedOffer } from '../../src/loading/load-candidates.ts';
 import type { LoadGuardOptions } from '../../src/options.ts';
 import type { RequestedShape } from '../../src/sdk/adapter.ts';
 
