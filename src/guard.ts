@@ -1,5 +1,6 @@
 /** Puts the rooms together: readers, ledger, gate, loads and monitor behind the guard that programs talk to. */
 import { EventEmitter } from 'eventemitter3';
+import type { Adapter } from './adapters/adapter.ts';
 import { Gate } from './admission/admission-gate.ts';
 import { formatBytes } from './core/bytes.ts';
 import { describeError, MemoryGuardError } from './core/errors.ts';
@@ -18,7 +19,6 @@ import type { Observing } from './models/observe-load.ts';
 import { Unloads } from './models/report-unloads.ts';
 import { type GuardStatus, StatusWatch, type WatchOptions } from './monitor/status-watch.ts';
 import { type LoadGuardOptions, listenerOption, type Settings } from './options.ts';
-import type { Adapter } from './sdk/adapter.ts';
 import { InjectedReader } from './sensors/injected-reader.ts';
 import { watchMappingsIfReadable } from './sensors/linux/mapping-watch.ts';
 import { openReader } from './sensors/open-reader.ts';

@@ -1,6 +1,7 @@
 /** The public door: re-exports only. */
 /// <reference lib="esnext.disposable" preserve="true" />
 
+export type { Adapter, ChosenShape, LoadRequest, Offer, RequestedShape } from './adapters/adapter.ts';
 export { InsufficientMemoryError } from './admission/insufficient-memory-error.ts';
 export { formatBytes, GiB, KiB, MiB, parseBytes } from './core/bytes.ts';
 export type { Clock } from './core/clock.ts';
@@ -53,7 +54,6 @@ export {
   Qwen2Quantization,
 } from './qwen2.ts';
 export { type MachineReport, machineReport } from './report.ts';
-export type { Adapter, ChosenShape, LoadRequest, Offer, RequestedShape } from './sdk/adapter.ts';
 export type { ChatMessage, ContentPart } from './sdk/chat.ts';
 export type { NexaModel } from './sdk/nexamodel.ts';
 export { NexaSDK } from './sdk/nexasdk.ts';

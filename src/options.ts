@@ -1,5 +1,6 @@
 /** All options with their defaults, and what is refused about them. It acts on nothing. */
 import { isAbsolute } from 'node:path';
+import { type Adapter, defaultAdapter } from './adapters/adapter.ts';
 import { parseBytes } from './core/bytes.ts';
 import { type Clock, systemClock } from './core/clock.ts';
 import { describe, invalidOption, MemoryGuardError } from './core/errors.ts';
@@ -19,7 +20,6 @@ import {
 import { isQuantization, QUANTIZATIONS } from './footprint/documented-requirements.ts';
 import type { LedgerOption } from './ledger/open-ledger.ts';
 import type { LoadedModel } from './models/loaded-model.ts';
-import { type Adapter, defaultAdapter } from './sdk/adapter.ts';
 
 /** Receives one line per event; `console` fits. Missing methods are skipped. */
 export interface Logger {

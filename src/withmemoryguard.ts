@@ -1,9 +1,10 @@
 /** Guards an SDK: its `loadModel` goes through the guard, its ways to unload unregister. It knows no memory numbers. */
+
+import { adapterOf } from './adapters/detect-adapter.ts';
 import { describe, MemoryGuardError } from './core/errors.ts';
 import { isWrapped, type Takeover, unwrap, wrapObject } from './core/wrap-object.ts';
 import { MemoryGuard } from './guard.ts';
 import { type GuardOptions, guardSettings, type LoadGuardOptions } from './options.ts';
-import { adapterOf } from './sdk/recognize.ts';
 
 /** Anything with a `loadModel`. */
 export interface LoadsModels {

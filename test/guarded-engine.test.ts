@@ -4,10 +4,10 @@
  */
 import { statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { ADAPTER } from '../src/adapters/adapter.ts';
 import { MiB } from '../src/core/bytes.ts';
 import type { GuardEvent } from '../src/events/guard-events.ts';
 import type { GuardOptions } from '../src/options.ts';
-import { ADAPTER } from '../src/sdk/adapter.ts';
 import { NexaSDK } from '../src/sdk/nexasdk.ts';
 import type { InitializeOptions } from '../src/sdk/options.ts';
 import { withMemoryGuard } from '../src/withmemoryguard.ts';

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { defaultAdapter } from '../src/adapters/adapter.ts';
 import { GiB, MiB } from '../src/core/bytes.ts';
 import { systemClock } from '../src/core/clock.ts';
 import {
@@ -10,7 +11,6 @@ import {
   loadGuardOptions,
   waitTimeoutMs,
 } from '../src/options.ts';
-import { defaultAdapter } from '../src/sdk/adapter.ts';
 import { ManualClock } from './support/manualclock.ts';
 
 /** What `act` throws, as the code and the sentence. */

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
+import type { Adapter } from '../src/adapters/adapter.ts';
 import { GiB, MiB } from '../src/core/bytes.ts';
-import type { Adapter } from '../src/sdk/adapter.ts';
 import { type LoadsModels, withMemoryGuard } from '../src/withmemoryguard.ts';
 import { FakeMachine, FakeModel, FakeSDK, guardedFake } from './support/fakesdk.ts';
 

@@ -1,7 +1,8 @@
 /** What a caller leaves open about a model's shape: a range of contexts, a choice of cache types. It reads no file. */
+
+import type { ChosenShape, RequestedShape } from '../adapters/adapter.ts';
 import { describe, invalidOption } from '../core/errors.ts';
 import type { EstimateShape } from '../footprint/estimate-footprint.ts';
-import type { ChosenShape, RequestedShape } from '../sdk/adapter.ts';
 
 /** The guard's own default; a runtime's own can be 16384 tokens: 8 GiB of KV cache. */
 const DEFAULT_CONTEXT = Object.freeze({ min: 2048, max: 4096 });

@@ -1,5 +1,6 @@
 /** What one load asks of the gate: its candidates in order of quality, each with its need. It reads no memory. */
 
+import type { LoadRequest, Offer } from '../adapters/adapter.ts';
 import { describe, MemoryGuardError } from '../core/errors.ts';
 import type { Need, Quantization } from '../core/types.ts';
 import { corrected, type Observation } from '../footprint/apply-observations.ts';
@@ -15,7 +16,6 @@ import { heldFilesOf } from '../footprint/mapped-file-keys.ts';
 import { givenNeed, knownQuantization, type LoadGuardOptions, type Settings } from '../options.ts';
 import type { Candidate } from '../policy/choose-candidate.ts';
 import type { Ask } from '../policy/decision.ts';
-import type { LoadRequest, Offer } from '../sdk/adapter.ts';
 import { type ShapeRange, shapeRangeOf } from './context-range.ts';
 
 /** An offer whose headers were read. */

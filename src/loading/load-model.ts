@@ -1,5 +1,6 @@
 /** The life of one load: its turn, the decision, the SDK's own call, the model's registration. */
 
+import type { Adapter, ChosenShape } from '../adapters/adapter.ts';
 import type { Gate } from '../admission/admission-gate.ts';
 import { modelInWords } from '../admission/decision-messages.ts';
 import { formatBytes } from '../core/bytes.ts';
@@ -15,7 +16,6 @@ import { guardModel, type HandleParts, knownHandle } from '../models/model-handl
 import { observeLoad } from '../models/observe-load.ts';
 import type { Settings } from '../options.ts';
 import type { Candidate } from '../policy/choose-candidate.ts';
-import type { Adapter, ChosenShape } from '../sdk/adapter.ts';
 import { Admission, type Admitted } from './admit-load.ts';
 import { chosenShape } from './context-range.ts';
 import { ownMinFreeBytes } from './load-candidates.ts';

@@ -1,5 +1,6 @@
 /** Understands one load before it waits: the request, its own guard options, the headers of its files. It reads no memory. */
 
+import type { Adapter, LoadRequest } from '../adapters/adapter.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import type { Quantization } from '../core/types.ts';
 import { type Calibration, calibrationKey } from '../footprint/calibration-store.ts';
@@ -7,7 +8,6 @@ import { DEFAULT_QUANTIZATION } from '../footprint/documented-requirements.ts';
 import { type EstimateShape, openEstimator } from '../footprint/estimate-footprint.ts';
 import { type LoadGuardOptions, loadGuardOptions, type Settings } from '../options.ts';
 import type { Ask } from '../policy/decision.ts';
-import type { Adapter, LoadRequest } from '../sdk/adapter.ts';
 import { askOf, type EstimatedOffer, unjudgedAsk } from './load-candidates.ts';
 
 /** One load, read and checked. */

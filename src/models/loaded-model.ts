@@ -1,8 +1,8 @@
 /** A loaded model as it is registered and as it is shown: held itself, or only within reach where its SDK ends what nobody else holds. */
 
+import type { ChosenShape } from '../adapters/adapter.ts';
 import type { LoadParts, Need, Quantization } from '../core/types.ts';
 import type { Reservation } from '../ledger/ledger.ts';
-import type { ChosenShape } from '../sdk/adapter.ts';
 import type { Observed, Observing } from './observe-load.ts';
 
 /** What `guard.models()` shows of one loaded model. */

@@ -1,8 +1,8 @@
 /** The guarded handle of one loaded model: its disposers unregister it, its calls are counted, its loss is noticed. */
 
+import type { Adapter } from '../adapters/adapter.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import { type Invoke, type Takeover, unwrap, wrapObject } from '../core/wrap-object.ts';
-import type { Adapter } from '../sdk/adapter.ts';
 import { DISPOSERS, type Held } from './loaded-model.ts';
 import type { Models } from './loaded-models.ts';
 import { followResult } from './track-call.ts';

@@ -1,11 +1,12 @@
 /** How the guard reads NexaSDK's loads: names become files, ranges become one number. It knows no memory numbers. */
+
+import { type Adapter, type ChosenShape, defaultAdapter, type LoadRequest, type Offer } from '../adapters/adapter.ts';
+import { LADDER } from '../adapters/quantization-ladder.ts';
 import type { Quantization } from '../core/types.ts';
-import { type Adapter, type ChosenShape, defaultAdapter, type LoadRequest, type Offer } from './adapter.ts';
 import { readModelName } from './modelname.ts';
 import { listQuantizations, repositoryOf, resolveModel } from './models.ts';
 import type { NexaModel } from './nexamodel.ts';
 import { type Load, readLoadOptions } from './options.ts';
-import { LADDER } from './pathladder.ts';
 import type { Runtime } from './runtime.ts';
 
 /** For one `NexaSDK`, whose models lie in `modelsDir` where a load names no other folder. */

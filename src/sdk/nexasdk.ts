@@ -1,6 +1,7 @@
 /** The SDK as programs see it: finds a runtime, loads models by name or path, and lets go of all of them. */
+
+import { ADAPTER, type Adapter } from '../adapters/adapter.ts';
 import { MemoryGuardError } from '../core/errors.ts';
-import { ADAPTER, type Adapter } from './adapter.ts';
 import { resolveModel } from './models.ts';
 import { nexaAdapter } from './nexaadapter.ts';
 import { NexaModel } from './nexamodel.ts';

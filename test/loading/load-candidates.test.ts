@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import type { RequestedShape } from '../../src/adapters/adapter.ts';
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import type { Quantization } from '../../src/core/types.ts';
 import type { Footprint } from '../../src/footprint/footprint.ts';
 import { type AskParts, askOf, type EstimatedOffer } from '../../src/loading/load-candidates.ts';
 import type { LoadGuardOptions } from '../../src/options.ts';
-import type { RequestedShape } from '../../src/sdk/adapter.ts';
 
 const parts = (changes: Partial<AskParts> = {}): AskParts => ({
   settings: { downgrade: true, minFreeBytes: undefined, unknownModels: 'refuse' },

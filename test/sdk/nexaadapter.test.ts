@@ -2,10 +2,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { ADAPTER, defaultAdapter } from '../../src/sdk/adapter.ts';
+import { ADAPTER, defaultAdapter } from '../../src/adapters/adapter.ts';
+import { adapterOf } from '../../src/adapters/detect-adapter.ts';
 import { nexaAdapter } from '../../src/sdk/nexaadapter.ts';
 import { NexaSDK } from '../../src/sdk/nexasdk.ts';
-import { adapterOf } from '../../src/sdk/recognize.ts';
 import type { Runtime } from '../../src/sdk/runtime.ts';
 
 /** A folder with these (empty) files; only their names matter here. */

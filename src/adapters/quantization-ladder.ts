@@ -2,9 +2,9 @@
 import { resolve } from 'node:path';
 import { invalidOption, MemoryGuardError } from '../core/errors.ts';
 import type { Quantization } from '../core/types.ts';
+import { readModelName } from '../sdk/modelname.ts';
+import { siblings } from '../sdk/models.ts';
 import type { Offer } from './adapter.ts';
-import { readModelName } from './modelname.ts';
-import { siblings } from './models.ts';
 
 /** The steps that the guard knows as a ladder. */
 export const LADDER: readonly string[] = ['Q5_K_M', 'Q4_K_M', 'Q4_0'] satisfies Quantization[];

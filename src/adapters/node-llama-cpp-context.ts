@@ -1,7 +1,7 @@
 /** How the guard reads a context that a model of `node-llama-cpp` makes: as a load of its cache and buffers. It knows no memory numbers. */
 import { invalidOption } from '../core/errors.ts';
 import type { Adapter, ChosenShape, LoadRequest, RequestedShape } from './adapter.ts';
-import { argsFrom } from './pathladder.ts';
+import { argsFrom } from './quantization-ladder.ts';
 
 /** What this needs of the library's `LlamaModel`. */
 export interface LlamaModel {

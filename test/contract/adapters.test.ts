@@ -3,18 +3,18 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { writeLanguageModel } from '../../examples/synthetic-model.mjs';
+import { defaultAdapter } from '../../src/adapters/adapter.ts';
+import { adapterOf } from '../../src/adapters/detect-adapter.ts';
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import type { DecisionEvent } from '../../src/events/guard-events.ts';
 import type { PlanOptions } from '../../src/guard.ts';
 import { giveBack } from '../../src/machine/release-memory.ts';
 import type { GuardOptions } from '../../src/options.ts';
-import { defaultAdapter } from '../../src/sdk/adapter.ts';
-import { adapterOf } from '../../src/sdk/recognize.ts';
 import { type Guarded, type LoadsModels, withMemoryGuard } from '../../src/withmemoryguard.ts';
+import { anyObject, llamaNodeModule, type Model, nexaSdk, nodeLlamaCpp, type Subject } from '../sdk/contract.ts';
+import { makeTinyModels, type TinyModels } from '../sdk/tinymodels.ts';
 import { recordEvents } from '../support/fakesdk.ts';
-import { anyObject, llamaNodeModule, type Model, nexaSdk, nodeLlamaCpp, type Subject } from './contract.ts';
-import { makeTinyModels, type TinyModels } from './tinymodels.ts';
 
 let files: TinyModels;
 /** Large enough that what it takes stands out of what a process takes by itself. */

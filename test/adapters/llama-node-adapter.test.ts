@@ -1,10 +1,10 @@
 import { createRequire } from 'node:module';
 import { afterAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { Adapter } from '../../src/sdk/adapter.ts';
-import { isLlamaNode, llamaNodeAdapter } from '../../src/sdk/llamanode.ts';
+import type { Adapter } from '../../src/adapters/adapter.ts';
+import { isLlamaNode, llamaNodeAdapter } from '../../src/adapters/llama-node-adapter.ts';
 import { NexaSDK } from '../../src/sdk/nexasdk.ts';
 import { withMemoryGuard } from '../../src/withmemoryguard.ts';
-import { makeTinyModels } from './tinymodels.ts';
+import { makeTinyModels } from '../sdk/tinymodels.ts';
 
 const module = createRequire(import.meta.url)('@fugood/llama.node') as object;
 const adapter: Adapter = llamaNodeAdapter(module as never);

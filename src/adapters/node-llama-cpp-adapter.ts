@@ -1,7 +1,7 @@
 /** How the guard reads `node-llama-cpp`: weights by path, contexts that its models make later. It knows its names and no memory numbers. */
 import type { Adapter, LoadRequest, RequestedShape } from './adapter.ts';
-import { contextAdapter, type LlamaModel } from './nodellamacppcontext.ts';
-import { argsFrom, offersBeside, ownStep, pathOptions } from './pathladder.ts';
+import { contextAdapter, type LlamaModel } from './node-llama-cpp-context.ts';
+import { argsFrom, offersBeside, ownStep, pathOptions } from './quantization-ladder.ts';
 
 /** What this needs of the library's `Llama`. */
 interface Llama {

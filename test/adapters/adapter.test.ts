@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { defaultAdapter } from '../../src/sdk/adapter.ts';
+import { defaultAdapter } from '../../src/adapters/adapter.ts';
 
 const { request, quantization, files, dispose } = defaultAdapter;
 

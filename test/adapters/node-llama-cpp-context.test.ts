@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { nodeLlamaCppAdapter } from '../../src/sdk/nodellamacpp.ts';
-import { contextAdapter, type LlamaModel } from '../../src/sdk/nodellamacppcontext.ts';
+import { nodeLlamaCppAdapter } from '../../src/adapters/node-llama-cpp-adapter.ts';
+import { contextAdapter, type LlamaModel } from '../../src/adapters/node-llama-cpp-context.ts';
 
 const contextOf = (options: unknown, model: LlamaModel = {}, kind = '') =>
   contextAdapter('runtime', model, kind, '/m.gguf').request([options]);
