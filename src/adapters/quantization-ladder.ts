@@ -2,8 +2,8 @@
 import { resolve } from 'node:path';
 import { invalidOption, MemoryGuardError } from '../core/errors.ts';
 import type { Quantization } from '../core/types.ts';
-import { readModelName } from '../sdk/modelname.ts';
-import { siblings } from '../sdk/models.ts';
+import { readModelName } from '../model-files/model-name.ts';
+import { siblings } from '../model-files/resolve-model.ts';
 import type { Offer } from './adapter.ts';
 
 /** The steps that the guard knows as a ladder. */

@@ -3,8 +3,8 @@
 import { type Adapter, type ChosenShape, defaultAdapter, type LoadRequest, type Offer } from '../adapters/adapter.ts';
 import { LADDER } from '../adapters/quantization-ladder.ts';
 import type { Quantization } from '../core/types.ts';
-import { readModelName } from './modelname.ts';
-import { listQuantizations, repositoryOf, resolveModel } from './models.ts';
+import { readModelName } from '../model-files/model-name.ts';
+import { listQuantizations, repositoryOf, resolveModel } from '../model-files/resolve-model.ts';
 import type { NexaModel } from './nexamodel.ts';
 import { type Load, readLoadOptions } from './options.ts';
 import type { Runtime } from './runtime.ts';

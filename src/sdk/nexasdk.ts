@@ -2,7 +2,7 @@
 
 import { ADAPTER, type Adapter } from '../adapters/adapter.ts';
 import { MemoryGuardError } from '../core/errors.ts';
-import { resolveModel } from './models.ts';
+import { resolveModel } from '../model-files/resolve-model.ts';
 import { nexaAdapter } from './nexaadapter.ts';
 import { NexaModel } from './nexamodel.ts';
 import { openRuntime } from './openruntime.ts';

@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
-import { type ModelName, readModelName } from './modelname.ts';
+import { type ModelName, readModelName } from './model-name.ts';
 
 export interface FoundFile extends ModelName {
   /** Absolute. `file` is relative to the folder that was searched. */

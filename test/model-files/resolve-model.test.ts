@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { listQuantizations, resolveModel, siblings } from '../../src/sdk/models.ts';
-import { defaultModelFolders } from '../../src/sdk/modelsfolder.ts';
+import { defaultModelFolders } from '../../src/model-files/model-folders.ts';
+import { listQuantizations, resolveModel, siblings } from '../../src/model-files/resolve-model.ts';
 
 let modelsDir: string;
 beforeEach(() => {

@@ -1,7 +1,7 @@
 /** Why a name or a path leads to no model, one sentence each with what was found instead. It looks nowhere. */
 import { describe, MemoryGuardError } from '../core/errors.ts';
-import { readModelName } from './modelname.ts';
-import type { FoundFile } from './modelsfolder.ts';
+import type { FoundFile } from './model-folders.ts';
+import { readModelName } from './model-name.ts';
 
 /** How many file names an error lists. */
 const MAX_LISTED = 6;

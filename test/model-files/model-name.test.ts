@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { canonicalQuantization, projectorRank, readModelName } from '../../src/sdk/modelname.ts';
+import { canonicalQuantization, projectorRank, readModelName } from '../../src/model-files/model-name.ts';
 
 function nameOf(file: string) {
   const name = readModelName(file);

@@ -4,8 +4,8 @@
  */
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { canonicalQuantization, readModelName } from './modelname.ts';
-import { type FoundFile, findModelFiles } from './modelsfolder.ts';
+import { type FoundFile, findModelFiles } from './model-folders.ts';
+import { canonicalQuantization, readModelName } from './model-name.ts';
 
 export interface RepositoryName {
   readonly repository: string;

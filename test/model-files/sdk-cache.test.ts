@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { listQuantizations, resolveModel } from '../../src/sdk/models.ts';
+import { listQuantizations, resolveModel } from '../../src/model-files/resolve-model.ts';
+import { repositoryName } from '../../src/model-files/sdk-cache.ts';
 import { nexaAdapter } from '../../src/sdk/nexaadapter.ts';
-import { repositoryName } from '../../src/sdk/repository.ts';
 
 let cache: string;
 beforeEach(() => {

@@ -2,10 +2,10 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { describe, MemoryGuardError } from '../core/errors.ts';
-import { canonicalQuantization, type ModelName, projectorRank, readModelName, simplify } from './modelname.ts';
-import { missingQuantization, missingSibling, noModel, unknownModel, unknownRepository } from './modelsentences.ts';
-import { defaultModelFolders, type FoundFile, findModelFiles } from './modelsfolder.ts';
-import { repositoryFiles, repositoryName } from './repository.ts';
+import { defaultModelFolders, type FoundFile, findModelFiles } from './model-folders.ts';
+import { canonicalQuantization, type ModelName, projectorRank, readModelName, simplify } from './model-name.ts';
+import { missingQuantization, missingSibling, noModel, unknownModel, unknownRepository } from './resolve-errors.ts';
+import { repositoryFiles, repositoryName } from './sdk-cache.ts';
 
 export interface ResolvedModel {
   /** `qwen2audio`, a repository such as `NexaAI/Qwen2-Audio-7B-GGUF`, or the file's name without its ending. */
