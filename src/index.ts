@@ -54,10 +54,9 @@ export {
   Qwen2Quantization,
 } from './qwen2.ts';
 export { type MachineReport, machineReport } from './report.ts';
-export type { ChatMessage, ContentPart } from './sdk/chat.ts';
-export type { NexaModel } from './sdk/nexamodel.ts';
-export { NexaSDK } from './sdk/nexasdk.ts';
-export type { GenerateOptions, InitializeOptions, LoadOptions } from './sdk/options.ts';
+export type { ChatMessage, ContentPart } from './sdk/chat-messages.ts';
+export type { NexaModel } from './sdk/nexa-model.ts';
+export { NexaSDK } from './sdk/nexa-sdk.ts';
 export type {
   Capabilities,
   Device,
@@ -67,5 +66,6 @@ export type {
   LogLevel,
   Profile,
 } from './sdk/runtime.ts';
+export type { GenerateOptions, InitializeOptions, LoadOptions } from './sdk/sdk-options.ts';
 export { type ReadMemoryOptions, readMemory } from './sensors/read-memory.ts';
 export { type Guarded, type LoadsModels, withMemoryGuard } from './withmemoryguard.ts';

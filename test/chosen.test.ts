@@ -2,10 +2,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { InsufficientMemoryError } from '../src/admission/insufficient-memory-error.ts';
 import { GiB, MiB } from '../src/core/bytes.ts';
-import { NexaSDK } from '../src/sdk/nexasdk.ts';
+import { NexaSDK } from '../src/sdk/nexa-sdk.ts';
 import { withMemoryGuard } from '../src/withmemoryguard.ts';
-import { makeTinyModels, type TinyModels } from './sdk/tinymodels.ts';
 import { recordEvents } from './support/fakesdk.ts';
+import { makeTinyModels, type TinyModels } from './support/tiny-models.ts';
 
 let files: TinyModels;
 beforeAll(() => {

@@ -6,7 +6,7 @@
 
 namespace guard::binding {
 
-// `engineLog`, see src/sdk/llama/enginelog.ts.
+// `engineLog`, see src/sdk/llama/engine-log.ts.
 void DefineEngineLog(Napi::Env env, Napi::Object exports) {
   Napi::Object log = Napi::Object::New(env);
   log.Set("silence", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {

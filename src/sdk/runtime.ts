@@ -1,5 +1,5 @@
 /** What `NexaSDK` asks of a runtime, so that another one is one more folder. It knows no runtime and no memory numbers. */
-import type { ChatSettings, ChatTurn } from './chat.ts';
+import type { ChatSettings, ChatTurn } from './chat-messages.ts';
 
 export type RuntimeName = 'nexa' | 'llama';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';

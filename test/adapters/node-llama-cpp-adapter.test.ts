@@ -8,8 +8,8 @@ import { GiB, MiB } from '../../src/core/bytes.ts';
 import { estimateFootprint } from '../../src/footprint/estimate-footprint.ts';
 import type { GuardOptions } from '../../src/options.ts';
 import { withMemoryGuard } from '../../src/withmemoryguard.ts';
-import { makeTinyModels, type TinyModels } from '../sdk/tinymodels.ts';
 import { collectUntil, recordEvents } from '../support/fakesdk.ts';
+import { makeTinyModels, type TinyModels } from '../support/tiny-models.ts';
 
 let files: TinyModels;
 let modelPath: string;

@@ -11,7 +11,7 @@ import { NO_RUNTIME } from '../../src/cli/plan.ts';
 import { showProgress } from '../../src/cli/progress.ts';
 import { findRuntimes } from '../../src/cli/runtimes.ts';
 import { MemoryGuardError, MiB, NexaSDK, withMemoryGuard } from '../../src/index.ts';
-import { makeTinyModels, type TinyModels } from '../sdk/tinymodels.ts';
+import { makeTinyModels, type TinyModels } from '../support/tiny-models.ts';
 import { type FakeIo, fakeIo } from './fakeio.ts';
 
 let files: TinyModels;

@@ -12,9 +12,9 @@ import type { PlanOptions } from '../../src/guard.ts';
 import { giveBack } from '../../src/machine/release-memory.ts';
 import type { GuardOptions } from '../../src/options.ts';
 import { type Guarded, type LoadsModels, withMemoryGuard } from '../../src/withmemoryguard.ts';
-import { anyObject, llamaNodeModule, type Model, nexaSdk, nodeLlamaCpp, type Subject } from '../sdk/contract.ts';
-import { makeTinyModels, type TinyModels } from '../sdk/tinymodels.ts';
 import { recordEvents } from '../support/fakesdk.ts';
+import { makeTinyModels, type TinyModels } from '../support/tiny-models.ts';
+import { anyObject, llamaNodeModule, type Model, nexaSdk, nodeLlamaCpp, type Subject } from './runtime-contract.ts';
 
 let files: TinyModels;
 /** Large enough that what it takes stands out of what a process takes by itself. */

@@ -4,7 +4,7 @@ import { getLlama, LlamaLogLevel } from 'node-llama-cpp';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { Models, type Notice } from '../../examples/electron/models.mjs';
 import { GiB, MiB, withMemoryGuard } from '../../src/index.ts';
-import { makeTinyModels, type TinyModels } from '../sdk/tinymodels.ts';
+import { makeTinyModels, type TinyModels } from '../support/tiny-models.ts';
 
 let files: TinyModels;
 beforeAll(() => {

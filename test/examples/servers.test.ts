@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'v
 import { makeApp } from '../../examples/express.mjs';
 import { makeServer } from '../../examples/fastify.mjs';
 import { GiB, MiB, NexaSDK, withMemoryGuard } from '../../src/index.ts';
-import { makeTinyModels, type TinyModels } from '../sdk/tinymodels.ts';
+import { makeTinyModels, type TinyModels } from '../support/tiny-models.ts';
 
 let files: TinyModels;
 beforeAll(() => {

@@ -8,9 +8,9 @@ import {
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import { guardMetrics } from '../../src/metrics/guardmetrics.ts';
-import { NexaSDK } from '../../src/sdk/nexasdk.ts';
+import { NexaSDK } from '../../src/sdk/nexa-sdk.ts';
 import { withMemoryGuard } from '../../src/withmemoryguard.ts';
-import { makeTinyModels } from '../sdk/tinymodels.ts';
+import { makeTinyModels } from '../support/tiny-models.ts';
 import { live, startLife } from './life.ts';
 
 let exporter: InMemoryMetricExporter;

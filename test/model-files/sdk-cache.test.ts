@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { listQuantizations, resolveModel } from '../../src/model-files/resolve-model.ts';
 import { repositoryName } from '../../src/model-files/sdk-cache.ts';
-import { nexaAdapter } from '../../src/sdk/nexaadapter.ts';
+import { nexaAdapter } from '../../src/sdk/nexa-adapter.ts';
 
 let cache: string;
 beforeEach(() => {

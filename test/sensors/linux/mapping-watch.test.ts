@@ -2,9 +2,9 @@ import { closeSync, mkdtempSync, readdirSync, readlinkSync, rmSync, statSync, sy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { NexaSDK } from '../../../src/sdk/nexasdk.ts';
+import { NexaSDK } from '../../../src/sdk/nexa-sdk.ts';
 import { watchMappings, watchMappingsIfReadable } from '../../../src/sensors/linux/mapping-watch.ts';
-import { makeTinyModels, type TinyModels } from '../../sdk/tinymodels.ts';
+import { makeTinyModels, type TinyModels } from '../../support/tiny-models.ts';
 
 let files: TinyModels;
 let sdk: NexaSDK;

@@ -1,0 +1,117 @@
+/** llama.cpp from `@fugood/llama.node` as a runtime: files checked first, loads one at a time, nothing left by a failed one. */
+import { setImmediate } from 'node:timers/promises';
+import { MemoryGuardError } from '../../core/errors.ts';
+import { checkModelFiles } from '../check-model-files.ts';
+import { LoadProgress } from '../load-progress.ts';
+import type { LogListener, Runtime, RuntimeLoad, RuntimeModel } from '../runtime.ts';
+import { EngineLog, reasonIn } from './engine-log.ts';
+import { findEngine, type Llama, type LlamaContext } from './llama-engine.ts';
+import { LlamaModel } from './llama-model.ts';
+
+/** Loggers belong to the process, as the native library does. */
+let log: EngineLog | undefined;
+
+/** Throws `ERR_RUNTIME_NOT_FOUND`. */
+export async function openLlamaRuntime({ onLog }: { onLog?: LogListener | undefined } = {}): Promise<Runtime> {
+  const { llama, version, libraryPath } = await findEngine();
+  log ??= new EngineLog(libraryPath);
+  return new LlamaRuntime(llama, version, log, onLog);
+}
+
+export class LlamaRuntime implements Runtime {
+  readonly name = 'llama';
+  readonly version: string;
+  readonly #llama: Llama;
+  readonly #log: EngineLog;
+  readonly #unlisten: (() => void) | undefined;
+  /** Loads block the thread and share the engine's error state. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(llama: Llama, version: string, log: EngineLog, onLog?: LogListener) {
+    this.version = version;
+    this.#llama = llama;
+    this.#log = log;
+    this.#unlisten = onLog && log.listen(onLog);
+  }
+
+  async load(request: RuntimeLoad): Promise<RuntimeModel> {
+    refuseUnknown(request);
+    await checkModelFiles(request);
+    const load = this.#turn.then(() => this.#load(request));
+    this.#turn = load.catch(() => {});
+    return load;
+  }
+
+  async close(): Promise<void> {
+    this.#log.flush();
+    this.#unlisten?.();
+  }
+
+  async #load(request: RuntimeLoad): Promise<RuntimeModel> {
+    const { modelPath, projectorPath, signal, contextSize, chatTemplate } = request;
+    signal?.throwIfAborted();
+    this.#log.flush();
+    const progress = new LoadProgress(request.onProgress);
+    const context = await this.#log
+      .catching(() => this.#llama.loadModel(engineOptions(request), progress.listener))
+      .catch((cause) => {
+        throw this.#failed('model', modelPath, cause);
+      });
+    try {
+      // The engine's own reports of progress wait in the event loop until here.
+      if (progress.listener) await setImmediate();
+      progress.finish();
+      signal?.throwIfAborted();
+      if (projectorPath !== undefined) this.#attach(context, projectorPath);
+      signal?.throwIfAborted();
+      const capabilities = projectorPath === undefined ? undefined : context.getMultimodalSupport();
+      this.#log.flush();
+      return new LlamaModel(context, this.#log, { modelPath, contextSize, capabilities, chatTemplate });
+    } catch (error) {
+      await context.release();
+      throw error;
+    }
+  }
+
+  #attach(context: LlamaContext, path: string): void {
+    try {
+      this.#log.withoutConsole(() => context.initMultimodal({ path, use_gpu: false }));
+    } catch (cause) {
+      throw this.#failed('projector', path, cause);
+    }
+  }
+
+  #failed(what: 'model' | 'projector', path: string, cause: unknown): MemoryGuardError {
+    const errors = this.#log.flush();
+    const reason = reasonIn(errors) ?? (cause instanceof Error ? cause.message : String(cause));
+    const memory = errors.some((line) => /failed to allocate|insufficient memory|bad_alloc/.test(line));
+    const message = `The engine could not load the ${what} ${JSON.stringify(path)}: ${reason}.`;
+    return new MemoryGuardError(memory ? 'ERR_RUNTIME' : 'ERR_MODEL_FILE', message, { cause });
+  }
+}
+
+/** Plugins and devices are the SDK's library's. */
+function refuseUnknown({ pluginId, deviceId }: RuntimeLoad): void {
+  const name = pluginId !== undefined ? 'pluginId' : deviceId !== undefined ? 'deviceId' : undefined;
+  if (name === undefined) return;
+  const message = `\`${name}\` is of the SDK's own library, and this SDK runs on the embedded runtime; leave it out.`;
+  throw new MemoryGuardError('ERR_INVALID_OPTION', message);
+}
+
+function engineOptions(request: RuntimeLoad): object {
+  return {
+    model: request.modelPath,
+    n_ctx: request.contextSize,
+    n_batch: request.batchSize,
+    n_ubatch: request.microBatchSize,
+    n_parallel: 1,
+    n_gpu_layers: request.gpuLayers,
+    use_mmap: request.mmap,
+    cache_type_k: request.kvCacheType,
+    cache_type_v: request.kvCacheType,
+    flash_attn_type: request.flashAttention,
+    // A text that outgrows the context ends; shifting would silently forget its beginning.
+    ctx_shift: false,
+    ...(request.threads !== undefined && { n_threads: request.threads }),
+  };
+}

@@ -1,0 +1,112 @@
+/** One model of the SDK's library. It knows the addon's calls and no files besides their paths. */
+
+import type {
+  ModelHandle,
+  NativeChat,
+  NativeFailure,
+  NativeMessage,
+  NativeNexa,
+  NativeResult,
+} from '../../addon/nexa-binding.ts';
+import { type ChatSettings, type ChatTurn, turnOf } from '../chat-messages.ts';
+import type { Capabilities, GenerateResult, RuntimeGenerate, RuntimeModel } from '../runtime.ts';
+import { finishReason, profileOf, Utf8Text } from './generate-result.ts';
+import { textFailure, type UsedModel } from './library-errors.ts';
+import { samplingOf } from './sampling.ts';
+
+export class NexaLibraryModel implements RuntimeModel {
+  readonly capabilities: Capabilities;
+  readonly #nexa: NativeNexa;
+  readonly #facts: UsedModel;
+  #model: ModelHandle | undefined;
+
+  constructor(nexa: NativeNexa, model: ModelHandle, facts: UsedModel, capabilities: Capabilities) {
+    this.#nexa = nexa;
+    this.#model = model;
+    this.#facts = facts;
+    this.capabilities = capabilities;
+  }
+
+  async generate(request: RuntimeGenerate, onText: (text: string) => void): Promise<GenerateResult> {
+    const startMs = performance.now();
+    let firstTextMs: number | undefined;
+    const text = new Utf8Text((piece) => {
+      firstTextMs ??= performance.now() - startMs;
+      onText(piece);
+    });
+    const result = await this.#call((model) => this.#start(model, request, (bytes) => text.push(bytes)));
+    text.end();
+    return {
+      text: text.text,
+      finishReason: finishReason(result, request.maxTokens),
+      promptTokens: result.promptTokens,
+      generatedTokens: result.generatedTokens,
+      ...(firstTextMs !== undefined && { firstTextMs }),
+      totalMs: performance.now() - startMs,
+      profile: profileOf(result),
+    };
+  }
+
+  stop(): void {
+    if (this.#model) this.#nexa.stop(this.#model);
+  }
+
+  async format(messages: readonly ChatTurn[], settings: ChatSettings): Promise<string> {
+    const bytes = await this.#call((model) => this.#nexa.format(model, chatOf(messages, settings)));
+    return new TextDecoder().decode(bytes);
+  }
+
+  reset(): Promise<void> {
+    return this.#call((model) => this.#nexa.reset(model));
+  }
+
+  saveKvCache(path: string): Promise<void> {
+    return this.#call((model) => this.#nexa.saveKvCache(model, path));
+  }
+
+  loadKvCache(path: string): Promise<void> {
+    return this.#call((model) => this.#nexa.loadKvCache(model, path));
+  }
+
+  async dispose(): Promise<void> {
+    const model = this.#model;
+    this.#model = undefined;
+    if (model) await this.#nexa.destroy(model);
+  }
+
+  #start(model: ModelHandle, request: RuntimeGenerate, onBytes: (bytes: Uint8Array) => void): Promise<NativeResult> {
+    const { prompt, raw, audioPaths: audio, imagePaths: images = [], maxTokens, stop } = request;
+    const media = [
+      ...audio.map((path) => ({ type: 'audio', path }) as const),
+      ...images.map((path) => ({ type: 'image', path }) as const),
+    ];
+    const turns = raw ? [] : (request.messages ?? [turnOf(prompt, media)]);
+    const generate = { ...chatOf(turns, request), ...samplingOf(request), prompt, maxTokens, stop, audio, images };
+    return this.#nexa.generate(model, generate, onBytes);
+  }
+
+  /** The addon's failures become this package's errors. */
+  async #call<T>(call: (model: ModelHandle) => Promise<T>): Promise<T> {
+    try {
+      if (this.#model === undefined) throw { call: '', code: 0, text: 'disposed', detail: '' } satisfies NativeFailure;
+      return await call(this.#model);
+    } catch (failure) {
+      throw failure instanceof Error ? failure : textFailure(this.#facts, failure as NativeFailure);
+    }
+  }
+}
+
+function chatOf(turns: readonly ChatTurn[], { tools, thinking }: ChatSettings): NativeChat {
+  return {
+    messages: turns.map(messageOf),
+    ...(tools !== undefined && { tools }),
+    ...(thinking !== undefined && { thinking }),
+  };
+}
+
+function messageOf({ role, parts }: ChatTurn): NativeMessage {
+  return {
+    role,
+    parts: parts.map((part) => ({ type: part.type, text: part.type === 'text' ? part.text : part.path })),
+  };
+}

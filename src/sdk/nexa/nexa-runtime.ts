@@ -1,0 +1,161 @@
+/** The SDK's own library as a runtime: found, opened, and asked only what it survives. */
+import { isMainThread } from 'node:worker_threads';
+import { addonProblem } from '../../addon/load-addon.ts';
+import { type LibraryHandle, type NativeFailure, type NativeNexa, nativeNexa } from '../../addon/nexa-binding.ts';
+import { invalidOption, MemoryGuardError } from '../../core/errors.ts';
+import type { GgufFile } from '../../gguf/read-gguf.ts';
+import { checkModelFiles } from '../check-model-files.ts';
+import { LoadProgress } from '../load-progress.ts';
+import type {
+  Capabilities,
+  Device,
+  LayoutName,
+  LogLevel,
+  LogListener,
+  Runtime,
+  RuntimeLoad,
+  RuntimeModel,
+} from '../runtime.ts';
+import { findLibrary } from './find-library.ts';
+import { loadFailure, noLoader, notFound, openFailure } from './library-errors.ts';
+import { NexaLibraryModel } from './nexa-library-model.ts';
+
+export interface NexaRuntimeOptions {
+  readonly libraryPath?: string | undefined;
+  readonly layout?: LayoutName | undefined;
+  readonly onLog?: LogListener | undefined;
+}
+
+const LEVELS: readonly LogLevel[] = ['debug', 'debug', 'info', 'warn', 'error'];
+const OLD: LayoutName = 'nexa-1.0';
+let watchesExit = false;
+
+/** Throws `ERR_RUNTIME_NOT_FOUND`, `ERR_RUNTIME_ABI` and `ERR_RUNTIME`. */
+export async function openNexaRuntime(
+  options: NexaRuntimeOptions,
+  nexa: NativeNexa | null = nativeNexa() ?? null,
+): Promise<Runtime> {
+  if (nexa === null) throw noLoader(addonProblem());
+  const { found, tried } = await findLibrary(options.libraryPath);
+  if (found === undefined) throw notFound(tried);
+  return openLibrary(nexa, found.path, options);
+}
+
+/** The library at `path`. */
+export async function openLibrary(
+  nexa: NativeNexa,
+  path: string,
+  { layout, onLog }: Pick<NexaRuntimeOptions, 'layout' | 'onLog'>,
+): Promise<Runtime> {
+  stopAtExit(nexa);
+  const listen = onLog && ((level: number, text: string) => onLog(LEVELS[level] ?? 'info', text));
+  const opened = await nexa.open(path, layout, listen).catch((failure: NativeFailure) => {
+    throw openFailure(path, failure);
+  });
+  return new NexaRuntime(nexa, opened.library, opened.version, opened.layout);
+}
+
+/** Without it the process would wait for a text that nobody reads any more. In a worker the addon sees to it. */
+function stopAtExit(nexa: NativeNexa): void {
+  function leaveAtExit(code: number): void {
+    nexa.leave(code);
+  }
+  if (!watchesExit && isMainThread) process.on('exit', leaveAtExit);
+  watchesExit = true;
+}
+
+class NexaRuntime implements Runtime {
+  readonly name = 'nexa';
+  readonly version: string;
+  readonly kvCacheTypes = ['f16'] as const;
+  readonly #nexa: NativeNexa;
+  readonly #library: LibraryHandle;
+  readonly #layout: LayoutName;
+
+  constructor(nexa: NativeNexa, library: LibraryHandle, version: string, layout: LayoutName) {
+    this.#nexa = nexa;
+    this.#library = library;
+    this.version = version;
+    this.#layout = layout;
+  }
+
+  async load(request: RuntimeLoad): Promise<RuntimeModel> {
+    refuseUnknown(request);
+    const projector = await checkModelFiles(request);
+    if (projector && this.#layout === OLD) refuseWideKernels(projector);
+    request.signal?.throwIfAborted();
+    const { modelPath, projectorPath, contextSize } = request;
+    const { pluginId = this.#layout === OLD ? 'cpu_gpu' : 'llama_cpp' } = request;
+    const { model, asked, ...able } = await this.#nexa
+      .load(this.#library, { ...nativeLoad(request), pluginId })
+      .catch((failure: NativeFailure) => {
+        throw loadFailure(request, failure);
+      });
+    const capabilities = asked || projector === undefined ? able : capabilitiesOf(projector);
+    const facts = { modelPath, projectorPath, contextSize, layout: this.#layout };
+    const loaded = new NexaLibraryModel(this.#nexa, model, facts, capabilities);
+    // The library reports none; and nothing can stop it before it is done.
+    new LoadProgress(request.onProgress).finish();
+    if (!request.signal?.aborted) return loaded;
+    await loaded.dispose();
+    throw request.signal.reason;
+  }
+
+  plugins(): Promise<readonly string[]> {
+    return this.#ask(() => this.#nexa.plugins(this.#library));
+  }
+
+  devices(pluginId: string): Promise<readonly Device[]> {
+    return this.#ask(() => this.#nexa.devices(this.#library, pluginId));
+  }
+
+  async close(): Promise<void> {
+    await this.#nexa.close(this.#library);
+  }
+
+  #ask<T>(call: () => Promise<T>): Promise<T> {
+    return call().catch(({ call: name, code, text, detail }: NativeFailure) => {
+      const why = name === '' ? text : `${text} (${name} gave ${code}${detail === '' ? '' : `: ${detail}`})`;
+      throw new MemoryGuardError('ERR_RUNTIME', `The library could not tell: ${why}.`);
+    });
+  }
+}
+
+function nativeLoad(request: RuntimeLoad) {
+  const { modelPath, projectorPath, chatTemplate, deviceId, contextSize, threads } = request;
+  const { batchSize, microBatchSize, gpuLayers } = request;
+  return {
+    modelPath,
+    projectorPath,
+    chatTemplate,
+    deviceId,
+    contextSize,
+    threads,
+    batchSize,
+    microBatchSize,
+    gpuLayers,
+  };
+}
+
+/** The library offers no choice of these; a memory estimate that took them for granted would be wrong. */
+function refuseUnknown({ kvCacheType, flashAttention, mmap }: RuntimeLoad): void {
+  if (kvCacheType !== 'f16')
+    throw invalidOption('kvCacheType', "'f16', the only one of the SDK's library", kvCacheType);
+  if (flashAttention !== 'auto') {
+    throw invalidOption('flashAttention', "'auto', the only one of the SDK's library", flashAttention);
+  }
+  if (!mmap) throw invalidOption('mmap', "true, the only one of the SDK's library", mmap);
+}
+
+/** This generation ends the process over convolutions along one dimension in F32; published projectors have them in F16. */
+function refuseWideKernels(projector: GgufFile): void {
+  const wide = projector.tensors.kinds.find(({ dims, type }) => type.name === 'F32' && dims.length === 3);
+  if (wide === undefined) return;
+  const message = `Expected ${JSON.stringify(projector.path)} to have convolution kernels in F16, found F32 (${wide.dims.join(' x ')}); convert the projector with --outtype f16.`;
+  throw new MemoryGuardError('ERR_MODEL_FILE', message);
+}
+
+function capabilitiesOf(projector: GgufFile): Capabilities {
+  const has = (kind: string) => projector.metadata.get(`clip.has_${kind}_encoder`) === true;
+  return { audio: has('audio'), vision: has('vision') };
+}

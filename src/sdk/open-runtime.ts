@@ -1,0 +1,36 @@
+/** Which runtime a program gets: the one it asks for, else the SDK's library where it is found, else the embedded one. */
+
+import { nativeNexa } from '../addon/nexa-binding.ts';
+import { MemoryGuardError } from '../core/errors.ts';
+import { openLlamaRuntime } from './llama/llama-runtime.ts';
+import { findLibrary } from './nexa/find-library.ts';
+import { openLibrary, openNexaRuntime } from './nexa/nexa-runtime.ts';
+import type { Runtime } from './runtime.ts';
+import type { InitializeOptions } from './sdk-options.ts';
+
+/** Throws `ERR_RUNTIME_NOT_FOUND` with what to install, `ERR_RUNTIME_ABI` and `ERR_RUNTIME`. */
+export async function openRuntime(
+  options: InitializeOptions,
+  search = findLibrary,
+  openEmbedded = openLlamaRuntime,
+): Promise<Runtime> {
+  const { runtime, libraryPath, layout, onLog } = options;
+  if (runtime === 'llama') return openEmbedded({ onLog });
+  if (runtime === 'nexa' || libraryPath !== undefined || layout !== undefined) return openNexaRuntime(options);
+  const nexa = nativeNexa();
+  const { found, tried } = await search(undefined);
+  if (nexa !== undefined && found !== undefined) {
+    try {
+      return await openLibrary(nexa, found.path, options);
+    } catch (error) {
+      // Nobody asked for this one, so the program is not to fail over it; but it must be told.
+      if (found.named) throw error;
+      process.emitWarning(`${error instanceof Error ? error.message : error} The embedded runtime is used instead.`);
+    }
+  }
+  return openEmbedded({ onLog }).catch((error: MemoryGuardError) => {
+    if (error.code !== 'ERR_RUNTIME_NOT_FOUND' || found !== undefined) throw error;
+    const message = `${error.message} Or install the Nexa SDK, whose library was looked for at ${tried.join(', ')}.`;
+    throw new MemoryGuardError('ERR_RUNTIME_NOT_FOUND', message, { cause: error });
+  });
+}

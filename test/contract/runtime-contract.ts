@@ -1,0 +1,157 @@
+/** The SDKs over which the contract of adapters runs: real packages, each opened, called and read in its own way. */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { LlamaModel } from 'node-llama-cpp';
+import type { GuardOptions } from '../../src/options.ts';
+import { NexaSDK } from '../../src/sdk/nexa-sdk.ts';
+import type { LoadsModels } from '../../src/withmemoryguard.ts';
+
+const require = createRequire(import.meta.url);
+
+/** Any guarded model; what can be called on it is the subject's affair. */
+// biome-ignore lint/suspicious/noExplicitAny: each subject has its own type
+export type Model = any;
+
+export interface Subject {
+  readonly name: string;
+  /** Whether an adapter is to be found by its shape. */
+  readonly recognized: boolean;
+  readonly options: GuardOptions;
+  open(): Promise<LoadsModels & object>;
+  /** The arguments that load this file with 512 tokens of context. */
+  args(modelPath: string, memoryGuard?: object): readonly unknown[];
+  /** The same, in such a way that the SDK itself fails. */
+  failing(modelPath: string): readonly unknown[];
+  /** Makes what is needed and computes; what was made is left for the disposal. */
+  compute(model: Model): Promise<void>;
+  dispose(model: Model): Promise<unknown>;
+  /** Disposes everything through the SDK; absent where it has no such way. */
+  disposeAll?(sdk: Model): Promise<unknown>;
+}
+
+const CONTEXT = 512;
+
+export const nexaSdk: Subject = {
+  name: 'NexaSDK',
+  recognized: true,
+  options: {},
+  open: () => NexaSDK.initialize(),
+  args: (modelPath, memoryGuard) => [modelPath, { contextSize: CONTEXT, ...(memoryGuard && { memoryGuard }) }],
+  failing: (modelPath) => [modelPath, { contextSize: CONTEXT, signal: AbortSignal.abort(new Error('not today')) }],
+  async compute(model) {
+    for await (const _text of model.generate({ prompt: 'Hi', maxTokens: 4 }));
+  },
+  dispose: (model) => model.dispose(),
+  disposeAll: (sdk) => sdk.dispose(),
+};
+
+/** The engine's log is silenced by the runtime that opens it first. */
+async function llamaNode() {
+  await NexaSDK.initialize();
+  return require('@fugood/llama.node') as LoadsModels & object;
+}
+
+export const llamaNodeModule: Subject = {
+  name: '@fugood/llama.node',
+  recognized: true,
+  options: {},
+  open: llamaNode,
+  args: (model, memoryGuard) => [{ model, n_ctx: CONTEXT, ...(memoryGuard && { memoryGuard }) }],
+  // The engine ends the process over most of what it can't load; this fails before it is asked.
+  failing: (model) => [
+    Object.defineProperty({ model, n_ctx: CONTEXT }, 'lib_variant', {
+      get() {
+        throw new Error('not today');
+      },
+    }),
+  ],
+  async compute(model) {
+    await model.completion({ prompt: 'Hi', n_predict: 4 });
+  },
+  dispose: (model) => model.release(),
+};
+
+export const nodeLlamaCpp: Subject = {
+  name: 'node-llama-cpp',
+  recognized: true,
+  options: {},
+  async open() {
+    const { getLlama, LlamaLogLevel } = await import('node-llama-cpp');
+    // Threads that wait for each other by spinning take seconds for a token where the cores are busy.
+    return getLlama({ gpu: false, build: 'never', logLevel: LlamaLogLevel.error, maxThreads: 1 });
+  },
+  args: (modelPath, memoryGuard) => [{ modelPath, ...(memoryGuard && { memoryGuard }) }],
+  failing: (modelPath) => [{ modelPath, loadSignal: AbortSignal.abort(new Error('not today')) }],
+  async compute(model: LlamaModel) {
+    const { LlamaCompletion } = await import('node-llama-cpp');
+    const context = await model.createContext({ contextSize: CONTEXT });
+    await new LlamaCompletion({ contextSequence: context.getSequence() }).generateCompletion('Hi', { maxTokens: 4 });
+  },
+  dispose: (model) => model.dispose(),
+  disposeAll: (sdk) => sdk.dispose(),
+};
+
+/** An SDK that nobody knows: its engine is real, its names are its own. */
+class Library {
+  readonly #open = new Set<Model>();
+
+  async loadModel({ book, pages, ...rest }: { book: string; pages: number; forbidden?: boolean }): Promise<Model> {
+    if (rest.forbidden) throw new Error('not today');
+    const engine = await ((await llamaNode()).loadModel({ model: book, n_ctx: pages }) as Promise<Model>);
+    this.#open.add(engine);
+    return {
+      predict: () => engine.completion({ prompt: 'Hi', n_predict: 4 }),
+      close: async () => {
+        if (this.#open.delete(engine)) await engine.release();
+      },
+    };
+  }
+
+  async closeAll(): Promise<void> {
+    for (const engine of this.#open) await engine.release();
+    this.#open.clear();
+  }
+}
+
+const STEP = /Q\d_\w+(?=\.gguf)/;
+
+interface Order {
+  readonly book: string;
+  readonly pages: number;
+  readonly guard?: object;
+}
+
+export const anyObject: Subject = {
+  name: 'any object, with an adapter',
+  recognized: false,
+  options: {
+    adapter: {
+      request: ([order]) => {
+        const { book, pages, guard } = order as Order;
+        const quantization = STEP.exec(book)?.[0];
+        return { name: book, quantization, memoryGuard: guard, shape: { contextSize: pages, batchSize: 2048 } };
+      },
+      quantization: ([order], _chosen, modelPath) => {
+        const { guard: _kept, ...rest } = order as Order;
+        return [{ ...rest, ...(modelPath !== undefined && { book: modelPath }) }];
+      },
+      offers: async ([order]) => {
+        const { book } = order as Order;
+        const steps = ['Q5_K_M', 'Q4_K_M', 'Q4_0'] as const;
+        const offers = steps.map((step) => ({ quantization: step, modelPath: book.replace(STEP, step) }));
+        const there = offers.filter(({ modelPath }) => existsSync(modelPath));
+        return STEP.test(book) ? there : [{ modelPath: book }];
+      },
+      files: (_model, [order]) => [(order as Order).book],
+      dispose: { all: ['closeAll'] },
+    },
+  },
+  open: async () => new Library(),
+  args: (book, guard) => [{ book, pages: CONTEXT, ...(guard && { guard }) }],
+  failing: (book) => [{ book, pages: CONTEXT, forbidden: true }],
+  async compute(model) {
+    await model.predict();
+  },
+  dispose: (model) => model.close(),
+  disposeAll: (sdk) => sdk.closeAll(),
+};

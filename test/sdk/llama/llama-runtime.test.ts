@@ -1,0 +1,102 @@
+/** What only the embedded runtime offers and refuses, on its real engine. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { writeAudioProjector } from '../../../examples/synthetic-model.mjs';
+import { openLlamaRuntime } from '../../../src/sdk/llama/llama-runtime.ts';
+import type { Runtime, RuntimeLoad, RuntimeModel } from '../../../src/sdk/runtime.ts';
+import { readLoadOptions } from '../../../src/sdk/sdk-options.ts';
+import { makeTinyModels, TINY_PROJECTOR, type TinyModels } from '../../support/tiny-models.ts';
+
+let files: TinyModels;
+let runtime: Runtime;
+beforeAll(async () => {
+  files = makeTinyModels();
+  runtime = await openLlamaRuntime();
+});
+afterAll(async () => {
+  await runtime.close();
+  files.remove();
+});
+
+function load(request: Partial<RuntimeLoad> = {}): Promise<RuntimeModel> {
+  return runtime.load({ ...readLoadOptions({}), modelPath: files.model(), ...request });
+}
+
+const request = { prompt: 'What is said?', audioPaths: [] as string[], maxTokens: 5, stop: [], seed: 1 };
+
+test.each([
+  ['a missing tensor', () => ({ modelPath: missingTensor() }), "missing tensor 'blk.0.ffn_down.weight'."],
+  ['a projector of another width', () => ({ projectorPath: otherWidth() }), 'could not load the projector'],
+])('refuses %s and lives on', async (_what, shape, sentence) => {
+  await expect(load(shape())).rejects.toMatchObject({
+    code: 'ERR_MODEL_FILE',
+    message: expect.stringContaining(sentence),
+  });
+  const model = await load();
+  expect(await model.generate(request, () => {})).toMatchObject({ generatedTokens: 5 });
+  await model.dispose();
+});
+
+test('takes every shape that the options offer', async () => {
+  const shape = { batchSize: 64, microBatchSize: 32, threads: 1, mmap: false, kvCacheType: 'q8_0' } as const;
+  const model = await load({ ...shape, flashAttention: 'on' });
+  expect(await model.generate(request, () => {})).toMatchObject({ generatedTokens: 5 });
+  await model.dispose();
+});
+
+test.each(['pluginId', 'deviceId'])('has no %s', async (option) => {
+  await expect(load({ [option]: 'cpu' })).rejects.toMatchObject({
+    code: 'ERR_INVALID_OPTION',
+    message: `\`${option}\` is of the SDK's own library, and this SDK runs on the embedded runtime; leave it out.`,
+  });
+});
+
+test('says by how many tokens a prompt is too long', async () => {
+  const model = await load({ contextSize: 256, projectorPath: files.projector });
+  const generate = (more: object) => model.generate({ ...request, ...more }, () => {});
+  await expect(generate({ prompt: 'x'.repeat(300) })).rejects.toThrow(
+    /^The prompt takes 3\d\d tokens, but the context has 256; shorten it or load/,
+  );
+  await expect(generate({ audioPaths: [files.tone] })).rejects.toThrow(
+    /^The prompt takes 1\d\d\d tokens with its audio, but the context has 256;/,
+  );
+  await model.dispose();
+});
+
+test('says what it could not decode, and takes the mark of audio as text where there is none', async () => {
+  const model = await load({ projectorPath: files.projector });
+  const path = files.path('broken.mp3');
+  writeFileSync(path, Buffer.concat([Buffer.from('ID3'), Buffer.alloc(500, 7)]));
+  await expect(model.generate({ ...request, audioPaths: [path] }, () => {})).rejects.toMatchObject({
+    message: expect.stringContaining('could not read the prompt and its audio'),
+    cause: expect.any(Error),
+  });
+  const marked = { ...request, prompt: 'What is <__media__>?' };
+  expect(await model.generate(marked, () => {})).toMatchObject({ finishReason: 'length' });
+  await model.dispose();
+});
+
+test('hands tools, thinking and a grammar to the engine', async () => {
+  const model = await load({ modelPath: files.model('F32') });
+  const tools = JSON.stringify([
+    { type: 'function', function: { name: 'now', description: 'The time.', parameters: { type: 'object' } } },
+  ]);
+  expect(await model.generate({ ...request, tools, thinking: false }, () => {})).toMatchObject({ generatedTokens: 5 });
+  const only = await model.generate({ ...request, grammar: 'root ::= "a" "a" "a"' }, () => {});
+  expect(only.text).toBe('aaa');
+  await model.dispose();
+});
+
+function missingTensor(): string {
+  const path = files.path('missing.gguf');
+  const bytes = readFileSync(files.model());
+  bytes.write('blk.0.ffn_dawn.weight', bytes.indexOf('blk.0.ffn_down.weight'));
+  writeFileSync(path, bytes);
+  return path;
+}
+
+function otherWidth(): string {
+  const path = files.path('mmproj-narrow.gguf');
+  writeAudioProjector(path, { ...TINY_PROJECTOR, projection: 128 });
+  return path;
+}

@@ -1,0 +1,117 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { ADAPTER, defaultAdapter } from '../../src/adapters/adapter.ts';
+import { adapterOf } from '../../src/adapters/detect-adapter.ts';
+import { nexaAdapter } from '../../src/sdk/nexa-adapter.ts';
+import { NexaSDK } from '../../src/sdk/nexa-sdk.ts';
+import type { Runtime } from '../../src/sdk/runtime.ts';
+
+/** A folder with these (empty) files; only their names matter here. */
+function folder(...files: string[]): string {
+  const directory = mkdtempSync(join(tmpdir(), 'nexa-memory-guard-adapter-'));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  mkdirSync(directory, { recursive: true });
+  for (const file of files) writeFileSync(join(directory, file), '');
+  return directory;
+}
+
+const offered = async (args: readonly unknown[], modelsDir?: string) =>
+  (await nexaAdapter(modelsDir).offers?.(args))?.map(({ quantization, modelPath, projectorPath }) => [
+    quantization,
+    modelPath.split('/').at(-1),
+    projectorPath?.split('/').at(-1),
+  ]);
+
+describe('the adapter of NexaSDK', () => {
+  it('is the one that the SDK shows; any other SDK has the usual one', () => {
+    const sdk = new NexaSDK({ name: 'llama', version: '0' } as Runtime);
+    expect(adapterOf(sdk)).toHaveProperty('shape');
+    expect(adapterOf(sdk)).toEqual(expect.objectContaining({ dispose: sdk[ADAPTER].dispose }));
+    expect(adapterOf({})).toBe(defaultAdapter);
+  });
+
+  it('offers every quantization that is there, best first, each with its projector', async () => {
+    const modelsDir = folder(
+      'qwen2audio-Q4_0.gguf',
+      'qwen2audio-Q5_K_M.gguf',
+      'qwen2audio-Q8_0.gguf',
+      'mmproj-qwen2audio.gguf',
+    );
+    const expected = [
+      ['Q5_K_M', 'qwen2audio-Q5_K_M.gguf', 'mmproj-qwen2audio.gguf'],
+      ['Q4_0', 'qwen2audio-Q4_0.gguf', 'mmproj-qwen2audio.gguf'],
+    ];
+    expect(await offered(['qwen2audio'], modelsDir)).toEqual(expected);
+    expect(await offered(['qwen2audio', { modelsDir }], '/nowhere')).toEqual(expected);
+  });
+
+  it('asks for no KV cache type that the runtime lacks, where there is a choice', () => {
+    const runtime = { name: 'nexa', version: 'v0.5.0', kvCacheTypes: ['f16'] } as const;
+    const wanted = (kvCacheType: unknown, of?: Parameters<typeof nexaAdapter>[1]) =>
+      nexaAdapter(undefined, of).request(['qwen2audio', { kvCacheType }]).shape?.kvCacheType;
+    expect(nexaAdapter(undefined, runtime).runtime).toBe('nexa v0.5.0');
+    expect(wanted(['q8_0', 'f16'], runtime)).toEqual(['f16']);
+    expect(wanted(['q8_0', 'q4_0'], runtime)).toEqual(['q8_0', 'q4_0']);
+    expect(wanted('q8_0', runtime)).toBe('q8_0');
+    expect(wanted(['q8_0', 'f16'])).toEqual(['q8_0', 'f16']);
+  });
+
+  it('offers the siblings of a path, whose own quantization is the one asked for', async () => {
+    const directory = folder('m-Q4_K_M.gguf', 'm-Q4_0.gguf', 'other-Q5_K_M.gguf');
+    const args = [join(directory, 'm-Q4_K_M.gguf')];
+    expect(nexaAdapter(undefined).request(args).quantization).toBe('Q4_K_M');
+    expect(await offered(args)).toEqual([
+      ['Q4_K_M', 'm-Q4_K_M.gguf', undefined],
+      ['Q4_0', 'm-Q4_0.gguf', undefined],
+    ]);
+  });
+
+  it('offers a file beside the ladder as it is', async () => {
+    const directory = folder('m-Q8_0.gguf', 'plain.gguf');
+    expect(await offered([join(directory, 'm-Q8_0.gguf')])).toEqual([[undefined, 'm-Q8_0.gguf', undefined]]);
+    expect(await offered([join(directory, 'plain.gguf')])).toEqual([[undefined, 'plain.gguf', undefined]]);
+  });
+
+  it('offers a path that names a file beside the ladder as that file, also where the ladder lies beside it', async () => {
+    const directory = folder('m-Q8_0.gguf', 'm-Q4_0.gguf', 'm-Q4_K_M.gguf');
+    const path = join(directory, 'm-Q8_0.gguf');
+    expect(await offered([path])).toEqual([[undefined, 'm-Q8_0.gguf', undefined]]);
+    const steps = [
+      ['Q4_K_M', 'm-Q4_K_M.gguf', undefined],
+      ['Q4_0', 'm-Q4_0.gguf', undefined],
+    ];
+    expect(await offered([path, { quantization: 'Q4_K_M' }])).toEqual(steps);
+  });
+
+  it('says which file of an asked quantization is missing, and which model', async () => {
+    const modelsDir = folder('qwen2audio-Q4_0.gguf');
+    await expect(offered(['qwen2audio', { quantization: 'Q5_K_M' }], modelsDir)).rejects.toMatchObject({
+      code: 'ERR_MODEL_FILE',
+    });
+    await expect(offered(['qwen2audio'], folder())).rejects.toMatchObject({ code: 'ERR_UNKNOWN_MODEL' });
+  });
+
+  it('refuses bad options of the SDK before anything is looked for', () => {
+    const request = (options: object) => () => nexaAdapter(undefined).request(['qwen2audio', options]);
+    expect(request({ potato: 1 })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
+    expect(request({ modelsDir: 5 })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
+    expect(request({ contextSize: { min: 1, max: 2 }, kvCacheType: ['f16'], memoryGuard: {} })).not.toThrow();
+  });
+
+  it('gives the SDK the shape that was chosen and leaves the caller’s object alone', () => {
+    const options = { contextSize: { min: 1, max: 4096 }, threads: 2 };
+    const args = nexaAdapter(undefined).shape?.(['m', options, 'rest'], { contextSize: 2304, kvCacheType: 'q8_0' });
+    expect(args).toEqual(['m', { contextSize: 2304, threads: 2, kvCacheType: 'q8_0' }, 'rest']);
+    expect(options.contextSize).toEqual({ min: 1, max: 4096 });
+    expect(nexaAdapter(undefined).shape?.(['m'], {})).toEqual(['m', {}]);
+  });
+});
+
+describe('any other SDK', () => {
+  it('is offered the file that it is asked to load, and nothing for a name', async () => {
+    expect(await defaultAdapter.offers?.(['./m.GGUF'])).toEqual([{ modelPath: './m.GGUF' }]);
+    expect(await defaultAdapter.offers?.(['qwen2audio'])).toEqual([]);
+  });
+});

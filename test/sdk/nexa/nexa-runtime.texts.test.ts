@@ -1,0 +1,331 @@
+/** Texts of the SDK's library on its test double: broken bytes, stop texts, failures, callbacks from odd states, turns. */
+import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { writeTone } from '../../../examples/synthetic-model.mjs';
+import type { NexaModel } from '../../../src/sdk/nexa-model.ts';
+import { NexaSDK } from '../../../src/sdk/nexa-sdk.ts';
+import { LAYOUTS, type LayoutName } from '../../../src/sdk/runtime.ts';
+import type { GenerateOptions } from '../../../src/sdk/sdk-options.ts';
+import { smallProjector, writeGguf } from '../../support/gguf-writer.ts';
+import { doubleLibrary, recordCalls, say } from '../../support/nexa/libraries.ts';
+import { makeTinyModels, type TinyModels } from '../../support/tiny-models.ts';
+
+let files: TinyModels;
+beforeAll(() => {
+  files = makeTinyModels({ projector: 'F16' });
+});
+afterAll(() => files.remove());
+
+const open: NexaSDK[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((sdk) => sdk.dispose()));
+});
+
+async function loaded(
+  options: { layout?: LayoutName; hears?: boolean; contextSize?: number } = {},
+): Promise<NexaModel> {
+  const { layout = 'geniex-0.5', hears = false, contextSize = 2048 } = options;
+  const sdk = await NexaSDK.initialize({ libraryPath: doubleLibrary(layout) });
+  open.push(sdk);
+  if (hears) return sdk.loadModel(files.model(), { contextSize, projectorPath: files.projector });
+  // A path without a projector beside it.
+  const alone = files.path('alone');
+  mkdirSync(alone, { recursive: true });
+  copyFileSync(files.model(), `${alone}/alone.gguf`);
+  return sdk.loadModel(`${alone}/alone.gguf`, { contextSize });
+}
+
+const orders = (...given: string[]) => `<<double ${given.join(';')}>>`;
+
+async function pieces(model: NexaModel, prompt: string, more: GenerateOptions = {}): Promise<string[]> {
+  const heard: string[] = [];
+  for await (const piece of model.generate({ prompt, ...more })) heard.push(piece);
+  return heard;
+}
+
+describe('bytes', () => {
+  test('of a character that tokens cut apart come as one piece', async () => {
+    const model = await loaded();
+    const heard = await pieces(model, orders(say('a', [0xe2], [0x82], [0xac], 'b')));
+    expect(heard).toEqual(['a', '€', 'b']);
+    expect(model.lastResult).toMatchObject({ text: 'a€b', finishReason: 'end', generatedTokens: 5 });
+  });
+
+  test('that are no UTF-8 never break the stream', async () => {
+    const model = await loaded();
+    const broken = orders(say('a', [0xff], [0xc3], 'b', [0xf0, 0x9f]));
+    expect((await pieces(model, broken)).join('')).toBe('a\ufffd\ufffdb\ufffd');
+    expect((await pieces(model, orders(say('fine')))).join('')).toBe('fine');
+  });
+});
+
+describe('a stop text', () => {
+  test.each([
+    [['ab', 'c', 'de'], 'bcd', 'a', 3],
+    [['a', 'b', 'c'], 'c', 'ab', 3],
+    [['aa', 'ab'], 'aab', 'a', 2],
+    [['abc', 'abd'], 'abd', 'abc', 2],
+    [['x€', 'y'], '€y', 'x', 2],
+    [['stop here'], 'stop', '', 1],
+  ])('ends %j at %j wherever tokens are cut', async (tokens, stop, text, generatedTokens) => {
+    const model = await loaded();
+    expect((await pieces(model, orders(say(...tokens, 'never')), { stop })).join('')).toBe(text);
+    expect(model.lastResult).toMatchObject({ text, finishReason: 'stop', generatedTokens });
+  });
+
+  test('may be one of several, and the first to come counts', async () => {
+    const model = await loaded();
+    const said = orders(say('one ', 'two ', 'three'));
+    expect((await pieces(model, said, { stop: ['three', 'o t'] })).join('')).toBe('one tw');
+    expect((await pieces(model, said, { stop: ['e', 'one'] })).join('')).toBe('');
+  });
+
+  test('that never comes holds nothing back in the end', async () => {
+    const model = await loaded();
+    expect((await pieces(model, orders(say('ab', 'cd', 'ab')), { stop: ['abx', 'cdab!'] })).join('')).toBe('abcdab');
+    expect(model.lastResult?.finishReason).toBe('end');
+  });
+});
+
+describe('a failure of the library', () => {
+  test.each(LAYOUTS)('is told with its reason, and the next text works (%s)', async (layout) => {
+    const model = await loaded({ layout });
+    const failing = pieces(model, orders(say('a', 'b'), 'fail=-100003'));
+    await expect(failing).rejects.toMatchObject({
+      code: 'ERR_RUNTIME',
+      message: expect.stringMatching(
+        /^The library failed: Memory allocation failed \(\w+_llm_generate gave -100003\)\.$/,
+      ),
+    });
+    await expect(pieces(model, orders('throw=1'))).rejects.toThrow(/it threw an exception \(\w+_llm_generate\)\.$/);
+    expect((await pieces(model, orders(say('fine')))).join('')).toBe('fine');
+  });
+
+  test('of the chat template is told too', async () => {
+    const model = await loaded();
+    await expect(pieces(model, '<<double template')).rejects.toThrow(
+      'The library failed: Unknown error (geniex_llm_apply_chat_template gave -200001).',
+    );
+  });
+
+  test.each([
+    ['none', 'end', 3],
+    ['unheard', 'end', 3],
+    ['stop_sequence', 'stop', 3],
+    ['none', 'length', 2],
+  ])('to give a reason (%s) leaves the most likely one: %s', async (reason, finishReason, maxTokens) => {
+    const model = await loaded();
+    await pieces(model, orders(say('a', 'b'), `reason=${reason}`), { maxTokens });
+    expect(model.lastResult?.finishReason).toBe(finishReason);
+  });
+
+  test('to give the whole text changes nothing', async () => {
+    const model = await loaded();
+    expect((await pieces(model, orders(say('a', 'b'), 'notext=1'))).join('')).toBe('ab');
+  });
+});
+
+describe('a callback from an odd state', () => {
+  test.each(['null', 'again', 'thread', 'late', 'beside'])('(%s) does no harm', async (odd) => {
+    const model = await loaded();
+    expect((await pieces(model, orders(say('a', 'b', 'c'), `odd=${odd}`))).join('')).toBe('abc');
+    expect((await pieces(model, orders(say('a', 'b', 'c'), `odd=${odd}`), { stop: 'b' })).join('')).toBe('a');
+    // The late one comes now.
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect((await pieces(model, orders(say('fine')))).join('')).toBe('fine');
+  });
+
+  test('of the log from other threads in the middle of a text does no harm', async () => {
+    const model = await loaded();
+    expect((await pieces(model, orders(say('a', 'b'), 'logs=500'))).join('')).toBe('ab');
+  });
+});
+
+describe('turns', () => {
+  /** A file that a text waits for, as for an encoder that can't be interrupted. */
+  function gate(): { order: string; open(): void } {
+    const path = files.path(`gate-${Math.random()}`);
+    return { order: `hang=${path}`, open: () => writeFileSync(path, '') };
+  }
+
+  test('two handles generate at the same time', async () => {
+    const [one, two] = [await loaded(), await loaded()];
+    const closed = gate();
+    const waiting = pieces(one, orders(closed.order, say('one')));
+    expect((await pieces(two, orders(say('two')))).join('')).toBe('two');
+    closed.open();
+    expect((await waiting).join('')).toBe('one');
+  });
+
+  test('one handle generates one text after the other, and forgets in between', async () => {
+    const calls = recordCalls();
+    const model = await loaded();
+    const closed = gate();
+    const first = pieces(model, orders(closed.order, say('one')));
+    const formatted = model.applyChatTemplate([{ role: 'user', content: 'x' }]);
+    const second = pieces(model, orders(say('two')));
+    await expect.poll(() => calls().some(({ call }) => call === 'llm_apply_chat_template')).toBe(true);
+    closed.open();
+    expect([(await first).join(''), (await second).join('')]).toEqual(['one', 'two']);
+    expect(await formatted).toContain('x<|im_end|>');
+    const texts = calls().filter(({ call }) => call === 'llm_generate');
+    expect(texts.map(({ prompt }) => /say=(\w+)/.exec(String(prompt))?.[1])).toEqual(['6f6e65', '74776f']);
+  });
+
+  test('the event loop turns while a prompt is read', async () => {
+    const model = await loaded();
+    const closed = gate();
+    const text = pieces(model, orders(closed.order, say('one')));
+    for (let tick = 0; tick < 20; tick++) await new Promise((resolve) => setTimeout(resolve, 1));
+    closed.open();
+    expect((await text).join('')).toBe('one');
+  });
+
+  test('a text that is aborted stops at its next token, whoever waits', async () => {
+    const model = await loaded();
+    const controller = new AbortController();
+    const stream = model.generate({ prompt: 'Go on.', maxTokens: 1900, signal: controller.signal });
+    await stream.next();
+    const reason = new Error('enough');
+    controller.abort(reason);
+    await expect(stream.next()).rejects.toBe(reason);
+    expect(model.lastResult).toMatchObject({ finishReason: 'stopped' });
+    expect(model.lastResult?.generatedTokens).toBeLessThan(1500);
+    for await (const _piece of model.generate({ prompt: 'Go on.', maxTokens: 1900 })) break;
+    expect(model.lastResult?.generatedTokens).toBeLessThan(1500);
+  });
+
+  test('a model that is disposed in the middle of a prompt goes once the prompt is read', async () => {
+    const calls = recordCalls();
+    const model = await loaded();
+    const closed = gate();
+    const failure = expect(pieces(model, orders(closed.order, say('one')))).rejects.toMatchObject({
+      code: 'ERR_RUNTIME',
+    });
+    await expect.poll(() => calls().some(({ call }) => call === 'llm_apply_chat_template')).toBe(true);
+    const disposal = model.dispose();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(calls().some(({ call }) => call === 'llm_destroy')).toBe(false);
+    closed.open();
+    await Promise.all([failure, disposal]);
+    expect(calls().at(-1)?.call).toBe('llm_destroy');
+  });
+});
+
+describe('a conversation with audio', () => {
+  const question = (text: string) => ({
+    role: 'user',
+    content: [{ type: 'audio', path: files.tone } as const, { type: 'text', text } as const],
+  });
+
+  async function answer(model: NexaModel, messages: GenerateOptions['messages']): Promise<string> {
+    let text = '';
+    for await (const piece of model.generate({ messages: messages ?? [], maxTokens: 4, seed: 1 })) text += piece;
+    return text;
+  }
+
+  const resets = (calls: () => readonly { call: string }[]) =>
+    calls().filter(({ call }) => call === 'vlm_reset').length;
+
+  test.each(LAYOUTS)('goes on where it continues, and starts again where it does not (%s)', async (layout) => {
+    const calls = recordCalls();
+    const model = await loaded({ layout, hears: true, contextSize: 8192 });
+    const first = [question('One?')];
+    const one = await answer(model, first);
+    const second = [...first, { role: 'assistant', content: one }, { role: 'user', content: 'Two?' }];
+    await answer(model, second);
+    // The answer's end mark stands where the context ends, so nothing was said again.
+    expect(resets(calls)).toBe(0);
+    await answer(model, first);
+    expect(resets(calls)).toBe(1);
+    await model.reset();
+    expect(resets(calls)).toBe(2);
+    expect(await answer(model, first)).toBe(one);
+    expect(resets(calls)).toBe(2);
+  });
+
+  test('starts again where the library sees no continuation, and nobody hears of it', async () => {
+    const calls = recordCalls();
+    const model = await loaded({ hears: true, contextSize: 8192 });
+    const first = [question('One?')];
+    const one = await answer(model, first);
+    const second = [...first, { role: 'assistant', content: one }, { role: 'user', content: orders('changed=1') }];
+    expect(await answer(model, second)).toHaveLength(4);
+    const texts = calls().filter(({ call }) => /vlm_(generate|reset)/.test(call));
+    expect(texts.map(({ call, code }) => [call, code])).toEqual([
+      ['vlm_generate', 0],
+      ['vlm_generate', -201201],
+      ['vlm_reset', undefined],
+      ['vlm_generate', 0],
+    ]);
+  });
+
+  test('starts again after a text that was cut short, since nobody knows what the context holds', async () => {
+    const calls = recordCalls();
+    const model = await loaded({ hears: true, contextSize: 8192 });
+    for await (const _piece of model.generate({ messages: [question('One?')], maxTokens: 900 })) break;
+    await answer(model, [question('One?')]);
+    expect(resets(calls)).toBe(1);
+  });
+
+  test('starts again where the sound is another one', async () => {
+    const calls = recordCalls();
+    const model = await loaded({ hears: true, contextSize: 8192 });
+    const other = files.path('other.wav');
+    writeTone(other, 0.5);
+    const one = await answer(model, [question('One?')]);
+    const changed = [
+      { role: 'user', content: [{ type: 'audio', path: other } as const, { type: 'text', text: 'One?' } as const] },
+      { role: 'assistant', content: one },
+      { role: 'user', content: 'Two?' },
+    ];
+    await answer(model, changed);
+    expect(resets(calls)).toBe(1);
+  });
+});
+
+test.each(LAYOUTS)('images go to the library beside audio (%s)', async (layout) => {
+  const calls = recordCalls();
+  const spec = smallProjector();
+  const sees = ['clip.has_vision_encoder', 'bool', true] as const;
+  const projectorPath = writeGguf(files.path(`mmproj-sees-${layout}.gguf`), {
+    ...spec,
+    entries: [...spec.entries, sees],
+    tensors: [],
+  });
+  const png = files.path('dot.png');
+  writeFileSync(png, Buffer.from('89504e470d0a1a0a00', 'hex'));
+  const sdk = await NexaSDK.initialize({ libraryPath: doubleLibrary(layout) });
+  open.push(sdk);
+  const model = await sdk.loadModel(files.model(), { projectorPath, contextSize: 4096 });
+  expect(model.capabilities).toEqual({ audio: true, vision: true });
+  await pieces(model, 'What is this?', { images: png, audio: files.tone, maxTokens: 3 });
+  const text = calls().find(({ call }) => call === 'vlm_generate');
+  expect(text).toMatchObject({ images: png, audio: files.tone });
+  expect(text?.['prompt']).toMatch(/<__media__><__media__>What is this/);
+});
+
+describe('the KV cache', () => {
+  test('is kept in a file and taken from it', async () => {
+    const model = await loaded();
+    const path = files.path('cache.bin');
+    await pieces(model, orders(say('a')));
+    await model.saveKvCache(path);
+    expect(existsSync(path)).toBe(true);
+    await model.reset();
+    await model.loadKvCache(path);
+    expect((await pieces(model, orders(say('b')))).join('')).toBe('b');
+    rmSync(path);
+    await expect(model.loadKvCache(path)).rejects.toThrow(
+      'The library failed: File not found or inaccessible (geniex_llm_load_kv_cache gave -100004: not a KV cache).',
+    );
+    await expect(model.saveKvCache('/nowhere/cache.bin')).rejects.toThrow('geniex_llm_save_kv_cache gave -100004');
+  });
+
+  test('of a model with a projector is not kept', async () => {
+    const model = await loaded({ hears: true });
+    const sentence = 'The library keeps KV caches of models without a projector only.';
+    await expect(model.saveKvCache(files.path('x'))).rejects.toThrow(sentence);
+    await expect(model.loadKvCache(files.path('x'))).rejects.toThrow(sentence);
+  });
+});
