@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The program: gives the process to the command line and takes its exit code. It knows no command. */
 import { createRequire } from 'node:module';
-import { runCommandLine } from './commandline.ts';
+import { runCommandLine } from './command-line.ts';
 import { processIo } from './io.ts';
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };

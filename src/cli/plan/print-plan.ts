@@ -1,9 +1,9 @@
 /** Prints a plan: the table of needs and verdicts, what a load would do, and what would help. It plans nothing. */
-import { type CandidateVerdict, type Decision, formatBytes } from '../index.ts';
-import { type Io, type Screen, screenOf } from './io.ts';
+import { type CandidateVerdict, type Decision, formatBytes } from '../../index.ts';
+import { type Io, type Screen, screenOf } from '../io.ts';
+import { table } from '../table.ts';
 import type { Cell, Planned } from './plan.ts';
-import { nearestOf } from './planhelp.ts';
-import { table } from './table.ts';
+import { nearestOf } from './plan-help.ts';
 
 export function printPlan({ model, decision, contexts, rows, fromTable, help }: Planned, { stdout, env }: Io): void {
   const screen = screenOf(stdout, env);

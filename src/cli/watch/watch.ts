@@ -1,12 +1,12 @@
 /** `watch`: looks at memory and at what all processes hold, again and again: as a live screen, as lines, or as JSON. */
 import { setTimeout } from 'node:timers/promises';
-import { formatBytes, type MemoryGuard } from '../index.ts';
-import { type Command, usage } from './arguments.ts';
+import { formatBytes, type MemoryGuard } from '../../index.ts';
+import { type Command, usage } from '../arguments.ts';
+import { EXIT } from '../exit-codes.ts';
+import type { Io } from '../io.ts';
+import { LEDGER, ledgerIn, machineGuard } from '../query-guard.ts';
 import { type Change, changesBetween, type Look, levelOf } from './changes.ts';
-import { EXIT } from './exitcodes.ts';
-import type { Io } from './io.ts';
-import { openLiveScreen } from './livescreen.ts';
-import { LEDGER, ledgerIn, machineGuard } from './machineguard.ts';
+import { openLiveScreen } from './live-screen.ts';
 
 export const watch: Command = {
   name: 'watch',

@@ -1,5 +1,5 @@
 /** What happened between two looks: models that came, settled and went in any process, and edges of the headroom. Pure. */
-import { formatBytes, type LedgerEntry, type MemorySnapshot, MiB } from '../index.ts';
+import { formatBytes, type LedgerEntry, type MemorySnapshot, MiB } from '../../index.ts';
 
 /** One look at the machine. */
 export interface Look {

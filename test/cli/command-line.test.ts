@@ -3,16 +3,16 @@ import { chmodSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { runCommandLine } from '../../src/cli/commandline.ts';
-import { fail } from '../../src/cli/exitcodes.ts';
+import { runCommandLine } from '../../src/cli/command-line.ts';
+import { findRuntimes } from '../../src/cli/doctor/find-runtimes.ts';
+import { fail } from '../../src/cli/exit-codes.ts';
 import { processIo, screenOf } from '../../src/cli/io.ts';
-import { NO_SDK } from '../../src/cli/machineguard.ts';
-import { NO_RUNTIME } from '../../src/cli/plan.ts';
-import { showProgress } from '../../src/cli/progress.ts';
-import { findRuntimes } from '../../src/cli/runtimes.ts';
+import { NO_RUNTIME } from '../../src/cli/plan/plan.ts';
+import { NO_SDK } from '../../src/cli/query-guard.ts';
+import { showProgress } from '../../src/cli/run/load-progress-line.ts';
 import { MemoryGuardError, MiB, NexaSDK, withMemoryGuard } from '../../src/index.ts';
+import { type FakeIo, fakeIo } from '../support/fake-io.ts';
 import { makeTinyModels, type TinyModels } from '../support/tiny-models.ts';
-import { type FakeIo, fakeIo } from './fakeio.ts';
 
 let files: TinyModels;
 beforeAll(() => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { changesBetween, type Look, levelOf } from '../../src/cli/changes.ts';
-import { GiB, type LedgerEntry, type MemorySnapshot, MiB } from '../../src/index.ts';
+import { changesBetween, type Look, levelOf } from '../../../src/cli/watch/changes.ts';
+import { GiB, type LedgerEntry, type MemorySnapshot, MiB } from '../../../src/index.ts';
 
 const entry = (label: string, state: LedgerEntry['state'], more: Partial<LedgerEntry> = {}): LedgerEntry => ({
   pid: 7,

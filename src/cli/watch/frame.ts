@@ -1,10 +1,10 @@
 /** One picture of the live screen: lines that fit the terminal. Pure; it draws nothing. */
-import { formatBytes, type LedgerEntry, type MemoryScope } from '../index.ts';
+import { formatBytes, type LedgerEntry, type MemoryScope } from '../../index.ts';
+import type { Screen } from '../io.ts';
+import { scopeInWords } from '../scope-table.ts';
+import { type Column, shortened, table } from '../table.ts';
 import { bar, sparkline } from './bars.ts';
 import { bytesOf, type Change, type Level, type Look, levelOf } from './changes.ts';
-import type { Screen } from './io.ts';
-import { scopeInWords } from './scopetable.ts';
-import { type Column, shortened, table } from './table.ts';
 
 export interface Watched {
   readonly look: Look;

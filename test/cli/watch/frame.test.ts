@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { Change } from '../../src/cli/changes.ts';
-import { frame, type Size, type Watched } from '../../src/cli/frame.ts';
-import { screenOf } from '../../src/cli/io.ts';
-import { columnsOf } from '../../src/cli/table.ts';
-import { GiB, type LedgerEntry, type MemoryScope, MiB } from '../../src/index.ts';
+import { screenOf } from '../../../src/cli/io.ts';
+import { columnsOf } from '../../../src/cli/table.ts';
+import type { Change } from '../../../src/cli/watch/changes.ts';
+import { frame, type Size, type Watched } from '../../../src/cli/watch/frame.ts';
+import { GiB, type LedgerEntry, type MemoryScope, MiB } from '../../../src/index.ts';
 
 const host: MemoryScope = {
   kind: 'host',

@@ -1,12 +1,12 @@
 /** `doctor`: what memory was read from where, what binds, what models can be loaded with, and what to change. */
-import { formatBytes, type GuardLedger, type GuardOptions, type MachineReport, machineReport } from '../index.ts';
+import { formatBytes, type GuardLedger, type GuardOptions, type MachineReport, machineReport } from '../../index.ts';
+import type { Command } from '../arguments.ts';
+import { EXIT } from '../exit-codes.ts';
+import { type Io, type Screen, screenOf, writeJson } from '../io.ts';
+import { LEDGER, ledgerIn, machineGuard } from '../query-guard.ts';
+import { scopeInWords, scopeTable } from '../scope-table.ts';
 import { adviceFor, type Findings } from './advice.ts';
-import type { Command } from './arguments.ts';
-import { EXIT } from './exitcodes.ts';
-import { type Io, type Screen, screenOf, writeJson } from './io.ts';
-import { LEDGER, ledgerIn, machineGuard } from './machineguard.ts';
-import { type FoundRuntime, findRuntimes } from './runtimes.ts';
-import { scopeInWords, scopeTable } from './scopetable.ts';
+import { type FoundRuntime, findRuntimes } from './find-runtimes.ts';
 
 export const doctor: Command = {
   name: 'doctor',

@@ -1,6 +1,6 @@
 /** What to change on a machine so that models load well there, a sentence each. Pure; it reads nothing. */
-import { formatBytes, GiB, type MachineReport } from '../index.ts';
-import type { FoundRuntime } from './runtimes.ts';
+import { formatBytes, GiB, type MachineReport } from '../../index.ts';
+import type { FoundRuntime } from './find-runtimes.ts';
 
 export interface Findings {
   readonly report: MachineReport;

@@ -1,7 +1,7 @@
 /** The runtimes that a program here could load models with, and what each lacks. It loads no model. */
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { MemoryGuardError, NexaSDK } from '../index.ts';
+import { MemoryGuardError, NexaSDK } from '../../index.ts';
 
 export interface FoundRuntime {
   readonly name: string;

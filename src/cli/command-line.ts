@@ -1,11 +1,11 @@
 /** The command line as a function: which command is meant, and how it ended. It knows no process. */
 import { type Command, helpOf, readArguments, usage } from './arguments.ts';
-import { doctor } from './doctor.ts';
-import { EXIT, fail } from './exitcodes.ts';
+import { doctor } from './doctor/doctor.ts';
+import { EXIT, fail } from './exit-codes.ts';
 import type { Io } from './io.ts';
-import { plan } from './plan.ts';
-import { run } from './run.ts';
-import { watch } from './watch.ts';
+import { plan } from './plan/plan.ts';
+import { run } from './run/run.ts';
+import { watch } from './watch/watch.ts';
 
 const COMMANDS: readonly Command[] = [doctor, plan, run, watch];
 

@@ -1,9 +1,9 @@
 /** `watch` in this process, with the real machine and ledger: on a terminal that a test holds, as lines and as JSON. */
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { runCommandLine } from '../../src/cli/commandline.ts';
-import { columnsOf } from '../../src/cli/table.ts';
-import { MiB, withMemoryGuard } from '../../src/index.ts';
-import { FakeKeys, fakeIo } from './fakeio.ts';
+import { runCommandLine } from '../../../src/cli/command-line.ts';
+import { columnsOf } from '../../../src/cli/table.ts';
+import { MiB, withMemoryGuard } from '../../../src/index.ts';
+import { FakeKeys, fakeIo } from '../../support/fake-io.ts';
 
 const eventually = (check: () => unknown) => vi.waitFor(check, { timeout: 20_000, interval: 10 });
 const start = (words: string, io: ReturnType<typeof fakeIo>) =>

@@ -10,13 +10,13 @@ import {
   parseBytes,
   type Quantization,
   withMemoryGuard,
-} from '../index.ts';
-import { type Command, type Given, usage } from './arguments.ts';
-import { EXIT } from './exitcodes.ts';
-import { writeJson } from './io.ts';
-import { LEDGER, ledgerIn, machineGuard } from './machineguard.ts';
-import { helpFor } from './planhelp.ts';
-import { printPlan } from './planview.ts';
+} from '../../index.ts';
+import { type Command, type Given, usage } from '../arguments.ts';
+import { EXIT } from '../exit-codes.ts';
+import { writeJson } from '../io.ts';
+import { LEDGER, ledgerIn, machineGuard } from '../query-guard.ts';
+import { helpFor } from './plan-help.ts';
+import { printPlan } from './print-plan.ts';
 
 export const plan: Command = {
   name: 'plan',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { adviceFor, type Findings } from '../../src/cli/advice.ts';
-import { GiB, type MachineReport, type MemoryScope } from '../../src/index.ts';
+import { adviceFor, type Findings } from '../../../src/cli/doctor/advice.ts';
+import { GiB, type MachineReport, type MemoryScope } from '../../../src/index.ts';
 
 const host: MemoryScope = {
   kind: 'host',

@@ -1,6 +1,6 @@
 /** Shows how far a load is while it blocks this thread: another thread watches the memory that the process takes. It loads nothing. */
 import { Worker } from 'node:worker_threads';
-import type { Io } from './io.ts';
+import type { Io } from '../io.ts';
 
 /** Runs in the other thread, which shares no event loop with the one that is blocked. */
 const WATCHER = `

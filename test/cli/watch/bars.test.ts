@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bar, sparkline } from '../../src/cli/bars.ts';
+import { bar, sparkline } from '../../../src/cli/watch/bars.ts';
 
 const drawn = (used: number, reclaimable: number, unicode = true) => {
   const {

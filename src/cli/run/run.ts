@@ -1,10 +1,10 @@
 /** `run`: loads a model through the guard and streams its answer. The text goes to stdout, everything else to stderr. */
-import { formatBytes, type GuardEvents, type Guarded, type NexaModel, NexaSDK, withMemoryGuard } from '../index.ts';
-import { type Command, type Given, usage } from './arguments.ts';
-import { EXIT } from './exitcodes.ts';
-import { type Io, screenOf, writeJson } from './io.ts';
-import { LEDGER, ledgerIn } from './machineguard.ts';
-import { showProgress } from './progress.ts';
+import { formatBytes, type GuardEvents, type Guarded, type NexaModel, NexaSDK, withMemoryGuard } from '../../index.ts';
+import { type Command, type Given, usage } from '../arguments.ts';
+import { EXIT } from '../exit-codes.ts';
+import { type Io, screenOf, writeJson } from '../io.ts';
+import { LEDGER, ledgerIn } from '../query-guard.ts';
+import { showProgress } from './load-progress-line.ts';
 
 export const run: Command = {
   name: 'run',

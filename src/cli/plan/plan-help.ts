@@ -6,7 +6,7 @@ import {
   type MemoryGuard,
   type MemoryScope,
   type PlanOptions,
-} from '../index.ts';
+} from '../../index.ts';
 
 /** Empty where the load goes in as it was asked for. */
 export async function helpFor(

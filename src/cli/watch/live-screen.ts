@@ -1,7 +1,8 @@
 /** Draws looks on a terminal, on its other screen, and leaves it as it was. It looks at nothing itself. */
+
+import { type Io, type Keys, screenOf } from '../io.ts';
 import type { Change, Look } from './changes.ts';
 import { frame } from './frame.ts';
-import { type Io, type Keys, screenOf } from './io.ts';
 import type { View } from './watch.ts';
 
 const ENTER = '\x1b[?1049h\x1b[?25l';
