@@ -1,6 +1,14 @@
 /** The figures as instruments of an OpenTelemetry meter, named as its conventions have it. It imports no OpenTelemetry: the meter is handed in. */
 import type { MemoryGuard } from '../index.ts';
-import { COUNTED, type Figure, GAUGES, type Labels, readGauge, SECONDS_BOUNDARIES, type Unit } from './figures.ts';
+import {
+  COUNTED,
+  type Figure,
+  GAUGES,
+  type Labels,
+  readGauge,
+  SECONDS_BOUNDARIES,
+  type Unit,
+} from './metric-definitions.ts';
 
 interface InstrumentOptions {
   readonly description: string;

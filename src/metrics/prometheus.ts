@@ -1,6 +1,6 @@
 /** The figures as prom-client's metrics, named as Prometheus has it. It imports no prom-client: the program's own is handed in. */
 import type { MemoryGuard } from '../index.ts';
-import { COUNTED, type Figure, GAUGES, type Labels, readGauge, SECONDS_BOUNDARIES } from './figures.ts';
+import { COUNTED, type Figure, GAUGES, type Labels, readGauge, SECONDS_BOUNDARIES } from './metric-definitions.ts';
 
 interface Configuration {
   readonly name: string;

@@ -7,11 +7,11 @@ import {
 } from '@opentelemetry/sdk-metrics';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { GiB, MiB } from '../../src/core/bytes.ts';
-import { guardMetrics } from '../../src/metrics/guardmetrics.ts';
+import { guardMetrics } from '../../src/metrics/guard-metrics.ts';
 import { NexaSDK } from '../../src/sdk/nexa-sdk.ts';
 import { withMemoryGuard } from '../../src/withmemoryguard.ts';
+import { live, startLife } from '../support/guard-life.ts';
 import { makeTinyModels } from '../support/tiny-models.ts';
-import { live, startLife } from './life.ts';
 
 let exporter: InMemoryMetricExporter;
 let provider: MeterProvider;

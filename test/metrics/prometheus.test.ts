@@ -1,8 +1,8 @@
 import * as client from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GiB, MiB } from '../../src/core/bytes.ts';
-import { guardMetrics } from '../../src/metrics/guardmetrics.ts';
-import { live, startLife } from './life.ts';
+import { guardMetrics } from '../../src/metrics/guard-metrics.ts';
+import { live, startLife } from '../support/guard-life.ts';
 
 let registry: client.Registry;
 beforeEach(() => {

@@ -1,6 +1,6 @@
 /** Metrics of a guard, for whichever library the program measures with. It imports neither of them, and decides nothing. */
 import { type MemoryGuard, MemoryGuardError } from '../index.ts';
-import { COUNTED, type Figure, type Labels } from './figures.ts';
+import { COUNTED, type Figure, type Labels } from './metric-definitions.ts';
 import { type Meter, openTelemetry } from './opentelemetry.ts';
 import { openPrometheus, type Prometheus } from './prometheus.ts';
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { EVENT_NAMES } from '../../src/events/guard-events.ts';
-import { COUNTED, GAUGES } from '../../src/metrics/figures.ts';
+import { COUNTED, GAUGES } from '../../src/metrics/metric-definitions.ts';
 import { telemetryName } from '../../src/metrics/opentelemetry.ts';
 import { prometheusName } from '../../src/metrics/prometheus.ts';
 
