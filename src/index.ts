@@ -37,12 +37,13 @@ export {
   type Footprint,
   type FootprintPart,
 } from './footprint/estimate-footprint.ts';
-export type { GuardLedger, MemoryGuard, PlanOptions } from './guard.ts';
+export type { GivenFootprint, GuardOptions, LoadGuardOptions, Logger } from './guard-options.ts';
 export type { LedgerEntry } from './ledger/ledger-record.ts';
+export { type MachineReport, machineReport } from './machine-report.ts';
+export type { GuardLedger, MemoryGuard, PlanOptions } from './memory-guard.ts';
 export type { LoadedModel } from './models/loaded-model.ts';
 export type { Observed } from './models/observe-load.ts';
 export type { GuardStatus, WatchOptions } from './monitor/status-watch.ts';
-export type { GivenFootprint, GuardOptions, LoadGuardOptions, Logger } from './options.ts';
 export type { Rule, RuleVerdict } from './policy/admission-rules.ts';
 export type { Candidate, CandidateVerdict } from './policy/choose-candidate.ts';
 export type { MachineClass } from './policy/recommend-quantization.ts';
@@ -52,8 +53,7 @@ export {
   Qwen2MemoryManager,
   type Qwen2MemoryManagerOptions,
   Qwen2Quantization,
-} from './qwen2.ts';
-export { type MachineReport, machineReport } from './report.ts';
+} from './qwen2-memory-manager.ts';
 export type { ChatMessage, ContentPart } from './sdk/chat-messages.ts';
 export type { NexaModel } from './sdk/nexa-model.ts';
 export { NexaSDK } from './sdk/nexa-sdk.ts';
@@ -68,4 +68,4 @@ export type {
 } from './sdk/runtime.ts';
 export type { GenerateOptions, InitializeOptions, LoadOptions } from './sdk/sdk-options.ts';
 export { type ReadMemoryOptions, readMemory } from './sensors/read-memory.ts';
-export { type Guarded, type LoadsModels, withMemoryGuard } from './withmemoryguard.ts';
+export { type Guarded, type LoadsModels, withMemoryGuard } from './with-memory-guard.ts';

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { InsufficientMemoryError } from '../src/admission/insufficient-memory-error.ts';
 import { GiB, MiB } from '../src/core/bytes.ts';
 import { NexaSDK } from '../src/sdk/nexa-sdk.ts';
-import { withMemoryGuard } from '../src/withmemoryguard.ts';
+import { withMemoryGuard } from '../src/with-memory-guard.ts';
 import { recordEvents } from './support/fakesdk.ts';
 import { makeTinyModels, type TinyModels } from './support/tiny-models.ts';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { loadAddon } from '../src/addon/load-addon.ts';
 import { GiB, MiB } from '../src/core/bytes.ts';
-import { withMemoryGuard } from '../src/withmemoryguard.ts';
+import { withMemoryGuard } from '../src/with-memory-guard.ts';
 import { deferred, FakeMachine, FakeModel, FakeSDK, guardedFake, recordEvents, settled } from './support/fakesdk.ts';
 
 const options = { minFreeRatioAfterLoad: 0, minFreeBytes: 0 };

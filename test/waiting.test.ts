@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { GiB, MiB } from '../src/core/bytes.ts';
-import type { GuardOptions } from '../src/options.ts';
+import type { GuardOptions } from '../src/guard-options.ts';
 import { deferred, FakeMachine, guardedFake, settled } from './support/fakesdk.ts';
 
 const options: GuardOptions = { minFreeRatioAfterLoad: 0, minFreeBytes: 100 * MiB };

@@ -1,7 +1,7 @@
 /** Tells events: to listeners, to the logger, to diagnostics channels, and to stderr where `NODE_DEBUG` asks. It knows nothing of what happened. */
 import { type Channel, channel } from 'node:diagnostics_channel';
 import { debuglog } from 'node:util';
-import type { Logger } from '../options.ts';
+import type { Logger } from '../guard-options.ts';
 import { EVENT_NAMES, type GuardEvent } from './guard-events.ts';
 
 const debug = debuglog('nexa-memory-guard');

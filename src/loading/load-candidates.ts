@@ -13,7 +13,7 @@ import {
 } from '../footprint/documented-requirements.ts';
 import type { EstimateShape, Estimator } from '../footprint/estimate-footprint.ts';
 import { heldFilesOf } from '../footprint/mapped-file-keys.ts';
-import { givenNeed, knownQuantization, type LoadGuardOptions, type Settings } from '../options.ts';
+import { givenNeed, knownQuantization, type LoadGuardOptions, type Settings } from '../guard-options.ts';
 import type { Candidate } from '../policy/choose-candidate.ts';
 import type { Ask } from '../policy/decision.ts';
 import { type ShapeRange, shapeRangeOf } from './context-range.ts';

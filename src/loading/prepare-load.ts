@@ -6,7 +6,7 @@ import type { Quantization } from '../core/types.ts';
 import { type Calibration, calibrationKey } from '../footprint/calibration-store.ts';
 import { DEFAULT_QUANTIZATION } from '../footprint/documented-requirements.ts';
 import { type EstimateShape, openEstimator } from '../footprint/estimate-footprint.ts';
-import { type LoadGuardOptions, loadGuardOptions, type Settings } from '../options.ts';
+import { type LoadGuardOptions, loadGuardOptions, type Settings } from '../guard-options.ts';
 import type { Ask } from '../policy/decision.ts';
 import { askOf, type EstimatedOffer, unjudgedAsk } from './load-candidates.ts';
 

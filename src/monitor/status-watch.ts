@@ -5,8 +5,8 @@ import { statusSentence } from '../admission/decision-messages.ts';
 import type { MemoryReader, MemoryStatusLevel, MemoryWatch } from '../core/types.ts';
 import { checkOptions, signal } from '../core/validate.ts';
 import type { DegradedEvent, StatusEvent } from '../events/guard-events.ts';
+import type { Settings } from '../guard-options.ts';
 import type { Models } from '../models/loaded-models.ts';
-import type { Settings } from '../options.ts';
 import { statusOf } from '../policy/memory-status.ts';
 import { Monitor, type Watcher } from './memory-monitor.ts';
 

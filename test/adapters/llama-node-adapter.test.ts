@@ -3,7 +3,7 @@ import { afterAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Adapter } from '../../src/adapters/adapter.ts';
 import { isLlamaNode, llamaNodeAdapter } from '../../src/adapters/llama-node-adapter.ts';
 import { NexaSDK } from '../../src/sdk/nexa-sdk.ts';
-import { withMemoryGuard } from '../../src/withmemoryguard.ts';
+import { withMemoryGuard } from '../../src/with-memory-guard.ts';
 import { makeTinyModels } from '../support/tiny-models.ts';
 
 const module = createRequire(import.meta.url)('@fugood/llama.node') as object;

@@ -6,8 +6,8 @@ import { writeLanguageModel } from '../../examples/synthetic-model.mjs';
 import type { InsufficientMemoryError } from '../../src/admission/insufficient-memory-error.ts';
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import { estimateFootprint } from '../../src/footprint/estimate-footprint.ts';
-import type { GuardOptions } from '../../src/options.ts';
-import { withMemoryGuard } from '../../src/withmemoryguard.ts';
+import type { GuardOptions } from '../../src/guard-options.ts';
+import { withMemoryGuard } from '../../src/with-memory-guard.ts';
 import { collectUntil, recordEvents } from '../support/fakesdk.ts';
 import { makeTinyModels, type TinyModels } from '../support/tiny-models.ts';
 

@@ -2,9 +2,9 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { LlamaModel } from 'node-llama-cpp';
-import type { GuardOptions } from '../../src/options.ts';
+import type { GuardOptions } from '../../src/guard-options.ts';
 import { NexaSDK } from '../../src/sdk/nexa-sdk.ts';
-import type { LoadsModels } from '../../src/withmemoryguard.ts';
+import type { LoadsModels } from '../../src/with-memory-guard.ts';
 
 const require = createRequire(import.meta.url);
 

@@ -3,8 +3,8 @@ import type { RequestedShape } from '../../src/adapters/adapter.ts';
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import type { Quantization } from '../../src/core/types.ts';
 import type { Footprint } from '../../src/footprint/footprint.ts';
+import type { LoadGuardOptions } from '../../src/guard-options.ts';
 import { type AskParts, askOf, type EstimatedOffer } from '../../src/loading/load-candidates.ts';
-import type { LoadGuardOptions } from '../../src/options.ts';
 
 const parts = (changes: Partial<AskParts> = {}): AskParts => ({
   settings: { downgrade: true, minFreeBytes: undefined, unknownModels: 'refuse' },

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { defaultAdapter } from '../../src/adapters/adapter.ts';
 import type { MemoryGuardError } from '../../src/core/errors.ts';
+import { guardSettings } from '../../src/guard-options.ts';
 import { prepare } from '../../src/loading/prepare-load.ts';
-import { guardSettings } from '../../src/options.ts';
 
 function preparing(args: readonly unknown[], mode: 'enforce' | 'observe') {
   const misunderstood: MemoryGuardError[] = [];

@@ -9,7 +9,7 @@ import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import { guardMetrics } from '../../src/metrics/guard-metrics.ts';
 import { NexaSDK } from '../../src/sdk/nexa-sdk.ts';
-import { withMemoryGuard } from '../../src/withmemoryguard.ts';
+import { withMemoryGuard } from '../../src/with-memory-guard.ts';
 import { live, startLife } from '../support/guard-life.ts';
 import { makeTinyModels } from '../support/tiny-models.ts';
 

@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { Gate } from '../../src/admission/admission-gate.ts';
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import type { MemoryReader } from '../../src/core/types.ts';
+import { guardSettings } from '../../src/guard-options.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import type { Models } from '../../src/models/loaded-models.ts';
 import { type GuardStatus, StatusWatch } from '../../src/monitor/status-watch.ts';
-import { guardSettings } from '../../src/options.ts';
 import { FakeMachine, guardedFake, settled } from '../support/fakesdk.ts';
 import { ManualClock } from '../support/manualclock.ts';
 

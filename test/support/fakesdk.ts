@@ -2,9 +2,9 @@
 import { GiB } from '../../src/core/bytes.ts';
 import type { SensorReading } from '../../src/core/types.ts';
 import type { GuardEvent, GuardEvents } from '../../src/events/guard-events.ts';
-import type { MemoryGuard } from '../../src/guard.ts';
-import type { GuardOptions } from '../../src/options.ts';
-import { withMemoryGuard } from '../../src/withmemoryguard.ts';
+import type { GuardOptions } from '../../src/guard-options.ts';
+import type { MemoryGuard } from '../../src/memory-guard.ts';
+import { withMemoryGuard } from '../../src/with-memory-guard.ts';
 import { ManualClock } from './manualclock.ts';
 
 export interface FakeLoadOptions {

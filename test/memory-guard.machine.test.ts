@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { MiB } from '../src/core/bytes.ts';
-import { withMemoryGuard } from '../src/withmemoryguard.ts';
+import { withMemoryGuard } from '../src/with-memory-guard.ts';
 import { FakeSDK, recordEvents, settled } from './support/fakesdk.ts';
 
 describe('a guard over the real machine', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { GiB, MiB } from '../src/core/bytes.ts';
-import { Qwen2MemoryManager, type Qwen2MemoryManagerOptions, Qwen2Quantization } from '../src/qwen2.ts';
+import { Qwen2MemoryManager, type Qwen2MemoryManagerOptions, Qwen2Quantization } from '../src/qwen2-memory-manager.ts';
 import { ControlGroup, whyNoControlGroups } from './support/cgroup.ts';
 import { FakeMachine } from './support/fakesdk.ts';
 import { runProgram } from './support/program.ts';

@@ -3,9 +3,9 @@ import { InsufficientMemoryError } from '../src/admission/insufficient-memory-er
 import { GiB, MiB } from '../src/core/bytes.ts';
 import { MemoryGuardError } from '../src/core/errors.ts';
 import { QUANTIZATIONS, requirementOf } from '../src/footprint/documented-requirements.ts';
-import type { GuardOptions, LoadGuardOptions } from '../src/options.ts';
+import type { GuardOptions, LoadGuardOptions } from '../src/guard-options.ts';
 import type { Rule } from '../src/policy/admission-rules.ts';
-import { withMemoryGuard } from '../src/withmemoryguard.ts';
+import { withMemoryGuard } from '../src/with-memory-guard.ts';
 import { deferred, FakeMachine, type FakeModel, guardedFake, settled } from './support/fakesdk.ts';
 import { ManualClock } from './support/manualclock.ts';
 import { runProgram } from './support/program.ts';

@@ -10,7 +10,7 @@ import {
   type LoadGuardOptions,
   loadGuardOptions,
   waitTimeoutMs,
-} from '../src/options.ts';
+} from '../src/guard-options.ts';
 import { ManualClock } from './support/manualclock.ts';
 
 /** What `act` throws, as the code and the sentence. */

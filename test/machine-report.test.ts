@@ -1,6 +1,6 @@
 import os from 'node:os';
 import { expect, it } from 'vitest';
-import { machineReport } from '../src/report.ts';
+import { machineReport } from '../src/machine-report.ts';
 
 it('tells what this machine is and what its memory is good for', async () => {
   const report = await machineReport();

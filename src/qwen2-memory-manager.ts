@@ -14,8 +14,8 @@ import {
   requirementOf,
   tableNeed,
 } from './footprint/documented-requirements.ts';
+import { knownQuantization } from './guard-options.ts';
 import { Ledger, type Reservation } from './ledger/ledger.ts';
-import { knownQuantization } from './options.ts';
 import type { Ask } from './policy/decision.ts';
 import { statusOf } from './policy/memory-status.ts';
 import { comparedTotalBytes, recommend } from './policy/recommend-quantization.ts';

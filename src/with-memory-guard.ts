@@ -3,8 +3,8 @@
 import { adapterOf } from './adapters/detect-adapter.ts';
 import { describe, MemoryGuardError } from './core/errors.ts';
 import { isWrapped, type Takeover, unwrap, wrapObject } from './core/wrap-object.ts';
-import { MemoryGuard } from './guard.ts';
-import { type GuardOptions, guardSettings, type LoadGuardOptions } from './options.ts';
+import { type GuardOptions, guardSettings, type LoadGuardOptions } from './guard-options.ts';
+import { MemoryGuard } from './memory-guard.ts';
 
 /** Anything with a `loadModel`. */
 export interface LoadsModels {
