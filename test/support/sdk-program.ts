@@ -61,7 +61,7 @@ export function compilePrograms(folder: string): Programs {
       const file = join(home, 'programs', `${count++}.mjs`);
       writeFileSync(
         file,
-        `import { NexaSDK } from '../dist/sdk/nexasdk.js';\nconst folder = ${JSON.stringify(folder)};\n${body}\n`,
+        `import { NexaSDK } from '../dist/sdk/nexa-sdk.js';\nconst folder = ${JSON.stringify(folder)};\n${body}\n`,
       );
       const env = { ...process.env, NODE_OPTIONS: '', NEXA_MEMORY_GUARD_ADDON: addon ? '' : 'off', ...more };
       // Another version of Node, where somebody wants to know: TEST_NODE=/path/to/node.

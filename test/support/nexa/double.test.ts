@@ -6,7 +6,7 @@ import { LAYOUTS } from '../../../src/sdk/runtime.ts';
 import { makeTinyModels, type TinyModels } from '../tiny-models.ts';
 import { doubleLibrary } from './libraries.ts';
 
-const MISTAKES = fileURLToPath(new URL('../../support/nexa/build/Release/mistakes', import.meta.url));
+const MISTAKES = fileURLToPath(new URL('build/Release/mistakes', import.meta.url));
 
 let files: TinyModels;
 let wide: TinyModels;
