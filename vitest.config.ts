@@ -11,7 +11,7 @@ const cache = join(tmpdir(), `nexa-memory-guard-test-cache-${process.pid}`);
 export default defineConfig({
   test: {
     env: { XDG_CACHE_HOME: cache },
-    globalSetup: ['test/support/globalsetup.ts'],
+    globalSetup: ['test/support/global-setup.ts'],
     reporters: json ? ['default', ['json', { outputFile: json }]] : ['default'],
     include: ['test/**/*.test.ts'],
     pool: 'forks',

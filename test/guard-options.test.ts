@@ -11,7 +11,7 @@ import {
   loadGuardOptions,
   waitTimeoutMs,
 } from '../src/guard-options.ts';
-import { ManualClock } from './support/manualclock.ts';
+import { ManualClock } from './support/manual-clock.ts';
 
 /** What `act` throws, as the code and the sentence. */
 function refusalOf(act: () => unknown): { code: unknown; message: string } {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { MiB } from '../src/core/bytes.ts';
 import { withMemoryGuard } from '../src/with-memory-guard.ts';
-import { FakeSDK, recordEvents, settled } from './support/fakesdk.ts';
+import { FakeSDK, recordEvents, settled } from './support/fake-sdk.ts';
 
 describe('a guard over the real machine', () => {
   const guarded = (during: () => unknown = () => undefined) => {

@@ -6,8 +6,8 @@ import { QUANTIZATIONS, requirementOf } from '../src/footprint/documented-requir
 import type { GuardOptions, LoadGuardOptions } from '../src/guard-options.ts';
 import type { Rule } from '../src/policy/admission-rules.ts';
 import { withMemoryGuard } from '../src/with-memory-guard.ts';
-import { deferred, FakeMachine, type FakeModel, guardedFake, settled } from './support/fakesdk.ts';
-import { ManualClock } from './support/manualclock.ts';
+import { deferred, FakeMachine, type FakeModel, guardedFake, settled } from './support/fake-sdk.ts';
+import { ManualClock } from './support/manual-clock.ts';
 import { runProgram } from './support/program.ts';
 
 const NEED = Object.fromEntries(QUANTIZATIONS.map((q) => [q, requirementOf(q).ramNeeded])) as Record<string, number>;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { GiB, MiB } from '../src/core/bytes.ts';
 import { Qwen2MemoryManager, type Qwen2MemoryManagerOptions, Qwen2Quantization } from '../src/qwen2-memory-manager.ts';
-import { ControlGroup, whyNoControlGroups } from './support/cgroup.ts';
-import { FakeMachine } from './support/fakesdk.ts';
+import { ControlGroup, whyNoControlGroups } from './support/control-group.ts';
+import { FakeMachine } from './support/fake-sdk.ts';
 import { runProgram } from './support/program.ts';
 
 /** The documented table, in bytes: 4.2 GB is rounded up to a whole byte. */

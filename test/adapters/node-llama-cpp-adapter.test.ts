@@ -8,7 +8,7 @@ import { GiB, MiB } from '../../src/core/bytes.ts';
 import { estimateFootprint } from '../../src/footprint/estimate-footprint.ts';
 import type { GuardOptions } from '../../src/guard-options.ts';
 import { withMemoryGuard } from '../../src/with-memory-guard.ts';
-import { collectUntil, recordEvents } from '../support/fakesdk.ts';
+import { collectUntil, recordEvents } from '../support/fake-sdk.ts';
 import { makeTinyModels, type TinyModels } from '../support/tiny-models.ts';
 
 let files: TinyModels;

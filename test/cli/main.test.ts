@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { columnsOf } from '../../src/cli/table.ts';
 import { MiB } from '../../src/index.ts';
-import { ControlGroup, whyNoControlGroups } from '../support/cgroup.ts';
+import { ControlGroup, whyNoControlGroups } from '../support/control-group.ts';
 import { makeTinyModels, type TinyModels } from '../support/tiny-models.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));

@@ -12,7 +12,7 @@ import type { GuardOptions } from '../../src/guard-options.ts';
 import { giveBack } from '../../src/machine/release-memory.ts';
 import type { PlanOptions } from '../../src/memory-guard.ts';
 import { type Guarded, type LoadsModels, withMemoryGuard } from '../../src/with-memory-guard.ts';
-import { recordEvents } from '../support/fakesdk.ts';
+import { recordEvents } from '../support/fake-sdk.ts';
 import { makeTinyModels, type TinyModels } from '../support/tiny-models.ts';
 import { anyObject, llamaNodeModule, type Model, nexaSdk, nodeLlamaCpp, type Subject } from './runtime-contract.ts';
 

@@ -2,7 +2,7 @@ import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { GiB } from '../../src/core/bytes.ts';
 import { EVENT_NAMES } from '../../src/events/guard-events.ts';
-import { FakeMachine, guardedFake } from '../support/fakesdk.ts';
+import { FakeMachine, guardedFake } from '../support/fake-sdk.ts';
 
 const MODEL = { memoryGuard: { footprint: 1 * GiB } };
 

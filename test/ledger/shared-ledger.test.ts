@@ -9,8 +9,8 @@ import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadAddon } from '../../src/addon/load-addon.ts';
 import { MiB } from '../../src/core/bytes.ts';
-import { ControlGroup, whyNoControlGroups } from '../support/cgroup.ts';
-import { LedgerChild } from '../support/ledgerchild.ts';
+import { ControlGroup, whyNoControlGroups } from '../support/control-group.ts';
+import { LedgerChild } from '../support/ledger-child.ts';
 
 const whyNot = loadAddon()?.locks ? whyNoControlGroups() : 'the addon has no locks here';
 if (whyNot) console.log(`skipped: the ledger between processes, since ${whyNot}`);

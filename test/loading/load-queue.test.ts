@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Queue } from '../../src/loading/load-queue.ts';
-import { settled } from '../support/fakesdk.ts';
+import { settled } from '../support/fake-sdk.ts';
 
 /** Enters and notes it in `order`; resolves with the way out. */
 async function entering(queue: Queue, name: string, order: string[], signal?: AbortSignal) {

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { Deadline, Sleepers } from '../../src/loading/wait-for-memory.ts';
-import { settled } from '../support/fakesdk.ts';
-import { ManualClock } from '../support/manualclock.ts';
+import { settled } from '../support/fake-sdk.ts';
+import { ManualClock } from '../support/manual-clock.ts';
 
 describe('a sleeping load', () => {
   it('is woken by what may have freed memory, in the order in which the loads fell asleep', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { MiB } from '../../src/core/bytes.ts';
 import { collectGarbage, findCollector, trimHeap } from '../../src/machine/release-memory.ts';
-import { settled } from '../support/fakesdk.ts';
+import { settled } from '../support/fake-sdk.ts';
 import { runProgram } from '../support/program.ts';
 
 describe('collecting garbage', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import type { GuardEvent } from '../../src/events/guard-events.ts';
-import { collectUntil, deferred, FakeMachine, FakeModel, FakeSDK, guardedFake, settled } from '../support/fakesdk.ts';
+import { collectUntil, deferred, FakeMachine, FakeModel, FakeSDK, guardedFake, settled } from '../support/fake-sdk.ts';
 
 const AUDIO = 100 * MiB;
 const FOOTPRINT = { memoryGuard: { footprint: 1 * GiB } };

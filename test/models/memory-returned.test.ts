@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { MiB } from '../../src/core/bytes.ts';
 import { memoryReturned, type Returned } from '../../src/models/memory-returned.ts';
-import { ManualClock } from '../support/manualclock.ts';
+import { ManualClock } from '../support/manual-clock.ts';
 
 /** Reads one value after the other, the last one for ever. Gives what was found and how often it was read. */
 async function returned(values: readonly (number | undefined)[], before: number | undefined, expected: number) {

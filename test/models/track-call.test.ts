@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { followResult } from '../../src/models/track-call.ts';
-import { collectUntil, deferred, settled } from '../support/fakesdk.ts';
+import { collectUntil, deferred, settled } from '../support/fake-sdk.ts';
 
 /** What a watch was told, in order. */
 function watching() {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { MiB } from '../../src/core/bytes.ts';
 import { Monitor, type Watched, type Watcher } from '../../src/monitor/memory-monitor.ts';
 import { nextReadingMs } from '../../src/monitor/reading-interval.ts';
-import { ManualClock } from '../support/manualclock.ts';
+import { ManualClock } from '../support/manual-clock.ts';
 
 const rules = { warningFactor: 2, hysteresisRatio: 0.05, dwellMs: 1000 };
 

@@ -7,8 +7,8 @@ import { guardSettings } from '../../src/guard-options.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import type { Models } from '../../src/models/loaded-models.ts';
 import { type GuardStatus, StatusWatch } from '../../src/monitor/status-watch.ts';
-import { FakeMachine, guardedFake, settled } from '../support/fakesdk.ts';
-import { ManualClock } from '../support/manualclock.ts';
+import { FakeMachine, guardedFake, settled } from '../support/fake-sdk.ts';
+import { ManualClock } from '../support/manual-clock.ts';
 
 const load = { memoryGuard: { footprint: GiB } };
 const options = { minFreeBytes: 512 * MiB, minFreeRatioAfterLoad: 0 };

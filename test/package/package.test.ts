@@ -10,7 +10,7 @@ import { TARGETS } from '../../native/targets.mjs';
 import { prebuiltFolder } from '../../src/addon/load-addon.ts';
 import { MiB } from '../../src/core/bytes.ts';
 import { Installed, ROOT } from './installed.ts';
-import { sourceFiles } from './sourcefiles.ts';
+import { sourceFiles } from './source-files.ts';
 
 let installed: Installed;
 beforeAll(() => {

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { MiB } from '../../src/core/bytes.ts';
-import { ControlGroup, whyNoControlGroups } from '../support/cgroup.ts';
+import { ControlGroup, whyNoControlGroups } from '../support/control-group.ts';
 
 const CHILD = fileURLToPath(new URL('reading-child.mjs', import.meta.url));
 const built = existsSync(new URL('../../dist/sensors/open-reader.js', import.meta.url));

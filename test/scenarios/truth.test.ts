@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import { MiB } from '../../src/core/bytes.ts';
-import { ControlGroup, whyNoControlGroups } from '../support/cgroup.ts';
+import { ControlGroup, whyNoControlGroups } from '../support/control-group.ts';
 
 /** Relative error that a promise may have. In sixteen runs of all situations the errors were between -1.8 % and +1.1 %. */
 const TOLERANCE = 0.02;

@@ -6,7 +6,7 @@ import { writeTone } from '../../examples/synthetic-model.mjs';
 import type { ChatSettings, ChatTurn } from '../../src/sdk/chat-messages.ts';
 import { NexaModel } from '../../src/sdk/nexa-model.ts';
 import type { GenerateResult, RuntimeGenerate, RuntimeModel } from '../../src/sdk/runtime.ts';
-import { collectUntil } from '../support/fakesdk.ts';
+import { collectUntil } from '../support/fake-sdk.ts';
 
 /** A runtime's model whose tokens come when the test says so. It refuses what the contract rules out. */
 class ScriptedModel implements RuntimeModel {

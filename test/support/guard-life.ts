@@ -1,6 +1,6 @@
 /** A guarded life with something to measure: every kind of decision, a wait, an eviction, a disposal. Its machine is a fake. */
 import { GiB, MiB } from '../../src/core/bytes.ts';
-import { FakeMachine, type FakeSDK, guardedFake } from './fakesdk.ts';
+import { FakeMachine, type FakeSDK, guardedFake } from './fake-sdk.ts';
 
 const sized = (gib: number, more: object = {}) => ({ memoryGuard: { footprint: gib * GiB, ...more } });
 

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { ControlGroup } from './cgroup.ts';
+import type { ControlGroup } from './control-group.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 

@@ -3,7 +3,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { MiB } from '../../src/core/bytes.ts';
 import { runInVm } from './runinvm.mjs';
 import { type Situation, situationsOf } from './situations.mjs';
-import { whyNotHere } from './whynothere.ts';
+import { whyNotHere } from './why-not-here.ts';
 
 /** Relative error that a promise may have, unless a situation says otherwise. */
 const TOLERANCE = 0.02;

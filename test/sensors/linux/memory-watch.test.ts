@@ -21,7 +21,7 @@ import { MiB } from '../../../src/core/bytes.ts';
 import type { MemoryReader, MemoryWatch } from '../../../src/core/types.ts';
 import { openMemoryWatch } from '../../../src/sensors/linux/memory-watch.ts';
 import { STRIDE } from '../../../src/sensors/scope-rows.ts';
-import { ControlGroup, whyNoControlGroups } from '../../support/cgroup.ts';
+import { ControlGroup, whyNoControlGroups } from '../../support/control-group.ts';
 import { copyOf } from '../../support/fixtures.ts';
 import { open } from '../../support/linux-readers.ts';
 import { runProgram } from '../../support/program.ts';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { situationsOf } from '../situations.mjs';
-import { ControlGroup, MiB } from './controlgroup.mjs';
+import { ControlGroup, MiB } from './control-group.mjs';
 import { input, report } from './report.mjs';
 
 const CHILD = fileURLToPath(new URL('../../scenarios/truth-child.mjs', import.meta.url));

@@ -3,10 +3,10 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { loadAddon } from '../src/addon/load-addon.ts';
-import { GiB, MiB } from '../src/core/bytes.ts';
-import { withMemoryGuard } from '../src/with-memory-guard.ts';
-import { deferred, FakeMachine, FakeModel, FakeSDK, guardedFake, recordEvents, settled } from './support/fakesdk.ts';
+import { loadAddon } from '../../src/addon/load-addon.ts';
+import { GiB, MiB } from '../../src/core/bytes.ts';
+import { withMemoryGuard } from '../../src/with-memory-guard.ts';
+import { deferred, FakeMachine, FakeModel, FakeSDK, guardedFake, recordEvents, settled } from '../support/fake-sdk.ts';
 
 const options = { minFreeRatioAfterLoad: 0, minFreeBytes: 0 };
 const sized = (gib: number, more: object = {}) => ({ memoryGuard: { footprint: gib * GiB, ...more } });
@@ -123,7 +123,7 @@ describe('an SDK that throws', () => {
 describe.runIf(loadAddon()?.locks)('a time of day that jumps', () => {
   it.each([-86_400_000, 86_400_000])('by %d ms loses nobody and hurries no wait', async (jumpMs) => {
     const directory = join(mkdtempSync(join(tmpdir(), 'nexa-clock-')), 'ledger');
-    onTestFinished(() => rmSync(join(directory, '..'), { recursive: true, force: true }));
+    onTestFinished(() => rmSync(join(directory, '../..'), { recursive: true, force: true }));
     const guarded = () => {
       const nexa = withMemoryGuard(new FakeSDK(), { ...options, ledger: { directory } });
       onTestFinished(() => nexa.guard.close());

@@ -5,7 +5,7 @@ import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
-const SRC = fileURLToPath(new URL('../src', import.meta.url));
+const SRC = fileURLToPath(new URL('../../src', import.meta.url));
 
 interface Import {
   readonly from: string;
@@ -38,7 +38,7 @@ function onlyTypes(names: string | undefined): boolean {
 }
 
 function target(from: string, to: string): string {
-  return to.startsWith('.') ? normalize(join(dirname(from), to)) : to;
+  return to.startsWith('..') ? normalize(join(dirname(from), to)) : to;
 }
 
 const files = readdirSync(SRC, { recursive: true, withFileTypes: true })

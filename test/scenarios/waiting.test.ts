@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { GiB, MiB } from '../src/core/bytes.ts';
-import type { GuardOptions } from '../src/guard-options.ts';
-import { deferred, FakeMachine, guardedFake, settled } from './support/fakesdk.ts';
+import { GiB, MiB } from '../../src/core/bytes.ts';
+import type { GuardOptions } from '../../src/guard-options.ts';
+import { deferred, FakeMachine, guardedFake, settled } from '../support/fake-sdk.ts';
 
 const options: GuardOptions = { minFreeRatioAfterLoad: 0, minFreeBytes: 100 * MiB };
 const sized = (gib: number, more: object = {}) => ({ memoryGuard: { footprint: gib * GiB, ...more } });

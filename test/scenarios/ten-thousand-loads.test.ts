@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { MiB } from '../src/core/bytes.ts';
-import { runProgram } from './support/program.ts';
+import { MiB } from '../../src/core/bytes.ts';
+import { runProgram } from '../support/program.ts';
 
 it('ten thousand loads and disposals leave no entry, descriptor, listener or byte behind', async () => {
   const directory = join(mkdtempSync(join(tmpdir(), 'nexa-cycles-')), 'ledger');
@@ -51,6 +51,6 @@ it('ten thousand loads and disposals leave no entry, descriptor, listener or byt
     expect(after.heapBytes - before.heapBytes).toBeLessThan(1 * MiB);
     expect(JSON.parse(files)).toEqual(['lock']);
   } finally {
-    rmSync(join(directory, '..'), { recursive: true, force: true });
+    rmSync(join(directory, '../..'), { recursive: true, force: true });
   }
 }, 90_000);

@@ -1,6 +1,6 @@
 /**
  * Builds all addons once more, in another folder and with an empty cache, and compares them with those in `prebuilds/`, byte by byte:
- * `node test/elsewhere/reproduce.mjs [TARGET…]`. Takes as long as a first `npm run prebuild`.
+ * `node test/other-systems/reproduce.mjs [TARGET…]`. Takes as long as a first `npm run prebuild`.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';

@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { doubleLibrary } from './support/nexa/libraries.ts';
+import { doubleLibrary } from '../support/nexa/libraries.ts';
 
 function runExample(name: string, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}) {
   const file = fileURLToPath(new URL(`../examples/${name}`, import.meta.url));

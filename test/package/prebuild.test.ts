@@ -14,10 +14,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { sourcesOf } from '../native/sources.mjs';
-import { compileFlags, linkFlags, TARGETS } from '../native/targets.mjs';
+import { sourcesOf } from '../../native/sources.mjs';
+import { compileFlags, linkFlags, TARGETS } from '../../native/targets.mjs';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const INTERFACES = ['lock', 'machine', 'memory', 'nexaos', 'pin', 'pressure', 'quiet', 'trim', 'watch'];
 
 describe('the sources of an addon', () => {

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
-import type { ControlGroup } from './cgroup.ts';
+import type { ControlGroup } from './control-group.ts';
 
 const DOOR = new URL('../../dist/index.js', import.meta.url).href;
 

@@ -1,11 +1,11 @@
 /** What the guard chooses within the ranges of a load, and what it says would help: real files, a real engine, a replaced machine. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { InsufficientMemoryError } from '../src/admission/insufficient-memory-error.ts';
-import { GiB, MiB } from '../src/core/bytes.ts';
-import { NexaSDK } from '../src/sdk/nexa-sdk.ts';
-import { withMemoryGuard } from '../src/with-memory-guard.ts';
-import { recordEvents } from './support/fakesdk.ts';
-import { makeTinyModels, type TinyModels } from './support/tiny-models.ts';
+import { InsufficientMemoryError } from '../../src/admission/insufficient-memory-error.ts';
+import { GiB, MiB } from '../../src/core/bytes.ts';
+import { NexaSDK } from '../../src/sdk/nexa-sdk.ts';
+import { withMemoryGuard } from '../../src/with-memory-guard.ts';
+import { recordEvents } from '../support/fake-sdk.ts';
+import { makeTinyModels, type TinyModels } from '../support/tiny-models.ts';
 
 let files: TinyModels;
 beforeAll(() => {

@@ -5,7 +5,7 @@ import type { GuardEvent, GuardEvents } from '../../src/events/guard-events.ts';
 import type { GuardOptions } from '../../src/guard-options.ts';
 import type { MemoryGuard } from '../../src/memory-guard.ts';
 import { withMemoryGuard } from '../../src/with-memory-guard.ts';
-import { ManualClock } from './manualclock.ts';
+import { ManualClock } from './manual-clock.ts';
 
 export interface FakeLoadOptions {
   readonly quantization?: string;

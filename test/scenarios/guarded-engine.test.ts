@@ -4,18 +4,18 @@
  */
 import { statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { ADAPTER } from '../src/adapters/adapter.ts';
-import { MiB } from '../src/core/bytes.ts';
-import type { GuardEvent } from '../src/events/guard-events.ts';
-import type { GuardOptions } from '../src/guard-options.ts';
-import { NexaSDK } from '../src/sdk/nexa-sdk.ts';
-import type { InitializeOptions } from '../src/sdk/sdk-options.ts';
-import { withMemoryGuard } from '../src/with-memory-guard.ts';
-import { ControlGroup, whyNoControlGroups } from './support/cgroup.ts';
-import { collectUntil, recordEvents } from './support/fakesdk.ts';
-import { doubleLibrary } from './support/nexa/libraries.ts';
-import { runProgram } from './support/program.ts';
-import { makeTinyModels, type TinyModels } from './support/tiny-models.ts';
+import { ADAPTER } from '../../src/adapters/adapter.ts';
+import { MiB } from '../../src/core/bytes.ts';
+import type { GuardEvent } from '../../src/events/guard-events.ts';
+import type { GuardOptions } from '../../src/guard-options.ts';
+import { NexaSDK } from '../../src/sdk/nexa-sdk.ts';
+import type { InitializeOptions } from '../../src/sdk/sdk-options.ts';
+import { withMemoryGuard } from '../../src/with-memory-guard.ts';
+import { ControlGroup, whyNoControlGroups } from '../support/control-group.ts';
+import { collectUntil, recordEvents } from '../support/fake-sdk.ts';
+import { doubleLibrary } from '../support/nexa/libraries.ts';
+import { runProgram } from '../support/program.ts';
+import { makeTinyModels, type TinyModels } from '../support/tiny-models.ts';
 
 const noControlGroups = whyNoControlGroups();
 if (noControlGroups !== undefined) console.warn(`The guard is not tested under a limit: ${noControlGroups}.`);

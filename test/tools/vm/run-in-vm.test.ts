@@ -5,8 +5,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { runInVm, VmError, type VmOptions } from './runinvm.mjs';
-import { whyNotHere } from './whynothere.ts';
+import { runInVm, VmError, type VmOptions } from '../../vm/runinvm.mjs';
+import { whyNotHere } from '../../vm/why-not-here.ts';
 
 const TIMEOUT_MS = 120_000;
 
@@ -45,7 +45,7 @@ describe.skipIf(whyNotHere !== undefined)('a program in a machine of its own', (
       });
       expect(echo).toEqual({ act: 'tell', more: [1, 'two'] });
       expect(found).toMatchObject({ node: process.version, cpus: 2, controllers: 'memory', perl: '42' });
-      expect(found.licence).toBe(readFileSync(new URL('../../LICENSE', import.meta.url), 'utf8').length);
+      expect(found.licence).toBe(readFileSync(new URL('../../../LICENSE', import.meta.url), 'utf8').length);
       expect(found.modules).toEqual(expect.arrayContaining(['virtio_blk', 'zsmalloc', 'zram']));
       expect(found.memoryMiB).toBeGreaterThan(440);
       expect(found.memoryMiB).toBeLessThan(512);

@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { measureTruths, runMode } from '../bench/survival/run.mjs';
-import { MODELS, writeModels } from '../bench/survival/setting.mjs';
-import { loadAddon } from '../src/addon/load-addon.ts';
-import { whyNoControlGroups } from './support/cgroup.ts';
+import { measureTruths, runMode } from '../../bench/survival/run.mjs';
+import { MODELS, writeModels } from '../../bench/survival/setting.mjs';
+import { loadAddon } from '../../src/addon/load-addon.ts';
+import { whyNoControlGroups } from '../support/control-group.ts';
 
 const whyNot = loadAddon()?.locks ? whyNoControlGroups() : 'the addon has no locks here';
 if (whyNot) console.log(`skipped: survival under a limit, since ${whyNot}`);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { GiB, MiB } from '../src/core/bytes.ts';
-import type { GuardOptions } from '../src/guard-options.ts';
-import { deferred, FakeMachine, type FakeModel, guardedFake } from './support/fakesdk.ts';
+import { GiB, MiB } from '../../src/core/bytes.ts';
+import type { GuardOptions } from '../../src/guard-options.ts';
+import { deferred, FakeMachine, type FakeModel, guardedFake } from '../support/fake-sdk.ts';
 
 const options: GuardOptions = { minFreeRatioAfterLoad: 0, minFreeBytes: 100 * MiB, evict: 'idle' };
 const sized = (gib: number, more: object = {}) => ({ memoryGuard: { footprint: gib * GiB, ...more } });
