@@ -7,8 +7,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { estimateFootprint } from 'nexa-memory-guard';
-import { fullLanguage, writeLanguageModel } from '../examples/synthetic-model.mjs';
-import { SMALL, writeModel } from './architectures.mjs';
+import { SMALL, writeModel } from '../tools/architectures.mjs';
+import { fullLanguage, writeLanguageModel } from '../tools/synthetic-model.mjs';
 
 const MiB = 2 ** 20;
 /** Enough to fill a micro-batch. */

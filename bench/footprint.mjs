@@ -10,12 +10,12 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { writeTone } from '../examples/synthetic-model.mjs';
-import { engineLoad, saidBytes } from './engineload.mjs';
+import { engineLoad, saidBytes } from '../tools/engine-load.mjs';
+import { writeTone } from '../tools/synthetic-model.mjs';
+import { engineOptions } from '../tools/transcripts.mjs';
 import { CASES } from './footprint/cases.mjs';
 import { nodeLlamaCpp } from './footprint/nodellamacpp.mjs';
 import { Rows } from './footprint/rows.mjs';
-import { engineOptions } from './transcripts.mjs';
 
 /** @typedef {import('./footprint/cases.mjs').Case} Case */
 /** @typedef {import('./footprint/rows.mjs').Row} Row */

@@ -7,8 +7,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MiB, withMemoryGuard } from 'nexa-memory-guard';
-import { makeGroup, removeGroup, usedBytes } from '../examples/demo/limit.mjs';
-import { quantiles } from './timing.mjs';
+import { makeGroup, removeGroup, usedBytes } from '../tools/limit-group.mjs';
+import { quantiles } from '../tools/timing.mjs';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'nexa-ledger-bench-'));
 const directory = path.join(folder, 'ledger');
@@ -74,7 +74,7 @@ async function decisions(/** @type {import('nexa-memory-guard').GuardOptions} */
   return { ...quantiles(times), 'lock held, median µs': held['median µs'], 'lock held, p99 µs': held['p99 µs'] };
 }
 
-/** How long after its memory was back a killed process still counted. @param {number} bytes @param {import('../examples/demo/limit.mjs').LimitGroup} group */
+/** How long after its memory was back a killed process still counted. @param {number} bytes @param {import('../tools/limit-group.mjs').LimitGroup} group */
 async function afterKill(bytes, group) {
   const nexa = withMemoryGuard({ loadModel }, { ledger: { directory } });
   nexa.guard.ledger.entries();

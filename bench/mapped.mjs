@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { formatBytes } from 'nexa-memory-guard';
-import { makeGroup, removeGroup } from '../examples/demo/limit.mjs';
+import { makeGroup, removeGroup } from '../tools/limit-group.mjs';
 import { makeDiskGroup } from './mapped/disk.mjs';
 import {
   ANSWER_TOKENS,

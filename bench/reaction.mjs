@@ -3,7 +3,7 @@
  * In a control group of this machine (root, v1 or v2), or with --vm on control groups v2 in QEMU. Needs `npm run compile`.
  */
 import { parseArgs } from 'node:util';
-import { runInVm, whyNoVm } from '../test/vm/runinvm.mjs';
+import { runInVm, whyNoVm } from '../tools/vm/run-in-vm.mjs';
 import { idling, reactions, swinging } from './reaction/measures.mjs';
 import { MiB } from './reaction/run.mjs';
 
@@ -39,7 +39,7 @@ if (values.vm) {
     input: setting,
     memoryMiB: 1792,
     cpus: 2,
-    include: ['bench/reaction', 'examples/demo/limit.mjs', 'test/vm/guest/report.mjs'],
+    include: ['bench/reaction', 'tools/limit-group.mjs', 'tools/vm/guest/report.mjs'],
     onLine: print,
     timeoutMs: 30 * 60_000,
   });

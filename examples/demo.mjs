@@ -6,15 +6,15 @@ import { existsSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { formatBytes, machineReport } from 'nexa-memory-guard';
+import { enterGroup, makeGroup, removeGroup, usedBytes } from '../tools/limit-group.mjs';
 import { makeFiles, ownFiles } from './demo/files.mjs';
 import { live } from './demo/life.mjs';
-import { enterGroup, makeGroup, removeGroup, usedBytes } from './demo/limit.mjs';
 
 const USAGE = `usage: npm run demo                                             small synthetic models
        npm run demo -- --full                                   the shapes of Qwen2-Audio 7B, about 8 GiB of memory
        npm run demo -- --model F --projector P --audio A.wav    your own files`;
 
-/** @typedef {{ files: import('./demo/files.mjs').Files, full: boolean, group?: import('./demo/limit.mjs').LimitGroup, limitNote: string }} Scene */
+/** @typedef {{ files: import('./demo/files.mjs').Files, full: boolean, group?: import('../tools/limit-group.mjs').LimitGroup, limitNote: string }} Scene */
 
 // `npm run demo | head` closes the pipe early: that is no fault.
 process.stdout.on('error', ({ code }) => process.exit(code === 'EPIPE' ? 0 : 1));
@@ -88,7 +88,7 @@ async function child() {
   }
 }
 
-/** A load blocks the child's event loop for seconds, so its memory is shown from here. @param {import('./demo/limit.mjs').LimitGroup} group */
+/** A load blocks the child's event loop for seconds, so its memory is shown from here. @param {import('../tools/limit-group.mjs').LimitGroup} group */
 function showUsage(group) {
   let shownBytes = 0;
   return setInterval(() => {

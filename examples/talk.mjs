@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { formatBytes, withMemoryGuard } from 'nexa-memory-guard';
-import { writeAudioProjector, writeLanguageModel, writeTone } from './synthetic-model.mjs';
+import { writeAudioProjector, writeLanguageModel, writeTone } from '../tools/synthetic-model.mjs';
 
 /**
  * @param {import('nexa-memory-guard').NexaSDK} sdk

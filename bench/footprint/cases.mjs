@@ -1,11 +1,7 @@
 // The shapes of bench/footprint.mjs and how their files are written; it loads nothing and knows nothing of this package.
-import {
-  fullLanguage,
-  fullProjector,
-  writeAudioProjector,
-  writeLanguageModel,
-} from '../../examples/synthetic-model.mjs';
-import { SMALL, writeModel } from '../architectures.mjs';
+
+import { SMALL, writeModel } from '../../tools/architectures.mjs';
+import { fullLanguage, fullProjector, writeAudioProjector, writeLanguageModel } from '../../tools/synthetic-model.mjs';
 
 /** More than a micro-batch, so that one is full. */
 const TOKENS = 600;

@@ -9,8 +9,8 @@ import fs from 'node:fs';
  * @property {string} engine
  * @property {string} node
  * @property {string} cpu
- * @property {import('../engineload.mjs').Said} said MiB
- * @property {import('../engineload.mjs').Measured} measured
+ * @property {import('../../tools/engine-load.mjs').Said} said MiB
+ * @property {import('../../tools/engine-load.mjs').Measured} measured
  * @property {number} peakAnonymousBytes
  */
 

@@ -3,9 +3,9 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { writeAudioProjector, writeLanguageModel } from '../../examples/synthetic-model.mjs';
-import { engineLoad, saidBytes } from '../engineload.mjs';
-import { engineOptions } from '../transcripts.mjs';
+import { engineLoad, saidBytes } from '../../tools/engine-load.mjs';
+import { writeAudioProjector, writeLanguageModel } from '../../tools/synthetic-model.mjs';
+import { engineOptions } from '../../tools/transcripts.mjs';
 
 const MiB = 2 ** 20;
 const SHAPE = /** @type {const} */ ({

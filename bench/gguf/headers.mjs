@@ -1,6 +1,6 @@
 // GGUF headers to be read, of the usual size and of unusual ones, in sparse files. It knows nothing of this package.
 import { closeSync, ftruncateSync, openSync, writeFileSync } from 'node:fs';
-import { u32, u64 } from '../../examples/synthetic-model.mjs';
+import { u32, u64 } from '../../tools/synthetic-model.mjs';
 
 const VOCABULARY = 156_032;
 const MERGES = 151_387;

@@ -1,5 +1,5 @@
 /** The reaction bench inside a machine of its own, on control groups v2: reports its tables as they come. */
-import { input, report } from '../../test/vm/guest/report.mjs';
+import { input, report } from '../../tools/vm/guest/report.mjs';
 import { idling, reactions, swinging } from './measures.mjs';
 
 const setting = input();

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { makeGroup, removeGroup } from '../../examples/demo/limit.mjs';
+import { makeGroup, removeGroup } from '../../tools/limit-group.mjs';
 
 export const MiB = 2 ** 20;
 
@@ -12,7 +12,7 @@ const SETTLING_MS = 5000;
 
 /** @typedef {{ name: string, kind: 'guard' | 'poll' | 'nothing', parameter: string }} Watcher */
 /** @typedef {{ level?: string, atMs?: number, ready?: boolean, cpuRatio?: number, availableBytes?: number, reclaimableBytes?: number, limitBytes?: number, log?: [number, number][] }} Told */
-/** @typedef {import('../../examples/demo/limit.mjs').LimitGroup} LimitGroup */
+/** @typedef {import('../../tools/limit-group.mjs').LimitGroup} LimitGroup */
 
 /** A group with this limit, gone afterwards. @template T @param {number} limitBytes @param {(group: LimitGroup) => Promise<T>} action */
 export async function inGroup(limitBytes, action) {

@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { makeGroup, removeGroup, usedBytes } from '../../examples/demo/limit.mjs';
+import { makeGroup, removeGroup, usedBytes } from '../../tools/limit-group.mjs';
 import { mappedBytesOf, packerAdmits } from './packer.mjs';
 import { DISTURBER, LIMIT_BYTES, RESERVES } from './setting.mjs';
 
@@ -16,7 +16,7 @@ import { DISTURBER, LIMIT_BYTES, RESERVES } from './setting.mjs';
 /** @typedef {{ child: import('node:child_process').ChildProcess, holds: Map<number, Holder>, asking?: { id: number, holder: Holder, packed: boolean } | undefined, baseBytes: number, loadingSinceStep?: number | undefined }} Worker */
 /** @typedef {{ mode: Mode, processes: number, loads: number, seed: number, folder: string, mostMs: number, untilKilled?: boolean, signal?: AbortSignal, truthOf: (holder: Holder) => Truth }} Options */
 
-/** A group with the limit, gone afterwards. @template T @param {number} limitBytes @param {(group: import('../../examples/demo/limit.mjs').LimitGroup) => Promise<T>} action */
+/** A group with the limit, gone afterwards. @template T @param {number} limitBytes @param {(group: import('../../tools/limit-group.mjs').LimitGroup) => Promise<T>} action */
 export async function inGroup(limitBytes, action) {
   const made = makeGroup();
   if ('reason' in made) throw new Error(made.reason);
@@ -182,7 +182,7 @@ function baseOf({ child, holds, baseBytes }, truthOf) {
   return Math.max(baseBytes, (anonymousOf(child.pid) ?? 0) - modelBytes);
 }
 
-/** What could still be taken: the limit less usage, page cache taken back. @param {import('../../examples/demo/limit.mjs').LimitGroup} group */
+/** What could still be taken: the limit less usage, page cache taken back. @param {import('../../tools/limit-group.mjs').LimitGroup} group */
 function availableBytes(group) {
   const stat = readFileSync(`${group.directory}/memory.stat`, 'utf8');
   const cached = [...stat.matchAll(/^(?:total_)?(?:in)?active_file (\d+)$/gm)].map(([, bytes]) => Number(bytes));
@@ -196,7 +196,7 @@ function sum(numbers) {
   return numbers.reduce((total, each) => total + each, 0);
 }
 
-/** Page tables and the like, which v1 counts as usage. @param {import('../../examples/demo/limit.mjs').LimitGroup} group */
+/** Page tables and the like, which v1 counts as usage. @param {import('../../tools/limit-group.mjs').LimitGroup} group */
 function kernelBytes({ directory }) {
   const file = `${directory}/memory.kmem.usage_in_bytes`;
   return existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;

@@ -1,7 +1,7 @@
 /** The numbers of the survival run, for all of its processes. It acts on nothing. */
 import path from 'node:path';
 import { MiB } from 'nexa-memory-guard';
-import { writeLanguageModel } from '../../examples/synthetic-model.mjs';
+import { writeLanguageModel } from '../../tools/synthetic-model.mjs';
 
 export const LIMIT_BYTES = 1024 * MiB;
 

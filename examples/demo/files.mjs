@@ -8,7 +8,7 @@ import {
   writeAudioProjector,
   writeLanguageModel,
   writeTone,
-} from '../synthetic-model.mjs';
+} from '../../tools/synthetic-model.mjs';
 
 /** @typedef {import('nexa-memory-guard').Quantization} Quantization */
 

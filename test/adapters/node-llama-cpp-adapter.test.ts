@@ -2,12 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { getLlama, LlamaChatSession, LlamaLogLevel, type LlamaModel } from 'node-llama-cpp';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { writeLanguageModel } from '../../examples/synthetic-model.mjs';
 import type { InsufficientMemoryError } from '../../src/admission/insufficient-memory-error.ts';
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import { estimateFootprint } from '../../src/footprint/estimate-footprint.ts';
 import type { GuardOptions } from '../../src/guard-options.ts';
 import { withMemoryGuard } from '../../src/with-memory-guard.ts';
+import { writeLanguageModel } from '../../tools/synthetic-model.mjs';
 import { collectUntil, recordEvents } from '../support/fake-sdk.ts';
 import { makeTinyModels, type TinyModels } from '../support/tiny-models.ts';
 

@@ -2,7 +2,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { writeLanguageModel } from '../../examples/synthetic-model.mjs';
 import { defaultAdapter } from '../../src/adapters/adapter.ts';
 import { adapterOf } from '../../src/adapters/detect-adapter.ts';
 import { GiB, MiB } from '../../src/core/bytes.ts';
@@ -12,6 +11,7 @@ import type { GuardOptions } from '../../src/guard-options.ts';
 import { giveBack } from '../../src/machine/release-memory.ts';
 import type { PlanOptions } from '../../src/memory-guard.ts';
 import { type Guarded, type LoadsModels, withMemoryGuard } from '../../src/with-memory-guard.ts';
+import { writeLanguageModel } from '../../tools/synthetic-model.mjs';
 import { recordEvents } from '../support/fake-sdk.ts';
 import { makeTinyModels, type TinyModels } from '../support/tiny-models.ts';
 import { anyObject, llamaNodeModule, type Model, nexaSdk, nodeLlamaCpp, type Subject } from './runtime-contract.ts';

@@ -4,7 +4,6 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { writeLanguageModel } from '../../examples/synthetic-model.mjs';
 import { trimHeap } from '../../src/machine/release-memory.ts';
 import { openLlamaRuntime } from '../../src/sdk/llama/llama-runtime.ts';
 import { openNexaRuntime } from '../../src/sdk/nexa/nexa-runtime.ts';
@@ -16,6 +15,7 @@ import {
   type RuntimeModel,
 } from '../../src/sdk/runtime.ts';
 import { readLoadOptions } from '../../src/sdk/sdk-options.ts';
+import { writeLanguageModel } from '../../tools/synthetic-model.mjs';
 import { doubleLibrary } from '../support/nexa/libraries.ts';
 import { makeTinyModels, TINY, TINY_QUANTIZATIONS, type TinyModels } from '../support/tiny-models.ts';
 

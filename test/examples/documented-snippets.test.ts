@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { writeAudioProjector, writeLanguageModel } from '../../examples/synthetic-model.mjs';
 import { NexaSDK, Qwen2MemoryManager, Qwen2Quantization } from '../../src/index.ts';
+import { writeAudioProjector, writeLanguageModel } from '../../tools/synthetic-model.mjs';
 
 const TINY = { hidden: 256, layers: 1, heads: 4, kvHeads: 4, ffn: 256, vocab: 512 };
 const canRun = await new Qwen2MemoryManager().canLoadModel(Qwen2Quantization.Q5_K_M);

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
-import { SMALL } from '../../bench/architectures.mjs';
 import { MemoryGuardError } from '../../src/core/errors.ts';
 import { estimate } from '../../src/footprint/footprint.ts';
 import { newReadState, readHeader } from '../../src/gguf/gguf-header.ts';
 import type { GgufFile } from '../../src/gguf/read-gguf.ts';
+import { SMALL } from '../../tools/architectures.mjs';
 import { memorySource } from '../support/memory-source.ts';
 import { makeModels } from '../support/model-headers.ts';
 import { mutate, mutation } from '../support/mutations.ts';

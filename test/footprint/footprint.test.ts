@@ -2,12 +2,12 @@
 import { copyFileSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type Shape, SMALL } from '../../bench/architectures.mjs';
-import { fullLanguage, fullProjector, writeLanguageModel } from '../../examples/synthetic-model.mjs';
 import { type EstimateFootprintOptions, estimateFootprint } from '../../src/footprint/estimate-footprint.ts';
 import { estimate } from '../../src/footprint/footprint.ts';
 import { repacksByDefault } from '../../src/footprint/llama-cpp/repacked-weights.ts';
 import { readGguf } from '../../src/gguf/read-gguf.ts';
+import { type Shape, SMALL } from '../../tools/architectures.mjs';
+import { fullLanguage, fullProjector, writeLanguageModel } from '../../tools/synthetic-model.mjs';
 import { type Entry, smallProjector, writeGguf } from '../support/gguf-writer.ts';
 import { makeModels } from '../support/model-headers.ts';
 

@@ -1,10 +1,10 @@
 /** Estimates against what the real engine printed for each architecture, then and now. */
 import { existsSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
-import { SMALL } from '../../bench/architectures.mjs';
-import { engineLoad, saidBytes } from '../../bench/engineload.mjs';
-import { engineOptions } from '../../bench/transcripts.mjs';
 import { estimateFootprint } from '../../src/footprint/estimate-footprint.ts';
+import { SMALL } from '../../tools/architectures.mjs';
+import { engineLoad, saidBytes } from '../../tools/engine-load.mjs';
+import { engineOptions } from '../../tools/transcripts.mjs';
 import { type AnyProjector, makeModels, predicted, type Transcript, transcripts } from '../support/model-headers.ts';
 
 const models = makeModels();

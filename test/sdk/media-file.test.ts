@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { writeTone } from '../../examples/synthetic-model.mjs';
 import { checkAudioFile } from '../../src/sdk/media-file.ts';
+import { writeTone } from '../../tools/synthetic-model.mjs';
 
 let folder: string;
 beforeAll(() => {

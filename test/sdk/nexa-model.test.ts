@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { writeTone } from '../../examples/synthetic-model.mjs';
 import type { ChatSettings, ChatTurn } from '../../src/sdk/chat-messages.ts';
 import { NexaModel } from '../../src/sdk/nexa-model.ts';
 import type { GenerateResult, RuntimeGenerate, RuntimeModel } from '../../src/sdk/runtime.ts';
+import { writeTone } from '../../tools/synthetic-model.mjs';
 import { collectUntil } from '../support/fake-sdk.ts';
 
 /** A runtime's model whose tokens come when the test says so. It refuses what the contract rules out. */

@@ -2,10 +2,10 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Shape, writeModel } from '../../bench/architectures.mjs';
-import { type Projector, writeProjector } from '../../bench/projectors.mjs';
-import { type ProjectorShape, writeAudioProjector } from '../../examples/synthetic-model.mjs';
 import type { EstimateFootprintOptions, Footprint } from '../../src/footprint/estimate-footprint.ts';
+import { type Shape, writeModel } from '../../tools/architectures.mjs';
+import { type Projector, writeProjector } from '../../tools/projectors.mjs';
+import { type ProjectorShape, writeAudioProjector } from '../../tools/synthetic-model.mjs';
 
 /** One of Qwen2-Audio, or of another type by its name. */
 export type AnyProjector = ProjectorShape | Projector;
@@ -48,7 +48,7 @@ function isOther(shape: AnyProjector): shape is Projector {
   return shape.type !== undefined && shape.type !== 'F16' && shape.type !== 'F32';
 }
 
-/** What the real engine said at the time; `node bench/transcripts.mjs` writes it anew. */
+/** What the real engine said at the time; `node tools/transcripts.mjs` writes it anew. */
 export function transcripts(): readonly Transcript[] {
   const text = readFileSync(new URL('../fixtures/engine-transcripts.jsonl', import.meta.url), 'utf8');
   return text

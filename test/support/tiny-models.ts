@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { writeAudioProjector, writeLanguageModel, writeTone } from '../../examples/synthetic-model.mjs';
+import { writeAudioProjector, writeLanguageModel, writeTone } from '../../tools/synthetic-model.mjs';
 
 /** The narrowest that the K types allow, so that a tone's 1500 tokens take a fraction of a second. */
 export const TINY = { hidden: 256, layers: 1, heads: 4, kvHeads: 4, ffn: 256, vocab: 512 };

@@ -4,14 +4,14 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readGguf } from '../../src/gguf/read-gguf.ts';
 import {
   fullLanguage,
   fullProjector,
   writeAudioProjector,
   writeLanguageModel,
   writeTone,
-} from '../../examples/synthetic-model.mjs';
-import { readGguf } from '../../src/gguf/read-gguf.ts';
+} from '../../tools/synthetic-model.mjs';
 
 let folder: string;
 beforeAll(() => {

@@ -1,7 +1,7 @@
 /** What the readers promise against what a real kernel gives, in a machine of its own: control groups v2, and v1 on the same kernel. */
 import { afterAll, describe, expect, it } from 'vitest';
 import { MiB } from '../../src/core/bytes.ts';
-import { runInVm } from './runinvm.mjs';
+import { runInVm } from '../../tools/vm/run-in-vm.mjs';
 import { type Situation, situationsOf } from './situations.mjs';
 import { whyNotHere } from './why-not-here.ts';
 

@@ -1,6 +1,6 @@
 /** Says once for all tests of this folder whether they can run here, and why not; it boots nothing. */
 import { existsSync } from 'node:fs';
-import { whyNoVm } from './runinvm.mjs';
+import { whyNoVm } from '../../tools/vm/run-in-vm.mjs';
 
 const BUILT = ['dist/index.js', 'build/Release/nexa_memory_guard.node'];
 const unbuilt = BUILT.find((file) => !existsSync(new URL(`../../${file}`, import.meta.url)));

@@ -1,10 +1,10 @@
 /** What only the embedded runtime offers and refuses, on its real engine. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { writeAudioProjector } from '../../../examples/synthetic-model.mjs';
 import { openLlamaRuntime } from '../../../src/sdk/llama/llama-runtime.ts';
 import type { Runtime, RuntimeLoad, RuntimeModel } from '../../../src/sdk/runtime.ts';
 import { readLoadOptions } from '../../../src/sdk/sdk-options.ts';
+import { writeAudioProjector } from '../../../tools/synthetic-model.mjs';
 import { makeTinyModels, TINY_PROJECTOR, type TinyModels } from '../../support/tiny-models.ts';
 
 let files: TinyModels;

@@ -4,12 +4,12 @@
  */
 import { truncateSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { writeAudioProjector } from '../../../examples/synthetic-model.mjs';
 import { type NativeNexa, nativeNexa } from '../../../src/addon/nexa-binding.ts';
 import { openNexaRuntime } from '../../../src/sdk/nexa/nexa-runtime.ts';
 import { NexaSDK } from '../../../src/sdk/nexa-sdk.ts';
 import { LAYOUTS, type LayoutName } from '../../../src/sdk/runtime.ts';
 import { readLoadOptions } from '../../../src/sdk/sdk-options.ts';
+import { writeAudioProjector } from '../../../tools/synthetic-model.mjs';
 import { doubleLibrary, recordCalls } from '../../support/nexa/libraries.ts';
 import { makeTinyModels, TINY_PROJECTOR, type TinyModels } from '../../support/tiny-models.ts';
 

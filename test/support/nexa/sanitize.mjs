@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { writeAudioProjector, writeLanguageModel, writeTone } from '../../../examples/synthetic-model.mjs';
+import { writeAudioProjector, writeLanguageModel, writeTone } from '../../../tools/synthetic-model.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const ROOT = path.resolve(HERE, '../../..');

@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { runInVm, VmError, type VmOptions } from '../../vm/runinvm.mjs';
+import { runInVm, VmError, type VmOptions } from '../../../tools/vm/run-in-vm.mjs';
 import { whyNotHere } from '../../vm/why-not-here.ts';
 
 const TIMEOUT_MS = 120_000;

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
-import { input, report } from './report.mjs';
+import { input, report } from '../../../tools/vm/guest/report.mjs';
 
 const { act, ...rest } = input();
 report({ act, ...rest });

@@ -3,9 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { input, report } from '../../../tools/vm/guest/report.mjs';
 import { situationsOf } from '../situations.mjs';
 import { ControlGroup, MiB } from './control-group.mjs';
-import { input, report } from './report.mjs';
 
 const CHILD = fileURLToPath(new URL('../../scenarios/truth-child.mjs', import.meta.url));
 const RESULT = '/tmp/result';

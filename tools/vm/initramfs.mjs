@@ -19,7 +19,7 @@ const ALWAYS = [
 ];
 const DISK_MODULES = ['virtio_pci', 'virtio_blk'];
 
-/** @typedef {import('./runinvm.mjs').VmOptions} VmOptions */
+/** @typedef {import('./run-in-vm.mjs').VmOptions} VmOptions */
 
 /**
  * @param {string} file @param {import('./kernel.mjs').Kernel} kernel @param {string} busybox

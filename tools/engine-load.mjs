@@ -1,5 +1,5 @@
 // One load in a process of its own: what the engine says it allocated, and what the process really took. It knows nothing of this package.
-//   node bench/engineload.mjs '{"model":"x.gguf","n_ctx":2048}' [PROJECTOR] [TOKENS to decode] [AUDIO to hear]
+//   node tools/engine-load.mjs '{"model":"x.gguf","n_ctx":2048}' [PROJECTOR] [TOKENS to decode] [AUDIO to hear]
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';

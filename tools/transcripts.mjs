@@ -1,12 +1,12 @@
 // Loads every architecture in the real engine and keeps what it said about its buffers, for test/footprint/footprint.transcripts.test.ts.
-//   node bench/transcripts.mjs test/fixtures/engine-transcripts.jsonl
+//   node tools/transcripts.mjs test/fixtures/engine-transcripts.jsonl
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { writeAudioProjector } from '../examples/synthetic-model.mjs';
 import { SMALL, VARIANTS, writeModel } from './architectures.mjs';
-import { engineLoad } from './engineload.mjs';
+import { engineLoad } from './engine-load.mjs';
 import { writeProjector } from './projectors.mjs';
+import { writeAudioProjector } from './synthetic-model.mjs';
 
 /** In this package's words, and in the engine's. */
 const RUNS = [

@@ -1,8 +1,8 @@
 // Writes sparse GGUF files of several architectures: every weight is zero, every shape is real. It knows nothing of this package.
-//   node bench/architectures.mjs qwen3 FILE '{"layers":4}'
+//   node tools/architectures.mjs qwen3 FILE '{"layers":4}'
 import fs from 'node:fs';
 import { pathToFileURL } from 'node:url';
-import { byteTokens, entryValue, text, u32, u64 } from '../examples/synthetic-model.mjs';
+import { byteTokens, entryValue, text, u32, u64 } from './synthetic-model.mjs';
 
 /** @typedef {'F32' | 'F16' | 'Q4_0' | 'Q8_0' | 'Q4_K' | 'Q6_K'} Type */
 /** @typedef {{ name: string, dims: number[], type: Type }} Tensor */

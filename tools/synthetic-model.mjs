@@ -1,6 +1,6 @@
 // Writes GGUF files shaped like Qwen2-Audio without its weights: tiny ones that load in milliseconds and answer a WAV
 // with babble, or the full 7B shape as sparse files that take the real memory once loaded. It knows nothing of this
-// package.   node examples/synthetic-model.mjs tiny|full FOLDER
+// package.   node tools/synthetic-model.mjs tiny|full FOLDER
 import fs from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -357,7 +357,7 @@ function seeded(seed) {
 /** @param {string | undefined} size @param {string | undefined} folder */
 function main(size, folder) {
   if ((size !== 'tiny' && size !== 'full') || !folder) {
-    console.error('usage: node examples/synthetic-model.mjs tiny|full FOLDER');
+    console.error('usage: node tools/synthetic-model.mjs tiny|full FOLDER');
     process.exitCode = 2;
     return;
   }
