@@ -1,4 +1,4 @@
-// The shapes of bench/footprint.mjs and how their files are written; it loads nothing and knows nothing of this package.
+// The shapes of bench/footprint/footprint.mjs and how their files are written; it loads nothing and knows nothing of this package.
 
 import { SMALL, writeModel } from '../../tools/architectures.mjs';
 import { fullLanguage, fullProjector, writeAudioProjector, writeLanguageModel } from '../../tools/synthetic-model.mjs';

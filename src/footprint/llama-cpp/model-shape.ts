@@ -51,7 +51,7 @@ export interface SsmShape {
   readonly normed: boolean;
 }
 
-/** Compared with the engine: see bench/footprint.mjs. */
+/** Compared with the engine: see bench/footprint/footprint.mjs. */
 export const KNOWN_ARCHITECTURES = [
   'qwen2',
   'llama',

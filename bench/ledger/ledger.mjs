@@ -7,12 +7,12 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MiB, withMemoryGuard } from 'nexa-memory-guard';
-import { makeGroup, removeGroup, usedBytes } from '../tools/limit-group.mjs';
-import { quantiles } from '../tools/timing.mjs';
+import { makeGroup, removeGroup, usedBytes } from '../../tools/limit-group.mjs';
+import { quantiles } from '../../tools/timing.mjs';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'nexa-ledger-bench-'));
 const directory = path.join(folder, 'ledger');
-const HOLDER = fileURLToPath(new URL('./ledger/holder.mjs', import.meta.url));
+const HOLDER = fileURLToPath(new URL('./holder.mjs', import.meta.url));
 /** @type {Set<import('node:child_process').ChildProcess>} */
 const children = new Set();
 
@@ -40,7 +40,7 @@ async function end(child) {
 /** Microseconds for which each lock of this process was held: only the section's are given back before their process ends. @type {number[]} */
 const heldUs = [];
 // One module, whoever requires it: these are the locks of the guard.
-const { locks } = createRequire(import.meta.url)('../build/Release/nexa_memory_guard.node');
+const { locks } = createRequire(import.meta.url)('../../build/Release/nexa_memory_guard.node');
 const { tryLock, unlock } = locks;
 let lockedNs = 0n;
 locks.tryLock = (/** @type {number} */ file) => {
@@ -74,7 +74,7 @@ async function decisions(/** @type {import('nexa-memory-guard').GuardOptions} */
   return { ...quantiles(times), 'lock held, median µs': held['median µs'], 'lock held, p99 µs': held['p99 µs'] };
 }
 
-/** How long after its memory was back a killed process still counted. @param {number} bytes @param {import('../tools/limit-group.mjs').LimitGroup} group */
+/** How long after its memory was back a killed process still counted. @param {number} bytes @param {import('../../tools/limit-group.mjs').LimitGroup} group */
 async function afterKill(bytes, group) {
   const nexa = withMemoryGuard({ loadModel }, { ledger: { directory } });
   nexa.guard.ledger.entries();

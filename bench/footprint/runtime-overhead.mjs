@@ -1,5 +1,5 @@
 // What the engine holds beside the buffers that it reports, by what makes it grow; the constants of src/footprint/llama-cpp/runtime-overhead.ts.
-//   node bench/footprint/runtimebase.mjs
+//   node bench/footprint/runtime-overhead.mjs
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

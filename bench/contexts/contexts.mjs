@@ -1,5 +1,5 @@
 // Estimates of contexts that node-llama-cpp makes, beside what its library says it allocated and what the process took.
-// Each context is made in a process of its own.   npm run compile && node bench/contexts.mjs [--full]
+// Each context is made in a process of its own.   npm run compile && node bench/contexts/contexts.mjs [--full]
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -7,8 +7,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { estimateFootprint } from 'nexa-memory-guard';
-import { SMALL, writeModel } from '../tools/architectures.mjs';
-import { fullLanguage, writeLanguageModel } from '../tools/synthetic-model.mjs';
+import { SMALL, writeModel } from '../../tools/architectures.mjs';
+import { fullLanguage, writeLanguageModel } from '../../tools/synthetic-model.mjs';
 
 const MiB = 2 ** 20;
 /** Enough to fill a micro-batch. */

@@ -4,9 +4,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { MiB } from 'nexa-memory-guard';
-import { chartOf } from './survival/chart.mjs';
-import { measureTruths, runMode } from './survival/run.mjs';
-import { LIMIT_BYTES, MODELS, MODES, writeModels } from './survival/setting.mjs';
+import { chartOf } from './chart.mjs';
+import { measureTruths, runMode } from './run.mjs';
+import { LIMIT_BYTES, MODELS, MODES, writeModels } from './setting.mjs';
 
 const { values } = parseArgs({
   options: {

@@ -1,5 +1,5 @@
 // What reading a header costs, against other readers, each figure from fresh processes in the same run.
-//   npm run build:js && node bench/gguf.mjs [model.gguf]
+//   npm run build:js && node bench/gguf/gguf.mjs [model.gguf]
 // Without a path it writes sparse files: the shape of Qwen2-Audio 7B, and headers made to cost memory.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { HEADERS } from './gguf/headers.mjs';
+import { HEADERS } from './headers.mjs';
 
 const CHILDREN = 9;
 const OWN = 'nexa-memory-guard';
@@ -16,7 +16,7 @@ const MiB = 2 ** 20;
 
 /** @type {Record<string, () => Promise<(path: string) => Promise<unknown>>>} */
 const READERS = {
-  [OWN]: async () => (await import(new URL('../dist/gguf/read-gguf.js', import.meta.url).href)).readGguf,
+  [OWN]: async () => (await import(new URL('../../dist/gguf/read-gguf.js', import.meta.url).href)).readGguf,
   '@huggingface/gguf': async () => {
     const { gguf } = await import('@huggingface/gguf');
     return (path) => gguf(path, { allowLocalFile: true });

@@ -1,6 +1,6 @@
 /** What the guard costs on top of an SDK that does nothing: a load, a method, a promise, a stream. Needs `npm run compile`. */
 import { withMemoryGuard } from 'nexa-memory-guard';
-import { awaitedNs, perCallNs, timeAsync } from '../tools/timing.mjs';
+import { awaitedNs, perCallNs, timeAsync } from '../../tools/timing.mjs';
 
 const LOADS = 2000;
 

@@ -3,9 +3,9 @@
  * In a control group of this machine (root, v1 or v2), or with --vm on control groups v2 in QEMU. Needs `npm run compile`.
  */
 import { parseArgs } from 'node:util';
-import { runInVm, whyNoVm } from '../tools/vm/run-in-vm.mjs';
-import { idling, reactions, swinging } from './reaction/measures.mjs';
-import { MiB } from './reaction/run.mjs';
+import { runInVm, whyNoVm } from '../../tools/vm/run-in-vm.mjs';
+import { idling, reactions, swinging } from './measures.mjs';
+import { MiB } from './run.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -19,7 +19,7 @@ const { values } = parseArgs({
   },
 });
 
-/** @type {import('./reaction/measures.mjs').Setting} */
+/** @type {import('./measures.mjs').Setting} */
 const setting = {
   limitBytes: Number(values.limit ?? (values.vm ? 1152 : 2560)) * MiB,
   // The guard's own default; a machine in software has no memory for that.
@@ -49,7 +49,7 @@ if (values.vm) {
   print(await swinging(setting));
 }
 
-/** @param {import('./reaction/measures.mjs').Table} table */
+/** @param {import('./measures.mjs').Table} table */
 function print({ title, rows }) {
   console.log(`\n${title}:`);
   console.table(rows);

@@ -4,8 +4,8 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'n
 import { freemem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import systeminformation from 'systeminformation';
-import { openReader } from '../dist/sensors/open-reader.js';
-import { timeAsync, time as timed } from '../tools/timing.mjs';
+import { openReader } from '../../dist/sensors/open-reader.js';
+import { timeAsync, time as timed } from '../../tools/timing.mjs';
 
 const MiB = 2 ** 20;
 const MEMORY = '/sys/fs/cgroup/memory';

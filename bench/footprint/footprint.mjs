@@ -10,16 +10,16 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { engineLoad, saidBytes } from '../tools/engine-load.mjs';
-import { writeTone } from '../tools/synthetic-model.mjs';
-import { engineOptions } from '../tools/transcripts.mjs';
-import { CASES } from './footprint/cases.mjs';
-import { nodeLlamaCpp } from './footprint/nodellamacpp.mjs';
-import { Rows } from './footprint/rows.mjs';
+import { engineLoad, saidBytes } from '../../tools/engine-load.mjs';
+import { writeTone } from '../../tools/synthetic-model.mjs';
+import { engineOptions } from '../../tools/transcripts.mjs';
+import { CASES } from './cases.mjs';
+import { nodeLlamaCpp } from './node-llama-cpp.mjs';
+import { Rows } from './rows.mjs';
 
-/** @typedef {import('./footprint/cases.mjs').Case} Case */
-/** @typedef {import('./footprint/rows.mjs').Row} Row */
-/** @typedef {{ each: Case, modelPath: string, projectorPath: string, footprint: any, theirs: import('./footprint/nodellamacpp.mjs').Theirs | undefined }} Prepared */
+/** @typedef {import('./cases.mjs').Case} Case */
+/** @typedef {import('./rows.mjs').Row} Row */
+/** @typedef {{ each: Case, modelPath: string, projectorPath: string, footprint: any, theirs: import('./node-llama-cpp.mjs').Theirs | undefined }} Prepared */
 
 const MiB = 2 ** 20;
 /** What is left to everybody else: a load waits for it. */
@@ -63,7 +63,9 @@ async function bench() {
 
 /** @param {Case} each @param {number} index @param {Awaited<ReturnType<typeof nodeLlamaCpp>>} other @returns {Promise<Prepared>} */
 async function prepare(each, index, other) {
-  const { estimateFootprint } = await import(new URL('../dist/footprint/estimate-footprint.js', import.meta.url).href);
+  const { estimateFootprint } = await import(
+    new URL('../../dist/footprint/estimate-footprint.js', import.meta.url).href
+  );
   const modelPath = path.join(folder, `model-${index}.gguf`);
   const projectorPath = path.join(folder, `mmproj-${index}.gguf`);
   each.write(modelPath, projectorPath);

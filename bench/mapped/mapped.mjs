@@ -6,8 +6,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { formatBytes } from 'nexa-memory-guard';
-import { makeGroup, removeGroup } from '../tools/limit-group.mjs';
-import { makeDiskGroup } from './mapped/disk.mjs';
+import { makeGroup, removeGroup } from '../../tools/limit-group.mjs';
+import { makeDiskGroup } from './disk.mjs';
 import {
   ANSWER_TOKENS,
   ANSWERS,
@@ -17,10 +17,10 @@ import {
   RESERVES,
   ROWS,
   SECOND,
-} from './mapped/setting.mjs';
+} from './setting.mjs';
 
-/** @typedef {import('./mapped/program.mjs').Answer} Answer */
-/** @typedef {import('./mapped/program.mjs').Rows} Rows */
+/** @typedef {import('./program.mjs').Answer} Answer */
+/** @typedef {import('./program.mjs').Rows} Rows */
 
 const TMPFS_MAGIC = 0x01021994;
 const interrupted = new AbortController();
