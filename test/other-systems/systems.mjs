@@ -2,19 +2,19 @@
 
 /** Suites that read only files, as vitest runs them here. */
 export const SUITES = [
-  'sensors/contract',
-  'sensors/failures',
-  'sensors/fuzz',
-  'sensors/linuxreader',
-  'sensors/mappings',
-  'sensors/mountinfo',
-  'sensors/process',
-  'sensors/resolution',
-  'ledger/directory',
+  'contract/linux-readers',
+  'contract/linux-readers.failures',
+  'contract/linux-readers.fuzz',
+  'sensors/linux/linux-reader',
+  'sensors/linux/mapped-files',
+  'sensors/linux/mountinfo',
+  'sensors/process-memory',
+  'sensors/linux/resolve-plan',
+  'ledger/ledger-directory',
   'ledger/ledger',
-  'ledger/meeting',
-  'ledger/peers',
-  'ledger/record',
+  'ledger/shared-ledger.meeting',
+  'ledger/peer-headroom',
+  'ledger/ledger-record',
 ].map((name) => `test/${name}.test.ts`);
 
 /** Bun has a vitest of its own, which knows no `describe.runIf`. */

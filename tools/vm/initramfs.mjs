@@ -13,7 +13,7 @@ const ALWAYS = [
   'package.json',
   'dist',
   ADDON,
-  'test/vm/guest',
+  'tools/vm/guest',
   'node_modules/eventemitter3',
   'node_modules/systeminformation',
 ];

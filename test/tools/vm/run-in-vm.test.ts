@@ -88,7 +88,7 @@ describe.skipIf(whyNotHere !== undefined)('a program in a machine of its own', (
     async () => {
       const folder = mkdtempSync(join(tmpdir(), 'nexa-vm-killed-'));
       onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-      const program = `import { runInVm } from ${JSON.stringify(new URL('runinvm.mjs', import.meta.url).href)};
+      const program = `import { runInVm } from ${JSON.stringify(new URL('../../../tools/vm/run-in-vm.mjs', import.meta.url).href)};
       await runInVm({ script: 'test/vm/guest/acts.mjs', input: { act: 'hang' }, memoryMiB: 512, onLine: () => console.log('up') });`;
       const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
         env: { ...process.env, TMPDIR: folder },
