@@ -1,21 +1,21 @@
 /** All options with their defaults, and what is refused about them. It acts on nothing. */
-import { isAbsolute } from 'node:path';
 import { type Adapter, defaultAdapter } from './adapters/adapter.ts';
 import { parseBytes } from './core/bytes.ts';
 import { type Clock, systemClock } from './core/clock.ts';
 import { describe, invalidOption, MemoryGuardError } from './core/errors.ts';
 import type { Need, Quantization, SensorReading } from './core/types.ts';
 import {
-  boolean,
-  type Check,
-  callable,
-  checkOptions,
-  object,
+  abortSignal,
+  absolutePath,
+  type Checks,
+  callback,
+  flag,
+  numberFrom,
+  objectOf,
   oneOf,
-  ranged,
-  signal,
   size,
-  whole,
+  validate,
+  wholeNumber,
 } from './core/validate.ts';
 import { isQuantization, QUANTIZATIONS } from './footprint/documented-requirements.ts';
 import type { LedgerOption } from './ledger/open-ledger.ts';
@@ -149,51 +149,51 @@ const DEFAULTS: Settings = {
   clock: systemClock,
 };
 
-const CHECKS: Readonly<Record<keyof Settings, Check>> = {
+const CHECKS: Checks<Settings> = {
   mode: oneOf('enforce', 'observe'),
   minFreeBytes: size,
-  minFreeRatioAfterLoad: ranged(0, 1),
-  warningFactor: ranged(1, 1000),
-  downgrade: boolean,
+  minFreeRatioAfterLoad: numberFrom(0, 1),
+  warningFactor: numberFrom(1, 1000),
+  downgrade: flag,
   ledger: ledger,
   evict: evict,
-  reload: boolean,
-  keepAliveMs: whole(1, 2 ** 31 - 1),
-  dropPageCache: boolean,
-  maxConcurrentLoads: whole(1, 1024),
-  swap: boolean,
-  hysteresisRatio: ranged(0, 1),
-  dwellMs: whole(0, 3_600_000),
+  reload: flag,
+  keepAliveMs: wholeNumber(1),
+  dropPageCache: flag,
+  maxConcurrentLoads: wholeNumber(1, 1024),
+  swap: flag,
+  hysteresisRatio: numberFrom(0, 1),
+  dwellMs: wholeNumber(0, 3_600_000),
   unknownModels: oneOf('refuse', 'admit'),
   onSensorFailure: oneOf('refuse', 'admit'),
-  logger: object('a logger such as `console`'),
+  logger: objectOf<Logger>('a logger such as `console`'),
   adapter: adapter,
-  sensor: callable,
+  sensor: callback<() => SensorReading>,
   clock: clock,
 };
 
-const LOAD_CHECKS: Readonly<Record<keyof LoadGuardOptions, Check>> = {
-  downgrade: boolean,
-  force: boolean,
+const LOAD_CHECKS: Checks<LoadGuardOptions> = {
+  downgrade: flag,
+  force: flag,
   footprint: footprint,
-  pin: boolean,
+  pin: flag,
   wait: wait,
-  signal: signal,
+  signal: abortSignal,
 };
 
-const WAIT_CHECKS = { timeoutMs: whole(1, 2 ** 31 - 1) };
+const WAIT_CHECKS: Checks<{ readonly timeoutMs?: number }> = { timeoutMs: wholeNumber(1) };
 
 /** Long enough for a model to be unloaded or a call to end, short enough to hear of it. */
 const DEFAULT_TIMEOUT_MS = 60_000;
 
 /** Checks every option and fills in the defaults. Throws `ERR_INVALID_OPTION`. */
 export function guardSettings(options: unknown): Settings {
-  return { ...DEFAULTS, ...(checkOptions(options, CHECKS, 'options') as Partial<Settings>) };
+  return { ...DEFAULTS, ...validate<Settings>(options, CHECKS, 'withMemoryGuard') };
 }
 
 /** Checks the `memoryGuard` part of a load. Throws `ERR_INVALID_OPTION`. */
 export function loadGuardOptions(options: unknown): LoadGuardOptions {
-  return checkOptions(options, LOAD_CHECKS, 'memoryGuard') as LoadGuardOptions;
+  return validate<LoadGuardOptions>(options, LOAD_CHECKS, 'loadModel', 'memoryGuard');
 }
 
 /** A known quantization, or `ERR_UNKNOWN_QUANTIZATION`. */
@@ -220,7 +220,7 @@ export function givenNeed(given: unknown): Need {
 
 /** A listener of an event. */
 export function listenerOption<L>(value: L): L {
-  return callable(value, 'listener') as L;
+  return callback(value, 'listener') as L;
 }
 
 const ADAPTER_FUNCTIONS = [
@@ -236,37 +236,38 @@ const ADAPTER_FUNCTIONS = [
 ] as const satisfies readonly (keyof Adapter)[];
 
 /** What an adapter leaves out is done in the usual way. */
-function adapter(value: unknown, name: string): unknown {
-  const { dispose, ...parts } = object('an adapter')(value, name) as Partial<Record<keyof Adapter, unknown>>;
+function adapter(value: unknown, name: string): Adapter {
+  const { dispose, ...parts } = objectOf<Partial<Adapter>>('an adapter')(value, name);
   for (const key of ADAPTER_FUNCTIONS) {
-    if (parts[key] !== undefined) callable(parts[key], `${name}.${key}`);
+    if (parts[key] !== undefined) callback(parts[key], `${name}.${key}`);
   }
-  if (dispose !== undefined) object('{ all?, one? }')(dispose, `${name}.dispose`);
+  if (dispose !== undefined) objectOf('{ all?, one? }')(dispose, `${name}.dispose`);
   return { ...defaultAdapter, ...parts, ...(dispose !== undefined && { dispose }) };
 }
 
-function evict(value: unknown, name: string): unknown {
-  if (typeof value === 'function' || value === 'never' || value === 'idle') return value;
+function evict(value: unknown, name: string): Settings['evict'] {
+  if (value === 'never' || value === 'idle') return value;
+  if (typeof value === 'function') return value as EvictChoice;
   throw invalidOption(name, "'never', 'idle' or a function that chooses", value);
 }
 
-function ledger(value: unknown, name: string): unknown {
+function ledger(value: unknown, name: string): LedgerOption {
   if (value === 'process' || value === 'shared') return value;
-  const { directory } = object("'process', 'shared' or { directory }")(value, name) as { directory?: unknown };
-  if (typeof directory === 'string' && isAbsolute(directory)) return value;
-  throw invalidOption(`${name}.directory`, 'an absolute path', directory);
+  return objectOf<{ readonly directory: string }>("'process', 'shared' or { directory }", ({ directory }) => ({
+    directory: absolutePath(directory, `${name}.directory`),
+  }))(value, name);
 }
 
-function clock(value: unknown, name: string): unknown {
-  const { nowMs, schedule } = object('a clock { nowMs, schedule }')(value, name) as Partial<Clock>;
-  callable(nowMs, `${name}.nowMs`);
-  callable(schedule, `${name}.schedule`);
-  return value;
+function clock(value: unknown, name: string): Clock {
+  const given = objectOf<Clock>('a clock { nowMs, schedule }')(value, name);
+  callback(given.nowMs, `${name}.nowMs`);
+  callback(given.schedule, `${name}.schedule`);
+  return given;
 }
 
-function footprint(value: unknown): unknown {
+function footprint(value: unknown): NonNullable<LoadGuardOptions['footprint']> {
   if (typeof value !== 'function') givenNeed(value);
-  return value;
+  return value as NonNullable<LoadGuardOptions['footprint']>;
 }
 
 /** How long this load waits for memory, in milliseconds; `undefined` where it doesn't wait. */
@@ -275,8 +276,8 @@ export function waitTimeoutMs({ wait }: LoadGuardOptions): number | undefined {
   return (wait === true ? undefined : wait.timeoutMs) ?? DEFAULT_TIMEOUT_MS;
 }
 
-function wait(value: unknown, name: string): unknown {
+function wait(value: unknown, name: string): NonNullable<LoadGuardOptions['wait']> {
   if (typeof value === 'boolean') return value;
   if (typeof value !== 'object' || value === null) throw invalidOption(name, 'true, false or { timeoutMs }', value);
-  return checkOptions(value, WAIT_CHECKS, name);
+  return validate(value, WAIT_CHECKS, 'loadModel', name);
 }

@@ -7,7 +7,7 @@ import { formatBytes } from './core/bytes.ts';
 import { systemClock } from './core/clock.ts';
 import { MemoryGuardError } from './core/errors.ts';
 import type { MemoryReader, MemoryScope, MemoryStatusLevel, Need, Quantization, SensorReading } from './core/types.ts';
-import { callable, checkOptions } from './core/validate.ts';
+import { type Checks, callback, validate } from './core/validate.ts';
 import {
   DEFAULT_QUANTIZATION,
   type Requirement,
@@ -65,7 +65,10 @@ interface Registered {
   readonly sinceBytes: number | undefined;
 }
 
-const OPTION_CHECKS = { defaultQuantization: knownQuantization, sensor: callable };
+const CHECKS: Checks<Qwen2MemoryManagerOptions> = {
+  defaultQuantization: knownQuantization,
+  sensor: callback<() => SensorReading>,
+};
 
 /**
  * Check, load, register: the order of the document. What the process has grown by since the last check counts as taken
@@ -82,7 +85,7 @@ export class Qwen2MemoryManager {
   #registered: Registered | undefined;
 
   constructor(options?: Qwen2MemoryManagerOptions) {
-    const checked = checkOptions(options, OPTION_CHECKS, 'options') as Qwen2MemoryManagerOptions;
+    const checked = validate<Qwen2MemoryManagerOptions>(options, CHECKS, 'Qwen2MemoryManager');
     const { defaultQuantization = DEFAULT_QUANTIZATION, sensor } = checked;
     this.#defaultQuantization = defaultQuantization;
     this.#reader = sensor ? new InjectedReader(sensor) : machineReader();

@@ -1,82 +1,188 @@
-/** What is refused about any option, in one kind of sentence each. It knows no option by name. */
+/** What is accepted as an option, and the one sentence for the rest. It knows no option by name. */
+import { isAbsolute } from 'node:path';
 import { parseBytes } from './bytes.ts';
 import { invalidOption, MemoryGuardError } from './errors.ts';
 
-/** Returns the value as it is to be used, or throws `ERR_INVALID_OPTION`. */
-export type Check = (value: unknown, name: string) => unknown;
+/** Returns the value as it is used, or throws `ERR_INVALID_OPTION` with `name` in its sentence. */
+export type Check<T> = (value: unknown, name: string) => T;
 
-/** Runs each option through its check and drops those that are `undefined`. Unknown keys are refused by name. */
-export function checkOptions<K extends string>(
-  options: unknown,
-  checks: Readonly<Record<K, Check>>,
-  name: string,
-): Partial<Record<K, unknown>> {
-  if (options === undefined) return {};
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw invalidOption(name, 'an object', options);
+/** One check for each option of `S`, of that option's own type: a check of another type doesn't compile. */
+export type Checks<S> = { readonly [K in keyof S]-?: Check<Exclude<S[K], undefined>> };
+
+/** The largest delay of a timer, and the largest `int` of a native library. */
+export const INT32_MAX = 2 ** 31 - 1;
+
+/**
+ * Runs each option through its check. An option that is `undefined` is left out, so that it doesn't hide a default.
+ * `call` is what the options are given to, for example `withMemoryGuard`; `path` is the option whose own options these are.
+ *
+ * @throws MemoryGuardError `ERR_INVALID_OPTION` if `given` is no object, has a key that is no option, or a check refuses.
+ */
+export function validate<S extends object>(given: unknown, checks: Checks<S>, call: string, path = ''): Partial<S> {
+  if (given === undefined) return {};
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw invalidOption(path || 'options', 'an object', given);
   }
-  const checked: Partial<Record<K, unknown>> = {};
-  for (const [key, value] of Object.entries(options)) {
-    if (!Object.hasOwn(checks, key)) {
-      const known = Object.keys(checks).join(', ');
-      throw new MemoryGuardError('ERR_INVALID_OPTION', `Unknown option \`${key}\` in ${name}; known are ${known}.`);
-    }
-    if (value !== undefined) checked[key as K] = checks[key as K](value, name === 'options' ? key : `${name}.${key}`);
+  const prefix = path && `${path}.`;
+  const checked: Partial<S> = {};
+  for (const [key, value] of Object.entries(given)) {
+    if (!Object.hasOwn(checks, key)) throw unknownOption(key, Object.keys(checks), call, prefix);
+    if (value !== undefined) checked[key as keyof S] = checks[key as keyof S](value, `${prefix}${key}`);
   }
   return checked;
 }
 
-export function boolean(value: unknown, name: string): boolean {
-  if (typeof value !== 'boolean') throw invalidOption(name, 'true or false', value);
-  return value;
+/** The error for a key that is no option, with the option that was most likely meant. */
+export function unknownOption(key: string, known: readonly string[], call: string, prefix = ''): MemoryGuardError {
+  const meant = nearestName(key, known);
+  const help = meant === undefined ? `its options are ${known.join(', ')}.` : `did you mean \`${prefix}${meant}\`?`;
+  return new MemoryGuardError('ERR_INVALID_OPTION', `Unknown option \`${prefix}${key}\` of \`${call}\`; ${help}`);
 }
 
-export function size(value: unknown, name: string): number {
+/** The known name that differs least from what was written, or `undefined` if none is close. */
+export function nearestName(written: string, known: readonly string[]): string | undefined {
+  let nearest: string | undefined;
+  let least = Math.max(1, Math.floor(written.length / 3)) + 1;
+  for (const name of known) {
+    const distance = editDistance(written.toLowerCase(), name.toLowerCase());
+    if (distance < least) [nearest, least] = [name, distance];
+  }
+  return nearest;
+}
+
+/** How many characters must be inserted, left out, replaced or swapped with their neighbour. */
+function editDistance(from: string, to: string): number {
+  // A hostile key may be megabytes long; no option is.
+  if (Math.abs(from.length - to.length) > 32) return Number.POSITIVE_INFINITY;
+  let before: number[] = [];
+  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= from.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= to.length; j++) {
+      const same = from[i - 1] === to[j - 1];
+      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (same ? 0 : 1));
+      const swapped = from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1];
+      if (swapped && i > 1) next[j] = Math.min(next[j]!, before[j - 2]! + 1);
+    }
+    [before, row] = [row, next];
+  }
+  return row[to.length]!;
+}
+
+export const flag: Check<boolean> = (value, name) => {
+  if (typeof value !== 'boolean') throw invalidOption(name, 'true or false', value);
+  return value;
+};
+
+/** Bytes of a number or of a text such as "512 MiB". */
+export const size: Check<number> = (value, name) => {
   const bytes = parseBytes(value);
   if (bytes === undefined) throw invalidOption(name, 'a safe integer >= 0 or a size such as "512 MiB"', value);
   return bytes;
-}
+};
 
-export function oneOf(...words: string[]): Check {
+/** One of some texts or truth values, compared by identity. */
+export function oneOf<const T extends readonly (string | boolean)[]>(...values: T): Check<T[number]> {
   return (value, name) => {
-    if (typeof value !== 'string' || !words.includes(value)) {
-      throw invalidOption(name, words.map((word) => `'${word}'`).join(' or '), value);
-    }
-    return value;
+    if (values.includes(value as T[number])) return value as T[number];
+    const printed = values.map((each) => (typeof each === 'string' ? `'${each}'` : String(each)));
+    throw invalidOption(name, printed.join(', ').replace(/, ([^,]*)$/, ' or $1'), value);
   };
 }
 
-export function ranged(least: number, most: number): Check {
+/** A finite number from `least` to `most`, both of them allowed. */
+export function numberFrom(least: number, most = Number.POSITIVE_INFINITY): Check<number> {
+  const range = most === Number.POSITIVE_INFINITY ? `${least}` : `${least} to ${most}`;
   return (value, name) => {
-    if (typeof value !== 'number' || !(value >= least && value <= most)) {
-      throw invalidOption(name, `a number from ${least} to ${most}`, value);
-    }
-    return value;
+    if (typeof value === 'number' && Number.isFinite(value) && value >= least && value <= most) return value;
+    throw invalidOption(name, `a number from ${range}`, value);
   };
 }
 
-export function whole(least: number, most: number): Check {
+/** A whole number from `least` to `most`, both of them allowed. */
+export function wholeNumber(least: number, most = INT32_MAX): Check<number> {
   return (value, name) => {
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) {
-      throw invalidOption(name, `a whole number from ${least} to ${most}`, value);
-    }
-    return value;
+    if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
+    throw invalidOption(name, `a whole number from ${least} to ${most}`, value);
   };
 }
 
-export function object(expected: string): Check {
+/** A text with at least one character that is no white space. */
+export const text: Check<string> = (value, name) => {
+  if (isText(value)) return value;
+  throw invalidOption(name, 'a text that is not empty', value);
+};
+
+/** A text for a native library, which reads up to the first NUL. */
+export const nativeText: Check<string> = (value, name) => {
+  if (isText(value) && !value.includes('\0')) return value;
+  throw invalidOption(name, 'a text that is not empty and has no NUL in it', value);
+};
+
+/** A path of the file system. `expected` says of what. */
+export function pathOf(expected: string): Check<string> {
+  return (value, name) => {
+    if (isText(value) && !value.includes('\0')) return value;
+    throw invalidOption(name, expected, value);
+  };
+}
+
+export const path: Check<string> = pathOf('a path');
+
+export const absolutePath: Check<string> = (value, name) => {
+  if (typeof value === 'string' && isAbsolute(value) && !value.includes('\0')) return value;
+  throw invalidOption(name, 'an absolute path', value);
+};
+
+/** One value or a list of them, as a list. */
+export function oneOrMore<T>(check: Check<T>, expected: string): Check<readonly T[]> {
+  return (value, name) => {
+    try {
+      return (Array.isArray(value) ? value : [value]).map((each: unknown) => check(each, name));
+    } catch {
+      throw invalidOption(name, expected, value);
+    }
+  };
+}
+
+/** Any function; what it takes and returns can't be seen before it is called. */
+export function callback<F extends (...args: never[]) => unknown>(value: unknown, name: string): F {
+  if (typeof value !== 'function') throw invalidOption(name, 'a function', value);
+  return value as F;
+}
+
+/** An object whose parts are checked by `check`, or are the caller's own matter. `expected` says what it is. */
+export function objectOf<T extends object>(
+  expected: string,
+  check: (given: Partial<Record<keyof T, unknown>>, name: string) => T = (given) => given as T,
+): Check<T> {
   return (value, name) => {
     if (typeof value !== 'object' || value === null) throw invalidOption(name, expected, value);
-    return value;
+    return check(value, name);
   };
 }
 
-export function callable(value: unknown, name: string): unknown {
-  if (typeof value !== 'function') throw invalidOption(name, 'a function', value);
-  return value;
-}
-
-export function signal(value: unknown, name: string): unknown {
+export const abortSignal: Check<AbortSignal> = (value, name) => {
   if (!(value instanceof AbortSignal)) throw invalidOption(name, 'an AbortSignal', value);
   return value;
+};
+
+/** The first check that accepts the value; `expected` names all of them. */
+export function either<A, B>(first: Check<A>, second: Check<B>, expected: string): Check<A | B> {
+  return (value, name) => {
+    try {
+      return first(value, name);
+    } catch {
+      // The second one decides.
+    }
+    try {
+      return second(value, name);
+    } catch {
+      throw invalidOption(name, expected, value);
+    }
+  };
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value.trim() !== '';
 }

@@ -1,7 +1,7 @@
 /** The public estimate: checks options, reads headers, hands both to the arithmetic. It computes nothing itself. */
 
 import { invalidOption } from '../core/errors.ts';
-import { type Check, checkOptions, whole } from '../core/validate.ts';
+import { type Checks, flag, oneOf, pathOf, validate, wholeNumber } from '../core/validate.ts';
 import { ggmlTypeByName } from '../gguf/ggml-types.ts';
 import { modelFileError } from '../gguf/model-file.ts';
 import { type FileIdentity, type GgufFile, readGguf } from '../gguf/read-gguf.ts';
@@ -47,25 +47,26 @@ export interface EstimateFootprintOptions {
   readonly part?: FootprintPart;
 }
 
-const INT32_MAX = 2 ** 31 - 1;
 /** `LLAMA_MAX_SEQ`. */
 const MAX_SEQUENCES = 256;
 
-const CHECKS: Readonly<Record<keyof EstimateFootprintOptions, Check>> = {
+const path = pathOf('the path of a GGUF file');
+
+const CHECKS: Checks<EstimateFootprintOptions> = {
   modelPath: path,
   projectorPath: path,
-  contextSize: whole(1, INT32_MAX),
-  microBatchSize: whole(1, INT32_MAX),
-  batchSize: whole(1, INT32_MAX),
-  sequences: whole(1, MAX_SEQUENCES),
+  contextSize: wholeNumber(1),
+  microBatchSize: wholeNumber(1),
+  batchSize: wholeNumber(1),
+  sequences: wholeNumber(1, MAX_SEQUENCES),
   kvCacheType: cacheTypes,
-  flashAttention: oneOf(['auto', 'on', 'off']),
-  fullSlidingCache: oneOf([true, false]),
-  embeddings: oneOf([true, false]),
-  mmap: oneOf([true, false]),
-  repack: oneOf(['auto', true, false]),
-  gpuLayers: whole(0, INT32_MAX),
-  part: oneOf(['all', 'weights', 'context']),
+  flashAttention: oneOf('auto', 'on', 'off'),
+  fullSlidingCache: flag,
+  embeddings: flag,
+  mmap: flag,
+  repack: oneOf('auto', true, false),
+  gpuLayers: wholeNumber(0),
+  part: oneOf('all', 'weights', 'context'),
 };
 
 /**
@@ -114,7 +115,7 @@ export async function openEstimator(modelPath: string, projectorPath?: string): 
 }
 
 function checkShape(options: unknown): Partial<EstimateFootprintOptions> {
-  return checkOptions(options, CHECKS, 'options') as Partial<EstimateFootprintOptions>;
+  return validate<EstimateFootprintOptions>(options, CHECKS, 'estimateFootprint');
 }
 
 function settingsOf(options: Partial<EstimateFootprintOptions>): EstimateOptions {
@@ -157,24 +158,8 @@ function refuseSwapped(model: GgufFile, projector: GgufFile | undefined): void {
   }
 }
 
-function path(value: unknown, name: string): unknown {
-  if (typeof value === 'string' && value !== '' && !value.includes('\0')) return value;
-  throw invalidOption(name, 'the path of a GGUF file', value);
-}
-
-function oneOf(values: readonly unknown[]): Check {
-  return (value, name) => {
-    if (values.includes(value)) return value;
-    throw invalidOption(
-      name,
-      values.map((each) => (typeof each === 'string' ? `'${each}'` : each)).join(' or '),
-      value,
-    );
-  };
-}
-
-function cacheTypes(value: unknown, name: string): unknown {
-  const known = (type: unknown) => (CACHE_TYPES as readonly unknown[]).includes(type);
+function cacheTypes(value: unknown, name: string): NonNullable<EstimateFootprintOptions['kvCacheType']> {
+  const known = (type: unknown): type is CacheType => (CACHE_TYPES as readonly unknown[]).includes(type);
   if (known(value)) return value;
   if (typeof value === 'object' && value !== null && 'k' in value && 'v' in value && known(value.k) && known(value.v)) {
     return { k: value.k, v: value.v };

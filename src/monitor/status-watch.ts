@@ -3,7 +3,7 @@
 import type { Gate, View } from '../admission/admission-gate.ts';
 import { statusSentence } from '../admission/decision-messages.ts';
 import type { MemoryReader, MemoryStatusLevel, MemoryWatch } from '../core/types.ts';
-import { checkOptions, signal } from '../core/validate.ts';
+import { abortSignal, validate } from '../core/validate.ts';
 import type { DegradedEvent, StatusEvent } from '../events/guard-events.ts';
 import type { Settings } from '../guard-options.ts';
 import type { Models } from '../models/loaded-models.ts';
@@ -72,8 +72,7 @@ export class StatusWatch {
 
   /** The status now, then at each edge, until the signal is aborted or this is closed. Keeps no process alive. */
   watch(options: WatchOptions | undefined): AsyncGenerator<GuardStatus, void, void> {
-    const checked = checkOptions(options, { signal }, 'watch') as WatchOptions;
-    return this.#follow(checked.signal);
+    return this.#follow(validate<WatchOptions>(options, { signal: abortSignal }, 'watch').signal);
   }
 
   /** Told once, until a reading succeeds again. */

@@ -208,7 +208,7 @@ describe.each(READERS)('the %s reader', (prefer) => {
 it('holds a situation for every fixture tree, and a tree for every situation', () => {
   const named = new Set([...SITUATIONS, ...CONTAINERS].map((situation) => situation.name));
   // These two are read by tests of their own.
-  const trees = readdirSync(fixture('../sensors'), { withFileTypes: true })
+  const trees = readdirSync(fixture('.'), { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && !['garbage-number', 'mappings'].includes(entry.name))
     .map((entry) => entry.name);
   expect([...named].sort()).toEqual(trees.sort());

@@ -71,7 +71,7 @@ describe('a watch', () => {
 
   it('refuses bad options at once, and a guard that is closed', async () => {
     const { guard } = await watched();
-    expect(() => guard.watch({ signal: 5 } as never)).toThrow('Expected `watch.signal` to be an AbortSignal');
+    expect(() => guard.watch({ signal: 5 } as never)).toThrow('Expected `signal` to be an AbortSignal');
     expect(() => guard.watch({ every: 5 } as never)).toThrow('Unknown option `every` in watch');
     const before = guard.watch();
     guard.close();

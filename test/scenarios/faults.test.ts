@@ -123,7 +123,7 @@ describe('an SDK that throws', () => {
 describe.runIf(loadAddon()?.locks)('a time of day that jumps', () => {
   it.each([-86_400_000, 86_400_000])('by %d ms loses nobody and hurries no wait', async (jumpMs) => {
     const directory = join(mkdtempSync(join(tmpdir(), 'nexa-clock-')), 'ledger');
-    onTestFinished(() => rmSync(join(directory, '../..'), { recursive: true, force: true }));
+    onTestFinished(() => rmSync(join(directory, '..'), { recursive: true, force: true }));
     const guarded = () => {
       const nexa = withMemoryGuard(new FakeSDK(), { ...options, ledger: { directory } });
       onTestFinished(() => nexa.guard.close());

@@ -51,6 +51,6 @@ it('ten thousand loads and disposals leave no entry, descriptor, listener or byt
     expect(after.heapBytes - before.heapBytes).toBeLessThan(1 * MiB);
     expect(JSON.parse(files)).toEqual(['lock']);
   } finally {
-    rmSync(join(directory, '../..'), { recursive: true, force: true });
+    rmSync(join(directory, '..'), { recursive: true, force: true });
   }
 }, 90_000);

@@ -1,7 +1,7 @@
 /** Numbers as bars and lines of blocks, or of plain letters where the terminal has no blocks. Pure. */
 
 const BLOCKS = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-const LETTERS = ['_', '..', ':', '-', '=', '+', '*', '#'];
+const LETTERS = ['_', '.', ':', '-', '=', '+', '*', '#'];
 
 /** What is used for good, what would be given back, what is free: together as wide as the limit. */
 export function bar(
@@ -12,7 +12,7 @@ export function bar(
   const keptBytes = Math.max(0, usedBytes - reclaimableBytes);
   const kept = cells(keptBytes / limitBytes, width);
   const taken = Math.max(kept, cells(usedBytes / limitBytes, width));
-  const [full, half, empty] = unicode ? ['█', '▒', '░'] : ['#', '=', '..'];
+  const [full, half, empty] = unicode ? ['█', '▒', '░'] : ['#', '=', '.'];
   return {
     kept: (full as string).repeat(kept),
     reclaimable: (half as string).repeat(taken - kept),

@@ -78,7 +78,7 @@ export function relate(mountRoot: string, path: string): Relation {
 function sameUps(root: readonly string[], ours: readonly string[]): Relation {
   const prefix = root.every((segment, index) => ours[index] === segment);
   const segments = ours.slice(root.length);
-  return prefix && !segments.includes('../..') ? { kind: 'below', segments } : { kind: 'elsewhere' };
+  return prefix && !segments.includes('..') ? { kind: 'below', segments } : { kind: 'elsewhere' };
 }
 
 function segmentsOf(path: string): string[] {
@@ -86,6 +86,6 @@ function segmentsOf(path: string): string[] {
 }
 
 function leadingUps(segments: readonly string[]): number {
-  const index = segments.findIndex((segment) => segment !== '../..');
+  const index = segments.findIndex((segment) => segment !== '..');
   return index === -1 ? segments.length : index;
 }
