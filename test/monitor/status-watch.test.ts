@@ -72,7 +72,7 @@ describe('a watch', () => {
   it('refuses bad options at once, and a guard that is closed', async () => {
     const { guard } = await watched();
     expect(() => guard.watch({ signal: 5 } as never)).toThrow('Expected `signal` to be an AbortSignal');
-    expect(() => guard.watch({ every: 5 } as never)).toThrow('Unknown option `every` in watch');
+    expect(() => guard.watch({ every: 5 } as never)).toThrow('Unknown option `every` of `watch`');
     const before = guard.watch();
     guard.close();
     expect(await before.next()).toEqual({ done: true, value: undefined });
