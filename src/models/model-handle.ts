@@ -113,7 +113,7 @@ class Successor {
     if (!reload) {
       throw new MemoryGuardError(
         'ERR_MODEL_EVICTED',
-        `${name} was unloaded to make room or since it was idle: load it again, pin it (\`memoryGuard: { pin: true }\`), or use \`reload: true\`../loading`,
+        `${name} was unloaded to make room or since it was idle: load it again, pin it (\`memoryGuard: { pin: true }\`), or use \`reload: true\`.`,
       );
     }
     const result = this.#loaded(reload).then((handle) => (handle as AnyModel)[key]?.(...args));
