@@ -3,7 +3,7 @@ import { type Adapter, defaultAdapter } from './adapters/adapter.ts';
 import { parseBytes } from './core/bytes.ts';
 import { type Clock, systemClock } from './core/clock.ts';
 import { describe, invalidOption, MemoryGuardError } from './core/errors.ts';
-import type { Need, Quantization, SensorReading } from './core/types.ts';
+import type { LoadNeed, Quantization, SensorReading } from './core/types.ts';
 import {
   abortSignal,
   absolutePath,
@@ -103,7 +103,7 @@ export interface LoadGuardOptions {
 }
 
 /** Guard options with every default filled in. */
-export interface Settings {
+export interface GuardSettings {
   readonly mode: 'enforce' | 'observe';
   readonly minFreeBytes: number | undefined;
   readonly minFreeRatioAfterLoad: number;
@@ -126,7 +126,7 @@ export interface Settings {
   readonly clock: Clock;
 }
 
-const DEFAULTS: Settings = {
+const DEFAULTS: GuardSettings = {
   mode: 'enforce',
   minFreeBytes: undefined,
   minFreeRatioAfterLoad: 0.25,
@@ -149,7 +149,7 @@ const DEFAULTS: Settings = {
   clock: systemClock,
 };
 
-const CHECKS: Checks<Settings> = {
+const CHECKS: Checks<GuardSettings> = {
   mode: oneOf('enforce', 'observe'),
   minFreeBytes: size,
   minFreeRatioAfterLoad: numberFrom(0, 1),
@@ -187,8 +187,8 @@ const WAIT_CHECKS: Checks<{ readonly timeoutMs?: number }> = { timeoutMs: wholeN
 const DEFAULT_TIMEOUT_MS = 60_000;
 
 /** Checks every option and fills in the defaults. Throws `ERR_INVALID_OPTION`. */
-export function guardSettings(options: unknown): Settings {
-  return { ...DEFAULTS, ...validate<Settings>(options, CHECKS, 'withMemoryGuard') };
+export function guardSettings(options: unknown): GuardSettings {
+  return { ...DEFAULTS, ...validate<GuardSettings>(options, CHECKS, 'withMemoryGuard') };
 }
 
 /** Checks the `memoryGuard` part of a load. Throws `ERR_INVALID_OPTION`. */
@@ -206,7 +206,7 @@ export function knownQuantization(value: unknown): Quantization {
 }
 
 /** A given footprint as a need. Throws `ERR_INVALID_OPTION`. */
-export function givenNeed(given: unknown): Need {
+export function givenNeed(given: unknown): LoadNeed {
   const [mapped, anonymous] =
     typeof given === 'object' && given !== null && 'mappedBytes' in given && 'anonymousBytes' in given
       ? [given.mappedBytes, given.anonymousBytes]
@@ -245,7 +245,7 @@ function adapter(value: unknown, name: string): Adapter {
   return { ...defaultAdapter, ...parts, ...(dispose !== undefined && { dispose }) };
 }
 
-function evict(value: unknown, name: string): Settings['evict'] {
+function evict(value: unknown, name: string): GuardSettings['evict'] {
   if (value === 'never' || value === 'idle') return value;
   if (typeof value === 'function') return value as EvictChoice;
   throw invalidOption(name, "'never', 'idle' or a function that chooses", value);

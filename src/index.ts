@@ -8,12 +8,12 @@ export type { Clock } from './core/clock.ts';
 export { type ErrorCode, MemoryGuardError } from './core/errors.ts';
 export type {
   FootprintBasis,
+  LoadNeed,
   LoadParts,
   MemoryPressure,
   MemoryScope,
   MemorySnapshot,
   MemoryStatusLevel,
-  Need,
   Quantization,
   ScopeKind,
   SensorReading,
@@ -24,8 +24,8 @@ export type {
   DegradedEvent,
   GuardEvent,
   GuardEvents,
-  Help,
   LoadedEvent,
+  RefusalHelp,
   StatusEvent,
   UnloadedEvent,
   WaitingEvent,
@@ -42,9 +42,9 @@ export type { LedgerEntry } from './ledger/ledger-record.ts';
 export { type MachineReport, machineReport } from './machine-report.ts';
 export type { GuardLedger, MemoryGuard, PlanOptions } from './memory-guard.ts';
 export type { LoadedModel } from './models/loaded-model.ts';
-export type { Observed } from './models/observe-load.ts';
+export type { ObservedMemory } from './models/observe-load.ts';
 export type { GuardStatus, WatchOptions } from './monitor/status-watch.ts';
-export type { Rule, RuleVerdict } from './policy/admission-rules.ts';
+export type { AdmissionRule, RuleVerdict } from './policy/admission-rules.ts';
 export type { Candidate, CandidateVerdict } from './policy/choose-candidate.ts';
 export type { MachineClass } from './policy/recommend-quantization.ts';
 export {

@@ -7,7 +7,7 @@ import {
   hostBinds,
   type MachineClass,
   machineClass,
-  recommend,
+  recommendQuantization,
 } from './policy/recommend-quantization.ts';
 import { openReader } from './sensors/open-reader.ts';
 
@@ -46,7 +46,7 @@ export async function machineReport(): Promise<MachineReport> {
     memory,
     readFrom,
     machineClass: machineClass(comparedBytes),
-    recommendedQuantization: recommend(comparedBytes, availableBytes),
+    recommendedQuantization: recommendQuantization(comparedBytes, availableBytes),
   });
 }
 

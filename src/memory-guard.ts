@@ -1,23 +1,23 @@
 /** Puts the rooms together: readers, ledger, gate, loads and monitor behind the guard that programs talk to. */
 import { EventEmitter } from 'eventemitter3';
 import type { Adapter } from './adapters/adapter.ts';
-import { Gate } from './admission/admission-gate.ts';
+import { AdmissionGate } from './admission/admission-gate.ts';
 import { formatBytes } from './core/bytes.ts';
 import { describeError, MemoryGuardError } from './core/errors.ts';
 import type { MemoryReader, MemorySnapshot } from './core/types.ts';
 import { type Decision, type EventOf, eventName, type GuardEvent, type GuardEvents } from './events/guard-events.ts';
-import { teller } from './events/publish-event.ts';
+import { createPublisher } from './events/publish-event.ts';
 import { Calibration, calibrationDirectory } from './footprint/calibration-store.ts';
-import { type LoadGuardOptions, listenerOption, type Settings } from './guard-options.ts';
+import { type GuardSettings, type LoadGuardOptions, listenerOption } from './guard-options.ts';
 import { Ledger } from './ledger/ledger.ts';
 import type { LedgerEntry } from './ledger/ledger-record.ts';
 import { type OpenLedger, openLedger } from './ledger/open-ledger.ts';
-import { Loads } from './loading/load-model.ts';
+import { ModelLoader } from './loading/model-loader.ts';
 import { collectIfWorth, dropPageCache, giveBack } from './machine/release-memory.ts';
-import type { Held, LoadedModel } from './models/loaded-model.ts';
-import { Models } from './models/loaded-models.ts';
+import type { HeldModel, LoadedModel } from './models/loaded-model.ts';
+import { LoadedModels } from './models/loaded-models.ts';
 import type { Observing } from './models/observe-load.ts';
-import { Unloads } from './models/report-unloads.ts';
+import { UnloadReports } from './models/report-unloads.ts';
 import { type GuardStatus, StatusWatch, type WatchOptions } from './monitor/status-watch.ts';
 import { InjectedReader } from './sensors/injected-reader.ts';
 import { watchMappingsIfReadable } from './sensors/linux/mapping-watch.ts';
@@ -40,26 +40,26 @@ export interface PlanOptions {
 
 /** `guarded.guard`: snapshots, status, events and the models that are loaded. Made by `withMemoryGuard`. */
 export class MemoryGuard {
-  readonly #settings: Settings;
+  readonly #settings: GuardSettings;
   readonly #emitter = new EventEmitter<GuardEvents>();
   readonly #tell: (event: GuardEvent) => void;
   readonly #reader: MemoryReader;
   readonly #calibration: Calibration | undefined;
   readonly #ledger: OpenLedger;
-  readonly #gate: Gate;
-  readonly #models: Models;
-  readonly #unloads: Unloads;
+  readonly #gate: AdmissionGate;
+  readonly #models: LoadedModels;
+  readonly #unloads: UnloadReports;
   readonly #status: StatusWatch;
   readonly #stopWatchingPressure: () => void;
-  readonly #loads: Loads;
+  readonly #loads: ModelLoader;
   #closed = false;
   #alone: string | undefined;
 
   /** Use `withMemoryGuard`. */
-  constructor(settings: Settings, adapter: Adapter) {
+  constructor(settings: GuardSettings, adapter: Adapter) {
     const { sensor, clock, swap, minFreeRatioAfterLoad } = settings;
     this.#settings = settings;
-    this.#tell = teller((event) => this.#emitter.emit(event.type, event as never), settings.logger);
+    this.#tell = createPublisher((event) => this.#emitter.emit(event.type, event as never), settings.logger);
     this.#reader = sensor ? new InjectedReader(sensor) : openReader({ swap });
     // A replaced machine has nothing to learn from.
     this.#calibration = sensor
@@ -73,7 +73,7 @@ export class MemoryGuard {
           (error) => this.#tellAlone(error),
         );
     const { ledger, shared } = this.#ledger;
-    this.#gate = new Gate({
+    this.#gate = new AdmissionGate({
       reader: this.#reader,
       ledger,
       ...(shared && { shared }),
@@ -82,7 +82,7 @@ export class MemoryGuard {
       nowMs: () => clock.nowMs(),
       minFreeRatioAfterLoad,
     });
-    this.#models = new Models({
+    this.#models = new LoadedModels({
       gate: this.#gate,
       freeBytes: () => this.#freeBytes(),
       changed: () => {
@@ -112,7 +112,7 @@ export class MemoryGuard {
       keepAliveMs: settings.keepAliveMs,
       clock,
     });
-    this.#unloads = new Unloads({
+    this.#unloads = new UnloadReports({
       clock,
       freeBytes: () => this.#freeBytes(),
       giveBack: sensor
@@ -131,7 +131,7 @@ export class MemoryGuard {
       tell: this.#tell,
     });
     this.#stopWatchingPressure = sensor ? () => {} : watchPressure(this.#status.read.bind(this.#status));
-    this.#loads = new Loads({
+    this.#loads = new ModelLoader({
       settings,
       adapter,
       reader: this.#reader,
@@ -157,7 +157,7 @@ export class MemoryGuard {
   }
 
   /** @internal The part that the wrapping calls; not for programs. */
-  get internals(): { readonly loads: Loads; readonly models: Models } {
+  get internals(): { readonly loads: ModelLoader; readonly models: LoadedModels } {
     return { loads: this.#loads, models: this.#models };
   }
 
@@ -232,7 +232,7 @@ export class MemoryGuard {
   }
 
   /** What was observed is kept already, and promised to the next load of this model. */
-  #tellOutgrown({ name, reservation: { need } }: Held, takenBytes: number): void {
+  #tellOutgrown({ name, reservation: { need } }: HeldModel, takenBytes: number): void {
     const message = `${name} took ${formatBytes(takenBytes)} of anonymous memory, where ${formatBytes(need.anonymousBytes)} had been reserved for it.`;
     this.#tell({ type: 'degraded', message, atMs: this.#settings.clock.nowMs() });
   }

@@ -1,25 +1,32 @@
 /** The documented memory manager of Qwen2-Audio: a thin face over the gate, the ledger and the readers that the guard uses. */
 
-import { Gate } from './admission/admission-gate.ts';
+import { AdmissionGate } from './admission/admission-gate.ts';
 import { refusalSentence } from './admission/decision-messages.ts';
 import { InsufficientMemoryError } from './admission/insufficient-memory-error.ts';
 import { formatBytes } from './core/bytes.ts';
 import { systemClock } from './core/clock.ts';
 import { MemoryGuardError } from './core/errors.ts';
-import type { MemoryReader, MemoryScope, MemoryStatusLevel, Need, Quantization, SensorReading } from './core/types.ts';
+import type {
+  LoadNeed,
+  MemoryReader,
+  MemoryScope,
+  MemoryStatusLevel,
+  Quantization,
+  SensorReading,
+} from './core/types.ts';
 import { type Checks, callback, validate } from './core/validate.ts';
 import {
   DEFAULT_QUANTIZATION,
-  type Requirement,
+  type ModelRequirements,
   requirementOf,
   tableNeed,
 } from './footprint/documented-requirements.ts';
 import { knownQuantization } from './guard-options.ts';
 import { Ledger, type Reservation } from './ledger/ledger.ts';
-import type { Ask } from './policy/decision.ts';
-import { statusOf } from './policy/memory-status.ts';
-import { comparedTotalBytes, recommend } from './policy/recommend-quantization.ts';
-import { helpOf } from './policy/refusal-help.ts';
+import type { AdmissionRequest } from './policy/decision.ts';
+import { judgeStatus } from './policy/memory-status.ts';
+import { comparedTotalBytes, recommendQuantization } from './policy/recommend-quantization.ts';
+import { findRefusalHelp } from './policy/refusal-help.ts';
 import { InjectedReader } from './sensors/injected-reader.ts';
 import { openReader } from './sensors/open-reader.ts';
 import { readGrowth } from './sensors/process-memory.ts';
@@ -51,7 +58,7 @@ export interface MemoryStats {
   readonly percentFree: number;
   readonly modelLoaded: boolean;
   readonly currentQuantization: Qwen2Quantization | null;
-  readonly modelRequirements?: Requirement;
+  readonly modelRequirements?: ModelRequirements;
 }
 
 const MODEL = 'qwen2audio';
@@ -78,7 +85,7 @@ export class Qwen2MemoryManager {
   readonly #defaultQuantization: Qwen2Quantization;
   readonly #reader: MemoryReader;
   readonly #ledger = new Ledger();
-  readonly #gate: Gate;
+  readonly #gate: AdmissionGate;
   readonly #grownBytes: () => number | undefined;
   /** The process's growth at the last check. */
   #checkedBytes: number | undefined;
@@ -90,7 +97,7 @@ export class Qwen2MemoryManager {
     this.#defaultQuantization = defaultQuantization;
     this.#reader = sensor ? new InjectedReader(sensor) : machineReader();
     this.#grownBytes = sensor ? () => undefined : () => readGrowth();
-    this.#gate = new Gate({
+    this.#gate = new AdmissionGate({
       reader: this.#reader,
       ledger: this.#ledger,
       grownBytes: this.#grownBytes,
@@ -102,7 +109,7 @@ export class Qwen2MemoryManager {
 
   /** Whether all three rules would admit a load now. */
   async canLoadModel(quantization: Qwen2Quantization = this.#defaultQuantization): Promise<boolean> {
-    const { decision } = this.#gate.decide(askOf(knownQuantization(quantization), 0), 'nothing');
+    const { decision } = this.#gate.decide(listCandidates(knownQuantization(quantization), 0), 'nothing');
     this.#checkedBytes = this.#grownBytes();
     return decision.verdict === 'admit';
   }
@@ -114,10 +121,10 @@ export class Qwen2MemoryManager {
     const before = this.#registered;
     this.unregisterModel();
     try {
-      const { decision } = this.#gate.decide(askOf(asked, takenBytes), 'nothing');
+      const { decision } = this.#gate.decide(listCandidates(asked, takenBytes), 'nothing');
       if (decision.verdict === 'refuse') {
         const limitedBy = this.#limitedBy();
-        const refused = { ...decision, help: helpOf(decision, { holders: [], limitedBy }) };
+        const refused = { ...decision, help: findRefusalHelp(decision, { holders: [], limitedBy }) };
         throw new InsufficientMemoryError(refused, refusalSentence(refused, limitedBy));
       }
       // Growth since the last check is what the model took already, so the promise counts from there.
@@ -137,7 +144,7 @@ export class Qwen2MemoryManager {
   /** The documented recommendation for this machine, on its plain available memory. */
   async getRecommendedQuantization(): Promise<Qwen2Quantization> {
     const measure = this.#reader.measure();
-    return recommend(comparedTotalBytes(measure), measure.availableBytes);
+    return recommendQuantization(comparedTotalBytes(measure), measure.availableBytes);
   }
 
   /** Plain available memory against what the registered quantization keeps free; ok where none is registered. */
@@ -145,7 +152,7 @@ export class Qwen2MemoryManager {
     const availableMemory = this.#reader.measure().availableBytes;
     if (!this.#registered) return { status: 'ok', availableMemory };
     const { minFreeMemory } = requirementOf(this.#registered.quantization);
-    const status = statusOf(availableMemory, minFreeMemory, WARNING_FACTOR);
+    const status = judgeStatus(availableMemory, minFreeMemory, WARNING_FACTOR);
     if (status === 'ok') return { status, availableMemory };
     const [found, least] = [formatBytes(availableMemory), formatBytes(minFreeMemory)];
     const warning =
@@ -206,9 +213,9 @@ function machineReader(): MemoryReader {
   return shared;
 }
 
-function askOf(quantization: Qwen2Quantization, takenBytes: number): Ask {
+function listCandidates(quantization: Qwen2Quantization, takenBytes: number): AdmissionRequest {
   const { ramNeeded, minFreeMemory } = requirementOf(quantization);
-  const need: Need = { ...tableNeed(quantization), anonymousBytes: Math.max(0, ramNeeded - takenBytes) };
+  const need: LoadNeed = { ...tableNeed(quantization), anonymousBytes: Math.max(0, ramNeeded - takenBytes) };
   const candidate = { quantization, need, minFreeBytes: minFreeMemory };
   return { model: MODEL, askedQuantization: quantization, candidates: [candidate], downgrade: false };
 }

@@ -4,7 +4,7 @@ import { GiB, MiB } from '../src/core/bytes.ts';
 import { MemoryGuardError } from '../src/core/errors.ts';
 import { QUANTIZATIONS, requirementOf } from '../src/footprint/documented-requirements.ts';
 import type { GuardOptions, LoadGuardOptions } from '../src/guard-options.ts';
-import type { Rule } from '../src/policy/admission-rules.ts';
+import type { AdmissionRule } from '../src/policy/admission-rules.ts';
 import { withMemoryGuard } from '../src/with-memory-guard.ts';
 import { deferred, FakeMachine, type FakeModel, guardedFake, settled } from './support/fake-sdk.ts';
 import { ManualClock } from './support/manual-clock.ts';
@@ -79,7 +79,7 @@ describe('the rules', () => {
     return { ...fake, loading };
   };
 
-  const edges: [Rule[], string, number, GuardOptions, LoadGuardOptions?][] = [
+  const edges: [AdmissionRule[], string, number, GuardOptions, LoadGuardOptions?][] = [
     [['free-ratio-after-load'], 'a quarter of the total stays available', Q4 + KEPT, {}],
     [['min-free'], 'the minimum stays free', Q4 + 512 * MiB, NO_RATIO],
     // What doesn't fit leaves no minimum either; the system's share is untouched where all of it is mapped.
@@ -448,7 +448,7 @@ describe('observing', () => {
     expect(types()[0]).toBe(type);
     expect(types()).toContain('loaded');
     expect(last(type)).toMatchObject({ observed: true, forced: false });
-    expect(last(type)?.message).toMatch(/^Observed only: /);
+    expect(last(type)?.message).toMatch(/^ObservedMemory only: /);
     expect(guard.models()[0]?.quantization).toBe('Q5_K_M');
     expect(guard.headroomBytes()).toBe(available - Q5);
   });

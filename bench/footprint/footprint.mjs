@@ -56,13 +56,13 @@ async function bench() {
   });
   // Estimates first: they would hold up the readings of loads.
   const prepared = [];
-  for (const [index, each] of chosen.entries()) prepared.push(await prepare(each, index, other));
+  for (const [index, each] of chosen.entries()) prepared.push(await prepareLoad(each, index, other));
   await measureAll(prepared, rows);
   table(prepared.map((each) => ({ ...each, row: /** @type {Row} */ (rows.get(each.each.name)) })));
 }
 
 /** @param {Case} each @param {number} index @param {Awaited<ReturnType<typeof nodeLlamaCpp>>} other @returns {Promise<Prepared>} */
-async function prepare(each, index, other) {
+async function prepareLoad(each, index, other) {
   const { estimateFootprint } = await import(
     new URL('../../dist/footprint/estimate-footprint.js', import.meta.url).href
   );

@@ -1,13 +1,24 @@
 /** The one critical section: reads, judges and reserves in one synchronous step, so that no load slips between. */
 
-import type { HeldFile, MemoryMeasure, MemoryReader, Need } from '../core/types.ts';
+import type { HeldFile, LoadNeed, MemoryMeasure, MemoryReader } from '../core/types.ts';
 import type { Decision } from '../events/guard-events.ts';
-import type { Burden, Ledger, Reservation, Ticket } from '../ledger/ledger.ts';
+import type { Burden, Ledger, Reservation, WaitTicket } from '../ledger/ledger.ts';
 import type { Holdings } from '../ledger/ledger-record.ts';
 import { leftByPeers, type Peer, waitingBefore } from '../ledger/peer-headroom.ts';
-import type { Situation } from '../policy/admission-rules.ts';
-import { type Candidate, type CandidateVerdict, fittingWithLess, judgeAll } from '../policy/choose-candidate.ts';
-import { type Ask, decisionOf, type Judged, leastMissing, stepsOf } from '../policy/decision.ts';
+import type { MemorySituation } from '../policy/admission-rules.ts';
+import {
+  type Candidate,
+  type CandidateVerdict,
+  findSmallerContext,
+  judgeCandidates,
+} from '../policy/choose-candidate.ts';
+import {
+  type AdmissionRequest,
+  type JudgedCandidates,
+  leastMissing,
+  makeDecision,
+  stepsOf,
+} from '../policy/decision.ts';
 import { hostBinds } from '../policy/recommend-quantization.ts';
 
 /** The other processes' side of the ledger. */
@@ -17,7 +28,7 @@ export interface SharedHoldings {
 }
 
 /** What the gate needs of its surroundings. */
-export interface GateParts {
+export interface AdmissionGateParts {
   readonly reader: MemoryReader;
   readonly ledger: Ledger;
   /** Absent where other processes are not to be seen. */
@@ -31,19 +42,19 @@ export interface GateParts {
 }
 
 /** A candidate and the promise made to it. */
-export interface Reserved {
+export interface ReservedCandidate {
   readonly candidate: Candidate;
   readonly reservation: Reservation;
 }
 
-export interface Outcome {
+export interface GateOutcome {
   readonly decision: Decision;
   /** Absent where nothing was to be reserved, or the load is refused. */
-  readonly reserved?: Reserved;
+  readonly reserved?: ReservedCandidate;
 }
 
 /** The machine and the ledger together, read in the order that lets races err on the safe side. */
-export interface View extends Situation {
+export interface GateView extends MemorySituation {
   readonly measure: MemoryMeasure;
   readonly burden: Burden;
   /** Kept for loads that wait, and taken off the headroom. */
@@ -58,28 +69,28 @@ export interface View extends Situation {
 /** A place in the line before all that wait: nothing is kept for them. */
 const FIRST = 'first';
 
-export class Gate {
-  readonly #parts: GateParts;
+export class AdmissionGate {
+  readonly #parts: AdmissionGateParts;
   /** As the last reading had them: what is published in between needs no reading of its own. */
   #scopes: readonly string[] = [];
   #threads = false;
 
-  constructor(parts: GateParts) {
+  constructor(parts: AdmissionGateParts) {
     this.#parts = parts;
   }
 
   /** What all processes have left, whatever loads wait for. */
-  look(): View {
+  look(): GateView {
     return this.#lookFrom(FIRST);
   }
 
   /** The same, scope by scope. */
-  lookIntoScopes(): View {
+  lookIntoScopes(): GateView {
     return this.#lookFrom(FIRST, true);
   }
 
   /** Growth and peers first, then the machine: memory taken in between is counted twice rather than not at all. */
-  #lookFrom(place: Ticket | typeof FIRST | undefined, intoScopes = false): View {
+  #lookFrom(place: WaitTicket | typeof FIRST | undefined, intoScopes = false): GateView {
     const { reader, ledger, shared, grownBytes } = this.#parts;
     const grown = grownBytes();
     const peers = shared?.peers() ?? [];
@@ -136,22 +147,22 @@ export class Gate {
    * Decides, and reserves the candidate that was chosen, the first whatever was decided, or nothing.
    * There must be no `await` in here. Throws `ERR_SENSOR` where the machine can't be read.
    */
-  decide(ask: Ask, reserve: 'chosen' | 'first' | 'nothing', collects = true): Outcome {
+  decide(ask: AdmissionRequest, reserve: 'chosen' | 'first' | 'nothing', collects = true): GateOutcome {
     const candidates = stepsOf(ask);
     let judged = this.#judge(candidates, ask.ticket);
     if (!judged.chosen && collects && this.#parts.collect(leastMissing(judged.verdicts))) {
       judged = this.#judge(candidates, ask.ticket);
     }
-    const decision = decisionOf(ask, judged);
+    const decision = makeDecision(ask, judged);
     const candidate = reserve === 'first' ? candidates[0] : reserve === 'chosen' ? judged.chosen : undefined;
     return candidate ? { decision, reserved: this.#reserve(ask.model, candidate) } : { decision };
   }
 
   /** For a load that was refused: what would fit if it took a smaller context than it allows. */
-  fittingWithLess(ask: Ask): CandidateVerdict | undefined {
+  findSmallerContext(ask: AdmissionRequest): CandidateVerdict | undefined {
     const view = this.#lookFrom(ask.ticket);
     const unheld = stepsOf(ask).map((candidate) => this.#lessHeld(candidate));
-    return fittingWithLess(unheld, view, this.#parts.minFreeRatioAfterLoad);
+    return findSmallerContext(unheld, view, this.#parts.minFreeRatioAfterLoad);
   }
 
   /** Collects garbage if that may turn a refusal, outside the lock: it takes milliseconds. False where it can't. */
@@ -160,12 +171,12 @@ export class Gate {
   }
 
   /** Promises the first candidate its need without asking the rules. */
-  reserveFirst(ask: Ask): Reserved {
+  reserveFirst(ask: AdmissionRequest): ReservedCandidate {
     return this.#reserve(ask.model, ask.candidates[0] as Candidate);
   }
 
   /** Promises a need without asking the rules. */
-  reserve(label: string, need: Need): Reservation {
+  reserve(label: string, need: LoadNeed): Reservation {
     const { ledger, nowMs } = this.#parts;
     const grownBytes = this.#grownIfReadable();
     const reservation = ledger.reserve(label, need, nowMs(), grownBytes);
@@ -185,20 +196,20 @@ export class Gate {
   }
 
   /** Joins the line of loads that wait. */
-  wait(label: string, need: Need): Ticket {
+  wait(label: string, need: LoadNeed): WaitTicket {
     const ticket = this.#parts.ledger.wait(label, need, Number(process.hrtime.bigint() / 1000n));
     this.#publish();
     return ticket;
   }
 
   /** 1 for the load that is next. */
-  position(ticket: Ticket): number {
+  position(ticket: WaitTicket): number {
     const { ledger, shared } = this.#parts;
     const elsewhere = waitingBefore(shared?.peers() ?? [], ticket.sinceUs);
     return ledger.before(ticket).length + elsewhere.length + 1;
   }
 
-  endWait(ticket: Ticket): void {
+  endWait(ticket: WaitTicket): void {
     this.#parts.ledger.endWait(ticket);
     this.#publish();
   }
@@ -234,10 +245,10 @@ export class Gate {
     }
   }
 
-  #judge(candidates: readonly Candidate[], ticket: Ticket | undefined): Judged {
+  #judge(candidates: readonly Candidate[], ticket: WaitTicket | undefined): JudgedCandidates {
     const view = this.#lookFrom(ticket);
     const unheld = candidates.map((candidate) => this.#lessHeld(candidate));
-    const verdicts = judgeAll(unheld, view, this.#parts.minFreeRatioAfterLoad);
+    const verdicts = judgeCandidates(unheld, view, this.#parts.minFreeRatioAfterLoad);
     const chosen = verdicts.find((candidate) => candidate.admitted);
     return { view, verdicts, chosen };
   }
@@ -262,13 +273,13 @@ export class Gate {
     return bytes + ledger.heldBytes(files.filter(({ key }) => !elsewhere.has(key)));
   }
 
-  #reserve(model: string, candidate: Candidate): Reserved {
+  #reserve(model: string, candidate: Candidate): ReservedCandidate {
     return { candidate, reservation: this.reserve(model, candidate.need) };
   }
 }
 
 /** What came before this place in the line; before a load without one, all that wait. */
-function placeUs(place: Ticket | typeof FIRST | undefined): number {
+function placeUs(place: WaitTicket | typeof FIRST | undefined): number {
   if (place === FIRST) return Number.NEGATIVE_INFINITY;
   return place?.sinceUs ?? Number.POSITIVE_INFINITY;
 }

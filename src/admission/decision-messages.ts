@@ -1,7 +1,7 @@
 /** What the guard says, one sentence per event, with its numbers. It decides nothing. */
 import { formatBytes } from '../core/bytes.ts';
-import type { MemoryScope, MemoryStatusLevel, Need } from '../core/types.ts';
-import type { Decision, Help } from '../events/guard-events.ts';
+import type { LoadNeed, MemoryScope, MemoryStatusLevel } from '../core/types.ts';
+import type { Decision, RefusalHelp } from '../events/guard-events.ts';
 import type { Returned } from '../models/memory-returned.ts';
 import type { RuleVerdict } from '../policy/admission-rules.ts';
 import type { CandidateVerdict } from '../policy/choose-candidate.ts';
@@ -59,7 +59,10 @@ export function refusalSentence(decision: Decision, limitedBy: MemoryScope | und
   );
 }
 
-function helpInWords({ freeBytes, unload, context, raiseLimit }: Help, { askedQuantization }: Decision): string[] {
+function helpInWords(
+  { freeBytes, unload, context, raiseLimit }: RefusalHelp,
+  { askedQuantization }: Decision,
+): string[] {
   const step = context?.quantization === askedQuantization ? 'it' : context?.quantization;
   return [
     ...(freeBytes === undefined ? [] : [`free ${formatBytes(freeBytes)}`]),
@@ -159,7 +162,7 @@ export function modelInWords(model: string, quantization: string | undefined): s
   return quantization ? `${model} ${quantization}` : model;
 }
 
-function neededInWords({ mappedBytes, anonymousBytes }: Need): string {
+function neededInWords({ mappedBytes, anonymousBytes }: LoadNeed): string {
   return formatBytes(mappedBytes + anonymousBytes);
 }
 

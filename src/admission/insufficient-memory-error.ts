@@ -1,7 +1,7 @@
 /** The error of a refused load, with the numbers that refused it. It decides nothing. */
 import { MemoryGuardError } from '../core/errors.ts';
 import type { Decision } from '../events/guard-events.ts';
-import type { Rule } from '../policy/admission-rules.ts';
+import type { AdmissionRule } from '../policy/admission-rules.ts';
 import { nearestCandidate } from './decision-messages.ts';
 
 /** `ERR_INSUFFICIENT_MEMORY`: the numbers are those of the candidate that came nearest. */
@@ -12,7 +12,7 @@ export class InsufficientMemoryError extends MemoryGuardError {
   readonly availableBytes: number;
   /** How much more must be free until every rule passes. */
   readonly shortfallBytes: number;
-  readonly refusedBy: readonly Rule[];
+  readonly refusedBy: readonly AdmissionRule[];
   /** The whole decision: every candidate with every rule and its numbers. */
   readonly plan: Decision;
 

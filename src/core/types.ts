@@ -120,7 +120,7 @@ export interface HeldFile {
 }
 
 /** What a model needs, as far as the rules care. */
-export interface Need {
+export interface LoadNeed {
   /** Clean, file-backed bytes: they stay available to the system. */
   readonly mappedBytes: number;
   readonly anonymousBytes: number;

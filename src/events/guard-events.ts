@@ -1,6 +1,6 @@
 /** What the guard tells: the events with their numbers in bytes, and their names. It knows no listeners. */
 import { type ErrorCode, invalidOption } from '../core/errors.ts';
-import type { MemoryStatusLevel, Need, Quantization } from '../core/types.ts';
+import type { LoadNeed, MemoryStatusLevel, Quantization } from '../core/types.ts';
 import type { CandidateVerdict } from '../policy/choose-candidate.ts';
 
 export const EVENT_NAMES = [
@@ -55,7 +55,7 @@ export interface Decision {
   /** Tokens of context that were chosen. Absent where the need doesn't depend on them. */
   readonly contextSize?: number;
   readonly kvCacheType?: string;
-  readonly need?: Need;
+  readonly need?: LoadNeed;
   readonly totalBytes: number;
   readonly availableBytes: number;
   readonly headroomBytes: number;
@@ -63,11 +63,11 @@ export interface Decision {
   readonly waitingBytes?: number;
   readonly candidates: readonly CandidateVerdict[];
   /** What would help; absent where the load is not refused. */
-  readonly help?: Help;
+  readonly help?: RefusalHelp;
 }
 
 /** What would let a refused load in, each by itself. */
-export interface Help {
+export interface RefusalHelp {
   /** Bytes that must become free; absent where even an empty machine would refuse it. */
   readonly freeBytes?: number;
   /** Loaded models that together hold as much, the largest first; empty where all of them don't. */
@@ -104,7 +104,7 @@ export interface LoadedEvent extends EventBase {
   readonly type: 'loaded';
   readonly model: string;
   readonly quantization?: Quantization;
-  readonly need: Need;
+  readonly need: LoadNeed;
   /** Sizes of the files that the load mapped. Absent where the system doesn't tell. */
   readonly mappedBytes?: number;
   readonly elapsedMs: number;

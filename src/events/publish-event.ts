@@ -13,7 +13,10 @@ const channels = new Map<GuardEvent['type'], Channel>(
 );
 
 /** Freezes each event and tells it. Whatever a listener does, who tells goes on. */
-export function teller(emit: (event: GuardEvent) => void, logger: Logger | undefined): (event: GuardEvent) => void {
+export function createPublisher(
+  emit: (event: GuardEvent) => void,
+  logger: Logger | undefined,
+): (event: GuardEvent) => void {
   return (event) => {
     Object.freeze(event);
     debug('%s: %s', event.type, event.message);

@@ -1,6 +1,6 @@
 /** The documented table: what each quantization of each known model is said to need. It reads nothing; files know better. */
 import { GiB, MiB } from '../core/bytes.ts';
-import type { Need, Quantization } from '../core/types.ts';
+import type { LoadNeed, Quantization } from '../core/types.ts';
 
 /** The ladder, best quality first. */
 export const QUANTIZATIONS: readonly Quantization[] = Object.freeze(['Q5_K_M', 'Q4_K_M', 'Q4_0']);
@@ -14,20 +14,20 @@ export const DEFAULT_MIN_FREE_BYTES = 512 * MiB;
 export const AUDIO_CALL_BYTES = 100 * MiB;
 
 /** One documented row. GB and MB of the document are 2^30 and 2^20; 4.2 GB is rounded up to a whole byte. */
-export interface Requirement {
+export interface ModelRequirements {
   readonly ramNeeded: number;
   readonly type: 'edge_optimized' | 'quality_optimized';
   readonly minFreeMemory: number;
 }
 
-const QWEN2_AUDIO: Readonly<Record<Quantization, Requirement>> = Object.freeze({
+const QWEN2_AUDIO: Readonly<Record<Quantization, ModelRequirements>> = Object.freeze({
   Q4_K_M: Object.freeze({ ramNeeded: Math.ceil(4.2 * GiB), type: 'edge_optimized', minFreeMemory: 512 * MiB }),
   Q4_0: Object.freeze({ ramNeeded: Math.ceil(3.8 * GiB), type: 'edge_optimized', minFreeMemory: 512 * MiB }),
   Q5_K_M: Object.freeze({ ramNeeded: Math.ceil(4.8 * GiB), type: 'quality_optimized', minFreeMemory: 768 * MiB }),
 });
 
 /** The documented row of Qwen2-Audio in this quantization. */
-export function requirementOf(quantization: Quantization): Requirement {
+export function requirementOf(quantization: Quantization): ModelRequirements {
   return QWEN2_AUDIO[quantization];
 }
 
@@ -41,6 +41,6 @@ export function isKnownModel(name: string): boolean {
 }
 
 /** The table's row as a need: all of it anonymous until the process's mappings say otherwise. */
-export function tableNeed(quantization: Quantization): Need {
+export function tableNeed(quantization: Quantization): LoadNeed {
   return Object.freeze({ mappedBytes: 0, anonymousBytes: requirementOf(quantization).ramNeeded, basis: 'table' });
 }

@@ -1,5 +1,5 @@
 /** Who holds what in this process: promises and loaded models. Pure bookkeeping; it reads no memory and decides nothing. */
-import type { HeldFile, Need } from '../core/types.ts';
+import type { HeldFile, LoadNeed } from '../core/types.ts';
 import type { Holdings, LedgerEntry } from './ledger-record.ts';
 
 /** One promise: to a load under way, a loaded model or a call. */
@@ -8,7 +8,7 @@ export interface Reservation {
   readonly owner: number;
   readonly label: string;
   readonly atMs: number;
-  readonly need: Need;
+  readonly need: LoadNeed;
   /** The process's own growth when it was made; absent where it can't be read. */
   readonly grownBytes?: number;
 }
@@ -26,11 +26,11 @@ export interface Burden {
 }
 
 /** A load's place in the line of those that wait. */
-export interface Ticket {
+export interface WaitTicket {
   readonly id: number;
   readonly label: string;
   /** What it waits for at the least. */
-  readonly need: Need;
+  readonly need: LoadNeed;
   /** The machine's monotonic clock, in microseconds: the order of the line, also between processes. */
   readonly sinceUs: number;
 }
@@ -47,7 +47,7 @@ const SHOWN = 64;
 export class Ledger {
   readonly #entries = new Map<Reservation, Entry>();
   /** In the order in which they came. */
-  readonly #waiting = new Set<Ticket>();
+  readonly #waiting = new Set<WaitTicket>();
   #nextId = 1;
   /** The process's own growth when the oldest open promise was made; growth since then is what promises took. */
   #baseBytes: number | undefined;
@@ -57,7 +57,7 @@ export class Ledger {
   }
 
   /** Promises the need. `grownBytes` is the process's anonymous memory now, where it can be read. */
-  reserve(label: string, need: Need, atMs: number, grownBytes: number | undefined): Reservation {
+  reserve(label: string, need: LoadNeed, atMs: number, grownBytes: number | undefined): Reservation {
     const openBytes = this.#openBytes();
     // Growth beyond all open promises was somebody else's: it must not pay for the new one.
     const othersBytes = grownBytes !== undefined && openBytes !== undefined ? grownBytes - openBytes : undefined;
@@ -115,19 +115,19 @@ export class Ledger {
   }
 
   /** Takes a place in the line. */
-  wait(label: string, need: Need, sinceUs: number): Ticket {
+  wait(label: string, need: LoadNeed, sinceUs: number): WaitTicket {
     const ticket = Object.freeze({ id: this.#nextId++, label, need, sinceUs });
     this.#waiting.add(ticket);
     return ticket;
   }
 
   /** Leaves the line, for whatever reason. */
-  endWait(ticket: Ticket): void {
+  endWait(ticket: WaitTicket): void {
     this.#waiting.delete(ticket);
   }
 
   /** The loads that wait before this one; all that wait for one without a place. */
-  before(ticket: Ticket | undefined): readonly Ticket[] {
+  before(ticket: WaitTicket | undefined): readonly WaitTicket[] {
     const line = [...this.#waiting];
     return ticket && this.#waiting.has(ticket) ? line.slice(0, line.indexOf(ticket)) : line;
   }

@@ -16,7 +16,7 @@ export interface ShapeRange {
 }
 
 /** Throws `ERR_INVALID_OPTION`. */
-export function shapeRangeOf(shape: RequestedShape = {}): ShapeRange {
+export function readShapeRange(shape: RequestedShape = {}): ShapeRange {
   const { contextSize, kvCacheType, ...rest } = shape;
   return {
     contextSize: contextSize === undefined ? DEFAULT_CONTEXT : contextRange(contextSize),
@@ -26,8 +26,8 @@ export function shapeRangeOf(shape: RequestedShape = {}): ShapeRange {
 }
 
 /** What the SDK is given: the choice, and one value for each range or list that was left open; `undefined` for nothing. */
-export function chosenShape(asked: RequestedShape = {}, choice: ChosenShape): ChosenShape | undefined {
-  const { contextSize, kvCacheTypes } = shapeRangeOf(asked);
+export function chooseShape(asked: RequestedShape = {}, choice: ChosenShape): ChosenShape | undefined {
+  const { contextSize, kvCacheTypes } = readShapeRange(asked);
   const tokens = choice.contextSize ?? (typeof asked.contextSize === 'object' ? contextSize.max : undefined);
   const type = choice.kvCacheType ?? (Array.isArray(asked.kvCacheType) ? kvCacheTypes[0] : undefined);
   if (tokens === undefined && type === undefined) return undefined;

@@ -2,7 +2,7 @@
 
 import type { LoadRequest, Offer } from '../adapters/adapter.ts';
 import { describe, MemoryGuardError } from '../core/errors.ts';
-import type { Need, Quantization } from '../core/types.ts';
+import type { LoadNeed, Quantization } from '../core/types.ts';
 import { corrected, type Observation } from '../footprint/apply-observations.ts';
 import {
   DEFAULT_MIN_FREE_BYTES,
@@ -13,10 +13,10 @@ import {
 } from '../footprint/documented-requirements.ts';
 import type { EstimateShape, Estimator } from '../footprint/estimate-footprint.ts';
 import { heldFilesOf } from '../footprint/mapped-file-keys.ts';
-import { givenNeed, knownQuantization, type LoadGuardOptions, type Settings } from '../guard-options.ts';
+import { type GuardSettings, givenNeed, knownQuantization, type LoadGuardOptions } from '../guard-options.ts';
 import type { Candidate } from '../policy/choose-candidate.ts';
-import type { Ask } from '../policy/decision.ts';
-import { type ShapeRange, shapeRangeOf } from './context-range.ts';
+import type { AdmissionRequest } from '../policy/decision.ts';
+import { readShapeRange, type ShapeRange } from './context-range.ts';
 
 /** An offer whose headers were read. */
 export interface EstimatedOffer extends Offer {
@@ -26,25 +26,25 @@ export interface EstimatedOffer extends Offer {
 }
 
 export interface AskParts {
-  readonly settings: Pick<Settings, 'downgrade' | 'minFreeBytes' | 'unknownModels'>;
+  readonly settings: Pick<GuardSettings, 'downgrade' | 'minFreeBytes' | 'unknownModels'>;
   /** The files that may be loaded; none where they are not known. */
   readonly offers: readonly EstimatedOffer[];
   /** Where none was asked for: the quantization to begin with. */
-  readonly recommend: () => Quantization;
+  readonly recommendQuantization: () => Quantization;
   /** The largest reserve of the models that are loaded already. */
   readonly heldMinFreeBytes: number;
 }
 
 /** Nobody knows what it needs, and the user chose to admit it. */
-const UNKNOWN_NEED: Need = Object.freeze({ mappedBytes: 0, anonymousBytes: 0, basis: 'unknown' });
+const UNKNOWN_NEED: LoadNeed = Object.freeze({ mappedBytes: 0, anonymousBytes: 0, basis: 'unknown' });
 
 /** For a request that is only observed, since it was not understood: nothing is reserved for it. */
-export function unjudgedAsk(model: string): Ask {
+export function requestUnjudged(model: string): AdmissionRequest {
   return { model, candidates: [{ need: UNKNOWN_NEED, minFreeBytes: DEFAULT_MIN_FREE_BYTES }], downgrade: false };
 }
 
 /** Checks the request and lists its candidates: the user's own numbers, else the files, else the table. */
-export function askOf(request: LoadRequest, own: LoadGuardOptions, parts: AskParts): Ask {
+export function listCandidates(request: LoadRequest, own: LoadGuardOptions, parts: AskParts): AdmissionRequest {
   // Forcing means this one and no other.
   const downgrade = own.force !== true && (own.downgrade ?? parts.settings.downgrade);
   const model = request.name;
@@ -67,9 +67,13 @@ function stepsOf(
   return isKnownModel(name) && (footprint !== undefined || offers.length === 0) ? QUANTIZATIONS : undefined;
 }
 
-function askedOf({ quantization }: LoadRequest, steps: readonly Quantization[], { recommend }: AskParts): Quantization {
+function askedOf(
+  { quantization }: LoadRequest,
+  steps: readonly Quantization[],
+  { recommendQuantization }: AskParts,
+): Quantization {
   if (quantization !== undefined) return knownQuantization(quantization);
-  const start = QUANTIZATIONS.indexOf(recommend());
+  const start = QUANTIZATIONS.indexOf(recommendQuantization());
   // Where the recommended file and all smaller ones are missing, the smallest of the larger ones is.
   return steps.find((step) => QUANTIZATIONS.indexOf(step) >= start) ?? (steps.at(-1) as Quantization);
 }
@@ -104,7 +108,7 @@ function candidateWithoutLadder(request: LoadRequest, own: LoadGuardOptions, par
 
 /** One candidate for each cache type in order of preference; each tries its largest context first. */
 function estimatedCandidates(offer: EstimatedOffer, request: LoadRequest, minFreeBytes: number): readonly Candidate[] {
-  const range = shapeRangeOf(request.shape);
+  const range = readShapeRange(request.shape);
   return range.kvCacheTypes.map((kvCacheType) => {
     const at = (contextSize: number) => candidateAt(offer, range, contextSize, kvCacheType, minFreeBytes);
     const { min, max } = range.contextSize;
@@ -142,7 +146,7 @@ function candidateAt(
 /** What one model asks to keep free, whatever else is loaded. */
 export function ownMinFreeBytes(
   quantization: Quantization | undefined,
-  { minFreeBytes }: Pick<Settings, 'minFreeBytes'>,
+  { minFreeBytes }: Pick<GuardSettings, 'minFreeBytes'>,
 ): number {
   return minFreeBytes ?? (quantization ? requirementOf(quantization).minFreeMemory : DEFAULT_MIN_FREE_BYTES);
 }

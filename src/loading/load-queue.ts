@@ -5,7 +5,7 @@ interface Waiting {
   refuse(reason: unknown): void;
 }
 
-export class Queue {
+export class LoadQueue {
   readonly #places: number;
   readonly #waiting: Waiting[] = [];
   #taken = 0;

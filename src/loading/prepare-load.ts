@@ -6,22 +6,22 @@ import type { Quantization } from '../core/types.ts';
 import { type Calibration, calibrationKey } from '../footprint/calibration-store.ts';
 import { DEFAULT_QUANTIZATION } from '../footprint/documented-requirements.ts';
 import { type EstimateShape, openEstimator } from '../footprint/estimate-footprint.ts';
-import { type LoadGuardOptions, loadGuardOptions, type Settings } from '../guard-options.ts';
-import type { Ask } from '../policy/decision.ts';
-import { askOf, type EstimatedOffer, unjudgedAsk } from './load-candidates.ts';
+import { type GuardSettings, type LoadGuardOptions, loadGuardOptions } from '../guard-options.ts';
+import type { AdmissionRequest } from '../policy/decision.ts';
+import { type EstimatedOffer, listCandidates, requestUnjudged } from './load-candidates.ts';
 
 /** One load, read and checked. */
-export interface Prepared {
+export interface PreparedLoad {
   readonly adapter: Adapter;
   readonly args: readonly unknown[];
   readonly request: LoadRequest;
   readonly own: LoadGuardOptions;
-  /** Its candidates as things stand now; `recommend` is called where no quantization was asked for. */
-  ask(recommend: () => Quantization): Ask;
+  /** Its candidates as things stand now; `recommendQuantization` is called where no quantization was asked for. */
+  ask(recommendQuantization: () => Quantization): AdmissionRequest;
 }
 
 export interface PrepareParts {
-  readonly settings: Settings;
+  readonly settings: GuardSettings;
   readonly adapter: Adapter;
   /** The name of the model whose context this is. */
   readonly owner?: string;
@@ -34,35 +34,35 @@ export interface PrepareParts {
 }
 
 /** Observing refuses nothing, not even what can't be understood: that is told, and the SDK is asked. */
-export async function prepare(args: readonly unknown[], parts: PrepareParts): Promise<Prepared> {
+export async function prepareLoad(args: readonly unknown[], parts: PrepareParts): Promise<PreparedLoad> {
   try {
     return await understand(args, parts);
   } catch (error) {
     if (parts.settings.mode !== 'observe' || !(error instanceof MemoryGuardError)) throw error;
     parts.misunderstood(error);
     const name = typeof args[0] === 'string' ? args[0] : 'a model';
-    return { adapter: parts.adapter, args, request: { name }, own: {}, ask: () => unjudgedAsk(name) };
+    return { adapter: parts.adapter, args, request: { name }, own: {}, ask: () => requestUnjudged(name) };
   }
 }
 
 /** What is wrong with the request or its files is said here. */
-async function understand(args: readonly unknown[], parts: PrepareParts): Promise<Prepared> {
+async function understand(args: readonly unknown[], parts: PrepareParts): Promise<PreparedLoad> {
   const { settings, adapter, owner, heldMinFreeBytes } = parts;
   const asked = adapter.request(args);
   const request = owner === undefined ? asked : { ...asked, name: `${owner}: ${asked.name}` };
   const own = loadGuardOptions(request.memoryGuard);
   const offers = own.footprint === undefined ? await estimatedOffers(args, parts) : [];
   const unknownModels = settings.mode === 'observe' ? 'admit' : settings.unknownModels;
-  const prepared: Prepared = {
+  const prepared: PreparedLoad = {
     adapter,
     args,
     request,
     own,
-    ask: (recommend) =>
-      askOf(request, own, {
+    ask: (recommendQuantization) =>
+      listCandidates(request, own, {
         settings: { ...settings, unknownModels },
         offers,
-        recommend,
+        recommendQuantization,
         heldMinFreeBytes: heldMinFreeBytes(),
       }),
   };

@@ -1,9 +1,9 @@
 /** A loaded model as it is registered and as it is shown: held itself, or only within reach where its SDK ends what nobody else holds. */
 
 import type { ChosenShape } from '../adapters/adapter.ts';
-import type { LoadParts, Need, Quantization } from '../core/types.ts';
+import type { LoadNeed, LoadParts, Quantization } from '../core/types.ts';
 import type { Reservation } from '../ledger/ledger.ts';
-import type { Observed, Observing } from './observe-load.ts';
+import type { ObservedMemory, Observing } from './observe-load.ts';
 
 /** What `guard.models()` shows of one loaded model. */
 export interface LoadedModel {
@@ -16,7 +16,7 @@ export interface LoadedModel {
   readonly kvCacheType?: string;
   /** Why it was loaded so, in one sentence. */
   readonly reason: string;
-  readonly need: Need;
+  readonly need: LoadNeed;
   readonly minFreeBytes: number;
   /** The guard's clock when it was admitted, in milliseconds. */
   readonly sinceMs: number;
@@ -27,11 +27,11 @@ export interface LoadedModel {
   /** What the load was expected to take, part by part; absent where no file told. */
   readonly predicted?: LoadParts;
   /** What it really took; absent where the system doesn't tell, or other work ran beside it. */
-  readonly observed?: Observed;
+  readonly observed?: ObservedMemory;
 }
 
 /** A loaded model as the guard holds it. `raw` must not lead back to the guarded handle, or that is never collected. */
-export interface Held {
+export interface HeldModel {
   readonly name: string;
   readonly quantization: Quantization | undefined;
   /** What was chosen and passed to the SDK. */
@@ -66,7 +66,7 @@ export interface Held {
   /** Contexts that it has, or that are just being made: while there are any it is not idle. */
   contexts: number;
   /** The model whose context this is, and the way to tell it that this one is gone. */
-  readonly owner: { readonly held: Held; letGo(): void } | undefined;
+  readonly owner: { readonly held: HeldModel; letGo(): void } | undefined;
 }
 
 /** Names that end a model, in the order in which one is chosen for a handle that was lost. */
@@ -81,8 +81,8 @@ export const DISPOSERS: readonly PropertyKey[] = [
 ];
 
 /** What is known of it once it is loaded; the rest begins at nothing. */
-export type HeldFacts = Pick<
-  Held,
+export type HeldModelFacts = Pick<
+  HeldModel,
   | 'name'
   | 'quantization'
   | 'shape'
@@ -98,7 +98,7 @@ export type HeldFacts = Pick<
 >;
 
 /** `weak`: the registration must not keep the model alive, and forgets it when it is collected. */
-export function newHeld(raw: unknown, weak: boolean, facts: HeldFacts): Held {
+export function holdModel(raw: unknown, weak: boolean, facts: HeldModelFacts): HeldModel {
   const reach = weak && typeof raw === 'object' && raw !== null ? weakly(new WeakRef(raw)) : strongly(raw);
   return {
     ...facts,
@@ -126,7 +126,7 @@ function strongly(raw: unknown): () => unknown {
 }
 
 /** As programs see it. */
-export function shownModel(held: Held): LoadedModel {
+export function describeModel(held: HeldModel): LoadedModel {
   const { name, owner, quantization, shape, reason, reservation, minFreeBytes, callsInFlight, pinned } = held;
   const { predicted, observing } = held;
   return Object.freeze({
@@ -145,7 +145,7 @@ export function shownModel(held: Held): LoadedModel {
   });
 }
 
-function shownObservation({ observation }: Observing): Observed {
+function shownObservation({ observation }: Observing): ObservedMemory {
   const { mappedBytes, anonymousAfterLoadBytes, anonymousAfterCallBytes } = observation;
   return Object.freeze({
     mappedBytes,
@@ -155,12 +155,12 @@ function shownObservation({ observation }: Observing): Observed {
 }
 
 /** Nothing runs on it and nothing depends on it. */
-export function isIdle({ callsInFlight, contexts, pinned, evicted }: Held): boolean {
+export function isIdle({ callsInFlight, contexts, pinned, evicted }: HeldModel): boolean {
   return callsInFlight === 0 && contexts === 0 && !pinned && !evicted;
 }
 
 /** The way to end it; `undefined` where it has none. */
-export function disposerOf(model: unknown): (() => unknown) | undefined {
+export function findDisposer(model: unknown): (() => unknown) | undefined {
   const raw = Object(model) as Record<PropertyKey, unknown>;
   const key = DISPOSERS.find((name) => typeof raw[name] === 'function');
   return key === undefined ? undefined : () => (raw[key] as () => unknown)();

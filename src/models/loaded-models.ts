@@ -1,15 +1,15 @@
 /** The models that are loaded now: their reservations, their calls in flight, and how each of them ends. */
 
-import type { Gate } from '../admission/admission-gate.ts';
+import type { AdmissionGate } from '../admission/admission-gate.ts';
 import type { Clock } from '../core/clock.ts';
-import type { Need } from '../core/types.ts';
+import type { LoadNeed } from '../core/types.ts';
 import type { HowGone } from '../events/guard-events.ts';
 import { AUDIO_CALL_BYTES } from '../footprint/documented-requirements.ts';
-import { disposerOf, type Held, isIdle, type LoadedModel, shownModel } from './loaded-model.ts';
+import { describeModel, findDisposer, type HeldModel, isIdle, type LoadedModel } from './loaded-model.ts';
 import { type Observing, observeCall, outgrownBytes } from './observe-load.ts';
 
-export interface ModelsParts {
-  readonly gate: Gate;
+export interface LoadedModelsParts {
+  readonly gate: AdmissionGate;
   /** Headroom before a model goes, to compare with what it is after; `undefined` where it can't be read. */
   readonly freeBytes: () => number | undefined;
   /** Called after every change. */
@@ -21,26 +21,26 @@ export interface ModelsParts {
   /** Called where something was observed: after a load, after its first call, and after the first full one. */
   readonly observed: (observing: Observing) => void;
   /** Called once for a model that is forgotten. */
-  readonly removed: (held: Held, how: HowGone, beforeBytes: number | undefined) => Promise<void>;
+  readonly removed: (held: HeldModel, how: HowGone, beforeBytes: number | undefined) => Promise<void>;
   /** Called where a model has taken more anonymous memory than it was promised. */
-  readonly outgrown: (held: Held, takenBytes: number) => void;
+  readonly outgrown: (held: HeldModel, takenBytes: number) => void;
   /** Called where a model could not be evicted. */
-  readonly unevicted: (held: Held, error: unknown) => void;
+  readonly unevicted: (held: HeldModel, error: unknown) => void;
   /** How long a model may be idle; absent where that is for ever. */
   readonly keepAliveMs: number | undefined;
   readonly clock: Clock;
 }
 
-export class Models {
-  readonly #parts: ModelsParts;
-  readonly #held = new Set<Held>();
+export class LoadedModels {
+  readonly #parts: LoadedModelsParts;
+  readonly #held = new Set<HeldModel>();
   /** Those that are just being disposed. */
-  readonly #going = new Set<Held>();
+  readonly #going = new Set<HeldModel>();
   #callsInFlight = 0;
   /** Loads, unloads and calls that have begun: what grows between two equal counts is one model's own. */
   #changes = 0;
 
-  constructor(parts: ModelsParts) {
+  constructor(parts: LoadedModelsParts) {
     this.#parts = parts;
   }
 
@@ -56,11 +56,11 @@ export class Models {
   }
 
   list(): readonly LoadedModel[] {
-    return Object.freeze([...this.#held].map(shownModel));
+    return Object.freeze([...this.#held].map(describeModel));
   }
 
   /** `complete`: it has taken all that it ever will. */
-  add(held: Held, complete = false): void {
+  add(held: HeldModel, complete = false): void {
     this.#held.add(held);
     if (held.observing) this.#tellObserved(held, held.observing);
     if (complete) this.#settle(held, true);
@@ -69,13 +69,13 @@ export class Models {
   }
 
   /** Models that may be evicted: idle, not pinned, and with a way to end them. */
-  idle(): readonly Held[] {
-    return [...this.#held].filter((held) => this.#canGo(held) && disposerOf(held.raw) !== undefined);
+  idle(): readonly HeldModel[] {
+    return [...this.#held].filter((held) => this.#canGo(held) && findDisposer(held.raw) !== undefined);
   }
 
   /** Ends an idle model and waits until its memory is seen to be back. False where it could not be ended: nothing is credited. */
-  async evict(held: Held, reason: 'memory' | 'keep-alive'): Promise<boolean> {
-    const dispose = disposerOf(held.raw);
+  async evict(held: HeldModel, reason: 'memory' | 'keep-alive'): Promise<boolean> {
+    const dispose = findDisposer(held.raw);
     if (!dispose || !this.#canGo(held) || !this.#held.has(held)) return false;
     const beforeBytes = this.#parts.freeBytes();
     held.evicted = true;
@@ -90,12 +90,12 @@ export class Models {
     return true;
   }
 
-  #canGo(held: Held): boolean {
+  #canGo(held: HeldModel): boolean {
     return isIdle(held) && !this.#parts.busy(held.raw);
   }
 
   /** Begins to count how long it is idle. */
-  #rest(held: Held): void {
+  #rest(held: HeldModel): void {
     const { keepAliveMs, clock } = this.#parts;
     held.stay?.();
     held.stay = undefined;
@@ -103,12 +103,12 @@ export class Models {
     held.stay = clock.schedule(() => void this.evict(held, 'keep-alive'), keepAliveMs);
   }
 
-  has(held: Held): boolean {
+  has(held: HeldModel): boolean {
     return this.#held.has(held);
   }
 
   /** A context of this model is being made. It keeps the model from being evicted until the result is called. */
-  beginContext(held: Held): () => void {
+  beginContext(held: HeldModel): () => void {
     held.contexts += 1;
     held.stay?.();
     held.stay = undefined;
@@ -122,7 +122,7 @@ export class Models {
   }
 
   /** The SDK ends it, whoever asked for that. */
-  ended(held: Held): void {
+  ended(held: HeldModel): void {
     // Where a disposal runs, that knows better how much was free before.
     if (!this.#going.has(held)) void this.#remove(held, 'unloaded', this.#parts.freeBytes());
   }
@@ -140,7 +140,7 @@ export class Models {
     for (const held of this.#held) if (held.callsInFlight > 0) held.disturbed = true;
   }
 
-  beginCall(held: Held): void {
+  beginCall(held: HeldModel): void {
     if (this.#callsInFlight > 0) {
       this.#disturb();
       held.disturbed = true;
@@ -154,12 +154,12 @@ export class Models {
   }
 
   /** A stream has given its first part: its prompt is computed. */
-  computed(held: Held, called: unknown): void {
+  computed(held: HeldModel, called: unknown): void {
     if (!held.disturbed && this.#held.has(held)) this.#settle(held, this.#parts.filledMicroBatch(called));
   }
 
   /** A completed, undisturbed inference took what the model needs: its promise is settled. */
-  endCall(held: Held, settles: boolean, called: unknown = held.raw): void {
+  endCall(held: HeldModel, settles: boolean, called: unknown = held.raw): void {
     held.callsInFlight -= 1;
     this.#callsInFlight -= 1;
     if (settles) this.computed(held, called);
@@ -169,20 +169,20 @@ export class Models {
   }
 
   /** Promises what processing audio takes; the caller gets the way to take the promise back. */
-  reserveAudio(held: Held): () => void {
+  reserveAudio(held: HeldModel): () => void {
     held.heard = true;
-    const need: Need = { mappedBytes: 0, anonymousBytes: AUDIO_CALL_BYTES, basis: 'table' };
+    const need: LoadNeed = { mappedBytes: 0, anonymousBytes: AUDIO_CALL_BYTES, basis: 'table' };
     const reservation = this.#parts.gate.reserve(`${held.name}: audio`, need);
     return () => this.#parts.gate.release(reservation);
   }
 
   /** Runs a disposal and forgets the model when it is done; one that fails leaves the model registered. */
-  dispose(held: Held, run: () => unknown): unknown {
+  dispose(held: HeldModel, run: () => unknown): unknown {
     return this.disposeSome((other) => other === held, run);
   }
 
   /** The same for every model that matches, where one call of the SDK disposes several. */
-  disposeSome(match: (held: Held) => boolean, run: () => unknown): unknown {
+  disposeSome(match: (held: HeldModel) => boolean, run: () => unknown): unknown {
     const beforeBytes = this.#parts.freeBytes();
     const going = [...this.#held].filter(match);
     const forget = () => {
@@ -216,20 +216,20 @@ export class Models {
   }
 
   /** The handle was garbage-collected undisposed: its model is disposed for it, then forgotten. */
-  lost(held: Held): void {
+  lost(held: HeldModel): void {
     if (!this.#held.has(held)) return;
     if (held.callsInFlight > 0) {
       held.orphaned = true;
       return;
     }
-    const dispose = disposerOf(held.raw);
+    const dispose = findDisposer(held.raw);
     const beforeBytes = this.#parts.freeBytes();
     // Nobody is left to hear of an error: the model is forgotten either way, and its memory is read, not assumed.
     const forget = () => void this.#remove(held, 'leaked', beforeBytes);
     new Promise((resolve) => resolve(dispose?.())).then(forget, forget);
   }
 
-  #settle(held: Held, full: boolean): void {
+  #settle(held: HeldModel, full: boolean): void {
     const { gate } = this.#parts;
     const { observing: before, reservation, callsBegun, heard } = held;
     if (before) {
@@ -246,14 +246,14 @@ export class Models {
   }
 
   /** And that a model has taken more than it was promised. */
-  #tellObserved(held: Held, observing: Observing): void {
+  #tellObserved(held: HeldModel, observing: Observing): void {
     this.#parts.observed(observing);
     const takenBytes = outgrownBytes(held.reservation.need, observing);
     if (takenBytes !== undefined) this.#parts.outgrown(held, takenBytes);
   }
 
   /** Resolves when its memory is seen to be back. */
-  #remove(held: Held, how: HowGone, beforeBytes: number | undefined): Promise<void> {
+  #remove(held: HeldModel, how: HowGone, beforeBytes: number | undefined): Promise<void> {
     this.#going.delete(held);
     if (!this.#held.delete(held)) return Promise.resolve();
     held.stay?.();

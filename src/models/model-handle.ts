@@ -3,42 +3,49 @@
 import type { Adapter } from '../adapters/adapter.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import { type Invoke, type Takeover, unwrap, wrapObject } from '../core/wrap-object.ts';
-import { DISPOSERS, type Held } from './loaded-model.ts';
-import type { Models } from './loaded-models.ts';
-import { followResult } from './track-call.ts';
+import { DISPOSERS, type HeldModel } from './loaded-model.ts';
+import type { LoadedModels } from './loaded-models.ts';
+import { trackCall } from './track-call.ts';
 
 /** Calls that run the model: the first that completes has touched what the model needs. */
 const INFERENCE =
   /^(generate|complet|chat|prompt|infer|transcri|respond|predict|run|ask|evaluate|controlledEval|embed|getEmbed|rank|rerank)/i;
 
 /** Guarded handles by the raw model, so that a model returned twice is one model. */
-const handles = new WeakMap<object, { readonly held: Held; readonly handle: WeakRef<object> }>();
+const handles = new WeakMap<object, { readonly held: HeldModel; readonly handle: WeakRef<object> }>();
 
 /** What a handle needs besides its model. */
 export interface HandleParts {
-  readonly models: Models;
+  readonly models: LoadedModels;
   readonly adapter: Adapter;
   /** Makes a context of this model as a load of its own. */
-  readonly makeContext: (owner: Held, invoke: Invoke, args: readonly unknown[], adapter: Adapter) => Promise<unknown>;
+  readonly makeContext: (
+    owner: HeldModel,
+    invoke: Invoke,
+    args: readonly unknown[],
+    adapter: Adapter,
+  ) => Promise<unknown>;
 }
 
-const collected = new FinalizationRegistry<{ readonly models: Models; readonly held: Held }>(({ models, held }) => {
-  // The model may have been returned again before this was told, and then has another handle.
-  const now = handles.get(Object(held.raw));
-  if (now?.held !== held || !now.handle.deref()) models.lost(held);
-});
+const collected = new FinalizationRegistry<{ readonly models: LoadedModels; readonly held: HeldModel }>(
+  ({ models, held }) => {
+    // The model may have been returned again before this was told, and then has another handle.
+    const now = handles.get(Object(held.raw));
+    if (now?.held !== held || !now.handle.deref()) models.lost(held);
+  },
+);
 
 /** The handle that stands for this model already. */
-export function knownHandle(raw: object, parts: HandleParts): object | undefined {
+export function findHandle(raw: object, parts: HandleParts): object | undefined {
   const { models } = parts;
   const known = handles.get(raw);
   if (!known || !models.has(known.held)) return undefined;
   known.held.orphaned = false;
-  return known.handle.deref() ?? guardModel(raw, known.held, parts);
+  return known.handle.deref() ?? wrapModel(raw, known.held, parts);
 }
 
 /** Wraps a loaded model. Nothing that outlives the handle leads back to it, or its loss would never be noticed. */
-export function guardModel(raw: object, held: Held, { models, adapter, makeContext }: HandleParts): object {
+export function wrapModel(raw: object, held: HeldModel, { models, adapter, makeContext }: HandleParts): object {
   const successor = new Successor(held);
 
   const dispose =
@@ -51,7 +58,7 @@ export function guardModel(raw: object, held: Held, { models, adapter, makeConte
     (invoke, args) => {
       if (held.evicted) return successor.call(key, args);
       const takeBackAudio: (() => void)[] = []; // one call's stream can be read twice
-      return followResult(invoke(args), {
+      return trackCall(invoke(args), {
         begin() {
           models.beginCall(held);
           if (args.some(hasAudio)) takeBackAudio.push(models.reserveAudio(held));
@@ -80,11 +87,11 @@ export function guardModel(raw: object, held: Held, { models, adapter, makeConte
 }
 
 /** Something that works in the memory of a loaded model: its calls are that model's, its disposal is its own affair. */
-function guardPart(part: unknown, held: Held, models: Models): unknown {
+function guardPart(part: unknown, held: HeldModel, models: LoadedModels): unknown {
   if (typeof part !== 'object' || part === null) return part;
   return wrapObject(part, {
     takeover: (key) => (invoke, args) =>
-      followResult(invoke(args), {
+      trackCall(invoke(args), {
         begin: () => models.beginCall(held),
         gave: () => (isInference(key) ? models.computed(held, part) : undefined),
         end: (completed) => models.endCall(held, completed && isInference(key), part),
@@ -100,10 +107,10 @@ type AnyModel = Record<PropertyKey, (...args: readonly unknown[]) => unknown>;
 
 /** What an evicted model's handle does instead: the same model, loaded again where the user chose that. */
 class Successor {
-  readonly #held: Held;
+  readonly #held: HeldModel;
   #handle: Promise<object> | undefined;
 
-  constructor(held: Held) {
+  constructor(held: HeldModel) {
     this.#held = held;
   }
 
@@ -150,7 +157,12 @@ function isEvicted(handle: object): boolean {
 }
 
 /** What the raw model lacks: what was chosen for it, and a way to be used with `await using`. */
-function extraOf(raw: object, held: Held, models: Models, successor: Successor): ReadonlyMap<PropertyKey, unknown> {
+function extraOf(
+  raw: object,
+  held: HeldModel,
+  models: LoadedModels,
+  successor: Successor,
+): ReadonlyMap<PropertyKey, unknown> {
   const extra = new Map<PropertyKey, unknown>();
   const chosen = { quantization: held.quantization, ...held.shape };
   for (const [key, value] of Object.entries(chosen)) if (value !== undefined && !(key in raw)) extra.set(key, value);

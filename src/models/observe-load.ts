@@ -1,10 +1,10 @@
 /** What one load really took, as the process grew, and only where nothing else can have grown beside it. It decides nothing. */
 import { MiB } from '../core/bytes.ts';
-import type { HeldFile, LoadParts, Need } from '../core/types.ts';
+import type { HeldFile, LoadNeed, LoadParts } from '../core/types.ts';
 import type { Observation } from '../footprint/apply-observations.ts';
 
 /** What is known of one load so far. */
-export type Observed = Omit<LoadParts, 'anonymousAfterCallBytes'> & Partial<LoadParts>;
+export type ObservedMemory = Omit<LoadParts, 'anonymousAfterCallBytes'> & Partial<LoadParts>;
 
 /** A load under observation. */
 export interface Observing {
@@ -35,7 +35,7 @@ const MOST_CALLS = 8;
 const NOISE_BYTES = 8 * MiB;
 
 /** What a model took where that is more than it was promised, by more than noise. */
-export function outgrownBytes({ anonymousBytes }: Need, { observation }: Observing): number | undefined {
+export function outgrownBytes({ anonymousBytes }: LoadNeed, { observation }: Observing): number | undefined {
   const { anonymousAfterLoadBytes, anonymousAfterCallBytes = 0 } = observation;
   const takenBytes = Math.max(anonymousAfterLoadBytes, anonymousAfterCallBytes);
   return takenBytes > anonymousBytes + NOISE_BYTES ? takenBytes : undefined;

@@ -2,23 +2,23 @@
 
 import { modelInWords, unloadSentence } from '../admission/decision-messages.ts';
 import type { Clock } from '../core/clock.ts';
-import type { Need, Quantization } from '../core/types.ts';
+import type { LoadNeed, Quantization } from '../core/types.ts';
 import type { HowGone, UnloadedEvent } from '../events/guard-events.ts';
 import { memoryReturned } from './memory-returned.ts';
 
 /** A model that is gone. */
-export interface Gone {
+export interface UnloadedModel {
   readonly how: HowGone;
   readonly name: string;
   readonly quantization: Quantization | undefined;
-  readonly need: Need;
+  readonly need: LoadNeed;
   /** Files whose page cache goes with it. */
   readonly files: readonly string[];
   /** Headroom before its disposal began; `undefined` where it could not be read. */
   readonly beforeBytes: number | undefined;
 }
 
-export interface UnloadsParts {
+export interface UnloadReportsParts {
   readonly clock: Clock;
   /** Headroom now; `undefined` where it can't be read. */
   readonly freeBytes: () => number | undefined;
@@ -27,17 +27,17 @@ export interface UnloadsParts {
   readonly tell: (event: UnloadedEvent) => void;
 }
 
-export class Unloads {
-  readonly #parts: UnloadsParts;
-  #gone: { readonly gone: Gone; readonly told: () => void }[] = [];
+export class UnloadReports {
+  readonly #parts: UnloadReportsParts;
+  #gone: { readonly gone: UnloadedModel; readonly told: () => void }[] = [];
   #telling = false;
 
-  constructor(parts: UnloadsParts) {
+  constructor(parts: UnloadReportsParts) {
     this.#parts = parts;
   }
 
   /** Resolves when its memory is seen to be back, and told. */
-  add(gone: Gone): Promise<void> {
+  add(gone: UnloadedModel): Promise<void> {
     const seen = new Promise<void>((told) => this.#gone.push({ gone, told }));
     if (!this.#telling) void this.#tellAll();
     return seen;
@@ -55,7 +55,7 @@ export class Unloads {
   }
 
   /** What came back with several models can't be told apart, so it stands with the last of them, once. */
-  async #tellTogether(gone: readonly Gone[]): Promise<void> {
+  async #tellTogether(gone: readonly UnloadedModel[]): Promise<void> {
     const { clock, freeBytes, tell } = this.#parts;
     const before = gone.map(({ beforeBytes }) => beforeBytes);
     const fromBytes = before.includes(undefined) ? undefined : Math.min(...(before as number[]));

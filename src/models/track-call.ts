@@ -11,7 +11,7 @@ export interface CallWatch {
 }
 
 /** Returns what the caller gets in place of `result`; the watch is told of promises and streams only. */
-export function followResult(result: unknown, watch: CallWatch): unknown {
+export function trackCall(result: unknown, watch: CallWatch): unknown {
   if (typeof result !== 'object' || result === null) return result;
   if (result instanceof Promise) return followPromise(result, watch);
   if (Symbol.asyncIterator in result) return followStream(result, watch);

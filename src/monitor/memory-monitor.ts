@@ -5,13 +5,13 @@ import { LONGEST_MS, nextReadingMs, WATCHED_MS } from './reading-interval.ts';
 import { type EdgeRules, type EdgeState, nextChangeBytes, nextEdge } from './status-edges.ts';
 
 /** What is judged: free bytes against the bytes to keep free. */
-export interface Watched {
+export interface WatchedMemory {
   readonly freeBytes: number;
   readonly minFreeBytes: number;
 }
 
 /** Goes on watching between two readings, also while the event loop is blocked. */
-export interface Watcher {
+export interface MemoryWatcher {
   /** From the last reading on: it is to be heard of when less than `belowBytes` are free. False where it can't. */
   watch(belowBytes: number): boolean;
   /** The least that was free since the last reading, and how long ago. */
@@ -20,11 +20,11 @@ export interface Watcher {
   rest(): void;
 }
 
-export interface MonitorParts {
+export interface MemoryMonitorParts {
   readonly clock: Clock;
   readonly rules: EdgeRules;
   /** Reads; `undefined` where no model is loaded, and then nothing is watched. */
-  readonly sense: () => Watched | undefined;
+  readonly sense: () => WatchedMemory | undefined;
   /** Called where `sense` threw; reading goes on. */
   readonly failed: (error: unknown) => void;
   /** Called once per edge, with what was judged and when that was seen. */
@@ -34,21 +34,21 @@ export interface MonitorParts {
     freeBytes: number | undefined,
     seenAtMs: number,
   ) => void;
-  readonly watcher?: Watcher | undefined;
+  readonly watcher?: MemoryWatcher | undefined;
 }
 
 /** What was seen longer ago is judged by itself: a blocked event loop kept it. Anything younger is this very reading. */
 const LATE_MS = 100;
 
-export class Monitor {
-  readonly #parts: MonitorParts;
+export class MemoryMonitor {
+  readonly #parts: MemoryMonitorParts;
   #state: EdgeState = { level: 'ok' };
   #cancel: (() => void) | undefined;
   /** Counts readings: an edge may be answered by another one before this one is done. */
   #turn = 0;
   #closed = false;
 
-  constructor(parts: MonitorParts) {
+  constructor(parts: MemoryMonitorParts) {
     this.#parts = parts;
   }
 
@@ -78,7 +78,7 @@ export class Monitor {
   /** Milliseconds until the next reading; `undefined` where nothing is left to watch. */
   #step(turn: number): number | undefined {
     const { clock, rules, sense, failed, watcher } = this.#parts;
-    let watched: Watched | undefined;
+    let watched: WatchedMemory | undefined;
     try {
       watched = sense();
     } catch (error) {
@@ -116,7 +116,11 @@ export class Monitor {
 }
 
 /** How far memory must fall to the next worse level; at the worst, to nothing. */
-function distanceBytes(level: MemoryStatusLevel, { freeBytes, minFreeBytes }: Watched, warningFactor: number): number {
+function distanceBytes(
+  level: MemoryStatusLevel,
+  { freeBytes, minFreeBytes }: WatchedMemory,
+  warningFactor: number,
+): number {
   switch (level) {
     case 'ok':
       return freeBytes - warningFactor * minFreeBytes;

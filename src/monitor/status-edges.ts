@@ -1,7 +1,7 @@
 /** Turns readings into edges of the status, with hysteresis and dwell. Pure: time comes as a number. */
 
 import type { MemoryStatusLevel } from '../core/types.ts';
-import { compareSeverity, statusOf } from '../policy/memory-status.ts';
+import { compareSeverity, judgeStatus } from '../policy/memory-status.ts';
 
 export interface EdgeRules {
   readonly warningFactor: number;
@@ -26,9 +26,9 @@ export function nextEdge(
   nowMs: number,
   rules: EdgeRules,
 ): EdgeState {
-  const level = statusOf(freeBytes, minFreeBytes, rules.warningFactor);
+  const level = judgeStatus(freeBytes, minFreeBytes, rules.warningFactor);
   if (compareSeverity(level, state.level) > 0) return { level };
-  const surely = statusOf(freeBytes / (1 + rules.hysteresisRatio), minFreeBytes, rules.warningFactor);
+  const surely = judgeStatus(freeBytes / (1 + rules.hysteresisRatio), minFreeBytes, rules.warningFactor);
   if (compareSeverity(surely, state.level) >= 0) return { level: state.level };
   const betterSinceMs = state.betterSinceMs ?? nowMs;
   return nowMs - betterSinceMs >= rules.dwellMs ? { level: surely } : { level: state.level, betterSinceMs };

@@ -1,14 +1,14 @@
 /** The status of one guard: judged now, watched for its edges, told as events and as a stream. It loads and frees nothing. */
 
-import type { Gate, View } from '../admission/admission-gate.ts';
+import type { AdmissionGate, GateView } from '../admission/admission-gate.ts';
 import { statusSentence } from '../admission/decision-messages.ts';
 import type { MemoryReader, MemoryStatusLevel, MemoryWatch } from '../core/types.ts';
 import { abortSignal, validate } from '../core/validate.ts';
 import type { DegradedEvent, StatusEvent } from '../events/guard-events.ts';
-import type { Settings } from '../guard-options.ts';
-import type { Models } from '../models/loaded-models.ts';
-import { statusOf } from '../policy/memory-status.ts';
-import { Monitor, type Watcher } from './memory-monitor.ts';
+import type { GuardSettings } from '../guard-options.ts';
+import type { LoadedModels } from '../models/loaded-models.ts';
+import { judgeStatus } from '../policy/memory-status.ts';
+import { MemoryMonitor, type MemoryWatcher } from './memory-monitor.ts';
 
 /** The status now, with the numbers it was judged on. */
 export interface GuardStatus {
@@ -26,19 +26,19 @@ export interface WatchOptions {
 }
 
 export interface StatusWatchParts {
-  readonly settings: Settings;
-  readonly gate: Gate;
-  readonly models: Models;
+  readonly settings: GuardSettings;
+  readonly gate: AdmissionGate;
+  readonly models: LoadedModels;
   readonly reader: MemoryReader;
   readonly tell: (event: StatusEvent | DegradedEvent) => void;
 }
 
 export class StatusWatch {
   readonly #parts: StatusWatchParts;
-  readonly #monitor: Monitor;
+  readonly #monitor: MemoryMonitor;
   readonly #followers = new Set<(status: GuardStatus | undefined) => void>();
   /** The last reading, which edges were judged on. */
-  #seen: View | undefined;
+  #seen: GateView | undefined;
   #blind = false;
   #closed = false;
 
@@ -46,7 +46,7 @@ export class StatusWatch {
     this.#parts = parts;
     const { clock } = parts.settings;
     const memoryWatch = parts.reader.openWatch?.(() => this.read());
-    this.#monitor = new Monitor({
+    this.#monitor = new MemoryMonitor({
       clock,
       rules: parts.settings,
       sense: () => this.#sense(),
@@ -66,7 +66,7 @@ export class StatusWatch {
     const { settings, gate, models } = this.#parts;
     const { totalBytes, availableBytes, headroomBytes } = gate.look();
     const { minFreeBytes, size } = models;
-    const status = size === 0 ? 'ok' : statusOf(headroomBytes, minFreeBytes, settings.warningFactor);
+    const status = size === 0 ? 'ok' : judgeStatus(headroomBytes, minFreeBytes, settings.warningFactor);
     return Object.freeze({ status, totalBytes, availableBytes, headroomBytes, minFreeBytes });
   }
 
@@ -104,7 +104,7 @@ export class StatusWatch {
     return { freeBytes: this.#seen.headroomBytes, minFreeBytes: models.minFreeBytes };
   }
 
-  #watcherOf(memoryWatch: MemoryWatch): Watcher {
+  #watcherOf(memoryWatch: MemoryWatch): MemoryWatcher {
     return {
       watch: (belowBytes) => {
         const left = this.#seen?.scopesBytes;

@@ -1,18 +1,18 @@
 /** The three documented rules of admission, each evaluated and named. Pure: no reading, no clock, no acting. */
-import type { Need } from '../core/types.ts';
+import type { LoadNeed } from '../core/types.ts';
 
-export type Rule = 'headroom' | 'free-ratio-after-load' | 'min-free';
+export type AdmissionRule = 'headroom' | 'free-ratio-after-load' | 'min-free';
 
 /** One rule with the two numbers it compared: it passes where `foundBytes >= requiredBytes`. */
 export interface RuleVerdict {
-  readonly rule: Rule;
+  readonly rule: AdmissionRule;
   readonly requiredBytes: number;
   readonly foundBytes: number;
   readonly passed: boolean;
 }
 
 /** The machine and the ledger at one moment. */
-export interface Situation {
+export interface MemorySituation {
   /** The smallest limit over all scopes. */
   readonly totalBytes: number;
   /** What the system would call available. */
@@ -30,7 +30,7 @@ export interface Reserves {
 }
 
 /** All three rules for one need. The load is admitted where every rule passed. */
-export function judge(need: Need, situation: Situation, reserves: Reserves): readonly RuleVerdict[] {
+export function judgeRules(need: LoadNeed, situation: MemorySituation, reserves: Reserves): readonly RuleVerdict[] {
   const neededBytes = need.mappedBytes + need.anonymousBytes;
   const { totalBytes, availableBytes, headroomBytes, promisedAnonymousBytes } = situation;
   return Object.freeze([
@@ -50,6 +50,6 @@ export function shortfallBytes(rules: readonly RuleVerdict[]): number {
   return rules.reduce((most, { requiredBytes, foundBytes }) => Math.max(most, requiredBytes - foundBytes), 0);
 }
 
-function verdict(rule: Rule, requiredBytes: number, foundBytes: number): RuleVerdict {
+function verdict(rule: AdmissionRule, requiredBytes: number, foundBytes: number): RuleVerdict {
   return Object.freeze({ rule, requiredBytes, foundBytes, passed: foundBytes >= requiredBytes });
 }

@@ -1,6 +1,12 @@
 /** Chooses among candidates in order of quality and records every verdict. Pure: it admits nobody by itself. */
-import type { LoadParts, Need, Quantization } from '../core/types.ts';
-import { judge, type Reserves, type RuleVerdict, type Situation, shortfallBytes } from './admission-rules.ts';
+import type { LoadNeed, LoadParts, Quantization } from '../core/types.ts';
+import {
+  judgeRules,
+  type MemorySituation,
+  type Reserves,
+  type RuleVerdict,
+  shortfallBytes,
+} from './admission-rules.ts';
 
 /** One way to load the model. */
 export interface Candidate {
@@ -11,7 +17,7 @@ export interface Candidate {
   readonly kvCacheType?: string;
   /** The file that is loaded; absent where it isn't known. */
   readonly modelPath?: string;
-  readonly need: Need;
+  readonly need: LoadNeed;
   readonly minFreeBytes: number;
   /** The need part by part, to be compared with what is taken; absent where no file tells. */
   readonly predicted?: LoadParts;
@@ -43,7 +49,7 @@ const CONTEXT_STEP = 256;
  * The asked candidate and the steps below it, in the given order, without the steps that don't save memory here.
  * A quantization with fewer bits can need more where the runtime repacks its weights.
  */
-export function stepsThatSave(candidates: readonly Candidate[]): readonly Candidate[] {
+export function keepSavingSteps(candidates: readonly Candidate[]): readonly Candidate[] {
   let smallest = Number.POSITIVE_INFINITY;
   return candidates.filter(({ need, smaller }) => {
     const least = neededBytes(smaller ? smaller.at(smaller.leastContextSize).need : need);
@@ -54,9 +60,9 @@ export function stepsThatSave(candidates: readonly Candidate[]): readonly Candid
 }
 
 /** Every candidate judged; the first admitted one is the choice. */
-export function judgeAll(
+export function judgeCandidates(
   candidates: readonly Candidate[],
-  situation: Situation,
+  situation: MemorySituation,
   minFreeRatioAfterLoad: Reserves['minFreeRatioAfterLoad'],
 ): readonly CandidateVerdict[] {
   const judgeOne = judgeIn(situation, minFreeRatioAfterLoad);
@@ -64,9 +70,9 @@ export function judgeAll(
 }
 
 /** The first candidate, in their order, that fits with a smaller context than its caller allows; with the largest such one. */
-export function fittingWithLess(
+export function findSmallerContext(
   candidates: readonly Candidate[],
-  situation: Situation,
+  situation: MemorySituation,
   minFreeRatioAfterLoad: Reserves['minFreeRatioAfterLoad'],
 ): CandidateVerdict | undefined {
   const judgeOne = judgeIn(situation, minFreeRatioAfterLoad);
@@ -80,9 +86,12 @@ export function fittingWithLess(
 
 type JudgeOne = (candidate: Candidate) => CandidateVerdict;
 
-function judgeIn(situation: Situation, minFreeRatioAfterLoad: Reserves['minFreeRatioAfterLoad']): JudgeOne {
+function judgeIn(situation: MemorySituation, minFreeRatioAfterLoad: Reserves['minFreeRatioAfterLoad']): JudgeOne {
   return ({ smaller: _smaller, ...candidate }) => {
-    const rules = judge(candidate.need, situation, { minFreeBytes: candidate.minFreeBytes, minFreeRatioAfterLoad });
+    const rules = judgeRules(candidate.need, situation, {
+      minFreeBytes: candidate.minFreeBytes,
+      minFreeRatioAfterLoad,
+    });
     const admitted = rules.every((rule) => rule.passed);
     return Object.freeze({ ...candidate, admitted, rules, shortfallBytes: shortfallBytes(rules) });
   };
@@ -118,6 +127,6 @@ function largestThatFits(
   }
 }
 
-export function neededBytes({ mappedBytes, anonymousBytes }: Need): number {
+export function neededBytes({ mappedBytes, anonymousBytes }: LoadNeed): number {
   return mappedBytes + anonymousBytes;
 }

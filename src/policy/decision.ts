@@ -2,31 +2,31 @@
 
 import type { Quantization } from '../core/types.ts';
 import type { Decision } from '../events/guard-events.ts';
-import type { Ticket } from '../ledger/ledger.ts';
-import type { Situation } from './admission-rules.ts';
-import { type Candidate, type CandidateVerdict, stepsThatSave } from './choose-candidate.ts';
+import type { WaitTicket } from '../ledger/ledger.ts';
+import type { MemorySituation } from './admission-rules.ts';
+import { type Candidate, type CandidateVerdict, keepSavingSteps } from './choose-candidate.ts';
 
 /** One load to decide on; candidates in order of quality, the asked one first. */
-export interface Ask {
+export interface AdmissionRequest {
   readonly model: string;
   readonly askedQuantization?: Quantization;
   readonly candidates: readonly Candidate[];
   /** Whether candidates after the first may be taken. */
   readonly downgrade: boolean;
   /** Its place in the line: loads that wait before it keep what they wait for, all of them where it has none. */
-  readonly ticket?: Ticket;
+  readonly ticket?: WaitTicket;
 }
 
 /** What the rules said of each step. */
-export interface Judged {
-  readonly view: Situation & { readonly waitingBytes: number };
+export interface JudgedCandidates {
+  readonly view: MemorySituation & { readonly waitingBytes: number };
   readonly verdicts: readonly CandidateVerdict[];
   readonly chosen: CandidateVerdict | undefined;
 }
 
 /** The candidates that may be taken and save memory, in their order. */
-export function stepsOf({ candidates, downgrade }: Ask): readonly Candidate[] {
-  return stepsThatSave(downgrade ? candidates : sameQuantization(candidates));
+export function stepsOf({ candidates, downgrade }: AdmissionRequest): readonly Candidate[] {
+  return keepSavingSteps(downgrade ? candidates : sameQuantization(candidates));
 }
 
 /** Without a downgrade the quantization stays; contexts and cache types are the caller's own ranges. */
@@ -39,7 +39,7 @@ export function leastMissing(verdicts: readonly CandidateVerdict[]): number {
   return Math.min(...verdicts.map((candidate) => candidate.shortfallBytes));
 }
 
-export function decisionOf(ask: Ask, { view, verdicts, chosen }: Judged): Decision {
+export function makeDecision(ask: AdmissionRequest, { view, verdicts, chosen }: JudgedCandidates): Decision {
   const { totalBytes, availableBytes, headroomBytes, waitingBytes } = view;
   return {
     verdict: !chosen ? 'refuse' : chosen.quantization === ask.askedQuantization ? 'admit' : 'downgrade',

@@ -2,7 +2,7 @@
 import type { MemoryStatusLevel } from '../core/types.ts';
 
 /** Below `minFreeBytes` critical, below `warningFactor` times it warning, else ok. */
-export function statusOf(freeBytes: number, minFreeBytes: number, warningFactor: number): MemoryStatusLevel {
+export function judgeStatus(freeBytes: number, minFreeBytes: number, warningFactor: number): MemoryStatusLevel {
   if (freeBytes < minFreeBytes) return 'critical';
   if (freeBytes < warningFactor * minFreeBytes) return 'warning';
   return 'ok';

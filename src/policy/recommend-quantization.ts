@@ -38,7 +38,7 @@ export function machineClass(totalBytes: number): MachineClass {
 }
 
 /** 32 GB with 8 GB available: Q5_K_M. 8 GB or less, or 5 GB available or less: Q4_0. Else Q4_K_M. */
-export function recommend(totalBytes: number, availableBytes: number): Quantization {
+export function recommendQuantization(totalBytes: number, availableBytes: number): Quantization {
   if (totalBytes >= 32 * GiB && availableBytes >= 8 * GiB) return 'Q5_K_M';
   if (totalBytes <= 8 * GiB || availableBytes <= 5 * GiB) return 'Q4_0';
   return 'Q4_K_M';

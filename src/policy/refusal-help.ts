@@ -1,8 +1,8 @@
 /** What would help a load that was refused. It finds out, and says nothing in words. */
 
 import { canBeFreed, modelInWords, nearestCandidate } from '../admission/decision-messages.ts';
-import type { MemoryScope, Need, Quantization } from '../core/types.ts';
-import type { Decision, Help } from '../events/guard-events.ts';
+import type { LoadNeed, MemoryScope, Quantization } from '../core/types.ts';
+import type { Decision, RefusalHelp } from '../events/guard-events.ts';
 import type { CandidateVerdict } from './choose-candidate.ts';
 import { chooseVictims } from './choose-victims.ts';
 
@@ -10,7 +10,7 @@ import { chooseVictims } from './choose-victims.ts';
 interface Holder {
   readonly name: string;
   readonly quantization?: Quantization | undefined;
-  readonly need: Need;
+  readonly need: LoadNeed;
 }
 
 export interface HelpParts {
@@ -20,7 +20,7 @@ export interface HelpParts {
   readonly fitting?: CandidateVerdict | undefined;
 }
 
-export function helpOf(refused: Decision, { holders, limitedBy, fitting }: HelpParts): Help {
+export function findRefusalHelp(refused: Decision, { holders, limitedBy, fitting }: HelpParts): RefusalHelp {
   const freeBytes = canBeFreed(refused) ? nearestCandidate(refused).shortfallBytes : undefined;
   const victims = freeBytes === undefined ? undefined : chooseVictims(holders, bytesOf, freeBytes);
   return Object.freeze({
@@ -31,7 +31,10 @@ export function helpOf(refused: Decision, { holders, limitedBy, fitting }: HelpP
   });
 }
 
-function contextOf({ quantization, kvCacheType }: CandidateVerdict, contextSize: number): NonNullable<Help['context']> {
+function contextOf(
+  { quantization, kvCacheType }: CandidateVerdict,
+  contextSize: number,
+): NonNullable<RefusalHelp['context']> {
   return Object.freeze({
     contextSize,
     ...(quantization && { quantization }),

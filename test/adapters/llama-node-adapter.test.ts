@@ -18,7 +18,7 @@ interface Model {
   tokenize(text: string): Promise<unknown>;
 }
 
-interface Loads {
+interface ModelLoader {
   loadModel(options: { model: string; n_ctx?: number; n_parallel?: number }): Promise<Model>;
 }
 
@@ -31,7 +31,7 @@ describe('a guarded model of it', () => {
   it('is not unloaded for idling while its slots are open', async () => {
     await NexaSDK.initialize(); // silences the engine
     const options = { minFreeBytes: 1, minFreeRatioAfterLoad: 0, ledger: 'process', keepAliveMs: 20 } as const;
-    const llama = withMemoryGuard(module as Loads, options);
+    const llama = withMemoryGuard(module as ModelLoader, options);
     onTestFinished(() => llama.guard.close());
     const model = await llama.loadModel({ model: files.model('Q4_0'), n_ctx: 512, n_parallel: 2 });
     await model.parallel.enable({ n_parallel: 2 });

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { Gate, type GateParts } from '../../src/admission/admission-gate.ts';
-import type { MemoryScope, Need, Quantization } from '../../src/core/types.ts';
+import { AdmissionGate, type AdmissionGateParts } from '../../src/admission/admission-gate.ts';
+import type { LoadNeed, MemoryScope, Quantization } from '../../src/core/types.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import type { Holdings } from '../../src/ledger/ledger-record.ts';
 import type { Peer } from '../../src/ledger/peer-headroom.ts';
 import type { Candidate } from '../../src/policy/choose-candidate.ts';
-import type { Ask } from '../../src/policy/decision.ts';
+import type { AdmissionRequest } from '../../src/policy/decision.ts';
 import { InjectedReader } from '../../src/sensors/injected-reader.ts';
 
-const need = (anonymousBytes: number, mappedBytes = 0): Need => ({ mappedBytes, anonymousBytes, basis: 'given' });
+const need = (anonymousBytes: number, mappedBytes = 0): LoadNeed => ({ mappedBytes, anonymousBytes, basis: 'given' });
 const candidate = (bytes: number, quantization?: Quantization): Candidate => ({
   ...(quantization && { quantization }),
   need: need(bytes),
@@ -16,10 +16,10 @@ const candidate = (bytes: number, quantization?: Quantization): Candidate => ({
 });
 
 /** A gate over a machine of 1000 bytes whose every part a test may move. */
-function gateOver(changes: Partial<GateParts> = {}) {
+function gateOver(changes: Partial<AdmissionGateParts> = {}) {
   const state = { available: 100, grown: undefined as number | undefined, order: [] as string[] };
   const ledger = new Ledger();
-  const gate = new Gate({
+  const gate = new AdmissionGate({
     reader: new InjectedReader(() => {
       state.order.push('machine');
       return { totalBytes: 1000, availableBytes: state.available };
@@ -37,7 +37,7 @@ function gateOver(changes: Partial<GateParts> = {}) {
   return { gate, ledger, state };
 }
 
-const ask = (...candidates: Candidate[]): Ask => ({
+const ask = (...candidates: Candidate[]): AdmissionRequest => ({
   model: 'm',
   ...(candidates[0]?.quantization && { askedQuantization: candidates[0].quantization }),
   candidates,

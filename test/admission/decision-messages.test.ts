@@ -12,8 +12,8 @@ import {
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import type { MemoryScope, Quantization } from '../../src/core/types.ts';
 import type { Decision } from '../../src/events/guard-events.ts';
-import { type Candidate, judgeAll } from '../../src/policy/choose-candidate.ts';
-import { type HelpParts, helpOf } from '../../src/policy/refusal-help.ts';
+import { type Candidate, judgeCandidates } from '../../src/policy/choose-candidate.ts';
+import { findRefusalHelp, type HelpParts } from '../../src/policy/refusal-help.ts';
 
 const step = (gib: number, quantization?: Quantization): Candidate => ({
   ...(quantization && { quantization }),
@@ -28,7 +28,7 @@ function decided(available: number, steps: readonly Candidate[], ratio = 0): Dec
     headroomBytes: available,
     promisedAnonymousBytes: 0,
   };
-  const candidates = judgeAll(steps, situation, ratio);
+  const candidates = judgeCandidates(steps, situation, ratio);
   const chosen = candidates.find(({ admitted }) => admitted);
   return {
     verdict: !chosen ? 'refuse' : chosen === candidates[0] ? 'admit' : 'downgrade',
@@ -51,7 +51,7 @@ const scope = (kind: MemoryScope['kind'], limitBytes?: number): MemoryScope => (
 
 /** With what would help, as the guard finds it. */
 function refusal(decision: Decision, limitedBy?: MemoryScope, more: Partial<HelpParts> = {}): string {
-  const help = helpOf(decision, { holders: [], limitedBy, ...more });
+  const help = findRefusalHelp(decision, { holders: [], limitedBy, ...more });
   return refusalSentence({ ...decision, help }, limitedBy);
 }
 

@@ -2,14 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { InsufficientMemoryError } from '../../src/admission/insufficient-memory-error.ts';
 import { MemoryGuardError } from '../../src/core/errors.ts';
 import type { Decision } from '../../src/events/guard-events.ts';
-import { judgeAll } from '../../src/policy/choose-candidate.ts';
+import { judgeCandidates } from '../../src/policy/choose-candidate.ts';
 
 const situation = { totalBytes: 1000, availableBytes: 100, headroomBytes: 90, promisedAnonymousBytes: 10 };
 const decision: Decision = {
   verdict: 'refuse',
   model: 'm',
   ...situation,
-  candidates: judgeAll(
+  candidates: judgeCandidates(
     [
       { quantization: 'Q5_K_M', need: { mappedBytes: 40, anonymousBytes: 80, basis: 'given' }, minFreeBytes: 5 },
       { quantization: 'Q4_0', need: { mappedBytes: 40, anonymousBytes: 47, basis: 'given' }, minFreeBytes: 5 },

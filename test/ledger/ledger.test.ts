@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { Need } from '../../src/core/types.ts';
+import type { LoadNeed } from '../../src/core/types.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 
-const need = (anonymousBytes: number, mappedBytes = 0): Need => ({ mappedBytes, anonymousBytes, basis: 'given' });
+const need = (anonymousBytes: number, mappedBytes = 0): LoadNeed => ({ mappedBytes, anonymousBytes, basis: 'given' });
 
 describe('a promise', () => {
   it('counts in full until memory is taken, and shrinks as the process grows', () => {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { chosenShape, shapeRangeOf } from '../../src/loading/context-range.ts';
+import { chooseShape, readShapeRange } from '../../src/loading/context-range.ts';
 
 describe('a requested shape', () => {
   it('has the default range of contexts and the default cache type where nothing is said', () => {
-    expect(shapeRangeOf(undefined)).toEqual({
+    expect(readShapeRange(undefined)).toEqual({
       contextSize: { min: 2048, max: 4096 },
       kvCacheTypes: [undefined],
       rest: {},
@@ -11,31 +11,31 @@ describe('a requested shape', () => {
   });
 
   it('is exact for a number, open for a range, and keeps what only the estimate understands', () => {
-    expect(shapeRangeOf({ contextSize: 1000, microBatchSize: 256 })).toMatchObject({
+    expect(readShapeRange({ contextSize: 1000, microBatchSize: 256 })).toMatchObject({
       contextSize: { min: 1000, max: 1000 },
       rest: { microBatchSize: 256 },
     });
-    expect(shapeRangeOf({ contextSize: { min: 512, max: 8192 } }).contextSize).toEqual({ min: 512, max: 8192 });
-    expect(shapeRangeOf({ kvCacheType: ['f16', 'q8_0'] }).kvCacheTypes).toEqual(['f16', 'q8_0']);
+    expect(readShapeRange({ contextSize: { min: 512, max: 8192 } }).contextSize).toEqual({ min: 512, max: 8192 });
+    expect(readShapeRange({ kvCacheType: ['f16', 'q8_0'] }).kvCacheTypes).toEqual(['f16', 'q8_0']);
   });
 
   it.each([0, -1, 1.5, Number.NaN, 2 ** 31, '2048', null, {}, { min: 1 }, { min: 4096, max: 2048 }, [2048]])(
     'with the context %j is refused',
     (contextSize) => {
-      expect(() => shapeRangeOf({ contextSize })).toThrow(
+      expect(() => readShapeRange({ contextSize })).toThrow(
         expect.objectContaining({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining('`contextSize`') }),
       );
     },
   );
 
   it('with an empty list of cache types is refused', () => {
-    expect(() => shapeRangeOf({ kvCacheType: [] })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
+    expect(() => readShapeRange({ kvCacheType: [] })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
   });
 });
 
 describe('the shape that the SDK is given', () => {
   it('is what was chosen', () => {
-    expect(chosenShape({}, { contextSize: 3072, kvCacheType: 'q8_0' })).toEqual({
+    expect(chooseShape({}, { contextSize: 3072, kvCacheType: 'q8_0' })).toEqual({
       contextSize: 3072,
       kvCacheType: 'q8_0',
     });
@@ -43,11 +43,11 @@ describe('the shape that the SDK is given', () => {
 
   it('has one value for each range and list that nothing was chosen for', () => {
     const asked = { contextSize: { min: 512, max: 1024 }, kvCacheType: ['q8_0', 'f16'] };
-    expect(chosenShape(asked, {})).toEqual({ contextSize: 1024, kvCacheType: 'q8_0' });
+    expect(chooseShape(asked, {})).toEqual({ contextSize: 1024, kvCacheType: 'q8_0' });
   });
 
   it('stays as the caller wrote it where nothing was chosen or left open', () => {
-    expect(chosenShape({ contextSize: 1024, kvCacheType: 'f16' }, {})).toBeUndefined();
-    expect(chosenShape(undefined, {})).toBeUndefined();
+    expect(chooseShape({ contextSize: 1024, kvCacheType: 'f16' }, {})).toBeUndefined();
+    expect(chooseShape(undefined, {})).toBeUndefined();
   });
 });

@@ -4,18 +4,18 @@ import { GiB, MiB } from '../../src/core/bytes.ts';
 import type { Quantization } from '../../src/core/types.ts';
 import type { Footprint } from '../../src/footprint/footprint.ts';
 import type { LoadGuardOptions } from '../../src/guard-options.ts';
-import { type AskParts, askOf, type EstimatedOffer } from '../../src/loading/load-candidates.ts';
+import { type AskParts, type EstimatedOffer, listCandidates } from '../../src/loading/load-candidates.ts';
 
 const parts = (changes: Partial<AskParts> = {}): AskParts => ({
   settings: { downgrade: true, minFreeBytes: undefined, unknownModels: 'refuse' },
   offers: [],
-  recommend: () => 'Q4_K_M',
+  recommendQuantization: () => 'Q4_K_M',
   heldMinFreeBytes: 0,
   ...changes,
 });
 
 const ask = (quantization?: unknown, own: LoadGuardOptions = {}, changes: Partial<AskParts> = {}) =>
-  askOf({ name: 'qwen2audio', quantization }, own, parts(changes));
+  listCandidates({ name: 'qwen2audio', quantization }, own, parts(changes));
 
 const steps = (found: ReturnType<typeof ask>) => found.candidates.map(({ quantization }) => quantization);
 const reserves = (found: ReturnType<typeof ask>) => found.candidates.map(({ minFreeBytes }) => minFreeBytes / MiB);
@@ -32,12 +32,12 @@ describe('a known model', () => {
   });
 
   it('begins with the recommendation where none is asked for, and does not ask for one otherwise', () => {
-    expect(steps(ask(undefined, {}, { recommend: () => 'Q5_K_M' }))[0]).toBe('Q5_K_M');
-    const recommend = () => {
+    expect(steps(ask(undefined, {}, { recommendQuantization: () => 'Q5_K_M' }))[0]).toBe('Q5_K_M');
+    const recommendQuantization = () => {
       throw new Error('must not be asked');
     };
-    expect(steps(ask('Q4_0', {}, { recommend }))).toEqual(['Q4_0']);
-    expect(() => ask(undefined, {}, { recommend })).toThrow('must not be asked');
+    expect(steps(ask('Q4_0', {}, { recommendQuantization }))).toEqual(['Q4_0']);
+    expect(() => ask(undefined, {}, { recommendQuantization })).toThrow('must not be asked');
   });
 
   it('needs what the table says, all of it anonymous', () => {
@@ -102,7 +102,7 @@ describe('downgrading', () => {
 
 describe('any other model', () => {
   const other = (own: LoadGuardOptions, changes: Partial<AskParts> = {}) =>
-    askOf({ name: './other.gguf', quantization: 'Q8_0' }, own, parts(changes));
+    listCandidates({ name: './other.gguf', quantization: 'Q8_0' }, own, parts(changes));
 
   it('is loaded as it is, with the footprint that the caller gives', () => {
     const found = other({ footprint: 7 });
@@ -152,7 +152,7 @@ describe('a model whose files were read', () => {
   });
   const offers = [offer('Q5_K_M'), offer('Q4_0')];
   const shaped = (shape: RequestedShape, quantization?: unknown, own: LoadGuardOptions = {}) =>
-    askOf({ name: 'qwen2audio', quantization, shape }, own, parts({ offers }));
+    listCandidates({ name: 'qwen2audio', quantization, shape }, own, parts({ offers }));
 
   it('is asked for with what they need, in the quantizations that are there', () => {
     const found = ask('Q5_K_M', {}, { offers });
@@ -167,7 +167,7 @@ describe('a model whose files were read', () => {
   it('starts from the nearest quantization where the recommended one is not there', () => {
     expect(ask(undefined, {}, { offers }).askedQuantization).toBe('Q4_0');
     expect(ask(undefined, {}, { offers: [offer('Q5_K_M')] }).askedQuantization).toBe('Q5_K_M');
-    expect(ask(undefined, {}, { offers, recommend: () => 'Q5_K_M' }).askedQuantization).toBe('Q5_K_M');
+    expect(ask(undefined, {}, { offers, recommendQuantization: () => 'Q5_K_M' }).askedQuantization).toBe('Q5_K_M');
   });
 
   it('has one candidate for an exact context, and one for each cache type in order', () => {
@@ -193,7 +193,7 @@ describe('a model whose files were read', () => {
   });
 
   it('and is on no ladder is loaded as it is, with what is only bounded said', () => {
-    const found = askOf({ name: './m.gguf' }, {}, parts({ offers: [offer(undefined, 3)] }));
+    const found = listCandidates({ name: './m.gguf' }, {}, parts({ offers: [offer(undefined, 3)] }));
     expect(found.askedQuantization).toBeUndefined();
     expect(found.candidates).toHaveLength(1);
     expect(found.candidates[0]).toMatchObject({ need: { mappedBytes: 3 * GiB }, notes: ['bounded'] });
@@ -202,7 +202,7 @@ describe('a model whose files were read', () => {
 
 describe('a model that nobody knows', () => {
   it('is refused, or admitted where the user chose so', () => {
-    const unknown = (changes: Partial<AskParts>) => () => askOf({ name: 'other' }, {}, parts(changes));
+    const unknown = (changes: Partial<AskParts>) => () => listCandidates({ name: 'other' }, {}, parts(changes));
     expect(unknown({})).toThrow(expect.objectContaining({ code: 'ERR_UNKNOWN_MODEL' }));
     const found = unknown({ settings: { ...parts().settings, unknownModels: 'admit' } })();
     expect(found.candidates[0]?.need).toEqual({ mappedBytes: 0, anonymousBytes: 0, basis: 'unknown' });

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { Queue } from '../../src/loading/load-queue.ts';
+import { LoadQueue } from '../../src/loading/load-queue.ts';
 import { settled } from '../support/fake-sdk.ts';
 
 /** Enters and notes it in `order`; resolves with the way out. */
-async function entering(queue: Queue, name: string, order: string[], signal?: AbortSignal) {
+async function entering(queue: LoadQueue, name: string, order: string[], signal?: AbortSignal) {
   const leave = await queue.enter(signal);
   order.push(name);
   return leave;
@@ -11,14 +11,14 @@ async function entering(queue: Queue, name: string, order: string[], signal?: Ab
 
 describe('a queue', () => {
   it('lets in first who came first', async () => {
-    const [queue, order] = [new Queue(1), [] as string[]];
+    const [queue, order] = [new LoadQueue(1), [] as string[]];
     const entered = ['a', 'b', 'c', 'd'].map((name) => entering(queue, name, order));
     for (const each of entered) (await each)();
     expect(order).toEqual(['a', 'b', 'c', 'd']);
   });
 
   it.each([1, 2, 3])('lets in no more than %d at a time', async (places) => {
-    const queue = new Queue(places);
+    const queue = new LoadQueue(places);
     let inside = 0;
     let most = 0;
     const visit = async () => {
@@ -34,7 +34,7 @@ describe('a queue', () => {
   });
 
   it('gives a place straight to the next in line, past one who comes at that moment', async () => {
-    const [queue, order] = [new Queue(1), [] as string[]];
+    const [queue, order] = [new LoadQueue(1), [] as string[]];
     const first = await entering(queue, 'first', order);
     const waiting = entering(queue, 'waiting', order);
     first();
@@ -45,7 +45,7 @@ describe('a queue', () => {
   });
 
   it('counts one who leaves twice once', async () => {
-    const [queue, order] = [new Queue(1), [] as string[]];
+    const [queue, order] = [new LoadQueue(1), [] as string[]];
     const first = await entering(queue, 'first', order);
     const second = entering(queue, 'second', order);
     const third = entering(queue, 'third', order);
@@ -59,7 +59,7 @@ describe('a queue', () => {
   });
 
   it('has a free place again after everybody left', async () => {
-    const queue = new Queue(1);
+    const queue = new LoadQueue(1);
     (await queue.enter())();
     (await queue.enter())();
     expect(await queue.enter()).toBeTypeOf('function');
@@ -68,7 +68,7 @@ describe('a queue', () => {
 
 describe('one who gives up waiting', () => {
   it('rejects with the reason and leaves no trace', async () => {
-    const [queue, order] = [new Queue(1), [] as string[]];
+    const [queue, order] = [new LoadQueue(1), [] as string[]];
     const first = await entering(queue, 'first', order);
     const controller = new AbortController();
     const second = entering(queue, 'second', order, controller.signal);
@@ -83,13 +83,13 @@ describe('one who gives up waiting', () => {
   });
 
   it('before coming takes no place', async () => {
-    const queue = new Queue(1);
+    const queue = new LoadQueue(1);
     await expect(queue.enter(AbortSignal.abort('gone'))).rejects.toBe('gone');
     expect(await queue.enter()).toBeTypeOf('function');
   });
 
   it('after being let in still holds the place', async () => {
-    const [queue, order] = [new Queue(1), [] as string[]];
+    const [queue, order] = [new LoadQueue(1), [] as string[]];
     const controller = new AbortController();
     const first = await entering(queue, 'first', order);
     const second = entering(queue, 'second', order, controller.signal);
@@ -104,7 +104,7 @@ describe('one who gives up waiting', () => {
   });
 
   it('leaves no listener on a signal that outlives the wait', async () => {
-    const queue = new Queue(1);
+    const queue = new LoadQueue(1);
     const { signal } = new AbortController();
     let listeners = 0;
     const { addEventListener, removeEventListener } = signal;
@@ -127,7 +127,7 @@ describe('one who gives up waiting', () => {
 });
 
 it('refuses everybody who waits when it is closed, and lets those inside go on', async () => {
-  const queue = new Queue(1);
+  const queue = new LoadQueue(1);
   const leave = await queue.enter();
   const { signal } = new AbortController();
   const waiting = [queue.enter(signal), queue.enter()];

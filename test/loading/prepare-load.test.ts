@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { defaultAdapter } from '../../src/adapters/adapter.ts';
 import type { MemoryGuardError } from '../../src/core/errors.ts';
 import { guardSettings } from '../../src/guard-options.ts';
-import { prepare } from '../../src/loading/prepare-load.ts';
+import { prepareLoad } from '../../src/loading/prepare-load.ts';
 
 function preparing(args: readonly unknown[], mode: 'enforce' | 'observe') {
   const misunderstood: MemoryGuardError[] = [];
-  const prepared = prepare(args, {
+  const prepared = prepareLoad(args, {
     settings: guardSettings({ mode }),
     adapter: defaultAdapter,
     heldMinFreeBytes: () => 0,

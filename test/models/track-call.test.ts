@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { followResult } from '../../src/models/track-call.ts';
+import { trackCall } from '../../src/models/track-call.ts';
 import { collectUntil, deferred, settled } from '../support/fake-sdk.ts';
 
 /** What a watch was told, in order. */
@@ -14,7 +14,7 @@ function watching() {
 /** Follows a result and gives it back in its own type. */
 function follow<T>(result: T) {
   const { told, watch } = watching();
-  return { told, followed: followResult(result, watch) as T };
+  return { told, followed: trackCall(result, watch) as T };
 }
 
 const COMPLETED = ['begin', 'end true'];
@@ -137,11 +137,11 @@ describe.each([
   it('tells once that it has given something, however much, and never where it gave nothing', async () => {
     const told: string[] = [];
     const watch = { begin: () => {}, gave: () => void told.push('gave'), end: () => void told.push('end') };
-    await read<unknown>(followResult(make(), watch) as AsyncIterable<unknown>);
+    await read<unknown>(trackCall(make(), watch) as AsyncIterable<unknown>);
     expect(told).toEqual(['gave', 'end']);
-    for await (const _piece of followResult(make(), watch) as AsyncIterable<unknown>) break;
+    for await (const _piece of trackCall(make(), watch) as AsyncIterable<unknown>) break;
     expect(told).toEqual(['gave', 'end', 'gave', 'end']);
-    await read<unknown>(followResult((async function* () {})(), watch) as AsyncIterable<unknown>);
+    await read<unknown>(trackCall((async function* () {})(), watch) as AsyncIterable<unknown>);
     expect(told).toHaveLength(5);
   });
 
@@ -177,7 +177,7 @@ describe.each([
   it('ends where it is collected half-read', async () => {
     const { told, watch } = watching();
     await (async () => {
-      const iterator = (followResult(make(), watch) as AsyncIterable<unknown>)[Symbol.asyncIterator]();
+      const iterator = (trackCall(make(), watch) as AsyncIterable<unknown>)[Symbol.asyncIterator]();
       await iterator.next();
     })();
     expect(told).toEqual(['begin']);

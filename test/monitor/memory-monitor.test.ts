@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { MiB } from '../../src/core/bytes.ts';
-import { Monitor, type Watched, type Watcher } from '../../src/monitor/memory-monitor.ts';
+import { MemoryMonitor, type MemoryWatcher, type WatchedMemory } from '../../src/monitor/memory-monitor.ts';
 import { nextReadingMs } from '../../src/monitor/reading-interval.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 const rules = { warningFactor: 2, hysteresisRatio: 0.05, dwellMs: 1000 };
 
-function watching(first: Watched | undefined, watcher?: Watcher) {
+function watching(first: WatchedMemory | undefined, watcher?: MemoryWatcher) {
   const clock = new ManualClock();
   const initial = {
     watched: first,
@@ -17,7 +17,7 @@ function watching(first: Watched | undefined, watcher?: Watcher) {
     seenAtMs: [] as number[],
   };
   const state: typeof initial & { during?: () => void } = initial;
-  const monitor = new Monitor({
+  const monitor = new MemoryMonitor({
     clock,
     rules,
     sense() {
@@ -91,7 +91,7 @@ describe('a monitor with a watcher', () => {
   function watched(freeBytes: number) {
     const calls: (number | 'rest')[] = [];
     const state = { least: undefined as { freeBytes: number; ageMs: number } | undefined, able: true };
-    const watcher: Watcher = {
+    const watcher: MemoryWatcher = {
       watch(belowBytes) {
         calls.push(belowBytes);
         return state.able;

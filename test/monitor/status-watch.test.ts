@@ -1,11 +1,11 @@
 /** The status as a stream: what `for await (const status of guard.watch())` gives. */
 import { describe, expect, it } from 'vitest';
-import { Gate } from '../../src/admission/admission-gate.ts';
+import { AdmissionGate } from '../../src/admission/admission-gate.ts';
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import type { MemoryReader } from '../../src/core/types.ts';
 import { guardSettings } from '../../src/guard-options.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
-import type { Models } from '../../src/models/loaded-models.ts';
+import type { LoadedModels } from '../../src/models/loaded-models.ts';
 import { type GuardStatus, StatusWatch } from '../../src/monitor/status-watch.ts';
 import { FakeMachine, guardedFake, settled } from '../support/fake-sdk.ts';
 import { ManualClock } from '../support/manual-clock.ts';
@@ -108,7 +108,7 @@ describe('a reader that can watch', () => {
       close() {},
     };
     const clock = new ManualClock();
-    const gate = new Gate({
+    const gate = new AdmissionGate({
       reader,
       ledger: new Ledger(),
       grownBytes: () => 0,
@@ -117,7 +117,7 @@ describe('a reader that can watch', () => {
       minFreeRatioAfterLoad: 0,
     });
     const told: unknown[] = [];
-    const models = { size: 1, minFreeBytes: 512 * MiB } as Models;
+    const models = { size: 1, minFreeBytes: 512 * MiB } as LoadedModels;
     const settings = guardSettings({ clock });
     const status = new StatusWatch({ settings, gate, models, reader, tell: (event) => told.push(event.type) });
     status.read();

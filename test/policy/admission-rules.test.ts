@@ -1,17 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import { GiB, MiB } from '../../src/core/bytes.ts';
-import type { Need } from '../../src/core/types.ts';
-import { judge, type Rule, type Situation, shortfallBytes } from '../../src/policy/admission-rules.ts';
+import type { LoadNeed } from '../../src/core/types.ts';
+import {
+  type AdmissionRule,
+  judgeRules,
+  type MemorySituation,
+  shortfallBytes,
+} from '../../src/policy/admission-rules.ts';
 
 const reserves = { minFreeBytes: 512 * MiB, minFreeRatioAfterLoad: 0.25 };
-const anonymous = (bytes: number): Need => ({ mappedBytes: 0, anonymousBytes: bytes, basis: 'table' });
+const anonymous = (bytes: number): LoadNeed => ({ mappedBytes: 0, anonymousBytes: bytes, basis: 'table' });
 
-function situation(totalBytes: number, availableBytes: number, less: Partial<Situation> = {}): Situation {
+function situation(totalBytes: number, availableBytes: number, less: Partial<MemorySituation> = {}): MemorySituation {
   return { totalBytes, availableBytes, headroomBytes: availableBytes, promisedAnonymousBytes: 0, ...less };
 }
 
-function refusedBy(need: Need, at: Situation): Rule[] {
-  return judge(need, at, reserves)
+function refusedBy(need: LoadNeed, at: MemorySituation): AdmissionRule[] {
+  return judgeRules(need, at, reserves)
     .filter((rule) => !rule.passed)
     .map((rule) => rule.rule);
 }
@@ -44,7 +49,7 @@ describe('the three rules of admission', () => {
   });
 
   it('leave mapped weights available to the system and take only anonymous bytes off', () => {
-    const need: Need = { mappedBytes: 4 * GiB, anonymousBytes: 1 * GiB, basis: 'gguf' };
+    const need: LoadNeed = { mappedBytes: 4 * GiB, anonymousBytes: 1 * GiB, basis: 'gguf' };
     expect(refusedBy(need, situation(8 * GiB, 6 * GiB))).toEqual([]);
     expect(refusedBy(anonymous(5 * GiB), situation(8 * GiB, 6 * GiB))).toEqual(['free-ratio-after-load']);
   });
@@ -56,8 +61,8 @@ describe('the three rules of admission', () => {
   });
 
   it('tell how many bytes are missing until the last rule would pass', () => {
-    const rules = judge(anonymous(4 * GiB), situation(16 * GiB, 3 * GiB), reserves);
+    const rules = judgeRules(anonymous(4 * GiB), situation(16 * GiB, 3 * GiB), reserves);
     expect(shortfallBytes(rules)).toBe(5 * GiB);
-    expect(shortfallBytes(judge(anonymous(1), situation(16 * GiB, 16 * GiB), reserves))).toBe(0);
+    expect(shortfallBytes(judgeRules(anonymous(1), situation(16 * GiB, 16 * GiB), reserves))).toBe(0);
   });
 });

@@ -4,9 +4,9 @@ import type { Quantization } from '../../src/core/types.ts';
 import {
   type Candidate,
   type CandidateVerdict,
-  fittingWithLess,
-  judgeAll,
-  stepsThatSave,
+  findSmallerContext,
+  judgeCandidates,
+  keepSavingSteps,
 } from '../../src/policy/choose-candidate.ts';
 
 function candidate(quantization: Quantization, gib: number): Candidate {
@@ -17,22 +17,22 @@ function candidate(quantization: Quantization, gib: number): Candidate {
 describe('the ladder', () => {
   it('keeps every step that saves memory', () => {
     const ladder = [candidate('Q5_K_M', 5), candidate('Q4_K_M', 4), candidate('Q4_0', 3)];
-    expect(stepsThatSave(ladder)).toEqual(ladder);
+    expect(keepSavingSteps(ladder)).toEqual(ladder);
   });
 
   it('skips a step that needs more than a better one, as repacked weights can', () => {
-    const steps = stepsThatSave([candidate('Q5_K_M', 5), candidate('Q4_K_M', 7), candidate('Q4_0', 4)]);
+    const steps = keepSavingSteps([candidate('Q5_K_M', 5), candidate('Q4_K_M', 7), candidate('Q4_0', 4)]);
     expect(steps.map((step) => step.quantization)).toEqual(['Q5_K_M', 'Q4_0']);
   });
 
   it('skips a step that needs just as much', () => {
-    const steps = stepsThatSave([candidate('Q5_K_M', 5), candidate('Q4_K_M', 5)]);
+    const steps = keepSavingSteps([candidate('Q5_K_M', 5), candidate('Q4_K_M', 5)]);
     expect(steps).toHaveLength(1);
   });
 
   it('judges each step with its own bytes to keep free', () => {
     const at = { totalBytes: 4 * GiB, availableBytes: 3 * GiB, headroomBytes: 3 * GiB, promisedAnonymousBytes: 0 };
-    const [greedy, modest] = judgeAll(
+    const [greedy, modest] = judgeCandidates(
       [{ ...candidate('Q5_K_M', 2), minFreeBytes: 2 * GiB }, candidate('Q4_0', 2)],
       at,
       0.25,
@@ -61,7 +61,7 @@ describe('a range of contexts', () => {
       headroomBytes: freeBytes,
       promisedAnonymousBytes: 0,
     };
-    return judgeAll([candidate], at, 0);
+    return judgeCandidates([candidate], at, 0);
   }
 
   it('is taken whole where its largest fits', () => {
@@ -100,7 +100,7 @@ describe('a range of contexts', () => {
     const free = 1 * GiB + room * MiB;
     const at = { totalBytes: free, availableBytes: free, headroomBytes: free, promisedAnonymousBytes: 0 };
     const large = { ...candidate('Q5_K_M', 99) };
-    expect(fittingWithLess([large, ranged(4096, least)], at, 0)).toMatchObject({
+    expect(findSmallerContext([large, ranged(4096, least)], at, 0)).toMatchObject({
       contextSize: expected,
       admitted: true,
     });
@@ -109,8 +109,8 @@ describe('a range of contexts', () => {
   it('would fit with nothing smaller where not even 256 tokens fit, or it may be as small', () => {
     const free = 1 * GiB + 255 * MiB;
     const at = { totalBytes: free, availableBytes: free, headroomBytes: free, promisedAnonymousBytes: 0 };
-    expect(fittingWithLess([ranged(4096, 2048)], at, 0)).toBeUndefined();
-    expect(fittingWithLess([ranged(4096, 256)], { ...at, headroomBytes: 2 * free }, 0)).toBeUndefined();
+    expect(findSmallerContext([ranged(4096, 2048)], at, 0)).toBeUndefined();
+    expect(findSmallerContext([ranged(4096, 256)], { ...at, headroomBytes: 2 * free }, 0)).toBeUndefined();
   });
 
   it('with ends that are no multiples of 256 keeps to them', () => {
@@ -126,6 +126,6 @@ describe('a range of contexts', () => {
   it('counts at its least for whether a step saves memory', () => {
     const large = ranged(4096, 1024);
     const small = { ...candidate('Q4_0', 4) };
-    expect(stepsThatSave([large, small])).toEqual([large]);
+    expect(keepSavingSteps([large, small])).toEqual([large]);
   });
 });

@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
 import { MiB } from '../../src/core/bytes.ts';
-import { compareSeverity, statusOf } from '../../src/policy/memory-status.ts';
+import { compareSeverity, judgeStatus } from '../../src/policy/memory-status.ts';
 
 it('is critical below the bytes to keep free, warning below twice as many, ok at exactly that', () => {
-  expect(statusOf(512 * MiB - 1, 512 * MiB, 2)).toBe('critical');
-  expect(statusOf(512 * MiB, 512 * MiB, 2)).toBe('warning');
-  expect(statusOf(1024 * MiB - 1, 512 * MiB, 2)).toBe('warning');
-  expect(statusOf(1024 * MiB, 512 * MiB, 2)).toBe('ok');
+  expect(judgeStatus(512 * MiB - 1, 512 * MiB, 2)).toBe('critical');
+  expect(judgeStatus(512 * MiB, 512 * MiB, 2)).toBe('warning');
+  expect(judgeStatus(1024 * MiB - 1, 512 * MiB, 2)).toBe('warning');
+  expect(judgeStatus(1024 * MiB, 512 * MiB, 2)).toBe('ok');
 });
 
 it('orders the levels', () => {

@@ -5,7 +5,7 @@ import {
   hostBinds,
   machineClass,
   nominalTotalBytes,
-  recommend,
+  recommendQuantization,
 } from '../../src/policy/recommend-quantization.ts';
 
 describe('the recommendation', () => {
@@ -20,7 +20,7 @@ describe('the recommendation', () => {
     [16, 5, 'Q4_0'],
     [16, 8, 'Q4_K_M'],
   ] as const)('for %d GiB with %d GiB available is the documented one', (total, available, expected) => {
-    expect(recommend(total * GiB, available * GiB)).toBe(expected);
+    expect(recommendQuantization(total * GiB, available * GiB)).toBe(expected);
   });
 });
 

@@ -56,11 +56,16 @@ interface Truth {
   readonly truthBytes: number;
 }
 
-async function truthIn(group: ControlGroup, prepare?: Preparation): Promise<Truth> {
+async function truthIn(group: ControlGroup, prepareLoad?: Preparation): Promise<Truth> {
   const result = join(temporary(), 'result');
   writeFileSync(result, ' '.repeat(4096));
-  const { mib = 0, on = 'disk', sync = true, reads = 0 } = prepare ?? {};
-  const write = prepare && { path: join(temporary(on === 'disk' ? tmpdir() : '/dev/shm'), 'file'), mib, sync, reads };
+  const { mib = 0, on = 'disk', sync = true, reads = 0 } = prepareLoad ?? {};
+  const write = prepareLoad && {
+    path: join(temporary(on === 'disk' ? tmpdir() : '/dev/shm'), 'file'),
+    mib,
+    sync,
+    reads,
+  };
   const child = group.spawn(process.execPath, ['--expose-gc', CHILD, JSON.stringify({ result, write })], 1000);
   const [code, signal] = await once(child, 'exit');
   expect({ code, signal }).toEqual({ code: null, signal: 'SIGKILL' });

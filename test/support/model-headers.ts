@@ -18,14 +18,14 @@ export interface Transcript {
   readonly said: readonly string[];
 }
 
-export interface Models {
+export interface LoadedModels {
   readonly folder: string;
   model(shape: Shape, name?: string): string;
   projector(shape: AnyProjector): string;
   remove(): void;
 }
 
-export function makeModels(): Models {
+export function makeModels(): LoadedModels {
   const folder = mkdtempSync(join(tmpdir(), 'nexa-footprint-'));
   return {
     folder,

@@ -2,6 +2,7 @@
 import { expectTypeOf } from 'expect-type';
 import {
   type Adapter,
+  type AdmissionRule,
   type Clock,
   estimateFootprint,
   type Footprint,
@@ -14,7 +15,6 @@ import {
   parseBytes,
   Qwen2MemoryManager,
   Qwen2Quantization,
-  type Rule,
   readMemory,
   withMemoryGuard,
 } from 'nexa-memory-guard';
@@ -87,7 +87,7 @@ if (error instanceof MemoryGuardError) {
 if (error instanceof InsufficientMemoryError) {
   expectTypeOf(error).toExtend<MemoryGuardError>();
   expectTypeOf(error.shortfallBytes).toEqualTypeOf<number>();
-  expectTypeOf(error.refusedBy).toEqualTypeOf<readonly Rule[]>();
+  expectTypeOf(error.refusedBy).toEqualTypeOf<readonly AdmissionRule[]>();
 }
 
 const manager = new Qwen2MemoryManager({ defaultQuantization: Qwen2Quantization.Q4_0 });

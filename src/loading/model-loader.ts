@@ -1,7 +1,7 @@
 /** The life of one load: its turn, the decision, the SDK's own call, the model's registration. */
 
 import type { Adapter, ChosenShape } from '../adapters/adapter.ts';
-import type { Gate } from '../admission/admission-gate.ts';
+import type { AdmissionGate } from '../admission/admission-gate.ts';
 import { modelInWords } from '../admission/decision-messages.ts';
 import { formatBytes } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
@@ -10,28 +10,28 @@ import type { HeldFile, MemoryReader, Quantization } from '../core/types.ts';
 import type { Invoke } from '../core/wrap-object.ts';
 import type { Decision, DecisionEvent, DegradedEvent, LoadedEvent, WaitingEvent } from '../events/guard-events.ts';
 import type { Calibration } from '../footprint/calibration-store.ts';
-import type { Settings } from '../guard-options.ts';
-import { type Held, newHeld } from '../models/loaded-model.ts';
-import type { Models } from '../models/loaded-models.ts';
-import { guardModel, type HandleParts, knownHandle } from '../models/model-handle.ts';
+import type { GuardSettings } from '../guard-options.ts';
+import { type HeldModel, holdModel } from '../models/loaded-model.ts';
+import type { LoadedModels } from '../models/loaded-models.ts';
+import { findHandle, type HandleParts, wrapModel } from '../models/model-handle.ts';
 import { observeLoad } from '../models/observe-load.ts';
 import type { Candidate } from '../policy/choose-candidate.ts';
-import { Admission, type Admitted } from './admit-load.ts';
-import { chosenShape } from './context-range.ts';
+import { chooseShape } from './context-range.ts';
+import { type Admitted, LoadAdmission } from './load-admission.ts';
 import { ownMinFreeBytes } from './load-candidates.ts';
-import { Queue } from './load-queue.ts';
-import { type Prepared, prepare } from './prepare-load.ts';
+import { LoadQueue } from './load-queue.ts';
+import { type PreparedLoad, prepareLoad } from './prepare-load.ts';
 
 /** Notes which files this process maps; the result tells, later, which of them a load added. */
 export type MappingWatch = () => (modelFiles: readonly string[]) => readonly HeldFile[] | undefined;
 
-export interface LoadsParts {
-  readonly settings: Settings;
+export interface ModelLoaderParts {
+  readonly settings: GuardSettings;
   readonly adapter: Adapter;
   readonly reader: MemoryReader;
-  readonly gate: Gate;
+  readonly gate: AdmissionGate;
   readonly inSection: <T>(step: () => T, signal?: AbortSignal) => Promise<T>;
-  readonly models: Models;
+  readonly models: LoadedModels;
   readonly clock: Clock;
   readonly watchMappings: MappingWatch;
   /** What earlier loads took; absent where nothing is kept. */
@@ -39,17 +39,17 @@ export interface LoadsParts {
   readonly emit: (event: DecisionEvent | WaitingEvent | LoadedEvent | DegradedEvent) => void;
 }
 
-export class Loads {
-  readonly #parts: LoadsParts;
-  readonly #queue: Queue;
-  readonly #admission: Admission;
+export class ModelLoader {
+  readonly #parts: ModelLoaderParts;
+  readonly #queue: LoadQueue;
+  readonly #admission: LoadAdmission;
   readonly #handleParts: HandleParts;
   #closed = false;
 
-  constructor(parts: LoadsParts) {
+  constructor(parts: ModelLoaderParts) {
     this.#parts = parts;
-    this.#queue = new Queue(parts.settings.maxConcurrentLoads);
-    this.#admission = new Admission(parts);
+    this.#queue = new LoadQueue(parts.settings.maxConcurrentLoads);
+    this.#admission = new LoadAdmission(parts);
     this.#handleParts = {
       models: parts.models,
       adapter: parts.adapter,
@@ -84,7 +84,7 @@ export class Loads {
   }
 
   /** A context is loaded as a model is; its model can't be evicted meanwhile, nor while it lives. */
-  async #makeContext(held: Held, invoke: Invoke, args: readonly unknown[], adapter: Adapter): Promise<unknown> {
+  async #makeContext(held: HeldModel, invoke: Invoke, args: readonly unknown[], adapter: Adapter): Promise<unknown> {
     this.#assertOpen();
     const letGo = this.#parts.models.beginContext(held);
     try {
@@ -95,7 +95,7 @@ export class Loads {
     }
   }
 
-  #through(prepared: Prepared, invoke: Invoke, owner?: Held['owner']): Promise<unknown> {
+  #through(prepared: PreparedLoad, invoke: Invoke, owner?: HeldModel['owner']): Promise<unknown> {
     return this.#admission.through(
       prepared,
       async (signal) => {
@@ -116,9 +116,9 @@ export class Loads {
     );
   }
 
-  #prepare(args: readonly unknown[], adapter = this.#parts.adapter, owner?: string): Promise<Prepared> {
+  #prepare(args: readonly unknown[], adapter = this.#parts.adapter, owner?: string): Promise<PreparedLoad> {
     const { settings, models, calibration } = this.#parts;
-    return prepare(args, {
+    return prepareLoad(args, {
       settings,
       adapter,
       ...(owner !== undefined && { owner }),
@@ -131,10 +131,10 @@ export class Loads {
 
   /** Calls the SDK and registers what it returns. */
   async #run(
-    prepared: Prepared,
+    prepared: PreparedLoad,
     { candidate, reservation, reason }: Admitted,
     invoke: Invoke,
-    owner: Held['owner'],
+    owner: HeldModel['owner'],
   ): Promise<unknown> {
     const { settings, gate, models, clock, watchMappings } = this.#parts;
     const { adapter, request } = prepared;
@@ -143,7 +143,7 @@ export class Loads {
     const mappedSince = watchMappings();
     const ranAlone = models.beginLoad();
     const raw = await invoke(args);
-    const known = isObject(raw) ? knownHandle(raw, this.#handleParts) : undefined;
+    const known = isObject(raw) ? findHandle(raw, this.#handleParts) : undefined;
     if (known) {
       gate.release(reservation);
       return known;
@@ -155,7 +155,7 @@ export class Loads {
     const [changes, grownBytes] = [ranAlone(), gate.grownSince(reservation)];
     gate.loaded(reservation, files);
     const { ended } = this.#parts.adapter;
-    const held = newHeld(raw, ended !== undefined, {
+    const held = holdModel(raw, ended !== undefined, {
       name: request.name,
       quantization,
       shape,
@@ -174,12 +174,12 @@ export class Loads {
     this.#tellLoaded(held, files, clock.nowMs() - startMs);
     if (!isObject(raw)) return raw;
     ended?.(raw, () => models.ended(held));
-    return guardModel(raw, held, this.#handleParts);
+    return wrapModel(raw, held, this.#handleParts);
   }
 
   /** The arguments for the SDK. Observing changes nothing but what only a guard understands: ranges and lists. */
   #chosen(
-    { adapter, args, request }: Prepared,
+    { adapter, args, request }: PreparedLoad,
     candidate: Candidate,
   ): { args: readonly unknown[]; quantization: Quantization | undefined; shape: ChosenShape } {
     const { settings } = this.#parts;
@@ -187,12 +187,12 @@ export class Loads {
     const quantization = observed && request.quantization === undefined ? undefined : candidate.quantization;
     const sdkArgs = adapter.quantization(args, quantization, observed ? undefined : candidate.modelPath);
     if (observed && adapter.ownRanges) return { args: sdkArgs, quantization, shape: {} };
-    const shape = chosenShape(request.shape, observed ? {} : candidate);
+    const shape = chooseShape(request.shape, observed ? {} : candidate);
     if (!shape || !adapter.shape) return { args: sdkArgs, quantization, shape: {} };
     return { args: adapter.shape(sdkArgs, shape), quantization, shape };
   }
 
-  #tellLoaded(held: Held, files: readonly HeldFile[] | undefined, elapsedMs: number): void {
+  #tellLoaded(held: HeldModel, files: readonly HeldFile[] | undefined, elapsedMs: number): void {
     const { clock, emit } = this.#parts;
     const { name, quantization, reservation } = held;
     const mappedBytes = files?.reduce((sum, { bytes }) => sum + bytes, 0);

@@ -1,6 +1,6 @@
 /** Asks the gate for one load, tells what was decided, and lets it wait where it may. It loads nothing. */
 
-import type { Gate, Outcome, Reserved } from '../admission/admission-gate.ts';
+import type { AdmissionGate, GateOutcome, ReservedCandidate } from '../admission/admission-gate.ts';
 import {
   admissionSentence,
   canBeFreed,
@@ -16,49 +16,49 @@ import { type ErrorCode, MemoryGuardError } from '../core/errors.ts';
 import type { MemoryReader, MemoryScope, Quantization } from '../core/types.ts';
 import type { Decision, DecisionEvent, DegradedEvent, WaitingEvent } from '../events/guard-events.ts';
 import { DEFAULT_QUANTIZATION } from '../footprint/documented-requirements.ts';
-import { type Settings, waitTimeoutMs } from '../guard-options.ts';
-import type { Ticket } from '../ledger/ledger.ts';
-import { type Held, type LoadedModel, shownModel } from '../models/loaded-model.ts';
-import type { Models } from '../models/loaded-models.ts';
+import { type GuardSettings, waitTimeoutMs } from '../guard-options.ts';
+import type { WaitTicket } from '../ledger/ledger.ts';
+import { describeModel, type HeldModel, type LoadedModel } from '../models/loaded-model.ts';
+import type { LoadedModels } from '../models/loaded-models.ts';
 import type { CandidateVerdict } from '../policy/choose-candidate.ts';
 import { chooseVictims } from '../policy/choose-victims.ts';
-import { comparedTotalBytes, recommend } from '../policy/recommend-quantization.ts';
-import { helpOf } from '../policy/refusal-help.ts';
-import type { Prepared } from './prepare-load.ts';
+import { comparedTotalBytes, recommendQuantization } from '../policy/recommend-quantization.ts';
+import { findRefusalHelp } from '../policy/refusal-help.ts';
+import type { PreparedLoad } from './prepare-load.ts';
 import { Deadline, Sleepers } from './wait-for-memory.ts';
 
-export interface AdmissionParts {
-  readonly settings: Settings;
+export interface LoadAdmissionParts {
+  readonly settings: GuardSettings;
   readonly reader: MemoryReader;
-  readonly gate: Gate;
+  readonly gate: AdmissionGate;
   /** Runs a step while no other process decides. */
   readonly inSection: <T>(step: () => T, signal?: AbortSignal) => Promise<T>;
-  readonly models: Models;
+  readonly models: LoadedModels;
   readonly clock: Clock;
   readonly emit: (event: DecisionEvent | WaitingEvent | DegradedEvent) => void;
 }
 
 /** What was reserved for a load, and the sentence that let it in. */
-export interface Admitted extends Reserved {
+export interface Admitted extends ReservedCandidate {
   readonly reason: string;
 }
 
 /** A load on its way in: its time limit where it may wait, its place in the line once it does. */
 interface Waiter {
   readonly deadline: Deadline;
-  ticket?: Ticket;
+  ticket?: WaitTicket;
   /** The place that was told last. */
   position?: number;
   /** Why it could not be let in at the last look. */
   refusal?: InsufficientMemoryError;
 }
 
-export class Admission {
-  readonly #parts: AdmissionParts;
+export class LoadAdmission {
+  readonly #parts: LoadAdmissionParts;
   readonly #sleepers: Sleepers;
   readonly #waiters = new Set<Waiter>();
 
-  constructor(parts: AdmissionParts) {
+  constructor(parts: LoadAdmissionParts) {
     this.#parts = parts;
     this.#sleepers = new Sleepers(parts.clock);
   }
@@ -74,7 +74,7 @@ export class Admission {
   }
 
   /** Every candidate with its verdict as things stand now; nothing is reserved or told. */
-  plan(prepared: Prepared): Decision {
+  plan(prepared: PreparedLoad): Decision {
     const ask = prepared.ask(() => this.#recommend());
     return this.#helped(this.#parts.gate.decide(ask, 'nothing').decision, prepared);
   }
@@ -84,7 +84,7 @@ export class Admission {
    * until it looks again. Refuses by throwing; whatever happens, it leaves the line.
    */
   async through<T>(
-    prepared: Prepared,
+    prepared: PreparedLoad,
     enter: (signal: AbortSignal | undefined) => Promise<() => void>,
     load: (admitted: Admitted) => Promise<T>,
   ): Promise<T> {
@@ -109,7 +109,7 @@ export class Admission {
     }
   }
 
-  #waiterOf({ own, request }: Prepared): Waiter | undefined {
+  #waiterOf({ own, request }: PreparedLoad): Waiter | undefined {
     const timeoutMs = waitTimeoutMs(own);
     if (timeoutMs === undefined) return undefined;
     const late = () => this.#tooLate(request.name, waiter);
@@ -128,14 +128,14 @@ export class Admission {
 
   /** Decides and tells; gives what was reserved, or nothing where the load is to wait, or refuses by throwing. */
   async #admit(
-    prepared: Prepared,
+    prepared: PreparedLoad,
     waiter: Waiter | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Admitted | undefined> {
     const { settings, gate } = this.#parts;
     const observed = settings.mode === 'observe';
     const forced = prepared.own.force === true;
-    let outcome: Outcome;
+    let outcome: GateOutcome;
     try {
       outcome = await this.#decide(prepared, waiter?.ticket, observed || forced ? 'first' : 'chosen', signal);
     } catch (error) {
@@ -176,11 +176,11 @@ export class Admission {
   }
 
   async #decide(
-    prepared: Prepared,
-    ticket: Ticket | undefined,
+    prepared: PreparedLoad,
+    ticket: WaitTicket | undefined,
     reserve: 'first' | 'chosen',
     signal: AbortSignal | undefined,
-  ): Promise<Outcome> {
+  ): Promise<GateOutcome> {
     const { gate, inSection } = this.#parts;
     const decide = () => {
       const ask = prepared.ask(() => this.#recommend());
@@ -252,7 +252,7 @@ export class Admission {
 
   #recommend(): Quantization {
     const { measure, headroomBytes } = this.#parts.gate.look();
-    return recommend(comparedTotalBytes(measure), headroomBytes);
+    return recommendQuantization(comparedTotalBytes(measure), headroomBytes);
   }
 
   /** For the sentence only: a reading that fails here changes no decision. */
@@ -265,32 +265,36 @@ export class Admission {
   }
 
   /** A refused decision with what would help. */
-  #helped(decision: Decision, prepared: Prepared, ticket?: Ticket): Decision {
+  #helped(decision: Decision, prepared: PreparedLoad, ticket?: WaitTicket): Decision {
     if (decision.verdict !== 'refuse') return decision;
     const fitting = this.#fittingWithLess(prepared, ticket);
     const parts = { holders: this.#parts.models.list(), limitedBy: this.#limitedBy(), fitting };
-    return { ...decision, help: helpOf(decision, parts) };
+    return { ...decision, help: findRefusalHelp(decision, parts) };
   }
 
   /** For the help only: a reading that fails here changes no decision. */
-  #fittingWithLess(prepared: Prepared, ticket: Ticket | undefined): CandidateVerdict | undefined {
+  #fittingWithLess(prepared: PreparedLoad, ticket: WaitTicket | undefined): CandidateVerdict | undefined {
     try {
       const ask = prepared.ask(() => this.#recommend());
-      return this.#parts.gate.fittingWithLess(ticket ? { ...ask, ticket } : ask);
+      return this.#parts.gate.findSmallerContext(ticket ? { ...ask, ticket } : ask);
     } catch {
       return undefined;
     }
   }
 }
 
-function victimsOf(evict: Settings['evict'], idle: readonly Held[], missingBytes: number): readonly Held[] {
+function victimsOf(
+  evict: GuardSettings['evict'],
+  idle: readonly HeldModel[],
+  missingBytes: number,
+): readonly HeldModel[] {
   if (evict === 'never' || idle.length === 0) return [];
   if (evict === 'idle') return chooseVictims(idle, bytesOf, missingBytes) ?? [];
-  const shown = idle.map(shownModel);
+  const shown = idle.map(describeModel);
   const chosen = evict(shown, missingBytes);
   return idle.filter((_, index) => chosen.includes(shown[index] as LoadedModel));
 }
 
-function bytesOf({ reservation: { need } }: Held): number {
+function bytesOf({ reservation: { need } }: HeldModel): number {
   return need.mappedBytes + need.anonymousBytes;
 }
