@@ -1,5 +1,6 @@
 /** All options with their defaults, and what is refused about them. It acts on nothing. */
-import { type Adapter, defaultAdapter } from './adapters/adapter.ts';
+import type { Adapter } from './adapters/adapter.ts';
+import { defaultAdapter } from './adapters/default-adapter.ts';
 import { parseBytes } from './core/bytes.ts';
 import { type Clock, systemClock } from './core/clock.ts';
 import { describe, invalidOption, MemoryGuardError } from './core/errors.ts';
@@ -233,6 +234,8 @@ const ADAPTER_FUNCTIONS = [
   'contexts',
   'busy',
   'ended',
+  'isInference',
+  'hasAudio',
 ] as const satisfies readonly (keyof Adapter)[];
 
 /** What an adapter leaves out is done in the usual way. */

@@ -1,7 +1,7 @@
 /** The public door: re-exports only. */
 /// <reference lib="esnext.disposable" preserve="true" />
 
-export type { Adapter, ChosenShape, LoadRequest, Offer, RequestedShape } from './adapters/adapter.ts';
+export type { Adapter, ChosenShape, LoadRequest, ModelOffer, RequestedShape } from './adapters/adapter.ts';
 export { InsufficientMemoryError } from './admission/insufficient-memory-error.ts';
 export { formatBytes, GiB, KiB, MiB, parseBytes } from './core/bytes.ts';
 export type { Clock } from './core/clock.ts';

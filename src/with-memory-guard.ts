@@ -1,6 +1,6 @@
 /** Guards an SDK: its `loadModel` goes through the guard, its ways to unload unregister. It knows no memory numbers. */
 
-import { adapterOf } from './adapters/detect-adapter.ts';
+import { detectAdapter } from './adapters/detect-adapter.ts';
 import { describe, MemoryGuardError } from './core/errors.ts';
 import { isWrapped, type Takeover, unwrap, wrapObject } from './core/wrap-object.ts';
 import { type GuardOptions, guardSettings, type LoadGuardOptions } from './guard-options.ts';
@@ -84,7 +84,7 @@ export function withMemoryGuard<T extends LoadsModels>(sdk: T, options?: GuardOp
       'This SDK is guarded already: use the guarded object, or `guard.close()` it before wrapping the SDK again.',
     );
   }
-  const adapter = settings.adapter ?? adapterOf(sdk);
+  const adapter = settings.adapter ?? detectAdapter(sdk);
   const guard = new MemoryGuard(settings, adapter);
   const { loads, models } = guard.internals;
   const { all = [], one = [] } = adapter.dispose ?? {};

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { defaultAdapter } from '../src/adapters/adapter.ts';
+import { defaultAdapter } from '../src/adapters/default-adapter.ts';
 import { GiB, MiB } from '../src/core/bytes.ts';
 import { systemClock } from '../src/core/clock.ts';
 import {

@@ -135,7 +135,7 @@ describe('unloading through the SDK', () => {
   });
 
   it('goes by the methods that an adapter declares', async () => {
-    const adapter: Adapter = {
+    const adapter: Partial<Adapter> = {
       request: ([options]) => ({ name: (options as { path: string }).path, memoryGuard: { footprint: 5 * MiB } }),
       quantization: (args) => args,
       dispose: { one: ['drop'] },

@@ -1,5 +1,4 @@
-/** How the guard reads an SDK's load call, and which SDK methods unload. It knows argument shapes and no memory numbers. */
-import { describe, MemoryGuardError } from '../core/errors.ts';
+/** What the guard must know about an SDK, as types. It knows no SDK by name and no memory numbers. */
 import type { Quantization } from '../core/types.ts';
 
 /** How the model is to be run, as far as that decides what it needs; by the names of NexaSDK. Not checked yet. */
@@ -32,7 +31,7 @@ export interface LoadRequest {
 }
 
 /** Files that can be loaded for a request: the asked ones or those of another quantization. */
-export interface Offer {
+export interface ModelOffer {
   /** Absent for a file that is on no ladder. */
   readonly quantization?: Quantization;
   readonly modelPath: string;
@@ -63,7 +62,7 @@ export interface Adapter {
   /** The SDK understands a range of contexts itself: nothing is chosen for it where the guard only observes. */
   readonly ownRanges?: boolean;
   /** The files that may be loaded; none where they are not known, and then the table decides. */
-  offers?(args: readonly unknown[]): Promise<readonly Offer[]>;
+  offers?(args: readonly unknown[]): Promise<readonly ModelOffer[]>;
   /** Name and version of what runs the models. Without it nothing is kept of what loads really took. */
   readonly runtime?: string;
   /** Whether the model's last call filled a micro-batch, so that it touched all that it ever will. */
@@ -84,71 +83,21 @@ export interface Adapter {
    * any more, and its objects lead to each other, so a handle that is lost is no model that is lost.
    */
   ended?(model: unknown, tell: () => void): void;
+  /**
+   * Methods of a loaded model that end it: the guard forgets the model when one of them has run. Where the guard itself ends
+   * a model (an eviction, a handle that was lost), it calls the first of these that the model has.
+   */
+  readonly disposers: readonly PropertyKey[];
+  /**
+   * Whether a method of a loaded model, or of one of its `parts`, runs the model. The first such call that completes has
+   * touched the memory that the model needs.
+   */
+  isInference(method: string): boolean;
+  /** Whether a call on a loaded model with these arguments processes audio, for which memory is reserved while it runs. */
+  hasAudio(args: readonly unknown[]): boolean;
   /** SDK methods that unload: all models, or the one whose handle or name is the first argument. */
   readonly dispose?: { readonly all?: readonly PropertyKey[]; readonly one?: readonly PropertyKey[] };
 }
 
 /** An SDK that knows its own adapter shows it under this key. */
 export const ADAPTER: unique symbol = Symbol.for('nexa-memory-guard.adapter') as never;
-
-const SHAPE_KEYS = [
-  'contextSize',
-  'kvCacheType',
-  'batchSize',
-  'microBatchSize',
-  'flashAttention',
-  'mmap',
-  'gpuLayers',
-] as const satisfies readonly (keyof RequestedShape)[];
-
-/** What the options say of the shape; `undefined` where that is nothing. */
-function shapeIn(options: RequestedShape): RequestedShape | undefined {
-  const given = SHAPE_KEYS.filter((key) => options[key] !== undefined);
-  return given.length > 0 ? Object.fromEntries(given.map((key) => [key, options[key]])) : undefined;
-}
-
-/** `loadModel(name, { quantization, memoryGuard, ...sdkOptions })`: the way of `NexaSDK` and of most SDKs. */
-export const defaultAdapter = Object.freeze({
-  request(args: readonly unknown[]): LoadRequest {
-    const [name, options] = args;
-    if (typeof name !== 'string' || name === '') {
-      throw new MemoryGuardError(
-        'ERR_UNKNOWN_MODEL',
-        `Expected the name of a model such as 'qwen2audio' or a path to a GGUF file, got ${describe(name)}.`,
-      );
-    }
-    if (options === undefined || options === null) return { name };
-    if (typeof options !== 'object') {
-      throw new MemoryGuardError(
-        'ERR_INVALID_OPTION',
-        `Expected load options to be an object, got ${describe(options)}.`,
-      );
-    }
-    const { quantization, memoryGuard } = options as { quantization?: unknown; memoryGuard?: unknown };
-    const shape = shapeIn(options);
-    return { name, quantization, memoryGuard, ...(shape && { shape }) };
-  },
-
-  quantization(args: readonly unknown[], chosen: Quantization | undefined): readonly unknown[] {
-    const [name, options, ...rest] = args;
-    const given = Object(options ?? {}) as { quantization?: unknown };
-    const changes = chosen !== undefined && given.quantization !== chosen;
-    if (!changes && !('memoryGuard' in given)) return args;
-    const { memoryGuard: _kept, ...sdkOptions } = given as { memoryGuard?: unknown };
-    return [name, changes ? { ...sdkOptions, quantization: chosen } : sdkOptions, ...rest];
-  },
-
-  async offers([name]: readonly unknown[]): Promise<readonly Offer[]> {
-    return typeof name === 'string' && /\.gguf$/i.test(name) ? [{ modelPath: name }] : [];
-  },
-
-  files(model: unknown): readonly string[] {
-    const { modelPath, projectorPath } = Object(model) as { modelPath?: unknown; projectorPath?: unknown };
-    return [modelPath, projectorPath].filter((path) => typeof path === 'string');
-  },
-
-  dispose: {
-    all: ['dispose', 'close', 'shutdown', 'destroy', 'unloadAll', Symbol.dispose, Symbol.asyncDispose],
-    one: ['unloadModel', 'disposeModel', 'releaseModel', 'unload'] as PropertyKey[],
-  },
-} satisfies Adapter);

@@ -1,5 +1,6 @@
 /** How the guard reads the module `@fugood/llama.node`: a path and `n_ctx` in one object. It knows its names and no memory numbers. */
 import type { Adapter, ChosenShape, LoadRequest, RequestedShape } from './adapter.ts';
+import { defaultModelParts } from './default-adapter.ts';
 import { argsFrom, offersBeside, ownStep, pathOptions } from './quantization-ladder.ts';
 
 /** What marks the module. */
@@ -26,6 +27,7 @@ export function llamaNodeAdapter({ BuildInfo }: LlamaNode): Adapter {
     },
     files: (_model, args) => [optionsOf(args).model],
     busy,
+    ...defaultModelParts,
     dispose: {},
   };
 }

@@ -1,5 +1,6 @@
 /** How the guard reads `node-llama-cpp`: weights by path, contexts that its models make later. It knows its names and no memory numbers. */
 import type { Adapter, LoadRequest, RequestedShape } from './adapter.ts';
+import { defaultModelParts } from './default-adapter.ts';
 import { contextAdapter, type LlamaModel } from './node-llama-cpp-context.ts';
 import { argsFrom, offersBeside, ownStep, pathOptions } from './quantization-ladder.ts';
 
@@ -36,6 +37,7 @@ export function nodeLlamaCppAdapter(llama: Llama): Adapter {
     },
     parts: ['getSequence'],
     ended,
+    ...defaultModelParts,
     dispose: { all: ['dispose', Symbol.asyncDispose] },
   };
 }

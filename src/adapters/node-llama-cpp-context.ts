@@ -1,6 +1,7 @@
 /** How the guard reads a context that a model of `node-llama-cpp` makes: as a load of its cache and buffers. It knows no memory numbers. */
 import { invalidOption } from '../core/errors.ts';
 import type { Adapter, ChosenShape, LoadRequest, RequestedShape } from './adapter.ts';
+import { defaultModelParts } from './default-adapter.ts';
 import { argsFrom } from './quantization-ladder.ts';
 
 /** What this needs of the library's `LlamaModel`. */
@@ -44,6 +45,7 @@ export function contextAdapter(runtime: string, model: LlamaModel, kind: string,
     ownRanges: true,
     offers: async () => [{ modelPath }],
     filledMicroBatch: () => false,
+    ...defaultModelParts,
   };
 }
 

@@ -4,7 +4,7 @@ import { invalidOption, MemoryGuardError } from '../core/errors.ts';
 import type { Quantization } from '../core/types.ts';
 import { readModelName } from '../model-files/model-name.ts';
 import { siblings } from '../model-files/resolve-model.ts';
-import type { Offer } from './adapter.ts';
+import type { ModelOffer } from './adapter.ts';
 
 /** The steps that the guard knows as a ladder. */
 export const LADDER: readonly string[] = ['Q5_K_M', 'Q4_K_M', 'Q4_0'] satisfies Quantization[];
@@ -16,7 +16,7 @@ export function ownStep(path: string): Quantization | undefined {
 }
 
 /** The file, or where it is a step of the ladder, all steps that lie beside it. */
-export async function offersBeside(path: string, projectorPath?: string): Promise<readonly Offer[]> {
+export async function offersBeside(path: string, projectorPath?: string): Promise<readonly ModelOffer[]> {
   const projector = projectorPath === undefined ? {} : { projectorPath };
   const own = ownStep(path);
   if (own === undefined) return [{ modelPath: path, ...projector }];

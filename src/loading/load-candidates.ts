@@ -1,6 +1,6 @@
 /** What one load asks of the gate: its candidates in order of quality, each with its need. It reads no memory. */
 
-import type { LoadRequest, Offer } from '../adapters/adapter.ts';
+import type { LoadRequest, ModelOffer } from '../adapters/adapter.ts';
 import { describe, MemoryGuardError } from '../core/errors.ts';
 import type { LoadNeed, Quantization } from '../core/types.ts';
 import { corrected, type Observation } from '../footprint/apply-observations.ts';
@@ -19,7 +19,7 @@ import type { AdmissionRequest } from '../policy/decision.ts';
 import { readShapeRange, type ShapeRange } from './context-range.ts';
 
 /** An offer whose headers were read. */
-export interface EstimatedOffer extends Offer {
+export interface EstimatedOffer extends ModelOffer {
   readonly estimator: Estimator;
   /** What was observed of such loads, and under which key; absent where nothing is kept. */
   readonly observed?: (shape: EstimateShape) => { readonly key: string; readonly observations: readonly Observation[] };

@@ -1,6 +1,7 @@
 /** How the guard reads NexaSDK's loads: names become files, ranges become one number. It knows no memory numbers. */
 
-import { type Adapter, type ChosenShape, defaultAdapter, type LoadRequest, type Offer } from '../adapters/adapter.ts';
+import type { Adapter, ChosenShape, LoadRequest, ModelOffer } from '../adapters/adapter.ts';
+import { defaultAdapter } from '../adapters/default-adapter.ts';
 import { LADDER } from '../adapters/quantization-ladder.ts';
 import type { Quantization } from '../core/types.ts';
 import { readModelName } from '../model-files/model-name.ts';
@@ -56,7 +57,7 @@ function shape(args: readonly unknown[], { contextSize, kvCacheType }: ChosenSha
   return [name, { ...Object(options), ...chosen }, ...rest];
 }
 
-async function offers(args: readonly unknown[], sdkModelsDir: string | undefined): Promise<readonly Offer[]> {
+async function offers(args: readonly unknown[], sdkModelsDir: string | undefined): Promise<readonly ModelOffer[]> {
   const { name, quantization } = request(args);
   const { modelsDir = sdkModelsDir, projectorPath } = optionsOf(args);
   const found = await listQuantizations(name, { modelsDir });

@@ -2,8 +2,8 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { defaultAdapter } from '../../src/adapters/adapter.ts';
-import { adapterOf } from '../../src/adapters/detect-adapter.ts';
+import { defaultAdapter } from '../../src/adapters/default-adapter.ts';
+import { detectAdapter } from '../../src/adapters/detect-adapter.ts';
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import type { DecisionEvent } from '../../src/events/guard-events.ts';
@@ -68,7 +68,7 @@ describe.each([nexaSdk, llamaNodeModule, nodeLlamaCpp, anyObject])('the adapter 
 
   if (subject.recognized) {
     it('is found by the shape of the SDK', async () => {
-      expect(adapterOf(await subject.open())).not.toBe(defaultAdapter);
+      expect(detectAdapter(await subject.open())).not.toBe(defaultAdapter);
     });
   }
 
@@ -189,8 +189,8 @@ describe.each([nexaSdk, llamaNodeModule, nodeLlamaCpp, anyObject])('the adapter 
 
 describe('an SDK that is not known', () => {
   it('is read in the usual way, also where it resembles one that is', () => {
-    expect(adapterOf({ loadModel() {} })).toBe(defaultAdapter);
-    expect(adapterOf({ loadModel() {}, createGrammar() {}, initLlama() {} })).toBe(defaultAdapter);
+    expect(detectAdapter({ loadModel() {} })).toBe(defaultAdapter);
+    expect(detectAdapter({ loadModel() {}, createGrammar() {}, initLlama() {} })).toBe(defaultAdapter);
   });
 });
 

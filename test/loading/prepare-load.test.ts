@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { defaultAdapter } from '../../src/adapters/adapter.ts';
+import { defaultAdapter } from '../../src/adapters/default-adapter.ts';
 import type { MemoryGuardError } from '../../src/core/errors.ts';
 import { guardSettings } from '../../src/guard-options.ts';
 import { prepareLoad } from '../../src/loading/prepare-load.ts';

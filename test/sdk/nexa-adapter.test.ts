@@ -2,8 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { ADAPTER, defaultAdapter } from '../../src/adapters/adapter.ts';
-import { adapterOf } from '../../src/adapters/detect-adapter.ts';
+import { ADAPTER } from '../../src/adapters/adapter.ts';
+import { defaultAdapter } from '../../src/adapters/default-adapter.ts';
+import { detectAdapter } from '../../src/adapters/detect-adapter.ts';
 import { nexaAdapter } from '../../src/sdk/nexa-adapter.ts';
 import { NexaSDK } from '../../src/sdk/nexa-sdk.ts';
 import type { Runtime } from '../../src/sdk/runtime.ts';
@@ -27,9 +28,9 @@ const offered = async (args: readonly unknown[], modelsDir?: string) =>
 describe('the adapter of NexaSDK', () => {
   it('is the one that the SDK shows; any other SDK has the usual one', () => {
     const sdk = new NexaSDK({ name: 'llama', version: '0' } as Runtime);
-    expect(adapterOf(sdk)).toHaveProperty('shape');
-    expect(adapterOf(sdk)).toEqual(expect.objectContaining({ dispose: sdk[ADAPTER].dispose }));
-    expect(adapterOf({})).toBe(defaultAdapter);
+    expect(detectAdapter(sdk)).toHaveProperty('shape');
+    expect(detectAdapter(sdk)).toEqual(expect.objectContaining({ dispose: sdk[ADAPTER].dispose }));
+    expect(detectAdapter({})).toBe(defaultAdapter);
   });
 
   it('offers every quantization that is there, best first, each with its projector', async () => {

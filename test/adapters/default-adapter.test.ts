@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { defaultAdapter } from '../../src/adapters/adapter.ts';
+import { completeAdapter, defaultAdapter } from '../../src/adapters/default-adapter.ts';
 
-const { request, quantization, files, dispose } = defaultAdapter;
+const { request, quantization, files, dispose, disposers, isInference, hasAudio } = defaultAdapter;
 
 describe('the request of a load call', () => {
   it.each([
@@ -81,3 +81,105 @@ describe('the ways of an SDK to unload', () => {
     expect(dispose?.all?.filter((key) => dispose.one?.includes(key))).toEqual([]);
   });
 });
+
+describe('a method of a loaded model', () => {
+  it.each([
+    'generate',
+    'generateStream',
+    'completion',
+    'completePrompt',
+    'chat',
+    'transcribe',
+    'respond',
+    'predict',
+    'run',
+    'ask',
+    'evaluate',
+    'controlledEvaluate',
+    'embed',
+    'getEmbeddingFor',
+    'rank',
+    'rankAll',
+    'RERANK',
+  ])('runs the model if it is `%s`', (method) => {
+    expect(isInference(method)).toBe(true);
+  });
+
+  it.each(['tokenize', 'dispose', 'stop', 'getSequence', 'reset', 'saveKvCache', 'onGenerate', ''])(
+    'does not run it if it is `%s`',
+    (method) => {
+      expect(isInference(method)).toBe(false);
+    },
+  );
+
+  it('ends the model if it is one of the disposers, of which `dispose` is tried first', () => {
+    expect(disposers[0]).toBe('dispose');
+    const known = ['dispose', 'close', 'release', 'unload', 'free', Symbol.dispose, Symbol.asyncDispose];
+    expect([...disposers].sort(byName)).toEqual(known.sort(byName));
+    expect(disposers.some((key) => typeof key === 'string' && isInference(key))).toBe(false);
+  });
+});
+
+describe('a call with audio', () => {
+  const part = { type: 'audio', path: 'speech.wav' };
+
+  it.each([
+    [[{ audio: 'speech.wav' }]],
+    [['prompt', { audio: [] }]],
+    [
+      [
+        {
+          messages: [
+            { role: 'user', content: 'hi' },
+            { role: 'user', content: [{ type: 'text', text: '' }, part] },
+          ],
+        },
+      ],
+    ],
+  ])('is one with `audio`, or with a part of a message that is audio: %j', (args) => {
+    expect(hasAudio(args)).toBe(true);
+  });
+
+  it.each([
+    [[]],
+    [[{ prompt: 'audio' }]],
+    [['audio', null, 5]],
+    [[{ audio: undefined }, { audio: null }]],
+    [[{ messages: [{ content: 'audio' }, null, { content: [{ type: 'image', path: 'a.png' }, null] }] }]],
+    [[{ messages: 'audio', content: [part] }]],
+  ])('is no other one: %j', (args) => {
+    expect(hasAudio(args)).toBe(false);
+  });
+});
+
+describe('an adapter that leaves parts out', () => {
+  it('gets the default ones in their place and keeps its own', () => {
+    const busy = () => true;
+    const completed = completeAdapter({ disposers: ['drop'], busy });
+    expect(completed).toMatchObject({ disposers: ['drop'], busy });
+    expect(completed.request).toBe(request);
+    expect(completed.isInference).toBe(isInference);
+    expect(completed.dispose).toBe(dispose);
+  });
+
+  it('keeps what it inherits from a class, and is itself left alone', () => {
+    class Own {
+      isInference = (method: string) => method === 'go';
+      hasAudio(): boolean {
+        return true;
+      }
+    }
+    const own = new Own();
+    const completed = completeAdapter(own);
+    expect([completed.isInference('go'), completed.isInference('generate'), completed.hasAudio([])]).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    expect(Object.keys(own)).toEqual(['isInference']);
+  });
+});
+
+function byName(a: PropertyKey, b: PropertyKey): number {
+  return String(a) < String(b) ? -1 : 1;
+}

@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import { ADAPTER } from '../../src/adapters/adapter.ts';
+import { defaultAdapter } from '../../src/adapters/default-adapter.ts';
+import { detectAdapter } from '../../src/adapters/detect-adapter.ts';
+
+const nodeLlamaCpp = {
+  loadModel() {},
+  createGrammar() {},
+  getVramState() {},
+  llamaCppRelease: { repo: 'ggml-org/llama.cpp', release: 'b1' },
+  gpu: false,
+  systemInfo: '',
+  supportsMmap: true,
+};
+const llamaNode = { loadModel() {}, initLlama() {}, loadLlamaModelInfo() {}, BuildInfo: { number: 7 } };
+
+describe('the adapter of an SDK', () => {
+  it('is chosen by the names that the SDK has', () => {
+    expect(detectAdapter(nodeLlamaCpp).runtime).toBe('node-llama-cpp (ggml-org/llama.cpp b1)');
+    expect(detectAdapter(llamaNode).runtime).toBe('@fugood/llama.node (llama.cpp b7)');
+  });
+
+  it('is the default one if a name is missing', () => {
+    const { getVramState: _vram, ...lacking } = nodeLlamaCpp;
+    const { initLlama: _init, ...other } = llamaNode;
+    expect(detectAdapter(lacking)).toBe(defaultAdapter);
+    expect(detectAdapter(other)).toBe(defaultAdapter);
+    expect(detectAdapter(() => {})).toBe(defaultAdapter);
+  });
+
+  it('is the one that the SDK carries, whatever its shape, with the default parts that it leaves out', () => {
+    const isInference = () => false;
+    const own = detectAdapter({ ...llamaNode, [ADAPTER]: { isInference } });
+    expect(own.isInference).toBe(isInference);
+    expect(own.request).toBe(defaultAdapter.request);
+    expect(own.runtime).toBeUndefined();
+  });
+
+  it.each([nodeLlamaCpp, llamaNode, {}])('knows how a model ends, runs and hears', (sdk) => {
+    const { disposers, isInference, hasAudio } = detectAdapter(sdk);
+    expect(disposers).toBe(defaultAdapter.disposers);
+    expect([isInference('generate'), hasAudio([{ audio: 'a.wav' }])]).toEqual([true, true]);
+  });
+});
