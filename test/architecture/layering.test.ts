@@ -1,42 +1,18 @@
 /** Reads the imports of every file and holds the direction in which the rooms may know each other, the names of files, and their places. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { builtinModules } from 'node:module';
-import { dirname, join, normalize } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { type Import, isBuiltin, readImports } from './read-imports.ts';
 
 const SRC = fileURLToPath(new URL('../../src', import.meta.url));
-
-interface Import {
-  readonly from: string;
-  /** A file below src/, or a package. */
-  readonly to: string;
-}
-
-/** `import x from 'y'`, `import type …`, `import 'y'`, `export … from 'y'`, `import('y')`, `require('y')`. */
-const STATEMENT = /^(?:import|export)\s+(?:[^'"`;]*?\s*from\s+)?['"]([^'"]+)['"]/gm;
-const CALL = /\b(?:import|require)\(\s*['"]([^'"]+)['"]\s*\)/g;
-
-function importsOf(from: string, source: string): Import[] {
-  const found: Import[] = [];
-  for (const pattern of [STATEMENT, CALL]) {
-    for (const [, to = ''] of source.matchAll(pattern)) found.push({ from, to: target(from, to) });
-  }
-  return found;
-}
-
-function target(from: string, to: string): string {
-  return to.startsWith('.') ? normalize(join(dirname(from), to)) : to;
-}
 
 const files = readdirSync(SRC, { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
   .map((entry) => join(entry.parentPath, entry.name).slice(SRC.length + 1))
   .sort();
 const sources = new Map(files.map((file) => [file, readFileSync(join(SRC, file), 'utf8')]));
-const imports = files.flatMap((file) => importsOf(file, sources.get(file) as string));
-
-const isNode = (to: string) => to.startsWith('node:') || builtinModules.includes(to);
+const imports = files.flatMap((file) => readImports(file, sources.get(file) as string));
 
 /** The folder of a file below src/; '.' for the files that a user imports or configures. */
 const roomOf = (file: string) => dirname(file);
@@ -117,7 +93,7 @@ function breaches(found: readonly Import[]): string[] {
   return found
     .filter(({ from, to }) => {
       const room = roomOf(from);
-      if (room === '.' || isNode(to)) return false;
+      if (room === '.' || isBuiltin(to)) return false;
       const target = sources.has(to) ? roomOf(to) : to;
       if (target === '.' && THROUGH_THE_DOOR.test(room)) return to !== 'index.ts';
       return target !== room && !(FILES[from] ?? MAY_KNOW[room] ?? []).includes(target);
@@ -161,7 +137,7 @@ describe('the reader of imports', () => {
       "const i = await import('i');",
       "const j = require('j');",
     ].join('\n');
-    expect(importsOf('room/file.ts', source).map(({ to }) => to)).toEqual([
+    expect(readImports('room/file.ts', source).map(({ to }) => to)).toEqual([
       'a',
       'room/b.ts',
       'c.ts',
@@ -213,7 +189,7 @@ describe('the rooms of the source', () => {
 
   it('keep policy and the arithmetic of the ledger pure: no Node, no clock, no waiting', () => {
     const pure = /^policy\/|^ledger\/(ledger|ledger-record|peer-headroom)\.ts$/;
-    expect(imports.filter(({ from, to }) => pure.test(from) && isNode(to))).toEqual([]);
+    expect(imports.filter(({ from, to }) => pure.test(from) && isBuiltin(to))).toEqual([]);
     const impure = /\b(performance|Date|setTimeout|console|await|async)\b(?=[.(\s])/;
     for (const file of files.filter((name) => pure.test(name))) {
       const code = sources.get(file)!.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '');
@@ -246,7 +222,7 @@ describe('the rooms of the source', () => {
   });
 
   it('use few packages, each of them in its own room', () => {
-    const packages = imports.filter(({ to }) => !isNode(to) && !sources.has(to));
+    const packages = imports.filter(({ to }) => !isBuiltin(to) && !sources.has(to));
     const used = new Set(packages.map(({ from, to }) => `${roomOf(from) === '.' ? from : roomOf(from)} > ${to}`));
     expect([...used].sort()).toEqual([
       'cli > picocolors',
