@@ -2,7 +2,7 @@
   'targets': [
     {
       'target_name': 'nexa_memory_guard',
-      'sources': ['<!@(node native/sources.mjs <(OS))'],
+      'sources': ['<!@(node native/build/sources.mjs <(OS))'],
       # The last one: a worker that is terminated in the middle of a call must end, not abort the process.
       'defines': ['NAPI_VERSION=8', 'NAPI_DISABLE_CPP_EXCEPTIONS', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'],
       # As system headers, so that their warnings are not ours.

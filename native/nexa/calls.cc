@@ -3,7 +3,7 @@
 
 #include <cstring>
 
-#include "os.h"
+#include "../nexa_os.h"
 
 namespace guard::nexa {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "calls.h"
 #include "spec.h"
-#include "tokens.h"
+#include "token_run.h"
 
 namespace guard::nexa {
 

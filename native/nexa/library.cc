@@ -4,8 +4,8 @@
 #include <map>
 #include <utility>
 
-#include "log.h"
-#include "os.h"
+#include "library_log.h"
+#include "../nexa_os.h"
 #include "shutdown.h"
 
 namespace guard::nexa {

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "invoke.h"
-#include "log.h"
-#include "os.h"
+#include "library_log.h"
+#include "../nexa_os.h"
 
 namespace guard::nexa {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "library.h"
 #include "spec.h"
-#include "tokens.h"
+#include "token_run.h"
 
 namespace guard::nexa {
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "library.h"
-#include "os.h"
+#include "../nexa_os.h"
 #include "session.h"
 #include "threads.h"
 

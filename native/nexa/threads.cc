@@ -6,7 +6,7 @@
 #include <mutex>
 #include <utility>
 
-#include "os.h"
+#include "../nexa_os.h"
 
 namespace guard::nexa {
 namespace {

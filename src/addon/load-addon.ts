@@ -22,7 +22,7 @@ export type NativePlan = readonly [
   groupBytes: Uint8Array | undefined,
 ];
 
-/** A watch of the addon's own thread (native/watch.h). Does nothing after `close()`. */
+/** A watch of the addon's own thread (native/memory_watch.h). Does nothing after `close()`. */
 export interface NativeMemoryWatch {
   /** One end of a socket pair: a byte comes where the watched figure was crossed, or the files can't be read any more. */
   readonly descriptor: number;
@@ -116,7 +116,7 @@ function candidates(directory: string): string[] {
   return [join(directory, 'build', 'Release', 'nexa_memory_guard.node'), prebuilt];
 }
 
-/** The name of a system's folder in `prebuilds`, such as `linux-arm64-musl`: the eight of native/targets.mjs. */
+/** The name of a system's folder in `prebuilds`, such as `linux-arm64-musl`: the eight of native/build/targets.mjs. */
 export function prebuiltFolder(platform: NodeJS.Platform, arch: string, musl: boolean): string {
   return `${platform}-${arch}${platform === 'linux' && musl ? '-musl' : ''}`;
 }

@@ -2,7 +2,7 @@
 import type { MemoryPressure } from '../core/types.ts';
 import type { ScopeName } from './scope-rows.ts';
 
-/** As many as the addon fills (native/machine.h). NaN: the system has no such figure, or it does not apply. */
+/** As many as the addon fills (native/system_memory.h). NaN: the system has no such figure, or it does not apply. */
 export const FIGURES = 16;
 
 /** Scopes and their rows (src/sensors/scope-rows.ts), the host first. */

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { TARGETS } from '../../native/targets.mjs';
+import { TARGETS } from '../../native/build/targets.mjs';
 import {
   type Addon,
   addonProblem,

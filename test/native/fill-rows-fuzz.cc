@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "../../native/linux/fill.h"
-#include "../../native/linux/parse.h"
+#include "../../native/linux/fill_rows.h"
+#include "../../native/linux/kernel_text.h"
 
 namespace {
 

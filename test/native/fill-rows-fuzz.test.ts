@@ -8,7 +8,7 @@ import { compile, compiler } from './compile.ts';
 const SANITIZERS = ['-O1', '-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
 
 it.skipIf(!compiler)('reads nothing behind the end and makes no number out of damage', { timeout: 180_000 }, () => {
-  const { program } = compile(['test/native/fill-rows-fuzz.cc', 'native/linux/fill.cc'], SANITIZERS);
+  const { program } = compile(['test/native/fill-rows-fuzz.cc', 'native/linux/fill_rows.cc'], SANITIZERS);
   const files = ['v1-docker-bind', 'v2-three-levels', 'overcommit-2', 'rlimits'].flatMap((name) =>
     filesIn(fixture(name)).map((file) => join(fixture(name), file)),
   );

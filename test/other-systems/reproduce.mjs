@@ -7,7 +7,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { TARGETS } from '../../native/targets.mjs';
+import { TARGETS } from '../../native/build/targets.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const work = mkdtempSync(path.join(tmpdir(), 'nexa-memory-guard-reproduce-'));
@@ -20,7 +20,10 @@ try {
     PREBUILDS_DIR: path.join(work, 'prebuilds'),
     ZIG_GLOBAL_CACHE_DIR: path.join(work, 'cache'),
   };
-  execFileSync(process.execPath, [path.join(root, 'native', 'prebuild.mjs'), ...names], { env, stdio: 'ignore' });
+  execFileSync(process.execPath, [path.join(root, 'native', 'build', 'prebuild.mjs'), ...names], {
+    env,
+    stdio: 'ignore',
+  });
   const addon = (/** @type {string} */ folder, /** @type {string} */ name) =>
     readFileSync(path.join(folder, 'prebuilds', name, 'nexa-memory-guard.node'));
   const different = names.filter((name) => !addon(root, name).equals(addon(work, name)));

@@ -7,7 +7,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symli
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { zigCompile } from '../../native/zig.mjs';
+import { zigCompile } from '../../native/build/zig.mjs';
 import { BUN_SUITES, PACKAGES, SUITES } from './systems.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));

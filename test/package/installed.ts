@@ -31,7 +31,7 @@ export class Installed {
 
   constructor() {
     try {
-      execFileSync(process.execPath, [join(ROOT, 'native/stage.mjs')]);
+      execFileSync(process.execPath, [join(ROOT, 'native/build/stage.mjs')]);
       // The scripts would build what is built already, and the addons of all systems.
       const asked = ['pack', '--json', '--ignore-scripts', '--pack-destination', this.project];
       [this.packed] = JSON.parse(execFileSync('npm', asked, { cwd: ROOT, encoding: 'utf8', stdio: 'pipe' }));

@@ -6,7 +6,7 @@ import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { rolldown } from 'rolldown';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { TARGETS } from '../../native/targets.mjs';
+import { TARGETS } from '../../native/build/targets.mjs';
 import { prebuiltFolder } from '../../src/addon/load-addon.ts';
 import { MiB } from '../../src/core/bytes.ts';
 import { Installed, ROOT } from './installed.ts';

@@ -14,13 +14,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { sourcesOf } from '../../native/sources.mjs';
-import { compileFlags, linkFlags, TARGETS } from '../../native/targets.mjs';
+import { sourcesOf } from '../../native/build/sources.mjs';
+import { compileFlags, linkFlags, TARGETS } from '../../native/build/targets.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const INTERFACES = ['lock', 'machine', 'memory', 'nexaos', 'pin', 'pressure', 'quiet', 'trim', 'watch'];
+const INTERFACES = readdirSync(`${root}native`)
+  .filter((name) => name.endsWith('.h'))
+  .map((name) => name.slice(0, -2));
 
 describe('the sources of an addon', () => {
+  it('are nine interfaces', () => {
+    expect(INTERFACES).toHaveLength(9);
+    expect(INTERFACES).toEqual(expect.arrayContaining(['memory_files', 'nexa_os']));
+  });
+
   it.each(['linux', 'darwin', 'win32', 'aix'])('for %s hold each interface once', (platform) => {
     const sources = sourcesOf(platform);
     expect(sources.every((path) => existsSync(`${root}${path}`))).toBe(true);
@@ -34,9 +41,9 @@ describe('the sources of an addon', () => {
   });
 
   it('are those that both builds ask for', () => {
-    const asked = execFileSync(process.execPath, [`${root}native/sources.mjs`, 'mac'], { encoding: 'utf8' });
+    const asked = execFileSync(process.execPath, [`${root}native/build/sources.mjs`, 'mac'], { encoding: 'utf8' });
     expect(asked.trim().split('\n')).toEqual(sourcesOf('darwin'));
-    expect(readFileSync(`${root}binding.gyp`, 'utf8')).toContain('node native/sources.mjs');
+    expect(readFileSync(`${root}binding.gyp`, 'utf8')).toContain('node native/build/sources.mjs');
   });
 });
 
@@ -72,9 +79,9 @@ describe('the eight targets', () => {
 });
 
 it('a name that is no target is refused with the names that are', () => {
-  expect(() => execFileSync(process.execPath, [`${root}native/prebuild.mjs`, 'amiga'], { stdio: 'pipe' })).toThrow(
-    /Expected names of linux-x64, .*, got amiga\./,
-  );
+  expect(() =>
+    execFileSync(process.execPath, [`${root}native/build/prebuild.mjs`, 'amiga'], { stdio: 'pipe' }),
+  ).toThrow(/Expected names of linux-x64, .*, got amiga\./);
 });
 
 describe('npm', () => {

@@ -4,7 +4,7 @@ import { AVAILABLE, LIMIT, RECLAIMABLE, STRIDE, USED } from '../scope-rows.ts';
 import { sensorError } from '../sensor-error.ts';
 import type { MachineReading } from '../system-call-figures.ts';
 
-/** As in native/darwin/machine.cc. */
+/** As in native/darwin/system_memory.cc. */
 export const DARWIN = {
   pageBytes: 0,
   totalBytes: 1,

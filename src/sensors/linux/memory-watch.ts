@@ -22,7 +22,7 @@ export function openMemoryWatch(
   return process.platform === 'linux' ? new EventsWatch(last, woken) : undefined;
 }
 
-/** As native/watch.h counts them. */
+/** As native/memory_watch.h counts them. */
 const THRESHOLD = 0;
 const EVENTS = 1;
 const PRESSURE = 2;

@@ -1,7 +1,7 @@
 /** The words between resolution and the readers: which files to read and where their numbers go. No behaviour. */
 import type { ScopeName } from '../scope-rows.ts';
 
-/** How a file is read. The numbers are the addon's as well (native/memory.h). */
+/** How a file is read. The numbers are the addon's as well (native/memory_files.h). */
 export const PARSE = {
   /** One decimal number or `max`: memory.max, memory.limit_in_bytes. */
   number: 0,

@@ -4,7 +4,7 @@ import { AVAILABLE, LIMIT, RECLAIMABLE, type ScopeName, STRIDE, USED } from '../
 import { sensorError } from '../sensor-error.ts';
 import type { MachineReading } from '../system-call-figures.ts';
 
-/** As in native/win32/machine.cc. */
+/** As in native/win32/system_memory.cc. */
 export const WIN32 = {
   totalBytes: 0,
   availableBytes: 1,

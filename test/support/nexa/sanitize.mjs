@@ -82,7 +82,7 @@ const doubles = LAYOUTS.map(({ name, number, version }) => ({
   ],
 }));
 const libraries = doubles.map(({ output }) => output);
-const os = path.join(ROOT, 'native/posix/nexaos.cc');
+const os = path.join(ROOT, 'native/posix/nexa_os.cc');
 const core = {
   output: at('core'),
   args: [path.join(HERE, 'core/core.cc'), ...sources('native/nexa'), os],

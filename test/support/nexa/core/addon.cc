@@ -1,7 +1,7 @@
 // The addon with one door, that of the SDK's library: the others have nothing to do with what the sanitizer looks at.
 #include <napi.h>
 
-#include "../../../../native/binding/topics.h"
+#include "../../../../native/binding/exports.h"
 
 namespace {
 

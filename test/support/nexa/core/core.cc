@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "../../../../native/nexa/library.h"
-#include "../../../../native/nexa/log.h"
+#include "../../../../native/nexa/library_log.h"
 #include "../../../../native/nexa/session.h"
 #include "../../../../native/nexa/shutdown.h"
-#include "../../../../native/nexa/stoptext.h"
+#include "../../../../native/nexa/stop_text.h"
 #include "../../../../native/nexa/threads.h"
 
 namespace {

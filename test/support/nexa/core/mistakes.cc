@@ -8,7 +8,7 @@
 
 #include "../../../../native/nexa/calls.h"
 #include "../../../../native/nexa/invoke.h"
-#include "../../../../native/nexa/os.h"
+#include "../../../../native/nexa_os.h"
 
 namespace {
 

@@ -1,0 +1,35 @@
+/**
+ * Which files make the addon of a system: `node native/build/sources.mjs linux`. The folder of the system decides; what it lacks of
+ * the interfaces comes from `other/`. Both builds, binding.gyp and prebuild.mjs, ask here.
+ */
+import { existsSync, readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const native = fileURLToPath(new URL('..', import.meta.url));
+
+/** Whether a system knows what POSIX has: folders that several systems share. */
+const SHARED = { linux: ['posix'], darwin: ['posix'], win32: [] };
+
+/** @param {string} folder @returns {string[]} */
+function sourcesIn(folder) {
+  if (!existsSync(`${native}${folder}`)) return [];
+  return readdirSync(`${native}${folder}`)
+    .filter((name) => name.endsWith('.cc'))
+    .sort()
+    .map((name) => `native/${folder}/${name}`);
+}
+
+/** Paths from the root of the package. @param {string} platform As in `process.platform`. @returns {string[]} */
+export function sourcesOf(platform) {
+  const shared = /** @type {Record<string, string[]>} */ (SHARED)[platform] ?? [];
+  const own = [...sourcesIn(platform), ...shared.flatMap(sourcesIn)];
+  const names = new Set(own.map((path) => path.split('/').pop()));
+  const rest = sourcesIn('other').filter((path) => !names.has(path.split('/').pop()));
+  return [...sourcesIn('binding'), ...sourcesIn('nexa'), ...own, ...rest];
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const names = /** @type {Record<string, string>} */ ({ mac: 'darwin', win: 'win32' });
+  const platform = process.argv[2] ?? process.platform;
+  console.log(sourcesOf(names[platform] ?? platform).join('\n'));
+}

@@ -1,8 +1,0 @@
-// The linker was told (-z nodelete); there is nothing left to do.
-#include "../pin.h"
-
-namespace guard {
-
-void PinLibrary() noexcept {}
-
-}  // namespace guard

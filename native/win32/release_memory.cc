@@ -1,0 +1,44 @@
+// The process's heaps and its working set, and the cached pages of a file.
+#include "../release_memory.h"
+
+#define WIN32_LEAN_AND_MEAN
+#define NOMINMAX
+#include <windows.h>
+
+#include <string>
+
+namespace guard {
+namespace {
+
+constexpr DWORD kMostHeaps = 64;
+
+std::wstring Wide(const char* path) {
+  const int length = MultiByteToWideChar(CP_UTF8, 0, path, -1, nullptr, 0);
+  if (length <= 0) return {};
+  std::wstring wide(static_cast<std::size_t>(length), L'\0');
+  MultiByteToWideChar(CP_UTF8, 0, path, -1, wide.data(), length);
+  return wide;
+}
+
+}  // namespace
+
+// Free blocks of the heaps are given back first. Then the pages of the working set go to the standby list: they come back
+// without the disk while nobody else needs them.
+bool TrimHeap() noexcept {
+  HANDLE heaps[kMostHeaps];
+  const DWORD count = GetProcessHeaps(kMostHeaps, heaps);
+  for (DWORD at = 0; at < count && at < kMostHeaps; at++) HeapCompact(heaps[at], 0);
+  constexpr auto kTrim = static_cast<SIZE_T>(-1);
+  return SetProcessWorkingSetSize(GetCurrentProcess(), kTrim, kTrim) != 0;
+}
+
+// A file that is opened without buffering loses the pages that the cache holds of it, but for those that are mapped.
+bool DropPageCache(const char* path) noexcept {
+  const HANDLE file = CreateFileW(Wide(path).c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+                                  nullptr, OPEN_EXISTING, FILE_FLAG_NO_BUFFERING, nullptr);
+  if (file == INVALID_HANDLE_VALUE) return false;
+  CloseHandle(file);
+  return true;
+}
+
+}  // namespace guard
