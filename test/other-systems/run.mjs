@@ -11,9 +11,9 @@ import { zigCompile } from '../../native/build/zig.mjs';
 import { BUN_SUITES, PACKAGES, SUITES } from './systems.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const here = path.join(root, 'test', 'elsewhere');
+const here = path.join(root, 'test', 'other-systems');
 const runtimes = path.join(here, 'node_modules');
-const work = mkdtempSync(path.join(tmpdir(), 'nexa-memory-guard-elsewhere-'));
+const work = mkdtempSync(path.join(tmpdir(), 'nexa-memory-guard-other-systems-'));
 
 /** @typedef {{ passed: number, failed: number, what: string }} Result */
 
