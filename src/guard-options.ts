@@ -225,27 +225,27 @@ export function listenerOption<L>(value: L): L {
 }
 
 const ADAPTER_FUNCTIONS = [
-  'request',
-  'quantization',
-  'shape',
-  'offers',
-  'files',
-  'filledMicroBatch',
-  'contexts',
-  'busy',
-  'ended',
+  'readRequest',
+  'withQuantization',
+  'withShape',
+  'listOffers',
+  'listFiles',
+  'hasFilledMicroBatch',
+  'adaptContext',
+  'isBusy',
+  'onEnd',
   'isInference',
   'hasAudio',
 ] as const satisfies readonly (keyof Adapter)[];
 
 /** What an adapter leaves out is done in the usual way. */
 function adapter(value: unknown, name: string): Adapter {
-  const { dispose, ...parts } = objectOf<Partial<Adapter>>('an adapter')(value, name);
+  const { sdkDisposers, ...parts } = objectOf<Partial<Adapter>>('an adapter')(value, name);
   for (const key of ADAPTER_FUNCTIONS) {
     if (parts[key] !== undefined) callback(parts[key], `${name}.${key}`);
   }
-  if (dispose !== undefined) objectOf('{ all?, one? }')(dispose, `${name}.dispose`);
-  return { ...defaultAdapter, ...parts, ...(dispose !== undefined && { dispose }) };
+  if (sdkDisposers !== undefined) objectOf('{ all?, one? }')(sdkDisposers, `${name}.sdkDisposers`);
+  return { ...defaultAdapter, ...parts, ...(sdkDisposers !== undefined && { sdkDisposers }) };
 }
 
 function evict(value: unknown, name: string): GuardSettings['evict'] {

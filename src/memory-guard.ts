@@ -89,8 +89,8 @@ export class MemoryGuard {
         this.#status.read();
         this.#loads.wake();
       },
-      busy: (model) => adapter.busy?.(model) === true,
-      filledMicroBatch: (model) => adapter.filledMicroBatch?.(model) === true,
+      busy: (model) => adapter.isBusy?.(model) === true,
+      filledMicroBatch: (model) => adapter.hasFilledMicroBatch?.(model) === true,
       observed: (observing) => this.#keep(observing),
       removed: ({ name, quantization, reservation: { need }, files }, how, beforeBytes) =>
         this.#unloads.add({

@@ -87,7 +87,7 @@ export function withMemoryGuard<T extends LoadsModels>(sdk: T, options?: GuardOp
   const adapter = settings.adapter ?? detectAdapter(sdk);
   const guard = new MemoryGuard(settings, adapter);
   const { loads, models } = guard.internals;
-  const { all = [], one = [] } = adapter.dispose ?? {};
+  const { all = [], one = [] } = adapter.sdkDisposers ?? {};
 
   const load: Takeover = (invoke, args) => loads.load(invoke, args);
 

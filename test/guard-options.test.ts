@@ -241,13 +241,13 @@ describe('a quantization', () => {
 
 describe('an adapter', () => {
   it('that is given in part does the rest in the usual way', () => {
-    const { adapter } = guardSettings({ adapter: { dispose: { one: ['drop'] } } });
-    expect(adapter?.request).toBe(defaultAdapter.request);
-    expect(adapter?.dispose).toEqual({ one: ['drop'] });
+    const { adapter } = guardSettings({ adapter: { sdkDisposers: { one: ['drop'] } } });
+    expect(adapter?.readRequest).toBe(defaultAdapter.readRequest);
+    expect(adapter?.sdkDisposers).toEqual({ one: ['drop'] });
     expect(guardSettings({ adapter: {} }).adapter).toEqual(defaultAdapter);
   });
 
-  it.each([{ request: 5 }, { quantization: 'no' }, { offers: {} }, { dispose: 7 }])(
+  it.each([{ readRequest: 5 }, { withQuantization: 'no' }, { listOffers: {} }, { sdkDisposers: 7 }])(
     'of wrong parts is refused: %j',
     (adapter) => {
       expect(() => guardSettings({ adapter })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));

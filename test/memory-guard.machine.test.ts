@@ -106,7 +106,7 @@ describe('a guard over the real machine', () => {
         minFreeBytes: 0,
         ledger: 'process',
         dropPageCache: true,
-        adapter: { files: () => [file] },
+        adapter: { listFiles: () => [file] },
       });
       const events = recordEvents(nexa.guard);
       const model = await nexa.loadModel('m', { memoryGuard: { footprint: MiB } });

@@ -136,9 +136,9 @@ describe('unloading through the SDK', () => {
 
   it('goes by the methods that an adapter declares', async () => {
     const adapter: Partial<Adapter> = {
-      request: ([options]) => ({ name: (options as { path: string }).path, memoryGuard: { footprint: 5 * MiB } }),
-      quantization: (args) => args,
-      dispose: { one: ['drop'] },
+      readRequest: ([options]) => ({ name: (options as { path: string }).path, memoryGuard: { footprint: 5 * MiB } }),
+      withQuantization: (args) => args,
+      sdkDisposers: { one: ['drop'] },
     };
     const sdk = {
       loadModel: vi.fn(({ path }: { path: string }) => ({ path, dispose() {} })),
@@ -152,7 +152,7 @@ describe('unloading through the SDK', () => {
     expect(nexa.guard.models().map(({ name }) => name)).toEqual(['a']);
     nexa.drop('a');
     expect(nexa.guard.models()).toEqual([]);
-    const without = withMemoryGuard({ ...sdk }, { sensor, adapter: { ...adapter, dispose: {} } });
+    const without = withMemoryGuard({ ...sdk }, { sensor, adapter: { ...adapter, sdkDisposers: {} } });
     await without.loadModel({ path: 'b' });
     without.drop('b');
     expect(without.guard.models()).toHaveLength(1);

@@ -1,103 +1,127 @@
 /** What the guard must know about an SDK, as types. It knows no SDK by name and no memory numbers. */
 import type { Quantization } from '../core/types.ts';
 
-/** How the model is to be run, as far as that decides what it needs; by the names of NexaSDK. Not checked yet. */
+/**
+ * How the caller wants the model to be run, as far as that decides what the model needs, by the names that `NexaSDK` uses.
+ * The values are the caller's own: the guard checks them, an adapter doesn't need to.
+ */
 export interface RequestedShape {
-  /** A number is exact; of a range the largest that fits is taken. */
+  /** Tokens. A number is exact; of a range `{ min, max }` the guard takes the largest that fits. */
   readonly contextSize?: unknown;
-  /** One type, or several in order of preference. */
+  /** One type such as 'f16', several in order of preference, or `{ k, v }` if keys and values differ. */
   readonly kvCacheType?: unknown;
+  /** Tokens per call of the engine. */
   readonly batchSize?: unknown;
+  /** Tokens per graph. */
   readonly microBatchSize?: unknown;
+  /** 'auto', 'on' or 'off'. */
   readonly flashAttention?: unknown;
+  /** Whether the weights are mapped, not read into memory of the process's own. */
   readonly mmap?: unknown;
+  /** Number of layers that go to a GPU. */
   readonly gpuLayers?: unknown;
-  /** The rest is for runtimes with such options, by the names of `estimateFootprint`. */
+  /** Number of sequences that share the context. This option and those below have the names of `estimateFootprint`. */
   readonly sequences?: unknown;
+  /** Whether layers with a sliding window cache the whole context. */
   readonly fullSlidingCache?: unknown;
+  /** Whether every token of a batch has an output. */
   readonly embeddings?: unknown;
+  /** Whether the engine copies weights into another layout. */
   readonly repack?: unknown;
-  /** Where weights and contexts are loaded apart, which of them this is. */
+  /** 'weights' or 'context', if the SDK loads the two by calls of their own; 'all' if one call loads both. */
   readonly part?: unknown;
 }
 
-/** One load as the SDK's caller asked for it. */
+/** One load as the SDK's caller asks for it. */
 export interface LoadRequest {
+  /** A known model such as 'qwen2audio', or the path of a file. It names the model in events and errors. */
   readonly name: string;
+  /** The quantization that the caller asks for; absent if the guard may choose one. */
   readonly quantization?: unknown;
   /** The `memoryGuard` part of the options. */
   readonly memoryGuard?: unknown;
   readonly shape?: RequestedShape;
 }
 
-/** Files that can be loaded for a request: the asked ones or those of another quantization. */
+/** Files that can be loaded for a request: the ones that were asked for, or those of another quantization. */
 export interface ModelOffer {
-  /** Absent for a file that is on no ladder. */
+  /** Absent for a file whose quantization isn't one of the guard's ladder. */
   readonly quantization?: Quantization;
   readonly modelPath: string;
   readonly projectorPath?: string;
 }
 
-/** What the guard chose where the caller left it open. */
+/** What the guard chose because the caller left it open. */
 export interface ChosenShape {
+  /** Tokens. */
   readonly contextSize?: number;
   readonly kvCacheType?: string;
 }
 
-/** Everything the guard must know about an SDK. */
+/**
+ * How the guard reads the load calls of one SDK, and how it treats the models that these return. `withMemoryGuard` takes the
+ * parts that differ from those of most SDKs as its option `adapter`. Functions are called without `this`.
+ */
 export interface Adapter {
-  /** What `loadModel(...args)` asks for. */
-  request(args: readonly unknown[]): LoadRequest;
   /**
-   * The arguments for the SDK: without `memoryGuard`, with this quantization where one is given, and from this file where
-   * one was chosen among those that were offered.
+   * What `loadModel(...args)` asks for.
+   *
+   * @throws MemoryGuardError `ERR_UNKNOWN_MODEL` or `ERR_INVALID_OPTION` if the arguments name no model.
    */
-  quantization(
+  readRequest(args: readonly unknown[]): LoadRequest;
+  /**
+   * The arguments for the SDK: without `memoryGuard`, with the quantization if one is given, and with the file if one was chosen
+   * among those of `listOffers`. It changes none of the given objects.
+   */
+  withQuantization(
     args: readonly unknown[],
-    chosen: Quantization | undefined,
+    quantization: Quantization | undefined,
     modelPath: string | undefined,
   ): readonly unknown[];
-  /** The same for the shape. An SDK without it is given the shape its caller wrote. */
-  shape?(args: readonly unknown[], chosen: ChosenShape): readonly unknown[];
-  /** The SDK understands a range of contexts itself: nothing is chosen for it where the guard only observes. */
-  readonly ownRanges?: boolean;
-  /** The files that may be loaded; none where they are not known, and then the table decides. */
-  offers?(args: readonly unknown[]): Promise<readonly ModelOffer[]>;
-  /** Name and version of what runs the models. Without it nothing is kept of what loads really took. */
+  /** The same for the shape. Without this part the SDK is given the shape that its caller wrote. */
+  withShape?(args: readonly unknown[], chosen: ChosenShape): readonly unknown[];
+  /** The SDK understands a range of contexts itself: a guard that only observes chooses none for it. */
+  readonly understandsRanges?: boolean;
+  /** The files that may be loaded, the best quality first. If there are none, the documented table decides. */
+  listOffers?(args: readonly unknown[]): Promise<readonly ModelOffer[]>;
+  /** Name and version of the engine. What loads really took is kept under it; without it nothing is kept. */
   readonly runtime?: string;
-  /** Whether the model's last call filled a micro-batch, so that it touched all that it ever will. */
-  filledMicroBatch?(model: unknown): boolean;
-  /** Files that a loaded model keeps mapped, where the model or the arguments of its load tell. */
-  files?(model: unknown, args: readonly unknown[]): readonly string[];
+  /** Whether the last call on a model, or on one of its parts, filled a micro-batch: then it touched all memory that it ever will. */
+  hasFilledMicroBatch?(model: unknown): boolean;
+  /** Paths of the files that a loaded model keeps mapped, as far as the model or the arguments of its load tell. */
+  listFiles?(model: unknown, args: readonly unknown[]): readonly string[];
   /**
-   * How a method of a loaded model is read that makes something with memory of its own, such as a context: as a load, with
-   * the model's files. `undefined` for every other method.
+   * The adapter for a method of a loaded model that makes something with memory of its own, such as a context: the guard treats
+   * a call of that method as a load. `files` are the paths of the model's files. `undefined` for every other method.
    */
-  contexts?(model: unknown, method: PropertyKey, files: readonly string[]): Adapter | undefined;
-  /** Methods whose results work in memory that is there already, such as a context's sequences: calls on those are calls on it. */
-  readonly parts?: readonly PropertyKey[];
-  /** Whether a model works on what its handle doesn't see: then it is not idle. */
-  busy?(model: unknown): boolean;
+  adaptContext?(model: unknown, method: PropertyKey, files: readonly string[]): Adapter | undefined;
   /**
-   * Calls `tell` when the SDK ends the model or context, whoever asked for it. Such an SDK ends by itself what nobody reaches
-   * any more, and its objects lead to each other, so a handle that is lost is no model that is lost.
+   * Methods of a loaded model or context whose results work in memory that is there already, such as the sequences of a context.
+   * Calls on these results count as calls on the model or context.
    */
-  ended?(model: unknown, tell: () => void): void;
+  readonly partMethods?: readonly PropertyKey[];
+  /** Whether a model works on something that its handle doesn't see: then it isn't idle. */
+  isBusy?(model: unknown): boolean;
   /**
-   * Methods of a loaded model that end it: the guard forgets the model when one of them has run. Where the guard itself ends
-   * a model (an eviction, a handle that was lost), it calls the first of these that the model has.
+   * Calls `tell` when the SDK ends the model or context, whoever asked for it. It is for an SDK that itself ends what nobody
+   * reaches any more, and whose objects lead to each other: the guard then doesn't take a lost handle for a lost model.
+   */
+  onEnd?(model: unknown, tell: () => void): void;
+  /**
+   * Methods of a loaded model that end it: the guard forgets the model when one of them has run. If the guard itself ends a
+   * model (an eviction, a handle that was lost), it calls the first of these that the model has.
    */
   readonly disposers: readonly PropertyKey[];
   /**
-   * Whether a method of a loaded model, or of one of its `parts`, runs the model. The first such call that completes has
-   * touched the memory that the model needs.
+   * Whether a method of a loaded model, or of one of its parts, runs the model. The first such call that completes has touched
+   * the memory that the model needs.
    */
   isInference(method: string): boolean;
-  /** Whether a call on a loaded model with these arguments processes audio, for which memory is reserved while it runs. */
+  /** Whether a call on a loaded model with these arguments processes audio: memory is reserved for that while the call runs. */
   hasAudio(args: readonly unknown[]): boolean;
-  /** SDK methods that unload: all models, or the one whose handle or name is the first argument. */
-  readonly dispose?: { readonly all?: readonly PropertyKey[]; readonly one?: readonly PropertyKey[] };
+  /** Methods of the SDK that unload: all models, or the one whose handle or name is the first argument. */
+  readonly sdkDisposers?: { readonly all?: readonly PropertyKey[]; readonly one?: readonly PropertyKey[] };
 }
 
-/** An SDK that knows its own adapter shows it under this key. */
+/** An SDK may carry its adapter under this key. */
 export const ADAPTER: unique symbol = Symbol.for('nexa-memory-guard.adapter') as never;

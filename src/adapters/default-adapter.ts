@@ -15,12 +15,12 @@ export const defaultModelParts = Object.freeze({
 
 /** `loadModel(name, { quantization, memoryGuard, ...sdkOptions })`: the way of `NexaSDK` and of most SDKs. */
 export const defaultAdapter = Object.freeze({
-  request,
-  quantization,
-  offers,
-  files,
+  readRequest,
+  withQuantization,
+  listOffers,
+  listFiles,
   ...defaultModelParts,
-  dispose: {
+  sdkDisposers: {
     all: ['dispose', 'close', 'shutdown', 'destroy', 'unloadAll', Symbol.dispose, Symbol.asyncDispose],
     one: ['unloadModel', 'disposeModel', 'releaseModel', 'unload'] as PropertyKey[],
   },
@@ -45,7 +45,7 @@ const SHAPE_KEYS = [
   'gpuLayers',
 ] as const satisfies readonly (keyof RequestedShape)[];
 
-function request(args: readonly unknown[]): LoadRequest {
+function readRequest(args: readonly unknown[]): LoadRequest {
   const [name, options] = args;
   if (typeof name !== 'string' || name === '') {
     throw new MemoryGuardError(
@@ -71,7 +71,7 @@ function requestedShape(options: RequestedShape): RequestedShape | undefined {
   return given.length > 0 ? Object.fromEntries(given.map((key) => [key, options[key]])) : undefined;
 }
 
-function quantization(args: readonly unknown[], chosen: Quantization | undefined): readonly unknown[] {
+function withQuantization(args: readonly unknown[], chosen: Quantization | undefined): readonly unknown[] {
   const [name, options, ...rest] = args;
   const given = Object(options ?? {}) as { quantization?: unknown };
   const changes = chosen !== undefined && given.quantization !== chosen;
@@ -80,11 +80,11 @@ function quantization(args: readonly unknown[], chosen: Quantization | undefined
   return [name, changes ? { ...sdkOptions, quantization: chosen } : sdkOptions, ...rest];
 }
 
-async function offers([name]: readonly unknown[]): Promise<readonly ModelOffer[]> {
+async function listOffers([name]: readonly unknown[]): Promise<readonly ModelOffer[]> {
   return typeof name === 'string' && /\.gguf$/i.test(name) ? [{ modelPath: name }] : [];
 }
 
-function files(model: unknown): readonly string[] {
+function listFiles(model: unknown): readonly string[] {
   const { modelPath, projectorPath } = Object(model) as { modelPath?: unknown; projectorPath?: unknown };
   return [modelPath, projectorPath].filter((path) => typeof path === 'string');
 }

@@ -8,7 +8,7 @@ interface LlamaNode {
   readonly BuildInfo: { readonly number: unknown };
 }
 
-/** What the engine takes where an option is left out, from its `LlamaContext.cpp`. */
+/** What the engine takes for an option that is left out, from its `LlamaContext.cpp`. */
 const DEFAULTS = { n_ctx: 512, n_batch: 2048, n_ubatch: 512 };
 
 export function isLlamaNode(sdk: object): sdk is LlamaNode {
@@ -18,36 +18,26 @@ export function isLlamaNode(sdk: object): sdk is LlamaNode {
 export function llamaNodeAdapter({ BuildInfo }: LlamaNode): Adapter {
   return {
     runtime: `@fugood/llama.node (llama.cpp b${String(BuildInfo.number)})`,
-    request,
-    quantization: (args, _chosen, modelPath) => argsFrom(args, 'model', modelPath, ['projectorPath']),
-    shape,
-    async offers(args) {
-      const { model, projectorPath } = optionsOf(args);
+    readRequest,
+    withQuantization: (args, _quantization, modelPath) => argsFrom(args, 'model', modelPath, ['projectorPath']),
+    withShape,
+    async listOffers(args) {
+      const { model, projectorPath } = pathOptions(args, 'model');
       return offersBeside(model, projectorPath as string | undefined);
     },
-    files: (_model, args) => [optionsOf(args).model],
-    busy,
+    listFiles: (_model, args) => [pathOptions(args, 'model').model],
+    isBusy,
     ...defaultModelParts,
-    dispose: {},
+    sdkDisposers: {},
   };
 }
 
-/** Slots of its parallel mode are asked through an object of their own. */
-function busy(model: unknown): boolean {
-  const { parallel } = Object(model) as { readonly parallel?: { readonly enabled?: unknown } };
-  return parallel?.enabled === true;
+function readRequest(args: readonly unknown[]): LoadRequest {
+  const { model, memoryGuard, ...options } = pathOptions(args, 'model');
+  return { name: model, quantization: ownStep(model), memoryGuard, shape: readShape(options) };
 }
 
-function optionsOf(args: readonly unknown[]) {
-  return pathOptions(args, 'model');
-}
-
-function request(args: readonly unknown[]): LoadRequest {
-  const { model, memoryGuard, ...options } = optionsOf(args);
-  return { name: model, quantization: ownStep(model), memoryGuard, shape: shapeOf(options) };
-}
-
-function shapeOf(options: { readonly [name: string]: unknown }): RequestedShape {
+function readShape(options: { readonly [name: string]: unknown }): RequestedShape {
   const { n_ctx = DEFAULTS.n_ctx, n_batch = DEFAULTS.n_batch, n_ubatch = DEFAULTS.n_ubatch } = options;
   const { cache_type_k: k = 'f16', cache_type_v: v = 'f16', flash_attn, n_parallel, n_gpu_layers } = options;
   const { flash_attn_type = flash_attn === false ? 'off' : 'auto' } = options;
@@ -61,15 +51,21 @@ function shapeOf(options: { readonly [name: string]: unknown }): RequestedShape 
     embeddings: options['embedding'],
     mmap: options['use_mmap'],
     sequences: n_parallel,
-    // Without a number it offloads all layers, where there is something to offload them to.
+    // Without a number the engine offloads all layers if there is a device to offload them to.
     gpuLayers: Math.max(0, Number(n_gpu_layers ?? 0)),
   };
 }
 
-function shape(args: readonly unknown[], { contextSize }: ChosenShape): readonly unknown[] {
+function withShape(args: readonly unknown[], { contextSize }: ChosenShape): readonly unknown[] {
   const [options, ...rest] = args;
   const { n_ctx = DEFAULTS.n_ctx } = Object(options) as { readonly n_ctx?: unknown };
   return contextSize === undefined || n_ctx === contextSize
     ? args
     : [{ ...Object(options), n_ctx: contextSize }, ...rest];
+}
+
+/** The slots of the engine's parallel mode are asked through an object of their own, which the handle doesn't see. */
+function isBusy(model: unknown): boolean {
+  const { parallel } = Object(model) as { readonly parallel?: { readonly enabled?: unknown } };
+  return parallel?.enabled === true;
 }

@@ -4,7 +4,7 @@ import { defaultModelParts } from './default-adapter.ts';
 import { contextAdapter, type LlamaModel } from './node-llama-cpp-context.ts';
 import { argsFrom, offersBeside, ownStep, pathOptions } from './quantization-ladder.ts';
 
-/** What this needs of the library's `Llama`. */
+/** What this file uses of the library's `Llama`. */
 interface Llama {
   readonly gpu: unknown;
   readonly systemInfo: string;
@@ -24,40 +24,40 @@ export function nodeLlamaCppAdapter(llama: Llama): Adapter {
   const runtime = `node-llama-cpp (${String(repo)} ${String(release)})`;
   return {
     runtime,
-    request: (args) => request(args, llama),
-    quantization: (args, _chosen, modelPath) => argsFrom(args, 'modelPath', modelPath),
-    offers: (args) => offersBeside(pathOptions(args, 'modelPath').modelPath),
-    files: (_model, args) => [pathOptions(args, 'modelPath').modelPath],
-    filledMicroBatch,
-    contexts(model, method, [modelPath]) {
+    readRequest: (args) => readRequest(args, llama),
+    withQuantization: (args, _quantization, modelPath) => argsFrom(args, 'modelPath', modelPath),
+    listOffers: (args) => offersBeside(pathOptions(args, 'modelPath').modelPath),
+    listFiles: (_model, args) => [pathOptions(args, 'modelPath').modelPath],
+    hasFilledMicroBatch,
+    adaptContext(model, method, [modelPath]) {
       const kind = CONTEXT_METHOD.exec(String(method))?.[1];
       return kind === undefined || modelPath === undefined
         ? undefined
         : contextAdapter(runtime, model as LlamaModel, kind, modelPath);
     },
-    parts: ['getSequence'],
-    ended,
+    partMethods: ['getSequence'],
+    onEnd,
     ...defaultModelParts,
-    dispose: { all: ['dispose', Symbol.asyncDispose] },
+    sdkDisposers: { all: ['dispose', Symbol.asyncDispose] },
   };
 }
 
-function request(args: readonly unknown[], llama: Llama): LoadRequest {
+function readRequest(args: readonly unknown[], llama: Llama): LoadRequest {
   const { modelPath, memoryGuard, useMmap, useDirectIo, gpuLayers } = pathOptions(args, 'modelPath');
   const shape: RequestedShape = {
     part: 'weights',
-    // Weights have none; a number keeps it from being chosen.
+    // Weights have no context; a number keeps the guard from choosing one.
     contextSize: 1,
     mmap: llama.supportsMmap !== false && useMmap !== false && useDirectIo !== true,
     repack: /REPACK = 1/.test(llama.systemInfo),
-    // `auto` and `max` are known only once it is loaded; that some layers may leave is said either way.
+    // What `auto` and `max` are is known only once the model is loaded; 1 says that some layers may go to a GPU.
     gpuLayers: llama.gpu === false ? 0 : typeof gpuLayers === 'number' ? gpuLayers : 1,
   };
   return { name: modelPath, quantization: ownStep(modelPath), memoryGuard, shape };
 }
 
-/** A sequence has filled a batch where it holds more tokens than one takes. */
-function filledMicroBatch(called: unknown): boolean {
+/** A sequence has filled a batch if it holds at least as many tokens as a batch takes. */
+function hasFilledMicroBatch(called: unknown): boolean {
   const { nextTokenIndex, context } = Object(called) as {
     readonly nextTokenIndex?: number;
     readonly context?: { readonly batchSize?: number };
@@ -65,8 +65,8 @@ function filledMicroBatch(called: unknown): boolean {
   return nextTokenIndex !== undefined && nextTokenIndex >= (context?.batchSize ?? Number.POSITIVE_INFINITY);
 }
 
-/** The library tells just before it frees. */
-function ended(model: unknown, tell: () => void): void {
+/** The library calls such a listener just before it frees the memory. */
+function onEnd(model: unknown, tell: () => void): void {
   const { onDispose } = model as { readonly onDispose?: { createListener(listener: () => void): unknown } };
   onDispose?.createListener(tell);
 }

@@ -39,17 +39,17 @@ const QUESTIONS = 4;
 export function contextAdapter(runtime: string, model: LlamaModel, kind: string, modelPath: string): Adapter {
   return {
     runtime,
-    request: (args) => request(args, model, kind),
-    quantization: (args) => argsFrom(args, 'contextSize', undefined),
-    shape: (args, chosen) => shape(args, chosen, kind),
-    ownRanges: true,
-    offers: async () => [{ modelPath }],
-    filledMicroBatch: () => false,
+    readRequest: (args) => readRequest(args, model, kind),
+    withQuantization: (args) => argsFrom(args, 'contextSize', undefined),
+    withShape: (args, chosen) => withShape(args, chosen, kind),
+    understandsRanges: true,
+    listOffers: async () => [{ modelPath }],
+    hasFilledMicroBatch: () => false,
     ...defaultModelParts,
   };
 }
 
-function request(args: readonly unknown[], model: LlamaModel, kind: string): LoadRequest {
+function readRequest(args: readonly unknown[], model: LlamaModel, kind: string): LoadRequest {
   const options = optionsOf(args);
   const name = kind === '' ? 'context' : `${kind.toLowerCase()} context`;
   return { name, memoryGuard: options['memoryGuard'], shape: shapeOf(options, model, kind) };
@@ -77,7 +77,7 @@ function shapeOf(options: Options, model: LlamaModel, kind: string): RequestedSh
 }
 
 /** Each sequence has cells of its own, so the estimate counts all of them, and the library is told of one. */
-function shape(args: readonly unknown[], { contextSize }: ChosenShape, kind: string): readonly unknown[] {
+function withShape(args: readonly unknown[], { contextSize }: ChosenShape, kind: string): readonly unknown[] {
   if (contextSize === undefined) return args;
   const options = optionsOf(args);
   const ownSize = Math.floor(contextSize / sequencesOf(options, kind));

@@ -154,8 +154,8 @@ export class ModelLoader {
     const files = mappedSince(mappedBytes > 0 || namedFiles ? modelFiles : []);
     const [changes, grownBytes] = [ranAlone(), gate.grownSince(reservation)];
     gate.loaded(reservation, files);
-    const { ended } = this.#parts.adapter;
-    const held = holdModel(raw, ended !== undefined, {
+    const { onEnd } = this.#parts.adapter;
+    const held = holdModel(raw, onEnd !== undefined, {
       name: request.name,
       quantization,
       shape,
@@ -173,7 +173,7 @@ export class ModelLoader {
     models.add(held, request.shape?.part === 'weights');
     this.#tellLoaded(held, files, clock.nowMs() - startMs);
     if (!isObject(raw)) return raw;
-    ended?.(raw, () => models.ended(held));
+    onEnd?.(raw, () => models.ended(held));
     return wrapModel(raw, held, this.#handleParts);
   }
 
@@ -185,11 +185,11 @@ export class ModelLoader {
     const { settings } = this.#parts;
     const observed = settings.mode === 'observe';
     const quantization = observed && request.quantization === undefined ? undefined : candidate.quantization;
-    const sdkArgs = adapter.quantization(args, quantization, observed ? undefined : candidate.modelPath);
-    if (observed && adapter.ownRanges) return { args: sdkArgs, quantization, shape: {} };
+    const sdkArgs = adapter.withQuantization(args, quantization, observed ? undefined : candidate.modelPath);
+    if (observed && adapter.understandsRanges) return { args: sdkArgs, quantization, shape: {} };
     const shape = chooseShape(request.shape, observed ? {} : candidate);
-    if (!shape || !adapter.shape) return { args: sdkArgs, quantization, shape: {} };
-    return { args: adapter.shape(sdkArgs, shape), quantization, shape };
+    if (!shape || !adapter.withShape) return { args: sdkArgs, quantization, shape: {} };
+    return { args: adapter.withShape(sdkArgs, shape), quantization, shape };
   }
 
   #tellLoaded(held: HeldModel, files: readonly HeldFile[] | undefined, elapsedMs: number): void {
@@ -227,7 +227,7 @@ function closedError(): MemoryGuardError {
 /** An adapter's fault must not lose a model that is loaded: its files are then found as new, or not at all. */
 function filesOf(adapter: Adapter, model: unknown, args: readonly unknown[]): readonly string[] {
   try {
-    return adapter.files?.(model, args) ?? [];
+    return adapter.listFiles?.(model, args) ?? [];
   } catch {
     return [];
   }

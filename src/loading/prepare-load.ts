@@ -48,7 +48,7 @@ export async function prepareLoad(args: readonly unknown[], parts: PrepareParts)
 /** What is wrong with the request or its files is said here. */
 async function understand(args: readonly unknown[], parts: PrepareParts): Promise<PreparedLoad> {
   const { settings, adapter, owner, heldMinFreeBytes } = parts;
-  const asked = adapter.request(args);
+  const asked = adapter.readRequest(args);
   const request = owner === undefined ? asked : { ...asked, name: `${owner}: ${asked.name}` };
   const own = loadGuardOptions(request.memoryGuard);
   const offers = own.footprint === undefined ? await estimatedOffers(args, parts) : [];
@@ -74,7 +74,7 @@ async function estimatedOffers(
   args: readonly unknown[],
   { adapter, calibration }: PrepareParts,
 ): Promise<readonly EstimatedOffer[]> {
-  const offers = (await adapter.offers?.(args)) ?? [];
+  const offers = (await adapter.listOffers?.(args)) ?? [];
   const { runtime } = adapter;
   const observations = runtime === undefined ? undefined : await calibration?.observations();
   return Promise.all(

@@ -74,15 +74,15 @@ export function wrapModel(raw: object, held: HeldModel, { models, adapter, makeC
     extra: extraOf(raw, held, models, successor),
     takeover(key) {
       if (DISPOSERS.includes(key)) return dispose(key);
-      if (adapter.parts?.includes(key)) return (invoke, args) => guardPart(invoke(args), held, models);
-      const context = adapter.contexts?.(raw, key, held.files);
+      if (adapter.partMethods?.includes(key)) return (invoke, args) => guardPart(invoke(args), held, models);
+      const context = adapter.adaptContext?.(raw, key, held.files);
       if (!context) return call(key);
       return (invoke, args) => (held.evicted ? successor.call(key, args) : makeContext(held, invoke, args, context));
     },
   });
   handles.set(raw, { held, handle: new WeakRef(handle) });
   // What other objects lead to is lost only when the model itself can't be reached.
-  collected.register(adapter.ended ? raw : handle, { models, held });
+  collected.register(adapter.onEnd ? raw : handle, { models, held });
   return handle;
 }
 

@@ -18,21 +18,21 @@ export function nexaAdapter(
   return {
     ...defaultAdapter,
     ...(runtime !== undefined && { runtime: `${runtime.name} ${runtime.version}` }),
-    request: (args) => possible(request(args), runtime?.kvCacheTypes),
-    shape,
-    offers: (args) => offers(args, modelsDir),
-    filledMicroBatch,
+    readRequest: (args) => withPossibleTypes(readRequest(args), runtime?.kvCacheTypes),
+    withShape,
+    listOffers: (args) => listOffers(args, modelsDir),
+    hasFilledMicroBatch,
   };
 }
 
 /** Longer prompts are cut into pieces of a micro-batch, so one as long as that has touched all that any will. */
-function filledMicroBatch(model: unknown): boolean {
+function hasFilledMicroBatch(model: unknown): boolean {
   const { lastResult, microBatchSize } = Object(model) as NexaModel;
   return lastResult !== undefined && lastResult.promptTokens >= microBatchSize;
 }
 
-function request(args: readonly unknown[]): LoadRequest {
-  const asked = defaultAdapter.request(args);
+function readRequest(args: readonly unknown[]): LoadRequest {
+  const asked = defaultAdapter.readRequest(args);
   optionsOf(args);
   // A path means its own file, and a name may end in one, so its quantization is the one asked for.
   const own = (readModelName(asked.name) ?? repositoryOf(asked.name))?.quantization;
@@ -41,14 +41,14 @@ function request(args: readonly unknown[]): LoadRequest {
 }
 
 /** Of several types in order of preference those that the runtime has; a single one is the runtime's to refuse. */
-function possible(asked: LoadRequest, types: readonly string[] | undefined): LoadRequest {
+function withPossibleTypes(asked: LoadRequest, types: readonly string[] | undefined): LoadRequest {
   const wanted = asked.shape?.kvCacheType;
   if (types === undefined || !Array.isArray(wanted)) return asked;
   const left = wanted.filter((type) => types.includes(type));
   return left.length > 0 ? { ...asked, shape: { ...asked.shape, kvCacheType: left } } : asked;
 }
 
-function shape(args: readonly unknown[], { contextSize, kvCacheType }: ChosenShape): readonly unknown[] {
+function withShape(args: readonly unknown[], { contextSize, kvCacheType }: ChosenShape): readonly unknown[] {
   const [name, options, ...rest] = args;
   const chosen = {
     ...(contextSize !== undefined && { contextSize }),
@@ -57,8 +57,8 @@ function shape(args: readonly unknown[], { contextSize, kvCacheType }: ChosenSha
   return [name, { ...Object(options), ...chosen }, ...rest];
 }
 
-async function offers(args: readonly unknown[], sdkModelsDir: string | undefined): Promise<readonly ModelOffer[]> {
-  const { name, quantization } = request(args);
+async function listOffers(args: readonly unknown[], sdkModelsDir: string | undefined): Promise<readonly ModelOffer[]> {
+  const { name, quantization } = readRequest(args);
   const { modelsDir = sdkModelsDir, projectorPath } = optionsOf(args);
   const found = await listQuantizations(name, { modelsDir });
   const ladder = LADDER.filter((step) => found.has(step));

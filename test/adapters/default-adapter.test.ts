@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { completeAdapter, defaultAdapter } from '../../src/adapters/default-adapter.ts';
 
-const { request, quantization, files, dispose, disposers, isInference, hasAudio } = defaultAdapter;
+const { readRequest, withQuantization, listFiles, sdkDisposers, disposers, isInference, hasAudio } = defaultAdapter;
 
 describe('the request of a load call', () => {
   it.each([
@@ -14,22 +14,22 @@ describe('the request of a load call', () => {
       { name: 'm', quantization: 'Q4_0', memoryGuard: { force: true } },
     ],
   ])('is read from %j', (args, expected) => {
-    expect(request(args)).toEqual(expected);
+    expect(readRequest(args)).toEqual(expected);
   });
 
   it('tells what the options say of the shape, and nothing else of them', () => {
     const shape = { contextSize: 4096, kvCacheType: 'q8_0', mmap: false };
-    expect(request(['m', { ...shape, threads: 2, gpuLayers: undefined }])).toMatchObject({ name: 'm', shape });
-    expect(request(['m', { threads: 2 }]).shape).toBeUndefined();
+    expect(readRequest(['m', { ...shape, threads: 2, gpuLayers: undefined }])).toMatchObject({ name: 'm', shape });
+    expect(readRequest(['m', { threads: 2 }]).shape).toBeUndefined();
   });
 
   it.each([[[]], [['']], [[5]], [[null]], [[{ name: 'm' }]]])('is refused without a name (%j)', (args) => {
-    expect(() => request(args)).toThrow(expect.objectContaining({ code: 'ERR_UNKNOWN_MODEL' }));
+    expect(() => readRequest(args)).toThrow(expect.objectContaining({ code: 'ERR_UNKNOWN_MODEL' }));
   });
 
   it('is refused where the options are none', () => {
     for (const options of ['Q4_0', 4, true, () => {}]) {
-      expect(() => request(['m', options])).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
+      expect(() => readRequest(['m', options])).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
     }
   });
 });
@@ -37,48 +37,54 @@ describe('the request of a load call', () => {
 describe('the arguments for the SDK', () => {
   it('are the identical ones where nothing is to be changed', () => {
     for (const args of [['m'], ['m', undefined], ['m', { quantization: 'Q4_0' }, 5]]) {
-      expect(quantization(args, undefined)).toBe(args);
+      expect(withQuantization(args, undefined)).toBe(args);
     }
     const asked = ['m', { quantization: 'Q4_0' }];
-    expect(quantization(asked, 'Q4_0')).toBe(asked);
+    expect(withQuantization(asked, 'Q4_0')).toBe(asked);
   });
 
   it('carry the chosen quantization', () => {
-    expect(quantization(['m'], 'Q4_0')).toEqual(['m', { quantization: 'Q4_0' }]);
-    expect(quantization(['m', null], 'Q4_0')).toEqual(['m', { quantization: 'Q4_0' }]);
+    expect(withQuantization(['m'], 'Q4_0')).toEqual(['m', { quantization: 'Q4_0' }]);
+    expect(withQuantization(['m', null], 'Q4_0')).toEqual(['m', { quantization: 'Q4_0' }]);
     const options = { quantization: 'Q5_K_M', threads: 2 };
-    expect(quantization(['m', options, 'rest'], 'Q4_0')).toEqual(['m', { quantization: 'Q4_0', threads: 2 }, 'rest']);
+    expect(withQuantization(['m', options, 'rest'], 'Q4_0')).toEqual([
+      'm',
+      { quantization: 'Q4_0', threads: 2 },
+      'rest',
+    ]);
     expect(options).toEqual({ quantization: 'Q5_K_M', threads: 2 });
   });
 
   it('never carry `memoryGuard`, whether or not a quantization was chosen', () => {
     const options = { memoryGuard: { force: true }, threads: 2 };
     for (const chosen of [undefined, 'Q4_0'] as const) {
-      const [, given] = quantization(['m', options], chosen) as [string, object];
+      const [, given] = withQuantization(['m', options], chosen) as [string, object];
       expect(given).toEqual(chosen ? { threads: 2, quantization: chosen } : { threads: 2 });
       expect('memoryGuard' in given).toBe(false);
     }
-    expect(quantization(['m', { memoryGuard: undefined }], undefined)[1]).toEqual({});
+    expect(withQuantization(['m', { memoryGuard: undefined }], undefined)[1]).toEqual({});
     expect(options.memoryGuard).toEqual({ force: true });
   });
 });
 
 describe('the files of a model', () => {
   it('are those that it tells', () => {
-    expect(files?.({ modelPath: '/m.gguf', projectorPath: '/p.gguf' })).toEqual(['/m.gguf', '/p.gguf']);
-    expect(files?.({ modelPath: '/m.gguf' })).toEqual(['/m.gguf']);
+    expect(listFiles?.({ modelPath: '/m.gguf', projectorPath: '/p.gguf' })).toEqual(['/m.gguf', '/p.gguf']);
+    expect(listFiles?.({ modelPath: '/m.gguf' })).toEqual(['/m.gguf']);
   });
 
   it('are none where it tells none', () => {
-    for (const model of [{}, null, undefined, 5, 'm', { modelPath: 5 }]) expect(files?.(model)).toEqual([]);
+    for (const model of [{}, null, undefined, 5, 'm', { modelPath: 5 }]) expect(listFiles?.(model)).toEqual([]);
   });
 });
 
 describe('the ways of an SDK to unload', () => {
   it('are apart for all models and for one', () => {
-    expect(dispose?.all).toEqual(expect.arrayContaining(['dispose', 'close', Symbol.dispose, Symbol.asyncDispose]));
-    expect(dispose?.one).toContain('unloadModel');
-    expect(dispose?.all?.filter((key) => dispose.one?.includes(key))).toEqual([]);
+    expect(sdkDisposers?.all).toEqual(
+      expect.arrayContaining(['dispose', 'close', Symbol.dispose, Symbol.asyncDispose]),
+    );
+    expect(sdkDisposers?.one).toContain('unloadModel');
+    expect(sdkDisposers?.all?.filter((key) => sdkDisposers.one?.includes(key))).toEqual([]);
   });
 });
 
@@ -154,12 +160,12 @@ describe('a call with audio', () => {
 
 describe('an adapter that leaves parts out', () => {
   it('gets the default ones in their place and keeps its own', () => {
-    const busy = () => true;
-    const completed = completeAdapter({ disposers: ['drop'], busy });
-    expect(completed).toMatchObject({ disposers: ['drop'], busy });
-    expect(completed.request).toBe(request);
+    const isBusy = () => true;
+    const completed = completeAdapter({ disposers: ['drop'], isBusy });
+    expect(completed).toMatchObject({ disposers: ['drop'], isBusy });
+    expect(completed.readRequest).toBe(readRequest);
     expect(completed.isInference).toBe(isInference);
-    expect(completed.dispose).toBe(dispose);
+    expect(completed.sdkDisposers).toBe(sdkDisposers);
   });
 
   it('keeps what it inherits from a class, and is itself left alone', () => {

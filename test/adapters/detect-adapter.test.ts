@@ -32,7 +32,7 @@ describe('the adapter of an SDK', () => {
     const isInference = () => false;
     const own = detectAdapter({ ...llamaNode, [ADAPTER]: { isInference } });
     expect(own.isInference).toBe(isInference);
-    expect(own.request).toBe(defaultAdapter.request);
+    expect(own.readRequest).toBe(defaultAdapter.readRequest);
     expect(own.runtime).toBeUndefined();
   });
 

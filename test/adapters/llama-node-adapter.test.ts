@@ -22,7 +22,7 @@ interface ModelLoader {
   loadModel(options: { model: string; n_ctx?: number; n_parallel?: number }): Promise<Model>;
 }
 
-const shapeOf = (options: object) => adapter.request([{ model: '/m.gguf', ...options }]).shape;
+const shapeOf = (options: object) => adapter.readRequest([{ model: '/m.gguf', ...options }]).shape;
 
 describe('a guarded model of it', () => {
   const files = makeTinyModels();
@@ -89,25 +89,27 @@ describe('the module @fugood/llama.node', () => {
 
   it('is given the chosen context and file, and neither `memoryGuard` nor a projector to count', () => {
     const asked = [{ model: '/m-Q5_K_M.gguf', memoryGuard: {}, projectorPath: '/p.gguf', n_threads: 2 }, () => {}];
-    const args = adapter.quantization(asked, 'Q4_0', '/m-Q4_0.gguf');
+    const args = adapter.withQuantization(asked, 'Q4_0', '/m-Q4_0.gguf');
     expect(args).toEqual([{ model: '/m-Q4_0.gguf', n_threads: 2 }, asked[1]]);
-    expect(adapter.shape?.(args, { contextSize: 1024 })[0]).toMatchObject({ n_ctx: 1024 });
+    expect(adapter.withShape?.(args, { contextSize: 1024 })[0]).toMatchObject({ n_ctx: 1024 });
     const plain = [{ model: '/m.gguf' }];
-    expect(adapter.shape?.(adapter.quantization(plain, undefined, undefined), { contextSize: 512 })).toBe(plain);
-    expect(adapter.shape?.(plain, { kvCacheType: 'q8_0' })).toBe(plain);
+    expect(adapter.withShape?.(adapter.withQuantization(plain, undefined, undefined), { contextSize: 512 })).toBe(
+      plain,
+    );
+    expect(adapter.withShape?.(plain, { kvCacheType: 'q8_0' })).toBe(plain);
   });
 
   it.each([[[]], [['/m.gguf']], [[null]]])('is refused without options (%j)', (args) => {
-    expect(() => adapter.request(args)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
+    expect(() => adapter.readRequest(args)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
   });
 
   it.each([[{}], [{ model: '' }], [{ model: 5 }]])('is refused without a path (%j)', (options) => {
-    expect(() => adapter.request([options])).toThrow(expect.objectContaining({ code: 'ERR_UNKNOWN_MODEL' }));
+    expect(() => adapter.readRequest([options])).toThrow(expect.objectContaining({ code: 'ERR_UNKNOWN_MODEL' }));
   });
 
   it('is busy while its slots are, which no handle sees', () => {
-    expect(adapter.busy?.({ parallel: { enabled: true } })).toBe(true);
-    expect([adapter.busy?.({ parallel: { enabled: false } }), adapter.busy?.({})]).toEqual([false, false]);
+    expect(adapter.isBusy?.({ parallel: { enabled: true } })).toBe(true);
+    expect([adapter.isBusy?.({ parallel: { enabled: false } }), adapter.isBusy?.({})]).toEqual([false, false]);
   });
 
   it('is known as a namespace as well, as `import *` gives it', async () => {
@@ -116,8 +118,8 @@ describe('the module @fugood/llama.node', () => {
   });
 
   it('offers the file with the projector that is to be counted', async () => {
-    const offers = await adapter.offers?.([{ model: '/nowhere/m.gguf', projectorPath: '/nowhere/p.gguf' }]);
+    const offers = await adapter.listOffers?.([{ model: '/nowhere/m.gguf', projectorPath: '/nowhere/p.gguf' }]);
     expect(offers).toEqual([{ modelPath: '/nowhere/m.gguf', projectorPath: '/nowhere/p.gguf' }]);
-    expect(adapter.files?.({}, [{ model: '/m.gguf' }])).toEqual(['/m.gguf']);
+    expect(adapter.listFiles?.({}, [{ model: '/m.gguf' }])).toEqual(['/m.gguf']);
   });
 });

@@ -3,7 +3,7 @@ import { nodeLlamaCppAdapter } from '../../src/adapters/node-llama-cpp-adapter.t
 import { contextAdapter, type LlamaModel } from '../../src/adapters/node-llama-cpp-context.ts';
 
 const contextOf = (options: unknown, model: LlamaModel = {}, kind = '') =>
-  contextAdapter('runtime', model, kind, '/m.gguf').request([options]);
+  contextAdapter('runtime', model, kind, '/m.gguf').readRequest([options]);
 
 describe('the options of a context', () => {
   it('are the defaults of the model, and the guard’s own for its size', () => {
@@ -50,7 +50,7 @@ describe('the options of a context', () => {
     });
     expect(contextOf({ contextSize: 100 }, {}, 'Decision').shape).toMatchObject({ contextSize: 400, sequences: 4 });
     const adapter = contextAdapter('runtime', {}, '', '/m.gguf');
-    expect(adapter.shape?.([{ sequences: 2 }], { contextSize: 512 })).toEqual([{ sequences: 2, contextSize: 256 }]);
+    expect(adapter.withShape?.([{ sequences: 2 }], { contextSize: 512 })).toEqual([{ sequences: 2, contextSize: 256 }]);
   });
 
   it.each([
@@ -79,19 +79,19 @@ describe('the options of a context', () => {
   it('reach the library unchanged where nothing is chosen, and without `memoryGuard`', async () => {
     const adapter = contextAdapter('runtime', {}, '', '/m.gguf');
     const args = [{ contextSize: 256 }];
-    expect(adapter.quantization(args, undefined, undefined)).toBe(args);
-    expect(adapter.shape?.(args, { contextSize: 256 })).toBe(args);
-    expect(adapter.shape?.(args, {})).toBe(args);
-    expect(adapter.quantization([{ memoryGuard: {}, threads: 1 }], undefined, undefined)).toEqual([{ threads: 1 }]);
-    expect(await adapter.offers?.([])).toEqual([{ modelPath: '/m.gguf' }]);
-    expect(adapter.filledMicroBatch?.({})).toBe(false);
+    expect(adapter.withQuantization(args, undefined, undefined)).toBe(args);
+    expect(adapter.withShape?.(args, { contextSize: 256 })).toBe(args);
+    expect(adapter.withShape?.(args, {})).toBe(args);
+    expect(adapter.withQuantization([{ memoryGuard: {}, threads: 1 }], undefined, undefined)).toEqual([{ threads: 1 }]);
+    expect(await adapter.listOffers?.([])).toEqual([{ modelPath: '/m.gguf' }]);
+    expect(adapter.hasFilledMicroBatch?.({})).toBe(false);
   });
 });
 
 describe('the options of weights', () => {
   const llama = { gpu: false, systemInfo: 'AVX2 = 1 | REPACK = 1 |', supportsMmap: true, llamaCppRelease: {} };
   const shapeOf = (options: object, other: object = {}) =>
-    nodeLlamaCppAdapter({ ...llama, ...other } as never).request([{ modelPath: '/m.gguf', ...options }]).shape;
+    nodeLlamaCppAdapter({ ...llama, ...other } as never).readRequest([{ modelPath: '/m.gguf', ...options }]).shape;
 
   it.each([
     [{}, {}, { mmap: true, repack: true, gpuLayers: 0 }],
@@ -109,9 +109,9 @@ describe('the options of weights', () => {
   it('are no contexts, and other methods of a model make none', () => {
     const adapter = nodeLlamaCppAdapter(llama as never);
     for (const method of ['tokenize', 'dispose', Symbol.asyncDispose]) {
-      expect(adapter.contexts?.({}, method, ['/m.gguf'])).toBeUndefined();
+      expect(adapter.adaptContext?.({}, method, ['/m.gguf'])).toBeUndefined();
     }
-    expect(adapter.contexts?.({}, 'createContext', [])).toBeUndefined();
-    expect(adapter.contexts?.({}, 'createRankingContext', ['/m.gguf'])).toBeDefined();
+    expect(adapter.adaptContext?.({}, 'createContext', [])).toBeUndefined();
+    expect(adapter.adaptContext?.({}, 'createRankingContext', ['/m.gguf'])).toBeDefined();
   });
 });

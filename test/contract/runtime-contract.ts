@@ -126,24 +126,24 @@ export const anyObject: Subject = {
   recognized: false,
   options: {
     adapter: {
-      request: ([order]) => {
+      readRequest: ([order]) => {
         const { book, pages, guard } = order as Order;
         const quantization = STEP.exec(book)?.[0];
         return { name: book, quantization, memoryGuard: guard, shape: { contextSize: pages, batchSize: 2048 } };
       },
-      quantization: ([order], _chosen, modelPath) => {
+      withQuantization: ([order], _chosen, modelPath) => {
         const { guard: _kept, ...rest } = order as Order;
         return [{ ...rest, ...(modelPath !== undefined && { book: modelPath }) }];
       },
-      offers: async ([order]) => {
+      listOffers: async ([order]) => {
         const { book } = order as Order;
         const steps = ['Q5_K_M', 'Q4_K_M', 'Q4_0'] as const;
         const offers = steps.map((step) => ({ quantization: step, modelPath: book.replace(STEP, step) }));
         const there = offers.filter(({ modelPath }) => existsSync(modelPath));
         return STEP.test(book) ? there : [{ modelPath: book }];
       },
-      files: (_model, [order]) => [(order as Order).book],
-      dispose: { all: ['closeAll'] },
+      listFiles: (_model, [order]) => [(order as Order).book],
+      sdkDisposers: { all: ['closeAll'] },
     },
   },
   open: async () => new Library(),

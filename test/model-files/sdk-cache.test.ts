@@ -72,9 +72,9 @@ describe('a repository', () => {
   test('is a ladder for the guard, from the quantization that its name ends in', async () => {
     lay(`models/${REPOSITORY}`, 'm-Q4_0.gguf', 'm-Q4_K_M.gguf', 'm-Q5_K_M.gguf');
     const adapter = nexaAdapter(cache);
-    expect(adapter.request([`${REPOSITORY}:Q4_K_M`]).quantization).toBe('Q4_K_M');
-    expect(adapter.request([REPOSITORY]).quantization).toBeUndefined();
-    const offers = await adapter.offers?.([`${REPOSITORY}:Q5_K_M`]);
+    expect(adapter.readRequest([`${REPOSITORY}:Q4_K_M`]).quantization).toBe('Q4_K_M');
+    expect(adapter.readRequest([REPOSITORY]).quantization).toBeUndefined();
+    const offers = await adapter.listOffers?.([`${REPOSITORY}:Q5_K_M`]);
     expect(offers?.map(({ quantization }) => quantization)).toEqual(['Q5_K_M', 'Q4_K_M', 'Q4_0']);
   });
 

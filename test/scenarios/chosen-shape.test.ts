@@ -88,8 +88,8 @@ describe("another SDK's model", () => {
       minFreeBytes: 1 * MiB,
       minFreeRatioAfterLoad: 0,
       adapter: {
-        offers: async () => [{ quantization: 'Q4_0', modelPath: files.model('Q4_0') }],
-        shape: ([name, options], chosen) => [name, { ...Object(options), ...chosen }],
+        listOffers: async () => [{ quantization: 'Q4_0', modelPath: files.model('Q4_0') }],
+        withShape: ([name, options], chosen) => [name, { ...Object(options), ...chosen }],
       },
     });
     closing.push(() => guarded.guard.close());

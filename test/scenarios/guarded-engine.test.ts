@@ -265,13 +265,13 @@ describe('what a load really took', () => {
 
   it('is whole after a prompt as long as its own micro-batch, not after a shorter one', async () => {
     const sdk = await NexaSDK.initialize({ modelsDir: files.folder });
-    const { filledMicroBatch } = sdk[ADAPTER];
+    const { hasFilledMicroBatch } = sdk[ADAPTER];
     const model = await sdk.loadModel('qwen2audio', { quantization: 'Q4_K_M', contextSize: 256, microBatchSize: 64 });
-    expect(filledMicroBatch?.(model)).toBe(false);
+    expect(hasFilledMicroBatch?.(model)).toBe(false);
     for await (const _text of model.generate({ prompt: 'Hi', maxTokens: 1 }));
-    expect(filledMicroBatch?.(model)).toBe(false);
+    expect(hasFilledMicroBatch?.(model)).toBe(false);
     for await (const _text of model.generate({ prompt: 'x'.repeat(100), maxTokens: 1 }));
-    expect(filledMicroBatch?.(model)).toBe(true);
+    expect(hasFilledMicroBatch?.(model)).toBe(true);
     await sdk.dispose();
   });
 

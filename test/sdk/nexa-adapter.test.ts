@@ -19,7 +19,7 @@ function folder(...files: string[]): string {
 }
 
 const offered = async (args: readonly unknown[], modelsDir?: string) =>
-  (await nexaAdapter(modelsDir).offers?.(args))?.map(({ quantization, modelPath, projectorPath }) => [
+  (await nexaAdapter(modelsDir).listOffers?.(args))?.map(({ quantization, modelPath, projectorPath }) => [
     quantization,
     modelPath.split('/').at(-1),
     projectorPath?.split('/').at(-1),
@@ -28,8 +28,8 @@ const offered = async (args: readonly unknown[], modelsDir?: string) =>
 describe('the adapter of NexaSDK', () => {
   it('is the one that the SDK shows; any other SDK has the usual one', () => {
     const sdk = new NexaSDK({ name: 'llama', version: '0' } as Runtime);
-    expect(detectAdapter(sdk)).toHaveProperty('shape');
-    expect(detectAdapter(sdk)).toEqual(expect.objectContaining({ dispose: sdk[ADAPTER].dispose }));
+    expect(detectAdapter(sdk)).toHaveProperty('withShape');
+    expect(detectAdapter(sdk)).toEqual(expect.objectContaining({ sdkDisposers: sdk[ADAPTER].sdkDisposers }));
     expect(detectAdapter({})).toBe(defaultAdapter);
   });
 
@@ -51,7 +51,7 @@ describe('the adapter of NexaSDK', () => {
   it('asks for no KV cache type that the runtime lacks, where there is a choice', () => {
     const runtime = { name: 'nexa', version: 'v0.5.0', kvCacheTypes: ['f16'] } as const;
     const wanted = (kvCacheType: unknown, of?: Parameters<typeof nexaAdapter>[1]) =>
-      nexaAdapter(undefined, of).request(['qwen2audio', { kvCacheType }]).shape?.kvCacheType;
+      nexaAdapter(undefined, of).readRequest(['qwen2audio', { kvCacheType }]).shape?.kvCacheType;
     expect(nexaAdapter(undefined, runtime).runtime).toBe('nexa v0.5.0');
     expect(wanted(['q8_0', 'f16'], runtime)).toEqual(['f16']);
     expect(wanted(['q8_0', 'q4_0'], runtime)).toEqual(['q8_0', 'q4_0']);
@@ -62,7 +62,7 @@ describe('the adapter of NexaSDK', () => {
   it('offers the siblings of a path, whose own quantization is the one asked for', async () => {
     const directory = folder('m-Q4_K_M.gguf', 'm-Q4_0.gguf', 'other-Q5_K_M.gguf');
     const args = [join(directory, 'm-Q4_K_M.gguf')];
-    expect(nexaAdapter(undefined).request(args).quantization).toBe('Q4_K_M');
+    expect(nexaAdapter(undefined).readRequest(args).quantization).toBe('Q4_K_M');
     expect(await offered(args)).toEqual([
       ['Q4_K_M', 'm-Q4_K_M.gguf', undefined],
       ['Q4_0', 'm-Q4_0.gguf', undefined],
@@ -95,7 +95,7 @@ describe('the adapter of NexaSDK', () => {
   });
 
   it('refuses bad options of the SDK before anything is looked for', () => {
-    const request = (options: object) => () => nexaAdapter(undefined).request(['qwen2audio', options]);
+    const request = (options: object) => () => nexaAdapter(undefined).readRequest(['qwen2audio', options]);
     expect(request({ potato: 1 })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
     expect(request({ modelsDir: 5 })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
     expect(request({ contextSize: { min: 1, max: 2 }, kvCacheType: ['f16'], memoryGuard: {} })).not.toThrow();
@@ -103,16 +103,16 @@ describe('the adapter of NexaSDK', () => {
 
   it('gives the SDK the shape that was chosen and leaves the caller’s object alone', () => {
     const options = { contextSize: { min: 1, max: 4096 }, threads: 2 };
-    const args = nexaAdapter(undefined).shape?.(['m', options, 'rest'], { contextSize: 2304, kvCacheType: 'q8_0' });
+    const args = nexaAdapter(undefined).withShape?.(['m', options, 'rest'], { contextSize: 2304, kvCacheType: 'q8_0' });
     expect(args).toEqual(['m', { contextSize: 2304, threads: 2, kvCacheType: 'q8_0' }, 'rest']);
     expect(options.contextSize).toEqual({ min: 1, max: 4096 });
-    expect(nexaAdapter(undefined).shape?.(['m'], {})).toEqual(['m', {}]);
+    expect(nexaAdapter(undefined).withShape?.(['m'], {})).toEqual(['m', {}]);
   });
 });
 
 describe('any other SDK', () => {
   it('is offered the file that it is asked to load, and nothing for a name', async () => {
-    expect(await defaultAdapter.offers?.(['./m.GGUF'])).toEqual([{ modelPath: './m.GGUF' }]);
-    expect(await defaultAdapter.offers?.(['qwen2audio'])).toEqual([]);
+    expect(await defaultAdapter.listOffers?.(['./m.GGUF'])).toEqual([{ modelPath: './m.GGUF' }]);
+    expect(await defaultAdapter.listOffers?.(['qwen2audio'])).toEqual([]);
   });
 });

@@ -24,9 +24,9 @@ declare const clock: Clock;
 declare const sdk: { loadModel(name: string): Promise<object> };
 
 const adapter: Partial<Adapter> = {
-  request: ([name]) => ({ name: String(name) }),
-  quantization: (args, chosen) => [args[0], { quantization: chosen }],
-  dispose: { all: ['close'], one: ['unload'] },
+  readRequest: ([name]) => ({ name: String(name) }),
+  withQuantization: (args, chosen) => [args[0], { quantization: chosen }],
+  sdkDisposers: { all: ['close'], one: ['unload'] },
 };
 const options: GuardOptions = {
   mode: 'observe',
