@@ -1,38 +1,42 @@
-/** Times one action many times and sums it up; it knows nothing of what is timed. */
+/** Times one action many times and sums the times up. It knows nothing of what is timed. */
 
-/** @param {number[]} times */
-export function quantiles(times) {
-  times.sort((a, b) => a - b);
-  const at = (/** @type {number} */ q) => Number((times[Math.floor(times.length * q)] ?? Number.NaN).toFixed(2));
-  return { 'median µs': at(0.5), 'p99 µs': at(0.99), iterations: times.length };
+/** The value below which the share `quantile` of all values lies. @param {readonly number[]} values @param {number} quantile 0 to 1 */
+export function findQuantile(values, quantile) {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length * quantile)] ?? Number.NaN;
 }
 
-/** @param {() => unknown} action @param {number} iterations @param {number} warmUp */
-export function time(action, iterations, warmUp = iterations) {
+/** A row of a printed table. @param {readonly number[]} timesUs */
+export function summarizeTimes(timesUs) {
+  const round = (/** @type {number} */ quantile) => Number(findQuantile(timesUs, quantile).toFixed(2));
+  return { 'median µs': round(0.5), 'p99 µs': round(0.99), iterations: timesUs.length };
+}
+
+/** Times each call by itself. @param {() => unknown} action @param {number} iterations @param {number} warmUp calls that are not counted */
+export function timeCalls(action, iterations, warmUp = iterations) {
   for (let at = 0; at < warmUp; at++) action();
-  const times = new Array(iterations).fill(0);
+  const timesUs = new Array(iterations).fill(0);
   for (let at = 0; at < iterations; at++) {
     const from = process.hrtime.bigint();
     action();
-    times[at] = Number(process.hrtime.bigint() - from) / 1000;
+    timesUs[at] = Number(process.hrtime.bigint() - from) / 1000;
   }
-  return quantiles(times);
+  return summarizeTimes(timesUs);
 }
 
-/** @param {() => Promise<unknown>} action @param {number} iterations @param {number} warmUp */
-export async function timeAsync(action, iterations, warmUp = 100) {
+/** The same for an action that is awaited. @param {() => Promise<unknown>} action @param {number} iterations @param {number} warmUp calls that are not counted */
+export async function timeAwaitedCalls(action, iterations, warmUp = 100) {
   for (let at = 0; at < warmUp; at++) await action();
-  const times = [];
+  const timesUs = [];
   for (let at = 0; at < iterations; at++) {
     const from = process.hrtime.bigint();
     await action();
-    times.push(Number(process.hrtime.bigint() - from) / 1000);
+    timesUs.push(Number(process.hrtime.bigint() - from) / 1000);
   }
-  return quantiles(times);
+  return summarizeTimes(timesUs);
 }
 
 /** Nanoseconds of one call, over so many that the clock's own cost disappears. @param {() => unknown} action */
-export function perCallNs(action, calls = 1_000_000) {
+export function measureCallNs(action, calls = 1_000_000) {
   for (let at = 0; at < calls; at++) action();
   const from = process.hrtime.bigint();
   for (let at = 0; at < calls; at++) action();
@@ -40,7 +44,7 @@ export function perCallNs(action, calls = 1_000_000) {
 }
 
 /** The same for an action that is awaited. @param {() => Promise<unknown>} action */
-export async function awaitedNs(action, calls = 200_000) {
+export async function measureAwaitedCallNs(action, calls = 200_000) {
   for (let at = 0; at < calls; at++) await action();
   const from = process.hrtime.bigint();
   for (let at = 0; at < calls; at++) await action();

@@ -1,6 +1,6 @@
 /** What the guard costs on top of an SDK that does nothing: a load, a method, a promise, a stream. Needs `npm run compile`. */
 import { withMemoryGuard } from 'nexa-memory-guard';
-import { awaitedNs, perCallNs, timeAsync } from '../../tools/timing.mjs';
+import { measureAwaitedCallNs, measureCallNs, timeAwaitedCalls } from '../../tools/timing.mjs';
 
 const LOADS = 2000;
 
@@ -43,8 +43,8 @@ let loads = 0;
 
 console.log(`\nGuarded against bare, Node ${process.version}; the guard reads ${guarded.guard.snapshot().source}`);
 const [bareLoad, guardedLoad] = [
-  await timeAsync(() => raw.loadModel('qwen2audio'), LOADS),
-  await timeAsync(loadGuarded, LOADS),
+  await timeAwaitedCalls(() => raw.loadModel('qwen2audio'), LOADS),
+  await timeAwaitedCalls(loadGuarded, LOADS),
 ];
 console.table({
   'loadModel, bare': bareLoad,
@@ -93,12 +93,12 @@ function loadGuarded() {
 
 /** @param {() => unknown} bare @param {() => unknown} guarded @param {number} [calls] */
 function compare(bare, guarded, calls) {
-  return row(perCallNs(bare, calls), perCallNs(guarded, calls));
+  return row(measureCallNs(bare, calls), measureCallNs(guarded, calls));
 }
 
 /** @param {() => Promise<unknown>} bare @param {() => Promise<unknown>} guarded */
 async function compareAwaited(bare, guarded) {
-  return row(await awaitedNs(bare), await awaitedNs(guarded));
+  return row(await measureAwaitedCallNs(bare), await measureAwaitedCallNs(guarded));
 }
 
 /** @param {number} bareNs @param {number} guardedNs */

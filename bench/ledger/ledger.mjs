@@ -8,7 +8,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MiB, withMemoryGuard } from 'nexa-memory-guard';
 import { makeGroup, removeGroup, usedBytes } from '../../tools/limit-group.mjs';
-import { quantiles } from '../../tools/timing.mjs';
+import { summarizeTimes } from '../../tools/timing.mjs';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'nexa-ledger-bench-'));
 const directory = path.join(folder, 'ledger');
@@ -69,9 +69,9 @@ async function decisions(/** @type {import('nexa-memory-guard').GuardOptions} */
     await model.dispose();
   }
   nexa.guard.close();
-  if (heldUs.length === 0) return quantiles(times);
-  const held = quantiles(heldUs.splice(0));
-  return { ...quantiles(times), 'lock held, median µs': held['median µs'], 'lock held, p99 µs': held['p99 µs'] };
+  if (heldUs.length === 0) return summarizeTimes(times);
+  const held = summarizeTimes(heldUs.splice(0));
+  return { ...summarizeTimes(times), 'lock held, median µs': held['median µs'], 'lock held, p99 µs': held['p99 µs'] };
 }
 
 /** How long after its memory was back a killed process still counted. @param {number} bytes @param {import('../../tools/limit-group.mjs').LimitGroup} group */

@@ -5,21 +5,21 @@ import { freemem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import systeminformation from 'systeminformation';
 import { openReader } from '../../dist/sensors/open-reader.js';
-import { timeAsync, time as timed } from '../../tools/timing.mjs';
+import { timeAwaitedCalls, timeCalls } from '../../tools/timing.mjs';
 
 const MiB = 2 ** 20;
 const MEMORY = '/sys/fs/cgroup/memory';
 const ITERATIONS = 20_000;
 
 async function measure() {
-  const time = (/** @type {() => unknown} */ action) => timed(action, ITERATIONS);
+  const time = (/** @type {() => unknown} */ action) => timeCalls(action, ITERATIONS);
   const native = openReader({ prefer: 'native' });
   const procfs = openReader({ prefer: 'procfs' });
   if (native.source !== 'native') console.log('The addon is not built: its rows are the JavaScript reader.');
   const { scopes, availableBytes, limitedBy } = procfs.snapshot();
   console.log(`Scopes: ${scopes.map((scope) => scope.path).join(' > ')}`);
   console.log(`Available: ${(availableBytes / MiB).toFixed(1)} MiB, by ${limitedBy.path}; Node ${process.version}`);
-  /** @type {Record<string, ReturnType<typeof timed>>} */
+  /** @type {Record<string, ReturnType<typeof timeCalls>>} */
   const rows = {
     'nothing (the clock)': time(() => undefined),
     'native measure()': time(() => native.measure()),
@@ -30,7 +30,7 @@ async function measure() {
   };
   const { availableMemory } = /** @type {{ availableMemory?: () => number }} */ (process);
   if (availableMemory) rows['process.availableMemory()'] = time(() => availableMemory());
-  rows['systeminformation mem()'] = await timeAsync(() => systeminformation.mem(), 2000);
+  rows['systeminformation mem()'] = await timeAwaitedCalls(() => systeminformation.mem(), 2000);
   console.table(rows);
 }
 
