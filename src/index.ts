@@ -2,6 +2,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 export type { Adapter, ChosenShape, LoadRequest, ModelOffer, RequestedShape } from './adapters/adapter.ts';
+export type { LayoutName } from './addon/nexa-binding.ts';
 export { InsufficientMemoryError } from './admission/insufficient-memory-error.ts';
 export { formatBytes, GiB, KiB, MiB, parseBytes } from './core/bytes.ts';
 export type { Clock } from './core/clock.ts';
@@ -62,7 +63,6 @@ export type {
   Device,
   FinishReason,
   GenerateResult,
-  LayoutName,
   LogLevel,
   Profile,
 } from './sdk/runtime.ts';

@@ -1,6 +1,6 @@
 /** The facts of this machine in one object, for people: it decides nothing and admits no load. */
 
-import { addonProblem, loadAddon } from './addon/load-addon.ts';
+import { describeAddonProblem, loadAddon } from './addon/load-addon.ts';
 import type { MemorySnapshot, Quantization } from './core/types.ts';
 import {
   comparedTotalBytes,
@@ -42,7 +42,7 @@ export async function machineReport(): Promise<MachineReport> {
     cpu: cpu.brand,
     cores: cpu.cores,
     node: process.version,
-    addon: addonProblem() ?? (loadAddon() ? 'loaded' : 'missing: the JavaScript readers serve'),
+    addon: describeAddonProblem() ?? (loadAddon() ? 'loaded' : 'missing: the JavaScript readers serve'),
     memory,
     readFrom,
     machineClass: machineClass(comparedBytes),

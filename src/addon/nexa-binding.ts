@@ -1,23 +1,66 @@
-/** The addon's part of the binding: what it takes and gives. It knows no options and makes no sentences. */
+/**
+ * What the addon's binding to the SDK's library takes and gives: its types, and the names of the layouts. It knows no options and makes no
+ * sentences.
+ */
 
-import type { LayoutName } from '../sdk/runtime.ts';
-import { loadAddon } from './load-addon.ts';
+/** The layouts of the structs of the SDK's library, each named for the first version that has it (native/nexa/layout.h). */
+export const LAYOUTS = ['nexa-1.0', 'geniex-0.3', 'geniex-0.5'] as const;
+/** The name of a layout. */
+export type LayoutName = (typeof LAYOUTS)[number];
 
-/** Held, handed back, and collected with what it stands for. */
+/** The binding. Every promise rejects with a `NativeFailure`. Each model has a thread of its own, which does what is asked of it in order. */
+export interface NexaBinding {
+  /** Opens the library, and initializes it for its first user. `onLog` gets every line; levels are 0 trace, 1 debug, 2 info, 3 warn, 4 error. */
+  open(
+    path: string,
+    layout?: LayoutName,
+    onLog?: (level: number, text: string) => void,
+  ): Promise<{ readonly library: LibraryHandle; readonly version: string; readonly layout: LayoutName }>;
+  /** Releases the library. Models that are loaded keep it initialized until they are destroyed. */
+  close(library: LibraryHandle): Promise<void>;
+  plugins(library: LibraryHandle): Promise<readonly string[]>;
+  devices(library: LibraryHandle, pluginId: string): Promise<readonly { readonly id: string; readonly name: string }[]>;
+  /** Loads a model. `asked` is false if the library has no call that says what its projector is for. */
+  load(
+    library: LibraryHandle,
+    load: NativeLoad,
+  ): Promise<{
+    readonly model: ModelHandle;
+    readonly vision: boolean;
+    readonly audio: boolean;
+    readonly asked: boolean;
+  }>;
+  /** Generates a text. `onBytes` gets the bytes of each token, which may be half a character or none at all. */
+  generate(model: ModelHandle, generate: NativeGenerate, onBytes: (bytes: Uint8Array) => void): Promise<NativeResult>;
+  /** Ends the text that is generated now at its next token, and those that wait before they begin. */
+  stop(model: ModelHandle): void;
+  /** Applies the model's chat template. The result is bytes because it need not be valid UTF-8. */
+  format(model: ModelHandle, chat: NativeChat): Promise<Uint8Array>;
+  reset(model: ModelHandle): Promise<void>;
+  saveKvCache(model: ModelHandle, path: string): Promise<void>;
+  loadKvCache(model: ModelHandle, path: string): Promise<void>;
+  /** Destroys the model after what was asked of it so far. */
+  destroy(model: ModelHandle): Promise<void>;
+  /** Says that the process ends with this code: everything is stopped, and no promise is settled any more. */
+  leave(code: number): void;
+}
+
+/** A library or a model as the addon knows it. If a handle is collected, the addon releases what it stands for. */
 export type LibraryHandle = { readonly brand: unique symbol };
 export type ModelHandle = { readonly brand: unique symbol };
 
-/** What every promise of the addon rejects with. */
+/** What every promise of the binding rejects with. */
 export interface NativeFailure {
-  /** The library's function, such as `geniex_llm_create`; empty where the library was not asked. */
+  /** The library's function, for example `geniex_llm_create`; empty if the library was not called. */
   readonly call: string;
   readonly code: number;
-  /** The library's words for the code; or one word for why it was not asked, such as `disposed`. */
+  /** The library's words for the code; or one word that says why it was not called, for example `disposed`. */
   readonly text: string;
-  /** What the library logged last; or what that one word is about. */
+  /** What the library logged last; or what that one word is about, for example a path. */
   readonly detail: string;
 }
 
+/** What a model is loaded with. A number that is 0 or absent is left to the library. */
 export interface NativeLoad {
   readonly modelPath: string;
   readonly projectorPath?: string | undefined;
@@ -31,18 +74,22 @@ export interface NativeLoad {
   readonly gpuLayers: number;
 }
 
+/** A conversation, for the model's chat template. */
 export interface NativeChat {
+  /** Without messages, `prompt` goes to the model as it is. */
   readonly messages?: readonly NativeMessage[] | undefined;
+  /** JSON. */
   readonly tools?: string | undefined;
   readonly thinking?: boolean | undefined;
 }
 
 export interface NativeMessage {
   readonly role: string;
+  /** `type` is `text`, `image` or `audio`; `text` is the path of a file for the last two. */
   readonly parts: readonly { readonly type: string; readonly text: string }[];
 }
 
-/** Zero is the library's default wherever it is a number. */
+/** How tokens are chosen. A number that is 0 or absent is left to the library, except `seed`. */
 export interface NativeSampling {
   readonly temperature?: number;
   readonly topK?: number;
@@ -52,25 +99,31 @@ export interface NativeSampling {
   readonly presencePenalty?: number;
   readonly frequencyPenalty?: number;
   readonly grammar?: string;
-  /** -1 is a random one. */
+  /** -1, or an absent one, is a random seed. */
   readonly seed?: number;
 }
 
+/** What a text is generated from, and how. */
 export interface NativeGenerate extends NativeChat, NativeSampling {
-  /** Without messages it goes to the model as it is. */
   readonly prompt: string;
   readonly maxTokens: number;
+  /** Texts that end the result. The addon finds them, however tokens cut them apart. */
   readonly stop: readonly string[];
+  /** Absolute paths, in the order of the conversation. */
   readonly audio: readonly string[];
   readonly images: readonly string[];
 }
 
+/**
+ * How a text ended, and what the library measured: microseconds and tokens. If the text was stopped, `generatedTokens` counts the tokens that came.
+ * An optional figure is absent if the layout does not have it.
+ */
 export interface NativeResult {
-  /** `eos`, `length`, `user`, `stop_sequence`, `context_length`, or empty. */
+  /** The library's word: `eos`, `length`, `user`, `stop_sequence`, `context_length`, or empty. */
   readonly stopReason: string;
-  /** A stop text ended it. */
+  /** Whether a stop text ended it. */
   readonly matched: boolean;
-  /** `stop` ended it. */
+  /** Whether `stop()` ended it. */
   readonly stopped: boolean;
   readonly firstTokenUs: number;
   readonly promptUs: number;
@@ -81,44 +134,4 @@ export interface NativeResult {
   readonly audioUs?: number;
   readonly draftTokens?: number;
   readonly acceptedDraftTokens?: number;
-}
-
-/** All work happens on other threads: on one of its own for each model, in order. */
-export interface NativeNexa {
-  /** Initializes the library for its first user. Levels: 0 trace .. 4 error. */
-  open(
-    path: string,
-    layout?: LayoutName,
-    onLog?: (level: number, text: string) => void,
-  ): Promise<{ readonly library: LibraryHandle; readonly version: string; readonly layout: LayoutName }>;
-  /** Lets go of it; models that are loaded keep what they need. */
-  close(library: LibraryHandle): Promise<void>;
-  plugins(library: LibraryHandle): Promise<readonly string[]>;
-  devices(library: LibraryHandle, pluginId: string): Promise<readonly { readonly id: string; readonly name: string }[]>;
-  /** `asked` is false where the library can't be asked what the projector is for. */
-  load(
-    library: LibraryHandle,
-    load: NativeLoad,
-  ): Promise<{
-    readonly model: ModelHandle;
-    readonly vision: boolean;
-    readonly audio: boolean;
-    readonly asked: boolean;
-  }>;
-  /** The bytes of each token, which may be half a character or none at all. */
-  generate(model: ModelHandle, generate: NativeGenerate, onBytes: (bytes: Uint8Array) => void): Promise<NativeResult>;
-  /** Ends what runs at its next token, and what waits before it begins. */
-  stop(model: ModelHandle): void;
-  format(model: ModelHandle, chat: NativeChat): Promise<Uint8Array>;
-  reset(model: ModelHandle): Promise<void>;
-  saveKvCache(model: ModelHandle, path: string): Promise<void>;
-  loadKvCache(model: ModelHandle, path: string): Promise<void>;
-  destroy(model: ModelHandle): Promise<void>;
-  /** The process ends with this code: stops everything, and no promise is settled any more. */
-  leave(code: number): void;
-}
-
-/** `undefined` where there is no addon, or none with a loader for this system. */
-export function nativeNexa(): NativeNexa | undefined {
-  return (loadAddon() as { nexa?: NativeNexa } | undefined)?.nexa;
 }

@@ -1,6 +1,7 @@
 /** Opens the ledger of this thread, which all its guards share, and the meeting place with other processes. It decides nothing. */
 
-import { loadAddon, type NativeLocks } from '../addon/load-addon.ts';
+import type { NativeLocks } from '../addon/addon.ts';
+import { loadAddon } from '../addon/load-addon.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import { Ledger } from './ledger.ts';
 import { ledgerDirectory } from './ledger-directory.ts';

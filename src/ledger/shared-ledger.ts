@@ -17,7 +17,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import type { NativeLocks } from '../addon/load-addon.ts';
+import type { NativeLocks } from '../addon/addon.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import { openDirectory } from './ledger-directory.ts';
 import { formatRecord, type Holdings, type LedgerEntry, type LedgerRecord, parseRecord } from './ledger-record.ts';

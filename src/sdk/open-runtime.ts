@@ -1,6 +1,6 @@
 /** Which runtime a program gets: the one it asks for, else the SDK's library where it is found, else the embedded one. */
 
-import { nativeNexa } from '../addon/nexa-binding.ts';
+import { loadAddon } from '../addon/load-addon.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import { openLlamaRuntime } from './llama/llama-runtime.ts';
 import { findLibrary } from './nexa/find-library.ts';
@@ -17,7 +17,7 @@ export async function openRuntime(
   const { runtime, libraryPath, layout, onLog } = options;
   if (runtime === 'llama') return openEmbedded({ onLog });
   if (runtime === 'nexa' || libraryPath !== undefined || layout !== undefined) return openNexaRuntime(options);
-  const nexa = nativeNexa();
+  const nexa = loadAddon()?.nexa;
   const { found, tried } = await search(undefined);
   if (nexa !== undefined && found !== undefined) {
     try {

@@ -13,10 +13,6 @@ export type KvCacheType = (typeof KV_CACHE_TYPES)[number];
 export const FLASH_ATTENTION = ['auto', 'on', 'off'] as const;
 export type FlashAttention = (typeof FLASH_ATTENTION)[number];
 
-/** Layouts of the SDK's library, named for the first version that has it. */
-export const LAYOUTS = ['nexa-1.0', 'geniex-0.3', 'geniex-0.5'] as const;
-export type LayoutName = (typeof LAYOUTS)[number];
-
 /** One load with everything decided: files that were found, numbers that were checked. */
 export interface RuntimeLoad {
   readonly modelPath: string;

@@ -1,4 +1,5 @@
 /** The options of `NexaSDK` and its models: what is accepted, the defaults, and the sentence for the rest. It acts on nothing. */
+import { LAYOUTS, type LayoutName } from '../addon/nexa-binding.ts';
 import { invalidOption, MemoryGuardError } from '../core/errors.ts';
 import { type ChatMessage, messagesRule, toolsRule } from './chat-messages.ts';
 import {
@@ -22,8 +23,6 @@ import {
   type FlashAttention,
   KV_CACHE_TYPES,
   type KvCacheType,
-  LAYOUTS,
-  type LayoutName,
   type LogListener,
   type RuntimeName,
 } from './runtime.ts';

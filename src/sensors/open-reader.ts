@@ -1,6 +1,7 @@
 /** Chooses the reader for this system; it knows no file and no arithmetic. */
 import { isAbsolute } from 'node:path';
-import { type Addon, loadAddon } from '../addon/load-addon.ts';
+import type { Addon } from '../addon/addon.ts';
+import { loadAddon } from '../addon/load-addon.ts';
 import { invalidOption } from '../core/errors.ts';
 import type { MemoryReader } from '../core/types.ts';
 import { judgeDarwin } from './darwin/darwin-figures.ts';

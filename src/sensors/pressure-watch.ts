@@ -1,6 +1,7 @@
 /** Wakes who watches memory when the system says that it gets short, or no longer is. What that means is read anew. */
 import { isMainThread } from 'node:worker_threads';
-import { type Addon, loadAddon } from '../addon/load-addon.ts';
+import type { Addon } from '../addon/addon.ts';
+import { loadAddon } from '../addon/load-addon.ts';
 
 /**
  * Calls `changed` until the result is called. Does nothing where the system gives no such notice (Linux: memory is read often

@@ -1,7 +1,8 @@
 /** What this process itself has taken: anonymous memory, and the part of it that JavaScript explains. It knows no limits. */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { getHeapStatistics } from 'node:v8';
-import { type Addon, loadAddon } from '../addon/load-addon.ts';
+import type { Addon } from '../addon/addon.ts';
+import { loadAddon } from '../addon/load-addon.ts';
 import { footprintOf } from './darwin/darwin-figures.ts';
 import { prefixOf } from './linux/kernel-files.ts';
 import { keysOf, scanKeys } from './linux/kernel-text.ts';

@@ -7,13 +7,13 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { TARGETS } from '../../native/build/targets.mjs';
+import type { Addon } from '../../src/addon/addon.ts';
 import {
-  type Addon,
-  addonProblem,
+  describeAddonProblem,
+  findPackageDirectory,
   loadAddon,
   loadAddonFrom,
-  packageOf,
-  prebuiltFolder,
+  namePrebuildFolder,
 } from '../../src/addon/load-addon.ts';
 import { PARSE } from '../../src/sensors/linux/read-plan.ts';
 import { STRIDE } from '../../src/sensors/scope-rows.ts';
@@ -44,7 +44,7 @@ const musl = report.header.glibcVersionRuntime === undefined;
 describe('finding the addon', () => {
   it('is silent where there is none, and where nobody knows where to look', () => {
     expect(loadAddonFrom(packageDirectory(), undefined)).toEqual({});
-    expect(loadAddonFrom(packageOf(undefined), undefined)).toEqual({});
+    expect(loadAddonFrom(findPackageDirectory(undefined), undefined)).toEqual({});
   });
 
   it.skipIf(!there)('takes the one that was built here', () => {
@@ -52,7 +52,7 @@ describe('finding the addon', () => {
       'function',
     );
     expect(loadAddon()?.memoryFilesSupported).toBe(process.platform === 'linux');
-    expect(addonProblem()).toBeUndefined();
+    expect(describeAddonProblem()).toBeUndefined();
   });
 
   it.skipIf(!there)('prefers a prebuilt one of this platform', () => {
@@ -67,11 +67,11 @@ describe('finding the addon', () => {
 
   it('looks for it in the folder of this system, one of the eight that are built', () => {
     const looked = (['linux', 'darwin', 'win32'] as const).flatMap((system) =>
-      ['x64', 'arm64'].flatMap((arch) => [false, true].map((libc) => prebuiltFolder(system, arch, libc))),
+      ['x64', 'arm64'].flatMap((arch) => [false, true].map((libc) => namePrebuildFolder(system, arch, libc))),
     );
     expect(new Set(looked)).toEqual(new Set(TARGETS.map(({ name }) => name)));
-    expect(prebuiltFolder('linux', 'arm64', true)).toBe('linux-arm64-musl');
-    expect(prebuiltFolder('darwin', 'arm64', true)).toBe('darwin-arm64');
+    expect(namePrebuildFolder('linux', 'arm64', true)).toBe('linux-arm64-musl');
+    expect(namePrebuildFolder('darwin', 'arm64', true)).toBe('darwin-arm64');
   });
 
   it('does not take one of another platform', () => {

@@ -52,8 +52,6 @@ const OTHER_TESTS = [
 const MISSING: readonly string[] = [
   // adapters
   'adapters/quantization-ladder.ts',
-  // addon
-  'addon/nexa-binding.ts',
   // cli
   'cli/arguments.ts',
   'cli/exit-codes.ts',

@@ -4,16 +4,11 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { LAYOUTS } from '../../src/addon/nexa-binding.ts';
 import { trimHeap } from '../../src/machine/release-memory.ts';
 import { openLlamaRuntime } from '../../src/sdk/llama/llama-runtime.ts';
 import { openNexaRuntime } from '../../src/sdk/nexa/nexa-runtime.ts';
-import {
-  LAYOUTS,
-  type Runtime,
-  type RuntimeGenerate,
-  type RuntimeLoad,
-  type RuntimeModel,
-} from '../../src/sdk/runtime.ts';
+import type { Runtime, RuntimeGenerate, RuntimeLoad, RuntimeModel } from '../../src/sdk/runtime.ts';
 import { readLoadOptions } from '../../src/sdk/sdk-options.ts';
 import { writeLanguageModel } from '../../tools/synthetic-model.mjs';
 import { doubleLibrary } from '../support/nexa/libraries.ts';

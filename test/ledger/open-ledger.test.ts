@@ -2,7 +2,8 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { loadAddon, type NativeLocks } from '../../src/addon/load-addon.ts';
+import type { NativeLocks } from '../../src/addon/addon.ts';
+import { loadAddon } from '../../src/addon/load-addon.ts';
 import { openLedger } from '../../src/ledger/open-ledger.ts';
 
 const locks = loadAddon()?.locks as NativeLocks;

@@ -3,7 +3,8 @@ import { chmodSync, closeSync, mkdtempSync, openSync, readdirSync, readFileSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { loadAddon, type NativeLocks } from '../../src/addon/load-addon.ts';
+import type { NativeLocks } from '../../src/addon/addon.ts';
+import { loadAddon } from '../../src/addon/load-addon.ts';
 import { MiB } from '../../src/core/bytes.ts';
 import type { Holdings } from '../../src/ledger/ledger-record.ts';
 import { pidNamespace, type Self, SharedLedger } from '../../src/ledger/shared-ledger.ts';

@@ -21,7 +21,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import { Worker } from 'node:worker_threads';
-import { addonProblem, loadAddon } from '../../src/addon/load-addon.ts';
+import { describeAddonProblem, loadAddon } from '../../src/addon/load-addon.ts';
 import { NexaSDK, withMemoryGuard } from '../../src/index.ts';
 import { openReader } from '../../src/sensors/open-reader.ts';
 
@@ -29,7 +29,7 @@ const results = /** @type {string} */ (process.argv[2]);
 const role = process.argv[3];
 const MiB = 2 ** 20;
 
-/** @typedef {import('../../src/addon/load-addon.ts').Addon} Addon */
+/** @typedef {import('../../src/addon/addon.ts').Addon} Addon */
 const addon = /** @type {Addon} */ (loadAddon());
 const locks = /** @type {NonNullable<Addon['locks']>} */ (addon?.locks);
 
@@ -82,7 +82,7 @@ if (role === 'lock') {
 /** @param {string} place */
 async function checks(place) {
   await check('the addon is found and loaded', () => {
-    assert.equal(addonProblem(), undefined);
+    assert.equal(describeAddonProblem(), undefined);
     assert.equal(addon.memoryFilesSupported, false);
     for (const name of ['readMachine', 'PressureWatch', 'locks']) assert.ok(name in addon, name);
   });

@@ -7,7 +7,7 @@ import { formatMessage } from 'publint/utils';
 import { rolldown } from 'rolldown';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TARGETS } from '../../native/build/targets.mjs';
-import { prebuiltFolder } from '../../src/addon/load-addon.ts';
+import { namePrebuildFolder } from '../../src/addon/load-addon.ts';
 import { MiB } from '../../src/core/bytes.ts';
 import { Installed, ROOT } from './installed.ts';
 import { sourceFiles } from './source-files.ts';
@@ -38,7 +38,7 @@ describe('the packed tarball', () => {
     expect(files.filter((file) => !known.includes(file))).toEqual([]);
     const { glibcVersionRuntime } = (process.report.getReport() as unknown as { header: Record<string, unknown> })
       .header;
-    const own = prebuiltFolder(process.platform, process.arch, glibcVersionRuntime === undefined);
+    const own = namePrebuildFolder(process.platform, process.arch, glibcVersionRuntime === undefined);
     const expected = whole ? known : known.filter((file) => file.includes(`/${own}/`));
     expect(expected.length).toBeGreaterThan(0);
     expect(files).toEqual(expect.arrayContaining(expected));

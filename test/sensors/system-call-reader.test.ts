@@ -1,6 +1,6 @@
 /** Systems without kernel files, on this one: the figures are told by the test, everything behind them is real. */
 import { describe, expect, it, vi } from 'vitest';
-import type { Addon } from '../../src/addon/load-addon.ts';
+import type { Addon } from '../../src/addon/addon.ts';
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import { openReader } from '../../src/sensors/open-reader.ts';
 import { watchPressure } from '../../src/sensors/pressure-watch.ts';

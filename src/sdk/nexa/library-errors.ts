@@ -1,8 +1,7 @@
 /** What the addon's failures mean and what to do about them, one sentence each. It acts on nothing. */
 
-import type { NativeFailure } from '../../addon/nexa-binding.ts';
+import { LAYOUTS, type LayoutName, type NativeFailure } from '../../addon/nexa-binding.ts';
 import { type ErrorCode, MemoryGuardError } from '../../core/errors.ts';
-import { LAYOUTS, type LayoutName } from '../runtime.ts';
 
 /** The prompt is longer than the context; the older generation has one code for this and for everything else. */
 const PROMPT_TOO_LONG = -200103;

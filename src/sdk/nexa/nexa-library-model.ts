@@ -5,8 +5,8 @@ import type {
   NativeChat,
   NativeFailure,
   NativeMessage,
-  NativeNexa,
   NativeResult,
+  NexaBinding,
 } from '../../addon/nexa-binding.ts';
 import { type ChatSettings, type ChatTurn, turnOf } from '../chat-messages.ts';
 import type { Capabilities, GenerateResult, RuntimeGenerate, RuntimeModel } from '../runtime.ts';
@@ -16,11 +16,11 @@ import { samplingOf } from './sampling.ts';
 
 export class NexaLibraryModel implements RuntimeModel {
   readonly capabilities: Capabilities;
-  readonly #nexa: NativeNexa;
+  readonly #nexa: NexaBinding;
   readonly #facts: UsedModel;
   #model: ModelHandle | undefined;
 
-  constructor(nexa: NativeNexa, model: ModelHandle, facts: UsedModel, capabilities: Capabilities) {
+  constructor(nexa: NexaBinding, model: ModelHandle, facts: UsedModel, capabilities: Capabilities) {
     this.#nexa = nexa;
     this.#model = model;
     this.#facts = facts;

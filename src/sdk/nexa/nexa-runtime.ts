@@ -1,21 +1,12 @@
 /** The SDK's own library as a runtime: found, opened, and asked only what it survives. */
 import { isMainThread } from 'node:worker_threads';
-import { addonProblem } from '../../addon/load-addon.ts';
-import { type LibraryHandle, type NativeFailure, type NativeNexa, nativeNexa } from '../../addon/nexa-binding.ts';
+import { describeAddonProblem, loadAddon } from '../../addon/load-addon.ts';
+import type { LayoutName, LibraryHandle, NativeFailure, NexaBinding } from '../../addon/nexa-binding.ts';
 import { invalidOption, MemoryGuardError } from '../../core/errors.ts';
 import type { GgufFile } from '../../gguf/read-gguf.ts';
 import { checkModelFiles } from '../check-model-files.ts';
 import { LoadProgress } from '../load-progress.ts';
-import type {
-  Capabilities,
-  Device,
-  LayoutName,
-  LogLevel,
-  LogListener,
-  Runtime,
-  RuntimeLoad,
-  RuntimeModel,
-} from '../runtime.ts';
+import type { Capabilities, Device, LogLevel, LogListener, Runtime, RuntimeLoad, RuntimeModel } from '../runtime.ts';
 import { findLibrary } from './find-library.ts';
 import { loadFailure, noLoader, notFound, openFailure } from './library-errors.ts';
 import { NexaLibraryModel } from './nexa-library-model.ts';
@@ -33,9 +24,9 @@ let watchesExit = false;
 /** Throws `ERR_RUNTIME_NOT_FOUND`, `ERR_RUNTIME_ABI` and `ERR_RUNTIME`. */
 export async function openNexaRuntime(
   options: NexaRuntimeOptions,
-  nexa: NativeNexa | null = nativeNexa() ?? null,
+  nexa: NexaBinding | null = loadAddon()?.nexa ?? null,
 ): Promise<Runtime> {
-  if (nexa === null) throw noLoader(addonProblem());
+  if (nexa === null) throw noLoader(describeAddonProblem());
   const { found, tried } = await findLibrary(options.libraryPath);
   if (found === undefined) throw notFound(tried);
   return openLibrary(nexa, found.path, options);
@@ -43,7 +34,7 @@ export async function openNexaRuntime(
 
 /** The library at `path`. */
 export async function openLibrary(
-  nexa: NativeNexa,
+  nexa: NexaBinding,
   path: string,
   { layout, onLog }: Pick<NexaRuntimeOptions, 'layout' | 'onLog'>,
 ): Promise<Runtime> {
@@ -56,7 +47,7 @@ export async function openLibrary(
 }
 
 /** Without it the process would wait for a text that nobody reads any more. In a worker the addon sees to it. */
-function stopAtExit(nexa: NativeNexa): void {
+function stopAtExit(nexa: NexaBinding): void {
   function leaveAtExit(code: number): void {
     nexa.leave(code);
   }
@@ -68,11 +59,11 @@ class NexaRuntime implements Runtime {
   readonly name = 'nexa';
   readonly version: string;
   readonly kvCacheTypes = ['f16'] as const;
-  readonly #nexa: NativeNexa;
+  readonly #nexa: NexaBinding;
   readonly #library: LibraryHandle;
   readonly #layout: LayoutName;
 
-  constructor(nexa: NativeNexa, library: LibraryHandle, version: string, layout: LayoutName) {
+  constructor(nexa: NexaBinding, library: LibraryHandle, version: string, layout: LayoutName) {
     this.#nexa = nexa;
     this.#library = library;
     this.version = version;

@@ -1,7 +1,7 @@
 /** Watches memory where the event loop can't: on the addon's own thread, or by the kernel's notifications. It judges nothing. */
 import { type FSWatcher, watch as watchFile } from 'node:fs';
 import { connect, type NetConnectOpts, Socket } from 'node:net';
-import type { Addon, NativeMemoryWatch } from '../../addon/load-addon.ts';
+import type { Addon, NativeMemoryWatch } from '../../addon/addon.ts';
 import type { MemoryWatch } from '../../core/types.ts';
 import { planArguments } from './native-engine.ts';
 import type { Plan } from './read-plan.ts';

@@ -1,5 +1,5 @@
 /** Hands a plan to the addon, which reads it as `ProcfsEngine` does; it knows no file format. */
-import type { Addon, NativeMemoryFiles, NativePlan } from '../../addon/load-addon.ts';
+import type { Addon, NativeMemoryFiles, NativePlan } from '../../addon/addon.ts';
 import type { Engine, Outcome, Plan, Problem } from './read-plan.ts';
 
 export class NativeEngine implements Engine {

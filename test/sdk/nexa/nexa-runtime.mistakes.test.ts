@@ -4,20 +4,20 @@
  */
 import { truncateSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type NativeNexa, nativeNexa } from '../../../src/addon/nexa-binding.ts';
+import { loadAddon } from '../../../src/addon/load-addon.ts';
+import { LAYOUTS, type LayoutName, type NexaBinding } from '../../../src/addon/nexa-binding.ts';
 import { openNexaRuntime } from '../../../src/sdk/nexa/nexa-runtime.ts';
 import { NexaSDK } from '../../../src/sdk/nexa-sdk.ts';
-import { LAYOUTS, type LayoutName } from '../../../src/sdk/runtime.ts';
 import { readLoadOptions } from '../../../src/sdk/sdk-options.ts';
 import { writeAudioProjector } from '../../../tools/synthetic-model.mjs';
 import { doubleLibrary, recordCalls } from '../../support/nexa/libraries.ts';
 import { makeTinyModels, TINY_PROJECTOR, type TinyModels } from '../../support/tiny-models.ts';
 
 let files: TinyModels;
-let nexa: NativeNexa;
+let nexa: NexaBinding;
 beforeAll(() => {
   files = makeTinyModels({ projector: 'F16' });
-  nexa = nativeNexa() as NativeNexa;
+  nexa = loadAddon()?.nexa as NexaBinding;
 });
 afterAll(() => files.remove());
 

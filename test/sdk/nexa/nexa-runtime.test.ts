@@ -2,9 +2,9 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { NativeNexa } from '../../../src/addon/nexa-binding.ts';
+import { LAYOUTS, type LayoutName, type NexaBinding } from '../../../src/addon/nexa-binding.ts';
 import { openLibrary, openNexaRuntime } from '../../../src/sdk/nexa/nexa-runtime.ts';
-import { LAYOUTS, type LogLevel, type Runtime, type RuntimeLoad } from '../../../src/sdk/runtime.ts';
+import type { LogLevel, Runtime, RuntimeLoad } from '../../../src/sdk/runtime.ts';
 import { readLoadOptions } from '../../../src/sdk/sdk-options.ts';
 import { doubleLibrary, order, recordCalls } from '../../support/nexa/libraries.ts';
 import { makeTinyModels, type TinyModels } from '../../support/tiny-models.ts';
@@ -15,14 +15,13 @@ beforeAll(() => {
 });
 afterAll(() => files.remove());
 
-const open = (layout: (typeof LAYOUTS)[number] = 'geniex-0.5') =>
-  openNexaRuntime({ libraryPath: doubleLibrary(layout) });
+const open = (layout: LayoutName = 'geniex-0.5') => openNexaRuntime({ libraryPath: doubleLibrary(layout) });
 
 function load(runtime: Runtime, request: Partial<RuntimeLoad> = {}) {
   return runtime.load({ ...readLoadOptions({}), modelPath: files.model(), ...request });
 }
 
-async function withRuntime<T>(run: (runtime: Runtime) => Promise<T>, layout?: (typeof LAYOUTS)[number]): Promise<T> {
+async function withRuntime<T>(run: (runtime: Runtime) => Promise<T>, layout?: LayoutName): Promise<T> {
   const runtime = await open(layout);
   try {
     return await run(runtime);
@@ -466,10 +465,10 @@ describe('a load', () => {
 test('an addon that fails in another way passes its error on', async () => {
   const nexa = {
     open: async () => ({ library: {}, version: 'v0.5.0', layout: 'geniex-0.5' }),
-  } as unknown as NativeNexa;
+  } as unknown as NexaBinding;
   const failing = { ...nexa, load: async () => ({ model: {}, asked: true, audio: false, vision: false }) };
   const generate = () => Promise.reject(new Error('This environment is ending.'));
-  const runtime = await openLibrary({ ...failing, generate } as unknown as NativeNexa, '/x', {});
+  const runtime = await openLibrary({ ...failing, generate } as unknown as NexaBinding, '/x', {});
   const model = await load(runtime);
   await expect(model.generate({ prompt: 'p', audioPaths: [], maxTokens: 1, stop: [] }, () => {})).rejects.toThrow(
     'This environment is ending.',

@@ -1,9 +1,9 @@
 /** Texts of the SDK's library on its test double: broken bytes, stop texts, failures, callbacks from odd states, turns. */
 import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { LAYOUTS, type LayoutName } from '../../../src/addon/nexa-binding.ts';
 import type { NexaModel } from '../../../src/sdk/nexa-model.ts';
 import { NexaSDK } from '../../../src/sdk/nexa-sdk.ts';
-import { LAYOUTS, type LayoutName } from '../../../src/sdk/runtime.ts';
 import type { GenerateOptions } from '../../../src/sdk/sdk-options.ts';
 import { writeTone } from '../../../tools/synthetic-model.mjs';
 import { smallProjector, writeGguf } from '../../support/gguf-writer.ts';

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { LAYOUTS } from '../../../src/sdk/runtime.ts';
+import { LAYOUTS } from '../../../src/addon/nexa-binding.ts';
 import { makeTinyModels, type TinyModels } from '../tiny-models.ts';
 import { doubleLibrary } from './libraries.ts';
 

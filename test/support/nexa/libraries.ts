@@ -3,7 +3,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished, vi } from 'vitest';
-import type { LayoutName } from '../../../src/sdk/runtime.ts';
+import type { LayoutName } from '../../../src/addon/nexa-binding.ts';
 
 const BUILT = fileURLToPath(new URL('build/Release/', import.meta.url));
 const FILES: Record<LayoutName, string> = {

@@ -1,0 +1,92 @@
+/** What the addon takes and gives, as types only. It knows no policy; `native/README.md` names the C++ file behind each member. */
+import type { NexaBinding } from './nexa-binding.ts';
+
+/** What the addon exports. A member that is optional is absent on a system that has no such thing. */
+export interface Addon {
+  /** Reads memory files of the kernel. Its constructor throws a `TypeError` if a row or a column of the plan lies outside `rows`. */
+  readonly MemoryFiles: new (
+    ...plan: NativePlan
+  ) => NativeMemoryFiles;
+  /** Whether this system has memory files. If it is false, the constructor of `MemoryFiles` throws. */
+  readonly memoryFilesSupported: boolean;
+  /** Watches memory files on a thread of the addon. It exists on Linux only. */
+  readonly MemoryWatch?: new (
+    ...args: [...NativePlan, notices: readonly NativeNotice[]]
+  ) => NativeMemoryWatch;
+  /** Locks of open files. Absent if the system has no lock that ends with the process that holds it. */
+  readonly locks?: NativeLocks;
+  /**
+   * Fills 16 figures in the order of src/sensors/darwin/darwin-figures.ts or src/sensors/win32/win32-figures.ts, NaN for a figure that does
+   * not apply. Returns which system call failed and its error number, for example `host_page_size failed with 5`, or `undefined`. Absent on
+   * Linux, whose memory is read from files.
+   */
+  readonly readMachine?: (figures: Float64Array) => string | undefined;
+  /** Calls `changed` when the system reports another memory pressure, until `close()`. It does not keep the process alive. Absent on Linux. */
+  readonly PressureWatch?: new (
+    changed: () => void,
+  ) => { close(): void };
+  /** The binding to the SDK's library. Absent if this system has no loader for it. */
+  readonly nexa?: NexaBinding;
+  /** Returns freed heap memory to the system, off the main thread. Resolves to false if the allocator cannot do that on demand. */
+  trimHeap(): Promise<boolean>;
+  /** Drops the cached pages of a file, except those that a process has mapped, off the main thread. Resolves to false if the system refuses. */
+  dropPageCache(path: string): Promise<boolean>;
+}
+
+/** The arguments from which `MemoryFiles` and `MemoryWatch` are made; src/sensors/linux/native-engine.ts builds them. */
+export type NativePlan = readonly [
+  paths: readonly string[],
+  /** Three numbers for each path: how it is parsed (`PARSE` of src/sensors/linux/read-plan.ts), its row, and its column. */
+  table: Int32Array,
+  /** `STRIDE` numbers for each scope (src/sensors/scope-rows.ts). Every reading of `MemoryFiles` writes to it. */
+  rows: Float64Array,
+  /** Whether swap counts as memory that can still be taken. */
+  swap: boolean,
+  /** The path of `/proc/self/cgroup`. It is read before the other files, and a reading ends early if it does not have these bytes. */
+  groupPath: string | undefined,
+  groupBytes: Uint8Array | undefined,
+];
+
+/** Open descriptors of the files of one plan. `read()` throws after `close()`. */
+export interface NativeMemoryFiles {
+  /**
+   * Returns 0 if the rows are filled, 1 if this process is in another control group now or a group no longer exists, 2 if a file failed.
+   * `full` reads every file; otherwise a memory.stat is read only if it can change the minimum.
+   */
+  read(full: boolean): number;
+  /** Why the last reading did not return 0. `undefined` if this process is simply in another group. */
+  problem(): NativeProblem | undefined;
+  close(): void;
+}
+
+/** A file that failed: either with an `errno` such as `ENOENT`, or with text that its format does not allow. */
+export interface NativeProblem {
+  readonly file: string;
+  readonly errno?: string;
+  readonly expected?: string;
+  readonly found?: string;
+}
+
+/** A kernel notification: its kind (`NOTICE` of src/sensors/linux/memory-watch.ts), the path it is asked of, and the row it is about. */
+export type NativeNotice = readonly [kind: number, path: string, row: number];
+
+/** One watch of the addon's own thread (native/memory_watch.h). Its methods do nothing after `close()`. */
+export interface NativeMemoryWatch {
+  /** One end of a socket pair. It receives a byte when the watched figure was crossed, or when the files cannot be read any more. */
+  readonly descriptor: number;
+  /** Starts the watch, or goes on with other figures. `left` has one figure in bytes for each row of `rows`. */
+  watch(rows: Float64Array, left: Float64Array, belowBytes: number): void;
+  /** The least that was left since the last call, and how long ago that was. `undefined` if nothing was read since then. */
+  take(): { readonly leftBytes: number; readonly ageMs: number } | undefined;
+  close(): void;
+}
+
+/**
+ * Locks of open files that end with the process that holds them. No method waits. Each returns 1 if the lock is held by this descriptor or, for
+ * `ask`, free; 0 if another one holds it; and otherwise the negative error number of the system call.
+ */
+export interface NativeLocks {
+  tryLock(descriptor: number): number;
+  unlock(descriptor: number): number;
+  ask(descriptor: number): number;
+}
