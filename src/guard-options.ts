@@ -4,6 +4,7 @@ import { defaultAdapter } from './adapters/default-adapter.ts';
 import { parseBytes } from './core/bytes.ts';
 import { type Clock, systemClock } from './core/clock.ts';
 import { describe, invalidOption, MemoryGuardError } from './core/errors.ts';
+import { isQuantization, QUANTIZATIONS } from './core/quantizations.ts';
 import type { LoadNeed, Quantization, SensorReading } from './core/types.ts';
 import {
   abortSignal,
@@ -18,7 +19,6 @@ import {
   validate,
   wholeNumber,
 } from './core/validate.ts';
-import { isQuantization, QUANTIZATIONS } from './footprint/documented-requirements.ts';
 import type { LedgerOption } from './ledger/open-ledger.ts';
 import type { LoadedModel } from './models/loaded-model.ts';
 

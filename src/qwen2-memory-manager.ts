@@ -6,6 +6,8 @@ import { InsufficientMemoryError } from './admission/insufficient-memory-error.t
 import { formatBytes } from './core/bytes.ts';
 import { systemClock } from './core/clock.ts';
 import { MemoryGuardError } from './core/errors.ts';
+import { QWEN2_AUDIO } from './core/known-models.ts';
+import { DEFAULT_QUANTIZATION } from './core/quantizations.ts';
 import type {
   LoadNeed,
   MemoryReader,
@@ -15,12 +17,7 @@ import type {
   SensorReading,
 } from './core/types.ts';
 import { type Checks, callback, validate } from './core/validate.ts';
-import {
-  DEFAULT_QUANTIZATION,
-  type ModelRequirements,
-  requirementOf,
-  tableNeed,
-} from './footprint/documented-requirements.ts';
+import { type ModelRequirements, requirementOf, tableNeed } from './footprint/documented-requirements.ts';
 import { knownQuantization } from './guard-options.ts';
 import { Ledger, type Reservation } from './ledger/ledger.ts';
 import type { AdmissionRequest } from './policy/decision.ts';
@@ -61,7 +58,6 @@ export interface MemoryStats {
   readonly modelRequirements?: ModelRequirements;
 }
 
-const MODEL = 'qwen2audio';
 const MIN_FREE_RATIO = 0.25;
 const WARNING_FACTOR = 2;
 
@@ -191,7 +187,7 @@ export class Qwen2MemoryManager {
   }
 
   #register(quantization: Qwen2Quantization, sinceBytes: number | undefined): void {
-    const reservation = this.#ledger.reserve(MODEL, tableNeed(quantization), systemClock.nowMs(), sinceBytes);
+    const reservation = this.#ledger.reserve(QWEN2_AUDIO, tableNeed(quantization), systemClock.nowMs(), sinceBytes);
     this.#registered = { quantization, reservation, sinceBytes };
   }
 
@@ -217,5 +213,5 @@ function listCandidates(quantization: Qwen2Quantization, takenBytes: number): Ad
   const { ramNeeded, minFreeMemory } = requirementOf(quantization);
   const need: LoadNeed = { ...tableNeed(quantization), anonymousBytes: Math.max(0, ramNeeded - takenBytes) };
   const candidate = { quantization, need, minFreeBytes: minFreeMemory };
-  return { model: MODEL, askedQuantization: quantization, candidates: [candidate], downgrade: false };
+  return { model: QWEN2_AUDIO, askedQuantization: quantization, candidates: [candidate], downgrade: false };
 }

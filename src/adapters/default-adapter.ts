@@ -6,6 +6,9 @@ import { describe, MemoryGuardError } from '../core/errors.ts';
 import type { Quantization } from '../core/types.ts';
 import type { Adapter, LoadRequest, ModelOffer, RequestedShape } from './adapter.ts';
 
+/** Tokens of context if the caller says nothing: an SDK's own default can be 16384 tokens, which is 8 GiB of KV cache. */
+export const DEFAULT_CONTEXT_RANGE = Object.freeze({ min: 2048, max: 4096 });
+
 /** How the guard treats a loaded model of most SDKs. */
 export const defaultModelParts = Object.freeze({
   disposers: ['dispose', Symbol.asyncDispose, 'close', 'release', 'unload', 'free', Symbol.dispose],

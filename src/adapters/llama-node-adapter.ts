@@ -1,7 +1,8 @@
 /** How the guard reads the module `@fugood/llama.node`: a path and `n_ctx` in one object. It knows its names and no memory numbers. */
 import type { Adapter, ChosenShape, LoadRequest, RequestedShape } from './adapter.ts';
 import { defaultModelParts } from './default-adapter.ts';
-import { argsFrom, offersBeside, ownStep, pathOptions } from './quantization-ladder.ts';
+import { readPathOptions, withPath } from './path-options.ts';
+import { listLadderOffers, readLadderStep } from './quantization-ladder.ts';
 
 /** What marks the module. */
 interface LlamaNode {
@@ -19,13 +20,13 @@ export function llamaNodeAdapter({ BuildInfo }: LlamaNode): Adapter {
   return {
     runtime: `@fugood/llama.node (llama.cpp b${String(BuildInfo.number)})`,
     readRequest,
-    withQuantization: (args, _quantization, modelPath) => argsFrom(args, 'model', modelPath, ['projectorPath']),
+    withQuantization: (args, _quantization, modelPath) => withPath(args, 'model', modelPath, ['projectorPath']),
     withShape,
     async listOffers(args) {
-      const { model, projectorPath } = pathOptions(args, 'model');
-      return offersBeside(model, projectorPath as string | undefined);
+      const { model, projectorPath } = readPathOptions(args, 'model');
+      return listLadderOffers(model, projectorPath as string | undefined);
     },
-    listFiles: (_model, args) => [pathOptions(args, 'model').model],
+    listFiles: (_model, args) => [readPathOptions(args, 'model').model],
     isBusy,
     ...defaultModelParts,
     sdkDisposers: {},
@@ -33,8 +34,8 @@ export function llamaNodeAdapter({ BuildInfo }: LlamaNode): Adapter {
 }
 
 function readRequest(args: readonly unknown[]): LoadRequest {
-  const { model, memoryGuard, ...options } = pathOptions(args, 'model');
-  return { name: model, quantization: ownStep(model), memoryGuard, shape: readShape(options) };
+  const { model, memoryGuard, ...options } = readPathOptions(args, 'model');
+  return { name: model, quantization: readLadderStep(model), memoryGuard, shape: readShape(options) };
 }
 
 function readShape(options: { readonly [name: string]: unknown }): RequestedShape {

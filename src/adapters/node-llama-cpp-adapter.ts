@@ -2,7 +2,8 @@
 import type { Adapter, LoadRequest, RequestedShape } from './adapter.ts';
 import { defaultModelParts } from './default-adapter.ts';
 import { contextAdapter, type LlamaModel } from './node-llama-cpp-context.ts';
-import { argsFrom, offersBeside, ownStep, pathOptions } from './quantization-ladder.ts';
+import { readPathOptions, withPath } from './path-options.ts';
+import { listLadderOffers, readLadderStep } from './quantization-ladder.ts';
 
 /** What this file uses of the library's `Llama`. */
 interface Llama {
@@ -25,9 +26,9 @@ export function nodeLlamaCppAdapter(llama: Llama): Adapter {
   return {
     runtime,
     readRequest: (args) => readRequest(args, llama),
-    withQuantization: (args, _quantization, modelPath) => argsFrom(args, 'modelPath', modelPath),
-    listOffers: (args) => offersBeside(pathOptions(args, 'modelPath').modelPath),
-    listFiles: (_model, args) => [pathOptions(args, 'modelPath').modelPath],
+    withQuantization: (args, _quantization, modelPath) => withPath(args, 'modelPath', modelPath),
+    listOffers: (args) => listLadderOffers(readPathOptions(args, 'modelPath').modelPath),
+    listFiles: (_model, args) => [readPathOptions(args, 'modelPath').modelPath],
     hasFilledMicroBatch,
     adaptContext(model, method, [modelPath]) {
       const kind = CONTEXT_METHOD.exec(String(method))?.[1];
@@ -43,7 +44,7 @@ export function nodeLlamaCppAdapter(llama: Llama): Adapter {
 }
 
 function readRequest(args: readonly unknown[], llama: Llama): LoadRequest {
-  const { modelPath, memoryGuard, useMmap, useDirectIo, gpuLayers } = pathOptions(args, 'modelPath');
+  const { modelPath, memoryGuard, useMmap, useDirectIo, gpuLayers } = readPathOptions(args, 'modelPath');
   const shape: RequestedShape = {
     part: 'weights',
     // Weights have no context; a number keeps the guard from choosing one.
@@ -53,7 +54,7 @@ function readRequest(args: readonly unknown[], llama: Llama): LoadRequest {
     // What `auto` and `max` are is known only once the model is loaded; 1 says that some layers may go to a GPU.
     gpuLayers: llama.gpu === false ? 0 : typeof gpuLayers === 'number' ? gpuLayers : 1,
   };
-  return { name: modelPath, quantization: ownStep(modelPath), memoryGuard, shape };
+  return { name: modelPath, quantization: readLadderStep(modelPath), memoryGuard, shape };
 }
 
 /** A sequence has filled a batch if it holds at least as many tokens as a batch takes. */

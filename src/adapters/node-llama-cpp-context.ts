@@ -1,10 +1,10 @@
 /** How the guard reads a context that a model of `node-llama-cpp` makes: as a load of its cache and buffers. It knows no memory numbers. */
-import { invalidOption } from '../core/errors.ts';
+import { objectOf } from '../core/validate.ts';
 import type { Adapter, ChosenShape, LoadRequest, RequestedShape } from './adapter.ts';
-import { defaultModelParts } from './default-adapter.ts';
-import { argsFrom } from './quantization-ladder.ts';
+import { DEFAULT_CONTEXT_RANGE, defaultModelParts } from './default-adapter.ts';
+import { withPath } from './path-options.ts';
 
-/** What this needs of the library's `LlamaModel`. */
+/** What this file uses of the library's `LlamaModel`. */
 export interface LlamaModel {
   readonly trainContextSize?: number;
   readonly defaultContextFlashAttention?: unknown;
@@ -13,9 +13,9 @@ export interface LlamaModel {
   readonly defaultContextKvCacheValueType?: unknown;
 }
 
-type Options = { readonly [name: string]: unknown };
+type ContextOptions = { readonly [name: string]: unknown };
 
-/** The library's own names, by ggml's numbers. */
+/** The library's names of the cache's types, by the numbers that ggml gives them. */
 const CACHE_TYPES = new Map<unknown, string>([
   [0, 'f32'],
   [1, 'f16'],
@@ -27,20 +27,23 @@ const CACHE_TYPES = new Map<unknown, string>([
   [20, 'iq4_nl'],
   [30, 'bf16'],
 ]);
-/** Where a context says nothing: the guard's own default, as far as the model was trained for it. */
-const USUAL = { min: 2048, max: 4096 };
-/** What the library takes for `auto`, at the least. */
-const LEAST_AUTO = 24;
-const USUAL_BATCH = 512;
-/** A context that decides takes several questions at once. */
-const QUESTIONS = 4;
 
-/** `kind` is '' for plain contexts, else what stands in the method's name, such as 'Embedding'. */
+/** The smallest context that the library makes for `auto`. */
+const MIN_AUTO_CONTEXT = 24;
+
+const DEFAULT_BATCH_SIZE = 512;
+
+/** Questions that a context for decisions takes at once. */
+const DEFAULT_QUESTIONS = 4;
+
+const checkOptions = objectOf<ContextOptions>('an object with options of a context');
+
+/** `kind` is the middle of the method's name, such as 'Embedding' of `createEmbeddingContext`, and '' of `createContext`. */
 export function contextAdapter(runtime: string, model: LlamaModel, kind: string, modelPath: string): Adapter {
   return {
     runtime,
     readRequest: (args) => readRequest(args, model, kind),
-    withQuantization: (args) => argsFrom(args, 'contextSize', undefined),
+    withQuantization: (args) => withPath(args, 'contextSize', undefined),
     withShape: (args, chosen) => withShape(args, chosen, kind),
     understandsRanges: true,
     listOffers: async () => [{ modelPath }],
@@ -50,61 +53,62 @@ export function contextAdapter(runtime: string, model: LlamaModel, kind: string,
 }
 
 function readRequest(args: readonly unknown[], model: LlamaModel, kind: string): LoadRequest {
-  const options = optionsOf(args);
+  const options = readOptions(args);
   const name = kind === '' ? 'context' : `${kind.toLowerCase()} context`;
-  return { name, memoryGuard: options['memoryGuard'], shape: shapeOf(options, model, kind) };
+  return { name, memoryGuard: options['memoryGuard'], shape: readShape(options, model, kind) };
 }
 
-function shapeOf(options: Options, model: LlamaModel, kind: string): RequestedShape {
-  const sequences = sequencesOf(options, kind);
-  const contextSize = contextRange(options['contextSize'], model);
-  const cells = scaled(contextSize, sequences);
-  const batchSize = Number(options['batchSize'] ?? USUAL_BATCH);
+/** The library counts the cells of one sequence, and an estimate those of all: each sequence has cells of its own. */
+function withShape(args: readonly unknown[], { contextSize }: ChosenShape, kind: string): readonly unknown[] {
+  if (contextSize === undefined) return args;
+  const options = readOptions(args);
+  const sequenceSize = Math.floor(contextSize / countSequences(options, kind));
+  return options['contextSize'] === sequenceSize ? args : [{ ...options, contextSize: sequenceSize }, ...args.slice(1)];
+}
+
+function readOptions([options]: readonly unknown[]): ContextOptions {
+  return options === undefined ? {} : checkOptions(options, 'options');
+}
+
+function readShape(options: ContextOptions, model: LlamaModel, kind: string): RequestedShape {
+  const sequences = countSequences(options, kind);
+  const batchSize = Number(options['batchSize'] ?? DEFAULT_BATCH_SIZE);
   return {
     part: 'context',
-    contextSize: cells,
+    contextSize: multiplyContext(readContextSize(options['contextSize'], model), sequences),
     sequences,
     batchSize,
     microBatchSize: batchSize,
     kvCacheType: {
-      k: cacheType(options['experimentalKvCacheKeyType'] ?? model.defaultContextKvCacheKeyType),
-      v: cacheType(options['experimentalKvCacheValueType'] ?? model.defaultContextKvCacheValueType),
+      k: readCacheType(options['experimentalKvCacheKeyType'] ?? model.defaultContextKvCacheKeyType),
+      v: readCacheType(options['experimentalKvCacheValueType'] ?? model.defaultContextKvCacheValueType),
     },
-    flashAttention: attention(options['flashAttention'] ?? model.defaultContextFlashAttention),
+    flashAttention: readFlashAttention(options['flashAttention'] ?? model.defaultContextFlashAttention),
     fullSlidingCache: (options['swaFullCache'] ?? model.defaultContextSwaFullCache) === true,
     embeddings: kind === 'Embedding' || kind === 'Ranking',
   };
 }
 
-/** Each sequence has cells of its own, so the estimate counts all of them, and the library is told of one. */
-function withShape(args: readonly unknown[], { contextSize }: ChosenShape, kind: string): readonly unknown[] {
-  if (contextSize === undefined) return args;
-  const options = optionsOf(args);
-  const ownSize = Math.floor(contextSize / sequencesOf(options, kind));
-  return options['contextSize'] === ownSize ? args : [{ ...options, contextSize: ownSize }, ...args.slice(1)];
+function countSequences({ sequences, parallelQuestions }: ContextOptions, kind: string): number {
+  const asked = kind === 'Decision' ? (parallelQuestions ?? DEFAULT_QUESTIONS) : (sequences ?? 1);
+  return Math.max(1, Math.floor(Number(asked)));
 }
 
-function optionsOf([options]: readonly unknown[]): Options {
-  if (options === undefined) return {};
-  if (typeof options === 'object' && options !== null) return options as Options;
-  throw invalidOption('options', 'an object with options of a context', options);
-}
-
-function sequencesOf({ sequences, parallelQuestions }: Options, kind: string): number {
-  return Math.max(1, Math.floor(Number(kind === 'Decision' ? (parallelQuestions ?? QUESTIONS) : (sequences ?? 1))));
-}
-
-/** A number is exact. Absent it is the guard's default; `auto`, and an end that is left open, go as far as the model was trained. */
-function contextRange(asked: unknown, { trainContextSize }: LlamaModel): unknown {
-  const most = trainContextSize ?? USUAL.max;
-  if (asked === undefined) return { min: Math.min(USUAL.min, most), max: Math.min(USUAL.max, most) };
-  if (asked === 'auto') return { min: Math.min(LEAST_AUTO, most), max: most };
+/**
+ * A number is exact. Without one the guard's own default is taken; `auto`, and an end of a range that is left open, go as far as
+ * the model was trained for.
+ */
+function readContextSize(asked: unknown, { trainContextSize }: LlamaModel): unknown {
+  const most = trainContextSize ?? DEFAULT_CONTEXT_RANGE.max;
+  const upTo = (min: number, max: number) => ({ min: Math.min(min, most), max: Math.min(max, most) });
+  if (asked === undefined) return upTo(DEFAULT_CONTEXT_RANGE.min, DEFAULT_CONTEXT_RANGE.max);
+  if (asked === 'auto') return upTo(MIN_AUTO_CONTEXT, most);
   if (typeof asked !== 'object' || asked === null) return asked;
-  const { min = LEAST_AUTO, max = most } = asked as { readonly min?: number; readonly max?: number };
-  return { min: Math.min(min, most), max: Math.min(max, most) };
+  const { min = MIN_AUTO_CONTEXT, max = most } = asked as { readonly min?: number; readonly max?: number };
+  return upTo(min, max);
 }
 
-function scaled(contextSize: unknown, factor: number): unknown {
+function multiplyContext(contextSize: unknown, factor: number): unknown {
   if (typeof contextSize === 'number') return contextSize * factor;
   if (typeof contextSize !== 'object' || contextSize === null) return contextSize;
   const { min, max } = contextSize as { readonly min: number; readonly max: number };
@@ -112,12 +116,12 @@ function scaled(contextSize: unknown, factor: number): unknown {
 }
 
 /** A type that isn't known is counted as the widest. */
-function cacheType(given: unknown): string {
+function readCacheType(given: unknown): string {
   if (given === undefined) return 'f16';
   const name = CACHE_TYPES.get(given) ?? String(given).toLowerCase();
   return [...CACHE_TYPES.values()].includes(name) ? name : 'f32';
 }
 
-function attention(given: unknown): 'auto' | 'on' | 'off' {
+function readFlashAttention(given: unknown): 'auto' | 'on' | 'off' {
   return given === undefined || given === 'auto' ? 'auto' : given ? 'on' : 'off';
 }

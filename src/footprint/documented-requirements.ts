@@ -2,11 +2,6 @@
 import { GiB, MiB } from '../core/bytes.ts';
 import type { LoadNeed, Quantization } from '../core/types.ts';
 
-/** The ladder, best quality first. */
-export const QUANTIZATIONS: readonly Quantization[] = Object.freeze(['Q5_K_M', 'Q4_K_M', 'Q4_0']);
-
-export const DEFAULT_QUANTIZATION: Quantization = 'Q4_K_M';
-
 /** Free memory to keep for models that have no row of their own. */
 export const DEFAULT_MIN_FREE_BYTES = 512 * MiB;
 
@@ -29,15 +24,6 @@ const QWEN2_AUDIO: Readonly<Record<Quantization, ModelRequirements>> = Object.fr
 /** The documented row of Qwen2-Audio in this quantization. */
 export function requirementOf(quantization: Quantization): ModelRequirements {
   return QWEN2_AUDIO[quantization];
-}
-
-export function isQuantization(value: unknown): value is Quantization {
-  return (QUANTIZATIONS as readonly unknown[]).includes(value);
-}
-
-/** The models that may be named instead of given as a path. */
-export function isKnownModel(name: string): boolean {
-  return name === 'qwen2audio';
 }
 
 /** The table's row as a need: all of it anonymous until the process's mappings say otherwise. */

@@ -1,11 +1,9 @@
 /** What a caller leaves open about a model's shape: a range of contexts, a choice of cache types. It reads no file. */
 
 import type { ChosenShape, RequestedShape } from '../adapters/adapter.ts';
+import { DEFAULT_CONTEXT_RANGE } from '../adapters/default-adapter.ts';
 import { describe, invalidOption } from '../core/errors.ts';
 import type { EstimateShape } from '../footprint/estimate-footprint.ts';
-
-/** The guard's own default; a runtime's own can be 16384 tokens: 8 GiB of KV cache. */
-const DEFAULT_CONTEXT = Object.freeze({ min: 2048, max: 4096 });
 
 export interface ShapeRange {
   readonly contextSize: { readonly min: number; readonly max: number };
@@ -19,7 +17,7 @@ export interface ShapeRange {
 export function readShapeRange(shape: RequestedShape = {}): ShapeRange {
   const { contextSize, kvCacheType, ...rest } = shape;
   return {
-    contextSize: contextSize === undefined ? DEFAULT_CONTEXT : contextRange(contextSize),
+    contextSize: contextSize === undefined ? DEFAULT_CONTEXT_RANGE : contextRange(contextSize),
     kvCacheTypes: cacheTypes(kvCacheType),
     rest: rest as EstimateShape,
   };

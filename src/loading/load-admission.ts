@@ -13,9 +13,9 @@ import {
 import { InsufficientMemoryError } from '../admission/insufficient-memory-error.ts';
 import type { Clock } from '../core/clock.ts';
 import { type ErrorCode, MemoryGuardError } from '../core/errors.ts';
+import { DEFAULT_QUANTIZATION } from '../core/quantizations.ts';
 import type { MemoryReader, MemoryScope, Quantization } from '../core/types.ts';
 import type { Decision, DecisionEvent, DegradedEvent, WaitingEvent } from '../events/guard-events.ts';
-import { DEFAULT_QUANTIZATION } from '../footprint/documented-requirements.ts';
 import { type GuardSettings, waitTimeoutMs } from '../guard-options.ts';
 import type { WaitTicket } from '../ledger/ledger.ts';
 import { describeModel, type HeldModel, type LoadedModel } from '../models/loaded-model.ts';

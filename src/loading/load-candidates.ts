@@ -2,15 +2,11 @@
 
 import type { LoadRequest, ModelOffer } from '../adapters/adapter.ts';
 import { describe, MemoryGuardError } from '../core/errors.ts';
+import { isKnownModel } from '../core/known-models.ts';
+import { QUANTIZATIONS } from '../core/quantizations.ts';
 import type { LoadNeed, Quantization } from '../core/types.ts';
 import { corrected, type Observation } from '../footprint/apply-observations.ts';
-import {
-  DEFAULT_MIN_FREE_BYTES,
-  isKnownModel,
-  QUANTIZATIONS,
-  requirementOf,
-  tableNeed,
-} from '../footprint/documented-requirements.ts';
+import { DEFAULT_MIN_FREE_BYTES, requirementOf, tableNeed } from '../footprint/documented-requirements.ts';
 import type { EstimateShape, Estimator } from '../footprint/estimate-footprint.ts';
 import { heldFilesOf } from '../footprint/mapped-file-keys.ts';
 import { type GuardSettings, givenNeed, knownQuantization, type LoadGuardOptions } from '../guard-options.ts';

@@ -2,9 +2,9 @@
 
 import type { Adapter, LoadRequest } from '../adapters/adapter.ts';
 import { MemoryGuardError } from '../core/errors.ts';
+import { DEFAULT_QUANTIZATION } from '../core/quantizations.ts';
 import type { Quantization } from '../core/types.ts';
 import { type Calibration, calibrationKey } from '../footprint/calibration-store.ts';
-import { DEFAULT_QUANTIZATION } from '../footprint/documented-requirements.ts';
 import { type EstimateShape, openEstimator } from '../footprint/estimate-footprint.ts';
 import { type GuardSettings, type LoadGuardOptions, loadGuardOptions } from '../guard-options.ts';
 import type { AdmissionRequest } from '../policy/decision.ts';

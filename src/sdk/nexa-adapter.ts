@@ -2,10 +2,9 @@
 
 import type { Adapter, ChosenShape, LoadRequest, ModelOffer } from '../adapters/adapter.ts';
 import { defaultAdapter } from '../adapters/default-adapter.ts';
-import { LADDER } from '../adapters/quantization-ladder.ts';
-import type { Quantization } from '../core/types.ts';
+import { isQuantization, QUANTIZATIONS } from '../core/quantizations.ts';
 import { readModelName } from '../model-files/model-name.ts';
-import { listQuantizations, repositoryOf, resolveModel } from '../model-files/resolve-model.ts';
+import { listQuantizations, readRepository, resolveModel } from '../model-files/resolve-model.ts';
 import type { NexaModel } from './nexa-model.ts';
 import type { Runtime } from './runtime.ts';
 import { type Load, readLoadOptions } from './sdk-options.ts';
@@ -35,8 +34,8 @@ function readRequest(args: readonly unknown[]): LoadRequest {
   const asked = defaultAdapter.readRequest(args);
   optionsOf(args);
   // A path means its own file, and a name may end in one, so its quantization is the one asked for.
-  const own = (readModelName(asked.name) ?? repositoryOf(asked.name))?.quantization;
-  if (asked.quantization !== undefined || own === undefined || !LADDER.includes(own)) return asked;
+  const own = (readModelName(asked.name) ?? readRepository(asked.name))?.quantization;
+  if (asked.quantization !== undefined || !isQuantization(own)) return asked;
   return { ...asked, quantization: own };
 }
 
@@ -61,17 +60,18 @@ async function listOffers(args: readonly unknown[], sdkModelsDir: string | undef
   const { name, quantization } = readRequest(args);
   const { modelsDir = sdkModelsDir, projectorPath } = optionsOf(args);
   const found = await listQuantizations(name, { modelsDir });
-  const ladder = LADDER.filter((step) => found.has(step));
+  const ladder = QUANTIZATIONS.filter((step) => found.has(step));
   const asked = typeof quantization === 'string' ? quantization : undefined;
   const own = readModelName(name)?.quantization;
   // A file beside the ladder, or one that is not there: then that very file is resolved, or said to be missing.
-  const beside = asked === undefined ? own !== undefined && !LADDER.includes(own) : !ladder.includes(asked);
+  const beside =
+    asked === undefined ? own !== undefined && !isQuantization(own) : !ladder.some((step) => step === asked);
   const steps = ladder.length === 0 || beside ? [asked] : ladder;
   return Promise.all(
     steps.map(async (step) => {
       const files = await resolveModel(name, { quantization: step, modelsDir, projectorPath });
       return {
-        ...(step !== undefined && LADDER.includes(step) && { quantization: step as Quantization }),
+        ...(isQuantization(step) && { quantization: step }),
         modelPath: files.modelPath,
         ...(files.projectorPath !== undefined && { projectorPath: files.projectorPath }),
       };

@@ -1,4 +1,5 @@
 /** `plan`: every quantization with every context, whether it fits here, what a load would do, and what would help. */
+import { QUANTIZATIONS } from '../../core/quantizations.ts';
 import {
   type CandidateVerdict,
   type Decision,
@@ -60,7 +61,6 @@ export interface Planned {
   readonly help: readonly string[];
 }
 
-const LADDER: readonly Quantization[] = ['Q5_K_M', 'Q4_K_M', 'Q4_0'];
 const USUAL_CONTEXTS = [2048, 4096, 8192];
 
 async function planFor(given: Given): Promise<Planned> {
@@ -71,7 +71,7 @@ async function planFor(given: Given): Promise<Planned> {
   const { guard, close } = await planner(given.text('models-dir'), options, model);
   try {
     const decision = await guard.plan(model, asked);
-    const steps = decision.candidates[0]?.quantization === undefined ? [undefined] : LADDER;
+    const steps = decision.candidates[0]?.quantization === undefined ? [undefined] : QUANTIZATIONS;
     const rows = [];
     // The table knows no contexts, so one column says it all.
     const fromTable = decision.candidates[0]?.need.basis === 'table';

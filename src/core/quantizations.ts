@@ -1,0 +1,12 @@
+/** The quantizations between which the guard chooses. It knows no model and no size. */
+import type { Quantization } from './types.ts';
+
+/** The ladder, best quality first: the guard goes down from where a load begins. */
+export const QUANTIZATIONS: readonly Quantization[] = Object.freeze(['Q5_K_M', 'Q4_K_M', 'Q4_0']);
+
+/** The documented default. */
+export const DEFAULT_QUANTIZATION: Quantization = 'Q4_K_M';
+
+export function isQuantization(value: unknown): value is Quantization {
+  return (QUANTIZATIONS as readonly unknown[]).includes(value);
+}
