@@ -1,4 +1,4 @@
-/** The GGUF files in a folder and where the SDK keeps its own; it knows names and no contents. */
+/** The GGUF files in a folder, and the folders in which the SDK keeps its own. It knows names and no contents. */
 import { readdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
@@ -11,27 +11,30 @@ export interface FoundFile extends ModelName {
   readonly declared?: boolean;
 }
 
-/** The SDK's cache has models/publisher/repository/file; this finds them and stays quick in a large folder. */
+/** The SDK's cache has models/publisher/repository/file: this depth finds them and stays quick in a large folder. */
 const MAX_DEPTH = 5;
 const MAX_FOLDERS = 2000;
 
 /** `$NEXA_DATADIR` and `$GENIEX_DATADIR`, the cache folders of both generations of the SDK, then `./models`. */
-export function defaultModelFolders(
+export function listDefaultFolders(
   env: { readonly NEXA_DATADIR?: string | undefined; readonly GENIEX_DATADIR?: string | undefined } = process.env,
   home: string = homedir(),
 ): readonly string[] {
   const named = [env.NEXA_DATADIR, env.GENIEX_DATADIR].filter((folder) => folder !== undefined && folder !== '');
   const caches = ['nexa.ai', 'nexa', 'geniex'].map((name) => join(home, '.cache', name));
-  return [...named.map((folder) => resolve(folder as string)), ...caches, resolve('models')];
+  return [...named.map((folder) => resolve(folder!)), ...caches, resolve('models')];
 }
 
-/** Sorted by path. A folder that isn't there or can't be read holds nothing. Later shards of a model are left out. */
+/**
+ * The GGUF files of a folder and those below it, sorted by path; later shards of a model are left out. A folder that isn't there
+ * or can't be read holds nothing. A `depth` of 1 is the folder alone.
+ */
 export async function findModelFiles(folder: string, depth = MAX_DEPTH): Promise<readonly FoundFile[]> {
   const root = resolve(folder);
   const found: FoundFile[] = [];
   const folders: { path: string; depth: number }[] = [{ path: root, depth }];
   for (let index = 0; index < Math.min(folders.length, MAX_FOLDERS); index++) {
-    const { path, depth: left } = folders[index] as { path: string; depth: number };
+    const { path, depth: left } = folders[index]!;
     const entries = await readdir(path, { withFileTypes: true }).catch(() => []);
     for (const entry of entries) {
       const entryPath = join(path, entry.name);

@@ -1,9 +1,9 @@
-/** What a GGUF file's name says: family, quantization, shard, projector or not. Pure: it reads no folder. */
+/** What a GGUF file's name says: family, quantization, shard, projector or not. It reads no folder. */
 
 export interface ModelName {
-  /** The name as it is, with a folder in front where that is known. */
+  /** The name as it is, with the folder in front if that is known. */
   readonly file: string;
-  /** Canonical, such as `Q4_K_M`; absent where the name says none. */
+  /** In capital letters, such as `Q4_K_M`; absent if the name says none. */
   readonly quantization?: string;
   /** The name without quantization, shard and `mmproj`, in small letters and digits: `qwen2audio7binstruct`. */
   readonly stem: string;
@@ -20,7 +20,7 @@ const KNOWN_QUANTIZATION = new RegExp(`^(?:${TYPES})$`, 'i');
 const SHARD = /-(\d{5})-of-\d{5}$/;
 const PROJECTOR = /mmproj/i;
 
-/** `undefined` for a file that isn't `.gguf`. */
+/** `file` may have folders in front. `undefined` for a file whose name doesn't end in `.gguf`. */
 export function readModelName(file: string): ModelName | undefined {
   const name = file.slice(Math.max(file.lastIndexOf('/'), file.lastIndexOf('\\')) + 1);
   if (!/\.gguf$/i.test(name)) return undefined;
@@ -31,28 +31,28 @@ export function readModelName(file: string): ModelName | undefined {
   return {
     file,
     ...(quantization?.[2] && { quantization: quantization[2].toUpperCase() }),
-    stem: simplify(kept),
+    stem: simplifyName(kept),
     projector: PROJECTOR.test(bare),
     ...(shard && { shard: Number(shard[1]) }),
     pattern: name.replace(QUANTIZATION, '$1*').toLowerCase(),
   };
 }
 
-/** `Q4_K_M` for `q4_k_m`; `undefined` for what llama.cpp has no such type for. */
-export function canonicalQuantization(text: string): string | undefined {
+/** `Q4_K_M` for `q4_k_m`; `undefined` for a name that llama.cpp has no type for. */
+export function normalizeQuantization(text: string): string | undefined {
   return KNOWN_QUANTIZATION.test(text) ? text.toUpperCase() : undefined;
 }
 
 /** Small letters and digits only, so that `Qwen2-Audio` and `qwen2audio` are one. */
-export function simplify(text: string): string {
+export function simplifyName(text: string): string {
   return text.toLowerCase().replace(/[^a-z0-9]/g, '');
 }
 
 /**
  * How well a projector belongs to a model by name, smaller is better: 0 the same name, 1 one name continues the other,
- * 2 a projector that says no model (`mmproj-model-f16.gguf`). `undefined` where it belongs to another one.
+ * 2 a projector that says no model (`mmproj-model-f16.gguf`). `undefined` if it belongs to another model.
  */
-export function projectorRank(projector: ModelName, model: ModelName): number | undefined {
+export function rankProjector(projector: ModelName, model: ModelName): number | undefined {
   if (projector.stem === '' || projector.stem === 'model') return 2;
   if (model.stem === '') return undefined;
   if (projector.stem === model.stem) return 0;

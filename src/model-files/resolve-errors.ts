@@ -1,21 +1,22 @@
-/** Why a name or a path leads to no model, one sentence each with what was found instead. It looks nowhere. */
+/** The errors for a name or a path that leads to no model, each with what was found instead. It looks for nothing itself. */
 import { describe, MemoryGuardError } from '../core/errors.ts';
+import { KNOWN_MODELS } from '../core/known-models.ts';
 import type { FoundFile } from './model-folders.ts';
 import { readModelName } from './model-name.ts';
 
 /** How many file names an error lists. */
 const MAX_LISTED = 6;
 
-export function noModel(name: unknown, known: readonly string[]): MemoryGuardError {
+export function noModel(name: unknown): MemoryGuardError {
   const message =
-    `Expected a known model (${known.join(', ')}) or the path of a .gguf file, got ${describe(name)}; a model of the ` +
+    `Expected a known model (${KNOWN_MODELS.join(', ')}) or the path of a .gguf file, got ${describe(name)}; a model of the ` +
     `SDK's cache is named as it was pulled, such as 'publisher/repository'.`;
   return new MemoryGuardError('ERR_UNKNOWN_MODEL', message);
 }
 
 export function unknownModel(name: string, folders: readonly string[], found: readonly FoundFile[]): MemoryGuardError {
   const message =
-    `Found no file of the model '${name}' in ${folders.map(quote).join(', ')}; there ${listed(found)}. ` +
+    `Found no file of the model '${name}' in ${folders.map(quote).join(', ')}; there ${listFiles(found)}. ` +
     `Put its .gguf files there, or pass \`modelsDir\` or the path of the file.`;
   return new MemoryGuardError('ERR_UNKNOWN_MODEL', message);
 }
@@ -45,7 +46,7 @@ export function missingSibling(path: string, quantization: string, found: readon
   return new MemoryGuardError('ERR_MODEL_FILE', message);
 }
 
-function listed(files: readonly FoundFile[]): string {
+function listFiles(files: readonly FoundFile[]): string {
   if (files.length === 0) return 'is no .gguf file at all';
   const names = files.slice(0, MAX_LISTED).map((file) => quote(file.file));
   const more = files.length > MAX_LISTED ? ` and ${files.length - MAX_LISTED} more` : '';

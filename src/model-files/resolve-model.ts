@@ -2,10 +2,12 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { describe, MemoryGuardError } from '../core/errors.ts';
-import { defaultModelFolders, type FoundFile, findModelFiles } from './model-folders.ts';
-import { canonicalQuantization, type ModelName, projectorRank, readModelName, simplify } from './model-name.ts';
+import { KNOWN_MODELS } from '../core/known-models.ts';
+import { findProjector } from './find-projector.ts';
+import { type FoundFile, findModelFiles, listDefaultFolders } from './model-folders.ts';
+import { normalizeQuantization, readModelName, simplifyName } from './model-name.ts';
 import { missingQuantization, missingSibling, noModel, unknownModel, unknownRepository } from './resolve-errors.ts';
-import { repositoryFiles, repositoryName } from './sdk-cache.ts';
+import { findRepositoryFiles, type RepositoryName, readRepositoryName } from './sdk-cache.ts';
 
 export interface ResolvedModel {
   /** `qwen2audio`, a repository such as `NexaAI/Qwen2-Audio-7B-GGUF`, or the file's name without its ending. */
@@ -19,21 +21,24 @@ export interface ResolvedModel {
 
 export interface ResolveOptions {
   readonly quantization?: string | undefined;
+  /** @default the folders of `listDefaultFolders` */
   readonly modelsDir?: string | undefined;
+  /** @default the projector that `findProjector` finds */
   readonly projectorPath?: string | undefined;
 }
 
-const KNOWN_MODELS = ['qwen2audio'] as const;
 /** What a load without a quantization takes: the documented default, then the smaller one, then the larger one. */
-const PREFERRED = ['Q4_K_M', 'Q4_0', 'Q5_K_M'];
+const PREFERRED_QUANTIZATIONS = ['Q4_K_M', 'Q4_0', 'Q5_K_M'];
 
 /**
- * The files to load. Throws `ERR_UNKNOWN_MODEL`, `ERR_UNKNOWN_QUANTIZATION`, and `ERR_MODEL_FILE` where the model is
- * known and this quantization of it is not there.
+ * The files to load.
+ *
+ * @throws MemoryGuardError `ERR_UNKNOWN_MODEL`, `ERR_UNKNOWN_QUANTIZATION`, or `ERR_MODEL_FILE` if the model is known and this
+ * quantization of it is not there.
  */
 export async function resolveModel(name: string, options: ResolveOptions = {}): Promise<ResolvedModel> {
-  const known = knownModel(name);
-  const quantization = knownQuantization(options.quantization ?? repositoryOf(name)?.quantization);
+  const known = readKnownName(name);
+  const quantization = checkQuantization(options.quantization ?? readRepository(name)?.quantization);
   const files = known ? await resolveKnown(known, quantization, options) : await resolvePath(name, quantization);
   const projectorPath = options.projectorPath === undefined ? files.projectorPath : resolve(options.projectorPath);
   return {
@@ -44,21 +49,26 @@ export async function resolveModel(name: string, options: ResolveOptions = {}): 
   };
 }
 
-/** The quantizations that are there, with their paths; of a path, itself and its siblings. Throws as `resolveModel` does. */
+/** The quantizations that are there, with their paths; for a path, its own and those of its siblings. Throws as `resolveModel` does. */
 export async function listQuantizations(
   name: string,
   options: Pick<ResolveOptions, 'modelsDir'> = {},
 ): Promise<ReadonlyMap<string, string>> {
-  const known = knownModel(name);
-  return known ? byQuantization(await filesOf(known, options.modelsDir)) : siblings(pathOf(name));
+  const known = readKnownName(name);
+  return known ? groupByQuantization(await findKnownFiles(known, options.modelsDir)) : findSiblings(readPath(name));
 }
 
-/** Files beside `path` whose names differ from its own in the quantization alone; itself among them. */
-export async function siblings(path: string): Promise<ReadonlyMap<string, string>> {
+/** Files beside `path`, itself among them, whose names differ from its own in the quantization alone; their paths by quantization. */
+export async function findSiblings(path: string): Promise<ReadonlyMap<string, string>> {
   const own = readModelName(resolve(path));
   if (!own?.quantization) return new Map();
   const beside = await findModelFiles(dirname(resolve(path)), 1);
-  return byQuantization(beside.filter((file) => file.pattern === own.pattern && !file.projector));
+  return groupByQuantization(beside.filter((file) => file.pattern === own.pattern && !file.projector));
+}
+
+/** The repository that a name means; `undefined` for a path, which a name is if a file of that very name is there. */
+export function readRepository(name: string): RepositoryName | undefined {
+  return existsSync(name) ? undefined : readRepositoryName(name);
 }
 
 async function resolveKnown(
@@ -66,52 +76,54 @@ async function resolveKnown(
   quantization: string | undefined,
   { modelsDir }: ResolveOptions,
 ): Promise<ResolvedModel> {
-  const files = await filesOf(name, modelsDir);
-  const models = byQuantization(files);
-  const chosen = quantization ?? PREFERRED.find((each) => models.has(each)) ?? [...models.keys()][0];
+  const files = await findKnownFiles(name, modelsDir);
+  const models = groupByQuantization(files);
+  const chosen = quantization ?? PREFERRED_QUANTIZATIONS.find((each) => models.has(each)) ?? [...models.keys()][0];
   const modelPath = chosen === undefined ? files.find((file) => !file.projector)?.path : models.get(chosen);
   if (modelPath === undefined) throw missingQuantization(name, String(chosen), [...models.values()]);
-  const projectorPath = await projectorOf(modelPath, files);
+  const projectorPath = await findProjector(modelPath, files);
   return { name, modelPath, ...(chosen && { quantization: chosen }), ...(projectorPath && { projectorPath }) };
 }
 
 async function resolvePath(name: string, quantization: string | undefined): Promise<ResolvedModel> {
-  const asked = pathOf(name);
+  const asked = readPath(name);
   const own = readModelName(asked);
-  let modelPath = asked;
-  if (quantization !== undefined && quantization !== own?.quantization) {
-    const found = await siblings(asked);
-    const sibling = found.get(quantization);
-    if (sibling === undefined) throw missingSibling(asked, quantization, [...found.values()]);
-    modelPath = sibling;
-  }
-  const says = readModelName(modelPath)?.quantization;
-  const projectorPath = own?.projector ? undefined : await projectorOf(modelPath, []);
+  const isOwn = quantization === undefined || quantization === own?.quantization;
+  const modelPath = isOwn ? asked : await findSibling(asked, quantization);
+  const named = readModelName(modelPath)?.quantization;
+  const projectorPath = own?.projector ? undefined : await findProjector(modelPath, []);
   return {
     name: basename(modelPath).replace(/\.gguf$/i, ''),
     modelPath,
-    ...(says && { quantization: says }),
+    ...(named && { quantization: named }),
     ...(projectorPath && { projectorPath }),
   };
 }
 
-/** Files of a known model by their path below the searched folder: its folder may bear the name instead of the file. */
-async function filesOf(name: string, modelsDir: string | undefined): Promise<readonly FoundFile[]> {
-  const folders = modelsDir === undefined ? defaultModelFolders() : [resolve(modelsDir)];
+async function findSibling(path: string, quantization: string): Promise<string> {
+  const found = await findSiblings(path);
+  const sibling = found.get(quantization);
+  if (sibling === undefined) throw missingSibling(path, quantization, [...found.values()]);
+  return sibling;
+}
+
+/** The files of a known model, named by their path below the searched folder: the folder may bear the model's name instead of the file. */
+async function findKnownFiles(name: string, modelsDir: string | undefined): Promise<readonly FoundFile[]> {
+  const folders = modelsDir === undefined ? listDefaultFolders() : [resolve(modelsDir)];
   if (name.includes('/')) {
-    const files = await repositoryFiles(name, folders);
+    const files = await findRepositoryFiles(name, folders);
     if (!files.some((file) => !file.projector)) throw unknownRepository(name, folders);
     return files;
   }
   const found: FoundFile[] = [];
   for (const folder of folders) found.push(...(await findModelFiles(folder)));
-  const files = found.filter((file) => simplify(file.file).includes(name));
+  const files = found.filter((file) => simplifyName(file.file).includes(name));
   if (!files.some((file) => !file.projector)) throw unknownModel(name, folders, found);
   return files;
 }
 
-/** The first folder wins, then the shortest name. */
-function byQuantization(files: readonly FoundFile[]): Map<string, string> {
+/** Paths of the models by quantization. The first folder wins, then the shortest name. */
+function groupByQuantization(files: readonly FoundFile[]): Map<string, string> {
   const models = new Map<string, string>();
   for (const file of files) {
     if (file.projector || !file.quantization) continue;
@@ -122,49 +134,16 @@ function byQuantization(files: readonly FoundFile[]): Map<string, string> {
   return models;
 }
 
-/** The projector beside the model, or else among `others`. One that names no model needs a folder with no other model. */
-async function projectorOf(modelPath: string, others: readonly FoundFile[]): Promise<string | undefined> {
-  const declared = others.find((file) => file.projector && file.declared);
-  if (declared) return declared.path;
-  const own = readModelName(modelPath) ?? unnamed(modelPath);
-  const beside = await findModelFiles(dirname(modelPath), 1);
-  const alone = beside.every((file) => file.projector || file.stem === own.stem);
-  for (const files of [beside, others]) {
-    const ranked = files
-      .filter((file) => file.projector && !beside.some((other) => claims(other, file, own)))
-      .map((file) => ({ path: file.path, rank: projectorRank(file, own) }))
-      .filter((each): each is { path: string; rank: number } => each.rank !== undefined)
-      .filter((each) => each.rank < 2 || (alone && files === beside))
-      .sort((a, b) => a.rank - b.rank || a.path.length - b.path.length);
-    if (ranked[0]) return ranked[0].path;
-  }
-  return undefined;
-}
-
-/** Another model with the projector's very name: a `qwen2` must not take the projector of a `qwen2audio`. */
-function claims(other: ModelName, projector: ModelName, own: ModelName): boolean {
-  return !other.projector && other.stem !== own.stem && projectorRank(projector, other) === 0;
-}
-
-function unnamed(path: string): ModelName {
-  return { file: path, stem: simplify(basename(path)), projector: false, pattern: '' };
-}
-
-/** A model that has a name: one of those that are known, or a repository of the SDK's cache. */
-function knownModel(name: string): string | undefined {
-  if (typeof name !== 'string' || name.trim() === '' || name.includes('\0')) throw noModel(name, KNOWN_MODELS);
-  const repository = repositoryOf(name)?.repository;
+/** The name of a known model, or of a repository of the SDK's cache; `undefined` for a path. */
+function readKnownName(name: string): string | undefined {
+  if (typeof name !== 'string' || name.trim() === '' || name.includes('\0')) throw noModel(name);
+  const repository = readRepository(name)?.repository;
   if (repository !== undefined) return repository;
-  return KNOWN_MODELS.find((known) => known === simplify(name) && !isPath(name));
+  return KNOWN_MODELS.find((known) => known === simplifyName(name) && !isPath(name));
 }
 
-/** A file of that very name is a path. */
-export function repositoryOf(name: string): ReturnType<typeof repositoryName> {
-  return existsSync(name) ? undefined : repositoryName(name);
-}
-
-function pathOf(name: string): string {
-  if (!isPath(name)) throw noModel(name, KNOWN_MODELS);
+function readPath(name: string): string {
+  if (!isPath(name)) throw noModel(name);
   return resolve(name);
 }
 
@@ -172,10 +151,10 @@ function isPath(name: string): boolean {
   return /[/\\]|\.gguf$/i.test(name);
 }
 
-function knownQuantization(given: string | undefined): string | undefined {
+function checkQuantization(given: string | undefined): string | undefined {
   if (given === undefined) return undefined;
-  const known = canonicalQuantization(given);
-  if (known) return known;
+  const quantization = normalizeQuantization(given);
+  if (quantization) return quantization;
   const message = `Expected \`quantization\` to be one such as Q4_0, Q4_K_M or Q5_K_M, got ${describe(given)}.`;
   throw new MemoryGuardError('ERR_UNKNOWN_QUANTIZATION', message);
 }

@@ -5,14 +5,14 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type FoundFile, findModelFiles } from './model-folders.ts';
-import { canonicalQuantization, readModelName } from './model-name.ts';
+import { normalizeQuantization, readModelName } from './model-name.ts';
 
 export interface RepositoryName {
   readonly repository: string;
   readonly quantization?: string;
 }
 
-/** Nexa SDK writes the first, GenieX the second; both have the same fields. */
+/** Nexa SDK writes the first one, GenieX the second one; both have the same fields. */
 const MANIFESTS = ['nexa.manifest', 'geniex.json'];
 
 interface ManifestFile {
@@ -25,40 +25,43 @@ interface Manifest {
   readonly MMProjFile?: ManifestFile | null;
 }
 
-/** `undefined` for what is no publisher with a repository: a path has an ending, a dot in front, or more folders. */
-export function repositoryName(name: string): RepositoryName | undefined {
+/** `undefined` for a text that is no publisher with a repository: a path has an ending, a dot in front, or more folders. */
+export function readRepositoryName(name: string): RepositoryName | undefined {
   const [, repository, quantization] = /^([\w-][\w.-]*\/[\w.-]+?)(?::([\w.-]+))?$/.exec(name) ?? [];
   if (repository === undefined || /\.gguf$/i.test(name)) return undefined;
   return { repository, ...(quantization !== undefined && { quantization }) };
 }
 
-/** The files of the first of `folders` that has the repository; none where no folder has it. */
-export async function repositoryFiles(repository: string, folders: readonly string[]): Promise<readonly FoundFile[]> {
+/** The files of the repository in the first of `folders` that has it; none if no folder has it. */
+export async function findRepositoryFiles(
+  repository: string,
+  folders: readonly string[],
+): Promise<readonly FoundFile[]> {
   for (const folder of folders) {
-    for (const home of homes(repository, folder)) {
+    for (const home of listHomes(repository, folder)) {
       if (!(await stat(home).catch(() => undefined))?.isDirectory()) continue;
-      const files = (await manifestFiles(home)) ?? (await findModelFiles(home, 1));
+      const files = (await readManifestFiles(home)) ?? (await findModelFiles(home, 1));
       if (files.length > 0) return files;
     }
   }
   return [];
 }
 
-/** Older versions of Nexa SDK kept a folder for each repository under its name in base64. */
-function homes(repository: string, folder: string): readonly string[] {
+/** Folders in which the repository may lie. Older versions of Nexa SDK named its folder by the repository's name in base64. */
+function listHomes(repository: string, folder: string): readonly string[] {
   const encoded = Buffer.from(repository).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
   return ['', 'models', join('nexa_sdk', 'models')]
     .map((below) => join(folder, below, repository))
     .concat(join(folder, 'models', encoded));
 }
 
-/** `undefined` where no manifest can be understood. */
-async function manifestFiles(home: string): Promise<readonly FoundFile[] | undefined> {
+/** `undefined` if no manifest is there that can be understood. */
+async function readManifestFiles(home: string): Promise<readonly FoundFile[] | undefined> {
   for (const name of MANIFESTS) {
     const manifest = await readManifest(join(home, name));
     if (manifest === undefined) continue;
-    const models = Object.entries(manifest.ModelFile ?? {}).map(([key, file]) => foundFile(home, file, key));
-    const found = [...models, foundFile(home, manifest.MMProjFile, undefined)];
+    const models = Object.entries(manifest.ModelFile ?? {}).map(([key, file]) => readManifestFile(home, file, key));
+    const found = [...models, readManifestFile(home, manifest.MMProjFile, undefined)];
     return found.filter((file) => file !== undefined);
   }
   return undefined;
@@ -73,8 +76,11 @@ async function readManifest(path: string): Promise<Manifest | undefined> {
   }
 }
 
-/** A model under its quantization in the manifest, or the projector. What is not there yet, or lies elsewhere, is left out. */
-function foundFile(
+/**
+ * One file of a manifest: a model with its quantization as `key`, or the projector without one. `undefined` for a file that is not
+ * downloaded yet, or whose name leads out of the folder.
+ */
+function readManifestFile(
   home: string,
   file: ManifestFile | null | undefined,
   key: string | undefined,
@@ -83,7 +89,7 @@ function foundFile(
   if (typeof name !== 'string' || !downloaded || /(^|[/\\])\.\.([/\\]|$)|^[/\\]|:/.test(name)) return undefined;
   const read = readModelName(name);
   if (read === undefined) return undefined;
-  const quantization = key === undefined ? undefined : (canonicalQuantization(key) ?? read.quantization);
+  const quantization = key === undefined ? undefined : (normalizeQuantization(key) ?? read.quantization);
   const { quantization: _byName, ...rest } = read;
   const projector = key === undefined;
   return { ...rest, ...(quantization && { quantization }), projector, path: join(home, name), declared: true };

@@ -1,10 +1,20 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gguf as oracle } from '@huggingface/gguf';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readGguf } from '../../src/gguf/read-gguf.ts';
-import { type GgufSpec, smallModel, smallProjector, writeGguf } from '../support/gguf-writer.ts';
+import { type GgufSpec, ggufBytes, smallModel, smallProjector, writeGguf } from '../support/gguf-writer.ts';
 
 let dir: string;
 beforeAll(() => {
@@ -112,4 +122,160 @@ describe('an independent reader', () => {
     if (value.length > 0 && typeof value[0] === 'string') return { length: value.length, elementType: 'string' };
     return value.length > 512 ? { length: value.length, elementType: 'f32' } : value;
   }
+});
+
+describe('a split model', () => {
+  function writeSplit(prefix: string, options: { leaveOut?: number; claim?: number; names?: 'same' } = {}): string[] {
+    return [0, 1, 2].map((shard) => {
+      const path = join(dir, `${prefix}-0000${shard + 1}-of-00003.gguf`);
+      if (shard === options.leaveOut) return path;
+      return writeGguf(path, {
+        entries: [
+          ...(shard === 0 ? ([['general.architecture', 'string', 'qwen2']] as const) : []),
+          ['split.no', 'u16', shard === 2 && options.claim !== undefined ? options.claim : shard],
+          ['split.count', 'u16', 3],
+          ['split.tensors.count', 'i32', 3],
+        ],
+        tensors: [{ name: options.names ? 'same' : `blk.${shard}`, dims: [32 * (shard + 1)], type: 'Q4_0' }],
+      });
+    });
+  }
+
+  test('is read whole from any of its shards', async () => {
+    const paths = writeSplit('whole');
+    for (const path of paths) {
+      const file = await readGguf(path);
+      expect(file.path).toBe(path);
+      expect(file.architecture).toBe('qwen2');
+      expect(file.shards).toEqual(paths);
+      expect(['blk.0', 'blk.1', 'blk.2'].map((name) => file.tensors.find(name)?.bytes)).toEqual([18, 36, 54]);
+      expect(file.tensors.shards.map(({ dataBytes }) => dataBytes)).toEqual([18, 36, 54]);
+      expect(file.tensorBytes).toBe(108);
+      expect(file.fileBytes).toBe(paths.reduce((sum, each) => sum + statSync(each).size, 0));
+      expect(file.identity.inode).toBe(statSync(path).ino);
+      expect(file.shardIdentities.map(({ inode }) => inode)).toEqual(paths.map((each) => statSync(each).ino));
+    }
+  });
+
+  test('names the shard that is missing', async () => {
+    const paths = writeSplit('gap', { leaveOut: 1 });
+    await expect(readGguf(paths[2] as string)).rejects.toEqual(
+      modelFileError(/gap-00002-of-00003\.gguf' .*found no file there/),
+    );
+  });
+
+  test('is read again when another shard changes', async () => {
+    const paths = writeSplit('changing');
+    await sleep(30);
+    const before = await readGguf(paths[0] as string);
+    expect(await readGguf(paths[0] as string)).toBe(before);
+    utimesSync(paths[2] as string, 1, 1);
+    const after = await readGguf(paths[0] as string);
+    expect(after).not.toBe(before);
+    expect(after.shardIdentities[2]?.mtimeMs).toBe(1000);
+    rmSync(paths[2] as string);
+    await expect(readGguf(paths[0] as string)).rejects.toEqual(modelFileError(/changing-00003/));
+  });
+
+  test('refuses a shard under a wrong name, of another model, twice the same tensor, or of a wrong count', async () => {
+    const [first = '', second = ''] = writeSplit('renamed');
+    const other = join(dir, 'renamed.gguf');
+    copyFileSync(second, other);
+    await expect(readGguf(other)).rejects.toEqual(modelFileError(/ends in -00002-of-00003\.gguf.*'renamed\.gguf'/));
+    renameSync(second, first);
+    await expect(readGguf(first)).rejects.toEqual(modelFileError(/ends in -00002-of-00003\.gguf/));
+    const [claimed = ''] = writeSplit('claimed', { claim: 1 });
+    await expect(readGguf(claimed)).rejects.toEqual(modelFileError(/be shard 3 of 3, found split\.no 1/));
+    const [twice = ''] = writeSplit('twice', { names: 'same' });
+    await expect(readGguf(twice)).rejects.toEqual(modelFileError(/'same' twice/));
+    const count = writeGguf(join(dir, 'count.gguf'), {
+      entries: [
+        ['general.architecture', 'string', 'qwen2'],
+        ['split.count', 'u16', 1],
+        ['split.tensors.count', 'i32', 4],
+      ],
+    });
+    await expect(readGguf(count)).rejects.toEqual(modelFileError(/have 4 tensors in all shards, found 0/));
+  });
+
+  test.each([
+    [60_000, 0],
+    [3, 3],
+    [3, -1],
+    [1.5, 0],
+  ])('refuses %f shards with number %f', async (count, index) => {
+    const path = writeGguf(join(dir, `absurd-${count}-${index}.gguf`), {
+      entries: [
+        ['split.count', 'f32', count],
+        ['split.no', 'f32', index],
+      ],
+    });
+    await expect(readGguf(path)).rejects.toEqual(modelFileError(/one of at most 512 shards/));
+  });
+});
+
+describe('a second ask', () => {
+  test('is answered from memory while the file stays, through any number of askers', async () => {
+    const path = writeGguf(join(dir, 'again.gguf'), smallModel());
+    await sleep(30);
+    const [first, ...others] = await Promise.all(Array.from({ length: 8 }, () => readGguf(path)));
+    for (const other of others) expect(other).toBe(first);
+    expect(await readGguf(path)).toBe(first);
+  });
+
+  test('reads again when the file is replaced, touched or rewritten to the same length', async () => {
+    const path = writeGguf(join(dir, 'replaced.gguf'), smallModel());
+    await sleep(30);
+    const first = await readGguf(path);
+    const bytes = ggufBytes(smallModel()).bytes;
+    bytes.write('qwen3', bytes.indexOf('qwen2'));
+    writeFileSync(path, bytes);
+    utimesSync(path, statSync(path).atime, new Date(first.identity.mtimeMs));
+    const rewritten = await readGguf(path);
+    expect(rewritten.architecture).toBe('qwen3');
+    await sleep(30);
+    copyFileSync(writeGguf(join(dir, 'replacement.gguf'), smallProjector()), `${path}.new`);
+    renameSync(`${path}.new`, path);
+    expect((await readGguf(path)).architecture).toBe('clip');
+  });
+
+  test('does not trust a file that was written a moment ago', async () => {
+    const path = writeGguf(join(dir, 'young.gguf'), smallModel());
+    const soon = new Date(Date.now() + 60_000);
+    utimesSync(path, soon, soon);
+    await sleep(30);
+    const young = await readGguf(path);
+    expect(await readGguf(path)).not.toBe(young);
+    utimesSync(path, 1, 1);
+    await sleep(30);
+    const settled = await readGguf(path);
+    expect(await readGguf(path)).toBe(settled);
+  });
+
+  test('remembers eight models, not more', async () => {
+    const paths = Array.from({ length: 9 }, (_, index) => writeGguf(join(dir, `many-${index}.gguf`), smallModel()));
+    await sleep(30);
+    const files = [];
+    for (const path of paths) files.push(await readGguf(path));
+    expect(await readGguf(paths[8] as string)).toBe(files[8]);
+    expect(await readGguf(paths[1] as string)).toBe(files[1]);
+    expect(await readGguf(paths[0] as string)).not.toBe(files[0]);
+  });
+
+  test('does not remember a failure', async () => {
+    const path = join(dir, 'healing.gguf');
+    writeFileSync(path, 'not yet');
+    await expect(Promise.all([readGguf(path), readGguf(path)])).rejects.toMatchObject({ code: 'ERR_MODEL_FILE' });
+    writeGguf(path, smallModel());
+    expect((await readGguf(path)).architecture).toBe('qwen2');
+  });
+
+  test('follows a symbolic link to what it points at now', async () => {
+    const link = join(dir, 'link.gguf');
+    symlinkSync(writeGguf(join(dir, 'target-a.gguf'), smallModel()), link);
+    expect((await readGguf(link)).architecture).toBe('qwen2');
+    rmSync(link);
+    symlinkSync(writeGguf(join(dir, 'target-b.gguf'), smallProjector()), link);
+    expect((await readGguf(link)).architecture).toBe('clip');
+  });
 });

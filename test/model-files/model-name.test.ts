@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { canonicalQuantization, projectorRank, readModelName } from '../../src/model-files/model-name.ts';
+import { normalizeQuantization, rankProjector, readModelName } from '../../src/model-files/model-name.ts';
 
 function nameOf(file: string) {
   const name = readModelName(file);
@@ -48,18 +48,18 @@ describe('readModelName', () => {
   });
 });
 
-describe('canonicalQuantization', () => {
+describe('normalizeQuantization', () => {
   test('knows the types in any letters', () => {
-    expect(canonicalQuantization('q4_k_m')).toBe('Q4_K_M');
-    expect(canonicalQuantization('bf16')).toBe('BF16');
+    expect(normalizeQuantization('q4_k_m')).toBe('Q4_K_M');
+    expect(normalizeQuantization('bf16')).toBe('BF16');
   });
 
   test.each(['Q4', 'Q9_0', 'Q4_K_M.gguf', 'int4', ''])('does not know %j', (text) => {
-    expect(canonicalQuantization(text)).toBeUndefined();
+    expect(normalizeQuantization(text)).toBeUndefined();
   });
 });
 
-describe('projectorRank', () => {
+describe('rankProjector', () => {
   test.each([
     ['mmproj-qwen2audio.gguf', 'qwen2audio-Q4_0.gguf', 0],
     ['mmproj-qwen2audio.gguf', 'Qwen2-Audio-7B-Instruct-Q4_0.gguf', 1],
@@ -68,6 +68,6 @@ describe('projectorRank', () => {
     ['mmproj-gemma-3.gguf', 'qwen2audio-Q4_0.gguf', undefined],
     ['mmproj-gemma-3.gguf', 'Q4_0.gguf', undefined],
   ])('ranks %s for %s as %s', (projector, model, rank) => {
-    expect(projectorRank(nameOf(projector), nameOf(model))).toBe(rank);
+    expect(rankProjector(nameOf(projector), nameOf(model))).toBe(rank);
   });
 });

@@ -2,8 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { defaultModelFolders } from '../../src/model-files/model-folders.ts';
-import { listQuantizations, resolveModel, siblings } from '../../src/model-files/resolve-model.ts';
+import { findSiblings, listQuantizations, resolveModel } from '../../src/model-files/resolve-model.ts';
 
 let modelsDir: string;
 beforeEach(() => {
@@ -74,23 +73,6 @@ describe('a known model', () => {
     });
   });
 
-  test('finds its projector in another folder, and never one of another model', async () => {
-    lay('q/qwen2audio-Q4_0.gguf', 'q/mmproj-gemma-3.gguf', 'q/gemma-3-Q4_0.gguf', 'q/mmproj-model-f16.gguf');
-    await expect(resolveModel('qwen2audio', { modelsDir })).resolves.not.toHaveProperty('projectorPath');
-    lay('p/mmproj-qwen2audio.gguf');
-    await expect(resolveModel('qwen2audio', { modelsDir })).resolves.toMatchObject({
-      projectorPath: at('p/mmproj-qwen2audio.gguf'),
-    });
-  });
-
-  test('takes the projector with its own name first, then the shorter one', async () => {
-    lay('qwen2audio-Q4_0.gguf', 'mmproj-qwen2audio-7b-instruct.gguf', 'mmproj-qwen2audio-7b.gguf');
-    const projector = async () => (await resolveModel('qwen2audio', { modelsDir })).projectorPath;
-    expect(await projector()).toBe(at('mmproj-qwen2audio-7b.gguf'));
-    lay('qwen2audio-mmproj-f16.gguf');
-    expect(await projector()).toBe(at('qwen2audio-mmproj-f16.gguf'));
-  });
-
   test('takes the projector that was given, unseen', async () => {
     lay('qwen2audio-Q4_0.gguf', 'mmproj-qwen2audio.gguf');
     const found = await resolveModel('qwen2audio', { modelsDir, projectorPath: 'mine.gguf' });
@@ -146,16 +128,9 @@ describe('a path', () => {
     });
   });
 
-  test('takes no projector that bears the name of the model next to it', async () => {
-    lay('qwen2-Q4_0.gguf', 'qwen2audio-Q4_0.gguf', 'mmproj-qwen2audio.gguf');
-    await expect(resolveModel(at('qwen2-Q4_0.gguf'))).resolves.not.toHaveProperty('projectorPath');
-    const audio = await resolveModel(at('qwen2audio-Q4_0.gguf'));
-    expect(audio.projectorPath).toBe(at('mmproj-qwen2audio.gguf'));
-  });
-
   test('has siblings by the same pattern only', async () => {
     lay('m-Q4_0.gguf', 'M-q5_k_m.gguf', 'm.Q4_K_M.gguf', 'other-Q8_0.gguf', 'sub/m-Q6_K.gguf');
-    const found = await siblings(at('m-Q4_0.gguf'));
+    const found = await findSiblings(at('m-Q4_0.gguf'));
     expect(new Map(found)).toEqual(
       new Map([
         ['Q4_0', at('m-Q4_0.gguf')],
@@ -163,7 +138,7 @@ describe('a path', () => {
       ]),
     );
     await expect(listQuantizations(at('m-Q4_0.gguf'))).resolves.toEqual(found);
-    await expect(siblings(at('unnamed.gguf'))).resolves.toEqual(new Map());
+    await expect(findSiblings(at('unnamed.gguf'))).resolves.toEqual(new Map());
   });
 
   test('leads to the sibling that was asked for', async () => {
@@ -213,15 +188,6 @@ describe('what is no model', () => {
 });
 
 describe('where models are looked for', () => {
-  test('starts with the variable, then the caches, then ./models', () => {
-    const cache = (name: string) => `/home/me/.cache/${name}`;
-    const caches = [cache('nexa.ai'), cache('nexa'), cache('geniex'), resolve('models')];
-    expect(defaultModelFolders({ NEXA_DATADIR: '/data' }, '/home/me')).toEqual(['/data', ...caches]);
-    const both = { NEXA_DATADIR: '/data', GENIEX_DATADIR: '/more' };
-    expect(defaultModelFolders(both, '/home/me')).toEqual(['/data', '/more', ...caches]);
-    expect(defaultModelFolders({}, '/home/me')).toEqual(caches);
-  });
-
   test('is where a load without a folder looks', async () => {
     lay('qwen2audio-Q4_0.gguf');
     vi.stubEnv('NEXA_DATADIR', modelsDir);

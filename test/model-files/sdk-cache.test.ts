@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { listQuantizations, resolveModel } from '../../src/model-files/resolve-model.ts';
-import { repositoryName } from '../../src/model-files/sdk-cache.ts';
+import { readRepositoryName } from '../../src/model-files/sdk-cache.ts';
 import { nexaAdapter } from '../../src/sdk/nexa-adapter.ts';
 
 let cache: string;
@@ -139,7 +139,7 @@ describe('a name', () => {
     ['qwen2audio', undefined],
     ['a/b:', undefined],
   ])('%j is %j', (name, expected) => {
-    expect(repositoryName(name)).toEqual(expected);
+    expect(readRepositoryName(name)).toEqual(expected);
   });
 
   test('that is a file is a path', async () => {
