@@ -2,11 +2,10 @@
 
 import { invalidOption } from '../core/errors.ts';
 import { type Checks, flag, oneOf, pathOf, validate, wholeNumber } from '../core/validate.ts';
-import { ggmlTypeByName } from '../gguf/ggml-types.ts';
-import { modelFileError } from '../gguf/model-file.ts';
-import { type FileIdentity, type GgufFile, readGguf } from '../gguf/read-gguf.ts';
+import { findGgmlTypeByName } from '../gguf/ggml-types.ts';
+import { refuseSwappedFiles } from '../gguf/model-pair.ts';
+import { type FileIdentity, readGguf } from '../gguf/read-gguf.ts';
 import { type EstimateOptions, estimate, type Footprint, type FootprintPart } from './footprint.ts';
-import { isProjector } from './llama-cpp/encoder-shape.ts';
 import { repacksByDefault } from './llama-cpp/repacked-weights.ts';
 
 export type { Footprint, FootprintPart } from './footprint.ts';
@@ -98,7 +97,7 @@ export async function openEstimator(modelPath: string, projectorPath?: string): 
     readGguf(modelPath),
     projectorPath === undefined ? undefined : readGguf(projectorPath),
   ]);
-  refuseSwapped(model, projector);
+  refuseSwappedFiles(model, projector);
   const known = new Map<string, Footprint>();
   return {
     shards: model.shardIdentities,
@@ -124,7 +123,7 @@ function settingsOf(options: Partial<EstimateFootprintOptions>): EstimateOptions
   const { fullSlidingCache = false, embeddings = false } = options;
   const { batchSize = Math.max(512, microBatchSize) } = options;
   const { k, v } = typeof kvCacheType === 'string' ? { k: kvCacheType, v: kvCacheType } : kvCacheType;
-  if (flashAttention === 'off' && (ggmlTypeByName(v)?.weightsPerBlock ?? 1) > 1) {
+  if (flashAttention === 'off' && (findGgmlTypeByName(v)?.weightsPerBlock ?? 1) > 1) {
     throw invalidOption('kvCacheType', 'a type of values that is not quantized without flash attention', kvCacheType);
   }
   return {
@@ -146,16 +145,6 @@ function settingsOf(options: Partial<EstimateFootprintOptions>): EstimateOptions
     gpuLayers,
     part,
   };
-}
-
-function refuseSwapped(model: GgufFile, projector: GgufFile | undefined): void {
-  if (isProjector(model)) {
-    throw modelFileError(model.path, 'be a language model', 'a projector', 'pass it as `projectorPath`');
-  }
-  if (projector && !isProjector(projector)) {
-    const found = `a model of architecture ${JSON.stringify(projector.architecture)}`;
-    throw modelFileError(projector.path, 'be a projector', found, 'pass the mmproj file that belongs to the model');
-  }
 }
 
 function cacheTypes(value: unknown, name: string): NonNullable<EstimateFootprintOptions['kvCacheType']> {

@@ -1,9 +1,10 @@
-/** The tensor types of ggml and how many bytes their blocks take; it knows no file and no model. */
+/** Knows the tensor types of ggml and how many bytes their blocks take. It must not know files or models. */
 
 /** One tensor type: weights are stored in blocks of a fixed size. */
 export interface GgmlType {
-  /** `enum ggml_type`, as stored in GGUF files. */
+  /** The number of the type in `enum ggml_type`, as GGUF files store it. */
   readonly id: number;
+  /** The name of the type in capital letters, for example `Q4_K`. */
   readonly name: string;
   readonly weightsPerBlock: number;
   readonly bytesPerBlock: number;
@@ -56,7 +57,7 @@ export const GGML_TYPES: readonly GgmlType[] = TABLE.map(([id, name, weightsPerB
 const BY_ID = new Map(GGML_TYPES.map((type) => [type.id, type]));
 const BY_NAME = new Map(GGML_TYPES.map((type) => [type.name, type]));
 
-// Ids that once stood in files and that llama.cpp refuses since; 36-38 were repacked forms of IQ4_NL.
+// llama.cpp wrote these ids into files once and refuses them since; 36-38 were repacked forms of IQ4_NL.
 const REMOVED = new Map([
   [4, 'Q4_2'],
   [5, 'Q4_3'],
@@ -68,32 +69,33 @@ const REMOVED = new Map([
   [38, 'IQ4_NL_8_8'],
 ]);
 
-/** The type with this id, if llama.cpp still reads it. */
-export function ggmlTypeById(id: number): GgmlType | undefined {
+/** Returns the type with this id, or `undefined` if llama.cpp does not read it (any more). */
+export function findGgmlType(id: number): GgmlType | undefined {
   return BY_ID.get(id);
 }
 
-/** The type of this name in any case (`q8_0`, `Q4_K`). */
-export function ggmlTypeByName(name: string): GgmlType | undefined {
+/** Returns the type of this name, which may be in any case (`q8_0`, `Q4_K`). */
+export function findGgmlTypeByName(name: string): GgmlType | undefined {
   return BY_NAME.get(name.toUpperCase());
 }
 
-/** The name of a type that llama.cpp read once and refuses today. */
-export function removedGgmlTypeName(id: number): string | undefined {
+/** Returns the name of a type that llama.cpp read once and refuses today. */
+export function findRemovedTypeName(id: number): string | undefined {
   return REMOVED.get(id);
 }
 
-/** Bytes of `weights` weights that fill whole blocks; `undefined` where they don't. */
-export function ggmlBytes(type: GgmlType, weights: number): number | undefined {
+/** Returns the bytes of `weights` weights, or `undefined` if they do not fill whole blocks. */
+export function countWeightBytes(type: GgmlType, weights: number): number | undefined {
   if (weights % type.weightsPerBlock !== 0) return undefined;
   return (weights / type.weightsPerBlock) * type.bytesPerBlock;
 }
 
 /**
- * Bytes of one activation in the type that weights of this type are multiplied with (`vec_dot_type` of ggml-cpu.c): F32 as it
- * is, F16 and BF16 as themselves, quantized ones as Q8_0, Q8_1 or Q8_K, the largest of which is taken.
+ * Returns the bytes of one activation in the type that weights of this type are multiplied with (`vec_dot_type` of
+ * ggml-cpu.c). F32 is multiplied as it is; F16 and BF16 with themselves; quantized types with Q8_0, Q8_1 or Q8_K, the
+ * largest of which counts.
  */
-export function scratchPerElement(type: GgmlType): number {
+export function countScratchBytesPerElement(type: GgmlType): number {
   if (type.weightsPerBlock > 1) return 292 / 256;
   return type.name === 'F32' ? 0 : 2;
 }

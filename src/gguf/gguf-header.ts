@@ -1,20 +1,24 @@
-/** One GGUF file's header from any source of bytes; it knows the format's frame, nothing of shards or caches. */
+/**
+ * Knows the frame of a GGUF file's header, from any source of bytes. It must not know shards or what is remembered of them.
+ */
 import { MiB } from '../core/bytes.ts';
 import { type GgufMetadata, readMetadata } from './gguf-metadata.ts';
-import { readTensors } from './gguf-tensors.ts';
-import { type Budget, CHUNK_BYTES, Cursor, KEPT_BYTES } from './header-cursor.ts';
-import { RECOGNIZE_BYTES, recognize } from './identify-file.ts';
+import { type GgufTensors, TensorTable } from './gguf-tensors.ts';
+import { type Budget, CHUNK_BYTES, HeaderCursor, KEPT_BYTES } from './header-cursor.ts';
+import { IDENTIFYING_BYTES, identifyFile } from './identify-file.ts';
 import { type ByteSource, modelFileError } from './model-file.ts';
-import { type GgufTensors, TensorTable } from './tensor-table.ts';
+import { readTensors } from './read-tensors.ts';
 
 /** What one file's header says. */
 export interface GgufHeader {
+  /** The version of the format: 2 or 3. */
   readonly version: number;
+  /** Every tensor begins at a multiple of so many bytes. */
   readonly alignment: number;
   readonly metadata: GgufMetadata;
-  /** Of all shards up to this one. */
+  /** The tensors of all shards up to this one. */
   readonly tensors: GgufTensors;
-  /** Where the tensors' data begins in the file. */
+  /** Where the data of the tensors begins in the file. */
   readonly dataOffset: number;
 }
 
@@ -25,39 +29,43 @@ export interface ReadState {
   readonly tensors: TensorTable;
 }
 
-/** For the first shard, or the only one. */
-export function newReadState(buffer: Buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES)): ReadState {
+/** Creates the state for the first shard, or the only one. */
+export function createReadState(buffer: Buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES)): ReadState {
   const budget = { leftBytes: KEPT_BYTES };
   return { buffer, budget, tensors: new TensorTable(budget) };
 }
 
-/** Magic, version and two counts. */
+/** The mark `GGUF`, the version and two counts. */
 const FRAME_BYTES = 24;
 const DEFAULT_ALIGNMENT = 32;
-/** A huge page; writers use 32, some 4096 or 16384. */
+/** The size of a huge page. Writers use 32, some 4096 or 16384. */
 const MAX_ALIGNMENT = 2 * MiB;
 
-/** Reads and checks a header, of the next shard where the state has some; rejects with `ERR_MODEL_FILE` for everything else. */
+/**
+ * Reads and checks the header of one file. If the state has shards already, this is the next one of them.
+ *
+ * @throws MemoryGuardError `ERR_MODEL_FILE` for anything but a sound header.
+ */
 export async function readHeader(source: ByteSource, state: ReadState): Promise<GgufHeader> {
   const { budget, tensors } = state;
-  const cursor = new Cursor(source, state.buffer);
+  const cursor = new HeaderCursor(source, state.buffer);
   const version = await readFrame(cursor);
-  const tensorCount = cursor.u64();
-  const metadata = await readMetadata(cursor, cursor.u64(), budget);
-  const alignment = alignmentOf(source, metadata);
+  const tensorCount = cursor.readU64();
+  const metadata = await readMetadata(cursor, cursor.readU64(), budget);
+  const alignment = readAlignment(source, metadata);
   const dataOffset = await readTensors(cursor, tensorCount, alignment, tensors);
   return { version, alignment, metadata, tensors, dataOffset };
 }
 
-async function readFrame(cursor: Cursor): Promise<number> {
+async function readFrame(cursor: HeaderCursor): Promise<number> {
   const { path, sizeBytes } = cursor.source;
   if (sizeBytes === 0) throw modelFileError(path, 'be a GGUF file', 'an empty file', 'download it again');
-  await cursor.fill(Math.min(sizeBytes, RECOGNIZE_BYTES), 'its first bytes');
-  const head = cursor.peek(RECOGNIZE_BYTES);
-  if (head.toString('latin1', 0, 4) !== 'GGUF') throw modelFileError(path, 'be a GGUF file', ...recognize(head));
-  cursor.expect(FRAME_BYTES, 'the first counts');
+  await cursor.fill(Math.min(sizeBytes, IDENTIFYING_BYTES), 'its first bytes');
+  const head = cursor.peek(IDENTIFYING_BYTES);
+  if (head.toString('latin1', 0, 4) !== 'GGUF') throw modelFileError(path, 'be a GGUF file', ...identifyFile(head));
+  cursor.requireInFile(FRAME_BYTES, 'the first counts');
   cursor.skip(4, 'the mark');
-  const version = cursor.u32();
+  const version = cursor.readU32();
   if (version === 2 || version === 3) return version;
   if (version % 65_536 === 0 && version !== 0) {
     const advice = 'convert it with gguf-py/scripts/gguf_convert_endian.py';
@@ -67,7 +75,7 @@ async function readFrame(cursor: Cursor): Promise<number> {
   throw modelFileError(path, 'be GGUF version 2 or 3', `version ${version}`, advice);
 }
 
-function alignmentOf(source: ByteSource, metadata: GgufMetadata): number {
+function readAlignment(source: ByteSource, metadata: GgufMetadata): number {
   const value = metadata.get('general.alignment');
   if (value === undefined) return DEFAULT_ALIGNMENT;
   if (typeof value === 'number' && value >= 1 && value <= MAX_ALIGNMENT && Number.isInteger(Math.log2(value))) {

@@ -1,8 +1,8 @@
-/** The key-value part of a GGUF header; it knows value types and lengths, not what any key means. */
-import { type Budget, type Cursor, KEPT_BYTES, take, type What } from './header-cursor.ts';
+/** Knows the metadata of a GGUF header: its keys, value types and lengths. It must not know what any key means. */
+import { type Budget, type HeaderCursor, KEPT_BYTES, type Subject, takeBudget } from './header-cursor.ts';
 import { modelFileError, quote } from './model-file.ts';
 
-/** The types a value or an array's elements can have, in the order of `enum gguf_type`. */
+/** The types that a value or an array's elements can have, in the order of `enum gguf_type`. */
 export const GGUF_VALUE_TYPES = [
   'u8',
   'i8',
@@ -19,32 +19,41 @@ export const GGUF_VALUE_TYPES = [
   'f64',
 ] as const;
 
+/** A value's type in the file. */
 export type GgufValueType = (typeof GGUF_VALUE_TYPES)[number];
 
-/** What is kept of a value too long to keep: how many elements (bytes of a string) there are. */
+/** What is kept of a value that is too long to keep. */
 export interface GgufArraySummary {
+  /** How many elements the array has, or how many bytes the text. */
   readonly length: number;
   readonly elementType: GgufValueType | 'utf8';
 }
 
-/** 64-bit integers beyond 2^53 are rounded. Long texts, arrays of strings and arrays of more than 512 elements are summaries. */
+/**
+ * A value of the metadata. Integers beyond 2^53 are rounded. Texts of more than 1024 bytes, arrays of strings and arrays of
+ * more than 512 elements are summaries.
+ */
 export type GgufValue = number | boolean | string | readonly (number | boolean)[] | GgufArraySummary;
 
+/** The values of a header by their keys, for example `general.architecture`. */
 export type GgufMetadata = ReadonlyMap<string, GgufValue>;
 
-/** Longer arrays are vocabularies: no model has more layers (`LLAMA_MAX_LAYERS`). */
+/** Longer arrays are vocabularies, since no model has more layers (`LLAMA_MAX_LAYERS`). */
 const MAX_KEPT_ELEMENTS = 512;
-/** Longer strings are chat templates and licences, of which no size depends. */
+/** Longer strings are chat templates and licences, on which no size depends. */
 const MAX_KEPT_STRING_BYTES = 1024;
 /** The format's own limit for keys. */
 const MAX_KEY_BYTES = 65_535;
 /** Two counts, a type and one byte of value: no entry is shorter. */
 const MIN_ENTRY_BYTES = 13;
-/** What a byte of a kept value costs: one wide letter doubles a text, and young objects are copied twice before they settle. */
+/**
+ * How much a byte of a kept value can cost: one wide letter doubles a text, and V8 copies young objects twice before they
+ * settle.
+ */
 const COPIES = 4;
-/** Of the budget, for what can't be left out: values become summaries before keys and tensors are refused. */
+/** The part of the budget for keys and tensors: values become summaries before keys and tensors are refused. */
 const REST_BYTES = KEPT_BYTES * (3 / 4);
-/** A map entry and its key, without the text. */
+/** What a map entry and its key cost, without the text. */
 const ENTRY_COST_BYTES = COPIES * 120;
 
 type NumberType = Exclude<GgufValueType, 'string' | 'array'>;
@@ -77,13 +86,20 @@ const SIZES: Readonly<Record<NumberType, number>> = {
   f64: 8,
 };
 
-/** @internal Reads `count` entries from the cursor on. */
-export async function readMetadata(cursor: Cursor, count: number, budget: Budget): Promise<Map<string, GgufValue>> {
+/**
+ * @internal Reads `count` entries. Rejects with `ERR_MODEL_FILE` for anything that is damaged or needs more than the
+ * budget.
+ */
+export async function readMetadata(
+  cursor: HeaderCursor,
+  count: number,
+  budget: Budget,
+): Promise<Map<string, GgufValue>> {
   const { path } = cursor.source;
-  cursor.expect(count * MIN_ENTRY_BYTES, `${count} metadata entries`);
+  cursor.requireInFile(count * MIN_ENTRY_BYTES, `${count} metadata entries`);
   const metadata = new Map<string, GgufValue>();
   for (let index = 0; index < count; index++) {
-    if (!cursor.has(8 + MAX_KEY_BYTES)) await cursor.fillUpTo(8 + MAX_KEY_BYTES, 'a metadata key');
+    if (!cursor.holds(8 + MAX_KEY_BYTES)) await cursor.fillUpTo(8 + MAX_KEY_BYTES, 'a metadata key');
     const key = readKey(cursor, budget);
     if (key === '' || metadata.has(key)) {
       const found = key === '' ? 'an empty one' : `${quote(key)} twice`;
@@ -94,49 +110,49 @@ export async function readMetadata(cursor: Cursor, count: number, budget: Budget
   return metadata;
 }
 
-/** Reads a key from a buffer with room for the longest. */
-function readKey(cursor: Cursor, budget: Budget): string {
-  cursor.require(8, 'a metadata key');
-  const bytes = cursor.u64();
+/** Reads a key; the buffer holds the longest one or all that is left of the header. */
+function readKey(cursor: HeaderCursor, budget: Budget): string {
+  cursor.requireInBuffer(8, 'a metadata key');
+  const bytes = cursor.readU64();
   if (bytes > MAX_KEY_BYTES) {
     const found = `one of ${bytes} bytes at offset ${cursor.position - 8}`;
     const expected = `have a metadata key of at most ${MAX_KEY_BYTES} bytes`;
     throw modelFileError(cursor.source.path, expected, found, 'the file is damaged, so download it again');
   }
-  if (!take(budget, ENTRY_COST_BYTES + COPIES * bytes)) {
+  if (!takeBudget(budget, ENTRY_COST_BYTES + COPIES * bytes)) {
     const found = `more than a reader should keep in memory, at offset ${cursor.position}`;
     throw modelFileError(cursor.source.path, 'have a header of usual size', found, 'the file is damaged or hostile');
   }
-  cursor.require(bytes, 'a metadata key');
-  return cursor.text(bytes);
+  cursor.requireInBuffer(bytes, 'a metadata key');
+  return cursor.readText(bytes);
 }
 
-async function readValue(cursor: Cursor, key: string, budget: Budget): Promise<GgufValue> {
-  const what = () => `the value of ${quote(key)}`;
-  const type = await readType(cursor, key, what);
-  if (type === 'string') return readString(cursor, what, budget);
-  if (type === 'array') return readArray(cursor, key, what, budget);
+async function readValue(cursor: HeaderCursor, key: string, budget: Budget): Promise<GgufValue> {
+  const subject = () => `the value of ${quote(key)}`;
+  const type = await readType(cursor, key, subject);
+  if (type === 'string') return readString(cursor, subject, budget);
+  if (type === 'array') return readArray(cursor, key, subject, budget);
   const size = SIZES[type];
-  if (!cursor.has(size)) await cursor.fill(size, what);
-  return READERS[type](cursor.view, cursor.pass(size));
+  if (!cursor.holds(size)) await cursor.fill(size, subject);
+  return READERS[type](cursor.view, cursor.consume(size));
 }
 
-async function readString(cursor: Cursor, what: What, budget: Budget): Promise<GgufValue> {
-  if (!cursor.has(8)) await cursor.fill(8, what);
-  const bytes = cursor.u64();
-  cursor.expect(bytes, what);
-  if (bytes > MAX_KEPT_STRING_BYTES || !take(budget, COPIES * bytes, REST_BYTES)) {
-    cursor.skip(bytes, what);
+async function readString(cursor: HeaderCursor, subject: Subject, budget: Budget): Promise<GgufValue> {
+  if (!cursor.holds(8)) await cursor.fill(8, subject);
+  const bytes = cursor.readU64();
+  cursor.requireInFile(bytes, subject);
+  if (bytes > MAX_KEPT_STRING_BYTES || !takeBudget(budget, COPIES * bytes, REST_BYTES)) {
+    cursor.skip(bytes, subject);
     return { length: bytes, elementType: 'utf8' };
   }
-  if (!cursor.has(bytes)) await cursor.fill(bytes, what);
-  return cursor.text(bytes);
+  if (!cursor.holds(bytes)) await cursor.fill(bytes, subject);
+  return cursor.readText(bytes);
 }
 
-async function readArray(cursor: Cursor, key: string, what: What, budget: Budget): Promise<GgufValue> {
-  const elementType = await readType(cursor, key, what);
-  if (!cursor.has(8)) await cursor.fill(8, what);
-  const length = cursor.u64();
+async function readArray(cursor: HeaderCursor, key: string, subject: Subject, budget: Budget): Promise<GgufValue> {
+  const elementType = await readType(cursor, key, subject);
+  if (!cursor.holds(8)) await cursor.fill(8, subject);
+  const length = cursor.readU64();
   const elements = () => `the ${length} elements of ${quote(key)}`;
   if (elementType === 'array') {
     const found = `an array of arrays in ${quote(key)}`;
@@ -144,25 +160,25 @@ async function readArray(cursor: Cursor, key: string, what: What, budget: Budget
     throw modelFileError(cursor.source.path, 'have flat arrays', found, advice);
   }
   if (elementType === 'string') {
-    cursor.expect(length * 8, elements);
+    cursor.requireInFile(length * 8, elements);
     await cursor.skipStrings(length, elements);
     return { length, elementType };
   }
   const size = SIZES[elementType];
-  cursor.expect(length * size, elements);
-  if (length > MAX_KEPT_ELEMENTS || !take(budget, COPIES * 8 * length, REST_BYTES)) {
+  cursor.requireInFile(length * size, elements);
+  if (length > MAX_KEPT_ELEMENTS || !takeBudget(budget, COPIES * 8 * length, REST_BYTES)) {
     cursor.skip(length * size, elements);
     return { length, elementType };
   }
-  if (!cursor.has(length * size)) await cursor.fill(length * size, elements);
+  if (!cursor.holds(length * size)) await cursor.fill(length * size, elements);
   const read = READERS[elementType];
-  const start = cursor.pass(length * size);
+  const start = cursor.consume(length * size);
   return Array.from({ length }, (_, index) => read(cursor.view, start + index * size));
 }
 
-async function readType(cursor: Cursor, key: string, what: What): Promise<GgufValueType> {
-  if (!cursor.has(4)) await cursor.fill(4, what);
-  const id = cursor.u32();
+async function readType(cursor: HeaderCursor, key: string, subject: Subject): Promise<GgufValueType> {
+  if (!cursor.holds(4)) await cursor.fill(4, subject);
+  const id = cursor.readU32();
   const type = GGUF_VALUE_TYPES[id];
   if (type !== undefined) return type;
   const found = `${id} for ${quote(key)}`;

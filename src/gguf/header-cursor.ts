@@ -1,61 +1,70 @@
-/** Walks through a file's first bytes with one reused buffer; it knows little-endian numbers and lengths, not what they mean. */
+/**
+ * Knows how to walk through a file's first bytes with one reused buffer: little-endian numbers and lengths. It must not
+ * know what they mean.
+ */
 import { KiB, MiB } from '../core/bytes.ts';
-import { type ByteSource, countBytes, modelFileError } from './model-file.ts';
+import { type ByteSource, formatByteCount, modelFileError } from './model-file.ts';
 
 /**
- * The buffer, and the most that is read at once. The first call for a header of 6 MB takes 11.4 ms with 128 KiB, 10.7 ms with
- * 256 KiB and 10.3 ms with 512 KiB (median of 15 processes under `chrt -f 10`).
+ * The size of the buffer, and the most that is read at once. The first call for a header of 6 MB takes 11.4 ms with 128
+ * KiB, 10.7 ms with 256 KiB and 10.3 ms with 512 KiB (median of 15 processes under `chrt -f 10`).
  */
 export const CHUNK_BYTES = 256 * KiB;
 
-/** The first read; each one brings twice as much as the one before, since what V8 has not compiled yet must not take long. */
+/**
+ * The size of the first read. Each read is twice as long as the one before, since code that V8 has not compiled yet is
+ * slow.
+ */
 const FIRST_BYTES = 64 * KiB;
 
-/** The longest header that is walked through. The largest vocabularies today (262,144 tokens and merges) take about 20 MB. */
+/**
+ * The longest header that is walked through. The largest vocabularies today (262,144 tokens and merges) take about 20 MB.
+ */
 export const MAX_HEADER_BYTES = 128 * MiB;
 
-/** What may be kept of a header in all: room for 24,000 tensors or 800 keys. The largest models have 2,000 and 100. */
+/** How much may be kept of a header in all: room for 24,000 tensors or 800 keys. The largest models have 2,000 and 100. */
 export const KEPT_BYTES = 512 * KiB;
 
 const TWO_TO_32 = 2 ** 32;
 
-/** What is read, for the error if it isn't there; a function where it takes time to say. */
-export type What = string | (() => string);
+/** What is being read, for the error if it is not there; a function if naming it takes time. */
+export type Subject = string | (() => string);
 
 /** How much a reader may still keep; shared by all shards of a model. */
 export interface Budget {
   leftBytes: number;
 }
 
-/** Takes `bytes` from the budget and leaves at least `restBytes`, or takes nothing. */
-export function take(budget: Budget, bytes: number, restBytes = 0): boolean {
+/** Takes `bytes` from the budget if `restBytes` are left then; otherwise it takes nothing and returns false. */
+export function takeBudget(budget: Budget, bytes: number, restBytes = 0): boolean {
   if (bytes > budget.leftBytes - restBytes) return false;
   budget.leftBytes -= bytes;
   return true;
 }
 
-/** Where a walk over strings is. */
-interface Walk {
-  /** Of the next string. */
+/** How far a walk over strings has come. */
+interface StringWalk {
+  /** Where the next string begins in the buffer. */
   at: number;
-  /** Of the one before. */
+  /** Where the string before it begins. */
   last: number;
-  /** Strings to go. */
+  /** How many strings are left. */
   left: number;
 }
 
-/** Numbers are read synchronously from what `fill` brought in: `if (!cursor.has(8)) await cursor.fill(8, what)`. */
-export class Cursor {
+/** Numbers are read synchronously from what `fill` brought in: `if (!cursor.holds(8)) await cursor.fill(8, subject)`. */
+export class HeaderCursor {
   readonly source: ByteSource;
-  /** Where the header must have ended: the file's length or the longest header we accept. */
+  /** Where the header must have ended: the length of the file or of the longest header that is accepted. */
   readonly limit: number;
-  /** What was brought in, and the same as a view; valid until the next `fill`. */
+  /** The buffer, and a view of it; what they hold is valid until the next `fill`. */
   readonly bytes: Buffer;
   readonly view: DataView;
   /** The file position of the buffer's first byte. */
   #base = 0;
-  /** The next byte, relative to `#base`; beyond `#end` after a long skip. */
+  /** The next byte, relative to `#base`. It lies beyond `#end` after a long skip. */
   #at = 0;
+  /** The end of what was brought in, relative to `#base`. */
   #end = 0;
   /** How much the next read may bring in. */
   #readBytes = FIRST_BYTES;
@@ -67,18 +76,21 @@ export class Cursor {
     this.view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
   }
 
-  /** Position in the file. */
+  /** The position of the next byte in the file. */
   get position(): number {
     return this.#base + this.#at;
   }
 
-  has(bytes: number): boolean {
+  /** True if the next `bytes` bytes are in the buffer. */
+  holds(bytes: number): boolean {
     return this.#end - this.#at >= bytes;
   }
 
-  /** Brings at least `bytes` (at most a chunk) into the buffer, or throws because the file ends before them. */
-  async fill(bytes: number, what: What): Promise<void> {
-    this.expect(bytes, what);
+  /**
+   * Brings at least `bytes` (at most a chunk) into the buffer. Rejects with `ERR_MODEL_FILE` if the file ends before them.
+   */
+  async fill(bytes: number, subject: Subject): Promise<void> {
+    this.requireInFile(bytes, subject);
     const left = Math.max(0, this.#end - this.#at);
     this.bytes.copyWithin(0, this.#at, this.#at + left);
     this.#base += this.#at;
@@ -97,89 +109,92 @@ export class Cursor {
     }
   }
 
-  /** Brings in `bytes`, or all there is where the header can't be that long; `require` then tells. */
-  async fillUpTo(bytes: number, what: What): Promise<void> {
+  /** Brings in `bytes`, or all that is left if that is less; then `requireInBuffer` throws. */
+  async fillUpTo(bytes: number, subject: Subject): Promise<void> {
     const possible = Math.min(bytes, this.limit - this.position);
-    if (!this.has(possible)) await this.fill(possible, what);
+    if (!this.holds(possible)) await this.fill(possible, subject);
   }
 
-  /** Throws unless `bytes` are in the buffer, which at least as many have been brought into. */
-  require(bytes: number, what: What): void {
-    if (!this.has(bytes)) this.expect(bytes, what);
+  /** Throws `ERR_MODEL_FILE` unless `bytes` are in the buffer, after `fillUpTo` for at least as many. */
+  requireInBuffer(bytes: number, subject: Subject): void {
+    if (!this.holds(bytes)) this.requireInFile(bytes, subject);
   }
 
-  /** Throws unless `bytes` more can follow here. */
-  expect(bytes: number, what: What): void {
+  /** Throws `ERR_MODEL_FILE` unless `bytes` more can follow here. */
+  requireInFile(bytes: number, subject: Subject): void {
     const end = this.position + bytes;
     if (end <= this.limit) return;
     const { path, sizeBytes } = this.source;
     if (end > sizeBytes) {
-      const expected = `hold ${countBytes(bytes)} for ${name(what)} at offset ${this.position}`;
-      const found = `its end after ${countBytes(sizeBytes - this.position)}`;
+      const expected = `hold ${formatByteCount(bytes)} for ${nameSubject(subject)} at offset ${this.position}`;
+      const found = `its end after ${formatByteCount(sizeBytes - this.position)}`;
       throw modelFileError(path, expected, found, 'the header is cut off or damaged, so download the file again');
     }
-    const expected = `have a header of at most ${countBytes(MAX_HEADER_BYTES)}`;
-    const found = `${countBytes(bytes)} for ${name(what)} at offset ${this.position}`;
+    const expected = `have a header of at most ${formatByteCount(MAX_HEADER_BYTES)}`;
+    const found = `${formatByteCount(bytes)} for ${nameSubject(subject)} at offset ${this.position}`;
     throw modelFileError(path, expected, found, 'the file is damaged or not a model');
   }
 
   /** Moves on without looking at what lies between. */
-  skip(bytes: number, what: What): void {
-    this.expect(bytes, what);
+  skip(bytes: number, subject: Subject): void {
+    this.requireInFile(bytes, subject);
     this.#at += bytes;
   }
 
   /** Moves over `count` strings by their lengths alone. */
-  async skipStrings(count: number, what: What): Promise<void> {
+  async skipStrings(count: number, subject: Subject): Promise<void> {
     for (let left = count; left > 0; ) {
-      if (!this.has(8)) await this.fill(8, what);
-      left = this.#skipShortStrings(left, what);
-      if (left === 0 || !this.has(8)) continue;
-      this.skip(this.u64(), what);
+      if (!this.holds(8)) await this.fill(8, subject);
+      left = this.#skipShortStrings(left, subject);
+      if (left === 0 || !this.holds(8)) continue;
+      this.skip(this.readU64(), subject);
       left--;
     }
   }
 
-  /** Moves over those of the next strings whose lengths are in the buffer; returns how many strings are left. */
-  #skipShortStrings(count: number, what: What): number {
+  /** Moves over those of the next strings whose lengths are in the buffer. Returns how many strings are left. */
+  #skipShortStrings(count: number, subject: Subject): number {
     const walk = { at: this.#at, last: this.#at, left: count };
     walkStrings(this.view, walk, this.#end - 8);
     this.#at = walk.last;
-    this.skip(walk.at - walk.last, what);
+    this.skip(walk.at - walk.last, subject);
     return walk.left;
   }
 
-  /** The text of the next `bytes` bytes, which are in the buffer. */
-  text(bytes: number): string {
+  /** Reads the text of the next `bytes` bytes, which are in the buffer. */
+  readText(bytes: number): string {
     const start = this.#at;
     this.#at += bytes;
     return this.bytes.toString('utf8', start, this.#at);
   }
 
-  /** The bytes at hand that haven't been read yet, at most `bytes`; valid until the next `fill`. */
+  /** Returns the bytes of the buffer that were not read yet, at most `bytes`. They are valid until the next `fill`. */
   peek(bytes: number): Buffer {
     return this.bytes.subarray(this.#at, Math.min(this.#at + bytes, this.#end));
   }
 
-  /** Moves over bytes that are in the buffer; returns where they begin there. */
-  pass(bytes: number): number {
+  /** Moves over bytes that are in the buffer. Returns where they begin there. */
+  consume(bytes: number): number {
     const at = this.#at;
     this.#at += bytes;
     return at;
   }
 
-  u32(): number {
+  readU32(): number {
     const value = this.view.getUint32(this.#at, true);
     this.#at += 4;
     return value;
   }
 
-  u64(): number {
-    return this.u64At(this.pass(8));
+  readU64(): number {
+    return this.readU64At(this.consume(8));
   }
 
-  /** The number at this place of the buffer. Exact up to 2^53; above that rounded, which every limit here refuses anyway. */
-  u64At(at: number): number {
+  /**
+   * Reads the number at this place of the buffer. It is exact up to 2^53 and rounded beyond, which every limit refuses
+   * anyway.
+   */
+  readU64At(at: number): number {
     const high = this.view.getUint32(at + 4, true);
     const low = this.view.getUint32(at, true);
     // Before it is compiled, V8 keeps the result of a product with 2^32 in an object, even where it is 0.
@@ -188,10 +203,11 @@ export class Cursor {
 }
 
 /**
- * Walks to the first string whose length lies beyond `end` or is 16 MiB and more. A function of its own and as small as this,
- * so that V8 has compiled it after 10,000 strings and not after 30,000: reading a vocabulary is mostly this loop.
+ * Walks to the first string whose length lies beyond `end` or is 16 MiB and more. This is a function of its own and as
+ * small as this, so that V8 has compiled it after 10,000 strings and not after 30,000: reading a vocabulary is mostly this
+ * loop.
  */
-function walkStrings(view: DataView, walk: Walk, end: number): void {
+function walkStrings(view: DataView, walk: StringWalk, end: number): void {
   let { at, last, left } = walk;
   for (; left > 0 && at <= end; left--) {
     const bytes = view.getUint32(at, true);
@@ -204,6 +220,6 @@ function walkStrings(view: DataView, walk: Walk, end: number): void {
   walk.left = left;
 }
 
-function name(what: What): string {
-  return typeof what === 'string' ? what : what();
+function nameSubject(subject: Subject): string {
+  return typeof subject === 'string' ? subject : subject();
 }

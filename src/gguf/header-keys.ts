@@ -1,4 +1,4 @@
-/** Numbers from a model's header, checked as they are read; it knows ranges, not what any key means. */
+/** Knows how to read checked numbers from a header's metadata. It must not know what any key means. */
 
 import type { GgufValue } from './gguf-metadata.ts';
 import { modelFileError } from './model-file.ts';
@@ -7,54 +7,76 @@ import type { GgufFile } from './read-gguf.ts';
 /** Beyond this no product of sizes could be trusted; the widest models have 20,000, their vocabularies 300,000. */
 const MAX_WIDTH = 2 ** 24;
 
-interface Range {
+/** The smallest and the largest number that are allowed. By default they are 1 and 2^24. */
+interface NumberRange {
   readonly least?: number;
   readonly most?: number;
 }
 
-/** The keys below the architecture's name. */
-export class HeaderKeys {
-  readonly #file: GgufFile;
+interface FallbackRange<T> extends NumberRange {
+  /** What is returned if the header has no such key. */
+  readonly fallback?: T;
+}
 
-  constructor(file: GgufFile) {
+/**
+ * The keys of a header that begin with one prefix. Every method that reads throws `ERR_MODEL_FILE` for a value that it
+ * can't take.
+ */
+export class HeaderKeys {
+  readonly #file: Pick<GgufFile, 'path' | 'metadata'>;
+  readonly #prefix: string;
+
+  /** `prefix` comes before the dot: for a language model its architecture, for a projector for example `clip.audio`. */
+  constructor(file: Pick<GgufFile, 'path' | 'metadata'>, prefix: string) {
     this.#file = file;
+    this.#prefix = prefix;
   }
 
   has(key: string): boolean {
-    return this.#value(key) !== undefined;
+    return this.#get(key) !== undefined;
   }
 
   isTrue(key: string): boolean {
-    return this.#value(key) === true;
+    return this.#get(key) === true;
   }
 
-  whole(key: string, range: Range & { readonly fallback?: number } = {}): number {
-    const value = this.#value(key);
-    const first = Array.isArray(value) ? value[0] : value;
-    if (first === undefined && range.fallback !== undefined) return range.fallback;
-    return this.#checked(key, first, range);
+  /** Reads a whole number. An absent key is `fallback`, or an error if there is none. */
+  readNumber(key: string, range: FallbackRange<number> = {}): number {
+    return this.#checkOrFallBack(key, this.#get(key), range);
   }
 
-  /** One number for all layers, or one for each. */
-  perLayer(key: string, count: number, range: Range & { readonly fallback?: readonly number[] }): readonly number[] {
-    const value = this.#value(key);
+  /** The same for keys that some files give as a list with one number for each layer: the first of them counts. */
+  readFirstNumber(key: string, range: FallbackRange<number> = {}): number {
+    const value = this.#get(key);
+    return this.#checkOrFallBack(key, Array.isArray(value) ? value[0] : value, range);
+  }
+
+  /** Reads one number for each of `count` layers; the header may give one number for all of them. */
+  readPerLayer(key: string, count: number, range: FallbackRange<readonly number[]>): readonly number[] {
+    const value = this.#get(key);
     if (value === undefined && range.fallback) return range.fallback;
     const values: readonly unknown[] = Array.isArray(value) ? value : new Array(count).fill(value);
-    if (values.length < count) throw this.#wrong(key, `${count} numbers`, `${values.length}`);
-    return values.slice(0, count).map((each) => this.#checked(key, each, range));
+    if (values.length < count) throw this.#wrongValue(key, `${count} numbers`, `${values.length}`);
+    return values.slice(0, count).map((each) => this.#check(key, each, range));
   }
 
-  #checked(key: string, value: unknown, { least = 1, most = MAX_WIDTH }: Range): number {
+  #get(key: string): GgufValue | undefined {
+    return this.#file.metadata.get(`${this.#prefix}.${key}`);
+  }
+
+  #checkOrFallBack(key: string, value: unknown, range: FallbackRange<number>): number {
+    if (value === undefined && range.fallback !== undefined) return range.fallback;
+    return this.#check(key, value, range);
+  }
+
+  #check(key: string, value: unknown, { least = 1, most = MAX_WIDTH }: NumberRange): number {
     if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
-    throw this.#wrong(key, `a whole number from ${least} to ${most}`, value === undefined ? 'nothing' : String(value));
+    const found = value === undefined ? 'nothing' : String(value);
+    throw this.#wrongValue(key, `a whole number from ${least} to ${most}`, found);
   }
 
-  #wrong(key: string, expected: string, found: string): Error {
-    const { path, architecture } = this.#file;
-    return modelFileError(path, `have ${expected} in ${architecture}.${key}`, found, 'download the file again');
-  }
-
-  #value(key: string): GgufValue | undefined {
-    return this.#file.metadata.get(`${this.#file.architecture}.${key}`);
+  #wrongValue(key: string, expected: string, found: string): Error {
+    const where = `have ${expected} in ${this.#prefix}.${key}`;
+    return modelFileError(this.#file.path, where, found, 'download the file again');
   }
 }

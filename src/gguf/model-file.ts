@@ -1,76 +1,84 @@
-/** A model file on disk as bytes at positions; it knows the file system's answers and must not know GGUF. */
+/** Knows a model file on disk as bytes at positions, and the answers of the file system. It must not know GGUF. */
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { inspect } from 'node:util';
 import { formatBytes } from '../core/bytes.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 
-/** Where a parser takes its bytes from: a file, or a buffer in tests. */
+/** What a parser takes its bytes from: a file, or a buffer in tests. */
 export interface ByteSource {
-  /** Named in errors. */
+  /** The path that errors name. */
   readonly path: string;
   readonly sizeBytes: number;
-  /** Reads up to `into.length` bytes at `position` and resolves to how many; 0 at the end. */
+  /** Reads up to `into.length` bytes at `position` and resolves to how many were read, which is 0 at the end. */
   read(into: Uint8Array, position: number): Promise<number>;
 }
 
 /** What tells one state of a file from another without reading it. */
 export interface FileIdentity {
+  /** The number of the device that the file lies on, as `fs.stat` tells it. */
   readonly device: number;
   readonly inode: number;
   readonly sizeBytes: number;
+  /** The time of the last change of the contents, in milliseconds since 1970. */
   readonly mtimeMs: number;
 }
 
 /** A file's identity with the time of its last change of any kind. */
 export interface FileStamp extends FileIdentity {
+  /** The time of the last change of contents or attributes, in milliseconds since 1970. */
   readonly ctimeMs: number;
 }
 
 /** An open model file. Whoever opens it closes it. */
 export interface ModelFile extends ByteSource {
   readonly stamp: FileStamp;
-  /** Throws where the file's length or contents changed since it was opened. */
+  /** Rejects with `ERR_MODEL_FILE` if the file's length or contents changed since it was opened. */
   assertUnchanged(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** `Expected "model.gguf" to be a GGUF file, found a ZIP archive; convert it first.` */
+/**
+ * The error `Expected 'model.gguf' to be a GGUF file, found a ZIP archive; convert it first.` with the code
+ * `ERR_MODEL_FILE`.
+ */
 export function modelFileError(path: string, expected: string, found: string, advice: string, cause?: unknown): Error {
   const message = `Expected ${quote(path, 4096)} to ${expected}, found ${found}; ${advice}.`;
   return new MemoryGuardError('ERR_MODEL_FILE', message, cause === undefined ? undefined : { cause });
 }
 
-/** A name from a file, safe to print. */
+/** Quotes a text that comes from a file, so that it is safe to print. */
 export function quote(text: string, maxStringLength = 80): string {
   return inspect(text, { maxStringLength, breakLength: Number.POSITIVE_INFINITY });
 }
 
-/** What the path points at now; refuses everything that isn't a regular file, without opening it. */
+/**
+ * Looks at what the path points at now. Rejects with `ERR_MODEL_FILE` unless it is a regular file, and does not open it.
+ */
 export async function stampFile(path: string): Promise<FileStamp> {
-  return stampOf(path, await stat(path).catch((error) => failed(path, error)));
+  return createStamp(path, await stat(path).catch((error) => throwUnreadable(path, error)));
 }
 
-/** Opens a regular file for reading. A FIFO or a device that took its place meanwhile is refused without blocking. */
+/** Opens a regular file for reading. Rejects without blocking if a FIFO or a device took its place meanwhile. */
 export async function openModelFile(path: string): Promise<ModelFile> {
-  // Windows has no O_NONBLOCK and nothing there that it would be needed for.
+  // Windows has no O_NONBLOCK, and no files that it would be needed for.
   const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
-  const handle = await open(path, flags).catch((error) => failed(path, error));
+  const handle = await open(path, flags).catch((error) => throwUnreadable(path, error));
   try {
-    return modelFile(path, handle, stampOf(path, await handle.stat()));
+    return createModelFile(path, handle, createStamp(path, await handle.stat()));
   } catch (error) {
     await handle.close();
     throw error;
   }
 }
 
-function modelFile(path: string, handle: FileHandle, stamp: FileStamp): ModelFile {
+function createModelFile(path: string, handle: FileHandle, stamp: FileStamp): ModelFile {
   return {
     path,
     stamp,
     sizeBytes: stamp.sizeBytes,
     async read(into, position) {
-      const result = await handle.read(into, 0, into.length, position).catch((error) => failed(path, error));
+      const result = await handle.read(into, 0, into.length, position).catch((error) => throwUnreadable(path, error));
       return result.bytesRead;
     },
     async assertUnchanged() {
@@ -84,26 +92,26 @@ function modelFile(path: string, handle: FileHandle, stamp: FileStamp): ModelFil
   };
 }
 
-function stampOf(path: string, stats: Stats): FileStamp {
+function createStamp(path: string, stats: Stats): FileStamp {
   if (!stats.isFile()) {
-    throw modelFileError(path, 'be a regular file', kindOf(stats), 'pass the path of a .gguf file');
+    throw modelFileError(path, 'be a regular file', describeKind(stats), 'pass the path of a .gguf file');
   }
   return { device: stats.dev, inode: stats.ino, sizeBytes: stats.size, mtimeMs: stats.mtimeMs, ctimeMs: stats.ctimeMs };
 }
 
-function kindOf(stats: Stats): string {
+function describeKind(stats: Stats): string {
   if (stats.isDirectory()) return 'a directory';
   if (stats.isFIFO()) return 'a named pipe';
   if (stats.isSocket()) return 'a socket';
   return 'a device';
 }
 
-function failed(path: string, error: NodeJS.ErrnoException): never {
-  const [found, advice] = reason(error);
+function throwUnreadable(path: string, error: NodeJS.ErrnoException): never {
+  const [found, advice] = explainSystemError(error);
   throw modelFileError(path, 'be a readable model file', found, advice, error);
 }
 
-function reason(error: NodeJS.ErrnoException): [found: string, advice: string] {
+function explainSystemError(error: NodeJS.ErrnoException): [found: string, advice: string] {
   switch (error.code) {
     case 'ENOENT':
     case 'ENOTDIR':
@@ -116,7 +124,7 @@ function reason(error: NodeJS.ErrnoException): [found: string, advice: string] {
   }
 }
 
-/** "12 bytes" up to a KiB, and with the rounded size from there on. */
-export function countBytes(bytes: number): string {
+/** Prints "12 bytes", and from a KiB on the rounded size too: "2048 bytes (2.0 KiB)". */
+export function formatByteCount(bytes: number): string {
   return bytes < 1024 ? `${bytes} bytes` : `${bytes} bytes (${formatBytes(bytes)})`;
 }

@@ -1,26 +1,32 @@
-/** The header facts of a GGUF model with all its shards, remembered while the files stay as they are; it knows no memory policy. */
+/**
+ * Knows the header facts of a GGUF model with all its shards, and remembers them while the files stay as they are. It must
+ * not know memory policy.
+ */
 import { resolve } from 'node:path';
-import { describe, invalidOption } from '../core/errors.ts';
-import { type GgufHeader, newReadState, type ReadState, readHeader } from './gguf-header.ts';
+import { describe } from '../core/errors.ts';
+import { pathOf } from '../core/validate.ts';
+import { createReadState, type GgufHeader, type ReadState, readHeader } from './gguf-header.ts';
 import type { GgufMetadata } from './gguf-metadata.ts';
+import type { GgufTensors } from './gguf-tensors.ts';
 import { type FileIdentity, type FileStamp, modelFileError, openModelFile, stampFile } from './model-file.ts';
-import { checkShard, checkTensorCount, shardPaths } from './split-files.ts';
-import type { GgufTensors } from './tensor-table.ts';
+import { checkShard, checkTensorCount, listShardPaths } from './split-files.ts';
 
 export type { GgmlType } from './ggml-types.ts';
 export type { GgufArraySummary, GgufMetadata, GgufValue, GgufValueType } from './gguf-metadata.ts';
+export type { GgufTensors, TensorKind } from './gguf-tensors.ts';
 export type { FileIdentity } from './model-file.ts';
-export type { GgufTensors, TensorKind } from './tensor-table.ts';
 
-/** What the headers of a model say. Shared between callers: not to be changed. */
+/** What the headers of a model say. Callers share this object: it must not be changed. */
 export interface GgufFile {
-  /** The path that was asked for, absolute. */
+  /** The absolute path of the file that was asked for. */
   readonly path: string;
   /** Length of all shards together. */
   readonly fileBytes: number;
+  /** The version of the format: 2 or 3. */
   readonly version: number;
+  /** Every tensor begins at a multiple of so many bytes. */
   readonly alignment: number;
-  /** `general.architecture`, such as `qwen2` or `clip`. */
+  /** `general.architecture`, for example `qwen2` or `clip`. */
   readonly architecture: string;
   /** `general.type`: `model`, `mmproj`, `adapter` … */
   readonly type?: string;
@@ -28,17 +34,17 @@ export interface GgufFile {
   readonly name?: string;
   /** `general.file_type`, llama.cpp's `enum llama_ftype`: 2 is Q4_0, 15 is Q4_K_M, 17 is Q5_K_M. */
   readonly fileType?: number;
-  /** Of the first shard. */
+  /** The metadata of the first shard. */
   readonly metadata: GgufMetadata;
-  /** Of all shards, in their order. */
+  /** The tensors of all shards, in their order. */
   readonly tensors: GgufTensors;
-  /** Sum over the tensors, without padding. */
+  /** Bytes of all tensors together, without padding. */
   readonly tensorBytes: number;
   /** Where the data of the first shard begins. */
   readonly dataOffset: number;
-  /** Of the file that was asked for, at the time of reading. */
+  /** The file that was asked for, as it was when it was read. */
   readonly identity: FileIdentity;
-  /** Absolute paths in order; one for a model that isn't split. */
+  /** The absolute paths of all shards in order; a model that is not split has one. */
   readonly shards: readonly string[];
   /** One for each of `shards`. */
   readonly shardIdentities: readonly FileIdentity[];
@@ -59,28 +65,33 @@ interface Shard {
   readonly stamp: FileStamp;
 }
 
-/** A model, its projector and their ladders; what one costs is bounded by `KEPT_BYTES`. */
+/** Room for a model, its projector and their ladders. `KEPT_BYTES` bounds what each costs. */
 const MAX_REMEMBERED = 8;
-/** A second change within one tick of the file system's clock (up to 10 ms) leaves no trace, so younger files aren't remembered. */
+/**
+ * A second change within one tick of the file system's clock (up to 10 ms) leaves no trace, so younger files are not
+ * remembered.
+ */
 const SETTLED_MS = 20;
+
+const checkPath = pathOf('the path of a GGUF file');
 
 const remembered = new Map<string, Remembered>();
 
 /**
- * Reads the headers of a GGUF model, all shards of a split one. Little-endian versions 2 and 3. An unchanged file is read
- * once and then recognised by device, inode, length, mtime and ctime.
- * Rejects with `ERR_MODEL_FILE` for anything that isn't a complete GGUF file, in bounded time and memory.
+ * Reads the headers of a GGUF model, all shards of a split one; little-endian files of version 2 or 3. An unchanged file is
+ * read once and then recognised by device, inode, length, mtime and ctime.
+ *
+ * @throws MemoryGuardError `ERR_INVALID_OPTION` if `path` is no path, and `ERR_MODEL_FILE`, in bounded time and memory, for
+ * anything but a complete GGUF file.
  */
 export async function readGguf(path: string): Promise<GgufFile> {
-  if (typeof path !== 'string' || path === '' || path.includes('\0')) {
-    throw invalidOption('path', 'the path of a GGUF file', path);
-  }
+  checkPath(path, 'path');
   const absolute = resolve(path);
   const stamp = await stampFile(absolute);
   const known = remembered.get(absolute);
-  if (known && sameStamp(known.stamp, stamp)) {
+  if (known && isSameStamp(known.stamp, stamp)) {
     const { file, stamps } = await known.reading;
-    if (await unchangedShards(file, stamps)) return file;
+    if (await areShardsUnchanged(file, stamps)) return file;
   }
   const reading = readModel(absolute);
   remember(absolute, { stamp, reading });
@@ -93,14 +104,17 @@ export async function readGguf(path: string): Promise<GgufFile> {
   return file;
 }
 
-/** Shards beside the asked one; that one has just been looked at. */
-async function unchangedShards(file: GgufFile, stamps: readonly FileStamp[]): Promise<boolean> {
+/**
+ * True if all shards are as they were. The one that was asked for has just been looked at, so a single file is not looked
+ * at again.
+ */
+async function areShardsUnchanged(file: GgufFile, stamps: readonly FileStamp[]): Promise<boolean> {
   if (file.shards.length === 1) return true;
   const now = await Promise.all(file.shards.map((shard) => stampFile(shard)));
-  return now.every((stamp, index) => sameStamp(stamp, stamps[index]));
+  return now.every((stamp, index) => isSameStamp(stamp, stamps[index]));
 }
 
-function sameStamp(a: FileStamp, b: FileStamp | undefined): boolean {
+function isSameStamp(a: FileStamp, b: FileStamp | undefined): boolean {
   return (
     a.device === b?.device &&
     a.inode === b.inode &&
@@ -124,11 +138,11 @@ function forget(path: string, reading: Promise<Reading>): void {
 }
 
 async function readModel(path: string): Promise<Reading> {
-  const alone = newReadState();
+  const alone = createReadState();
   const asked = await readShard(path, alone);
-  const paths = shardPaths(path, asked.header.metadata);
+  const paths = listShardPaths(path, asked.header.metadata);
   if (paths.length === 1) return assemble(path, paths, [asked]);
-  const state = newReadState(alone.buffer);
+  const state = createReadState(alone.buffer);
   const shards: Shard[] = [];
   for (const [index, shardPath] of paths.entries()) {
     const shard = await readShard(shardPath, state);
@@ -150,8 +164,7 @@ async function readShard(path: string, state: ReadState): Promise<Shard> {
 }
 
 function assemble(path: string, paths: readonly string[], shards: readonly Shard[]): Reading {
-  const [first] = shards as [Shard];
-  const { metadata, version, alignment, dataOffset, tensors } = first.header;
+  const { metadata, version, alignment, dataOffset, tensors } = shards[0]!.header;
   const architecture = metadata.get('general.architecture');
   if (typeof architecture !== 'string' || architecture === '') {
     const found = architecture === undefined ? 'no such key' : describe(architecture);
@@ -175,13 +188,13 @@ function assemble(path: string, paths: readonly string[], shards: readonly Shard
     tensors,
     tensorBytes: tensors.kinds.reduce((sum, { bytes, count }) => sum + bytes * count, 0),
     dataOffset,
-    identity: identityOf(stamps[paths.indexOf(path)] as FileStamp),
+    identity: pickIdentity(stamps[paths.indexOf(path)]!),
     shards: paths,
-    shardIdentities: stamps.map(identityOf),
+    shardIdentities: stamps.map(pickIdentity),
   });
   return { file, stamps };
 }
 
-function identityOf({ device, inode, sizeBytes, mtimeMs }: FileStamp): FileIdentity {
+function pickIdentity({ device, inode, sizeBytes, mtimeMs }: FileStamp): FileIdentity {
   return { device, inode, sizeBytes, mtimeMs };
 }

@@ -87,16 +87,6 @@ const MISSING: readonly string[] = [
   'footprint/llama-cpp/recurrent-graph.ts',
   'footprint/llama-cpp/repacked-weights.ts',
   'footprint/llama-cpp/runtime-overhead.ts',
-  // gguf
-  'gguf/gguf-header.ts',
-  'gguf/gguf-metadata.ts',
-  'gguf/gguf-tensors.ts',
-  'gguf/header-cursor.ts',
-  'gguf/header-keys.ts',
-  'gguf/identify-file.ts',
-  'gguf/model-file.ts',
-  'gguf/split-files.ts',
-  'gguf/tensor-table.ts',
   // loading
   'loading/load-admission.ts',
   'loading/model-loader.ts',

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
 import { MemoryGuardError } from '../../src/core/errors.ts';
 import { estimate } from '../../src/footprint/footprint.ts';
-import { newReadState, readHeader } from '../../src/gguf/gguf-header.ts';
+import { createReadState, readHeader } from '../../src/gguf/gguf-header.ts';
 import type { GgufFile } from '../../src/gguf/read-gguf.ts';
 import { SMALL } from '../../tools/architectures.mjs';
 import { memorySource } from '../support/memory-source.ts';
@@ -43,7 +43,7 @@ const RUN = {
 
 /** As `readGguf` gives it, with a sparse tail that is long enough for any tensor. */
 async function read(bytes: Buffer): Promise<GgufFile> {
-  const { metadata, tensors } = await readHeader(memorySource(bytes, bytes.length + 1e12), newReadState());
+  const { metadata, tensors } = await readHeader(memorySource(bytes, bytes.length + 1e12), createReadState());
   const [architecture, type] = ['general.architecture', 'general.type'].map((key) => metadata.get(key));
   return { path: 'm.gguf', architecture: String(architecture), type, metadata, tensors } as unknown as GgufFile;
 }

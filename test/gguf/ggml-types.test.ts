@@ -3,7 +3,13 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { GGMLQuantizationType } from '@huggingface/gguf';
 import { describe, expect, test } from 'vitest';
-import { GGML_TYPES, ggmlBytes, ggmlTypeById, ggmlTypeByName, removedGgmlTypeName } from '../../src/gguf/ggml-types.ts';
+import {
+  countWeightBytes,
+  findGgmlType,
+  findGgmlTypeByName,
+  findRemovedTypeName,
+  GGML_TYPES,
+} from '../../src/gguf/ggml-types.ts';
 
 // What ggml_type_name, ggml_blck_size and ggml_type_size of @fugood/node-llama-linux-x64 1.7.15 answer for 0 … 42.
 const ENGINE = `
@@ -33,25 +39,25 @@ describe('the table of tensor types', () => {
   test('agrees with an independent reader on every id and name', () => {
     const theirs = Object.entries(GGMLQuantizationType).filter(([, id]) => typeof id === 'number');
     expect(theirs.length).toBeGreaterThan(30);
-    for (const [name, id] of theirs) expect(ggmlTypeById(Number(id))?.name).toBe(name);
+    for (const [name, id] of theirs) expect(findGgmlType(Number(id))?.name).toBe(name);
   });
 
   test('finds a type by its name in any case, and not by a name that none has', () => {
-    expect(ggmlTypeByName('q8_0')).toBe(ggmlTypeById(8));
-    expect(ggmlTypeByName('Q4_K')?.bytesPerBlock).toBe(144);
-    expect(ggmlTypeByName('Q4_K_M')).toBeUndefined();
+    expect(findGgmlTypeByName('q8_0')).toBe(findGgmlType(8));
+    expect(findGgmlTypeByName('Q4_K')?.bytesPerBlock).toBe(144);
+    expect(findGgmlTypeByName('Q4_K_M')).toBeUndefined();
   });
 
   test('names a removed type, and has no bytes for it', () => {
-    expect(removedGgmlTypeName(31)).toBe('Q4_0_4_4');
-    expect(ggmlTypeById(31)).toBeUndefined();
-    expect(removedGgmlTypeName(2)).toBeUndefined();
+    expect(findRemovedTypeName(31)).toBe('Q4_0_4_4');
+    expect(findGgmlType(31)).toBeUndefined();
+    expect(findRemovedTypeName(2)).toBeUndefined();
   });
 
   test('computes bytes of whole blocks, and of nothing else', () => {
-    const type = ggmlTypeByName('Q4_K');
+    const type = findGgmlTypeByName('Q4_K');
     if (!type) throw new Error('Q4_K is missing');
-    expect(ggmlBytes(type, 512)).toBe(288);
-    expect(ggmlBytes(type, 511)).toBeUndefined();
+    expect(countWeightBytes(type, 512)).toBe(288);
+    expect(countWeightBytes(type, 511)).toBeUndefined();
   });
 });

@@ -39,6 +39,6 @@ describe('strings by their hashes', () => {
   });
 
   test('cost what is said', () => {
-    expect([0, 1, 12, 47, 48].map((strings) => HashIndex.bytesFor(strings))).toEqual([20, 40, 320, 640, 1280]);
+    expect([0, 1, 12, 47, 48].map((strings) => HashIndex.countBytes(strings))).toEqual([20, 40, 320, 640, 1280]);
   });
 });

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { MemoryGuardError } from '../../src/core/errors.ts';
-import { type GgufHeader, newReadState, readHeader } from '../../src/gguf/gguf-header.ts';
+import { createReadState, type GgufHeader, readHeader } from '../../src/gguf/gguf-header.ts';
+import type { TensorKind } from '../../src/gguf/gguf-tensors.ts';
 import { CHUNK_BYTES } from '../../src/gguf/header-cursor.ts';
-import type { TensorKind } from '../../src/gguf/tensor-table.ts';
 import { ggufBytes, smallModel, smallProjector } from '../support/gguf-writer.ts';
 import { memorySource } from '../support/memory-source.ts';
 import { mutate, mutation } from '../support/mutations.ts';
@@ -67,7 +67,7 @@ test(`${RUNS} damaged headers are read soundly or refused, in bounded time and m
         return count;
       },
     };
-    const state = newReadState(buffer);
+    const state = createReadState(buffer);
     const start = performance.now();
     try {
       const header = await readHeader(counting, state);

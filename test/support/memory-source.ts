@@ -1,6 +1,6 @@
 /** A model file that is only a buffer, so that thousands of damaged headers need no disk. */
 
-import { type GgufHeader, newReadState, type ReadState, readHeader } from '../../src/gguf/gguf-header.ts';
+import { createReadState, type GgufHeader, type ReadState, readHeader } from '../../src/gguf/gguf-header.ts';
 import { CHUNK_BYTES } from '../../src/gguf/header-cursor.ts';
 import type { ByteSource } from '../../src/gguf/model-file.ts';
 
@@ -16,7 +16,7 @@ export function memorySource(bytes: Buffer, sizeBytes = bytes.length): ByteSourc
 }
 
 export function readState(chunkBytes = CHUNK_BYTES): ReadState {
-  return newReadState(Buffer.alloc(chunkBytes));
+  return createReadState(Buffer.alloc(chunkBytes));
 }
 
 /** Reads a header from a buffer. */

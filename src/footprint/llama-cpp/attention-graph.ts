@@ -1,6 +1,6 @@
 /** The attention part of a decoder's graph, operation by operation as llama-graph.cpp builds it; it knows no sizes of caches. */
 
-import { scratchPerElement } from '../../gguf/ggml-types.ts';
+import { countScratchBytesPerElement } from '../../gguf/ggml-types.ts';
 import { cellsOf, type Run, valueWidth } from './cache-sizes.ts';
 import { EXTERNAL, type Graph, type Tensor } from './graph.ts';
 import type { LayerShape, ModelShape } from './model-shape.ts';
@@ -128,7 +128,7 @@ function scores(graph: Graph, run: Run, layer: LayerShape, query: Tensor, mask: 
   }
   const raw = graph.op([cellsOf(layer, run), tokens, layer.heads, sequences], [k, q]);
   const shares = graph.map(raw, mask);
-  graph.scratch(shares, scratchPerElement(run.valueType));
+  graph.scratch(shares, countScratchBytesPerElement(run.valueType));
   const mixed = graph.op([layer.valueLength, tokens, layer.heads, sequences], [v, shares]);
   const turned = graph.view(mixed, [layer.valueLength, layer.heads, tokens, sequences], { contiguous: false });
   return graph.op([width, run.tokens], [turned]);

@@ -1,5 +1,5 @@
 /** How the engine sizes contexts, batches and caches for what was asked; it knows llama.cpp's rounding and no file. */
-import { type GgmlType, ggmlTypeByName } from '../../gguf/ggml-types.ts';
+import { findGgmlTypeByName, type GgmlType } from '../../gguf/ggml-types.ts';
 import type { LayerShape, ModelShape } from './model-shape.ts';
 
 /** What was asked for, checked and with its defaults. */
@@ -56,8 +56,8 @@ export function runOf(shape: ModelShape, options: RunOptions): Run {
     embeddings: options.embeddings,
     // A graph has as many tokens for each sequence.
     tokens: Math.ceil(Math.min(cells * sequences, microBatch) / sequences) * sequences,
-    keyType: ggmlTypeByName(options.keyType) as GgmlType,
-    valueType: ggmlTypeByName(options.valueType) as GgmlType,
+    keyType: findGgmlTypeByName(options.keyType) as GgmlType,
+    valueType: findGgmlTypeByName(options.valueType) as GgmlType,
     flashAttention: options.flashAttention,
   };
 }

@@ -28,10 +28,6 @@ const MAX_WIDTH = 2 ** 20;
 const MAX_LAYERS = 512;
 const KINDS = ['audio', 'vision'] as const;
 
-export function isProjector(file: Pick<GgufFile, 'architecture' | 'type'>): boolean {
-  return file.type === 'mmproj' || file.architecture === 'clip';
-}
-
 /** One for each encoder in the file; a file may hear and see. Rejects damaged headers with `ERR_MODEL_FILE`. */
 export function encoderShapes(file: GgufFile): readonly EncoderShape[] {
   const shapes = KINDS.filter((kind) => file.metadata.get(`clip.has_${kind}_encoder`) === true).map((kind) => {

@@ -1,5 +1,5 @@
 /** What a language model looks like, from its header: layers, heads, widths. It reads no file and knows no sizes in bytes. */
-import { scratchPerElement } from '../../gguf/ggml-types.ts';
+import { countScratchBytesPerElement } from '../../gguf/ggml-types.ts';
 import { HeaderKeys } from '../../gguf/header-keys.ts';
 import type { GgufFile, GgufTensors } from '../../gguf/read-gguf.ts';
 
@@ -33,7 +33,7 @@ export interface ModelShape {
   readonly ssm: SsmShape | undefined;
   readonly experts: number;
   readonly expertsUsed: number;
-  /** Bytes of an activation beside the largest product; see `scratchPerElement` in ggml.ts. */
+  /** Bytes of an activation beside the largest product; see `countScratchBytesPerElement`. */
   readonly scratchPerElement: number;
   /** Rows of the widest weight within the layers: what its product is wide. */
   readonly widestRows: number;
@@ -74,14 +74,14 @@ const GEMMA3_PERIOD = 6;
 
 /** Rejects a header that lacks what a size depends on, with `ERR_MODEL_FILE`. */
 export function modelShape(file: GgufFile): ModelShape {
-  const keys = new HeaderKeys(file);
+  const keys = new HeaderKeys(file, file.architecture);
   const { architecture } = file;
   const known = (KNOWN_ARCHITECTURES as readonly string[]).includes(architecture);
-  const embedding = keys.whole('embedding_length');
-  const layerCount = keys.whole('block_count', { most: MAX_LAYERS });
-  const slidingWindow = keys.whole('attention.sliding_window', { least: 0, fallback: 0, most: 2 ** 31 });
+  const embedding = keys.readFirstNumber('embedding_length');
+  const layerCount = keys.readFirstNumber('block_count', { most: MAX_LAYERS });
+  const slidingWindow = keys.readFirstNumber('attention.sliding_window', { least: 0, fallback: 0, most: 2 ** 31 });
   const mixes = hasExperts(file, layerCount);
-  const experts = keys.whole('expert_count', { ...atLeast(mixes), most: MAX_EXPERTS });
+  const experts = keys.readFirstNumber('expert_count', { ...atLeast(mixes), most: MAX_EXPERTS });
   const ssm = ssmShape(keys, architecture);
   return Object.freeze({
     path: file.path,
@@ -94,7 +94,10 @@ export function modelShape(file: GgufFile): ModelShape {
     state: stateShape(keys, architecture, ssm, embedding),
     ssm,
     experts,
-    expertsUsed: keys.whole('expert_used_count', { ...atLeast(mixes), most: Math.min(experts, MAX_EXPERTS_USED) }),
+    expertsUsed: keys.readFirstNumber('expert_used_count', {
+      ...atLeast(mixes),
+      most: Math.min(experts, MAX_EXPERTS_USED),
+    }),
     scratchPerElement: scratchOf(file.tensors),
     widestRows: widestRows(file.tensors),
     weight: (name: string) => file.tensors.find(name)?.dims,
@@ -103,7 +106,10 @@ export function modelShape(file: GgufFile): ModelShape {
 
 /** Of the weights that are multiplied: vectors are not. */
 export function scratchOf({ kinds }: GgufTensors): number {
-  return kinds.reduce((most, { dims, type }) => (dims.length > 1 ? Math.max(most, scratchPerElement(type)) : most), 0);
+  return kinds.reduce(
+    (most, { dims, type }) => (dims.length > 1 ? Math.max(most, countScratchBytesPerElement(type)) : most),
+    0,
+  );
 }
 
 function widestRows({ kinds }: GgufTensors): number {
@@ -133,13 +139,13 @@ function layerShapes(
     return Array.from({ length: count }, () => layer);
   }
   const none = known ? {} : { fallback: new Array<number>(count).fill(0) };
-  const heads = keys.perLayer('attention.head_count', count, { least: known ? 1 : 0, ...none });
+  const heads = keys.readPerLayer('attention.head_count', count, { least: known ? 1 : 0, ...none });
   const kvLeast = architecture === 'lfm2' || !known ? 0 : 1;
-  const kvHeads = keys.perLayer('attention.head_count_kv', count, { least: kvLeast, fallback: heads });
+  const kvHeads = keys.readPerLayer('attention.head_count_kv', count, { least: kvLeast, fallback: heads });
   const headLength = Math.floor(embedding / Math.max(1, heads[0] as number));
-  const keyLength = keys.whole('attention.key_length', { fallback: headLength });
-  const valueLength = keys.whole('attention.value_length', { fallback: headLength });
-  const pattern = keys.whole('attention.sliding_window_pattern', { fallback: GEMMA3_PERIOD });
+  const keyLength = keys.readFirstNumber('attention.key_length', { fallback: headLength });
+  const valueLength = keys.readFirstNumber('attention.value_length', { fallback: headLength });
+  const pattern = keys.readFirstNumber('attention.sliding_window_pattern', { fallback: GEMMA3_PERIOD });
   return heads.map((layerHeads, layer) => {
     const recurrent = architecture === 'lfm2' && kvHeads[layer] === 0;
     return {
@@ -163,17 +169,17 @@ function vocabulary(keys: HeaderKeys, { metadata, tensors }: GgufFile): number {
   const tokens = metadata.get('tokenizer.ggml.tokens');
   if (typeof tokens === 'object' && 'length' in tokens && tokens.length > 0) return tokens.length;
   const rows = (tensors.find('output.weight') ?? tensors.find('token_embd.weight'))?.dims[1];
-  return rows ?? keys.whole('vocab_size');
+  return rows ?? keys.readFirstNumber('vocab_size');
 }
 
 function ssmShape(keys: HeaderKeys, architecture: string): SsmShape | undefined {
   if (architecture !== 'mamba' && !keys.has('ssm.inner_size')) return undefined;
   return {
-    kernel: keys.whole('ssm.conv_kernel'),
-    inner: keys.whole('ssm.inner_size'),
-    state: keys.whole('ssm.state_size'),
-    timeRank: keys.whole('ssm.time_step_rank'),
-    groups: keys.whole('ssm.group_count', { least: 0, fallback: 0 }),
+    kernel: keys.readFirstNumber('ssm.conv_kernel'),
+    inner: keys.readFirstNumber('ssm.inner_size'),
+    state: keys.readFirstNumber('ssm.state_size'),
+    timeRank: keys.readFirstNumber('ssm.time_step_rank'),
+    groups: keys.readFirstNumber('ssm.group_count', { least: 0, fallback: 0 }),
     normed: keys.isTrue('ssm.dt_b_c_rms'),
   };
 }
@@ -186,7 +192,7 @@ function stateShape(
   embedding: number,
 ): StateShape | undefined {
   if (architecture === 'lfm2' || keys.has('shortconv.l_cache')) {
-    return { convolution: embedding * (keys.whole('shortconv.l_cache') - 1), state: 0 };
+    return { convolution: embedding * (keys.readFirstNumber('shortconv.l_cache') - 1), state: 0 };
   }
   if (ssm === undefined) return undefined;
   return { convolution: (ssm.kernel - 1) * (ssm.inner + 2 * ssm.groups * ssm.state), state: ssm.state * ssm.inner };
