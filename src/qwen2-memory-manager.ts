@@ -7,15 +7,9 @@ import { formatBytes } from './core/bytes.ts';
 import { systemClock } from './core/clock.ts';
 import { MemoryGuardError } from './core/errors.ts';
 import { QWEN2_AUDIO } from './core/known-models.ts';
+import { type MemoryReader, readLimitingScope } from './core/memory-reader.ts';
 import { DEFAULT_QUANTIZATION } from './core/quantizations.ts';
-import type {
-  LoadNeed,
-  MemoryReader,
-  MemoryScope,
-  MemoryStatusLevel,
-  Quantization,
-  SensorReading,
-} from './core/types.ts';
+import type { LoadNeed, MemoryStatusLevel, Quantization, SensorReading } from './core/types.ts';
 import { type Checks, callback, validate } from './core/validate.ts';
 import { type ModelRequirements, requirementOf, tableNeed } from './footprint/documented-requirements.ts';
 import { knownQuantization } from './guard-options.ts';
@@ -119,7 +113,7 @@ export class Qwen2MemoryManager {
     try {
       const { decision } = this.#gate.decide(listCandidates(asked, takenBytes), 'nothing');
       if (decision.verdict === 'refuse') {
-        const limitedBy = this.#limitedBy();
+        const limitedBy = readLimitingScope(this.#reader);
         const refused = { ...decision, help: findRefusalHelp(decision, { holders: [], limitedBy }) };
         throw new InsufficientMemoryError(refused, refusalSentence(refused, limitedBy));
       }
@@ -189,15 +183,6 @@ export class Qwen2MemoryManager {
   #register(quantization: Qwen2Quantization, sinceBytes: number | undefined): void {
     const reservation = this.#ledger.reserve(QWEN2_AUDIO, tableNeed(quantization), systemClock.nowMs(), sinceBytes);
     this.#registered = { quantization, reservation, sinceBytes };
-  }
-
-  /** For the sentence only: a reading that fails here changes no decision. */
-  #limitedBy(): MemoryScope | undefined {
-    try {
-      return this.#reader.snapshot().limitedBy;
-    } catch {
-      return undefined;
-    }
   }
 }
 

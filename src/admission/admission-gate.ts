@@ -1,6 +1,7 @@
 /** The one critical section: reads, judges and reserves in one synchronous step, so that no load slips between. */
 
-import type { HeldFile, LoadNeed, MemoryMeasure, MemoryReader } from '../core/types.ts';
+import type { MemoryMeasure, MemoryReader } from '../core/memory-reader.ts';
+import type { HeldFile, LoadNeed } from '../core/types.ts';
 import type { Decision } from '../events/guard-events.ts';
 import type { Burden, Ledger, Reservation, WaitTicket } from '../ledger/ledger.ts';
 import type { Holdings } from '../ledger/ledger-record.ts';

@@ -1,9 +1,14 @@
 /** The words of the whole package as types; it knows no behaviour. All sizes are bytes. */
 
 /**
- * A level that limits memory: the machine, a control group on our path, or a limit of this process alone. `commit`: what the
- * system promises to all programs together (Windows; Linux with strict overcommit). `job`: what the processes of our Windows job
- * may take together, `job-process`: what each of them may.
+ * What kind of level limits memory:
+ * - `host`: the machine.
+ * - `commit`: what the system promises to all programs together. Windows has such a limit always, Linux if
+ *   `vm.overcommit_memory` is 2.
+ * - `cgroup-v1`, `cgroup-v2`: a control group on the way from the root to the group of this process.
+ * - `rlimit-as`, `rlimit-data`: `RLIMIT_AS` and `RLIMIT_DATA` of this process alone.
+ * - `job`, `job-process`: what the processes of our Windows job may take together, and what each of them may take.
+ * - `injected`: the machine was replaced by the option `sensor`.
  */
 export type ScopeKind =
   | 'host'
@@ -16,127 +21,110 @@ export type ScopeKind =
   | 'job-process'
   | 'injected';
 
-/** How much the system itself wants memory back, apart from the bytes: macOS' levels; Windows' notice of low memory is `warning`. */
+/**
+ * How much the system itself wants memory back, apart from the bytes. macOS tells all three levels. Windows tells only whether
+ * memory is low, which is `warning`, and `normal` otherwise.
+ */
 export type MemoryPressure = 'normal' | 'warning' | 'critical';
 
-/** One scope, read once. `availableBytes` is what this scope alone would still let the process take. */
+/** One level that limits memory, read once and frozen. All sizes are bytes. */
 export interface MemoryScope {
   readonly kind: ScopeKind;
   /** The control group's path inside its hierarchy, or a name for the other kinds. */
   readonly path: string;
-  /** Hard limit. Absent where the scope has none. */
+  /** The hard limit. It is absent if the scope has none. */
   readonly limitBytes?: number;
-  /** `memory.high`: from here the kernel stalls us. Absent where it has none. */
+  /** `memory.high`, from which on the kernel stalls the processes of the group. It is absent if the group has none. */
   readonly highBytes?: number;
+  /** What is in use in this scope, the part that the kernel can take back included. */
   readonly usedBytes: number;
   /** Page cache (without tmpfs and locked pages) and slab that the kernel takes back before it refuses. */
   readonly reclaimableBytes: number;
-  /** Dirty and written-back page cache; part of `reclaimableBytes`, reported apart. */
+  /** Page cache that is dirty or being written back. It is part of `reclaimableBytes` and is absent if the system doesn't tell. */
   readonly dirtyBytes?: number;
-  /** Swap that this scope may still use; counted in `availableBytes` only when asked for. */
+  /** Swap that this scope may still use. It is read, and counted in `availableBytes`, only if that was asked for. */
   readonly swapBytes?: number;
+  /** What this scope alone would still let the process take. It is `Infinity` if the scope has no limit. */
   readonly availableBytes: number;
 }
 
-/** One reading of the machine, frozen. */
+/** One reading of the machine, frozen with all its scopes. All sizes are bytes. */
 export interface MemorySnapshot {
   /** The smallest limit over all scopes. */
   readonly totalBytes: number;
   /** The smallest `availableBytes` over all scopes. */
   readonly availableBytes: number;
-  /** The scope with the smallest `availableBytes`. */
+  /** The scope with the smallest `availableBytes`; it is one of `scopes`. */
   readonly limitedBy: MemoryScope;
-  /** The host first, then control groups from the root to ours, then limits of the process. */
+  /** The host comes first, then control groups from the root to ours, then the limits of the process. */
   readonly scopes: readonly MemoryScope[];
+  /** The reader: the native addon, files of `/proc` and `/sys` read in JavaScript, `node:os`, or a replaced sensor. */
   readonly source: 'native' | 'procfs' | 'node' | 'injected';
-  /** False where only `node:os` could be asked. */
+  /** False if only `node:os` could be asked, which knows no control groups and no page cache. */
   readonly precise: boolean;
-  /** True where a namespace hides groups above the visible root. */
+  /** True if a namespace hides control groups above the root that is visible; their limits may hold all the same. */
   readonly ancestorsHidden: boolean;
-  /** Absent where the system has no such level (Linux). No rule reads it: it is told and wakes the watching. */
+  /** It is absent if the system has no such level (Linux). No rule reads it: a change of it only causes a reading. */
   readonly pressure?: MemoryPressure;
-  /** `performance.timeOrigin + performance.now()` of the reading. */
+  /** When memory was read, in milliseconds since the epoch: `performance.timeOrigin + performance.now()`. */
   readonly takenAtMs: number;
 }
 
-/** The two figures that decide, without the rest: the exact minima that a full snapshot would show. */
-export interface MemoryMeasure {
-  readonly totalBytes: number;
-  readonly availableBytes: number;
-  /** True where the machine itself, no group or process limit, has the smallest limit. */
-  readonly hostBinds: boolean;
-}
-
-/** The same with what each scope of a snapshot has: exact for the smallest, at the least that for the others. */
-export interface ScopesMeasure {
-  readonly measure: MemoryMeasure;
-  readonly availableBytes: readonly number[];
-}
-
-/** Reads one machine (or a tree of its files). Every method throws `ERR_SENSOR` rather than guess. */
-export interface MemoryReader {
-  readonly source: MemorySnapshot['source'];
-  measure(): MemoryMeasure;
-  /** Absent where it would cost as much as a snapshot. */
-  measureScopes?(): ScopesMeasure;
-  snapshot(): MemorySnapshot;
-  /**
-   * A name for each scope of the last snapshot that all processes under it agree on; `undefined` for a limit of this
-   * process alone. Absent where the system has no such names.
-   */
-  scopeKeys?(): readonly (string | undefined)[];
-  /** Watches between readings; `undefined` where nothing here can. `woken` is called where a reading is due. */
-  openWatch?(woken: () => void): MemoryWatch | undefined;
-  /** The files of the last reading, or how else memory was asked for. */
-  readFrom?(): readonly string[];
-  close(): void;
-}
-
-/** Goes on watching where the event loop can't. */
-export interface MemoryWatch {
-  /**
-   * From the last snapshot on, whose scopes have `leftBytes` each: `woken` is called once when the smallest of them has
-   * fallen below `belowBytes`. False where readings must be made as often as without it.
-   */
-  watch(leftBytes: readonly number[], belowBytes: number): boolean;
-  /** The least that was left since the last call of `watch`, and how long ago that was. */
-  least(): { readonly leftBytes: number; readonly ageMs: number } | undefined;
-  close(): void;
-}
-
-/** What a replaced sensor returns. Missing fields are unknown, not zero. */
+/**
+ * What the option `sensor` returns at every reading. A field that is missing or is no size makes that reading fail with
+ * `ERR_SENSOR`; it never counts as zero.
+ */
 export interface SensorReading {
+  /** The limit that the program lives under, in bytes. */
   readonly totalBytes: number;
+  /** What the program could still take, in bytes. */
   readonly availableBytes: number;
 }
 
-/** How a footprint was found. `given` is the user's own number; `unknown` is nothing, admitted because the user chose so. */
+/**
+ * How a need was found:
+ * - `table`: the documented table.
+ * - `gguf`: computed from the headers of the model's files.
+ * - `measured`: seen when the same load was made earlier on this machine.
+ * - `given`: the caller's own number.
+ * - `unknown`: not at all; such a load is admitted only because the user chose so.
+ */
 export type FootprintBasis = 'table' | 'gguf' | 'measured' | 'given' | 'unknown';
 
-/** A file that a model keeps mapped: its device and inode as /proc/self/maps shows them, or a name of our own. */
+/** A file that a model keeps mapped. */
 export interface HeldFile {
+  /** Its device and inode as `/proc/self/maps` shows them, or a name of the ledger's own if they aren't known. */
   readonly key: string;
+  /** How much of it is mapped. */
   readonly bytes: number;
 }
 
-/** What a model needs, as far as the rules care. */
+/** What a model needs, as far as the rules care. All sizes are bytes. */
 export interface LoadNeed {
-  /** Clean, file-backed bytes: they stay available to the system. */
+  /** Clean, file-backed bytes. They stay available to the system. */
   readonly mappedBytes: number;
+  /** Bytes that the system can't take back without swap. */
   readonly anonymousBytes: number;
   readonly basis: FootprintBasis;
-  /** The files that `mappedBytes` are of, where they are known: one that is mapped already needs nothing more. */
+  /** The files that `mappedBytes` belong to, if they are known. A file that is mapped already needs nothing more. */
   readonly files?: readonly HeldFile[];
 }
 
-/** A load's memory in the parts that a process can see of itself, at the times at which they are taken. */
+/** A load's memory in the parts that a process can see of itself, at the times at which they are taken. All sizes are bytes. */
 export interface LoadParts {
+  /** Clean, file-backed bytes after the load. */
   readonly mappedBytes: number;
+  /** Anonymous bytes after the load and before any call. */
   readonly anonymousAfterLoadBytes: number;
-  /** After a call that filled a micro-batch. */
+  /** Anonymous bytes after a call that filled a micro-batch. */
   readonly anonymousAfterCallBytes: number;
 }
 
+/** The quantizations that the documented table has a row for. */
 export type Quantization = 'Q4_0' | 'Q4_K_M' | 'Q5_K_M';
 
+/**
+ * `critical`: less is left than is to be kept free. `warning`: less than `warningFactor` times that. `ok`: everything else, and
+ * always if no model is loaded.
+ */
 export type MemoryStatusLevel = 'ok' | 'warning' | 'critical';

@@ -13,8 +13,9 @@ import {
 import { InsufficientMemoryError } from '../admission/insufficient-memory-error.ts';
 import type { Clock } from '../core/clock.ts';
 import { type ErrorCode, MemoryGuardError } from '../core/errors.ts';
+import { type MemoryReader, readLimitingScope } from '../core/memory-reader.ts';
 import { DEFAULT_QUANTIZATION } from '../core/quantizations.ts';
-import type { MemoryReader, MemoryScope, Quantization } from '../core/types.ts';
+import type { Quantization } from '../core/types.ts';
 import type { Decision, DecisionEvent, DegradedEvent, WaitingEvent } from '../events/guard-events.ts';
 import { type GuardSettings, waitTimeoutMs } from '../guard-options.ts';
 import type { WaitTicket } from '../ledger/ledger.ts';
@@ -158,7 +159,7 @@ export class LoadAdmission {
       ? admissionSentence(decision)
       : forced
         ? forcedSentence(decision)
-        : refusalSentence(decision, this.#limitedBy());
+        : refusalSentence(decision, readLimitingScope(this.#parts.reader));
     if (!reserved && canBeFreed(decision) && (await this.#evictFor(decision))) {
       return this.#admit(prepared, waiter, signal);
     }
@@ -255,20 +256,11 @@ export class LoadAdmission {
     return recommendQuantization(comparedTotalBytes(measure), headroomBytes);
   }
 
-  /** For the sentence only: a reading that fails here changes no decision. */
-  #limitedBy(): MemoryScope | undefined {
-    try {
-      return this.#parts.reader.snapshot().limitedBy;
-    } catch {
-      return undefined;
-    }
-  }
-
   /** A refused decision with what would help. */
   #helped(decision: Decision, prepared: PreparedLoad, ticket?: WaitTicket): Decision {
     if (decision.verdict !== 'refuse') return decision;
     const fitting = this.#fittingWithLess(prepared, ticket);
-    const parts = { holders: this.#parts.models.list(), limitedBy: this.#limitedBy(), fitting };
+    const parts = { holders: this.#parts.models.list(), limitedBy: readLimitingScope(this.#parts.reader), fitting };
     return { ...decision, help: findRefusalHelp(decision, parts) };
   }
 

@@ -2,7 +2,8 @@
 
 import type { AdmissionGate, GateView } from '../admission/admission-gate.ts';
 import { statusSentence } from '../admission/decision-messages.ts';
-import type { MemoryReader, MemoryStatusLevel, MemoryWatch } from '../core/types.ts';
+import type { MemoryReader, MemoryWatch } from '../core/memory-reader.ts';
+import type { MemoryStatusLevel } from '../core/types.ts';
 import { abortSignal, validate } from '../core/validate.ts';
 import type { DegradedEvent, StatusEvent } from '../events/guard-events.ts';
 import type { GuardSettings } from '../guard-options.ts';

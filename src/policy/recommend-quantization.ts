@@ -1,6 +1,7 @@
 /** The documented recommendation of a quantization for a machine. Pure. */
 import { GiB } from '../core/bytes.ts';
-import type { MemoryMeasure, MemorySnapshot, Quantization } from '../core/types.ts';
+import type { MemoryMeasure } from '../core/memory-reader.ts';
+import type { MemorySnapshot, Quantization } from '../core/types.ts';
 
 /** Sizes in GiB that machines are sold with. */
 const SOLD_GIB = [4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024];

@@ -1,6 +1,7 @@
 /** The reader behind a replaced sensor: one scope, the user's numbers, nothing of this machine. */
 import { describe, describeError, MemoryGuardError } from '../core/errors.ts';
-import type { MemoryMeasure, MemoryReader, MemorySnapshot, SensorReading } from '../core/types.ts';
+import type { MemoryMeasure, MemoryReader } from '../core/memory-reader.ts';
+import type { MemorySnapshot, SensorReading } from '../core/types.ts';
 
 /** Asks the function at every reading. What it throws, and what are no sizes, becomes `ERR_SENSOR`. */
 export class InjectedReader implements MemoryReader {

@@ -1,6 +1,7 @@
 /** What `node:os` knows, for systems without a reader of their own. It knows no groups and no cache, and says so by `precise: false`. */
 import { freemem, totalmem } from 'node:os';
-import type { MemoryMeasure, MemoryReader, MemorySnapshot } from '../core/types.ts';
+import type { MemoryMeasure, MemoryReader } from '../core/memory-reader.ts';
+import type { MemorySnapshot } from '../core/types.ts';
 import { AVAILABLE, LIMIT, measureRows, RECLAIMABLE, STRIDE, snapshotRows, USED } from './scope-rows.ts';
 import { sensorError } from './sensor-error.ts';
 

@@ -3,7 +3,7 @@ import { isAbsolute } from 'node:path';
 import type { Addon } from '../addon/addon.ts';
 import { loadAddon } from '../addon/load-addon.ts';
 import { invalidOption } from '../core/errors.ts';
-import type { MemoryReader } from '../core/types.ts';
+import type { MemoryReader } from '../core/memory-reader.ts';
 import { judgeDarwin } from './darwin/darwin-figures.ts';
 import { LinuxReader } from './linux/linux-reader.ts';
 import { NativeEngine } from './linux/native-engine.ts';

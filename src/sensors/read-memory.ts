@@ -1,5 +1,6 @@
 /** The public one-call reading; it keeps the readers that `readMemory` reuses and knows nothing else. */
-import type { MemoryReader, MemorySnapshot } from '../core/types.ts';
+import type { MemoryReader } from '../core/memory-reader.ts';
+import type { MemorySnapshot } from '../core/types.ts';
 import { checkReadOptions, openReader } from './open-reader.ts';
 
 export interface ReadMemoryOptions {

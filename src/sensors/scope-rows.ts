@@ -1,5 +1,6 @@
 /** The arithmetic of section "Headroom" over raw numbers; it reads nothing and knows no file. */
-import type { MemoryMeasure, MemoryPressure, MemoryScope, MemorySnapshot, ScopeKind } from '../core/types.ts';
+import type { MemoryMeasure } from '../core/memory-reader.ts';
+import type { MemoryPressure, MemoryScope, MemorySnapshot, ScopeKind } from '../core/types.ts';
 
 /**
  * Both readers fill one flat array: row 0 is the host, then one row per planned scope, each `STRIDE` numbers wide.

@@ -1,5 +1,6 @@
 /** Reads a system that tells memory by calls: the addon asks, `judge` says what it means. It knows no system. */
-import type { MemoryMeasure, MemoryReader, MemorySnapshot } from '../core/types.ts';
+import type { MemoryMeasure, MemoryReader } from '../core/memory-reader.ts';
+import type { MemorySnapshot } from '../core/types.ts';
 import { measureRows, snapshotRows } from './scope-rows.ts';
 import { sensorError } from './sensor-error.ts';
 import { FIGURES, type Judge, type MachineReading } from './system-call-figures.ts';

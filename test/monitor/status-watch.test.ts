@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { AdmissionGate } from '../../src/admission/admission-gate.ts';
 import { GiB, MiB } from '../../src/core/bytes.ts';
-import type { MemoryReader } from '../../src/core/types.ts';
+import type { MemoryReader } from '../../src/core/memory-reader.ts';
 import { guardSettings } from '../../src/guard-options.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import type { LoadedModels } from '../../src/models/loaded-models.ts';

@@ -2,7 +2,7 @@
 import { expect, onTestFinished } from 'vitest';
 import { loadAddon } from '../../src/addon/load-addon.ts';
 import { MemoryGuardError } from '../../src/core/errors.ts';
-import type { MemoryReader } from '../../src/core/types.ts';
+import type { MemoryReader } from '../../src/core/memory-reader.ts';
 import { openReader } from '../../src/sensors/open-reader.ts';
 
 type ReaderName = 'native' | 'procfs';

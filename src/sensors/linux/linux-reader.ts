@@ -1,7 +1,8 @@
 /** Keeps one plan fresh and reads it through an engine; it knows neither file formats nor which engine it is. */
 import { statSync } from 'node:fs';
 import { loadAddon } from '../../addon/load-addon.ts';
-import type { MemoryMeasure, MemoryReader, MemorySnapshot, MemoryWatch, ScopesMeasure } from '../../core/types.ts';
+import type { MemoryMeasure, MemoryReader, MemoryWatch, ScopesMeasure } from '../../core/memory-reader.ts';
+import type { MemorySnapshot } from '../../core/types.ts';
 import { availableRows, measureRows, type ScopeName, snapshotRows } from '../scope-rows.ts';
 import { malformed, sensorError, unreadable } from '../sensor-error.ts';
 import { prefixOf } from './kernel-files.ts';

@@ -2,7 +2,7 @@
 import { type FSWatcher, watch as watchFile } from 'node:fs';
 import { connect, type NetConnectOpts, Socket } from 'node:net';
 import type { Addon, NativeMemoryWatch } from '../../addon/addon.ts';
-import type { MemoryWatch } from '../../core/types.ts';
+import type { MemoryWatch } from '../../core/memory-reader.ts';
 import { planArguments } from './native-engine.ts';
 import type { Plan } from './read-plan.ts';
 

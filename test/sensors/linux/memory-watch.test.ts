@@ -18,7 +18,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { loadAddon } from '../../../src/addon/load-addon.ts';
 import { MiB } from '../../../src/core/bytes.ts';
-import type { MemoryReader, MemoryWatch } from '../../../src/core/types.ts';
+import type { MemoryReader, MemoryWatch } from '../../../src/core/memory-reader.ts';
 import { openMemoryWatch } from '../../../src/sensors/linux/memory-watch.ts';
 import { STRIDE } from '../../../src/sensors/scope-rows.ts';
 import { ControlGroup, whyNoControlGroups } from '../../support/control-group.ts';
