@@ -67,5 +67,6 @@ export type {
   Profile,
 } from './sdk/runtime.ts';
 export type { GenerateOptions, InitializeOptions, LoadOptions } from './sdk/sdk-options.ts';
-export { type ReadMemoryOptions, readMemory } from './sensors/read-memory.ts';
+export type { ReadMemoryOptions } from './sensors/open-reader.ts';
+export { readMemory } from './sensors/read-memory.ts';
 export { type Guarded, type LoadsModels, withMemoryGuard } from './with-memory-guard.ts';

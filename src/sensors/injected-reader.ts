@@ -41,7 +41,7 @@ export class InjectedReader implements MemoryReader {
 
   close(): void {}
 
-  /** Each field is asked for once: what was checked is what is returned. */
+  /** Reads each field once: what was checked is what is returned. */
   #read(): SensorReading {
     let found: readonly unknown[];
     try {
@@ -51,11 +51,14 @@ export class InjectedReader implements MemoryReader {
       throw new MemoryGuardError('ERR_SENSOR', `The replaced \`sensor\` threw ${describeError(cause)}.`, { cause });
     }
     const [totalBytes, availableBytes] = found;
-    return { totalBytes: size('totalBytes', totalBytes), availableBytes: size('availableBytes', availableBytes) };
+    return {
+      totalBytes: checkSize('totalBytes', totalBytes),
+      availableBytes: checkSize('availableBytes', availableBytes),
+    };
   }
 }
 
-function size(key: keyof SensorReading, value: unknown): number {
+function checkSize(key: keyof SensorReading, value: unknown): number {
   if (typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER) return value;
   throw new MemoryGuardError(
     'ERR_SENSOR',

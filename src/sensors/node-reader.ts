@@ -1,13 +1,13 @@
-/** What `node:os` knows, for systems without a reader of their own. It knows no groups and no cache, and says so by `precise: false`. */
+/** Reads what `node:os` knows, for systems without a reader of their own. It knows no groups and no cache, and says so by `precise: false`. */
 import { freemem, totalmem } from 'node:os';
 import type { MemoryMeasure, MemoryReader } from '../core/memory-reader.ts';
 import type { MemorySnapshot } from '../core/types.ts';
-import { AVAILABLE, LIMIT, measureRows, RECLAIMABLE, STRIDE, snapshotRows, USED } from './scope-rows.ts';
+import { AVAILABLE, LIMIT, measureRows, RECLAIMABLE, type RowsPlan, STRIDE, snapshotRows, USED } from './scope-rows.ts';
 import { sensorError } from './sensor-error.ts';
 
-const PLAN = { scopes: [{ kind: 'host', path: 'host' }], ancestorsHidden: false, swap: false } as const;
+const PLAN: RowsPlan = { scopes: [{ kind: 'host', path: 'host' }], ancestorsHidden: false, swap: false };
 
-/** macOS: `os.freemem()` leaves out inactive and purgeable pages, Windows: it leaves out the commit limit. */
+/** On macOS `os.freemem()` leaves out inactive and purgeable pages; on Windows it leaves out the commit limit. */
 export class NodeReader implements MemoryReader {
   readonly source = 'node';
   readonly #rows = new Float64Array(STRIDE).fill(Number.NaN);

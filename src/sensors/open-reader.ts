@@ -1,61 +1,63 @@
 /** Chooses the reader for this system; it knows no file and no arithmetic. */
-import { isAbsolute } from 'node:path';
 import type { Addon } from '../addon/addon.ts';
 import { loadAddon } from '../addon/load-addon.ts';
-import { invalidOption } from '../core/errors.ts';
 import type { MemoryReader } from '../core/memory-reader.ts';
-import { judgeDarwin } from './darwin/darwin-figures.ts';
+import { absolutePath, type Checks, flag, oneOf, validate } from '../core/validate.ts';
+import { interpretDarwinFigures } from './darwin/darwin-figures.ts';
 import { LinuxReader } from './linux/linux-reader.ts';
 import { NativeEngine } from './linux/native-engine.ts';
 import { ProcfsEngine } from './linux/procfs-engine.ts';
 import { NodeReader } from './node-reader.ts';
-import type { ReadMemoryOptions } from './read-memory.ts';
-import type { Judge } from './system-call-figures.ts';
-import { MachineReader } from './system-call-reader.ts';
-import { judgeWin32 } from './win32/win32-figures.ts';
+import { type InterpretFigures, SystemCallReader } from './system-call-reader.ts';
+import { interpretWin32Figures } from './win32/win32-figures.ts';
 
-export interface ReaderOptions extends ReadMemoryOptions {
-  /** The first one to try; where it does not exist the next in this order serves. @default 'native' */
+/** Options of `readMemory`. */
+export interface ReadMemoryOptions {
+  /**
+   * The directory that holds `proc/` and `sys/`, as an absolute path: a tree of captured files, or the root of another mount
+   * namespace. Linux only; elsewhere the system is asked by calls and this is ignored. @default '/'
+   */
+  readonly root?: string;
+  /**
+   * Counts free swap as available memory. Swap on zram counts for control groups only, since the machine itself gains nothing
+   * by it. Linux only; elsewhere it is ignored. @default false
+   */
+  readonly swap?: boolean;
+}
+
+export interface OpenReaderOptions extends ReadMemoryOptions {
+  /** The first reader to try. If it doesn't exist here, the next one in this order serves. @default 'native' */
   readonly prefer?: 'native' | 'procfs' | 'node';
 }
 
-const JUDGES: { readonly [Platform in NodeJS.Platform]?: Judge } = { darwin: judgeDarwin, win32: judgeWin32 };
+export const READ_MEMORY_CHECKS: Checks<ReadMemoryOptions> = { root: absolutePath, swap: flag };
+const CHECKS: Checks<OpenReaderOptions> = { ...READ_MEMORY_CHECKS, prefer: oneOf('native', 'procfs', 'node') };
 
-/** A reader that the caller closes. Nothing is read before its first `measure()` or `snapshot()`. */
+/** Systems that tell memory by calls of the addon. */
+const INTERPRETERS: { readonly [Platform in NodeJS.Platform]?: InterpretFigures } = {
+  darwin: interpretDarwinFigures,
+  win32: interpretWin32Figures,
+};
+
+/**
+ * Opens a reader, which the caller closes. Nothing is read before its first `measure()` or `snapshot()`.
+ *
+ * @throws MemoryGuardError `ERR_INVALID_OPTION` for an option that doesn't exist or has a wrong value.
+ */
 export function openReader(
-  options: ReaderOptions = {},
+  options: OpenReaderOptions = {},
   platform: NodeJS.Platform = process.platform,
-  addonOf: () => Addon | undefined = loadAddon,
+  findAddon: () => Addon | undefined = loadAddon,
 ): MemoryReader {
-  const { root, swap } = checkReadOptions(options, ['root', 'swap', 'prefer']);
-  const prefer = options.prefer ?? 'native';
-  if (!['native', 'procfs', 'node'].includes(prefer))
-    throw invalidOption('prefer', "'native', 'procfs' or 'node'", prefer);
+  const { root = '/', swap = false, prefer = 'native' } = validate<OpenReaderOptions>(options, CHECKS, 'openReader');
   if (prefer === 'node') return new NodeReader();
-  const addon = prefer === 'native' ? addonOf() : undefined;
+  const addon = prefer === 'native' ? findAddon() : undefined;
   if (platform !== 'linux') {
-    const judge = JUDGES[platform];
-    return addon?.readMachine && judge ? new MachineReader(addon.readMachine, judge) : new NodeReader();
+    const interpret = INTERPRETERS[platform];
+    return addon?.readMachine && interpret ? new SystemCallReader(addon.readMachine, interpret) : new NodeReader();
   }
   if (addon?.memoryFilesSupported) {
     return new LinuxReader({ root, swap, source: 'native', open: (plan) => new NativeEngine(addon, plan) });
   }
   return new LinuxReader({ root, swap, source: 'procfs', open: (plan) => new ProcfsEngine(plan) });
-}
-
-/** Defaults and validation in one place. `ERR_INVALID_OPTION` for unknown keys and wrong types. */
-export function checkReadOptions(options: ReadMemoryOptions, known: readonly string[]): Required<ReadMemoryOptions> {
-  if (typeof options !== 'object' || options === null) throw invalidOption('options', 'an object', options);
-  for (const key of Object.keys(options)) {
-    if (!known.includes(key))
-      throw invalidOption(
-        key,
-        `absent: the options are ${known.join(', ')}`,
-        (options as Record<string, unknown>)[key],
-      );
-  }
-  const { root = '/', swap = false } = options;
-  if (typeof root !== 'string' || !isAbsolute(root)) throw invalidOption('root', 'an absolute path', root);
-  if (typeof swap !== 'boolean') throw invalidOption('swap', 'true or false', swap);
-  return { root, swap };
 }

@@ -1,32 +1,38 @@
-/** The public one-call reading; it keeps the readers that `readMemory` reuses and knows nothing else. */
+/** The public reading by one call; it keeps the readers that later calls reuse and knows nothing else. */
 import type { MemoryReader } from '../core/memory-reader.ts';
 import type { MemorySnapshot } from '../core/types.ts';
-import { checkReadOptions, openReader } from './open-reader.ts';
+import { validate } from '../core/validate.ts';
+import { openReader, READ_MEMORY_CHECKS, type ReadMemoryOptions } from './open-reader.ts';
 
-export interface ReadMemoryOptions {
-  /** Directory that holds `proc/` and `sys/`. @default '/' */
-  readonly root?: string;
-  /** Counts free swap as available: zram within control groups only, since the machine itself gains nothing by it. @default false */
-  readonly swap?: boolean;
-}
-
-/** Fixture trees come and go, the machine stays: the readers used longest ago are closed beyond this many. */
-const KEPT = 4;
+/** How many readers stay open. Captured trees come and go, so the reader that was used longest ago is closed beyond this many. */
+const KEPT_READERS = 4;
 const readers = new Map<string, MemoryReader>();
 
 /**
- * One frozen reading of the machine, or of the tree of its files under `root`.
+ * Reads the memory of this machine, or of a tree of captured files, once. The snapshot and its scopes are frozen. A call takes
+ * tens of microseconds; descriptors stay open for the next one.
  *
- * @throws MemoryGuardError `ERR_SENSOR` where a file that applies can't be read, `ERR_INVALID_OPTION` for a wrong option.
+ * @param options Where to read and whether swap counts; without them this machine is read, without swap.
+ * @returns Every scope that limits this process, in bytes, and which of them has the least left.
+ * @throws MemoryGuardError `ERR_SENSOR` if a file that applies can't be read or understood: it never counts as "no limit".
+ * @throws MemoryGuardError `ERR_INVALID_OPTION` for an option that doesn't exist or has a wrong value.
+ *
+ * @example
+ * ```ts
+ * import { formatBytes, readMemory } from 'nexa-memory-guard';
+ *
+ * const { availableBytes, totalBytes, limitedBy } = readMemory();
+ * console.log(`${formatBytes(availableBytes)} of ${formatBytes(totalBytes)} can be taken, by ${limitedBy.kind} ${limitedBy.path}`);
+ * ```
  */
 export function readMemory(options: ReadMemoryOptions = {}): MemorySnapshot {
-  const { root, swap } = checkReadOptions(options, ['root', 'swap']);
+  const { root = '/', swap = false } = validate<ReadMemoryOptions>(options, READ_MEMORY_CHECKS, 'readMemory');
   const key = `${swap} ${root}`;
   const reader = readers.get(key) ?? openReader({ root, swap });
   readers.delete(key);
   readers.set(key, reader);
   for (const [oldest, other] of readers) {
-    if (readers.size <= KEPT) break;
+    if (readers.size <= KEPT_READERS) break;
     readers.delete(oldest);
     other.close();
   }

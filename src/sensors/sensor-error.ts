@@ -1,4 +1,4 @@
-/** Turns a file that applies but cannot be used into the one error that sensors throw; it knows no file format. */
+/** Makes the one error that sensors throw, of a file that applies and can't be used; it knows no file format. */
 import { MemoryGuardError } from '../core/errors.ts';
 
 /** `expected`, `found` and `advice` make one sentence: Expected …, but …; …. */
@@ -6,22 +6,22 @@ export function sensorError(expected: string, found: string, advice: string, cau
   return new MemoryGuardError('ERR_SENSOR', `Expected ${expected}, but ${found}; ${advice}.`, { cause });
 }
 
-/** The errno name of a failed system call, such as `ENOENT`. */
-export function errnoOf(error: unknown): string {
-  const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === 'string' ? code : 'unknown error';
+/** The error for a file that could not be opened or read. `errno` is a name such as `ENOENT`. */
+export function unreadable(path: string, errno: string, cause?: unknown): MemoryGuardError {
+  return sensorError(`to read ${path}`, `it failed with ${errno}`, 'let this process read that file', cause);
 }
 
-/** A file could not be opened or read. */
-export function unreadable(path: string, code: string, cause?: unknown): MemoryGuardError {
-  return sensorError(`to read ${path}`, `it failed with ${code}`, 'let this process read that file', cause);
-}
-
-/** A file was read and does not say what its format promises. */
+/** The error for a file that was read and doesn't say what its format promises. Of what was found, 60 characters are shown. */
 export function malformed(path: string, expected: string, found: string): MemoryGuardError {
   return sensorError(
     `${expected} in ${path}`,
     `found ${JSON.stringify(found.slice(0, 60))}`,
     'report this kernel or the file system that stands in for /proc and /sys/fs/cgroup',
   );
+}
+
+/** The errno's name of a failed system call, for example `ENOENT`. */
+export function getErrno(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' ? code : 'unknown error';
 }

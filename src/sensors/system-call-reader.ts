@@ -1,22 +1,36 @@
-/** Reads a system that tells memory by calls: the addon asks, `judge` says what it means. It knows no system. */
+/** Reads a system that tells memory by calls: the addon fills figures, a function of that system says what they mean. It knows no system. */
 import type { MemoryMeasure, MemoryReader } from '../core/memory-reader.ts';
-import type { MemorySnapshot } from '../core/types.ts';
-import { measureRows, snapshotRows } from './scope-rows.ts';
+import type { MemoryPressure, MemorySnapshot } from '../core/types.ts';
+import { measureRows, type ScopeName, snapshotRows } from './scope-rows.ts';
 import { sensorError } from './sensor-error.ts';
-import { FIGURES, type Judge, type MachineReading } from './system-call-figures.ts';
 
-export class MachineReader implements MemoryReader {
+/** How many figures the addon fills (native/system_memory.h). NaN: the system has no such figure, or it doesn't apply. */
+export const FIGURE_COUNT = 16;
+
+/** Fills the figures, or returns which call failed. */
+export type AskSystem = (figures: Float64Array) => string | undefined;
+
+/** What one set of figures means: the scopes and their rows (scope-rows.ts), the host first. */
+export interface InterpretedFigures {
+  readonly scopes: readonly ScopeName[];
+  readonly rows: Float64Array;
+  readonly pressure?: MemoryPressure;
+}
+
+/** Says what a set of figures means on one system. It throws `ERR_SENSOR` if they can't be true. */
+export type InterpretFigures = (figures: Float64Array) => InterpretedFigures;
+
+export class SystemCallReader implements MemoryReader {
   readonly source = 'native';
-  readonly #figures = new Float64Array(FIGURES);
-  readonly #ask: (figures: Float64Array) => string | undefined;
-  readonly #judge: Judge;
+  readonly #figures = new Float64Array(FIGURE_COUNT);
+  readonly #ask: AskSystem;
+  readonly #interpret: InterpretFigures;
   #keys: readonly (string | undefined)[] | undefined;
   #closed = false;
 
-  /** `ask` fills the figures, or says which call failed. */
-  constructor(ask: (figures: Float64Array) => string | undefined, judge: Judge) {
+  constructor(ask: AskSystem, interpret: InterpretFigures) {
     this.#ask = ask;
-    this.#judge = judge;
+    this.#interpret = interpret;
   }
 
   measure(): MemoryMeasure {
@@ -30,25 +44,25 @@ export class MachineReader implements MemoryReader {
     return snapshotRows(rows, plan, this.source, performance.timeOrigin + performance.now(), pressure);
   }
 
-  /** Only the machine and its commit limit are shared by all processes that meet here. */
   scopeKeys(): readonly (string | undefined)[] {
-    return this.#keys ?? this.#read().scopes.map(keyOf);
+    return this.#keys ?? this.#read().scopes.map(nameSharedScope);
   }
 
   close(): void {
     this.#closed = true;
   }
 
-  #read(): MachineReading {
+  #read(): InterpretedFigures {
     if (this.#closed) throw sensorError('an open memory reader', 'this one was closed', 'open another one');
     const failed = this.#ask(this.#figures);
     if (failed !== undefined) throw sensorError('the system to tell its memory', failed, 'report this system');
-    const reading = this.#judge(this.#figures);
-    this.#keys = reading.scopes.map(keyOf);
-    return reading;
+    const interpreted = this.#interpret(this.#figures);
+    this.#keys = interpreted.scopes.map(nameSharedScope);
+    return interpreted;
   }
 }
 
-function keyOf({ kind }: MachineReading['scopes'][number]): string | undefined {
+/** Processes that meet share only the machine and its commit limit. */
+function nameSharedScope({ kind }: ScopeName): string | undefined {
   return kind === 'host' || kind === 'commit' ? kind : undefined;
 }

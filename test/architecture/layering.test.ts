@@ -80,7 +80,6 @@ const TO_MEND: readonly string[] = [
   'policy/decision.ts > ledger/ledger.ts',
   'policy/refusal-help.ts > admission/decision-messages.ts',
   'policy/refusal-help.ts > events/guard-events.ts',
-  'sensors/open-reader.ts sensors/read-memory.ts',
   'cli/plan/plan.ts cli/plan/print-plan.ts',
   'cli/watch/live-screen.ts cli/watch/watch.ts',
 ];

@@ -2,7 +2,7 @@ import { freemem, totalmem } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { loadAddon } from '../../src/addon/load-addon.ts';
 import { MiB } from '../../src/core/bytes.ts';
-import { openReader, type ReaderOptions } from '../../src/sensors/open-reader.ts';
+import { type OpenReaderOptions, openReader } from '../../src/sensors/open-reader.ts';
 import { readMemory } from '../../src/sensors/read-memory.ts';
 import { fixture } from '../support/fixtures.ts';
 
@@ -29,7 +29,7 @@ describe('openReader', () => {
     ['an unknown reader', { prefer: 'wmi' }, 'prefer'],
     ['null', null, 'options'],
   ])('refuses %s', (_, options, name) => {
-    expect(() => openReader(options as ReaderOptions)).toThrow(
+    expect(() => openReader(options as OpenReaderOptions)).toThrow(
       expect.objectContaining({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining(`\`${name}\``) }),
     );
   });

@@ -1,13 +1,13 @@
 /** Figures as real machines have them, to be changed by tests. It knows no reader. */
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import { DARWIN } from '../../src/sensors/darwin/darwin-figures.ts';
-import { FIGURES } from '../../src/sensors/system-call-figures.ts';
+import { FIGURE_COUNT } from '../../src/sensors/system-call-reader.ts';
 import { WIN32 } from '../../src/sensors/win32/win32-figures.ts';
 
 export type Figures<Names> = Partial<Record<keyof Names, number>>;
 
 function figuresOf<Names extends Record<string, number>>(names: Names, values: Figures<Names>): Float64Array {
-  const figures = new Float64Array(FIGURES).fill(Number.NaN);
+  const figures = new Float64Array(FIGURE_COUNT).fill(Number.NaN);
   for (const [name, value] of Object.entries(values)) figures[names[name] as number] = value as number;
   return figures;
 }

@@ -1,10 +1,10 @@
-/** What macOS' counters of pages mean. It asks nobody. */
+/** Says what macOS' counters of pages mean. It asks nobody. */
 import type { MemoryPressure } from '../../core/types.ts';
 import { AVAILABLE, LIMIT, RECLAIMABLE, STRIDE, USED } from '../scope-rows.ts';
 import { sensorError } from '../sensor-error.ts';
-import type { MachineReading } from '../system-call-figures.ts';
+import type { InterpretedFigures } from '../system-call-reader.ts';
 
-/** As in native/darwin/system_memory.cc. */
+/** Where each figure stands, as in native/darwin/system_memory.cc. */
 export const DARWIN = {
   pageBytes: 0,
   totalBytes: 1,
@@ -19,41 +19,43 @@ export const DARWIN = {
   footprintBytes: 10,
 } as const;
 
-/** Those that the sum needs. A wrong structure or flavour fills them with rubbish: a machine was seen with 2^30 of them. */
-const PAGES = ['freePages', 'inactivePages', 'speculativePages', 'purgeablePages'] as const;
+/** Those that are checked. A wrong structure or flavour fills them with rubbish: a machine was seen with 2^30 of them. */
+const CHECKED_PAGES = ['freePages', 'inactivePages', 'speculativePages', 'purgeablePages'] as const;
 
 /** kern.memorystatus_vm_pressure_level */
 const LEVELS: Readonly<Record<number, MemoryPressure>> = { 1: 'normal', 2: 'warning', 4: 'critical' };
 
 /**
- * Available: free + inactive + purgeable + speculative, where `host_statistics64` counts the speculative pages as free already.
+ * Available is free + inactive + purgeable + speculative; `host_statistics64` counts the speculative pages as free already.
  * Inactive pages hold anonymous memory too, which the system compresses before it refuses anything; how much it wants memory
  * is told apart, as `pressure`.
+ *
+ * @throws MemoryGuardError `ERR_SENSOR` if the figures can't be true.
  */
-export function judgeDarwin(figures: Float64Array): MachineReading {
-  const figure = (name: keyof typeof DARWIN) => figures[DARWIN[name]] as number;
-  const total = figure('totalBytes');
-  const page = figure('pageBytes');
+export function interpretDarwinFigures(figures: Float64Array): InterpretedFigures {
+  const get = (name: keyof typeof DARWIN) => figures[DARWIN[name]]!;
+  const total = get('totalBytes');
+  const page = get('pageBytes');
   if (!(total > 0 && total < 2 ** 62)) throw impossible('hw.memsize', total);
   if (![4096, 16_384].includes(page)) throw impossible('the page size', page);
-  for (const name of PAGES) {
-    const pages = figure(name);
+  for (const name of CHECKED_PAGES) {
+    const pages = get(name);
     if (!(pages >= 0 && pages * page <= total)) throw impossible(name, pages);
   }
-  const free = figure('freePages') * page;
-  const reclaimable = (figure('inactivePages') + figure('purgeablePages')) * page;
+  const free = get('freePages') * page;
+  const reclaimable = (get('inactivePages') + get('purgeablePages')) * page;
   const rows = new Float64Array(STRIDE).fill(Number.NaN);
   rows[LIMIT] = total;
   rows[USED] = total - free;
   rows[RECLAIMABLE] = reclaimable;
   rows[AVAILABLE] = Math.min(total, free + reclaimable);
-  const pressure = LEVELS[figure('pressureLevel')];
+  const pressure = LEVELS[get('pressureLevel')];
   return { scopes: [{ kind: 'host', path: 'host' }], rows, ...(pressure && { pressure }) };
 }
 
-/** What this process has taken of physical memory, compressed pages among it. `undefined` where the task doesn't tell. */
-export function footprintOf(figures: Float64Array): number | undefined {
-  const bytes = figures[DARWIN.footprintBytes] as number;
+/** Gets what this process has taken of physical memory, compressed pages among it. `undefined`: the task doesn't tell. */
+export function getTaskFootprint(figures: Float64Array): number | undefined {
+  const bytes = figures[DARWIN.footprintBytes]!;
   return bytes >= 0 ? bytes : undefined;
 }
 

@@ -1,28 +1,34 @@
 /** Finds the control groups that limit us, from the topmost one that can be seen down to ours; it reads no memory figure. */
 import { readdirSync } from 'node:fs';
-import { errnoOf, malformed, unreadable } from '../sensor-error.ts';
+import { getErrno, malformed, unreadable } from '../sensor-error.ts';
 import { exists, readBytes, readBytesIfPresent } from './kernel-files.ts';
-import { type Membership, type Mount, membershipOf, mountsOf, relate } from './mountinfo.ts';
+import { type Membership, type Mount, parseMembership, parseMounts, relateToMount } from './mountinfo.ts';
 
-export interface Group {
+export interface ControlGroup {
   readonly directory: string;
-  /** Below the mount's root: what a reader of `/sys/fs/cgroup` would type. */
+  /** The path below the mount's root: what a reader of `/sys/fs/cgroup` would type. */
   readonly path: string;
 }
 
-export interface Groups {
+export interface ControlGroups {
   readonly version: 1 | 2;
   /** Topmost first. Only groups that limit us and can have a limit: not the real root, none without the controller. */
-  readonly groups: readonly Group[];
+  readonly groups: readonly ControlGroup[];
   readonly ancestorsHidden: boolean;
 }
 
-export interface FoundGroups extends Groups {
+export interface FoundGroups extends ControlGroups {
+  /** /proc/self/cgroup and its content, from which a later reading sees whether we were moved. */
   readonly file: string;
   readonly bytes: Buffer;
 }
 
-/** `undefined` on a kernel without control groups. */
+/**
+ * Finds our groups below `prefix`, which stands before every absolute path.
+ *
+ * @returns `undefined` on a kernel without control groups.
+ * @throws MemoryGuardError `ERR_SENSOR` if a file that tells where our groups are can't be read or understood.
+ */
 export function findGroups(prefix: string): FoundGroups | undefined {
   const file = `${prefix}/proc/self/cgroup`;
   const mountFile = `${prefix}/proc/self/mountinfo`;
@@ -33,78 +39,86 @@ export function findGroups(prefix: string): FoundGroups | undefined {
     if (/ - cgroup2? /.test(mountText)) throw unreadable(file, 'ENOENT');
     return undefined;
   }
-  const membership = membershipOf(bytes.toString('utf8'), file);
-  if (membership?.version !== 1) mustListMounted(mountText, mountFile, membership === undefined, file);
-  const found: Groups =
+  const membership = parseMembership(bytes.toString('utf8'), file);
+  if (membership?.version !== 1) assertMountedIsListed(mountText, mountFile, membership === undefined, file);
+  const found: ControlGroups =
     membership === undefined
       ? { version: 2, groups: [], ancestorsHidden: false }
-      : locate(prefix, membership, mountsOf(mountText, membership.version, mountFile));
+      : followMounts(prefix, membership, parseMounts(mountText, membership.version, mountFile));
   return { ...found, file, bytes };
 }
 
-/** Every hierarchy that is mounted is listed among ours: where it isn't, the list is damaged and a limit would be missed. */
-function mustListMounted(mountText: string, mountFile: string, nothingListed: boolean, file: string): void {
+/**
+ * Every kernel's v1 group has both files. gVisor's stand-in has neither: its groups have a limit and a usage, and nothing of
+ * what is used can be taken back.
+ */
+export function tellsCache(directory: string): boolean {
+  return exists(`${directory}/memory.stat`) || exists(`${directory}/memory.use_hierarchy`);
+}
+
+/** Every hierarchy that is mounted is listed among ours. If one isn't, the list is damaged and a limit would be missed. */
+function assertMountedIsListed(mountText: string, mountFile: string, nothingListed: boolean, file: string): void {
   const missed =
-    mountsOf(mountText, 1, mountFile).length > 0
+    parseMounts(mountText, 1, mountFile).length > 0
       ? '"4:memory:/group"'
-      : nothingListed && mountsOf(mountText, 2, mountFile).length > 0
+      : nothingListed && parseMounts(mountText, 2, mountFile).length > 0
         ? '"0::/group"'
         : undefined;
   if (missed !== undefined) throw malformed(file, `a line such as ${missed}, which is mounted,`, 'no such line');
 }
 
-interface Chain {
+interface GroupChain {
   /** The mount's root first, our group last, as far as they exist. */
-  readonly groups: readonly Group[];
+  readonly groups: readonly ControlGroup[];
   readonly complete: boolean;
 }
 
-/** Of several mounts the one that shows our group and the most above it. */
-function locate(prefix: string, { version, path }: Membership, mounts: readonly Mount[]): Groups {
-  let best: { chain: Chain; mount: Mount } | undefined;
+/** Follows every mount and takes the one that shows our group and the most above it. */
+function followMounts(prefix: string, { version, path }: Membership, mounts: readonly Mount[]): ControlGroups {
+  let best: GroupChain | undefined;
   for (const mount of mounts) {
-    const chain = chainOf(prefix, mount, path);
+    const chain = followChain(prefix, mount, path);
     if (chain.groups.length === 0) continue;
-    if (best === undefined || rank(chain) > rank(best.chain)) best = { chain, mount };
+    if (best === undefined || rankChain(chain) > rankChain(best)) best = chain;
   }
   // The hierarchy exists and is not mounted for us: a limit may hold that nobody here can see.
   if (best === undefined) return { version, groups: [], ancestorsHidden: true };
-  const top = best.chain.groups[0] as Group;
+  const top = best.groups[0]!;
   const atRealRoot = version === 1 ? isRootV1(top.directory) : isRootV2(top.directory);
-  const named = best.chain.groups.slice(atRealRoot ? 1 : 0);
+  const named = best.groups.slice(atRealRoot ? 1 : 0);
   return {
     version,
-    groups: version === 1 ? limitingV1(best.chain.groups, named) : named.filter(hasControllerV2),
-    ancestorsHidden: !atRealRoot || !best.chain.complete,
+    groups: version === 1 ? keepLimitingV1(best.groups, named) : named.filter(hasControllerV2),
+    ancestorsHidden: !atRealRoot || !best.complete,
   };
 }
 
-function rank(chain: Chain): number {
+function rankChain(chain: GroupChain): number {
   return chain.groups.length + (chain.complete ? 1000 : 0);
 }
 
 /**
- * Where our group cannot be seen under the mount, the part of the way that exists is used, at the least the mount's root:
+ * If our group cannot be seen under the mount, the part of the way that exists is used, at the least the mount's root:
  * container runtimes mount exactly the container's group, and one scope more can only lower the figure.
  */
-function chainOf(prefix: string, mount: Mount, path: string): Chain {
-  const base: Group = { directory: `${prefix}${mount.point}`, path: '/' };
+function followChain(prefix: string, mount: Mount, path: string): GroupChain {
+  const base: ControlGroup = { directory: `${prefix}${mount.point}`, path: '/' };
   if (!exists(base.directory)) return { groups: [], complete: false };
-  const relation = relate(mount.root, path);
+  const relation = relateToMount(mount.root, path);
   if (relation.kind === 'elsewhere') return { groups: [base], complete: false };
   const groups = [base];
   if (relation.kind === 'unnamed') {
-    const names = search(prefix, base.directory, relation.unnamed, relation.segments);
+    const names = findUnnamedLevels(prefix, base.directory, relation.unnamed, relation.segments);
     if (names === undefined) return { groups, complete: false };
-    return descend(groups, [...names, ...relation.segments]);
+    return followSegments(groups, [...names, ...relation.segments]);
   }
-  return descend(groups, relation.segments);
+  return followSegments(groups, relation.segments);
 }
 
-function descend(groups: Group[], segments: readonly string[]): Chain {
+function followSegments(groups: ControlGroup[], segments: readonly string[]): GroupChain {
   for (const segment of segments) {
-    const parent = groups[groups.length - 1] as Group;
-    const child: Group = {
+    const parent = groups.at(-1)!;
+    const child: ControlGroup = {
       directory: `${parent.directory}/${segment}`,
       path: parent.path === '/' ? `/${segment}` : `${parent.path}/${segment}`,
     };
@@ -114,33 +128,38 @@ function descend(groups: Group[], segments: readonly string[]): Chain {
   return { groups, complete: true };
 }
 
-/** Names of the levels between a mount's root and our namespace's root: the way to the group that lists this process. */
-function search(prefix: string, directory: string, depth: number, rest: readonly string[]): string[] | undefined {
+/** Finds the names of the levels between a mount's root and our namespace's root: the way to the group that lists this process. */
+function findUnnamedLevels(
+  prefix: string,
+  directory: string,
+  depth: number,
+  rest: readonly string[],
+): string[] | undefined {
   if (depth === 0) {
     const ours = [directory, ...rest].join('/');
     if (!exists(ours)) return undefined;
     const processes = readBytes(`${ours}/cgroup.procs`).toString('latin1').split('\n');
-    return processes.includes(ownPid(prefix)) ? [] : undefined;
+    return processes.includes(readOwnPid(prefix)) ? [] : undefined;
   }
-  for (const name of subdirectories(directory)) {
-    const names = search(prefix, `${directory}/${name}`, depth - 1, rest);
+  for (const name of listSubdirectories(directory)) {
+    const names = findUnnamedLevels(prefix, `${directory}/${name}`, depth - 1, rest);
     if (names !== undefined) return [name, ...names];
   }
   return undefined;
 }
 
-function subdirectories(directory: string): string[] {
+function listSubdirectories(directory: string): string[] {
   try {
     return readdirSync(directory, { withFileTypes: true }).flatMap((entry) =>
       entry.isDirectory() ? [entry.name] : [],
     );
   } catch (error) {
-    throw unreadable(directory, errnoOf(error), error);
+    throw unreadable(directory, getErrno(error), error);
   }
 }
 
 /** `4021 (node) S 1 ...`: as the mounted /proc names us, which is also how cgroup.procs lists us. */
-function ownPid(prefix: string): string {
+function readOwnPid(prefix: string): string {
   const file = `${prefix}/proc/self/stat`;
   const text = readBytes(file).toString('latin1');
   const pid = /^\d+(?= \()/.exec(text)?.[0];
@@ -159,13 +178,13 @@ function isRootV2(directory: string): boolean {
 }
 
 /**
- * A group limits its children only where its own memory.use_hierarchy is 1 (always so since Linux 5.11; before, it can't
+ * A group limits its children only if its own memory.use_hierarchy is 1 (always so since Linux 5.11; before, it can't
  * change once there are children). Upwards from ours, the first parent with 0 ends the chain.
  */
-function limitingV1(chain: readonly Group[], candidates: readonly Group[]): Group[] {
-  const limiting: Group[] = [];
+function keepLimitingV1(chain: readonly ControlGroup[], candidates: readonly ControlGroup[]): ControlGroup[] {
+  const limiting: ControlGroup[] = [];
   for (let index = chain.length - 1; index >= 0; index--) {
-    const group = chain[index] as Group;
+    const group = chain[index]!;
     if (index < chain.length - 1 && !usesHierarchy(group.directory)) break;
     if (candidates.includes(group)) limiting.unshift(group);
   }
@@ -180,15 +199,7 @@ function usesHierarchy(directory: string): boolean {
   return text === '1';
 }
 
-/**
- * Every kernel's v1 group has both files. gVisor's stand-in has neither: its groups have a limit and a usage, and nothing of
- * what is used can be taken back.
- */
-export function tellsCache(directory: string): boolean {
-  return exists(`${directory}/memory.stat`) || exists(`${directory}/memory.use_hierarchy`);
-}
-
 /** `cpu memory pids`: without the memory controller the nearest ancestor that has it accounts this group. */
-function hasControllerV2(group: Group): boolean {
+function hasControllerV2(group: ControlGroup): boolean {
   return readBytes(`${group.directory}/cgroup.controllers`).toString('latin1').trim().split(' ').includes('memory');
 }

@@ -3,13 +3,13 @@ import { statSync } from 'node:fs';
 import { loadAddon } from '../../addon/load-addon.ts';
 import type { MemoryMeasure, MemoryReader, MemoryWatch, ScopesMeasure } from '../../core/memory-reader.ts';
 import type { MemorySnapshot } from '../../core/types.ts';
-import { availableRows, measureRows, type ScopeName, snapshotRows } from '../scope-rows.ts';
+import { computeAvailablePerScope, measureRows, type ScopeName, snapshotRows } from '../scope-rows.ts';
 import { malformed, sensorError, unreadable } from '../sensor-error.ts';
-import { prefixOf } from './kernel-files.ts';
+import { toPrefix } from './kernel-files.ts';
 import { openMemoryWatch } from './memory-watch.ts';
 import { type ProcessLimits, readProcessLimits } from './process-limits.ts';
-import { DONE, type Engine, MOVED, type Plan, type Problem } from './read-plan.ts';
-import { resolve } from './resolve-plan.ts';
+import { DONE, MOVED, type ReadEngine, type ReadPlan, type ReadProblem } from './read-plan.ts';
+import { resolvePlan } from './resolve-plan.ts';
 
 /**
  * rlimits, the overcommit mode and the swap devices are compared with what was resolved at most this often (about 20 µs).
@@ -23,12 +23,12 @@ export interface LinuxReaderOptions {
   readonly root: string;
   readonly swap: boolean;
   readonly source: MemorySnapshot['source'];
-  readonly open: (plan: Plan) => Engine;
+  readonly open: (plan: ReadPlan) => ReadEngine;
 }
 
 interface Resolved {
-  readonly plan: Plan;
-  readonly engine: Engine;
+  readonly plan: ReadPlan;
+  readonly engine: ReadEngine;
   readonly limits: ProcessLimits;
   keys?: readonly (string | undefined)[];
 }
@@ -37,14 +37,14 @@ export class LinuxReader implements MemoryReader {
   readonly source: MemorySnapshot['source'];
   readonly #prefix: string;
   readonly #swap: boolean;
-  readonly #open: (plan: Plan) => Engine;
+  readonly #open: (plan: ReadPlan) => ReadEngine;
   #current: Resolved | undefined;
-  #checkedAt = Number.NEGATIVE_INFINITY;
+  #checkedAtMs = Number.NEGATIVE_INFINITY;
   #closed = false;
 
   constructor({ root, swap, source, open }: LinuxReaderOptions) {
     this.source = source;
-    this.#prefix = prefixOf(root);
+    this.#prefix = toPrefix(root);
     this.#swap = swap;
     this.#open = open;
   }
@@ -57,24 +57,24 @@ export class LinuxReader implements MemoryReader {
   measureScopes(): ScopesMeasure {
     const { plan, engine } = this.#read(false, performance.now());
     const measure = measureRows(engine.rows, plan.scopes, plan.swap);
-    return { measure, availableBytes: availableRows(engine.rows, plan.scopes, plan.swap) };
+    return { measure, availableBytes: computeAvailablePerScope(engine.rows, plan.scopes, plan.swap) };
   }
 
   snapshot(): MemorySnapshot {
-    const now = performance.now();
-    const { plan, engine } = this.#read(true, now);
-    return snapshotRows(engine.rows, plan, this.source, performance.timeOrigin + now);
+    const nowMs = performance.now();
+    const { plan, engine } = this.#read(true, nowMs);
+    return snapshotRows(engine.rows, plan, this.source, performance.timeOrigin + nowMs);
   }
 
   scopeKeys(): readonly (string | undefined)[] {
     const current = this.#current ?? this.#resolve();
-    current.keys ??= current.plan.scopes.map(keyOf);
+    current.keys ??= current.plan.scopes.map(readScopeKey);
     return current.keys;
   }
 
   openWatch(woken: () => void): MemoryWatch | undefined {
-    const last = () => this.#current && { plan: this.#current.plan, rows: this.#current.engine.rows };
-    return openMemoryWatch(last, woken, this.source === 'native' ? loadAddon() : undefined);
+    const getLast = () => this.#current && { plan: this.#current.plan, rows: this.#current.engine.rows };
+    return openMemoryWatch(getLast, woken, this.source === 'native' ? loadAddon() : undefined);
   }
 
   readFrom(): readonly string[] {
@@ -86,34 +86,34 @@ export class LinuxReader implements MemoryReader {
     this.#forget();
   }
 
-  #read(full: boolean, now: number): Resolved {
+  #read(full: boolean, nowMs: number): Resolved {
     if (this.#closed) throw sensorError('an open memory reader', 'this one was closed', 'open another one');
-    if (now - this.#checkedAt >= RECHECK_MS) this.#recheck(now);
+    if (nowMs - this.#checkedAtMs >= RECHECK_MS) this.#recheck(nowMs);
     for (let attempt = 1; ; attempt++) {
       const current = this.#current ?? this.#resolve();
       const outcome = current.engine.read(full);
       if (outcome === DONE) return current;
       const problem = current.engine.problem();
       this.#forget();
-      if (outcome !== MOVED || attempt === ATTEMPTS) throw errorOf(problem);
+      if (outcome !== MOVED || attempt === ATTEMPTS) throw toSensorError(problem);
     }
   }
 
   #resolve(): Resolved {
     const limits = readProcessLimits(this.#prefix);
-    const plan = resolve(this.#prefix, this.#swap, limits);
+    const plan = resolvePlan(this.#prefix, this.#swap, limits);
     this.#current = { plan, limits, engine: this.#open(plan) };
     return this.#current;
   }
 
-  #recheck(now: number): void {
+  #recheck(nowMs: number): void {
     const before = this.#current?.limits;
     if (before !== undefined) {
       const limits = readProcessLimits(this.#prefix);
       const keys = Object.keys(limits) as (keyof ProcessLimits)[];
       if (keys.some((key) => limits[key] !== before[key])) this.#forget();
     }
-    this.#checkedAt = now;
+    this.#checkedAtMs = nowMs;
   }
 
   #forget(): void {
@@ -124,21 +124,21 @@ export class LinuxReader implements MemoryReader {
 }
 
 /** Namespaces show a group under different paths, but its directory is one file of one file system. */
-function keyOf({ kind, directory }: ScopeName): string | undefined {
+function readScopeKey({ kind, directory }: ScopeName): string | undefined {
   if (kind === 'host' || kind === 'commit') return kind;
   if (directory === undefined) return undefined;
   try {
     const { dev, ino } = statSync(directory);
     return `${kind} ${dev}:${ino}`;
   } catch {
-    return undefined; // the group is gone, and with it what was shared under it
+    return undefined; // The group is gone, and with it what was shared under it.
   }
 }
 
-function errorOf(problem: Problem | undefined): Error {
+function toSensorError(problem: ReadProblem | undefined): Error {
   if (problem === undefined) {
     return sensorError('our control group to stay the same while it is read', 'it moved three times', 'read again');
   }
-  if (problem.errno !== undefined) return unreadable(problem.file, problem.errno);
-  return malformed(problem.file, problem.expected as string, problem.found as string);
+  const { file, errno, expected, found } = problem;
+  return errno !== undefined ? unreadable(file, errno) : malformed(file, expected!, found!);
 }

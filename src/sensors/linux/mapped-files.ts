@@ -1,7 +1,6 @@
-/** Which files this process has mapped and how much of each; it knows nothing of models. */
-
+/** Reads which files this process has mapped and how much of each; it knows nothing of models. */
 import { malformed } from '../sensor-error.ts';
-import { prefixOf, readBytes } from './kernel-files.ts';
+import { readBytes, toPrefix } from './kernel-files.ts';
 
 export interface MappedFile {
   /** As the kernel prints it: `fe:00`. */
@@ -13,7 +12,7 @@ export interface MappedFile {
   readonly bytes: number;
   /** All its mappings added up: a file that is mapped once more has more of them. */
   readonly mappingsBytes: number;
-  /** True where a part of it may be executed: a program or a library, not data. */
+  /** True if a part of it may be executed: it is a program or a library, not data. */
   readonly executable: boolean;
 }
 
@@ -24,38 +23,42 @@ const NOT_A_FILE = /^(\/memfd:|\/SYSV[0-9a-f]{8}|\/dev\/zero|\/anon_hugepage|\/\
 /** Their pages are not page cache that the kernel could drop and read again. */
 const IN_MEMORY = new Set(['tmpfs', 'devtmpfs', 'ramfs', 'hugetlbfs']);
 
-interface Ranges {
+interface MappedRanges {
   readonly device: string;
   readonly inode: string;
   readonly path: string;
-  readonly parts: [from: number, to: number][];
+  readonly ranges: [from: number, to: number][];
   executable: boolean;
 }
 
-/** Files on a disk, by device and inode; 0.1 ms in a plain Node process. Files on tmpfs are left out. */
+/**
+ * Reads the mapped files that lie on a disk, by device and inode; 0.1 ms in a plain Node process. Files on tmpfs are left out.
+ *
+ * @throws MemoryGuardError `ERR_SENSOR` if the mappings or the mounts can't be read or understood.
+ */
 export function readMappedFiles(options: { readonly root?: string } = {}): MappedFile[] {
-  const prefix = prefixOf(options.root ?? '/');
+  const prefix = toPrefix(options.root ?? '/');
   const file = `${prefix}/proc/self/maps`;
-  const inMemory = inMemoryDevices(`${prefix}/proc/self/mountinfo`);
-  const found = new Map<string, Ranges>();
+  const inMemory = listInMemoryDevices(`${prefix}/proc/self/mountinfo`);
+  const found = new Map<string, MappedRanges>();
   for (const line of readBytes(file).toString('utf8').split('\n')) {
     if (line === '') continue;
     const match = LINE.exec(line) as [string, string, string, string, string, string, string, string] | null;
     if (match === null)
       throw malformed(file, 'lines such as "7f1c-7f1d r--p 00000000 fe:00 339380 /lib/libc.so"', line);
     const [, start, end, flags, offset, device, inode, path] = match;
-    if (inode === '0' || NOT_A_FILE.test(path) || inMemory.has(decimalDevice(device))) continue;
+    if (inode === '0' || NOT_A_FILE.test(path) || inMemory.has(toDecimalDevice(device))) continue;
     const key = `${device} ${inode}`;
-    const ranges = found.get(key) ?? { device, inode, path: cleanPath(path), parts: [], executable: false };
-    found.set(key, ranges);
-    ranges.executable ||= flags.includes('x');
+    const mapped = found.get(key) ?? { device, inode, path: cleanPath(path), ranges: [], executable: false };
+    found.set(key, mapped);
+    mapped.executable ||= flags.includes('x');
     const from = Number.parseInt(offset, 16);
-    ranges.parts.push([from, from + (Number.parseInt(end, 16) - Number.parseInt(start, 16))]);
+    mapped.ranges.push([from, from + (Number.parseInt(end, 16) - Number.parseInt(start, 16))]);
   }
-  return [...found.values()].map(({ parts, ...file }) => ({
+  return [...found.values()].map(({ ranges, ...file }) => ({
     ...file,
-    mappingsBytes: parts.reduce((sum, [from, to]) => sum + to - from, 0),
-    bytes: union(parts),
+    mappingsBytes: ranges.reduce((sum, [from, to]) => sum + to - from, 0),
+    bytes: sumDistinct(ranges),
   }));
 }
 
@@ -64,10 +67,10 @@ function cleanPath(path: string): string {
   return path.replace(/ \(deleted\)$/, '').replaceAll('\\012', '\n');
 }
 
-function union(parts: [from: number, to: number][]): number {
+function sumDistinct(ranges: [from: number, to: number][]): number {
   let bytes = 0;
   let covered = 0;
-  for (const [from, to] of parts.sort((a, b) => a[0] - b[0])) {
+  for (const [from, to] of ranges.sort((a, b) => a[0] - b[0])) {
     bytes += Math.max(0, to - Math.max(from, covered));
     covered = Math.max(covered, to);
   }
@@ -75,16 +78,16 @@ function union(parts: [from: number, to: number][]): number {
 }
 
 /** `31 23 0:28 / /dev/shm rw - tmpfs tmpfs rw`: mountinfo counts in decimal, maps in hexadecimal. */
-function inMemoryDevices(file: string): Set<string> {
+function listInMemoryDevices(file: string): Set<string> {
   const devices = new Set<string>();
   for (const line of readBytes(file).toString('utf8').split('\n')) {
-    const [left, right] = line.split(' - ', 2) as [string, string | undefined];
-    if (right !== undefined && IN_MEMORY.has(right.split(' ')[0] as string)) devices.add(left.split(' ')[2] as string);
+    const [left, right] = line.split(' - ', 2);
+    if (right !== undefined && IN_MEMORY.has(right.split(' ')[0]!)) devices.add(left!.split(' ')[2]!);
   }
   return devices;
 }
 
-function decimalDevice(device: string): string {
-  const [major, minor] = device.split(':') as [string, string];
-  return `${Number.parseInt(major, 16)}:${Number.parseInt(minor, 16)}`;
+function toDecimalDevice(device: string): string {
+  const [major, minor] = device.split(':');
+  return `${Number.parseInt(major!, 16)}:${Number.parseInt(minor!, 16)}`;
 }

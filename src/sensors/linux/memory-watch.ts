@@ -1,39 +1,40 @@
-/** Watches memory where the event loop can't: on the addon's own thread, or by the kernel's notifications. It judges nothing. */
+/** Watches memory while the event loop is blocked: on the addon's own thread, or by the kernel's notifications. It judges nothing. */
 import { type FSWatcher, watch as watchFile } from 'node:fs';
 import { connect, type NetConnectOpts, Socket } from 'node:net';
 import type { Addon, NativeMemoryWatch } from '../../addon/addon.ts';
 import type { MemoryWatch } from '../../core/memory-reader.ts';
-import { planArguments } from './native-engine.ts';
-import type { Plan } from './read-plan.ts';
+import { toNativePlan } from './native-engine.ts';
+import type { ReadPlan } from './read-plan.ts';
 
 /** The plan that was read last, and its numbers. */
 export interface LastReading {
-  readonly plan: Plan;
+  readonly plan: ReadPlan;
   readonly rows: Float64Array;
 }
 
-/** `undefined` where there is neither the addon's thread nor a kernel that notifies. */
+/** Opens a watch, or returns `undefined` if there is neither the addon's thread nor a kernel that notifies. */
 export function openMemoryWatch(
-  last: () => LastReading | undefined,
+  getLast: () => LastReading | undefined,
   woken: () => void,
   addon: Addon | undefined,
 ): MemoryWatch | undefined {
-  if (addon?.MemoryWatch) return new ThreadWatch(addon.MemoryWatch, last, woken);
-  return process.platform === 'linux' ? new EventsWatch(last, woken) : undefined;
+  if (addon?.MemoryWatch) return new ThreadWatch(addon.MemoryWatch, getLast, woken);
+  return process.platform === 'linux' ? new EventsWatch(getLast, woken) : undefined;
 }
 
-/** As native/memory_watch.h counts them. */
+/** Kinds of notices, as native/memory_watch.h counts them. */
 const THRESHOLD = 0;
 const EVENTS = 1;
 const PRESSURE = 2;
 
+type Notice = readonly [kind: number, path: string, row: number];
+
 /** Groups of either version have notifications of their own, the machine has its pressure. */
-function noticesOf(plan: Plan): readonly (readonly [kind: number, path: string, row: number])[] {
-  const notices: (readonly [kind: number, path: string, row: number])[] = [];
+function listNotices(plan: ReadPlan): readonly Notice[] {
   const meminfo = plan.files[0]?.path ?? '';
-  notices.push([PRESSURE, meminfo.replace(/meminfo$/, 'pressure/memory'), 0]);
+  const notices: Notice[] = [[PRESSURE, meminfo.replace(/meminfo$/, 'pressure/memory'), 0]];
   for (const [row, { kind, directory }] of plan.scopes.entries()) {
-    if (kind === 'cgroup-v1') notices.push([THRESHOLD, directory as string, row]);
+    if (kind === 'cgroup-v1') notices.push([THRESHOLD, directory!, row]);
     if (kind === 'cgroup-v2') {
       notices.push([EVENTS, `${directory}/memory.events`, row], [PRESSURE, `${directory}/memory.pressure`, row]);
     }
@@ -43,26 +44,30 @@ function noticesOf(plan: Plan): readonly (readonly [kind: number, path: string, 
 
 class ThreadWatch implements MemoryWatch {
   readonly #NativeWatch: NonNullable<Addon['MemoryWatch']>;
-  readonly #last: () => LastReading | undefined;
+  readonly #getLast: () => LastReading | undefined;
   readonly #woken: () => void;
-  #open: { readonly plan: Plan; readonly native: NativeMemoryWatch; readonly socket: Socket } | undefined;
+  #open: { readonly plan: ReadPlan; readonly native: NativeMemoryWatch; readonly socket: Socket } | undefined;
   #failed = false;
 
-  constructor(NativeWatch: NonNullable<Addon['MemoryWatch']>, last: () => LastReading | undefined, woken: () => void) {
+  constructor(
+    NativeWatch: NonNullable<Addon['MemoryWatch']>,
+    getLast: () => LastReading | undefined,
+    woken: () => void,
+  ) {
     this.#NativeWatch = NativeWatch;
-    this.#last = last;
+    this.#getLast = getLast;
     this.#woken = woken;
   }
 
   watch(leftBytes: readonly number[], belowBytes: number): boolean {
-    const last = this.#last();
+    const last = this.#getLast();
     if (this.#failed || !last) return false;
     try {
       if (this.#open?.plan !== last.plan) this.#reopen(last.plan);
       this.#open?.native.watch(last.rows, Float64Array.from(leftBytes), belowBytes);
       return true;
     } catch {
-      // No more threads or descriptors: the timers go on as they would without it.
+      // There are no more threads or descriptors: the timers go on as they would without this watch.
       this.#failed = true;
       this.close();
       return false;
@@ -79,45 +84,45 @@ class ThreadWatch implements MemoryWatch {
     this.#open = undefined;
   }
 
-  #reopen(plan: Plan): void {
+  #reopen(plan: ReadPlan): void {
     this.close();
-    const native = new this.#NativeWatch(...planArguments(plan, plan.initial), noticesOf(plan));
-    const socket = openWake(native.descriptor);
+    const native = new this.#NativeWatch(...toNativePlan(plan, plan.initial), listNotices(plan));
+    const socket = openWakeSocket(native.descriptor);
     socket.on('data', () => this.#woken());
-    socket.on('error', passOver);
+    socket.on('error', ignoreError);
     socket.unref();
     this.#open = { plan, native, socket };
   }
 }
 
 /** Bun's `Socket` neither reads a descriptor nor closes it (1.4); its `connect` takes one as it is. */
-function openWake(fd: number): Socket {
+function openWakeSocket(fd: number): Socket {
   if (process.versions['bun']) return connect({ fd } as unknown as NetConnectOpts);
   return new Socket({ fd, readable: true, writable: false });
 }
 
-/** memory.events changes where a group reclaims, is throttled or kills; a second look within this time would see the same. */
+/** memory.events changes if a group reclaims, is throttled or kills; a second look within this time would see the same. */
 const QUIET_MS = 100;
 
 /** Without the addon: v2 groups tell of reclaim through a file that can be watched. */
 class EventsWatch implements MemoryWatch {
-  readonly #last: () => LastReading | undefined;
+  readonly #getLast: () => LastReading | undefined;
   readonly #woken: () => void;
-  #plan: Plan | undefined;
+  #plan: ReadPlan | undefined;
   #watchers: FSWatcher[] = [];
   #quietUntilMs = 0;
 
-  constructor(last: () => LastReading | undefined, woken: () => void) {
-    this.#last = last;
+  constructor(getLast: () => LastReading | undefined, woken: () => void) {
+    this.#getLast = getLast;
     this.#woken = woken;
   }
 
   watch(): boolean {
-    const plan = this.#last()?.plan;
+    const plan = this.#getLast()?.plan;
     if (this.#plan === plan) return false;
     this.close();
     this.#plan = plan;
-    for (const [kind, path] of plan ? noticesOf(plan) : []) if (kind === EVENTS) this.#watchFile(path);
+    for (const [kind, path] of plan ? listNotices(plan) : []) if (kind === EVENTS) this.#watchFile(path);
     return false;
   }
 
@@ -131,15 +136,15 @@ class EventsWatch implements MemoryWatch {
 
   #watchFile(path: string): void {
     try {
-      const watcher = watchFile(path, { persistent: false }, () => this.#changed());
-      watcher.on('error', passOver);
+      const watcher = watchFile(path, { persistent: false }, () => this.#wakeUnlessQuiet());
+      watcher.on('error', ignoreError);
       this.#watchers.push(watcher);
     } catch {
       // The root of a hierarchy has no such file.
     }
   }
 
-  #changed(): void {
+  #wakeUnlessQuiet(): void {
     const nowMs = performance.now();
     if (nowMs < this.#quietUntilMs) return;
     this.#quietUntilMs = nowMs + QUIET_MS;
@@ -148,4 +153,4 @@ class EventsWatch implements MemoryWatch {
 }
 
 /** What it would have told is found by the timers, later. */
-function passOver(): void {}
+function ignoreError(): void {}

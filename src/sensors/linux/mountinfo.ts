@@ -1,26 +1,26 @@
 /** Parses /proc/self/cgroup and /proc/self/mountinfo and relates their paths; it opens nothing. */
 import { malformed } from '../sensor-error.ts';
 
-/** `4:memory:/docker/0123` · `0::/user.slice` */
+/** Which hierarchy accounts our memory, and where in it we are: `4:memory:/docker/0123` · `0::/user.slice` */
 export interface Membership {
   readonly version: 1 | 2;
   readonly path: string;
 }
 
 /**
- * The hierarchy that accounts our memory: v1 where a hierarchy has the `memory` controller (alone, co-mounted as in
+ * Parses the hierarchy that accounts our memory: v1 if a hierarchy has the `memory` controller (alone, co-mounted as in
  * `cpu,memory`, or in a long list), else v2. `undefined`: the kernel has neither.
  */
-export function membershipOf(text: string, file: string): Membership | undefined {
+export function parseMembership(text: string, file: string): Membership | undefined {
   let unified: Membership | undefined;
   for (const line of text.split('\n')) {
     if (line === '') continue;
     // The path is everything behind the second colon: it may hold colons itself.
     const match = /^(\d+):([^:]*):(\/.*)$/.exec(line);
     if (match === null) throw malformed(file, 'lines such as "4:memory:/group"', line);
-    const path = match[3] as string;
-    if ((match[2] as string).split(',').includes('memory')) return { version: 1, path };
-    if (match[1] === '0' && match[2] === '') unified = { version: 2, path };
+    const [, number, controllers, path] = match;
+    if (controllers!.split(',').includes('memory')) return { version: 1, path: path! };
+    if (number === '0' && controllers === '') unified = { version: 2, path: path! };
   }
   return unified;
 }
@@ -32,19 +32,18 @@ export interface Mount {
   readonly point: string;
 }
 
-/** Mounts that show the hierarchy of that version (for v1: the one with the memory controller), in mount order. */
-export function mountsOf(text: string, version: 1 | 2, file: string): Mount[] {
+/** Parses the mounts that show the hierarchy of that version (for v1: the one with the memory controller), in mount order. */
+export function parseMounts(text: string, version: 1 | 2, file: string): Mount[] {
   const mounts: Mount[] = [];
   for (const line of text.split('\n')) {
     if (line === '') continue;
-    const [left, right] = line.split(' - ', 2) as [string, string | undefined];
+    const [left = '', right] = line.split(' - ', 2);
     const fields = left.split(' ');
-    const [type, , options] = (right ?? '').split(' ');
     if (right === undefined || fields.length < 6)
       throw malformed(file, 'lines such as "35 31 0:32 / /sys rw - cgroup2 cgroup2 rw"', line);
-    if (version === 2 ? type !== 'cgroup2' : type !== 'cgroup' || !(options ?? '').split(',').includes('memory'))
-      continue;
-    mounts.push({ root: unescapeOctal(fields[3] as string), point: unescapeOctal(fields[4] as string) });
+    const [type, , options = ''] = right.split(' ');
+    if (version === 2 ? type !== 'cgroup2' : type !== 'cgroup' || !options.split(',').includes('memory')) continue;
+    mounts.push({ root: unescapeOctal(fields[3]!), point: unescapeOctal(fields[4]!) });
   }
   return mounts;
 }
@@ -55,7 +54,7 @@ export function unescapeOctal(text: string): string {
 }
 
 /** How our group is found below a mount. */
-export type Relation =
+export type MountRelation =
   /** Segments from the mount's root down to our group. */
   | { readonly kind: 'below'; readonly segments: readonly string[] }
   /** The mount starts above the root of our cgroup namespace: `unnamed` levels follow whose names we are not told, then `segments`. */
@@ -63,29 +62,30 @@ export type Relation =
   /** The mount shows another part of the hierarchy. */
   | { readonly kind: 'elsewhere' };
 
-export function relate(mountRoot: string, path: string): Relation {
-  const root = segmentsOf(mountRoot);
-  const ours = segmentsOf(path);
-  const up = leadingUps(root);
+/** Relates our group's path to the part of the hierarchy that a mount shows. */
+export function relateToMount(mountRoot: string, path: string): MountRelation {
+  const root = splitSegments(mountRoot);
+  const ours = splitSegments(path);
+  const up = countLeadingUps(root);
   if (up > 0) {
-    const inside = up === root.length && leadingUps(ours) === 0;
-    return inside ? { kind: 'unnamed', unnamed: up, segments: ours } : sameUps(root, ours);
+    const inside = up === root.length && countLeadingUps(ours) === 0;
+    return inside ? { kind: 'unnamed', unnamed: up, segments: ours } : stripPrefix(root, ours);
   }
-  return sameUps(root, ours);
+  return stripPrefix(root, ours);
 }
 
-/** Plain prefixes: `/docker/0123` holds `/docker/0123/child` and not `/docker/01234`. */
-function sameUps(root: readonly string[], ours: readonly string[]): Relation {
+/** Compares plain prefixes: `/docker/0123` holds `/docker/0123/child` and not `/docker/01234`. */
+function stripPrefix(root: readonly string[], ours: readonly string[]): MountRelation {
   const prefix = root.every((segment, index) => ours[index] === segment);
   const segments = ours.slice(root.length);
   return prefix && !segments.includes('..') ? { kind: 'below', segments } : { kind: 'elsewhere' };
 }
 
-function segmentsOf(path: string): string[] {
+function splitSegments(path: string): string[] {
   return path.split('/').filter((segment) => segment !== '');
 }
 
-function leadingUps(segments: readonly string[]): number {
+function countLeadingUps(segments: readonly string[]): number {
   const index = segments.findIndex((segment) => segment !== '..');
   return index === -1 ? segments.length : index;
 }

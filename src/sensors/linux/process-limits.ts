@@ -1,10 +1,12 @@
-/** Limits that are not control groups: RLIMIT_AS, RLIMIT_DATA, strict overcommit, zram. Read with the resolution and then at most once a second. */
-
+/**
+ * Reads the limits that are not control groups: RLIMIT_AS, RLIMIT_DATA, strict overcommit, zram. They are read with the
+ * resolution and then at most once a second.
+ */
 import { malformed } from '../sensor-error.ts';
 import { readBytes, readBytesIfPresent } from './kernel-files.ts';
 
 export interface ProcessLimits {
-  /** Infinity: not set. */
+  /** Infinity: the limit is not set. */
   readonly addressSpaceBytes: number;
   readonly dataBytes: number;
   /** `vm.overcommit_memory` is 2: the kernel refuses what exceeds CommitLimit, touched or not. */
@@ -15,19 +17,20 @@ export interface ProcessLimits {
   readonly swapping: boolean;
 }
 
+/** Reads them all below `prefix`. It throws `ERR_SENSOR` if a file can't be read or understood. */
 export function readProcessLimits(prefix: string): ProcessLimits {
   const file = `${prefix}/proc/self/limits`;
   const text = readBytes(file).toString('latin1');
   return {
-    addressSpaceBytes: softLimit(text, 'Max address space', file),
-    dataBytes: softLimit(text, 'Max data size', file),
-    strictOvercommit: overcommitMode(`${prefix}/proc/sys/vm/overcommit_memory`) === 2,
-    ...swapDevices(`${prefix}/proc/swaps`),
+    addressSpaceBytes: parseSoftLimit(text, 'Max address space', file),
+    dataBytes: parseSoftLimit(text, 'Max data size', file),
+    strictOvercommit: readOvercommitMode(`${prefix}/proc/sys/vm/overcommit_memory`) === 2,
+    ...readSwapDevices(`${prefix}/proc/swaps`),
   };
 }
 
 /** `Max address space         4294967296           unlimited            bytes     ` */
-function softLimit(text: string, name: string, file: string): number {
+function parseSoftLimit(text: string, name: string, file: string): number {
   const line = text.split('\n').find((candidate) => candidate.startsWith(name));
   const soft = line?.slice(name.length).trim().split(/\s+/)[0];
   if (soft === 'unlimited') return Number.POSITIVE_INFINITY;
@@ -38,7 +41,7 @@ function softLimit(text: string, name: string, file: string): number {
 }
 
 /** `0\n`: heuristic, `1\n`: always, `2\n`: strict. */
-function overcommitMode(file: string): number {
+function readOvercommitMode(file: string): number {
   const text = readBytes(file).toString('latin1').trim();
   if (!/^[012]$/.test(text)) throw malformed(file, '0, 1 or 2', text);
   return Number(text);
@@ -49,7 +52,7 @@ function overcommitMode(file: string): number {
  * The whole size is taken off the free swap, not the free part: swap is filled by priority, and the lower figure is safe
  * whichever device the kernel picks next.
  */
-function swapDevices(file: string): Pick<ProcessLimits, 'zramBytes' | 'swapping'> {
+function readSwapDevices(file: string): Pick<ProcessLimits, 'zramBytes' | 'swapping'> {
   const text = readBytesIfPresent(file)?.toString('latin1');
   // A kernel without swap has no such file. Should there be swap all the same, nobody can tell how much of it is zram.
   if (text === undefined) return { zramBytes: Number.POSITIVE_INFINITY, swapping: true };
@@ -59,9 +62,9 @@ function swapDevices(file: string): Pick<ProcessLimits, 'zramBytes' | 'swapping'
     .filter((line) => line !== '');
   let zramBytes = 0;
   for (const line of devices) {
-    const [name, , size] = line.split(/\s+/);
+    const [name = '', , size] = line.split(/\s+/);
     if (size === undefined || !/^\d+$/.test(size)) throw malformed(file, 'a size in KiB in the third column', line);
-    if (/\/zram\d+$/.test(name as string)) zramBytes += Number(size) * 1024;
+    if (/\/zram\d+$/.test(name)) zramBytes += Number(size) * 1024;
   }
   return { zramBytes, swapping: devices.length > 0 };
 }

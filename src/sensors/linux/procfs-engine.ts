@@ -1,66 +1,67 @@
 /** Reads a plan in JavaScript: cached descriptors, one `pread` per file, no strings. It knows no arithmetic of scopes. */
 import { closeSync, openSync, readSync } from 'node:fs';
-import { AVAILABLE, DIRTY, lower, RECLAIMABLE, roomWithoutReclaim, STRIDE } from '../scope-rows.ts';
-import { errnoOf } from '../sensor-error.ts';
+import { AVAILABLE, computeRoomWithoutReclaim, DIRTY, RECLAIMABLE, STRIDE, takeLower } from '../scope-rows.ts';
+import { getErrno } from '../sensor-error.ts';
 import { fillMeminfo, fillNumber, fillStatus, fillStatV1, fillStatV2, isUsage } from './fill-rows.ts';
 import {
   DONE,
-  type Engine,
   FAILED,
   MOVED,
-  type Outcome,
   PARSE,
-  type Plan,
   type PlannedFile,
-  type Problem,
+  type ReadEngine,
+  type ReadOutcome,
+  type ReadPlan,
+  type ReadProblem,
 } from './read-plan.ts';
 
 /** memory.stat of 2025 has 2 KiB, meminfo 1.5 KiB. A file that fills this was cut and is a failure. */
 const BUFFER_BYTES = 64 * 1024;
 const SHORT_READS = 'fewer than 65536 bytes';
 
-export class ProcfsEngine implements Engine {
+export class ProcfsEngine implements ReadEngine {
   readonly rows: Float64Array;
-  readonly #plan: Plan;
+  readonly #plan: ReadPlan;
   readonly #descriptors: number[] = [];
   readonly #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
-  #problem: Problem | undefined;
+  #problem: ReadProblem | undefined;
 
-  constructor(plan: Plan) {
+  constructor(plan: ReadPlan) {
     this.#plan = plan;
     this.rows = plan.initial.slice();
   }
 
-  read(full: boolean): Outcome {
+  read(full: boolean): ReadOutcome {
     const { files, group, swap } = this.#plan;
+    this.#problem = undefined;
     if (group !== undefined) {
       const length = this.#pread(files.length, group.path);
-      if (length < 0) return this.#gone();
-      if (!this.#holds(group.bytes, length)) return MOVED;
+      if (length < 0) return this.#classifyFailure();
+      if (!this.#equalsBuffer(group.bytes, length)) return MOVED;
     }
     const everything = full || swap;
     let smallest = Number.POSITIVE_INFINITY;
     for (let index = 0; index < files.length; index++) {
-      const file = files[index] as PlannedFile;
+      const file = files[index]!;
       const stat = isStat(file);
-      if (stat && !everything && !this.#matters(index, smallest)) {
+      if (stat && !everything && !this.#canChangeMinimum(index, smallest)) {
         this.rows[file.row * STRIDE + RECLAIMABLE] = Number.NaN;
         this.rows[file.row * STRIDE + DIRTY] = Number.NaN;
         continue;
       }
       const length = this.#pread(index, file.path);
-      if (length < 0) return this.#gone();
-      const bad = this.#fill(file, length, full);
-      if (bad !== undefined) return this.#malformed(file, bad, length);
+      if (length < 0) return this.#classifyFailure();
+      const badKey = this.#fill(file, length, full);
+      if (badKey !== undefined) return this.#keepMalformed(file, badKey, length);
       if (stat) {
-        const room = roomWithoutReclaim(this.rows, file.row) + (this.rows[file.row * STRIDE + RECLAIMABLE] as number);
-        smallest = lower(smallest, room);
+        const room = computeRoomWithoutReclaim(this.rows, file.row) + this.rows[file.row * STRIDE + RECLAIMABLE]!;
+        smallest = takeLower(smallest, room);
       }
     }
     return DONE;
   }
 
-  problem(): Problem | undefined {
+  problem(): ReadProblem | undefined {
     return this.#problem;
   }
 
@@ -68,20 +69,20 @@ export class ProcfsEngine implements Engine {
     for (const descriptor of this.#descriptors.splice(0)) if (descriptor !== undefined) closeSync(descriptor);
   }
 
-  #holds(bytes: Uint8Array, length: number): boolean {
+  #equalsBuffer(bytes: Uint8Array, length: number): boolean {
     if (length !== bytes.length) return false;
     for (let at = 0; at < length; at++) if (bytes[at] !== this.#buffer[at]) return false;
     return true;
   }
 
   /** Whether this memory.stat can change the minimum. Our own group's is read with any other: see `raiseToChild`. */
-  #matters(index: number, smallest: number): boolean {
+  #canChangeMinimum(index: number, smallest: number): boolean {
     const { files } = this.#plan;
-    const bound = lower(smallest, this.rows[AVAILABLE] as number);
+    const bound = takeLower(smallest, this.rows[AVAILABLE]!);
     const own = !isStat(files[index - 1]);
     for (let at = index; at < (own ? files.length : index + 1); at++) {
-      const file = files[at] as PlannedFile;
-      if (file.column !== 0 || roomWithoutReclaim(this.rows, file.row) < bound) return true;
+      const file = files[at]!;
+      if (file.column !== 0 || computeRoomWithoutReclaim(this.rows, file.row) < bound) return true;
     }
     return false;
   }
@@ -104,7 +105,7 @@ export class ProcfsEngine implements Engine {
     }
   }
 
-  /** Bytes read, or -1 with the problem kept. */
+  /** Returns how many bytes were read, or -1 with the problem kept. */
   #pread(index: number, path: string): number {
     try {
       let descriptor = this.#descriptors[index];
@@ -116,21 +117,21 @@ export class ProcfsEngine implements Engine {
       if (length < BUFFER_BYTES) return length;
       this.#problem = { file: path, expected: SHORT_READS, found: 'at least 65536' };
     } catch (error) {
-      this.#problem = { file: path, errno: errnoOf(error) };
+      this.#problem = { file: path, errno: getErrno(error) };
     }
     return -1;
   }
 
   /** A group that was removed answers ENODEV through an open descriptor and ENOENT through its path. */
-  #gone(): Outcome {
+  #classifyFailure(): ReadOutcome {
     const errno = this.#problem?.errno;
     return errno === 'ENODEV' || errno === 'ENOENT' ? MOVED : FAILED;
   }
 
-  #malformed(file: PlannedFile, key: string, length: number): Outcome {
+  #keepMalformed(file: PlannedFile, key: string, length: number): ReadOutcome {
     const text = this.#buffer.toString('latin1', 0, length);
     const start = key === '' ? 0 : text.startsWith(key) ? 0 : text.indexOf(`\n${key}`) + 1;
-    const line = text.slice(start).split('\n', 1)[0] as string;
+    const [line = ''] = text.slice(start).split('\n', 1);
     const absent = key !== '' && !line.startsWith(key);
     const number = isUsage(file.column) ? 'a number of bytes' : 'a number or "max"';
     this.#problem = {

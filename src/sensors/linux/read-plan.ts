@@ -1,7 +1,7 @@
-/** The words between resolution and the readers: which files to read and where their numbers go. No behaviour. */
+/** The words between resolution and the engines: which files to read and where their numbers go. No behaviour. */
 import type { ScopeName } from '../scope-rows.ts';
 
-/** How a file is read. The numbers are the addon's as well (native/memory_files.h). */
+/** How a file is read. native/memory_files.h has the same numbers. */
 export const PARSE = {
   /** One decimal number or `max`: memory.max, memory.limit_in_bytes. */
   number: 0,
@@ -22,39 +22,44 @@ export interface PlannedFile {
   readonly column: number;
 }
 
-/** What one resolution found. `initial` are the rows before any reading: NaN, and what does not change between readings. */
-export interface Plan {
+/** What one resolution found. */
+export interface ReadPlan {
   readonly scopes: readonly ScopeName[];
   /** Numbers first, memory.stat files last and from our group upwards: the short cut of `measure()` relies on it. */
   readonly files: readonly PlannedFile[];
-  /** `/proc/self/cgroup` as it was resolved. Absent on a kernel without control groups. */
+  /** `/proc/self/cgroup` as it was resolved. It is absent on a kernel without control groups. */
   readonly group: { readonly path: string; readonly bytes: Uint8Array } | undefined;
   readonly ancestorsHidden: boolean;
   readonly swap: boolean;
+  /** The rows before any reading: NaN, and what does not change between readings. */
   readonly initial: Float64Array;
 }
 
-/** How a reading of a plan ended: all numbers are in the rows · our group is another one · a file failed. */
+/** All numbers are in the rows. */
 export const DONE = 0;
+/** Our group is another one, or a group is gone. */
 export const MOVED = 1;
+/** A file could not be read or understood. */
 export const FAILED = 2;
-export type Outcome = typeof DONE | typeof MOVED | typeof FAILED;
+/** How a reading of a plan ended. */
+export type ReadOutcome = typeof DONE | typeof MOVED | typeof FAILED;
 
-export interface Problem {
+/** Which file ended a reading, and why. */
+export interface ReadProblem {
   readonly file: string;
-  /** `ENOENT` and the like; absent where the file was read and its text is wrong. */
+  /** `ENOENT` and the like. It is absent if the file was read and its text is wrong. */
   readonly errno?: string;
-  /** What stands where the number should be. */
+  /** What was expected of the text, and what stands there instead. */
   readonly expected?: string;
   readonly found?: string;
 }
 
-/** Reads one plan again and again; the JavaScript and the native one differ only here. */
-export interface Engine {
+/** Reads one plan again and again. The JavaScript reader and the native one differ only here. */
+export interface ReadEngine {
   readonly rows: Float64Array;
-  /** `full`: every file; otherwise memory.stat only where it can change the minimum. */
-  read(full: boolean): Outcome;
-  /** Of the last reading that was not `DONE`; none where our group is simply another one. */
-  problem(): Problem | undefined;
+  /** Reads into `rows`. `full`: every file; otherwise memory.stat only if it can change the minimum. */
+  read(full: boolean): ReadOutcome;
+  /** The problem of the last reading that was not `DONE`. There is none if our group is simply another one. */
+  problem(): ReadProblem | undefined;
   close(): void;
 }

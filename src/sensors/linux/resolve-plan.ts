@@ -1,5 +1,4 @@
-/** Turns a root directory into a plan: which scopes hold for this process and which files tell about them. Both readers follow it. */
-
+/** Turns a root directory into a plan: which scopes hold for this process and which files tell about them. Both engines follow it. */
 import {
   HIGH,
   LIMIT,
@@ -11,12 +10,17 @@ import {
   SWAPPINESS,
   USED,
 } from '../scope-rows.ts';
-import { findGroups, type Group, tellsCache } from './control-groups.ts';
+import { type ControlGroup, findGroups, tellsCache } from './control-groups.ts';
 import { exists } from './kernel-files.ts';
 import type { ProcessLimits } from './process-limits.ts';
-import { PARSE, type Plan, type PlannedFile } from './read-plan.ts';
+import { PARSE, type PlannedFile, type ReadPlan } from './read-plan.ts';
 
-export function resolve(prefix: string, swap: boolean, limits: ProcessLimits): Plan {
+/**
+ * Resolves the plan below `prefix`, which stands before every absolute path.
+ *
+ * @throws MemoryGuardError `ERR_SENSOR` if a file that tells which scopes hold can't be read or understood.
+ */
+export function resolvePlan(prefix: string, swap: boolean, limits: ProcessLimits): ReadPlan {
   const found = findGroups(prefix);
   const scopes: ScopeName[] = [{ kind: 'host', path: 'host' }];
   const files: PlannedFile[] = [];
@@ -33,7 +37,7 @@ export function resolve(prefix: string, swap: boolean, limits: ProcessLimits): P
     const row = scopes.push({ kind: version === 1 ? 'cgroup-v1' : 'cgroup-v2', ...group }) - 1;
     own = row;
     const topmost = group === found?.groups[0] && found.ancestorsHidden;
-    files.push(...numbersOf(group, version, row, swap, limits.swapping));
+    files.push(...planGroupNumbers(group, version, row, swap, limits.swapping));
     if (version === 1 && !tellsCache(group.directory)) {
       fixed.push([row, RECLAIMABLE, 0]);
       continue;
@@ -45,10 +49,10 @@ export function resolve(prefix: string, swap: boolean, limits: ProcessLimits): P
       column: topmost && version === 1 ? 1 : 0,
     });
   }
-  if (swap && limits.swapping && own > 0) files.push(swappinessOf(prefix, scopes[own] as ScopeName, own));
+  if (swap && limits.swapping && own > 0) files.push(planSwappiness(prefix, scopes[own]!, own));
 
-  const sizeRow = processScope('rlimit-as', 'RLIMIT_AS', limits.addressSpaceBytes);
-  const dataRow = processScope('rlimit-data', 'RLIMIT_DATA', limits.dataBytes);
+  const sizeRow = addProcessScope('rlimit-as', 'RLIMIT_AS', limits.addressSpaceBytes);
+  const dataRow = addProcessScope('rlimit-data', 'RLIMIT_DATA', limits.dataBytes);
   if (sizeRow + dataRow > 0)
     files.push({ path: `${prefix}/proc/self/status`, parse: PARSE.status, row: sizeRow, column: dataRow });
 
@@ -63,8 +67,8 @@ export function resolve(prefix: string, swap: boolean, limits: ProcessLimits): P
     initial,
   };
 
-  /** The new row, or 0 where this limit is not set. */
-  function processScope(kind: 'rlimit-as' | 'rlimit-data', path: string, limit: number): number {
+  /** Returns the new row, or 0 if this limit is not set. */
+  function addProcessScope(kind: 'rlimit-as' | 'rlimit-data', path: string, limit: number): number {
     if (limit === Number.POSITIVE_INFINITY) return 0;
     const row = scopes.push({ kind, path }) - 1;
     fixed.push([row, LIMIT, limit], [row, RECLAIMABLE, 0]);
@@ -72,36 +76,42 @@ export function resolve(prefix: string, swap: boolean, limits: ProcessLimits): P
   }
 }
 
-function numbersOf({ directory }: Group, version: 1 | 2, row: number, swap: boolean, swapping: boolean): PlannedFile[] {
-  const number = (name: string, column: number): PlannedFile => ({
+function planGroupNumbers(
+  { directory }: ControlGroup,
+  version: 1 | 2,
+  row: number,
+  swap: boolean,
+  swapping: boolean,
+): PlannedFile[] {
+  const plan = (name: string, column: number): PlannedFile => ({
     path: `${directory}/${name}`,
     parse: PARSE.number,
     row,
     column,
   });
   if (version === 1) {
-    const numbers = [number('memory.limit_in_bytes', LIMIT), number('memory.usage_in_bytes', USED)];
-    // Read wherever there is a swap device, even if swap does not count: see availableOf in scopes.ts. Without swap
+    const numbers = [plan('memory.limit_in_bytes', LIMIT), plan('memory.usage_in_bytes', USED)];
+    // Read if there is a swap device, even if swap does not count: see computeAvailable in scope-rows.ts. Without swap
     // accounting the files don't exist.
-    if ((swap || swapping) && either(directory, 'memory.memsw.limit_in_bytes', 'memory.memsw.usage_in_bytes')) {
-      numbers.push(number('memory.memsw.limit_in_bytes', SWAP_LIMIT), number('memory.memsw.usage_in_bytes', SWAP_USED));
+    if ((swap || swapping) && existsEither(directory, 'memory.memsw.limit_in_bytes', 'memory.memsw.usage_in_bytes')) {
+      numbers.push(plan('memory.memsw.limit_in_bytes', SWAP_LIMIT), plan('memory.memsw.usage_in_bytes', SWAP_USED));
     }
     return numbers;
   }
-  const numbers = [number('memory.max', LIMIT), number('memory.high', HIGH), number('memory.current', USED)];
-  if (swap && either(directory, 'memory.swap.max', 'memory.swap.current')) {
-    numbers.push(number('memory.swap.max', SWAP_LIMIT), number('memory.swap.current', SWAP_USED));
+  const numbers = [plan('memory.max', LIMIT), plan('memory.high', HIGH), plan('memory.current', USED)];
+  if (swap && existsEither(directory, 'memory.swap.max', 'memory.swap.current')) {
+    numbers.push(plan('memory.swap.max', SWAP_LIMIT), plan('memory.swap.current', SWAP_USED));
   }
   return numbers;
 }
 
-/** v1 has one for each group, v2 one for all. */
-function swappinessOf(prefix: string, { kind, directory }: ScopeName, row: number): PlannedFile {
+/** v1 has a swappiness for each group, v2 one for all. */
+function planSwappiness(prefix: string, { kind, directory }: ScopeName, row: number): PlannedFile {
   const path = kind === 'cgroup-v1' ? `${directory}/memory.swappiness` : `${prefix}/proc/sys/vm/swappiness`;
   return { path, parse: PARSE.number, row, column: SWAPPINESS };
 }
 
 /** One of a pair without the other is a file that can't be read, not a kernel without the feature. */
-function either(directory: string, one: string, other: string): boolean {
+function existsEither(directory: string, one: string, other: string): boolean {
   return exists(`${directory}/${one}`) || exists(`${directory}/${other}`);
 }

@@ -1,18 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { GiB, MiB } from '../../../src/core/bytes.ts';
-import { type DARWIN, footprintOf, judgeDarwin } from '../../../src/sensors/darwin/darwin-figures.ts';
+import { type DARWIN, getTaskFootprint, interpretDarwinFigures } from '../../../src/sensors/darwin/darwin-figures.ts';
 import { measureRows, snapshotRows } from '../../../src/sensors/scope-rows.ts';
 import { type Figures, mac } from '../../support/system-call-figures.ts';
 
 const snapshotOf = (figures: Float64Array) => {
-  const { scopes, rows, pressure } = judgeDarwin(figures);
+  const { scopes, rows, pressure } = interpretDarwinFigures(figures);
   return snapshotRows(rows, { scopes, ancestorsHidden: false, swap: false }, 'native', 0, pressure);
 };
 
 describe("macOS' figures", () => {
   it('count free, inactive and purgeable pages, and speculative ones once', () => {
     const available = GiB + 5 * GiB + 512 * MiB;
-    const { rows, scopes } = judgeDarwin(mac());
+    const { rows, scopes } = interpretDarwinFigures(mac());
     expect(measureRows(rows, scopes, false)).toEqual({
       totalBytes: 16 * GiB,
       availableBytes: available,
@@ -58,11 +58,11 @@ describe("macOS' figures", () => {
     ['more inactive pages than memory', { inactivePages: 2 ** 40 }],
     ['a negative count', { purgeablePages: -1 }],
   ])('are refused with %s', (_, changed) => {
-    expect(() => judgeDarwin(mac(changed))).toThrow(expect.objectContaining({ code: 'ERR_SENSOR' }));
+    expect(() => interpretDarwinFigures(mac(changed))).toThrow(expect.objectContaining({ code: 'ERR_SENSOR' }));
   });
 
   it('know the footprint of this task, or not', () => {
-    expect(footprintOf(mac())).toBe(80 * MiB);
-    expect(footprintOf(mac({ footprintBytes: Number.NaN }))).toBeUndefined();
+    expect(getTaskFootprint(mac())).toBe(80 * MiB);
+    expect(getTaskFootprint(mac({ footprintBytes: Number.NaN }))).toBeUndefined();
   });
 });

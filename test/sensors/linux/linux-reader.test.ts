@@ -3,26 +3,31 @@ import { describe, expect, it } from 'vitest';
 import { LinuxReader } from '../../../src/sensors/linux/linux-reader.ts';
 import {
   DONE,
-  type Engine,
   FAILED,
   MOVED,
-  type Outcome,
-  type Plan,
-  type Problem,
+  type ReadEngine,
+  type ReadOutcome,
+  type ReadPlan,
+  type ReadProblem,
 } from '../../../src/sensors/linux/read-plan.ts';
 import { AVAILABLE, LIMIT } from '../../../src/sensors/scope-rows.ts';
 import { fixture } from '../../support/fixtures.ts';
 
 /** Engines that end their readings as told, one outcome per reading over all of them. */
-function readerWith(outcomes: readonly Outcome[], problem?: Problem) {
+function readerWith(outcomes: readonly ReadOutcome[], problem?: ReadProblem) {
   const log = { opened: 0, closed: 0 };
   let reading = 0;
-  const open = (plan: Plan): Engine => {
+  const open = (plan: ReadPlan): ReadEngine => {
     log.opened++;
     const rows = plan.initial.slice();
     rows[LIMIT] = 1000;
     rows[AVAILABLE] = 600;
-    return { rows, read: () => outcomes[reading++] as Outcome, problem: () => problem, close: () => void log.closed++ };
+    return {
+      rows,
+      read: () => outcomes[reading++] as ReadOutcome,
+      problem: () => problem,
+      close: () => void log.closed++,
+    };
   };
   return { reader: new LinuxReader({ root: fixture('host-only'), swap: false, source: 'procfs', open }), log };
 }

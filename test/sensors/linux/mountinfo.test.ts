@@ -1,34 +1,34 @@
 import { describe, expect, it } from 'vitest';
-import { membershipOf, mountsOf, relate } from '../../../src/sensors/linux/mountinfo.ts';
+import { parseMembership, parseMounts, relateToMount } from '../../../src/sensors/linux/mountinfo.ts';
 
-describe('membershipOf', () => {
+describe('parseMembership', () => {
   it('prefers the v1 hierarchy that has the memory controller', () => {
-    expect(membershipOf('4:memory:/a\n0::/b\n', 'f')).toEqual({ version: 1, path: '/a' });
-    expect(membershipOf('0::/b\n4:cpu,memory,pids:/a\n', 'f')).toEqual({ version: 1, path: '/a' });
+    expect(parseMembership('4:memory:/a\n0::/b\n', 'f')).toEqual({ version: 1, path: '/a' });
+    expect(parseMembership('0::/b\n4:cpu,memory,pids:/a\n', 'f')).toEqual({ version: 1, path: '/a' });
   });
 
   it('does not take a hierarchy for the memory one by its name', () => {
-    expect(membershipOf('4:name=memory:/a\n3:memory_recursiveprot:/a\n0::/b\n', 'f')).toEqual({
+    expect(parseMembership('4:name=memory:/a\n3:memory_recursiveprot:/a\n0::/b\n', 'f')).toEqual({
       version: 2,
       path: '/b',
     });
   });
 
   it('keeps colons and blanks in a path', () => {
-    expect(membershipOf('0::/a:b c\n', 'f')?.path).toBe('/a:b c');
+    expect(parseMembership('0::/a:b c\n', 'f')?.path).toBe('/a:b c');
   });
 
   it('knows none where only other controllers are', () => {
-    expect(membershipOf('4:cpu:/a\n1:name=systemd:/\n', 'f')).toBeUndefined();
-    expect(membershipOf('', 'f')).toBeUndefined();
+    expect(parseMembership('4:cpu:/a\n1:name=systemd:/\n', 'f')).toBeUndefined();
+    expect(parseMembership('', 'f')).toBeUndefined();
   });
 
   it.each(['memory:/a', '0::relative', 'x::/a'])('refuses %j', (line) => {
-    expect(() => membershipOf(`${line}\n`, 'f')).toThrow(expect.objectContaining({ code: 'ERR_SENSOR' }));
+    expect(() => parseMembership(`${line}\n`, 'f')).toThrow(expect.objectContaining({ code: 'ERR_SENSOR' }));
   });
 });
 
-describe('mountsOf', () => {
+describe('parseMounts', () => {
   const text = [
     '31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755',
     '35 31 0:32 /docker/a /sys/fs/cgroup/mem\\040ory rw shared:9 master:2 - cgroup cgroup rw,memory',
@@ -38,39 +38,39 @@ describe('mountsOf', () => {
   ].join('\n');
 
   it('finds the mount of the memory controller, through optional fields and escapes', () => {
-    expect(mountsOf(text, 1, 'f')).toEqual([{ root: '/docker/a', point: '/sys/fs/cgroup/mem ory' }]);
+    expect(parseMounts(text, 1, 'f')).toEqual([{ root: '/docker/a', point: '/sys/fs/cgroup/mem ory' }]);
   });
 
   it('finds the unified mount', () => {
-    expect(mountsOf(text, 2, 'f')).toEqual([{ root: '/', point: '/sys/fs/cgroup/unified' }]);
+    expect(parseMounts(text, 2, 'f')).toEqual([{ root: '/', point: '/sys/fs/cgroup/unified' }]);
   });
 
   it.each(['31 23 0:28 / /sys rw', '31 23 - cgroup cgroup rw'])('refuses %j', (line) => {
-    expect(() => mountsOf(line, 1, 'f')).toThrow(expect.objectContaining({ code: 'ERR_SENSOR' }));
+    expect(() => parseMounts(line, 1, 'f')).toThrow(expect.objectContaining({ code: 'ERR_SENSOR' }));
   });
 });
 
-describe('relate', () => {
+describe('relateToMount', () => {
   const below = (...segments: string[]) => ({ kind: 'below', segments });
 
   it('strips the mounted part', () => {
-    expect(relate('/', '/a/b')).toEqual(below('a', 'b'));
-    expect(relate('/docker/0123', '/docker/0123')).toEqual(below());
-    expect(relate('/docker/0123', '/docker/0123/child')).toEqual(below('child'));
-    expect(relate('/..', '/../b')).toEqual(below('b'));
+    expect(relateToMount('/', '/a/b')).toEqual(below('a', 'b'));
+    expect(relateToMount('/docker/0123', '/docker/0123')).toEqual(below());
+    expect(relateToMount('/docker/0123', '/docker/0123/child')).toEqual(below('child'));
+    expect(relateToMount('/..', '/../b')).toEqual(below('b'));
   });
 
   it('does not take a longer name for a child', () => {
-    expect(relate('/docker/0123', '/docker/01234')).toEqual({ kind: 'elsewhere' });
+    expect(relateToMount('/docker/0123', '/docker/01234')).toEqual({ kind: 'elsewhere' });
   });
 
   it('does not find a group outside of what is mounted', () => {
-    expect(relate('/', '/../sibling')).toEqual({ kind: 'elsewhere' });
-    expect(relate('/docker/0123', '/')).toEqual({ kind: 'elsewhere' });
-    expect(relate('/../other', '/a')).toEqual({ kind: 'elsewhere' });
+    expect(relateToMount('/', '/../sibling')).toEqual({ kind: 'elsewhere' });
+    expect(relateToMount('/docker/0123', '/')).toEqual({ kind: 'elsewhere' });
+    expect(relateToMount('/../other', '/a')).toEqual({ kind: 'elsewhere' });
   });
 
   it('counts levels that have no name in our namespace', () => {
-    expect(relate('/../..', '/a')).toEqual({ kind: 'unnamed', unnamed: 2, segments: ['a'] });
+    expect(relateToMount('/../..', '/a')).toEqual({ kind: 'unnamed', unnamed: 2, segments: ['a'] });
   });
 });

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { GiB, MiB } from '../../../src/core/bytes.ts';
 import { snapshotRows } from '../../../src/sensors/scope-rows.ts';
-import { judgeWin32, type WIN32 } from '../../../src/sensors/win32/win32-figures.ts';
+import { interpretWin32Figures, type WIN32 } from '../../../src/sensors/win32/win32-figures.ts';
 import { type Figures, pc } from '../../support/system-call-figures.ts';
 
 const snapshotOf = (figures: Float64Array) => {
-  const { scopes, rows, pressure } = judgeWin32(figures);
+  const { scopes, rows, pressure } = interpretWin32Figures(figures);
   return snapshotRows(rows, { scopes, ancestorsHidden: false, swap: false }, 'native', 0, pressure);
 };
 
@@ -50,6 +50,6 @@ describe("Windows' figures", () => {
     ["a job's limit without its usage", { jobLimitBytes: GiB }],
     ["a process's limit without its usage", { processLimitBytes: GiB, processUsedBytes: Number.NaN }],
   ])('are refused with %s', (_, changed) => {
-    expect(() => judgeWin32(pc(changed))).toThrow(expect.objectContaining({ code: 'ERR_SENSOR' }));
+    expect(() => interpretWin32Figures(pc(changed))).toThrow(expect.objectContaining({ code: 'ERR_SENSOR' }));
   });
 });
