@@ -11,7 +11,8 @@
 
 namespace guard {
 
-// As in src/sensors/linux/read-plan.ts and src/sensors/scope-rows.ts; a contract test reads the same trees through both readers.
+// As in src/sensors/linux/read-plan.ts and src/sensors/scope-rows.ts; a contract test reads the same trees through both
+// readers.
 enum class Parse : std::int32_t { kNumber = 0, kMeminfo = 1, kStatus = 2, kStatV1 = 3, kStatV2 = 4 };
 enum Column : std::size_t {
   kLimit = 0,
@@ -46,7 +47,8 @@ struct Plan {
   bool swap = false;
 };
 
-// Which file failed and how: an errno, or a text that is not what its format promises. The texts are cut, never owned elsewhere.
+// Which file failed and how: an errno, or a text that is not what its format promises. The texts are cut, never owned
+// elsewhere.
 struct Problem {
   const char* file = nullptr;
   int error = 0;

@@ -1,4 +1,5 @@
-// Keeps this library in memory until the process ends: a worker that ends must not unload code that another thread still runs.
+// Keeps this library in memory until the process ends: a worker that ends must not unload code that another thread still
+// runs.
 #pragma once
 
 namespace guard {

@@ -1,5 +1,6 @@
 // What a system tells about memory by calls instead of files, as raw figures. What follows from them is judged in
-// src/sensors/darwin/darwin-figures.ts and src/sensors/win32/win32-figures.ts, which name the figures in the same order. Knows no JavaScript.
+// src/sensors/darwin/darwin-figures.ts and src/sensors/win32/win32-figures.ts, which name the figures in the same order.
+// Knows no JavaScript.
 #pragma once
 
 #include <cstddef>

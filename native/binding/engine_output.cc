@@ -35,8 +35,7 @@ void DefineEngineLog(Napi::Env env, Napi::Object exports) {
   log.Set("catchNextThrow", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
             guard::quiet::CatchNextThrow(info[0].ToBoolean().Value());
           }));
-  log.Set("holdNextWork",
-          Napi::Function::New(env, [](const Napi::CallbackInfo&) { guard::quiet::HoldNextWork(); }));
+  log.Set("holdNextWork", Napi::Function::New(env, [](const Napi::CallbackInfo&) { guard::quiet::HoldNextWork(); }));
   log.Set("startHeldWork", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
             return Napi::Boolean::New(info.Env(), guard::quiet::StartHeldWork());
           }));

@@ -11,8 +11,8 @@
 namespace guard::binding {
 namespace {
 
-// `new MemoryFiles(paths, table, rows, swap, groupPath?, groupBytes?)`, see src/addon/load-addon.ts. One class per environment:
-// nothing here is shared between workers.
+// `new MemoryFiles(paths, table, rows, swap, groupPath?, groupBytes?)`, see src/addon/load-addon.ts. One class per
+// environment: nothing here is shared between workers.
 class MemoryFiles final : public Napi::ObjectWrap<MemoryFiles> {
  public:
   static Napi::Function Define(Napi::Env env) {

@@ -12,8 +12,8 @@
 namespace guard::binding {
 namespace {
 
-// `new MemoryWatch(paths, table, rows, swap, groupPath, groupBytes, notices)`, see src/addon/load-addon.ts. When its environment ends,
-// the object goes first and the watch with it; the thread never calls into JavaScript.
+// `new MemoryWatch(paths, table, rows, swap, groupPath, groupBytes, notices)`, see src/addon/load-addon.ts. When its
+// environment ends, the object goes first and the watch with it; the thread never calls into JavaScript.
 class MemoryWatch final : public Napi::ObjectWrap<MemoryWatch> {
  public:
   static Napi::Function Define(Napi::Env env) {
@@ -60,9 +60,10 @@ class MemoryWatch final : public Napi::ObjectWrap<MemoryWatch> {
       if (!kind.IsNumber() || !path.IsString() || !row.IsNumber()) return std::nullopt;
       const std::int32_t which = kind.As<Napi::Number>().Int32Value();
       const std::int64_t index = row.As<Napi::Number>().Int64Value();
-      if (which < 0 || which > 2 || index < 0 || static_cast<std::size_t>(index) >= numbers_ / guard::kStride) return std::nullopt;
-      notices.push_back({static_cast<guard::Notice::Kind>(which), path.As<Napi::String>().Utf8Value(),
-                         static_cast<std::size_t>(index)});
+      if (which < 0 || which > 2 || index < 0 || static_cast<std::size_t>(index) >= numbers_ / guard::kStride)
+        return std::nullopt;
+      notices.push_back(
+          {static_cast<guard::Notice::Kind>(which), path.As<Napi::String>().Utf8Value(), static_cast<std::size_t>(index)});
     }
     return notices;
   }

@@ -160,8 +160,8 @@ class Room {
   }
 
   Napi::Value Devices(const Napi::CallbackInfo& info) {
-    return InBackground(info, [library = LibraryIn(info), plugin = TextIn(info, 1)](
-                                  const std::shared_ptr<Channel>& channel, std::uint64_t id) {
+    return InBackground(info, [library = LibraryIn(info), plugin = TextIn(info, 1)](const std::shared_ptr<Channel>& channel,
+                                                                                    std::uint64_t id) {
       if (library == nullptr) return channel->Reject(id, Failed(Refused("no-library")));
       std::vector<Device> devices;
       if (auto failure = library->Devices(plugin, devices)) return channel->Reject(id, Failed(std::move(*failure)));

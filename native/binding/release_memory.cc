@@ -38,9 +38,8 @@ void DefineGivingBack(Napi::Env env, Napi::Object exports) {
     return BackgroundWorker::Run(info.Env(), [] { return guard::TrimHeap(); });
   };
   const auto drop = [](const Napi::CallbackInfo& info) {
-    return BackgroundWorker::Run(info.Env(), [path = info[0].ToString().Utf8Value()] {
-      return guard::DropPageCache(path.c_str());
-    });
+    return BackgroundWorker::Run(info.Env(),
+                                 [path = info[0].ToString().Utf8Value()] { return guard::DropPageCache(path.c_str()); });
   };
   exports.Set("trimHeap", Napi::Function::New(env, trim, "trimHeap"));
   exports.Set("dropPageCache", Napi::Function::New(env, drop, "dropPageCache"));

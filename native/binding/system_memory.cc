@@ -20,7 +20,8 @@ Napi::Value Read(const Napi::CallbackInfo& info) {
   }
   double figures[guard::kMachineFigures];
   const guard::MachineAnswer answer = guard::ReadMachine(figures);
-  if (answer.call != nullptr) return Napi::String::New(env, std::string(answer.call) + " failed with " + std::to_string(answer.error));
+  if (answer.call != nullptr)
+    return Napi::String::New(env, std::string(answer.call) + " failed with " + std::to_string(answer.error));
   Napi::Float64Array target = info[0].As<Napi::Float64Array>();
   for (std::size_t at = 0; at < guard::kMachineFigures; at++) target[at] = figures[at];
   return env.Undefined();

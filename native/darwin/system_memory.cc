@@ -54,7 +54,8 @@ MachineAnswer ReadMachine(double (&figures)[kMachineFigures]) noexcept {
 
   vm_statistics64_data_t pages{};
   mach_msg_type_number_t count = HOST_VM_INFO64_COUNT;
-  if (const kern_return_t failed = host_statistics64(host, HOST_VM_INFO64, reinterpret_cast<host_info64_t>(&pages), &count)) {
+  if (const kern_return_t failed =
+          host_statistics64(host, HOST_VM_INFO64, reinterpret_cast<host_info64_t>(&pages), &count)) {
     return {"host_statistics64", failed};
   }
   figures[kFreePages] = pages.free_count;

@@ -148,7 +148,8 @@ struct Dynamic {
 };
 
 // glibc has relocated these pointers in place, musl has not.
-template <typename T> const T* At(const link_map* map, ElfW(Addr) value) noexcept {
+template <typename T>
+const T* At(const link_map* map, ElfW(Addr) value) noexcept {
   return reinterpret_cast<const T*>(value < map->l_addr ? map->l_addr + value : value);
 }
 
@@ -198,7 +199,7 @@ Report Silence(const char* path) noexcept {
   void* library = dlopen(path, RTLD_NOW | RTLD_NOLOAD);
   link_map* map = nullptr;
   if (library == nullptr || dlinfo(library, RTLD_DI_LINKMAP, &map) != 0) return report;
-  using LogSetter = void (*)(void (*)(int, const char* , void*), void*);
+  using LogSetter = void (*)(void (*)(int, const char*, void*), void*);
   for (const char* name : {"llama_log_set", "ggml_log_set", "mtmd_log_set", "mtmd_helper_log_set"}) {
     if (void* setter = dlsym(library, name)) {
       reinterpret_cast<LogSetter>(setter)(OnLog, nullptr);

@@ -11,9 +11,9 @@ namespace {
 
 using Bad = std::optional<std::string_view>;
 
-constexpr std::array<std::string_view, 11> kMeminfo = {"MemTotal:",  "MemFree:",      "MemAvailable:", "Active(file):",
-                                                       "Inactive(file):", "SwapFree:", "Dirty:",        "Writeback:",
-                                                       "SReclaimable:", "CommitLimit:", "Committed_AS:"};
+constexpr std::array<std::string_view, 11> kMeminfo = {
+    "MemTotal:", "MemFree:",   "MemAvailable:", "Active(file):", "Inactive(file):", "SwapFree:",
+    "Dirty:",    "Writeback:", "SReclaimable:", "CommitLimit:",  "Committed_AS:"};
 constexpr std::array<std::string_view, 2> kStatus = {"VmSize:", "VmData:"};
 constexpr std::array<std::string_view, 4> kStatV1 = {"total_dirty ", "total_writeback ", "total_inactive_file ",
                                                      "total_active_file "};
@@ -113,14 +113,10 @@ Bad Fill(const File& file, std::string_view text, double* rows, bool full, bool 
       row[file.column] = value;
       return std::nullopt;
     }
-    case Parse::kMeminfo:
-      return FillMeminfo(text, rows, file.column, full, swap);
-    case Parse::kStatus:
-      return FillStatus(text, rows, file.row, file.column);
-    case Parse::kStatV1:
-      return file.column != 0 ? FillStatV1(kHierarchical, text, row) : FillStatV1(kStatV1, text, row);
-    case Parse::kStatV2:
-      return FillStatV2(text, row);
+    case Parse::kMeminfo: return FillMeminfo(text, rows, file.column, full, swap);
+    case Parse::kStatus: return FillStatus(text, rows, file.row, file.column);
+    case Parse::kStatV1: return file.column != 0 ? FillStatV1(kHierarchical, text, row) : FillStatV1(kStatV1, text, row);
+    case Parse::kStatV2: return FillStatV2(text, row);
   }
   return std::string_view{};
 }

@@ -33,8 +33,7 @@ void LinuxNotice::Close() noexcept {
 
 void LinuxNotice::Arm(const std::vector<double>& rows, double fall_bytes) noexcept {
   switch (notice_.kind) {
-    case Notice::Kind::kUsageThreshold:
-      return ArmThreshold(rows[notice_.row * kStride + kUsed], fall_bytes);
+    case Notice::Kind::kUsageThreshold: return ArmThreshold(rows[notice_.row * kStride + kUsed], fall_bytes);
     case Notice::Kind::kEvents:
       if (!tried_) descriptor_ = open(notice_.path.c_str(), O_RDONLY | O_CLOEXEC);
       break;
@@ -59,7 +58,8 @@ void LinuxNotice::ArmThreshold(double usage_bytes, double fall_bytes) noexcept {
   const int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   char line[64];
   const int length = std::snprintf(line, sizeof line, "%d %d %.0f", event, usage, wanted);
-  const bool done = usage >= 0 && control >= 0 && event >= 0 && write(control, line, static_cast<std::size_t>(length)) == length;
+  const bool done =
+      usage >= 0 && control >= 0 && event >= 0 && write(control, line, static_cast<std::size_t>(length)) == length;
   if (usage >= 0) close(usage);
   if (control >= 0) close(control);
   if (done) {
@@ -108,13 +108,14 @@ bool LinuxNotice::Woken(short events, double now_ms) noexcept {
   quiet_until_ms_ = now_ms + kQuietMs;
   char text[512];
   switch (notice_.kind) {
-    case Notice::Kind::kUsageThreshold:
+    case Notice::Kind::kUsageThreshold: {
       quiet_until_ms_ = 0;
       return read(descriptor_, text, sizeof text) > 0;
-    case Notice::Kind::kEvents:
-      return pread(descriptor_, text, sizeof text, 0) > 0;  // reading it is what clears the event
+    }
+    case Notice::Kind::kEvents: return pread(descriptor_, text, sizeof text, 0) > 0;  // reading it is what clears the event
     case Notice::Kind::kPressure: {
-      // A trigger without privileges begins with the group's whole past as if it were this window: its first event is false.
+      // A trigger without privileges begins with the group's whole past as if it were this window: its first event is
+      // false.
       const std::uint64_t total = PressureTotalUs().value_or(total_us_);
       const bool stalled = total - total_us_ >= kTriggers[0].stall_us / 2;
       total_us_ = total;

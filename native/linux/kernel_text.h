@@ -67,7 +67,8 @@ inline std::size_t FindLine(std::string_view text, std::string_view key) noexcep
 // The numbers behind the first `count` keys. One pass suffices where the file has them in the order given, as every kernel
 // so far; otherwise they are found in any order.
 template <std::size_t N>
-void ScanKeys(std::string_view text, const std::array<std::string_view, N>& keys, std::size_t count, double* values) noexcept {
+void ScanKeys(std::string_view text, const std::array<std::string_view, N>& keys, std::size_t count,
+              double* values) noexcept {
   std::size_t wanted = 0;
   for (std::size_t at = 0; at < text.size() && wanted < count; at = NextLine(text, at)) {
     if (!StandsAt(text, at, keys[wanted])) continue;
@@ -76,7 +77,8 @@ void ScanKeys(std::string_view text, const std::array<std::string_view, N>& keys
   }
   for (; wanted < count; wanted++) {
     const std::size_t at = FindLine(text, keys[wanted]);
-    values[wanted] = at == text.size() ? std::numeric_limits<double>::quiet_NaN() : NumberAfter(text, at + keys[wanted].size());
+    values[wanted] =
+        at == text.size() ? std::numeric_limits<double>::quiet_NaN() : NumberAfter(text, at + keys[wanted].size());
   }
 }
 

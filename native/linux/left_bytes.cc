@@ -8,7 +8,8 @@ namespace {
 
 double Lower(double bound, double candidate) noexcept { return candidate < bound ? candidate : bound; }
 
-// By how much a scope has less than it had. Where one of two readings left out what can be reclaimed, all that is used more counts.
+// By how much a scope has less than it had. Where one of two readings left out what can be reclaimed, all that is used more
+// counts.
 double Fallen(const double* before, const double* now, bool host) noexcept {
   if (host) return before[kAvailable] - now[kAvailable];
   const double used = now[kUsed] - before[kUsed];

@@ -8,7 +8,8 @@
 
 namespace guard {
 
-// The least that any scope has left; none where a limit is another one. `swap`: it counts, so what was taken of it is gone too.
+// The least that any scope has left; none where a limit is another one. `swap`: it counts, so what was taken of it is gone
+// too.
 std::optional<double> LeftSince(const Judged& judged, const std::vector<double>& rows, bool swap) noexcept;
 
 }  // namespace guard

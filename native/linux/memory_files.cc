@@ -1,4 +1,5 @@
-// Reads a plan on Linux: cached descriptors and one pread per file, in the order and with the short cut of src/sensors/linux/procfs-engine.ts.
+// Reads a plan on Linux: cached descriptors and one pread per file, in the order and with the short cut of
+// src/sensors/linux/procfs-engine.ts.
 #include "../memory_files.h"
 
 #include <fcntl.h>

@@ -29,8 +29,8 @@ constexpr double kShortestMs = 10;
 constexpr double kLongestMs = 1000;
 // Where memory falls fast enough to cross before that, half the time that is left is waited for.
 constexpr double kHurriedMs = 1;
-// While it stands still close above a figure, waits grow up to this: ten readings a second instead of a hundred. On a virtual machine
-// a wake-up and the files, cold by then, take some 140 us (docs/watching.md has the cost).
+// While it stands still close above a figure, waits grow up to this: ten readings a second instead of a hundred. On a
+// virtual machine a wake-up and the files, cold by then, take some 140 us (docs/watching.md has the cost).
 constexpr double kStillMs = 100;
 constexpr double kStillBytes = 1024.0 * 1024;
 // The kernel takes 10 to 20 ms to register a notice (an RCU grace period), in which this thread looks at nothing.
@@ -186,8 +186,10 @@ void Run() noexcept {
     }
     const int timeout = std::isinf(due) ? -1 : static_cast<int>(std::ceil(std::fmax(0, due - now)));
     if (poll(polled.data(), polled.size(), timeout) < 0) continue;  // EINTR cannot be: all signals are blocked
-    std::uint64_t count;
-    if (polled[0].revents != 0) [[maybe_unused]] const ssize_t got = read(wake, &count, sizeof count);
+    if (polled[0].revents != 0) {
+      std::uint64_t count;
+      [[maybe_unused]] const ssize_t got = read(wake, &count, sizeof count);
+    }
     now = NowMs();
     std::size_t at = 1;
     for (const auto& each : current) {

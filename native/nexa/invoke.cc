@@ -135,12 +135,9 @@ std::int32_t Generate(const Calls& calls, void* handle, bool multimodal, const G
 
 std::int32_t InvokeCreate(Layout layout, const Calls& calls, const LoadSpec& spec, void** handle) noexcept {
   switch (layout) {
-    case Layout::kNexa10:
-      return Create<Nexa10>(calls, spec, handle);
-    case Layout::kGeniex03:
-      return Create<Geniex03>(calls, spec, handle);
-    case Layout::kGeniex05:
-      return Create<Geniex05>(calls, spec, handle);
+    case Layout::kNexa10: return Create<Nexa10>(calls, spec, handle);
+    case Layout::kGeniex03: return Create<Geniex03>(calls, spec, handle);
+    case Layout::kGeniex05: return Create<Geniex05>(calls, spec, handle);
   }
   return kThrew;
 }
@@ -148,12 +145,9 @@ std::int32_t InvokeCreate(Layout layout, const Calls& calls, const LoadSpec& spe
 std::int32_t InvokeGenerate(Layout layout, const Calls& calls, void* handle, bool multimodal, const GenerateSpec& spec,
                             const std::string& prompt, TokenRun& run, Generated& result, std::string& text) {
   switch (layout) {
-    case Layout::kNexa10:
-      return Generate<Nexa10>(calls, handle, multimodal, spec, prompt, run, result, text);
-    case Layout::kGeniex03:
-      return Generate<Geniex03>(calls, handle, multimodal, spec, prompt, run, result, text);
-    case Layout::kGeniex05:
-      return Generate<Geniex05>(calls, handle, multimodal, spec, prompt, run, result, text);
+    case Layout::kNexa10: return Generate<Nexa10>(calls, handle, multimodal, spec, prompt, run, result, text);
+    case Layout::kGeniex03: return Generate<Geniex03>(calls, handle, multimodal, spec, prompt, run, result, text);
+    case Layout::kGeniex05: return Generate<Geniex05>(calls, handle, multimodal, spec, prompt, run, result, text);
   }
   return kThrew;
 }

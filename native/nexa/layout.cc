@@ -55,12 +55,9 @@ std::optional<Layout> LayoutNamed(std::string_view name) noexcept {
 
 const char* NameOf(Layout layout) noexcept {
   switch (layout) {
-    case Layout::kNexa10:
-      return "nexa-1.0";
-    case Layout::kGeniex03:
-      return "geniex-0.3";
-    case Layout::kGeniex05:
-      return "geniex-0.5";
+    case Layout::kNexa10: return "nexa-1.0";
+    case Layout::kGeniex03: return "geniex-0.3";
+    case Layout::kGeniex05: return "geniex-0.5";
   }
   return "";
 }

@@ -1,5 +1,5 @@
-// The structs of the SDK's C interface in the three layouts that are known. Facts alone: it calls nothing and knows no JavaScript.
-// Sizes and offsets were measured on x86_64; the fields are such that other 64-bit systems lay them out alike.
+// The structs of the SDK's C interface in the three layouts that are known. Facts alone: it calls nothing and knows no
+// JavaScript. Sizes and offsets were measured on x86_64; the fields are such that other 64-bit systems lay them out alike.
 #pragma once
 
 #include <cstddef>
@@ -200,11 +200,9 @@ static_assert(HasSize<Nexa10::ModelConfig>(96) && HasSize<Nexa10::ProfileData>(8
 static_assert(HasSize<Nexa10::LlmCreateInput>(152) && HasSize<Nexa10::VlmCreateInput>(160));
 static_assert(At(offsetof(Nexa10::ProfileData, stop_reason), 72) && HasSize<Nexa10::GenerateOutput>(88));
 static_assert(At(offsetof(Nexa10::LlmCreateInput, model_path), 8) && At(offsetof(Nexa10::LlmCreateInput, config), 24));
-static_assert(At(offsetof(Nexa10::LlmCreateInput, plugin_id), 120) &&
-              At(offsetof(Nexa10::LlmCreateInput, device_id), 128));
+static_assert(At(offsetof(Nexa10::LlmCreateInput, plugin_id), 120) && At(offsetof(Nexa10::LlmCreateInput, device_id), 128));
 static_assert(At(offsetof(Nexa10::VlmCreateInput, mmproj_path), 16) && At(offsetof(Nexa10::VlmCreateInput, config), 24));
-static_assert(At(offsetof(Nexa10::VlmCreateInput, plugin_id), 120) &&
-              At(offsetof(Nexa10::VlmCreateInput, device_id), 128));
+static_assert(At(offsetof(Nexa10::VlmCreateInput, plugin_id), 120) && At(offsetof(Nexa10::VlmCreateInput, device_id), 128));
 static_assert(At(offsetof(Nexa10::GenerationConfig, sampler_config), 24) &&
               At(offsetof(Nexa10::GenerationConfig, audio_paths), 48));
 

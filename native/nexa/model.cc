@@ -191,8 +191,8 @@ std::optional<Failure> Model::Generate(const GenerateSpec& spec, const StopFlag&
   return std::nullopt;
 }
 
-std::optional<Failure> Model::Attempt(const GenerateSpec& spec, const std::string& prompt, TokenRun& run,
-                                      Generated& result, std::string& text) {
+std::optional<Failure> Model::Attempt(const GenerateSpec& spec, const std::string& prompt, TokenRun& run, Generated& result,
+                                      std::string& text) {
   const Calls& calls = library_->Functions();
   KeptError logged;
   const std::int32_t code =

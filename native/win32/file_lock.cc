@@ -1,5 +1,5 @@
-// LockFileEx: owned by the handle, so it ends with the process. Such locks keep others from reading, so the byte that is locked
-// lies where no file reaches.
+// LockFileEx: owned by the handle, so it ends with the process. Such locks keep others from reading, so the byte that is
+// locked lies where no file reaches.
 #include "../file_lock.h"
 
 #define WIN32_LEAN_AND_MEAN

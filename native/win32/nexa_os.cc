@@ -42,7 +42,8 @@ std::string Narrow(const wchar_t* text, std::size_t count) {
 
 std::string Reason(DWORD error) {
   wchar_t text[512];
-  DWORD length = FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, nullptr, error, 0, text, 512, nullptr);
+  DWORD length =
+      FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, nullptr, error, 0, text, 512, nullptr);
   while (length > 0 && (text[length - 1] == L'\n' || text[length - 1] == L'\r' || text[length - 1] == L'.')) length--;
   return (length > 0 ? Narrow(text, length) : "no reason was given") + " (error " + std::to_string(error) + ")";
 }
@@ -57,7 +58,8 @@ void* OpenLibrary(const std::string& path, std::string& problem) {
   for (wchar_t& letter : wide) {
     if (letter == L'/') letter = L'\\';
   }
-  HMODULE library = LoadLibraryExW(wide.c_str(), nullptr, LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR | LOAD_LIBRARY_SEARCH_DEFAULT_DIRS);
+  HMODULE library =
+      LoadLibraryExW(wide.c_str(), nullptr, LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR | LOAD_LIBRARY_SEARCH_DEFAULT_DIRS);
   if (library == nullptr) problem = Reason(GetLastError());
   return library;
 }
@@ -99,6 +101,9 @@ bool ThreadsOutliveExit() noexcept { return false; }
 
 void RunAtProcessEnd(AtEnd) noexcept {}
 
-void EndProcess(int code) noexcept { TerminateProcess(GetCurrentProcess(), static_cast<UINT>(code)); std::_Exit(code); }
+void EndProcess(int code) noexcept {
+  TerminateProcess(GetCurrentProcess(), static_cast<UINT>(code));
+  std::_Exit(code);
+}
 
 }  // namespace guard::nexa::os

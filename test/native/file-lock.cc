@@ -1,4 +1,5 @@
-// What a lock must be to the ledger, asked of one implementation: `locks FILE`. Prints what is wrong, nothing where all is well.
+// What a lock must be to the ledger, asked of one implementation: `locks FILE`. Prints what is wrong, nothing where all is
+// well.
 #include "../../native/file_lock.h"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
-// Feeds damaged kernel files to the addon's parser under the compiler's sanitizers: `fillfuzz RUNS SEED FILE…`. Texts lie in
-// memory of exactly their length, so a read behind the end is seen.
+// Feeds damaged kernel files to the addon's parser under the compiler's sanitizers: `fillfuzz RUNS SEED FILE…`. Texts lie
+// in memory of exactly their length, so a read behind the end is seen.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -25,7 +25,9 @@ std::string Damaged(std::string text, std::mt19937_64& random, const std::vector
     const std::size_t from = below(text.size() + 1);
     switch (below(6)) {
       case 0: text.resize(at); break;
-      case 1: if (at < text.size()) text[at] = static_cast<char>(from % 256); break;
+      case 1:
+        if (at < text.size()) text[at] = static_cast<char>(from % 256);
+        break;
       case 2: text.erase(at, count / 2); break;
       case 3: text.insert(at, std::string(1 + count / 3, static_cast<char>('0' + from % 10))); break;
       case 4: text.insert(at, files[from % files.size()].substr(0, 2000)); break;

@@ -1,5 +1,5 @@
-// Opens, hears and closes watches on several threads at once: `watches MEMINFO USAGE ROUNDS`. `USAGE` is written by this program, as a
-// group's that fills up and empties. Prints how many watches heard of it; what is wrong before that.
+// Opens, hears and closes watches on several threads at once: `watches MEMINFO USAGE ROUNDS`. `USAGE` is written by this
+// program, as a group's that fills up and empties. Prints how many watches heard of it; what is wrong before that.
 #include "../../native/memory_watch.h"
 
 #include <fcntl.h>

@@ -232,8 +232,7 @@ std::int32_t Engine::Generate(const char* call, const TextRequest& request, Text
     }
     if (pace > 0) usleep(static_cast<useconds_t>(pace));
     bool ends = false;
-    const std::string token =
-        said.empty() ? Token(state, ends) : said[static_cast<std::size_t>(result.generated_tokens)];
+    const std::string token = said.empty() ? Token(state, ends) : said[static_cast<std::size_t>(result.generated_tokens)];
     if (ends) {
       result.reason = "eos";
       break;
