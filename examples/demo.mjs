@@ -6,7 +6,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { formatBytes, machineReport } from 'nexa-memory-guard';
-import { enterGroup, makeGroup, removeGroup, usedBytes } from '../tools/limit-group.mjs';
+import { ControlGroup } from '../tools/control-groups.mjs';
 import { makeFiles, ownFiles } from './demo/files.mjs';
 import { live } from './demo/life.mjs';
 
@@ -14,7 +14,7 @@ const USAGE = `usage: npm run demo                                             s
        npm run demo -- --full                                   the shapes of Qwen2-Audio 7B, about 8 GiB of memory
        npm run demo -- --model F --projector P --audio A.wav    your own files`;
 
-/** @typedef {{ files: import('./demo/files.mjs').Files, full: boolean, group?: import('../tools/limit-group.mjs').LimitGroup, limitNote: string }} Scene */
+/** @typedef {{ files: import('./demo/files.mjs').Files, full: boolean, group?: ControlGroup, limitNote: string }} Scene the group only with its fields */
 
 // `npm run demo | head` closes the pipe early: that is no fault.
 process.stdout.on('error', ({ code }) => process.exit(code === 'EPIPE' ? 0 : 1));
@@ -43,16 +43,9 @@ async function parent() {
   );
   if (full) console.log('Writing the 7B shapes as sparse files...');
   const files = model && projector && audio ? ownFiles(model, projector, audio) : await makeFiles(full);
-  const made = files.temporary
-    ? makeGroup()
-    : { reason: "none is set for your own files: the machine's own memory decides" };
-  const group = 'group' in made ? made.group : undefined;
-  const limitNote =
-    'group' in made
-      ? `a control group made for this demo`
-      : files.temporary
-        ? `an injected one, since ${made.reason}`
-        : made.reason;
+  const { group, limitNote } = files.temporary
+    ? makeLimitedGroup()
+    : { limitNote: "none is set for your own files: the machine's own memory decides" };
   try {
     // Signals that came while the files were written are heard now.
     await new Promise((resolve) => setTimeout(resolve));
@@ -68,7 +61,17 @@ async function parent() {
     return code ?? 1;
   } finally {
     if (files.temporary) rmSync(files.directory, { recursive: true });
-    if (group) await removeGroup(group);
+    await group?.remove();
+  }
+}
+
+/** The child sets its limit, when it knows what its models need. */
+function makeLimitedGroup() {
+  try {
+    const group = ControlGroup.create(`nexa-memory-guard-demo-${process.pid}`);
+    return { group, limitNote: 'a control group made for this demo' };
+  } catch (error) {
+    return { group: undefined, limitNote: `an injected one, since ${/** @type {Error} */ (error).message}` };
   }
 }
 
@@ -78,9 +81,10 @@ async function child() {
   // Without its parent nobody would clean up after it.
   process.on('disconnect', () => process.exit(1));
   process.channel?.unref();
-  if (scene.group) enterGroup(scene.group);
+  const group = scene.group && new ControlGroup(scene.group);
+  group?.enter(process.pid);
   try {
-    await live({ ...scene, limitFile: scene.group?.limitFile });
+    await live({ ...scene, limitFile: group?.limitFile });
   } catch (error) {
     const { code, message } = /** @type {Error & { code?: string }} */ (error);
     console.error(`\n${code ?? 'Error'}: ${message}`);
@@ -88,11 +92,11 @@ async function child() {
   }
 }
 
-/** A load blocks the child's event loop for seconds, so its memory is shown from here. @param {import('../tools/limit-group.mjs').LimitGroup} group */
+/** A load blocks the child's event loop for seconds, so its memory is shown from here. @param {ControlGroup} group */
 function showUsage(group) {
   let shownBytes = 0;
   return setInterval(() => {
-    const bytes = usedBytes(group);
+    const bytes = group.readUsedBytes();
     if (Math.abs(bytes - shownBytes) < 512 * 2 ** 20) return;
     shownBytes = bytes;
     console.log(`  ...          the group holds ${formatBytes(bytes)}`);

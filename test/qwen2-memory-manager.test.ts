@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { GiB, MiB } from '../src/core/bytes.ts';
 import { Qwen2MemoryManager, type Qwen2MemoryManagerOptions, Qwen2Quantization } from '../src/qwen2-memory-manager.ts';
-import { ControlGroup, whyNoControlGroups } from './support/control-group.ts';
+import { createControlGroup, whyNoControlGroups } from './support/create-control-group.ts';
 import { FakeMachine } from './support/fake-sdk.ts';
 import { runProgram } from './support/program.ts';
 
@@ -295,7 +295,7 @@ describe.skipIf(noControlGroups !== undefined)('what the process grows by betwee
     process.exit();
   `;
   const run = async (grow: string) => {
-    const ended = await runProgram(program(grow), { group: ControlGroup.create(LIMIT) });
+    const ended = await runProgram(program(grow), { group: createControlGroup(LIMIT) });
     expect(ended).toMatchObject({ code: 0, stderr: '' });
     return JSON.parse(ended.stdout) as unknown;
   };

@@ -8,6 +8,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { estimateFootprint } from 'nexa-memory-guard';
 import { SMALL, writeModel } from '../../tools/architectures.mjs';
+import { readProcessMemory } from '../../tools/process-memory.mjs';
 import { fullLanguage, writeLanguageModel } from '../../tools/synthetic-model.mjs';
 
 const MiB = 2 ** 20;
@@ -144,10 +145,9 @@ async function child() {
 
 /** Without what JavaScript itself holds. */
 function anonymousBytes() {
-  const text = fs.readFileSync('/proc/self/status', 'utf8');
-  const kib = (/** @type {string} */ key) => Number(new RegExp(`${key}:\\s+(\\d+)`).exec(text)?.[1]);
+  const memory = readProcessMemory();
   const { heapTotal, external } = process.memoryUsage();
-  return (kib('RssAnon') + kib('VmSwap')) * 1024 - heapTotal - external;
+  return memory.anonymousBytes + memory.swappedBytes - heapTotal - external;
 }
 
 /** @param {number} bytes */

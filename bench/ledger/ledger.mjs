@@ -7,7 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MiB, withMemoryGuard } from 'nexa-memory-guard';
-import { makeGroup, removeGroup, usedBytes } from '../../tools/limit-group.mjs';
+import { ControlGroup, whyNoControlGroups } from '../../tools/control-groups.mjs';
 import { summarizeTimes } from '../../tools/timing.mjs';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'nexa-ledger-bench-'));
@@ -16,21 +16,19 @@ const HOLDER = fileURLToPath(new URL('./holder.mjs', import.meta.url));
 /** @type {Set<import('node:child_process').ChildProcess>} */
 const children = new Set();
 
-/** @param {number} bytes @param {boolean} decides @param {string} [group] whose every page it is charged for */
-async function holder(bytes = 0, decides = false, group) {
-  const enter = group ? 'echo $$ > "$GROUP/cgroup.procs" && exec "$0" "$@"' : 'exec "$0" "$@"';
-  const child = fork(HOLDER, [directory, String(bytes), decides ? 'yes' : 'no'], {
-    execPath: '/bin/sh',
-    execArgv: ['-c', enter, process.execPath],
-    env: { ...process.env, ...(group && { GROUP: group }) },
-  });
+/** @param {number} bytes @param {boolean} decides @param {ControlGroup} [group] that is charged for every page of it */
+async function startHolder(bytes = 0, decides = false, group) {
+  const args = [directory, String(bytes), decides ? 'yes' : 'no'];
+  const child = group
+    ? group.spawn([process.execPath, HOLDER, ...args], { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] })
+    : fork(HOLDER, args);
   children.add(child);
   await once(child, 'message');
   return child;
 }
 
 /** @param {import('node:child_process').ChildProcess} child */
-async function end(child) {
+async function killChild(child) {
   const gone = once(child, 'exit');
   child.kill('SIGKILL');
   await gone;
@@ -58,7 +56,7 @@ const loadModel = async (_name, _options) => ({ dispose: async () => {} });
 const load = { memoryGuard: { footprint: 1 } };
 
 /** Guarded loads less the SDK's own time, which is none. */
-async function decisions(/** @type {import('nexa-memory-guard').GuardOptions} */ options) {
+async function timeDecisions(/** @type {import('nexa-memory-guard').GuardOptions} */ options) {
   const nexa = withMemoryGuard({ loadModel }, { minFreeRatioAfterLoad: 0, minFreeBytes: 0, ...options });
   const times = [];
   for (let at = 0; at < 600; at++) {
@@ -74,28 +72,29 @@ async function decisions(/** @type {import('nexa-memory-guard').GuardOptions} */
   return { ...summarizeTimes(times), 'lock held, median µs': held['median µs'], 'lock held, p99 µs': held['p99 µs'] };
 }
 
-/** How long after its memory was back a killed process still counted. @param {number} bytes @param {import('../../tools/limit-group.mjs').LimitGroup} group */
-async function afterKill(bytes, group) {
+/** How long after its memory was back a killed process still counted. @param {number} bytes @param {ControlGroup} group */
+async function measureKill(bytes, group) {
   const nexa = withMemoryGuard({ loadModel }, { ledger: { directory } });
   nexa.guard.ledger.entries();
-  const child = await holder(bytes, false, group.directory);
+  const child = await startHolder(bytes, false, group);
   const counts = () => nexa.guard.ledger.entries().some(({ pid }) => pid === child.pid);
   if (!counts()) throw new Error('a process that holds a promise does not count');
   const killedMs = performance.now();
   child.kill('SIGKILL');
   let [backMs, forgottenMs] = [Number.NaN, Number.NaN];
   while (Number.isNaN(backMs) || Number.isNaN(forgottenMs)) {
-    if (Number.isNaN(backMs) && usedBytes(group) < 8 * MiB) backMs = performance.now();
+    if (Number.isNaN(backMs) && group.readUsedBytes() < 8 * MiB) backMs = performance.now();
     if (Number.isNaN(forgottenMs) && !counts()) forgottenMs = performance.now();
   }
-  await end(child).catch(() => {});
+  await killChild(child).catch(() => {});
   nexa.guard.close();
   return { backMs: backMs - killedMs, laterMs: forgottenMs - backMs };
 }
 
-async function kills() {
-  const made = makeGroup();
-  if ('reason' in made) return console.log(`Killed processes are left out: ${made.reason}.`);
+async function showKills() {
+  const whyNot = whyNoControlGroups();
+  if (whyNot) return console.log(`Killed processes are left out: ${whyNot}.`);
+  const group = ControlGroup.create(`nexa-memory-guard-ledger-${process.pid}`);
   console.log(
     'After SIGKILL (ms; the moment after which the group had less than 8 MiB, and when the entries were gone):',
   );
@@ -104,7 +103,7 @@ async function kills() {
   try {
     for (const gib of [0.25, 1, 4]) {
       const times = [];
-      for (let run = 0; run < 5; run++) times.push(await afterKill(gib * 1024 * MiB, made.group));
+      for (let run = 0; run < 5; run++) times.push(await measureKill(gib * 1024 * MiB, group));
       const middle = (/** @type {number[]} */ all) => Number(all.toSorted((a, b) => a - b)[2]?.toFixed(1));
       rows[`${gib} GiB resident, 5 runs`] = {
         'memory back after': middle(times.map(({ backMs }) => backMs)),
@@ -114,8 +113,8 @@ async function kills() {
     }
     console.table(rows);
   } finally {
-    for (const child of [...children]) await end(child);
-    await removeGroup(made.group);
+    for (const child of [...children]) await killChild(child);
+    await group.remove();
   }
 }
 
@@ -124,19 +123,19 @@ try {
     'A guarded load from call to model, by how many other processes hold something, and for how long of it the others wait:',
   );
   /** @type {Record<string, unknown>} */
-  const rows = { "ledger: 'process'": await decisions({ ledger: 'process' }) };
+  const rows = { "ledger: 'process'": await timeDecisions({ ledger: 'process' }) };
   for (const others of [0, 1, 3, 7]) {
-    while (children.size < others) await holder();
-    rows[`shared, ${others} others`] = await decisions({ ledger: { directory } });
+    while (children.size < others) await startHolder();
+    rows[`shared, ${others} others`] = await timeDecisions({ ledger: { directory } });
   }
-  for (const child of [...children]) await end(child);
-  await holder(0, true);
-  await holder(0, true);
-  rows['shared, 2 others that decide all the time'] = await decisions({ ledger: { directory } });
-  for (const child of [...children]) await end(child);
+  for (const child of [...children]) await killChild(child);
+  await startHolder(0, true);
+  await startHolder(0, true);
+  rows['shared, 2 others that decide all the time'] = await timeDecisions({ ledger: { directory } });
+  for (const child of [...children]) await killChild(child);
   console.table(rows);
 
-  await kills();
+  await showKills();
 } finally {
   for (const child of children) child.kill('SIGKILL');
   rmSync(folder, { recursive: true, force: true });

@@ -1,12 +1,11 @@
 /** What a second mapped model does to the first where only one fits, with and without the guard. Needs root, a v1 memory controller and `npm run compile`. */
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmdirSync, rmSync, statfsSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { formatBytes } from 'nexa-memory-guard';
-import { makeGroup, removeGroup } from '../../tools/limit-group.mjs';
+import { ControlGroup, whyNoControlGroups } from '../../tools/control-groups.mjs';
 import { makeDiskGroup } from './disk.mjs';
 import {
   ANSWER_TOKENS,
@@ -22,6 +21,8 @@ import {
 /** @typedef {import('./program.mjs').Answer} Answer */
 /** @typedef {import('./program.mjs').Rows} Rows */
 
+/** Only v1 lets go of pages by force. */
+const VERSION = /** @type {const} */ (1);
 const TMPFS_MAGIC = 0x01021994;
 const interrupted = new AbortController();
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
@@ -32,22 +33,17 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
  * Runs a script in a new group, and lets go of every page that the group was charged for.
  * @param {string} script @param {string[]} args @param {number} [limitBytes] @param {number} [diskBytesPerSecond]
  */
-async function inGroup(script, args, limitBytes, diskBytesPerSecond) {
-  const made = makeGroup();
-  if ('reason' in made) throw new Error(made.reason);
-  const { directory, limitFile } = made.group;
-  try {
-    if (limitBytes !== undefined) writeFileSync(limitFile, String(limitBytes));
-    if (diskBytesPerSecond === undefined) return await run([directory], script, args);
-    return await withDisk(diskBytesPerSecond, (disk) => run([directory, disk], script, args));
-  } finally {
-    // Else the pages stay in memory, charged to a group that is gone, and the next variant would find its files cached.
+async function runInGroup(script, args, limitBytes, diskBytesPerSecond) {
+  const options = { version: VERSION, limitBytes };
+  return await ControlGroup.use(`nexa-memory-guard-mapped-${process.pid}`, options, async (group) => {
     try {
-      writeFileSync(`${directory}/memory.force_empty`, '0');
+      if (diskBytesPerSecond === undefined) return await run(group, [], script, args);
+      return await withDisk(diskBytesPerSecond, (disk) => run(group, [disk], script, args));
     } finally {
-      await removeGroup(made.group);
+      // Else the pages stay in memory, charged to a group that is gone, and the next variant would find its files cached.
+      group.writeFile('memory.force_empty', '0');
     }
-  }
+  });
 }
 
 /** @template T @param {number} bytesPerSecond @param {(directory: string) => Promise<T>} action */
@@ -61,14 +57,11 @@ async function withDisk(bytesPerSecond, action) {
   }
 }
 
-/** @param {string[]} groups @param {string} script @param {string[]} args @returns {Promise<unknown>} */
-async function run(groups, script, args) {
+/** @param {ControlGroup} group @param {string[]} alsoIn @param {string} script @param {string[]} args @returns {Promise<unknown>} */
+async function run(group, alsoIn, script, args) {
   interrupted.signal.throwIfAborted();
-  const enter = 'while [ "$1" != -- ]; do echo $$ > "$1/cgroup.procs" || exit; shift; done; shift; exec "$@"';
   const program = [process.execPath, ...process.execArgv, fileURLToPath(new URL(script, import.meta.url)), ...args];
-  const child = spawn('sh', ['-c', enter, 'sh', ...groups, '--', ...program], {
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  });
+  const child = group.spawn(program, { alsoIn, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const stop = () => child.kill('SIGKILL');
   interrupted.signal.addEventListener('abort', stop);
   /** @type {unknown} */
@@ -87,14 +80,12 @@ async function run(groups, script, args) {
 }
 
 /** Why it can't be measured here; `undefined` where it can. */
-async function reasonAgainst() {
-  const made = makeGroup();
-  if ('reason' in made) return made.reason;
-  const v1 = existsSync(`${made.group.directory}/memory.force_empty`);
-  await removeGroup(made.group);
-  if (!v1) return 'the memory controller here is v2, and this is made for v1';
-  if (statfsSync(folder).type === TMPFS_MAGIC) return `${folder} is on tmpfs, which reads nothing from a disk`;
-  return undefined;
+function whyNotHere() {
+  const whyNot = whyNoControlGroups({ version: VERSION });
+  if (whyNot === undefined && statfsSync(folder).type === TMPFS_MAGIC) {
+    return `${folder} is on tmpfs, which reads nothing from a disk`;
+  }
+  return whyNot;
 }
 
 /** @param {Rows} rows */
@@ -125,14 +116,14 @@ async function measure(diskBytesPerSecond) {
   const rows = {};
   for (const variant of ['unguarded', 'guarded']) {
     console.log(`${variant}:`);
-    Object.assign(rows, await inGroup('mapped/program.mjs', [variant, folder], LIMIT_BYTES, diskBytesPerSecond));
+    Object.assign(rows, await runInGroup('./program.mjs', [variant, folder], LIMIT_BYTES, diskBytesPerSecond));
   }
   showTable(rows);
 }
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'nexa-memory-guard-mapped-'));
 try {
-  const reason = await reasonAgainst();
+  const reason = whyNotHere();
   if (reason !== undefined) console.log(`Not measured: ${reason}.`);
   else {
     const { minFreeBytes, minFreeRatioAfterLoad } = RESERVES;
@@ -142,7 +133,7 @@ try {
     console.log(
       `The guard keeps ${formatBytes(minFreeBytes)} and ${100 * minFreeRatioAfterLoad} % free; medians of ${ANSWERS} answers of ${ANSWER_TOKENS} tokens`,
     );
-    for (const file of [FIRST, SECOND]) await inGroup('mapped/write.mjs', [path.join(folder, file)]);
+    for (const file of [FIRST, SECOND]) await runInGroup('./write.mjs', [path.join(folder, file)]);
     console.log("\nAt this disk's own speed");
     await measure();
     const disk = makeDiskGroup(folder, DISK_BYTES_PER_SECOND);

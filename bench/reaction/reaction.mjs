@@ -39,7 +39,7 @@ if (values.vm) {
     input: setting,
     memoryMiB: 1792,
     cpus: 2,
-    include: ['bench/reaction', 'tools/limit-group.mjs', 'tools/vm/guest/report.mjs'],
+    include: ['bench/reaction'],
     onLine: print,
     timeoutMs: 30 * 60_000,
   });

@@ -1,10 +1,8 @@
 /** Watchers beside an eater in one limited group: how late each of them hears, what idling costs it, what it hears of a swing. */
-import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { makeGroup, removeGroup } from '../../tools/limit-group.mjs';
+import { ControlGroup } from '../../tools/control-groups.mjs';
 
 export const MiB = 2 ** 20;
 
@@ -12,29 +10,14 @@ const SETTLING_MS = 5000;
 
 /** @typedef {{ name: string, kind: 'guard' | 'poll' | 'nothing', parameter: string }} Watcher */
 /** @typedef {{ level?: string, atMs?: number, ready?: boolean, cpuRatio?: number, availableBytes?: number, reclaimableBytes?: number, limitBytes?: number, log?: [number, number][] }} Told */
-/** @typedef {import('../../tools/limit-group.mjs').LimitGroup} LimitGroup */
 
-/** A group with this limit, gone afterwards. @template T @param {number} limitBytes @param {(group: LimitGroup) => Promise<T>} action */
-export async function inGroup(limitBytes, action) {
-  const made = makeGroup();
-  if ('reason' in made) throw new Error(made.reason);
-  try {
-    writeFileSync(made.group.limitFile, String(limitBytes));
-    return await action(made.group);
-  } finally {
-    await removeGroup(made.group);
-  }
-}
-
-/** A program of this folder inside the group from its first page on. @param {LimitGroup} group @param {string} script @param {string[]} args */
+/** Starts a program of this folder inside the group. @param {ControlGroup} group @param {string} script @param {string[]} args */
 export function start(group, script, args) {
   const file = fileURLToPath(new URL(script, import.meta.url));
-  const enter = 'echo $$ > "$GROUP/cgroup.procs" && exec "$0" "$@"';
-  const child = fork(file, args, {
-    execPath: '/bin/sh',
-    execArgv: ['-c', enter, process.execPath, '--expose-gc'],
+  const child = group.spawn([process.execPath, '--expose-gc', file, ...args], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     // A freed MiB goes back to the system at once, however many were freed before.
-    env: { ...process.env, GROUP: group.directory, MALLOC_MMAP_THRESHOLD_: '65536' },
+    env: { ...process.env, MALLOC_MMAP_THRESHOLD_: '65536' },
   });
   /** @type {Told[]} */
   const told = [];
@@ -71,7 +54,7 @@ export async function end(started) {
  * @param {{ watchers: readonly Watcher[], limitBytes: number, stopBytes: number, perSecondBytes: number, swing?: { bytes: number, everyMs: number }, lastsMs?: number }} run
  */
 export async function react({ watchers, limitBytes, stopBytes, perSecondBytes, swing, lastsMs = 1500 }) {
-  return inGroup(limitBytes, async (group) => {
+  return ControlGroup.use(`nexa-memory-guard-reaction-${process.pid}`, { limitBytes }, async (group) => {
     /** @type {Started[]} */
     const started = [];
     try {

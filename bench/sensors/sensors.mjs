@@ -1,14 +1,16 @@
 /** What one reading costs, per reader and beside what others offer, in a three-level control group. Needs `npm run compile`. */
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { freemem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import systeminformation from 'systeminformation';
 import { openReader } from '../../dist/sensors/open-reader.js';
+import { ControlGroup, whyNoControlGroups } from '../../tools/control-groups.mjs';
 import { timeAwaitedCalls, timeCalls } from '../../tools/timing.mjs';
 
 const MiB = 2 ** 20;
-const MEMORY = '/sys/fs/cgroup/memory';
+/** Three nested groups with limits, as a pod has them. */
+const PLACE = /** @type {const} */ ({ version: 1, atRoot: true });
 const ITERATIONS = 20_000;
 
 async function measure() {
@@ -34,32 +36,24 @@ async function measure() {
   console.table(rows);
 }
 
-/** Three nested groups with limits, as a pod has them; 0, or the reason why they can't be made. */
-function inThreeLevels() {
-  if (process.getuid?.() !== 0) return 'this user is not root';
-  if (!existsSync(`${MEMORY}/release_agent`)) return `no v1 memory controller is mounted at ${MEMORY}`;
-  const top = `${MEMORY}/nexa-memory-guard-bench-${process.pid}`;
-  const groups = [top, `${top}/pod`, `${top}/pod/app`];
-  try {
-    for (const [level, group] of groups.entries()) {
-      mkdirSync(group);
-      writeFileSync(`${group}/memory.limit_in_bytes`, String((1024 - 256 * level) * MiB));
-    }
-    const script = 'echo $$ > "$1/cgroup.procs" && shift && exec "$@"';
+/** The exit code of this program in the innermost of three groups. */
+async function measureInside() {
+  const options = { ...PLACE, limitBytes: 1024 * MiB };
+  return await ControlGroup.use(`nexa-memory-guard-bench-${process.pid}`, options, async (top) => {
+    const innermost = top.createChild('pod', 768 * MiB).createChild('app', 512 * MiB);
     const program = [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url), 'inside'];
-    return spawnSync('sh', ['-c', script, 'sh', groups[2] ?? top, ...program], { stdio: 'inherit' }).status;
-  } finally {
-    for (const group of groups.toReversed()) if (existsSync(group)) rmdirSync(group);
-  }
+    const [code] = await once(innermost.spawn(program, { stdio: 'inherit' }), 'exit');
+    return code ?? 1;
+  });
 }
 
+const whyNot = whyNoControlGroups(PLACE);
 if (process.argv[2] === 'inside') {
   await measure();
+} else if (whyNot === undefined) {
+  process.exitCode = await measureInside();
 } else {
-  const outcome = inThreeLevels();
-  if (typeof outcome === 'string') {
-    console.log(`No three-level group could be made (${outcome}); measured in the group this runs in:`);
-    console.log(readFileSync('/proc/self/cgroup', 'utf8').trim());
-    await measure();
-  } else process.exitCode = outcome ?? 1;
+  console.log(`No three-level group could be made (${whyNot}); measured in the group this runs in:`);
+  console.log(readFileSync('/proc/self/cgroup', 'utf8').trim());
+  await measure();
 }

@@ -9,17 +9,17 @@
  * @param {readonly Holder[]} holders @param {Holder} asked @param {(holder: Holder) => Truth} truthOf
  */
 export function packerAdmits(room, holders, asked, truthOf) {
-  const takenBytes = room.baseBytes + room.disturberBytes + sizeOf([...holders, asked], truthOf);
+  const takenBytes = room.baseBytes + room.disturberBytes + sumBytes([...holders, asked], truthOf);
   return room.limitBytes - takenBytes >= room.minFreeBytes;
 }
 
-/** @param {readonly Holder[]} holders @param {(holder: Holder) => Truth} truthOf */
-function sizeOf(holders, truthOf) {
-  return holders.reduce((sum, holder) => sum + truthOf(holder).anonymousBytes, mappedBytesOf(holders, truthOf));
+/** Anonymous and mapped. @param {readonly Holder[]} holders @param {(holder: Holder) => Truth} truthOf */
+function sumBytes(holders, truthOf) {
+  return holders.reduce((sum, holder) => sum + truthOf(holder).anonymousBytes, sumMappedBytes(holders, truthOf));
 }
 
 /** Each file once. @param {readonly Holder[]} holders @param {(holder: Holder) => Truth} truthOf */
-export function mappedBytesOf(holders, truthOf) {
+export function sumMappedBytes(holders, truthOf) {
   const mapped = holders.filter(({ mmap }) => mmap);
   const files = new Map(mapped.map((holder) => [holder.model, truthOf(holder).mappedBytes]));
   return [...files.values()].reduce((sum, bytes) => sum + bytes, 0);

@@ -18,7 +18,7 @@ export const LOAD = { contextSize: 256, microBatchSize: 8, batchSize: 64 };
 /** More tokens than a micro-batch: the compute buffers are touched to their end. */
 export const PROMPT = 'a '.repeat(10);
 
-/** The disturber goes up and down, by less than the reserve while a load runs that was decided on before: nobody can react in it, and the processes' own heaps move too. */
+/** The disturber goes up and down by these steps. The processes' own heaps move too. */
 export const DISTURBER = { mostBytes: 128 * MiB, stepBytes: 8 * MiB, everyMs: 250 };
 
 /** @typedef {'unguarded' | 'availableMemory' | 'freemem' | 'guarded' | 'guarded 25 %'} Mode */
@@ -26,18 +26,18 @@ export const DISTURBER = { mostBytes: 128 * MiB, stepBytes: 8 * MiB, everyMs: 25
 export const MODES = ['unguarded', 'availableMemory', 'freemem', 'guarded', 'guarded 25 %'];
 
 /** @param {string} folder @param {string} model */
-export function fileOf(folder, model) {
+export function getModelFile(folder, model) {
   return path.join(folder, `${model}.gguf`);
 }
 
 /** Sparse files: they take no disk, and their pages take memory as any others. @param {string} folder */
 export function writeModels(folder) {
   for (const model of MODELS)
-    writeLanguageModel(fileOf(folder, model), { ...SHAPE, layers: LAYERS[model], context: 2048 });
+    writeLanguageModel(getModelFile(folder, model), { ...SHAPE, layers: LAYERS[model], context: 2048 });
 }
 
 /** A generator of numbers from 0 to 1 that repeats itself for the same seed (mulberry32). @param {number} seed */
-export function randomFrom(seed) {
+export function createRandom(seed) {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

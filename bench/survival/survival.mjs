@@ -1,11 +1,16 @@
-/** Many processes, many random loads, one limit: who is killed, who is refused for nothing, and how much is used. Needs root, control groups and `npm run compile`. */
+/**
+ * Many processes, many random loads, one limit: who is killed, who is refused for nothing, and how much is used.
+ *   npm run bench:survival [-- --mode guarded --processes 1,2 --loads 250 --seconds 60 --seed 1 --json FILE --chart FILE]
+ * --until-killed ends an unguarded row with its first kill. Needs root, control groups and `npm run compile`.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { MiB } from 'nexa-memory-guard';
-import { chartOf } from './chart.mjs';
-import { measureTruths, runMode } from './run.mjs';
+import { drawChart } from './draw-chart.mjs';
+import { measureTruths } from './measure-truths.mjs';
+import { runMode } from './run-mode.mjs';
 import { LIMIT_BYTES, MODELS, MODES, writeModels } from './setting.mjs';
 
 const { values } = parseArgs({
@@ -15,6 +20,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     mode: { type: 'string', multiple: true },
     seconds: { type: 'string', default: '60' },
+    'until-killed': { type: 'boolean', default: false },
     json: { type: 'string' },
     chart: { type: 'string' },
   },
@@ -51,6 +57,7 @@ try {
         folder,
         truthOf,
         mostMs: Number(values.seconds) * 1000,
+        untilKilled: values['until-killed'] && mode === 'unguarded',
         signal: interrupted.signal,
       });
       all.push(result);
@@ -72,14 +79,14 @@ try {
       'peak %': Math.round(100 * result.peakUsed),
     })),
   );
-  if (values.chart) writeFileSync(values.chart, chartOf(all.map(drawn)));
+  if (values.chart) writeFileSync(values.chart, drawChart(all.map(makeChartRun)));
   if (values.json) writeFileSync(values.json, JSON.stringify(all));
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
 
 /** @param {Awaited<ReturnType<typeof runMode>>} result */
-function drawn({ mode, processes, kills, admitted, tried, seconds, series }) {
+function makeChartRun({ mode, processes, kills, admitted, tried, seconds, series }) {
   const killed = kills === 1 ? '1 killed (x)' : `${kills} killed${kills > 0 ? ' (x)' : ''}`;
   const title = `Headroom, ${mode}, ${processes} processes: ${admitted} of ${tried} loads admitted, ${killed}`;
   return { title, seconds, limitBytes: LIMIT_BYTES, series };

@@ -1,9 +1,10 @@
 /** One process of the survival run: loads, uses and disposes models at random, as its parent lets it decide. It knows no limit. */
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NexaSDK, withMemoryGuard } from 'nexa-memory-guard';
-import { fileOf, LOAD, MODELS, PROMPT, RESERVES, randomFrom } from './setting.mjs';
+import { readProcessMemory } from '../../tools/process-memory.mjs';
+import { createRandom, getModelFile, LOAD, MODELS, PROMPT, RESERVES } from './setting.mjs';
 
 /** @typedef {import('./setting.mjs').Mode} Mode */
 /** @typedef {Awaited<ReturnType<NexaSDK['loadModel']>>} Model */
@@ -11,7 +12,7 @@ import { fileOf, LOAD, MODELS, PROMPT, RESERVES, randomFrom } from './setting.mj
 const [, , mode, folder = '', seed, directory = ''] = /** @type {[string, string, Mode, string, string, string]} */ (
   /** @type {unknown} */ (process.argv)
 );
-const random = randomFrom(Number(seed));
+const random = createRandom(Number(seed));
 const sdk = await NexaSDK.initialize();
 const guarded = mode.startsWith('guarded');
 const reserves = mode === 'guarded 25 %' ? { ...RESERVES, minFreeRatioAfterLoad: 0.25 } : RESERVES;
@@ -44,7 +45,7 @@ function naiveAdmits(file) {
 async function load() {
   const model = /** @type {string} */ (MODELS[Math.floor(random() ** 1.5 * MODELS.length)]);
   const mmap = random() < 0.3;
-  const file = fileOf(folder, model);
+  const file = getModelFile(folder, model);
   tell({ asks: { model, mmap }, id: nextId });
   await word();
   const id = nextId++;
@@ -85,19 +86,15 @@ async function dispose(entry) {
   tell({ gone: entry.id });
 }
 
-/** What this process holds beside its models. */
-function anonymousBytes() {
-  return Number(/^RssAnon:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) * 1024;
-}
-
 process.on('disconnect', () => process.exit());
 // Warm: what the first load and answer leave behind for good belongs to the process, not to a model.
 {
-  const model = await sdk.loadModel(fileOf(folder, 'm50'), { ...LOAD, mmap: true });
+  const model = await sdk.loadModel(getModelFile(folder, 'm50'), { ...LOAD, mmap: true });
   for await (const _ of model.generate({ prompt: 'a', maxTokens: 1 }));
   await model.dispose();
 }
-tell({ ready: anonymousBytes() });
+// What this process holds beside its models.
+tell({ ready: readProcessMemory().anonymousBytes });
 await word();
 for (;;) {
   const idle = held.filter(({ busy }) => !busy);

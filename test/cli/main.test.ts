@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { columnsOf } from '../../src/cli/table.ts';
 import { MiB } from '../../src/index.ts';
-import { ControlGroup, whyNoControlGroups } from '../support/control-group.ts';
+import { type ControlGroup, createControlGroup, whyNoControlGroups } from '../support/create-control-group.ts';
 import { makeTinyModels, type TinyModels } from '../support/tiny-models.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
@@ -76,7 +76,7 @@ describe('the program', () => {
 
 describe.runIf(noControlGroups === undefined)('the program in a control group', () => {
   it('says what binds, and to what the limit is to be raised: with that the model fits', async () => {
-    const group = ControlGroup.create(300 * MiB);
+    const group = createControlGroup(300 * MiB);
     const words = ['plan', files.model('F32'), '--context', '4096', '--json'];
     const refused = await inGroup(group, words);
     expect(refused.code).toBe(3);
@@ -84,7 +84,7 @@ describe.runIf(noControlGroups === undefined)('the program in a control group', 
     expect(decision.verdict).toBe('refuse');
     const [, path, from, to] = /raise the limit of (\S+) from ([\d.]+ MiB) to ([\d.]+ MiB)/.exec(help.join('; ')) ?? [];
     expect([path, from]).toEqual([group.path, '300.0 MiB']);
-    group.limit(Math.round(Number(to?.slice(0, -4)) + 32) * MiB);
+    group.setLimit(Math.round(Number(to?.slice(0, -4)) + 32) * MiB);
     expect((await inGroup(group, words)).code).toBe(0);
     const { text } = await inGroup(group, ['doctor']);
     expect(text).toMatch(new RegExp(`^Binds +cgroup-v1 ${group.path}$`, 'm'));
@@ -94,7 +94,7 @@ describe.runIf(noControlGroups === undefined)('the program in a control group', 
 
 /** Runs it inside, and gives its exit code and what it printed. */
 async function inGroup(group: ControlGroup, words: readonly string[]): Promise<{ code: number; text: string }> {
-  const child = group.spawn(process.execPath, [MAIN, ...words], 0);
+  const child = group.spawn([process.execPath, MAIN, ...words]);
   let text = '';
   child.stdout?.on('data', (data) => {
     text += data;

@@ -9,7 +9,7 @@ import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadAddon } from '../../src/addon/load-addon.ts';
 import { MiB } from '../../src/core/bytes.ts';
-import { ControlGroup, whyNoControlGroups } from '../support/control-group.ts';
+import { type ControlGroup, createControlGroup, whyNoControlGroups } from '../support/create-control-group.ts';
 import { LedgerChild } from '../support/ledger-child.ts';
 
 const whyNot = loadAddon()?.locks ? whyNoControlGroups() : 'the addon has no locks here';
@@ -30,7 +30,7 @@ const child = (group?: ControlGroup, options: object = {}) =>
   new LedgerChild({ ledger: { directory }, ...options }, group);
 
 /** A group of 1 GiB, with room for the children themselves. */
-const group = () => ControlGroup.create(LIMIT);
+const group = () => createControlGroup(LIMIT);
 
 describe.skipIf(whyNot)('processes that share a ledger', () => {
   it('count what the others were promised', async () => {
@@ -71,7 +71,7 @@ describe.skipIf(whyNot)('processes that share a ledger', () => {
 
   it('burden the group above them, not the group beside them', async () => {
     const parent = group();
-    const [left, right] = [parent.child('left', 700 * MiB), parent.child('right')];
+    const [left, right] = [parent.createChild('left', 700 * MiB), parent.createChild('right')];
     const [first, second] = [child(left), child(right)];
     await first.load('first', 600 * MiB);
     // The parent has 1024: 600 are promised to the left one.

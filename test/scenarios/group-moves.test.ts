@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { MiB } from '../../src/core/bytes.ts';
-import { ControlGroup, whyNoControlGroups } from '../support/control-group.ts';
+import { createControlGroup, whyNoControlGroups } from '../support/create-control-group.ts';
 
 const CHILD = fileURLToPath(new URL('reading-child.mjs', import.meta.url));
 const built = existsSync(new URL('../../dist/sensors/open-reader.js', import.meta.url));
@@ -14,6 +14,8 @@ const reason = whyNoControlGroups() ?? (built ? undefined : 'dist/ is not built 
 const noNamespace = spawnSync('unshare', ['--cgroup', 'true']).status === 0 ? undefined : 'no cgroup namespaces here';
 if (reason !== undefined) console.warn(`Moving groups are not tested: ${reason}.`);
 if (noNamespace !== undefined) console.warn(`Namespaces are not tested: ${noNamespace}.`);
+
+const KILLED_FIRST = { oomScore: 1000 };
 
 interface Answer {
   readonly source: string;
@@ -34,10 +36,10 @@ async function ask(child: ChildProcess): Promise<Answer[]> {
 
 describe.skipIf(reason !== undefined)('open readers in a real group', () => {
   it('see a new limit at the next reading', async () => {
-    const group = ControlGroup.create(512 * MiB);
-    const child = group.spawn(process.execPath, [CHILD], 1000);
+    const group = createControlGroup(512 * MiB);
+    const child = group.spawn([process.execPath, CHILD], KILLED_FIRST);
     for (const { totalBytes } of await ask(child)) expect(totalBytes).toBe(512 * MiB);
-    group.limit(300 * MiB);
+    group.setLimit(300 * MiB);
     for (const { totalBytes, availableBytes } of await ask(child)) {
       expect(totalBytes).toBe(300 * MiB);
       expect(availableBytes).toBeLessThan(300 * MiB);
@@ -45,15 +47,15 @@ describe.skipIf(reason !== undefined)('open readers in a real group', () => {
   });
 
   it('follow their process into another group, and the old one may vanish', async () => {
-    const parent = ControlGroup.create(512 * MiB);
-    const first = parent.child('first', 400 * MiB);
-    const second = parent.child('second', 256 * MiB);
-    const child = first.spawn(process.execPath, [CHILD], 1000);
+    const parent = createControlGroup(512 * MiB);
+    const first = parent.createChild('first', 400 * MiB);
+    const second = parent.createChild('second', 256 * MiB);
+    const child = first.spawn([process.execPath, CHILD], KILLED_FIRST);
     for (const answer of await ask(child)) {
       expect(answer).toMatchObject({ totalBytes: 400 * MiB, limitedBy: first.path, ancestorsHidden: false });
       expect(answer.paths).toEqual(['host', parent.path, first.path]);
     }
-    second.move(child.pid as number);
+    second.enter(child.pid as number);
     await first.remove();
     for (const answer of await ask(child)) {
       expect(answer).toMatchObject({ totalBytes: 256 * MiB, limitedBy: second.path });
@@ -62,10 +64,10 @@ describe.skipIf(reason !== undefined)('open readers in a real group', () => {
   });
 
   it.skipIf(noNamespace !== undefined)('find their groups by name where a namespace does not tell it', async () => {
-    const parent = ControlGroup.create(512 * MiB);
-    const leaf = parent.child('leaf', 400 * MiB);
+    const parent = createControlGroup(512 * MiB);
+    const leaf = parent.createChild('leaf', 400 * MiB);
     // The mounts stay the ones of the host: mountinfo then says /../.. and /proc/self/cgroup says /.
-    const child = leaf.spawn('unshare', ['--cgroup', process.execPath, CHILD], 1000);
+    const child = leaf.spawn(['unshare', '--cgroup', process.execPath, CHILD], KILLED_FIRST);
     for (const answer of await ask(child)) {
       expect(answer).toMatchObject({ totalBytes: 400 * MiB, limitedBy: leaf.path, ancestorsHidden: false });
       expect(answer.paths).toEqual(['host', parent.path, leaf.path]);
@@ -75,12 +77,12 @@ describe.skipIf(reason !== undefined)('open readers in a real group', () => {
   it.skipIf(noNamespace !== undefined)(
     'say that ancestors are hidden in a container, and see their limit all the same',
     async () => {
-      const pod = ControlGroup.create(300 * MiB);
-      const container = pod.child('container', 512 * MiB);
+      const pod = createControlGroup(300 * MiB);
+      const container = pod.createChild('container', 512 * MiB);
       const point = container.directory.slice(0, -container.path.length);
       const script = `umount ${point} && mount -t cgroup -o memory none ${point} && exec "$@"`;
-      const inside = ['--cgroup', '--mount', 'sh', '-c', script, 'sh', process.execPath, CHILD];
-      const child = container.spawn('unshare', inside, 1000);
+      const inside = ['unshare', '--cgroup', '--mount', 'sh', '-c', script, 'sh', process.execPath, CHILD];
+      const child = container.spawn(inside, KILLED_FIRST);
       for (const answer of await ask(child)) {
         expect(answer).toMatchObject({ totalBytes: 300 * MiB, limitedBy: '/', ancestorsHidden: true });
         expect(answer.paths).toEqual(['host', '/']);

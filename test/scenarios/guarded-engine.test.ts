@@ -11,7 +11,7 @@ import type { GuardOptions } from '../../src/guard-options.ts';
 import { NexaSDK } from '../../src/sdk/nexa-sdk.ts';
 import type { InitializeOptions } from '../../src/sdk/sdk-options.ts';
 import { withMemoryGuard } from '../../src/with-memory-guard.ts';
-import { ControlGroup, whyNoControlGroups } from '../support/control-group.ts';
+import { createControlGroup, whyNoControlGroups } from '../support/create-control-group.ts';
 import { collectUntil, recordEvents } from '../support/fake-sdk.ts';
 import { doubleLibrary } from '../support/nexa/libraries.ts';
 import { runProgram } from '../support/program.ts';
@@ -174,7 +174,7 @@ describe.skipIf(noControlGroups !== undefined)('under a real limit', () => {
       await sdk.dispose();
       console.log(JSON.stringify({ totalBytes, kind: limitedBy.kind, refused, quantization, told }));
       `,
-      { group: ControlGroup.create(LIMIT) },
+      { group: createControlGroup(LIMIT) },
     );
     expect(ended).toMatchObject({ code: 0, signal: null, stderr: '' });
     expect(JSON.parse(ended.stdout)).toEqual({
@@ -204,7 +204,7 @@ describe.skipIf(noControlGroups !== undefined)('under a real limit', () => {
       const loading = nexa.loadModel('m', { memoryGuard: { footprint: before + 60 * 2 ** 20 } });
       console.log(await loading.then(() => 'admitted', (error) => error.code));
       `,
-      { group: ControlGroup.create(LIMIT) },
+      { group: createControlGroup(LIMIT) },
     );
     expect(ended).toMatchObject({ code: 0, signal: null, stderr: '' });
     return ended.stdout.trim();

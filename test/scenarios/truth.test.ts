@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import { MiB } from '../../src/core/bytes.ts';
-import { ControlGroup, whyNoControlGroups } from '../support/control-group.ts';
+import { type ControlGroup, createControlGroup, whyNoControlGroups } from '../support/create-control-group.ts';
 
 /** Relative error that a promise may have. In sixteen runs of all situations the errors were between -1.8 % and +1.1 %. */
 const TOLERANCE = 0.02;
@@ -66,7 +66,9 @@ async function truthIn(group: ControlGroup, prepareLoad?: Preparation): Promise<
     sync,
     reads,
   };
-  const child = group.spawn(process.execPath, ['--expose-gc', CHILD, JSON.stringify({ result, write })], 1000);
+  const child = group.spawn([process.execPath, '--expose-gc', CHILD, JSON.stringify({ result, write })], {
+    oomScore: 1000,
+  });
   const [code, signal] = await once(child, 'exit');
   expect({ code, signal }).toEqual({ code: null, signal: 'SIGKILL' });
   const text = readFileSync(result, 'utf8');
@@ -75,7 +77,7 @@ async function truthIn(group: ControlGroup, prepareLoad?: Preparation): Promise<
 
 /** A neighbour that has taken so much and keeps it; the kernel kills the child first, whose score is 1000. */
 async function hold(group: ControlGroup, mib: number): Promise<void> {
-  const child = group.spawn(process.execPath, [CHILD, JSON.stringify({ result: '', hold: mib })], 0);
+  const child = group.spawn([process.execPath, CHILD, JSON.stringify({ result: '', hold: mib })], { oomScore: 0 });
   await ready(child);
 }
 
@@ -95,7 +97,7 @@ address = ctypes.addressof(ctypes.c_char.from_buffer(m))
 if libc.mlock(ctypes.c_void_p(address), ctypes.c_size_t(size)) != 0: sys.exit(os.strerror(ctypes.get_errno()))
 print('ready', flush=True)
 sys.stdin.read()`;
-  const child = group.spawn('python3', ['-c', program], 0);
+  const child = group.spawn(['python3', '-c', program], { oomScore: 0 });
   await ready(child);
 }
 
@@ -131,51 +133,55 @@ describe.skipIf(reason !== undefined)('what a process can really allocate', () =
   afterAll(() => console.table(table));
 
   it('is promised in an empty group', async () => {
-    const group = ControlGroup.create(256 * MiB);
+    const group = createControlGroup(256 * MiB);
     expectTruth('leaf limit, empty', group, await truthIn(group));
   });
 
   it.each([1, 3])('is promised beside 150 MiB of clean page cache read %i times', async (reads) => {
-    const group = ControlGroup.create(384 * MiB);
+    const group = createControlGroup(384 * MiB);
     expectTruth(`clean page cache, read ${reads}x`, group, await truthIn(group, { mib: 150, reads }));
   });
 
   it('is promised beside 100 MiB of dirty pages', async () => {
-    const group = ControlGroup.create(320 * MiB);
+    const group = createControlGroup(320 * MiB);
     expectTruth('dirty pages', group, await truthIn(group, { mib: 100, sync: false }));
   });
 
   it('is promised beside 100 MiB on tmpfs', async () => {
-    const group = ControlGroup.create(320 * MiB);
+    const group = createControlGroup(320 * MiB);
     expectTruth('tmpfs', group, await truthIn(group, { mib: 100, on: 'tmpfs' }));
   });
 
   it.skipIf(noPython !== undefined)('is promised beside 80 MiB of locked file pages', async () => {
-    const group = ControlGroup.create(320 * MiB);
+    const group = createControlGroup(320 * MiB);
     await lock(group, 80);
     expectTruth('locked file pages', group, await truthIn(group));
   });
 
   it('is promised under a tighter parent', async () => {
-    const parent = ControlGroup.create(256 * MiB);
-    expectTruth('tighter parent', parent, await truthIn(parent.child('leaf', 512 * MiB)));
+    const parent = createControlGroup(256 * MiB);
+    expectTruth('tighter parent', parent, await truthIn(parent.createChild('leaf', 512 * MiB)));
   });
 
   it('is promised beside a sibling that has used the parent up', async () => {
-    const parent = ControlGroup.create(384 * MiB);
-    await hold(parent.child('sibling'), 100);
-    expectTruth('sibling uses the parent', parent, await truthIn(parent.child('leaf', 320 * MiB)));
+    const parent = createControlGroup(384 * MiB);
+    await hold(parent.createChild('sibling'), 100);
+    expectTruth('sibling uses the parent', parent, await truthIn(parent.createChild('leaf', 320 * MiB)));
   });
 
   it('is promised on three levels of which the middle one is the tightest', async () => {
-    const top = ControlGroup.create(512 * MiB);
-    const middle = top.child('middle', 320 * MiB);
-    await hold(middle.child('sibling'), 80);
-    expectTruth('three levels', middle, await truthIn(middle.child('leaf', 300 * MiB), { mib: 60, reads: 1 }));
+    const top = createControlGroup(512 * MiB);
+    const middle = top.createChild('middle', 320 * MiB);
+    await hold(middle.createChild('sibling'), 80);
+    expectTruth('three levels', middle, await truthIn(middle.createChild('leaf', 300 * MiB), { mib: 60, reads: 1 }));
   });
 
   it('is promised in an unlimited group under a limited parent with page cache', async () => {
-    const parent = ControlGroup.create(256 * MiB);
-    expectTruth('unlimited leaf, page cache', parent, await truthIn(parent.child('leaf'), { mib: 100, reads: 1 }));
+    const parent = createControlGroup(256 * MiB);
+    expectTruth(
+      'unlimited leaf, page cache',
+      parent,
+      await truthIn(parent.createChild('leaf'), { mib: 100, reads: 1 }),
+    );
   });
 });

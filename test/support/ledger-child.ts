@@ -3,8 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
-import type { ControlGroup } from './control-group.ts';
+import type { ControlGroup } from '../../tools/control-groups.mjs';
 
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const DOOR = new URL('../../dist/index.js', import.meta.url).href;
 
 const PROGRAM = `
@@ -47,13 +48,11 @@ export class LedgerChild {
 
   /** Ends with the test, however that ends. */
   constructor(options: object, group?: ControlGroup, env: NodeJS.ProcessEnv = {}) {
-    const enter = group ? `echo $$ > "${group.directory}/cgroup.procs" && ` : '';
     const args = ['--input-type=module', '-e', PROGRAM, JSON.stringify(options)];
-    this.process = spawn('/bin/sh', ['-c', `${enter}exec "$0" "$@"`, process.execPath, ...args], {
-      cwd: fileURLToPath(new URL('../..', import.meta.url)),
-      env: { ...process.env, NODE_OPTIONS: '', ...env },
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
+    const given = { cwd: ROOT, env: { ...process.env, NODE_OPTIONS: '', ...env } };
+    this.process = group
+      ? group.spawn([process.execPath, ...args], given)
+      : spawn(process.execPath, args, { ...given, stdio: ['pipe', 'pipe', 'inherit'] });
     createInterface({ input: this.process.stdout as NodeJS.ReadableStream }).on('line', (line) => {
       this.#answers.push(JSON.parse(line) as Answer);
       this.#wake?.();

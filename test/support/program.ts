@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { ControlGroup } from './control-group.ts';
+import type { ControlGroup } from '../../tools/control-groups.mjs';
 
 const ROOT = new URL('../../', import.meta.url);
 
@@ -28,16 +28,14 @@ export async function runProgram(body: string, options: RunOptions = {}): Promis
   const source = `import * as door from ${JSON.stringify(door.href)};\n${body}`;
   const { env, flags = [], group, timeoutMs = 20_000 } = options;
   const args = [...flags, '--input-type=module', '-e', source];
-  const enter = group ? `echo $$ > "${group.directory}/cgroup.procs" && ` : '';
-  const child = spawn('/bin/sh', ['-c', `${enter}exec "$0" "$@"`, process.execPath, ...args], {
-    cwd: fileURLToPath(ROOT),
-    env: { ...process.env, NODE_OPTIONS: '', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const given = { cwd: fileURLToPath(ROOT), env: { ...process.env, NODE_OPTIONS: '', ...env } };
+  const child = group
+    ? group.spawn([process.execPath, ...args], { ...given, stdio: ['ignore', 'pipe', 'pipe'] })
+    : spawn(process.execPath, args, { ...given, stdio: ['ignore', 'pipe', 'pipe'] });
   const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
   const texts = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {
-    child[name].setEncoding('utf8').on('data', (text: string) => {
+    child[name]?.setEncoding('utf8').on('data', (text: string) => {
       texts[name] += text;
     });
   }

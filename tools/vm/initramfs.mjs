@@ -13,6 +13,7 @@ const ALWAYS = [
   'package.json',
   'dist',
   ADDON,
+  'tools/control-groups.mjs',
   'tools/vm/guest',
   'node_modules/eventemitter3',
   'node_modules/systeminformation',

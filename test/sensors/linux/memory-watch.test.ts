@@ -21,7 +21,7 @@ import { MiB } from '../../../src/core/bytes.ts';
 import type { MemoryReader, MemoryWatch } from '../../../src/core/memory-reader.ts';
 import { openMemoryWatch } from '../../../src/sensors/linux/memory-watch.ts';
 import { STRIDE } from '../../../src/sensors/scope-rows.ts';
-import { ControlGroup, whyNoControlGroups } from '../../support/control-group.ts';
+import { type ControlGroup, createControlGroup, whyNoControlGroups } from '../../support/create-control-group.ts';
 import { copyOf } from '../../support/fixtures.ts';
 import { open } from '../../support/linux-readers.ts';
 import { runProgram } from '../../support/program.ts';
@@ -266,26 +266,23 @@ describe.skipIf(whyNot)('a real group', () => {
 
   const eat = (group: ControlGroup, bytes: number) => {
     const program = `globalThis.held = Buffer.alloc(${bytes}, 1); console.log('eaten'); setInterval(() => {}, 1000)`;
-    return group.spawn(process.execPath, ['-e', program], 900);
+    return group.spawn([process.execPath, '-e', program], { oomScore: 900 });
   };
 
   it('tells of memory that was gone and came back while JavaScript was blocked', async () => {
-    const group = ControlGroup.create(512 * MiB);
-    const child = group.spawn(
+    const group = createControlGroup(512 * MiB);
+    const child = group.spawn([
       process.execPath,
-      [
-        '--input-type=module',
-        '-e',
-        PROGRAM(`
+      '--input-type=module',
+      '-e',
+      PROGRAM(`
         await new Promise((resolve) => setTimeout(resolve, 50));
         console.log('blocked');
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2500);
         await new Promise((resolve) => setTimeout(resolve, 50));
         await model.dispose();
         nexa.guard.close();`),
-      ],
-      0,
-    );
+    ]);
     let text = '';
     child.stdout?.on('data', (data) => {
       text += data;
@@ -306,8 +303,8 @@ describe.skipIf(whyNot)('a real group', () => {
   });
 
   it('tells of memory that another process takes, and lets the program end by itself', async () => {
-    const group = ControlGroup.create(512 * MiB);
-    const child = group.spawn(process.execPath, ['--input-type=module', '-e', PROGRAM('process.stdin.resume();')], 0);
+    const group = createControlGroup(512 * MiB);
+    const child = group.spawn([process.execPath, '--input-type=module', '-e', PROGRAM('process.stdin.resume();')]);
     let text = '';
     child.stdout?.on('data', (data) => {
       text += data;

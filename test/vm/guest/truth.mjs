@@ -2,11 +2,13 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ControlGroup } from '../../../tools/control-groups.mjs';
 import { input, report } from '../../../tools/vm/guest/report.mjs';
 import { situationsOf } from '../situations.mjs';
-import { ControlGroup, MiB } from './control-group.mjs';
 
+const MiB = 2 ** 20;
 const CHILD = fileURLToPath(new URL('../../scenarios/truth-child.mjs', import.meta.url));
 const RESULT = '/tmp/result';
 const SWAP_MIB = 128;
@@ -25,11 +27,7 @@ const NAMESPACES = {
 
 /** @param {import('../situations.mjs').Situation} situation */
 async function truthIn({ groups: wanted, neighbour, write, lookUpMiB, throttled, swap, swappiness = 60, namespace }) {
-  const groups = Object.entries(wanted).map(([path, files]) => {
-    const group = ControlGroup.create(path);
-    for (const [file, mib] of Object.entries(files)) group.set(file, mib * MiB);
-    return group;
-  });
+  const groups = createGroups(wanted);
   const ours = /** @type {ControlGroup} */ (groups.at(-1));
   if (swap) swapOn(swap);
   setKernel('swappiness', swappiness);
@@ -45,9 +43,11 @@ async function truthIn({ groups: wanted, neighbour, write, lookUpMiB, throttled,
   };
   writeFileSync(RESULT, ' '.repeat(4096));
   const before = namespace ? NAMESPACES[namespace] : [];
-  const child = ours.spawn([...before, process.execPath, '--expose-gc', CHILD, JSON.stringify(task)], 1000);
+  const child = ours.spawn([...before, process.execPath, '--expose-gc', CHILD, JSON.stringify(task)], {
+    oomScore: 1000,
+  });
   let printed = '';
-  child.stdout.on('data', (text) => {
+  child.stdout?.on('data', (text) => {
     printed += text;
   });
   const stalled = setInterval(killStalled, 1000, child, { count: 0, atMs: 0 });
@@ -70,6 +70,19 @@ async function truthIn({ groups: wanted, neighbour, write, lookUpMiB, throttled,
   };
 }
 
+/** @param {import('../situations.mjs').Situation['groups']} wanted */
+function createGroups(wanted) {
+  /** @type {ControlGroup[]} */
+  const groups = [];
+  for (const [path, files] of Object.entries(wanted)) {
+    const parent = groups.find((group) => group.path === dirname(path));
+    const group = parent ? parent.createChild(basename(path)) : ControlGroup.create(basename(path));
+    for (const [file, mib] of Object.entries(files)) group.writeFile(file, mib * MiB);
+    groups.push(group);
+  }
+  return groups;
+}
+
 /** Where swap is full the kernel may move pages to and fro for minutes before it kills: what isn't given within this is not given. */
 const STALLED_MS = 10_000;
 
@@ -87,8 +100,9 @@ async function settle({ in: path, hold, lock }, groups) {
     lock === undefined
       ? [process.execPath, CHILD, JSON.stringify({ result: '', hold })]
       : ['perl', '-e', LOCK, '/disk/locked', String(lock)];
-  const child = group.spawn(command, 0);
-  const [first] = await Promise.race([once(child.stdout, 'data'), once(child, 'close')]);
+  const child = group.spawn(command, { oomScore: 0 });
+  const stdout = /** @type {import('node:stream').Readable} */ (child.stdout);
+  const [first] = await Promise.race([once(stdout, 'data'), once(child, 'close')]);
   if (!String(first).includes('ready')) throw new Error(`The neighbour in ${path} ended (${first}).`);
   return child;
 }

@@ -6,10 +6,10 @@ const [WIDTH, HEIGHT, LEFT, TOP, GAP] = [860, 180, 64, 40, 70];
 const PLOT = WIDTH - LEFT - 16;
 
 /** An SVG that stands on light and dark ground. @param {readonly Run[]} runs */
-export function chartOf(runs) {
+export function drawChart(runs) {
   const seconds = Math.max(...runs.map((run) => run.seconds));
   const height = TOP + runs.length * (HEIGHT + GAP) - GAP + 44;
-  const plots = runs.map((run, index) => plotOf(run, TOP + index * (HEIGHT + GAP), seconds));
+  const plots = runs.map((run, index) => drawPlot(run, TOP + index * (HEIGHT + GAP), seconds));
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12">
 <title>Headroom over time</title>
 <rect width="${WIDTH}" height="${height}" fill="#ffffff"/>
@@ -19,7 +19,7 @@ ${plots.join('\n')}
 }
 
 /** @param {Run} run @param {number} top @param {number} seconds */
-function plotOf({ title, limitBytes, series }, top, seconds) {
+function drawPlot({ title, limitBytes, series }, top, seconds) {
   const x = (/** @type {number} */ ms) => (LEFT + (ms / 1000 / seconds) * PLOT).toFixed(1);
   const y = (/** @type {number} */ bytes) => (top + HEIGHT * (1 - Math.max(0, bytes) / limitBytes)).toFixed(1);
   const kills = series.filter(({ kills: now }, index) => now > (series[index - 1]?.kills ?? 0));
