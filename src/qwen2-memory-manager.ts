@@ -181,7 +181,8 @@ export class Qwen2MemoryManager {
   }
 
   #register(quantization: Qwen2Quantization, sinceBytes: number | undefined): void {
-    const reservation = this.#ledger.reserve(QWEN2_AUDIO, tableNeed(quantization), systemClock.nowMs(), sinceBytes);
+    const now = { clockMs: systemClock.nowMs(), epochMs: Date.now() };
+    const reservation = this.#ledger.reserve(QWEN2_AUDIO, tableNeed(quantization), now, sinceBytes);
     this.#registered = { quantization, reservation, sinceBytes };
   }
 }
