@@ -112,9 +112,6 @@ const MISSING: readonly string[] = [
   'sdk/nexa/nexa-library-model.ts',
   'sdk/nexa/sampling.ts',
   // sensors
-  'sensors/node-reader.ts',
-  'sensors/pressure-watch.ts',
-  'sensors/read-memory.ts',
   'sensors/scope-rows.ts',
   'sensors/sensor-error.ts',
   // sensors/linux
