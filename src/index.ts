@@ -55,16 +55,24 @@ export {
   type Qwen2MemoryManagerOptions,
   Qwen2Quantization,
 } from './qwen2-memory-manager.ts';
-export type { ChatMessage, ContentPart } from './sdk/chat-messages.ts';
+export type { ChatMessage, ChatSettings, ChatTurn, ContentPart } from './sdk/chat-messages.ts';
 export type { NexaModel } from './sdk/nexa-model.ts';
 export { NexaSDK } from './sdk/nexa-sdk.ts';
 export type {
   Capabilities,
-  Device,
   FinishReason,
+  FlashAttention,
+  GenerateProfile,
   GenerateResult,
+  KvCacheType,
   LogLevel,
-  Profile,
+  LogListener,
+  Runtime,
+  RuntimeDevice,
+  RuntimeGenerate,
+  RuntimeLoad,
+  RuntimeModel,
+  RuntimeName,
 } from './sdk/runtime.ts';
 export type { GenerateOptions, InitializeOptions, LoadOptions } from './sdk/sdk-options.ts';
 export type { ReadMemoryOptions } from './sensors/open-reader.ts';

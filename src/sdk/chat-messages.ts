@@ -1,16 +1,17 @@
 /** Conversations: what a program may write, and the one form in which runtimes get it. It opens no file. */
 import { invalidOption } from '../core/errors.ts';
-import { isText, path, type Rule } from './rules.ts';
+import type { Check } from '../core/validate.ts';
 
+/** One part of a message. `path` is the path of a file. */
 export type ContentPart =
   | { readonly type: 'text'; readonly text: string }
   | { readonly type: 'audio' | 'image'; readonly path: string };
 
 /** One turn of a conversation. */
 export interface ChatMessage {
-  /** `system`, `user`, `assistant`, or what else the model's template knows. */
+  /** 'system', 'user', 'assistant', or another one that the model's template knows. */
   readonly role: string;
-  /** Audio and images stand in the order in which the model hears and sees them. */
+  /** A text, or parts; the model hears and sees audio and images in the order in which they stand here. */
   readonly content: string | readonly ContentPart[];
 }
 
@@ -22,31 +23,32 @@ export interface ChatTurn {
 
 /** What a chat template may be told beside the messages. */
 export interface ChatSettings {
-  /** JSON, as the model's template expects it. */
+  /** A list of tools as JSON, as the model's template expects it. */
   readonly tools?: string | undefined;
-  /** Absent: the template decides. */
+  /** Whether the model is to think first; if absent, the template decides. */
   readonly thinking?: boolean | undefined;
 }
 
 const CONTENT = 'a text, or a list of parts such as { type: "text", text } and { type: "audio", path }';
 
-export const messagesRule: Rule = {
-  expected: `a list of messages { role, content } that is not empty, with ${CONTENT} as content`,
-  accepts: (value) => Array.isArray(value) && value.length > 0 && value.every(isMessage),
+export const checkMessages: Check<readonly ChatMessage[]> = (value, name) => {
+  if (Array.isArray(value) && value.length > 0 && value.every(isMessage)) return value;
+  const expected = `a list of messages { role, content } that is not empty, with ${CONTENT} as content`;
+  throw invalidOption(name, expected, value);
 };
 
-export const toolsRule: Rule = {
-  expected: 'a list of tools, or the same as JSON text',
-  accepts: (value) => (isText(value) && !value.includes('\0') && isJsonList(value)) || isPlainList(value),
+export const checkTools: Check<string | readonly object[]> = (value, name) => {
+  if (isTools(value) || (typeof value === 'string' && !value.includes('\0') && isToolsJson(value))) return value;
+  throw invalidOption(name, 'a list of tools, or the same as JSON text', value);
 };
 
-/** The JSON that templates get; `undefined` for none. */
-export function toolsJson(tools: string | readonly object[] | undefined): string | undefined {
+/** The JSON that templates get; `undefined` for no tools. */
+export function printTools(tools: string | readonly object[] | undefined): string | undefined {
   return tools === undefined || typeof tools === 'string' ? tools : JSON.stringify(tools);
 }
 
-/** Every message with a list of parts. */
-export function turnsOf(messages: readonly ChatMessage[]): readonly ChatTurn[] {
+/** The messages, each with a list of parts. */
+export function readTurns(messages: readonly ChatMessage[]): readonly ChatTurn[] {
   return messages.map(({ role, content }) => ({
     role,
     parts: typeof content === 'string' ? [{ type: 'text', text: content }] : content,
@@ -54,47 +56,48 @@ export function turnsOf(messages: readonly ChatMessage[]): readonly ChatTurn[] {
 }
 
 /** A prompt with its media as the one message of a user. */
-export function turnOf(prompt: string, media: readonly ContentPart[]): ChatTurn {
+export function makeTurn(prompt: string, media: readonly ContentPart[]): ChatTurn {
   return { role: 'user', parts: [...media, { type: 'text', text: prompt }] };
 }
 
-export function pathsOf(turns: readonly ChatTurn[], type: 'audio' | 'image'): readonly string[] {
+/** The paths of the audio files or of the images, in the order of the conversation. */
+export function listPaths(turns: readonly ChatTurn[], type: 'audio' | 'image'): readonly string[] {
   return turns.flatMap(({ parts }) => parts.flatMap((part) => (part.type === type ? [part.path] : [])));
 }
 
-/** The same turns with every path put through `change`. */
-export function withPaths(turns: readonly ChatTurn[], change: (path: string) => string): readonly ChatTurn[] {
+/** The same turns with every path put through `replace`. */
+export function replacePaths(turns: readonly ChatTurn[], replace: (path: string) => string): readonly ChatTurn[] {
   return turns.map(({ role, parts }) => ({
     role,
-    parts: parts.map((part) => (part.type === 'text' ? part : { ...part, path: change(part.path) })),
+    parts: parts.map((part) => (part.type === 'text' ? part : { ...part, path: replace(part.path) })),
   }));
 }
 
-/** Throws `ERR_INVALID_OPTION` where messages are given that aren't any. */
-export function checkMessages(messages: unknown): asserts messages is readonly ChatMessage[] {
-  if (!messagesRule.accepts(messages)) throw invalidOption('messages', messagesRule.expected, messages);
-}
-
-function isMessage(value: unknown): boolean {
+function isMessage(value: unknown): value is ChatMessage {
   const { role, content } = Object(value) as { role?: unknown; content?: unknown };
-  if (!path.accepts(role)) return false;
+  if (!isName(role)) return false;
   if (typeof content === 'string') return !content.includes('\0');
   return Array.isArray(content) && content.length > 0 && content.every(isPart);
 }
 
-function isPart(value: unknown): boolean {
+function isPart(value: unknown): value is ContentPart {
   const part = Object(value) as { type?: unknown; text?: unknown; path?: unknown };
   if (part.type === 'text') return typeof part.text === 'string' && !part.text.includes('\0');
-  return (part.type === 'audio' || part.type === 'image') && path.accepts(part.path);
+  return (part.type === 'audio' || part.type === 'image') && isName(part.path);
 }
 
-function isPlainList(value: unknown): boolean {
+/** A role or a path: a text that is not empty and has no NUL, up to which a native library reads. */
+function isName(value: unknown): boolean {
+  return typeof value === 'string' && value.trim() !== '' && !value.includes('\0');
+}
+
+function isTools(value: unknown): value is readonly object[] {
   return Array.isArray(value) && value.length > 0 && value.every((each) => typeof each === 'object' && each !== null);
 }
 
-function isJsonList(text: string): boolean {
+function isToolsJson(json: string): boolean {
   try {
-    return isPlainList(JSON.parse(text));
+    return isTools(JSON.parse(json));
   } catch {
     return false;
   }

@@ -1,7 +1,8 @@
-/** What a program hears of a load, whatever its engine tells. It knows no engine. */
+/** What a program is told of the progress of a load, whatever its engine reports. It knows no engine. */
 
-/** Percents that rise, and 100 once at the end. */
+/** Reports percentages that rise, and 100 once at the end. An error of the program's listener is a warning and ends no load. */
 export class LoadProgress {
+  /** For the engine; `undefined` if the program doesn't listen. */
   readonly listener: ((percent: number) => void) | undefined;
   readonly #tell: ((percent: number) => void) | undefined;
   #last = -1;

@@ -6,8 +6,8 @@ import { isQuantization, QUANTIZATIONS } from '../core/quantizations.ts';
 import { readModelName } from '../model-files/model-name.ts';
 import { listQuantizations, readRepository, resolveModel } from '../model-files/resolve-model.ts';
 import type { NexaModel } from './nexa-model.ts';
+import { type ResolvedLoadOptions, readLoadOptions } from './read-sdk-options.ts';
 import type { Runtime } from './runtime.ts';
-import { type Load, readLoadOptions } from './sdk-options.ts';
 
 /** For one `NexaSDK`, whose models lie in `modelsDir` where a load names no other folder. */
 export function nexaAdapter(
@@ -32,7 +32,7 @@ function hasFilledMicroBatch(model: unknown): boolean {
 
 function readRequest(args: readonly unknown[]): LoadRequest {
   const asked = defaultAdapter.readRequest(args);
-  optionsOf(args);
+  readOptions(args);
   // A path means its own file, and a name may end in one, so its quantization is the one asked for.
   const own = (readModelName(asked.name) ?? readRepository(asked.name))?.quantization;
   if (asked.quantization !== undefined || !isQuantization(own)) return asked;
@@ -58,7 +58,7 @@ function withShape(args: readonly unknown[], { contextSize, kvCacheType }: Chose
 
 async function listOffers(args: readonly unknown[], sdkModelsDir: string | undefined): Promise<readonly ModelOffer[]> {
   const { name, quantization } = readRequest(args);
-  const { modelsDir = sdkModelsDir, projectorPath } = optionsOf(args);
+  const { modelsDir = sdkModelsDir, projectorPath } = readOptions(args);
   const found = await listQuantizations(name, { modelsDir });
   const ladder = QUANTIZATIONS.filter((step) => found.has(step));
   const asked = typeof quantization === 'string' ? quantization : undefined;
@@ -80,7 +80,7 @@ async function listOffers(args: readonly unknown[], sdkModelsDir: string | undef
 }
 
 /** The SDK's own options, checked; what only the guard understands is left out. */
-function optionsOf(args: readonly unknown[]): Load {
+function readOptions(args: readonly unknown[]): ResolvedLoadOptions {
   const { memoryGuard: _guard, contextSize: _range, kvCacheType: _list, ...options } = Object(args[1]);
   return readLoadOptions(options);
 }

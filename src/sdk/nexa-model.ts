@@ -1,14 +1,16 @@
 /** The handle of a loaded model: one text at a time, stopped when nobody wants it. It knows no engine and no files. */
 import { resolve } from 'node:path';
-import { invalidOption, MemoryGuardError } from '../core/errors.ts';
-import { type ChatMessage, checkMessages, pathsOf, toolsJson, turnsOf } from './chat-messages.ts';
-import { mediaOf, prepare } from './prepare-generate.ts';
-import { path as pathRule } from './rules.ts';
+import { MemoryGuardError } from '../core/errors.ts';
+import { path as checkPath } from '../core/validate.ts';
+import { type ChatMessage, checkMessages, listPaths, printTools, readTurns } from './chat-messages.ts';
+import { listMedia, prepareGenerate } from './prepare-generate.ts';
+import { readGenerateOptions } from './read-sdk-options.ts';
 import type { Capabilities, GenerateResult, RuntimeGenerate, RuntimeModel } from './runtime.ts';
-import { type GenerateOptions, readGenerateOptions } from './sdk-options.ts';
+import type { GenerateOptions } from './sdk-options.ts';
 import { TextQueue } from './text-queue.ts';
 
-export interface ModelFacts {
+/** What is known of a model once it is loaded. */
+export interface NexaModelFacts {
   readonly name: string;
   readonly quantization?: string | undefined;
   readonly contextSize: number;
@@ -18,20 +20,29 @@ export interface ModelFacts {
   readonly projectorPath?: string | undefined;
 }
 
-/** Streams that were dropped half-way: nobody will read them, so nothing may go on computing them. */
+/** Streams that were begun and are no longer reachable: nobody will read them, so the engine must not go on computing them. */
 const dropped = new FinalizationRegistry<() => void>((stop) => stop());
 
+/**
+ * A loaded model, from `NexaSDK.loadModel`. It does one thing at a time, in the order in which it is asked. Every method throws or
+ * rejects with `ERR_RUNTIME` once the model is disposed.
+ */
 export class NexaModel {
+  /** A known model such as 'qwen2audio', a repository, or the file's name without its ending. */
   readonly name: string;
-  /** Of the file that was loaded, where its name says. */
+  /** Quantization in the name of the file that was loaded, such as 'Q4_K_M'; `undefined` if the name has none. */
   readonly quantization: string | undefined;
+  /** Tokens of prompt, media and answer together. */
   readonly contextSize: number;
   /** Tokens that are computed at once: at most `microBatchSize` of the load, and no more than the context has. */
   readonly microBatchSize: number;
-  /** Of keys and values, where the runtime was told one. */
+  /** Type of the cached keys and values; `undefined` if the runtime was told none. */
   readonly kvCacheType: string | undefined;
+  /** Absolute path of the model's file; of a split model that of the first one. */
   readonly modelPath: string;
+  /** Absolute path of the projector; `undefined` if the model was loaded without one. */
   readonly projectorPath: string | undefined;
+  /** Whether the model hears and sees. */
   readonly capabilities: Capabilities;
 
   readonly #model: RuntimeModel;
@@ -42,7 +53,7 @@ export class NexaModel {
   #lastResult: GenerateResult | undefined;
   #disposal: Promise<void> | undefined;
 
-  constructor(facts: ModelFacts, model: RuntimeModel, onDisposed?: (model: NexaModel) => void) {
+  constructor(facts: NexaModelFacts, model: RuntimeModel, onDisposed?: (model: NexaModel) => void) {
     this.name = facts.name;
     this.quantization = facts.quantization;
     this.contextSize = facts.contextSize;
@@ -55,37 +66,49 @@ export class NexaModel {
     this.#onDisposed = onDisposed;
   }
 
-  /** The numbers of the text that was finished or stopped last. */
+  /** The text that was finished or stopped last, with its numbers; `undefined` before the first. */
   get lastResult(): GenerateResult | undefined {
     return this.#lastResult;
   }
 
   /**
-   * Streams the answer; the generator's return value is its result. Work starts with the first read and waits for
-   * texts asked for before. Leaving the loop, dropping it, or the signal, stops the engine at its next token; a text that
-   * is being read rejects with the signal's reason. Text that comes while nobody reads is kept.
-   * Throws `ERR_INVALID_OPTION` and `ERR_RUNTIME`.
+   * Streams the answer in pieces of text; the generator's return value is the `GenerateResult`. Work starts with the first read and
+   * waits for texts that were asked for before. Text that comes while nobody reads is kept. The engine stops at its next token if
+   * the loop is left, if the stream is dropped, or if the signal aborts; in the last case the read rejects with the signal's reason.
+   *
+   * @throws MemoryGuardError `ERR_INVALID_OPTION` for a bad option, or for media that the model can't take; the first read rejects
+   * with it for a file that isn't there or isn't of its kind. Reads reject with `ERR_RUNTIME` if the engine fails or the prompt
+   * doesn't fit in the context.
+   * @example
+   * for await (const text of model.generate({ prompt: 'What is said?', audio: 'speech.wav' })) {
+   *   process.stdout.write(text);
+   * }
+   * console.log(model.lastResult?.finishReason);
    */
   generate(options: GenerateOptions): AsyncGenerator<string, GenerateResult, void> {
     this.#assertUsable();
-    const generate = readGenerateOptions(options);
-    const { audio, images } = mediaOf(generate);
-    this.#assertAble(audio, images);
+    const resolved = readGenerateOptions(options);
+    const { audio, images } = listMedia(resolved);
+    this.#assertTakes(audio, images);
     const queue = new TextQueue();
-    const stream = this.#stream(() => prepare(generate), generate.signal, queue);
+    const stream = this.#stream(() => prepareGenerate(resolved), resolved.signal, queue);
     dropped.register(stream, () => this.#cancel(queue, undefined));
     return stream;
   }
 
-  /** What the model's chat template makes of a conversation. Throws `ERR_INVALID_OPTION` and `ERR_RUNTIME`. */
+  /**
+   * The text that the model's chat template makes of a conversation.
+   *
+   * @throws MemoryGuardError `ERR_INVALID_OPTION` for bad messages, or for media that the model can't take; rejects with
+   * `ERR_RUNTIME` if the engine fails.
+   */
   applyChatTemplate(
     messages: readonly ChatMessage[],
     { tools, thinking }: Pick<GenerateOptions, 'tools' | 'thinking'> = {},
   ): Promise<string> {
-    checkMessages(messages);
-    const turns = turnsOf(messages);
-    this.#assertAble(pathsOf(turns, 'audio'), pathsOf(turns, 'image'));
-    return this.#inTurn(() => this.#model.format(turns, { tools: toolsJson(tools), thinking }));
+    const turns = readTurns(checkMessages(messages, 'messages'));
+    this.#assertTakes(listPaths(turns, 'audio'), listPaths(turns, 'image'));
+    return this.#inTurn(() => this.#model.format(turns, { tools: printTools(tools), thinking }));
   }
 
   /** Forgets the conversation, so that the next one starts with an empty context. */
@@ -93,17 +116,26 @@ export class NexaModel {
     return this.#inTurn(() => this.#model.reset());
   }
 
-  /** Keeps what the context holds in a file, so that a long prompt need not be read again. */
+  /**
+   * Writes what the context holds to a file, so that a long prompt need not be read again.
+   *
+   * @throws MemoryGuardError `ERR_INVALID_OPTION` if `path` is no path, `ERR_RUNTIME` if the runtime has nothing like it; rejects
+   * with `ERR_RUNTIME` if the engine fails.
+   */
   saveKvCache(path: string): Promise<void> {
-    return this.#kvCache('saveKvCache', path);
+    return this.#moveKvCache('saveKvCache', path);
   }
 
-  /** Takes what `saveKvCache` of the same model kept; the next prompt begins with the text that it held. */
+  /**
+   * Takes what `saveKvCache` of the same model wrote: the context then holds what it held when it was saved.
+   *
+   * @throws MemoryGuardError As `saveKvCache` does.
+   */
   loadKvCache(path: string): Promise<void> {
-    return this.#kvCache('loadKvCache', path);
+    return this.#moveKvCache('loadKvCache', path);
   }
 
-  /** Stops what runs, gives the memory back, and does nothing the second time. Texts that are being read reject. */
+  /** Stops what runs and gives the memory back; texts that are being read reject. A second call changes nothing. */
   dispose(): Promise<void> {
     this.#disposal ??= this.#dispose();
     return this.#disposal;
@@ -135,12 +167,12 @@ export class NexaModel {
     } finally {
       signal?.removeEventListener('abort', abort);
       this.#cancel(queue, undefined);
-      // A text that still waited for its turn has nothing to wait for.
+      // If the text still waits for its turn, the reader doesn't wait with it.
       if (this.#running === queue) await work;
     }
   }
 
-  /** After what was asked for before; waits for no text that comes later. */
+  /** Runs work after everything that was asked for before it. */
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     this.#assertUsable();
     const done = this.#turn.then(() => {
@@ -154,8 +186,8 @@ export class NexaModel {
     return done;
   }
 
-  #kvCache(call: 'saveKvCache' | 'loadKvCache', path: string): Promise<void> {
-    if (!pathRule.accepts(path)) throw invalidOption('path', pathRule.expected, path);
+  #moveKvCache(call: 'saveKvCache' | 'loadKvCache', path: string): Promise<void> {
+    checkPath(path, 'path');
     const work = this.#model[call]?.bind(this.#model);
     if (work === undefined) {
       throw new MemoryGuardError('ERR_RUNTIME', `This runtime has no \`${call}\`; the SDK's own library has.`);
@@ -163,10 +195,10 @@ export class NexaModel {
     return this.#inTurn(() => work(resolve(path)));
   }
 
-  /** Never rejects: what goes wrong belongs to the reader. */
+  /** Never rejects: an error goes to the reader of the text. */
   async #run(request: RuntimeGenerate, queue: TextQueue): Promise<void> {
     if (!queue.open) return;
-    if (this.#disposal) return queue.fail(this.#gone());
+    if (this.#disposal) return queue.fail(this.#disposedError());
     this.#running = queue;
     try {
       const result = await this.#model.generate(request, (text) => queue.push(text));
@@ -186,28 +218,28 @@ export class NexaModel {
   }
 
   async #dispose(): Promise<void> {
-    // The rest must see that `#disposal` is set.
+    // From here on every other method must see that `#disposal` is set.
     await undefined;
-    if (this.#running) this.#cancel(this.#running, this.#gone());
+    if (this.#running) this.#cancel(this.#running, this.#disposedError());
     await this.#turn;
     await this.#model.dispose();
     this.#onDisposed?.(this);
   }
 
   #assertUsable(): void {
-    if (this.#disposal) throw this.#gone();
+    if (this.#disposal) throw this.#disposedError();
   }
 
-  #gone(): MemoryGuardError {
+  #disposedError(): MemoryGuardError {
     return new MemoryGuardError('ERR_RUNTIME', `The model ${JSON.stringify(this.name)} is disposed; load it again.`);
   }
 
-  #assertAble(audio: readonly string[], images: readonly string[]): void {
-    if (audio.length > 0 && !this.capabilities.audio) throw this.#unable('audio', 'hears');
-    if (images.length > 0 && !this.capabilities.vision) throw this.#unable('images', 'sees');
+  #assertTakes(audio: readonly string[], images: readonly string[]): void {
+    if (audio.length > 0 && !this.capabilities.audio) throw this.#mediaError('audio', 'hears');
+    if (images.length > 0 && !this.capabilities.vision) throw this.#mediaError('images', 'sees');
   }
 
-  #unable(option: 'audio' | 'images', does: 'hears' | 'sees'): MemoryGuardError {
+  #mediaError(option: 'audio' | 'images', does: 'hears' | 'sees'): MemoryGuardError {
     const found = this.projectorPath
       ? `its projector ${JSON.stringify(this.projectorPath)} ${does} nothing`
       : 'it was loaded without a projector; put its mmproj file beside it or pass `projectorPath`';

@@ -6,9 +6,14 @@ import { resolveModel } from '../model-files/resolve-model.ts';
 import { nexaAdapter } from './nexa-adapter.ts';
 import { NexaModel } from './nexa-model.ts';
 import { openRuntime } from './open-runtime.ts';
-import type { Device, Runtime } from './runtime.ts';
-import { type InitializeOptions, type LoadOptions, readInitializeOptions, readLoadOptions } from './sdk-options.ts';
+import { readInitializeOptions, readLoadOptions } from './read-sdk-options.ts';
+import type { Runtime, RuntimeDevice } from './runtime.ts';
+import type { InitializeOptions, LoadOptions } from './sdk-options.ts';
 
+/**
+ * The Nexa SDK for Node: it loads models into the SDK's own library or into the embedded runtime. It watches no memory by itself:
+ * `withMemoryGuard` puts a guard before it.
+ */
 export class NexaSDK {
   readonly #runtime: Runtime;
   readonly #modelsDir: string | undefined;
@@ -16,54 +21,76 @@ export class NexaSDK {
   readonly #loads = new Set<Promise<unknown>>();
   #disposal: Promise<void> | undefined;
 
-  /** For a runtime of your own; programs use `NexaSDK.initialize()`. */
+  /** An SDK on a runtime of your own, whose models lie in `modelsDir`. Programs use `NexaSDK.initialize()`. */
   constructor(runtime: Runtime, modelsDir?: string) {
     this.#runtime = runtime;
     this.#modelsDir = modelsDir;
   }
 
   /**
-   * With the SDK's own library where it is found, else with the embedded runtime; `runtime` chooses.
-   * Throws `ERR_INVALID_OPTION`, `ERR_RUNTIME_NOT_FOUND` with what to install, and `ERR_RUNTIME_ABI` for a version of the
-   * library that isn't known.
+   * Opens the SDK's own library if it is found, else the embedded runtime; the option `runtime` chooses between them.
+   *
+   * @throws MemoryGuardError `ERR_INVALID_OPTION` for a bad option, `ERR_RUNTIME_NOT_FOUND` with what to install,
+   * `ERR_RUNTIME_ABI` for a version of the library that isn't known, and `ERR_RUNTIME` for a library that can't be opened.
+   * @example
+   * const nexa = withMemoryGuard(await NexaSDK.initialize({ modelsDir: './models' }));
+   * console.log(nexa.runtime.name, nexa.version);
    */
   static async initialize(options?: InitializeOptions): Promise<NexaSDK> {
     const given = readInitializeOptions(options);
     return new NexaSDK(await openRuntime(given), given.modelsDir);
   }
 
-  /** How a guard reads this SDK's loads. */
+  /** The adapter by which a guard reads the loads of this SDK. */
   get [ADAPTER](): Adapter {
     return nexaAdapter(this.#modelsDir, this.#runtime);
   }
 
-  /** The runtime behind this SDK, such as `{ name: 'llama', version: '1.7.15 (llama.cpp b10257)' }`. */
+  /** The runtime behind this SDK, for example `{ name: 'llama', version: '1.7.15 (llama.cpp b10257)' }`. */
   get runtime(): Pick<Runtime, 'name' | 'version'> {
     const { name, version } = this.#runtime;
     return { name, version };
   }
 
-  /** Of the runtime, such as `v0.5.0`. */
+  /** Version of the runtime, for example 'v0.5.0'. */
   get version(): string {
     return this.#runtime.version;
   }
 
-  /** What runs the models inside the SDK's library; none in the embedded runtime. Throws `ERR_RUNTIME`. */
+  /**
+   * Ids of the plugins that run models inside the SDK's library; the embedded runtime has none.
+   *
+   * @throws MemoryGuardError `ERR_RUNTIME` if the library fails, or this SDK is disposed.
+   */
   async plugins(): Promise<readonly string[]> {
     this.#assertUsable();
     return (await this.#runtime.plugins?.()) ?? [];
   }
 
-  /** What a plugin can compute on; none in the embedded runtime. Throws `ERR_RUNTIME`. */
-  async devices(pluginId: string): Promise<readonly Device[]> {
+  /**
+   * The devices that a plugin can compute on; the embedded runtime has none.
+   *
+   * @throws MemoryGuardError `ERR_RUNTIME` if the library fails, or this SDK is disposed.
+   */
+  async devices(pluginId: string): Promise<readonly RuntimeDevice[]> {
     this.#assertUsable();
     return (await this.#runtime.devices?.(pluginId)) ?? [];
   }
 
   /**
-   * Loads a known model (`qwen2audio`) or a path to a GGUF file, with the projector beside it.
-   * Throws `ERR_INVALID_OPTION`, `ERR_UNKNOWN_MODEL`, `ERR_UNKNOWN_QUANTIZATION`, `ERR_MODEL_FILE` or `ERR_RUNTIME`, and
-   * the signal's reason.
+   * Loads a model with the projector beside it. `name` is a known model ('qwen2audio'), a repository as the SDK's tools pull it
+   * ('NexaAI/Qwen2-Audio-7B-GGUF:Q4_K_M'), or the path of a GGUF file.
+   *
+   * @throws MemoryGuardError `ERR_INVALID_OPTION` for a bad option, `ERR_UNKNOWN_MODEL` if the name leads to no model,
+   * `ERR_UNKNOWN_QUANTIZATION` for a quantization that llama.cpp doesn't have, `ERR_MODEL_FILE` for a file that is missing or is no
+   * model, and `ERR_RUNTIME` if the engine fails or this SDK is disposed. Rejects with the signal's reason if that aborts.
+   * @example
+   * const model = await nexa.loadModel('qwen2audio', { quantization: 'Q4_K_M', contextSize: 4096 });
+   * try {
+   *   for await (const text of model.generate({ prompt: 'Hello' })) process.stdout.write(text);
+   * } finally {
+   *   await model.dispose();
+   * }
    */
   async loadModel(name: string, options?: LoadOptions): Promise<NexaModel> {
     this.#assertUsable();
@@ -72,7 +99,7 @@ export class NexaSDK {
     return load.finally(() => this.#loads.delete(load));
   }
 
-  /** Disposes all models, those that are just being loaded included. */
+  /** Disposes all models, also those that are just being loaded, and closes the runtime. A second call changes nothing. */
   dispose(): Promise<void> {
     this.#disposal ??= this.#dispose();
     return this.#disposal;

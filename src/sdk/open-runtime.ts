@@ -1,4 +1,4 @@
-/** Which runtime a program gets: the one it asks for, else the SDK's library where it is found, else the embedded one. */
+/** Which runtime a program gets: the one that it asks for, else the SDK's library if it is found, else the embedded one. */
 
 import { loadAddon } from '../addon/load-addon.ts';
 import { MemoryGuardError } from '../core/errors.ts';
@@ -8,7 +8,7 @@ import { openLibrary, openNexaRuntime } from './nexa/nexa-runtime.ts';
 import type { Runtime } from './runtime.ts';
 import type { InitializeOptions } from './sdk-options.ts';
 
-/** Throws `ERR_RUNTIME_NOT_FOUND` with what to install, `ERR_RUNTIME_ABI` and `ERR_RUNTIME`. */
+/** @throws MemoryGuardError `ERR_RUNTIME_NOT_FOUND` with what to install, `ERR_RUNTIME_ABI` or `ERR_RUNTIME`. */
 export async function openRuntime(
   options: InitializeOptions,
   search = findLibrary,
@@ -23,7 +23,7 @@ export async function openRuntime(
     try {
       return await openLibrary(nexa, found.path, options);
     } catch (error) {
-      // Nobody asked for this one, so the program is not to fail over it; but it must be told.
+      // Nobody asked for this library, so the program doesn't fail because of it, but is told of it.
       if (found.named) throw error;
       process.emitWarning(`${error instanceof Error ? error.message : error} The embedded runtime is used instead.`);
     }

@@ -1,30 +1,41 @@
 /** What `NexaSDK` asks of a runtime, so that another one is one more folder. It knows no runtime and no memory numbers. */
 import type { ChatSettings, ChatTurn } from './chat-messages.ts';
 
+/** 'nexa' is the SDK's own library, 'llama' the embedded runtime. */
 export type RuntimeName = 'nexa' | 'llama';
+
+/** How important a line is that an engine prints. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
-/** Receives what an engine would print, one line at a time. */
+/** Is called with each line that an engine would print. */
 export type LogListener = (level: LogLevel, text: string) => void;
 
 export const KV_CACHE_TYPES = ['f16', 'f32', 'q8_0', 'q5_1', 'q5_0', 'q4_1', 'q4_0', 'iq4_nl'] as const;
+
+/** Type of the keys and values in the cache of a context. */
 export type KvCacheType = (typeof KV_CACHE_TYPES)[number];
 
 export const FLASH_ATTENTION = ['auto', 'on', 'off'] as const;
+
+/** Whether attention is computed without a buffer for all its scores. */
 export type FlashAttention = (typeof FLASH_ATTENTION)[number];
 
 /** One load with everything decided: files that were found, numbers that were checked. */
 export interface RuntimeLoad {
   readonly modelPath: string;
   readonly projectorPath?: string | undefined;
+  /** Tokens. */
   readonly contextSize: number;
+  /** Tokens per call of the engine. */
   readonly batchSize: number;
+  /** Tokens per graph. */
   readonly microBatchSize: number;
   readonly kvCacheType: KvCacheType;
   readonly flashAttention: FlashAttention;
   readonly mmap: boolean;
+  /** Number of layers that go to a GPU. */
   readonly gpuLayers: number;
-  /** The engine's own choice where absent. */
+  /** If absent, the engine chooses. */
   readonly threads?: number | undefined;
   /** Percent, whole and rising. An engine that blocks the thread reports late. */
   readonly onProgress?: ((percent: number) => void) | undefined;
@@ -34,8 +45,9 @@ export interface RuntimeLoad {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** One text to be generated. Of the numbers from `temperature` on, the engine chooses those that are absent. */
 export interface RuntimeGenerate extends ChatSettings {
-  /** The user's words, or with `raw` the whole text; empty where there are `messages`. */
+  /** The user's words, or with `raw` the whole text; empty if there are `messages`. */
   readonly prompt: string;
   readonly raw?: boolean | undefined;
   readonly messages?: readonly ChatTurn[] | undefined;
@@ -44,7 +56,6 @@ export interface RuntimeGenerate extends ChatSettings {
   readonly imagePaths?: readonly string[] | undefined;
   readonly maxTokens: number;
   readonly stop: readonly string[];
-  /** The engine's own choice where absent, as is all that follows. */
   readonly temperature?: number | undefined;
   readonly topK?: number | undefined;
   readonly topP?: number | undefined;
@@ -57,28 +68,29 @@ export interface RuntimeGenerate extends ChatSettings {
 }
 
 /**
- * Why a text ended: the model ended it, a `stop` text came, `maxTokens` or the context was reached, or it was stopped
- * from outside.
+ * Why a text ended: the model ended it ('end'), one of the `stop` texts came ('stop'), `maxTokens` was reached ('length'), the
+ * context is full ('context'), or it was stopped from outside ('stopped').
  */
 export type FinishReason = 'end' | 'stop' | 'length' | 'context' | 'stopped';
 
-/** The numbers of a finished text. */
+/** A finished text and its numbers. */
 export interface GenerateResult {
   readonly text: string;
   readonly finishReason: FinishReason;
-  /** Tokens of the prompt with its audio. */
+  /** Tokens of the prompt with its media. */
   readonly promptTokens: number;
   readonly generatedTokens: number;
-  /** From the start until the first text, audio encoding and prompt included; absent where no text came. */
+  /** Milliseconds from the start to the first text, with the reading of prompt and media; absent if no text came. */
   readonly firstTextMs?: number;
+  /** Milliseconds from the start to the end. */
   readonly totalMs: number;
   /** The engine's own measurements. */
-  readonly profile?: Profile;
+  readonly profile?: GenerateProfile;
 }
 
-/** As the engine measured it; what it doesn't tell is absent. */
-export interface Profile {
-  /** From its start to its first token. */
+/** What the engine measured of one text. What it doesn't tell is absent; times are milliseconds. */
+export interface GenerateProfile {
+  /** From the engine's start to its first token. */
   readonly firstTokenMs?: number;
   readonly promptMs?: number;
   readonly promptTokensPerSecond?: number;
@@ -88,50 +100,59 @@ export interface Profile {
   readonly mediaMs?: number;
   /** Length of the audio. */
   readonly audioMs?: number;
-  /** Proposed by a draft model, and kept. */
+  /** Tokens that a draft model proposed. */
   readonly draftTokens?: number;
+  /** Tokens of these that were kept. */
   readonly acceptedDraftTokens?: number;
-  /** The engine's own word for why it ended, such as `eos`. */
+  /** The engine's own word for why it ended, such as 'eos'. */
   readonly stopReason?: string;
 }
 
+/** What a model takes besides text. */
 export interface Capabilities {
   readonly audio: boolean;
   readonly vision: boolean;
 }
 
-/** A loaded model. Calls come one at a time and never after `dispose`; the caller sees to that. */
+/** A loaded model. Calls come one at a time and never after `dispose`: the caller sees to that. */
 export interface RuntimeModel {
   readonly capabilities: Capabilities;
   /** Calls `onText` with each piece as it comes. Rejects with a `MemoryGuardError`. */
   generate(request: RuntimeGenerate, onText: (text: string) => void): Promise<GenerateResult>;
-  /** Ends a running `generate` at its next token, with `finishReason: 'stopped'`; nothing else happens without one. */
+  /** Ends a running `generate` at its next token, with `finishReason: 'stopped'`; does nothing if none runs. */
   stop(): void;
   /** The text that the model's chat template makes of a conversation. */
   format(messages: readonly ChatTurn[], settings: ChatSettings): Promise<string>;
-  /** Forgets the conversation that its context holds. */
+  /** Forgets the conversation that the context holds. */
   reset(): Promise<void>;
-  /** Absent where the runtime has nothing like it. */
+  /** Writes what the context holds to a file; absent if the runtime can't. */
   saveKvCache?(path: string): Promise<void>;
+  /** Takes what `saveKvCache` wrote; absent if the runtime can't. */
   loadKvCache?(path: string): Promise<void>;
   dispose(): Promise<void>;
 }
 
-export interface Device {
+/** Something that a plugin of the SDK's library can compute on. */
+export interface RuntimeDevice {
+  /** For the load option `deviceId`. */
   readonly id: string;
+  /** For people. */
   readonly name: string;
 }
 
+/** What loads and runs models for a `NexaSDK`. */
 export interface Runtime {
   readonly name: RuntimeName;
+  /** Version of the runtime, for example 'v0.5.0'. */
   readonly version: string;
-  /** Those that it can be asked for; all of them where absent. */
+  /** The cache types that the runtime can be asked for; absent if these are all. */
   readonly kvCacheTypes?: readonly KvCacheType[];
-  /** Checks the files before the engine sees them; a load that fails leaves nothing behind. */
+  /** Checks the files before the engine sees them. A load that fails leaves nothing behind. */
   load(request: RuntimeLoad): Promise<RuntimeModel>;
-  /** Absent where the runtime has no plugins. */
+  /** The ids of the plugins; absent if the runtime has none. */
   plugins?(): Promise<readonly string[]>;
-  devices?(pluginId: string): Promise<readonly Device[]>;
+  /** What a plugin can compute on; absent if the runtime has no plugins. */
+  devices?(pluginId: string): Promise<readonly RuntimeDevice[]>;
   /** Lets go of what the runtime holds besides models. */
   close(): Promise<void>;
 }

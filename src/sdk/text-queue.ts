@@ -1,4 +1,4 @@
-/** Text on its way from an engine to a reader who may be slower, gone or not there yet. It knows no engine. */
+/** Text between an engine and its reader, who may be slower, gone, or not there yet. It knows no engine. */
 import type { GenerateResult } from './runtime.ts';
 
 type State =
@@ -11,7 +11,7 @@ export class TextQueue {
   #state: State = { kind: 'open' };
   #wake: (() => void) | undefined;
 
-  /** False once the text has ended or failed: nobody waits for more. */
+  /** False once the text has ended or failed: what is pushed then is dropped. */
   get open(): boolean {
     return this.#state.kind === 'open';
   }
@@ -22,18 +22,18 @@ export class TextQueue {
     this.#wake?.();
   }
 
-  /** What was pushed before is still read. */
+  /** Ends the text. What was pushed before can still be read. */
   end(result: GenerateResult): void {
     this.#settle({ kind: 'ended', result });
   }
 
-  /** The reader hears of it at once; unread text is dropped. */
+  /** Ends the text with an error, which the reader gets at once; unread text is dropped. */
   fail(error: unknown): void {
     if (this.open) this.#texts = [];
     this.#settle({ kind: 'failed', error });
   }
 
-  /** The next piece, or the result after the last one. One reader at a time. */
+  /** The next piece, or the result after the last one; rejects with the error of `fail`. One reader at a time. */
   async next(): Promise<IteratorResult<string, GenerateResult>> {
     while (this.#texts.length === 0 && this.open) {
       await new Promise<void>((resolve) => {

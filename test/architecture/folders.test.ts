@@ -98,19 +98,14 @@ const MISSING: readonly string[] = [
   // sdk
   'sdk/chat-messages.ts',
   'sdk/check-model-files.ts',
-  'sdk/file-head.ts',
-  'sdk/image-file.ts',
   'sdk/load-progress.ts',
   'sdk/prepare-generate.ts',
-  'sdk/rules.ts',
   'sdk/text-queue.ts',
   // sdk/llama
   'sdk/llama/engine-request.ts',
   // sdk/nexa
   'sdk/nexa/library-errors.ts',
-  'sdk/nexa/library-places.ts',
   'sdk/nexa/nexa-library-model.ts',
-  'sdk/nexa/sampling.ts',
   // sensors
   'sensors/scope-rows.ts',
   'sensors/sensor-error.ts',

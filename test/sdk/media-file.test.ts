@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { checkAudioFile } from '../../src/sdk/media-file.ts';
+import { checkAudioFile, checkImageFile } from '../../src/sdk/media-file.ts';
 import { writeTone } from '../../tools/synthetic-model.mjs';
 
 let folder: string;
@@ -85,6 +85,36 @@ describe('checkAudioFile', () => {
     }
     await expect(checkAudioFile(join(folder, 'gone.wav'))).rejects.toThrow('gone.wav": no file there.');
     await expect(checkAudioFile(join(folder, 'heard', 'x.wav'))).rejects.toThrow('no way to read it (ENOTDIR)');
+  });
+});
+
+describe('checkImageFile', () => {
+  test.each([
+    ['a PNG', '89504e470d0a1a0a0000'],
+    ['a JPEG', 'ffd8ffe000104a464946'],
+    ['a BMP', '424d3600000000000000'],
+    ['a GIF of 1987', '47494638376101000100'],
+    ['a GIF of 1989', '47494638396101000100'],
+    ['one byte more than its mark', 'ffd8ff00'],
+  ])('accepts %s', async (_what, hex) => {
+    const path = file('seen', Buffer.from(hex, 'hex'));
+    await expect(checkImageFile(path)).resolves.toBe(path);
+    await expect(checkImageFile(relative(process.cwd(), path))).resolves.toBe(path);
+  });
+
+  test.each([
+    ['a WAV', () => wav(0.1), 'the first bytes 52494646'],
+    ['a GIF of another year', () => Buffer.from('GIF88a'), 'the first bytes 474946383861'],
+    ['a PNG that is cut off in its mark', () => Buffer.from('89504e47', 'hex'), 'the first bytes 89504e47.'],
+    ['an empty file', () => Buffer.alloc(0), 'an empty file'],
+  ])('refuses %s', async (_what, content, found) => {
+    const path = file('unseen', content());
+    await expect(checkImageFile(path)).rejects.toMatchObject({
+      code: 'ERR_INVALID_OPTION',
+      message: expect.stringContaining(
+        `Expected \`images\` to be PNG, JPEG, BMP or GIF files, got ${JSON.stringify(path)}: ${found}`,
+      ),
+    });
   });
 });
 

@@ -1,7 +1,7 @@
 /** Which runtime a program gets that says little or nothing: the SDK's library stands in its double, the engine is real. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { MemoryGuardError } from '../../src/core/errors.ts';
-import type { Search } from '../../src/sdk/nexa/find-library.ts';
+import type { LibrarySearch } from '../../src/sdk/nexa/find-library.ts';
 import { openRuntime } from '../../src/sdk/open-runtime.ts';
 import { doubleLibrary, order } from '../support/nexa/libraries.ts';
 
@@ -9,8 +9,8 @@ afterEach(() => vi.unstubAllEnvs());
 
 const found =
   (path: string, named = false) =>
-  async (): Promise<Search> => ({ found: { path, named }, tried: [path] });
-const nowhere = async (): Promise<Search> => ({ tried: ['/opt/nexa_sdk', 'nexa and geniex on PATH'] });
+  async (): Promise<LibrarySearch> => ({ found: { path, named }, tried: [path] });
+const nowhere = async (): Promise<LibrarySearch> => ({ tried: ['/opt/nexa_sdk', 'nexa and geniex on PATH'] });
 
 async function nameOf(...args: Parameters<typeof openRuntime>): Promise<string> {
   const runtime = await openRuntime(...args);

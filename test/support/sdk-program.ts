@@ -35,7 +35,7 @@ export function compilePrograms(folder: string): Programs {
   const home = mkdtempSync(join(tmpdir(), 'nexa-sdk-programs-'));
   const typescript = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
   const config = join(home, 'tsconfig.json');
-  writeFileSync(join(home, 'package.json'), '{ "type": "module" }');
+  writeFileSync(join(home, 'package.json'), '{ "name": "programs", "type": "module" }');
   for (const shared of ['node_modules', 'build', 'prebuilds']) symlinkSync(join(ROOT, shared), join(home, shared));
   const compilerOptions = {
     rootDir: join(ROOT, 'src'),
@@ -50,7 +50,7 @@ export function compilePrograms(folder: string): Programs {
       extends: join(ROOT, 'tsconfig.build.json'),
       compilerOptions: { ...compilerOptions, typeRoots: [join(ROOT, 'node_modules', '@types')] },
       include: [],
-      files: [join(ROOT, 'src', 'sdk', 'nexasdk.ts')],
+      files: [join(ROOT, 'src', 'sdk', 'nexa-sdk.ts')],
     }),
   );
   execFileSync(process.execPath, [typescript, '-p', config], { stdio: 'pipe' });

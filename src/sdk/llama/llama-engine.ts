@@ -1,9 +1,10 @@
-/** What this package uses of `@fugood/llama.node`, and how it is found. It must not load anything until it is asked to. */
+/** What this package uses of `@fugood/llama.node`, and how it is found. It loads nothing until it is asked to. */
 import { createRequire } from 'node:module';
 import { MemoryGuardError } from '../../core/errors.ts';
 
 const PACKAGE = '@fugood/llama.node';
 
+/** One message of a conversation as the engine takes it. */
 export interface EngineMessage {
   readonly role: string;
   readonly content: readonly (
@@ -12,12 +13,14 @@ export interface EngineMessage {
   )[];
 }
 
+/** What the engine's chat template makes of a conversation. */
 export interface FormattedChat {
   readonly prompt: string;
   readonly media_paths?: readonly string[];
   readonly additional_stops?: readonly string[];
 }
 
+/** A finished text. */
 export interface Completion {
   readonly text: string;
   readonly tokens_predicted: number;
@@ -34,12 +37,13 @@ export interface Completion {
   };
 }
 
+/** What a chat template may be told. */
 export interface ChatParams {
   readonly tools?: readonly object[];
   readonly enable_thinking?: boolean;
 }
 
-/** A loaded model of the engine. It allows one completion at a time and checks little. */
+/** A loaded model of the engine. It allows one completion at a time and checks few of its arguments. */
 export interface LlamaContext {
   getFormattedChat(messages: readonly EngineMessage[], template?: string, params?: ChatParams): FormattedChat;
   tokenize(
@@ -54,6 +58,7 @@ export interface LlamaContext {
   getMultimodalSupport(): { readonly vision: boolean; readonly audio: boolean };
 }
 
+/** The package's module. */
 export interface Llama {
   /** Loads the native library; nothing is printed by it. */
   initLlama(): Promise<unknown>;
@@ -64,12 +69,17 @@ export interface Llama {
 
 export interface Engine {
   readonly llama: Llama;
+  /** Of the package, with the build of llama.cpp in it. */
   readonly version: string;
-  /** The native library, for the platform's own package; `undefined` where it comes from elsewhere. */
+  /** Path of the native library; `undefined` if it doesn't come from the platform's own package. */
   readonly libraryPath: string | undefined;
 }
 
-/** Throws `ERR_RUNTIME_NOT_FOUND` with the command that installs what is missing. */
+/**
+ * Imports the package and loads its native library.
+ *
+ * @throws MemoryGuardError `ERR_RUNTIME_NOT_FOUND` with the command that installs what is missing.
+ */
 export async function findEngine(packageName: string = PACKAGE, entry: string = packageName): Promise<Engine> {
   const require = createRequire(import.meta.url);
   let llama: Llama;
@@ -78,19 +88,19 @@ export async function findEngine(packageName: string = PACKAGE, entry: string = 
   try {
     llama = (await import(entry)) as Llama;
     version = `${require(`${packageName}/package.json`).version} (llama.cpp b${llama.BuildInfo.number})`;
-    libraryPath = resolveOptional(createRequire(require.resolve(packageName)), platformPackage());
+    libraryPath = resolveOptional(createRequire(require.resolve(packageName)), getPlatformPackage());
   } catch (cause) {
-    throw notFound(`The embedded runtime ${packageName} could not be imported`, packageName, cause);
+    throw engineNotFound(`The embedded runtime ${packageName} could not be imported`, packageName, cause);
   }
   try {
     await llama.initLlama();
   } catch (cause) {
-    throw notFound(`The native library of ${packageName} could not be loaded`, platformPackage(), cause);
+    throw engineNotFound(`The native library of ${packageName} could not be loaded`, getPlatformPackage(), cause);
   }
   return { llama, version, libraryPath };
 }
 
-function platformPackage(): string {
+function getPlatformPackage(): string {
   return `@fugood/node-llama-${process.platform}-${process.arch}`;
 }
 
@@ -102,7 +112,7 @@ function resolveOptional(require: NodeJS.Require, name: string): string | undefi
   }
 }
 
-function notFound(what: string, packageName: string, cause: unknown): MemoryGuardError {
+function engineNotFound(what: string, packageName: string, cause: unknown): MemoryGuardError {
   return new MemoryGuardError('ERR_RUNTIME_NOT_FOUND', `${what}; install it with \`npm install ${packageName}\`.`, {
     cause,
   });

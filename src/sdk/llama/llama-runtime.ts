@@ -1,17 +1,17 @@
-/** llama.cpp from `@fugood/llama.node` as a runtime: files checked first, loads one at a time, nothing left by a failed one. */
+/** llama.cpp from `@fugood/llama.node` as a runtime: it checks files first, loads one at a time, and leaves nothing of a failed load. */
 import { setImmediate } from 'node:timers/promises';
 import { MemoryGuardError } from '../../core/errors.ts';
 import { checkModelFiles } from '../check-model-files.ts';
 import { LoadProgress } from '../load-progress.ts';
 import type { LogListener, Runtime, RuntimeLoad, RuntimeModel } from '../runtime.ts';
-import { EngineLog, reasonIn } from './engine-log.ts';
+import { EngineLog, findReason } from './engine-log.ts';
 import { findEngine, type Llama, type LlamaContext } from './llama-engine.ts';
 import { LlamaModel } from './llama-model.ts';
 
-/** Loggers belong to the process, as the native library does. */
+/** One for the process: the loggers belong to the native library, of which a process has one. */
 let log: EngineLog | undefined;
 
-/** Throws `ERR_RUNTIME_NOT_FOUND`. */
+/** @throws MemoryGuardError `ERR_RUNTIME_NOT_FOUND` if the package or its native library is missing. */
 export async function openLlamaRuntime({ onLog }: { onLog?: LogListener | undefined } = {}): Promise<Runtime> {
   const { llama, version, libraryPath } = await findEngine();
   log ??= new EngineLog(libraryPath);
@@ -24,7 +24,7 @@ export class LlamaRuntime implements Runtime {
   readonly #llama: Llama;
   readonly #log: EngineLog;
   readonly #unlisten: (() => void) | undefined;
-  /** Loads block the thread and share the engine's error state. */
+  /** Loads come one after the other: they block the thread and share the engine's error state. */
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(llama: Llama, version: string, log: EngineLog, onLog?: LogListener) {
@@ -35,7 +35,7 @@ export class LlamaRuntime implements Runtime {
   }
 
   async load(request: RuntimeLoad): Promise<RuntimeModel> {
-    refuseUnknown(request);
+    refuseLibraryOptions(request);
     await checkModelFiles(request);
     const load = this.#turn.then(() => this.#load(request));
     this.#turn = load.catch(() => {});
@@ -53,12 +53,12 @@ export class LlamaRuntime implements Runtime {
     this.#log.flush();
     const progress = new LoadProgress(request.onProgress);
     const context = await this.#log
-      .catching(() => this.#llama.loadModel(engineOptions(request), progress.listener))
+      .catchThrows(() => this.#llama.loadModel(makeLoadOptions(request), progress.listener))
       .catch((cause) => {
-        throw this.#failed('model', modelPath, cause);
+        throw this.#loadError('model', modelPath, cause);
       });
     try {
-      // The engine's own reports of progress wait in the event loop until here.
+      // The engine's own reports of progress have waited in the event loop until now.
       if (progress.listener) await setImmediate();
       progress.finish();
       signal?.throwIfAborted();
@@ -77,28 +77,28 @@ export class LlamaRuntime implements Runtime {
     try {
       this.#log.withoutConsole(() => context.initMultimodal({ path, use_gpu: false }));
     } catch (cause) {
-      throw this.#failed('projector', path, cause);
+      throw this.#loadError('projector', path, cause);
     }
   }
 
-  #failed(what: 'model' | 'projector', path: string, cause: unknown): MemoryGuardError {
+  #loadError(what: 'model' | 'projector', path: string, cause: unknown): MemoryGuardError {
     const errors = this.#log.flush();
-    const reason = reasonIn(errors) ?? (cause instanceof Error ? cause.message : String(cause));
+    const reason = findReason(errors) ?? (cause instanceof Error ? cause.message : String(cause));
     const memory = errors.some((line) => /failed to allocate|insufficient memory|bad_alloc/.test(line));
     const message = `The engine could not load the ${what} ${JSON.stringify(path)}: ${reason}.`;
     return new MemoryGuardError(memory ? 'ERR_RUNTIME' : 'ERR_MODEL_FILE', message, { cause });
   }
 }
 
-/** Plugins and devices are the SDK's library's. */
-function refuseUnknown({ pluginId, deviceId }: RuntimeLoad): void {
+/** Only the SDK's library has plugins and devices. */
+function refuseLibraryOptions({ pluginId, deviceId }: RuntimeLoad): void {
   const name = pluginId !== undefined ? 'pluginId' : deviceId !== undefined ? 'deviceId' : undefined;
   if (name === undefined) return;
-  const message = `\`${name}\` is of the SDK's own library, and this SDK runs on the embedded runtime; leave it out.`;
+  const message = `\`${name}\` is an option of the SDK's own library, and this SDK runs on the embedded runtime; leave it out.`;
   throw new MemoryGuardError('ERR_INVALID_OPTION', message);
 }
 
-function engineOptions(request: RuntimeLoad): object {
+function makeLoadOptions(request: RuntimeLoad): object {
   return {
     model: request.modelPath,
     n_ctx: request.contextSize,
@@ -110,7 +110,7 @@ function engineOptions(request: RuntimeLoad): object {
     cache_type_k: request.kvCacheType,
     cache_type_v: request.kvCacheType,
     flash_attn_type: request.flashAttention,
-    // A text that outgrows the context ends; shifting would silently forget its beginning.
+    // A text that outgrows the context ends: with a shift the model would silently forget its beginning.
     ctx_shift: false,
     ...(request.threads !== undefined && { n_threads: request.threads }),
   };

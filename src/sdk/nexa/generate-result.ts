@@ -1,9 +1,9 @@
-/** What came back of a text, in this package's words: bytes become characters, reasons and times are translated. Pure. */
+/** What came back of a text, in this package's words: bytes become characters, reasons and times are translated. It calls nothing. */
 
 import type { NativeResult } from '../../addon/nexa-binding.ts';
-import type { FinishReason, Profile } from '../runtime.ts';
+import type { FinishReason, GenerateProfile } from '../runtime.ts';
 
-/** Joins characters that tokens cut apart; what is no UTF-8 becomes U+FFFD and breaks nothing. */
+/** Joins characters that tokens cut apart. Bytes that are no UTF-8 become U+FFFD. */
 export class Utf8Text {
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   readonly #onText: (text: string) => void;
@@ -17,7 +17,7 @@ export class Utf8Text {
     this.#give(this.#decoder.decode(bytes, { stream: true }));
   }
 
-  /** What is left of a character whose end never came. */
+  /** Gives what is left of a character whose end never came. */
   end(): void {
     this.#give(this.#decoder.decode());
   }
@@ -29,7 +29,7 @@ export class Utf8Text {
   }
 }
 
-export function finishReason(result: NativeResult, maxTokens: number): FinishReason {
+export function readFinishReason(result: NativeResult, maxTokens: number): FinishReason {
   if (result.matched) return 'stop';
   if (result.stopped) return 'stopped';
   const full = result.generatedTokens >= maxTokens;
@@ -50,7 +50,8 @@ export function finishReason(result: NativeResult, maxTokens: number): FinishRea
   }
 }
 
-export function profileOf(result: NativeResult): Profile {
+/** Times of the library are microseconds. */
+export function readProfile(result: NativeResult): GenerateProfile {
   const { promptUs, promptTokens, decodeUs, generatedTokens, mediaUs, audioUs } = result;
   const { draftTokens, acceptedDraftTokens, stopReason } = result;
   return {

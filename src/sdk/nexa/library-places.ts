@@ -1,7 +1,7 @@
-/** Where the SDK's library may lie, in the order in which it is looked for. Pure: it looks nowhere. */
+/** Where the SDK's library may lie, in the order in which it is looked for. It looks nowhere itself. */
 import { join } from 'node:path';
 
-/** What of the system decides where to look. */
+/** The part of the system that decides where to look. */
 export interface Surroundings {
   readonly platform: NodeJS.Platform;
   readonly home: string;
@@ -17,34 +17,31 @@ export interface Surroundings {
 export interface Place {
   /** The library itself, or the folder that it lies in or below. */
   readonly path: string;
-  /** Named by the user: then it must be used, or it is an error. */
+  /** Whether the user named it: then the library must be there. */
   readonly named: boolean;
 }
 
-/** The older generation first: where both are installed, a program that says nothing keeps what it had. */
-export function libraryNames(platform: NodeJS.Platform): readonly string[] {
+/** Names of the library's file. The older generation is first: if both are installed, a program that chooses none keeps what it had. */
+export function listLibraryNames(platform: NodeJS.Platform): readonly string[] {
   if (platform === 'win32') return ['nexa_bridge.dll', 'geniex.dll'];
   const ending = platform === 'darwin' ? 'dylib' : 'so';
   return [`libnexa_bridge.${ending}`, `libgeniex.${ending}`];
 }
 
-/** Programs whose place on `PATH` leads to the folder. */
-export function launcherNames(platform: NodeJS.Platform): readonly string[] {
+/** Names of the programs that start the SDK; their places on `PATH` lead to the library's folder. */
+export function listLauncherNames(platform: NodeJS.Platform): readonly string[] {
   return platform === 'win32' ? ['nexa.exe', 'geniex.exe'] : ['nexa', 'geniex'];
 }
 
 /** `libraryPath` alone, or the environment's, then the folders that the SDK's installers use. */
-export function places(libraryPath: string | undefined, { platform, home, env }: Surroundings): readonly Place[] {
+export function listPlaces(libraryPath: string | undefined, { platform, home, env }: Surroundings): readonly Place[] {
   if (libraryPath !== undefined) return [{ path: libraryPath, named: true }];
   const named = [env.GENIEX_LIB_PATH, env.NEXA_LIB_PATH].filter((path) => path !== undefined && path !== '');
-  const usual = folders(platform, home, env);
-  return [
-    ...named.map((path) => ({ path: path as string, named: true })),
-    ...usual.map((path) => ({ path, named: false })),
-  ];
+  const usual = listInstallFolders(platform, home, env);
+  return [...named.map((path) => ({ path: path!, named: true })), ...usual.map((path) => ({ path, named: false }))];
 }
 
-function folders(platform: NodeJS.Platform, home: string, env: Surroundings['env']): readonly string[] {
+function listInstallFolders(platform: NodeJS.Platform, home: string, env: Surroundings['env']): readonly string[] {
   if (platform === 'darwin') return ['/Applications/NexaCLI.app/Contents/Resources'];
   if (platform === 'win32') {
     const local = env.LOCALAPPDATA || join(home, 'AppData', 'Local');

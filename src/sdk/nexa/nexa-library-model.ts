@@ -8,19 +8,19 @@ import type {
   NativeResult,
   NexaBinding,
 } from '../../addon/nexa-binding.ts';
-import { type ChatSettings, type ChatTurn, turnOf } from '../chat-messages.ts';
+import { type ChatSettings, type ChatTurn, makeTurn } from '../chat-messages.ts';
 import type { Capabilities, GenerateResult, RuntimeGenerate, RuntimeModel } from '../runtime.ts';
-import { finishReason, profileOf, Utf8Text } from './generate-result.ts';
-import { textFailure, type UsedModel } from './library-errors.ts';
-import { samplingOf } from './sampling.ts';
+import { readFinishReason, readProfile, Utf8Text } from './generate-result.ts';
+import { type LoadedLibraryModel, textFailure } from './library-errors.ts';
+import { toNativeSampling } from './sampling.ts';
 
 export class NexaLibraryModel implements RuntimeModel {
   readonly capabilities: Capabilities;
   readonly #nexa: NexaBinding;
-  readonly #facts: UsedModel;
+  readonly #facts: LoadedLibraryModel;
   #model: ModelHandle | undefined;
 
-  constructor(nexa: NexaBinding, model: ModelHandle, facts: UsedModel, capabilities: Capabilities) {
+  constructor(nexa: NexaBinding, model: ModelHandle, facts: LoadedLibraryModel, capabilities: Capabilities) {
     this.#nexa = nexa;
     this.#model = model;
     this.#facts = facts;
@@ -38,12 +38,12 @@ export class NexaLibraryModel implements RuntimeModel {
     text.end();
     return {
       text: text.text,
-      finishReason: finishReason(result, request.maxTokens),
+      finishReason: readFinishReason(result, request.maxTokens),
       promptTokens: result.promptTokens,
       generatedTokens: result.generatedTokens,
       ...(firstTextMs !== undefined && { firstTextMs }),
       totalMs: performance.now() - startMs,
-      profile: profileOf(result),
+      profile: readProfile(result),
     };
   }
 
@@ -52,7 +52,7 @@ export class NexaLibraryModel implements RuntimeModel {
   }
 
   async format(messages: readonly ChatTurn[], settings: ChatSettings): Promise<string> {
-    const bytes = await this.#call((model) => this.#nexa.format(model, chatOf(messages, settings)));
+    const bytes = await this.#call((model) => this.#nexa.format(model, toNativeChat(messages, settings)));
     return new TextDecoder().decode(bytes);
   }
 
@@ -80,12 +80,20 @@ export class NexaLibraryModel implements RuntimeModel {
       ...audio.map((path) => ({ type: 'audio', path }) as const),
       ...images.map((path) => ({ type: 'image', path }) as const),
     ];
-    const turns = raw ? [] : (request.messages ?? [turnOf(prompt, media)]);
-    const generate = { ...chatOf(turns, request), ...samplingOf(request), prompt, maxTokens, stop, audio, images };
+    const turns = raw ? [] : (request.messages ?? [makeTurn(prompt, media)]);
+    const generate = {
+      ...toNativeChat(turns, request),
+      ...toNativeSampling(request),
+      prompt,
+      maxTokens,
+      stop,
+      audio,
+      images,
+    };
     return this.#nexa.generate(model, generate, onBytes);
   }
 
-  /** The addon's failures become this package's errors. */
+  /** Makes a call of the addon, whose failures become this package's errors. */
   async #call<T>(call: (model: ModelHandle) => Promise<T>): Promise<T> {
     try {
       if (this.#model === undefined) throw { call: '', code: 0, text: 'disposed', detail: '' } satisfies NativeFailure;
@@ -96,15 +104,15 @@ export class NexaLibraryModel implements RuntimeModel {
   }
 }
 
-function chatOf(turns: readonly ChatTurn[], { tools, thinking }: ChatSettings): NativeChat {
+function toNativeChat(turns: readonly ChatTurn[], { tools, thinking }: ChatSettings): NativeChat {
   return {
-    messages: turns.map(messageOf),
+    messages: turns.map(toNativeMessage),
     ...(tools !== undefined && { tools }),
     ...(thinking !== undefined && { thinking }),
   };
 }
 
-function messageOf({ role, parts }: ChatTurn): NativeMessage {
+function toNativeMessage({ role, parts }: ChatTurn): NativeMessage {
   return {
     role,
     parts: parts.map((part) => ({ type: part.type, text: part.type === 'text' ? part.text : part.path })),

@@ -1,4 +1,4 @@
-/** The SDK's own library as a runtime: found, opened, and asked only what it survives. */
+/** The SDK's own library as a runtime. It asks the library only what that survives, and knows no other runtime. */
 import { isMainThread } from 'node:worker_threads';
 import { describeAddonProblem, loadAddon } from '../../addon/load-addon.ts';
 import type { LayoutName, LibraryHandle, NativeFailure, NexaBinding } from '../../addon/nexa-binding.ts';
@@ -6,9 +6,17 @@ import { invalidOption, MemoryGuardError } from '../../core/errors.ts';
 import type { GgufFile } from '../../gguf/read-gguf.ts';
 import { checkModelFiles } from '../check-model-files.ts';
 import { LoadProgress } from '../load-progress.ts';
-import type { Capabilities, Device, LogLevel, LogListener, Runtime, RuntimeLoad, RuntimeModel } from '../runtime.ts';
+import type {
+  Capabilities,
+  LogLevel,
+  LogListener,
+  Runtime,
+  RuntimeDevice,
+  RuntimeLoad,
+  RuntimeModel,
+} from '../runtime.ts';
 import { findLibrary } from './find-library.ts';
-import { loadFailure, noLoader, notFound, openFailure } from './library-errors.ts';
+import { libraryNotFound, loadFailure, noLoader, openFailure } from './library-errors.ts';
 import { NexaLibraryModel } from './nexa-library-model.ts';
 
 export interface NexaRuntimeOptions {
@@ -17,22 +25,29 @@ export interface NexaRuntimeOptions {
   readonly onLog?: LogListener | undefined;
 }
 
+/** By the numbers that the library gives the levels, from trace on. */
 const LEVELS: readonly LogLevel[] = ['debug', 'debug', 'info', 'warn', 'error'];
-const OLD: LayoutName = 'nexa-1.0';
+/** The layout of the older generation. */
+const OLD_LAYOUT: LayoutName = 'nexa-1.0';
 let watchesExit = false;
 
-/** Throws `ERR_RUNTIME_NOT_FOUND`, `ERR_RUNTIME_ABI` and `ERR_RUNTIME`. */
+/**
+ * Finds the library and opens it.
+ *
+ * @throws MemoryGuardError `ERR_RUNTIME_NOT_FOUND` if the library or the addon is missing, `ERR_RUNTIME_ABI` for a version of the
+ * library that isn't known, `ERR_RUNTIME` if it can't be opened.
+ */
 export async function openNexaRuntime(
   options: NexaRuntimeOptions,
   nexa: NexaBinding | null = loadAddon()?.nexa ?? null,
 ): Promise<Runtime> {
   if (nexa === null) throw noLoader(describeAddonProblem());
   const { found, tried } = await findLibrary(options.libraryPath);
-  if (found === undefined) throw notFound(tried);
+  if (found === undefined) throw libraryNotFound(tried);
   return openLibrary(nexa, found.path, options);
 }
 
-/** The library at `path`. */
+/** Opens the library at `path`. Throws as `openNexaRuntime` does. */
 export async function openLibrary(
   nexa: NexaBinding,
   path: string,
@@ -46,7 +61,7 @@ export async function openLibrary(
   return new NexaRuntime(nexa, opened.library, opened.version, opened.layout);
 }
 
-/** Without it the process would wait for a text that nobody reads any more. In a worker the addon sees to it. */
+/** Ends running texts when the process exits, which else waits for text that nobody reads any more. In a worker the addon does this. */
 function stopAtExit(nexa: NexaBinding): void {
   function leaveAtExit(code: number): void {
     nexa.leave(code);
@@ -71,21 +86,21 @@ class NexaRuntime implements Runtime {
   }
 
   async load(request: RuntimeLoad): Promise<RuntimeModel> {
-    refuseUnknown(request);
+    refuseFixedOptions(request);
     const projector = await checkModelFiles(request);
-    if (projector && this.#layout === OLD) refuseWideKernels(projector);
+    if (projector && this.#layout === OLD_LAYOUT) refuseWideKernels(projector);
     request.signal?.throwIfAborted();
     const { modelPath, projectorPath, contextSize } = request;
-    const { pluginId = this.#layout === OLD ? 'cpu_gpu' : 'llama_cpp' } = request;
-    const { model, asked, ...able } = await this.#nexa
-      .load(this.#library, { ...nativeLoad(request), pluginId })
+    const { pluginId = this.#layout === OLD_LAYOUT ? 'cpu_gpu' : 'llama_cpp' } = request;
+    const { model, asked, ...reported } = await this.#nexa
+      .load(this.#library, { ...toNativeLoad(request), pluginId })
       .catch((failure: NativeFailure) => {
         throw loadFailure(request, failure);
       });
-    const capabilities = asked || projector === undefined ? able : capabilitiesOf(projector);
+    const capabilities = asked || projector === undefined ? reported : readCapabilities(projector);
     const facts = { modelPath, projectorPath, contextSize, layout: this.#layout };
     const loaded = new NexaLibraryModel(this.#nexa, model, facts, capabilities);
-    // The library reports none; and nothing can stop it before it is done.
+    // The library reports no progress, and a load can't be interrupted.
     new LoadProgress(request.onProgress).finish();
     if (!request.signal?.aborted) return loaded;
     await loaded.dispose();
@@ -96,7 +111,7 @@ class NexaRuntime implements Runtime {
     return this.#ask(() => this.#nexa.plugins(this.#library));
   }
 
-  devices(pluginId: string): Promise<readonly Device[]> {
+  devices(pluginId: string): Promise<readonly RuntimeDevice[]> {
     return this.#ask(() => this.#nexa.devices(this.#library, pluginId));
   }
 
@@ -112,7 +127,7 @@ class NexaRuntime implements Runtime {
   }
 }
 
-function nativeLoad(request: RuntimeLoad) {
+function toNativeLoad(request: RuntimeLoad) {
   const { modelPath, projectorPath, chatTemplate, deviceId, contextSize, threads } = request;
   const { batchSize, microBatchSize, gpuLayers } = request;
   return {
@@ -128,8 +143,8 @@ function nativeLoad(request: RuntimeLoad) {
   };
 }
 
-/** The library offers no choice of these; a memory estimate that took them for granted would be wrong. */
-function refuseUnknown({ kvCacheType, flashAttention, mmap }: RuntimeLoad): void {
+/** The library has one value for each of these; another one would make a memory estimate wrong. */
+function refuseFixedOptions({ kvCacheType, flashAttention, mmap }: RuntimeLoad): void {
   if (kvCacheType !== 'f16')
     throw invalidOption('kvCacheType', "'f16', the only one of the SDK's library", kvCacheType);
   if (flashAttention !== 'auto') {
@@ -138,7 +153,7 @@ function refuseUnknown({ kvCacheType, flashAttention, mmap }: RuntimeLoad): void
   if (!mmap) throw invalidOption('mmap', "true, the only one of the SDK's library", mmap);
 }
 
-/** This generation ends the process over convolutions along one dimension in F32; published projectors have them in F16. */
+/** The older generation ends the process over convolutions along one dimension in F32; published projectors have them in F16. */
 function refuseWideKernels(projector: GgufFile): void {
   const wide = projector.tensors.kinds.find(({ dims, type }) => type.name === 'F32' && dims.length === 3);
   if (wide === undefined) return;
@@ -146,7 +161,7 @@ function refuseWideKernels(projector: GgufFile): void {
   throw new MemoryGuardError('ERR_MODEL_FILE', message);
 }
 
-function capabilitiesOf(projector: GgufFile): Capabilities {
+function readCapabilities(projector: GgufFile): Capabilities {
   const has = (kind: string) => projector.metadata.get(`clip.has_${kind}_encoder`) === true;
   return { audio: has('audio'), vision: has('vision') };
 }

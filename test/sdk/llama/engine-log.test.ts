@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { EngineLog, type NativeEngineLog, reasonIn } from '../../../src/sdk/llama/engine-log.ts';
+import { EngineLog, findReason, type NativeEngineLog } from '../../../src/sdk/llama/engine-log.ts';
 import type { LogLevel } from '../../../src/sdk/runtime.ts';
 
 /** The addon's part with lines of the test's own. */
@@ -81,17 +81,17 @@ test('survives a listener that throws, and tells the others', () => {
 test('catches throws during a load only, however it ends', async () => {
   const native = fakeNative();
   const log = new EngineLog(undefined, native);
-  expect(await log.catching(async () => native.calls.push('load'))).toBe(2);
-  await expect(log.catching(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
+  expect(await log.catchThrows(async () => native.calls.push('load'))).toBe(2);
+  await expect(log.catchThrows(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
   expect(native.calls).toEqual(['catch true', 'load', 'catch false', 'catch true', 'catch false']);
 });
 
 test('starts work after the call that asks for it', async () => {
   const native = fakeNative();
   const log = new EngineLog(undefined, native);
-  expect(await log.starting(async () => native.calls.push('call'))).toBe(2);
+  expect(await log.startWork(async () => native.calls.push('call'))).toBe(2);
   expect(() =>
-    log.starting(() => {
+    log.startWork(() => {
       throw new Error('at once');
     }),
   ).toThrow('at once');
@@ -100,7 +100,7 @@ test('starts work after the call that asks for it', async () => {
 
 test('rejects where no thread takes the work', async () => {
   const log = new EngineLog(undefined, { ...fakeNative(), startHeldWork: () => false });
-  await expect(log.starting(() => new Promise(() => {}))).rejects.toThrow('no thread took the work');
+  await expect(log.startWork(() => new Promise(() => {}))).rejects.toThrow('no thread took the work');
 });
 
 test('keeps console.log out of the output during a call only', () => {
@@ -124,12 +124,12 @@ test('does its work without the addon', async () => {
   const log = new EngineLog('/lib/index.node', null);
   log.listen(() => {})();
   expect(log.flush()).toEqual([]);
-  expect(await log.catching(async () => 1)).toBe(1);
-  expect(await log.starting(async () => 2)).toBe(2);
+  expect(await log.catchThrows(async () => 1)).toBe(1);
+  expect(await log.startWork(async () => 2)).toBe(2);
 });
 
 test('finds the line that says why', () => {
-  expect(reasonIn(['', 'a: failed', 'x: error loading model: bad tensor'])).toBe('bad tensor');
-  expect(reasonIn(['', 'first', 'second'])).toBe('first');
-  expect(reasonIn([])).toBeUndefined();
+  expect(findReason(['', 'a: failed', 'x: error loading model: bad tensor'])).toBe('bad tensor');
+  expect(findReason(['', 'first', 'second'])).toBe('first');
+  expect(findReason([])).toBeUndefined();
 });

@@ -2,8 +2,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openLlamaRuntime } from '../../../src/sdk/llama/llama-runtime.ts';
+import { readLoadOptions } from '../../../src/sdk/read-sdk-options.ts';
 import type { Runtime, RuntimeLoad, RuntimeModel } from '../../../src/sdk/runtime.ts';
-import { readLoadOptions } from '../../../src/sdk/sdk-options.ts';
 import { writeAudioProjector } from '../../../tools/synthetic-model.mjs';
 import { makeTinyModels, TINY_PROJECTOR, type TinyModels } from '../../support/tiny-models.ts';
 
@@ -47,7 +47,7 @@ test('takes every shape that the options offer', async () => {
 test.each(['pluginId', 'deviceId'])('has no %s', async (option) => {
   await expect(load({ [option]: 'cpu' })).rejects.toMatchObject({
     code: 'ERR_INVALID_OPTION',
-    message: `\`${option}\` is of the SDK's own library, and this SDK runs on the embedded runtime; leave it out.`,
+    message: `\`${option}\` is an option of the SDK's own library, and this SDK runs on the embedded runtime; leave it out.`,
   });
 });
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { findLibrary } from '../../../src/sdk/nexa/find-library.ts';
-import { launcherNames, libraryNames, places, type Surroundings } from '../../../src/sdk/nexa/library-places.ts';
+import type { Surroundings } from '../../../src/sdk/nexa/library-places.ts';
 
 let root: string;
 beforeEach(() => {
@@ -23,39 +23,6 @@ function lay(path: string, content = ''): string {
 function surroundings(env: Surroundings['env'] = {}): Surroundings {
   return { platform: 'linux', home: at('home'), env: { PATH: '', ...env } };
 }
-
-describe('the places', () => {
-  test('are the folders of the installers, after what the environment names', () => {
-    const named = { GENIEX_LIB_PATH: '/a', NEXA_LIB_PATH: '/b' };
-    expect(places(undefined, { platform: 'linux', home: '/h', env: named })).toEqual([
-      { path: '/a', named: true },
-      { path: '/b', named: true },
-      { path: '/opt/nexa_sdk', named: false },
-      { path: '/usr/local/lib/geniex', named: false },
-      { path: '/h/.local/share/geniex', named: false },
-      { path: '/opt/geniex', named: false },
-    ]);
-    const of = (platform: NodeJS.Platform, env: Surroundings['env']) =>
-      places(undefined, { platform, home: '/h', env }).map(({ path }) => path);
-    expect(of('linux', { XDG_DATA_HOME: '/x', GENIEX_LIB_PATH: '' })).toContain('/x/geniex');
-    expect(of('darwin', {})).toEqual(['/Applications/NexaCLI.app/Contents/Resources']);
-    expect(of('win32', { LOCALAPPDATA: '/l' })).toEqual(['/l/Nexa CLI', '/l/GenieX CLI']);
-    expect(of('win32', {})).toEqual(['/h/AppData/Local/Nexa CLI', '/h/AppData/Local/GenieX CLI']);
-  });
-
-  test('are the given one alone', () => {
-    expect(places('/mine', { platform: 'linux', home: '/h', env: { GENIEX_LIB_PATH: '/a' } })).toEqual([
-      { path: '/mine', named: true },
-    ]);
-  });
-
-  test('hold files that are named for the system', () => {
-    expect(libraryNames('linux')).toEqual(['libnexa_bridge.so', 'libgeniex.so']);
-    expect(libraryNames('darwin')).toEqual(['libnexa_bridge.dylib', 'libgeniex.dylib']);
-    expect(libraryNames('win32')).toEqual(['nexa_bridge.dll', 'geniex.dll']);
-    expect(launcherNames('win32')).toEqual(['nexa.exe', 'geniex.exe']);
-  });
-});
 
 describe('the library', () => {
   test.each([['libgeniex.so'], ['lib/libnexa_bridge.so'], ['lib/llama-cpp-cpu/libnexa_bridge.so']])(

@@ -1,8 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { NativeResult } from '../../../src/addon/nexa-binding.ts';
-import { finishReason, profileOf, Utf8Text } from '../../../src/sdk/nexa/generate-result.ts';
-import { samplingOf } from '../../../src/sdk/nexa/sampling.ts';
-import type { RuntimeGenerate } from '../../../src/sdk/runtime.ts';
+import { readFinishReason, readProfile, Utf8Text } from '../../../src/sdk/nexa/generate-result.ts';
 
 const result: NativeResult = {
   stopReason: 'eos',
@@ -49,11 +47,11 @@ test.each([
   ['', 20, {}, 'length'],
   ['new word', 99, {}, 'end'],
 ] as const)('the library says %j of at most %i tokens, %j: %s', (stopReason, maxTokens, more, reason) => {
-  expect(finishReason({ ...result, ...more, stopReason }, maxTokens)).toBe(reason);
+  expect(readFinishReason({ ...result, ...more, stopReason }, maxTokens)).toBe(reason);
 });
 
 test('times are in milliseconds, speeds in tokens per second, and what is unknown is absent', () => {
-  expect(profileOf(result)).toEqual({
+  expect(readProfile(result)).toEqual({
     firstTokenMs: 1.5,
     promptMs: 2,
     promptTokensPerSecond: 2000,
@@ -62,7 +60,7 @@ test('times are in milliseconds, speeds in tokens per second, and what is unknow
     stopReason: 'eos',
   });
   const more = { mediaUs: 3000, audioUs: 4000, draftTokens: 5, acceptedDraftTokens: 3, stopReason: '' };
-  expect(profileOf({ ...result, ...more, promptUs: 0, decodeUs: 0 })).toEqual({
+  expect(readProfile({ ...result, ...more, promptUs: 0, decodeUs: 0 })).toEqual({
     firstTokenMs: 1.5,
     promptMs: 0,
     decodeMs: 0,
@@ -70,26 +68,5 @@ test('times are in milliseconds, speeds in tokens per second, and what is unknow
     audioMs: 4,
     draftTokens: 5,
     acceptedDraftTokens: 3,
-  });
-});
-
-describe('sampling, where zero is the default of the library', () => {
-  const sampling = (asked: Partial<RuntimeGenerate>) =>
-    samplingOf({ prompt: '', audioPaths: [], maxTokens: 1, stop: [], ...asked });
-
-  test('says nothing of what nobody asked for', () => {
-    expect(sampling({})).toEqual({});
-  });
-
-  test('hands on what is asked for', () => {
-    const asked = { temperature: 0.5, topK: 7, topP: 0.9, minP: 0.1, grammar: 'g', seed: 3 };
-    const penalties = { repetitionPenalty: 1.1, presencePenalty: 0.2, frequencyPenalty: -0.2 };
-    expect(sampling({ ...asked, ...penalties })).toEqual({ ...asked, ...penalties });
-  });
-
-  test('never lets a zero become a default', () => {
-    expect(sampling({ temperature: 0 })).toEqual({ topK: 1 });
-    expect(sampling({ temperature: 0, topK: 9 })).toEqual({ topK: 1 });
-    expect(sampling({ topP: 0, minP: 0, seed: 0 })).toEqual({ topP: 1e-6, minP: 1e-6, seed: 2 ** 31 - 1 });
   });
 });

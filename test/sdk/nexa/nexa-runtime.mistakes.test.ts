@@ -8,7 +8,7 @@ import { loadAddon } from '../../../src/addon/load-addon.ts';
 import { LAYOUTS, type LayoutName, type NexaBinding } from '../../../src/addon/nexa-binding.ts';
 import { openNexaRuntime } from '../../../src/sdk/nexa/nexa-runtime.ts';
 import { NexaSDK } from '../../../src/sdk/nexa-sdk.ts';
-import { readLoadOptions } from '../../../src/sdk/sdk-options.ts';
+import { readLoadOptions } from '../../../src/sdk/read-sdk-options.ts';
 import { writeAudioProjector } from '../../../tools/synthetic-model.mjs';
 import { doubleLibrary, recordCalls } from '../../support/nexa/libraries.ts';
 import { makeTinyModels, TINY_PROJECTOR, type TinyModels } from '../../support/tiny-models.ts';

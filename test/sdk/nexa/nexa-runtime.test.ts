@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { LAYOUTS, type LayoutName, type NexaBinding } from '../../../src/addon/nexa-binding.ts';
 import { openLibrary, openNexaRuntime } from '../../../src/sdk/nexa/nexa-runtime.ts';
+import { readLoadOptions } from '../../../src/sdk/read-sdk-options.ts';
 import type { LogLevel, Runtime, RuntimeLoad } from '../../../src/sdk/runtime.ts';
-import { readLoadOptions } from '../../../src/sdk/sdk-options.ts';
 import { doubleLibrary, order, recordCalls } from '../../support/nexa/libraries.ts';
 import { makeTinyModels, type TinyModels } from '../../support/tiny-models.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readGenerateOptions, readInitializeOptions, readLoadOptions } from '../../src/sdk/sdk-options.ts';
+import { readGenerateOptions, readInitializeOptions, readLoadOptions } from '../../src/sdk/read-sdk-options.ts';
 
 function refusal(run: () => unknown): unknown {
   try {
@@ -45,16 +45,19 @@ describe('load options', () => {
   });
 
   test.each([
-    [{ contextSize: 0 }, 'Expected `contextSize` to be an integer from 2 to 2147483647, got 0 (number).'],
-    [{ contextSize: Number.NaN }, 'Expected `contextSize` to be an integer'],
+    [{ contextSize: 0 }, 'Expected `contextSize` to be a whole number from 2 to 2147483647, got 0 (number).'],
+    [{ contextSize: Number.NaN }, 'Expected `contextSize` to be a whole number'],
     [{ contextSize: '2048' }, "got '2048' (string)."],
     [{ contextSize: 1.5 }, 'got 1.5 (number).'],
     [{ contextSize: 2 ** 31 }, 'got 2147483648 (number).'],
     [{ contextSize: null }, 'got null.'],
-    [{ gpuLayers: -1 }, 'Expected `gpuLayers` to be an integer from 0'],
-    [{ threads: 2000 }, 'Expected `threads` to be an integer from 1 to 1024'],
-    [{ kvCacheType: 'q2' }, 'Expected `kvCacheType` to be one of f16, f32, q8_0, q5_1, q5_0, q4_1, q4_0, iq4_nl'],
-    [{ flashAttention: true }, 'Expected `flashAttention` to be one of auto, on, off, got true (boolean).'],
+    [{ gpuLayers: -1 }, 'Expected `gpuLayers` to be a whole number from 0'],
+    [{ threads: 2000 }, 'Expected `threads` to be a whole number from 1 to 1024'],
+    [
+      { kvCacheType: 'q2' },
+      "Expected `kvCacheType` to be 'f16', 'f32', 'q8_0', 'q5_1', 'q5_0', 'q4_1', 'q4_0' or 'iq4_nl'",
+    ],
+    [{ flashAttention: true }, "Expected `flashAttention` to be 'auto', 'on' or 'off', got true (boolean)."],
     [{ mmap: 1 }, 'Expected `mmap` to be true or false, got 1 (number).'],
     [{ modelsDir: '' }, 'Expected `modelsDir` to be a path'],
     [{ projectorPath: 'a\0b' }, 'Expected `projectorPath` to be a path'],
@@ -62,8 +65,8 @@ describe('load options', () => {
     [{ onProgress: 'x' }, 'Expected `onProgress` to be a function'],
     [{ signal: {} }, 'Expected `signal` to be an AbortSignal'],
     [{ batchSize: 256 }, 'Expected `microBatchSize` to be at most `batchSize` (256), got 512 (number).'],
-    [{ contxtSize: 1 }, '`contxtSize` is no option of loadModel; known are quantization, contextSize,'],
-    [{ toString: 1 }, '`toString` is no option of loadModel'],
+    [{ contxtSize: 1 }, 'Unknown option `contxtSize` of `loadModel`; did you mean `contextSize`?'],
+    [{ toString: 1 }, 'Unknown option `toString` of `loadModel`; its options are quantization, contextSize,'],
     ['x', "Expected `options` to be an object, got 'x' (string)."],
     [null, 'Expected `options` to be an object, got null.'],
   ])('%j are refused with a sentence', (given, sentence) => {
@@ -92,7 +95,7 @@ describe('generate options', () => {
     [{ prompt: 'p', audio: 5 }, 'Expected `audio` to be a path or a list of paths, got 5 (number).'],
     [{ prompt: 'p', audio: ['a', ''] }, 'Expected `audio` to be a path'],
     [{ prompt: 'p', stop: [''] }, 'Expected `stop` to be a text or a list of texts'],
-    [{ prompt: 'p', maxTokens: 0 }, 'Expected `maxTokens` to be an integer from 1'],
+    [{ prompt: 'p', maxTokens: 0 }, 'Expected `maxTokens` to be a whole number from 1'],
     [{ prompt: 'p', temperature: -1 }, 'Expected `temperature` to be a number from 0, got -1 (number).'],
     [{ prompt: 'p', topP: 1.1 }, 'Expected `topP` to be a number from 0 to 1'],
     [{ prompt: 'p', minP: -0.1 }, 'Expected `minP` to be a number from 0 to 1'],
@@ -107,8 +110,8 @@ describe('generate options', () => {
     [{ messages: [{ role: 'user', content: 'x' }], prompt: 'p' }, '`prompt` stands beside `messages`'],
     [{ messages: [{ role: 'user', content: 'x' }], audio: 'a' }, '`audio` stands beside `messages`'],
     [{ messages: [{ role: 'user', content: 'x' }], raw: true }, '`raw` stands beside `messages`'],
-    [{ prompt: 'p', seed: 1.5 }, 'Expected `seed` to be an integer from 0'],
-    [{ prompt: 'p', audoi: 'a' }, '`audoi` is no option of generate; known are prompt, messages, audio,'],
+    [{ prompt: 'p', seed: 1.5 }, 'Expected `seed` to be a whole number from 0'],
+    [{ prompt: 'p', audoi: 'a' }, 'Unknown option `audoi` of `generate`; did you mean `audio`?'],
   ])('%j are refused with a sentence', (given, sentence) => {
     expect(refusal(() => readGenerateOptions(given))).toMatchObject({
       code: 'ERR_INVALID_OPTION',
@@ -123,15 +126,21 @@ describe('initialize options', () => {
   });
 
   test.each([
-    [{ runtime: 'cuda' }, "Expected `runtime` to be one of nexa, llama, got 'cuda' (string)."],
+    [{ runtime: 'cuda' }, "Expected `runtime` to be 'nexa' or 'llama', got 'cuda' (string)."],
     [{ onLog: true }, 'Expected `onLog` to be a function'],
-    [{ layout: 'v1' }, 'Expected `layout` to be one of nexa-1.0, geniex-0.3, geniex-0.5'],
+    [{ layout: 'v1' }, "Expected `layout` to be 'nexa-1.0', 'geniex-0.3' or 'geniex-0.5'"],
     [{ libraryPath: '' }, 'Expected `libraryPath` to be a path'],
-    [{ runtime: 'llama', layout: 'geniex-0.5' }, "`layout` is of the SDK's library, but `runtime` is 'llama'."],
-    [{ runtime: 'llama', libraryPath: '/x' }, "`libraryPath` is of the SDK's library, but `runtime` is 'llama'."],
+    [
+      { runtime: 'llama', layout: 'geniex-0.5' },
+      "`layout` is an option of the SDK's library, but `runtime` is 'llama'.",
+    ],
+    [
+      { runtime: 'llama', libraryPath: '/x' },
+      "`libraryPath` is an option of the SDK's library, but `runtime` is 'llama'.",
+    ],
     [
       { verbose: true },
-      '`verbose` is no option of initialize; known are runtime, libraryPath, layout, modelsDir, onLog.',
+      'Unknown option `verbose` of `initialize`; its options are runtime, libraryPath, layout, modelsDir, onLog.',
     ],
   ])('%j are refused with a sentence', (given, sentence) => {
     expect(refusal(() => readInitializeOptions(given))).toMatchObject({
