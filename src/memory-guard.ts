@@ -8,7 +8,7 @@ import type { MemoryReader } from './core/memory-reader.ts';
 import type { MemorySnapshot } from './core/types.ts';
 import { type Decision, type EventOf, eventName, type GuardEvent, type GuardEvents } from './events/guard-events.ts';
 import { createPublisher } from './events/publish-event.ts';
-import { Calibration, calibrationDirectory } from './footprint/calibration-store.ts';
+import { CalibrationStore, findCalibrationDirectory } from './footprint/calibration-store.ts';
 import { type GuardSettings, type LoadGuardOptions, listenerOption } from './guard-options.ts';
 import { Ledger } from './ledger/ledger.ts';
 import type { LedgerEntry } from './ledger/ledger-record.ts';
@@ -24,7 +24,7 @@ import { InjectedReader } from './sensors/injected-reader.ts';
 import { watchMappingsIfReadable } from './sensors/linux/mapping-watch.ts';
 import { openReader } from './sensors/open-reader.ts';
 import { watchPressure } from './sensors/pressure-watch.ts';
-import { readAnonymousBytes, readGrowth, readPeerAnonymousBytes } from './sensors/process-memory.ts';
+import { readAnonymousBytes, readGrowth } from './sensors/process-memory.ts';
 
 /** `guard.ledger`. */
 export interface GuardLedger {
@@ -45,7 +45,7 @@ export class MemoryGuard {
   readonly #emitter = new EventEmitter<GuardEvents>();
   readonly #tell: (event: GuardEvent) => void;
   readonly #reader: MemoryReader;
-  readonly #calibration: Calibration | undefined;
+  readonly #calibration: CalibrationStore | undefined;
   readonly #ledger: OpenLedger;
   readonly #gate: AdmissionGate;
   readonly #models: LoadedModels;
@@ -65,12 +65,12 @@ export class MemoryGuard {
     // A replaced machine has nothing to learn from.
     this.#calibration = sensor
       ? undefined
-      : new Calibration(calibrationDirectory(), (message, cause) => this.#tellUncalibrated(message, cause));
+      : new CalibrationStore(findCalibrationDirectory(), (message, cause) => this.#tellUncalibrated(message, cause));
     this.#ledger = sensor
       ? { ledger: new Ledger(), close() {} }
       : openLedger(
           settings.ledger,
-          { readOwnBytes: () => readAnonymousBytes(), readPeerBytes: (pid) => readPeerAnonymousBytes(pid) },
+          () => readAnonymousBytes(),
           (error) => this.#tellAlone(error),
         );
     const { ledger, shared } = this.#ledger;
@@ -153,7 +153,7 @@ export class MemoryGuard {
     return Object.freeze({
       kind: shared ? 'shared' : 'process',
       ...(shared && { directory: shared.directory }),
-      entries: () => shared?.entries() ?? ledger.describeHoldings(undefined).entries,
+      entries: () => shared?.entries() ?? ledger.holdings(undefined).entries,
     });
   }
 

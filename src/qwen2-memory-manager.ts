@@ -11,7 +11,7 @@ import { type MemoryReader, readLimitingScope } from './core/memory-reader.ts';
 import { DEFAULT_QUANTIZATION } from './core/quantizations.ts';
 import type { LoadNeed, MemoryStatusLevel, Quantization, SensorReading } from './core/types.ts';
 import { type Checks, callback, validate } from './core/validate.ts';
-import { type ModelRequirements, requirementOf, tableNeed } from './footprint/documented-requirements.ts';
+import { createTableNeed, getRequirements, type ModelRequirements } from './footprint/documented-requirements.ts';
 import { knownQuantization } from './guard-options.ts';
 import { Ledger, type Reservation } from './ledger/ledger.ts';
 import type { AdmissionRequest } from './policy/decision.ts';
@@ -141,7 +141,7 @@ export class Qwen2MemoryManager {
   checkMemoryStatus(): MemoryStatus {
     const availableMemory = this.#reader.measure().availableBytes;
     if (!this.#registered) return { status: 'ok', availableMemory };
-    const { minFreeMemory } = requirementOf(this.#registered.quantization);
+    const { minFreeMemory } = getRequirements(this.#registered.quantization);
     const status = judgeStatus(availableMemory, minFreeMemory, WARNING_FACTOR);
     if (status === 'ok') return { status, availableMemory };
     const [found, least] = [formatBytes(availableMemory), formatBytes(minFreeMemory)];
@@ -164,7 +164,7 @@ export class Qwen2MemoryManager {
       percentFree: (available / total) * 100,
       modelLoaded: quantization !== undefined,
       currentQuantization: quantization ?? null,
-      ...(quantization && { modelRequirements: requirementOf(quantization) }),
+      ...(quantization && { modelRequirements: getRequirements(quantization) }),
     };
   }
 
@@ -176,13 +176,17 @@ export class Qwen2MemoryManager {
         'No model quantization selected: call registerModelLoad() first.',
       );
     }
-    const { ramNeeded, minFreeMemory } = requirementOf(this.#registered.quantization);
+    const { ramNeeded, minFreeMemory } = getRequirements(this.#registered.quantization);
     return ramNeeded + minFreeMemory;
   }
 
   #register(quantization: Qwen2Quantization, sinceBytes: number | undefined): void {
-    const now = { clockMs: systemClock.nowMs(), epochMs: Date.now() };
-    const reservation = this.#ledger.reserve(QWEN2_AUDIO, tableNeed(quantization), now, sinceBytes);
+    const reservation = this.#ledger.reserve(
+      QWEN2_AUDIO,
+      createTableNeed(quantization),
+      systemClock.nowMs(),
+      sinceBytes,
+    );
     this.#registered = { quantization, reservation, sinceBytes };
   }
 }
@@ -196,8 +200,8 @@ function machineReader(): MemoryReader {
 }
 
 function listCandidates(quantization: Qwen2Quantization, takenBytes: number): AdmissionRequest {
-  const { ramNeeded, minFreeMemory } = requirementOf(quantization);
-  const need: LoadNeed = { ...tableNeed(quantization), anonymousBytes: Math.max(0, ramNeeded - takenBytes) };
+  const { ramNeeded, minFreeMemory } = getRequirements(quantization);
+  const need: LoadNeed = { ...createTableNeed(quantization), anonymousBytes: Math.max(0, ramNeeded - takenBytes) };
   const candidate = { quantization, need, minFreeBytes: minFreeMemory };
   return { model: QWEN2_AUDIO, askedQuantization: quantization, candidates: [candidate], downgrade: false };
 }

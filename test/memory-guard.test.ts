@@ -3,7 +3,7 @@ import { InsufficientMemoryError } from '../src/admission/insufficient-memory-er
 import { GiB, MiB } from '../src/core/bytes.ts';
 import { MemoryGuardError } from '../src/core/errors.ts';
 import { QUANTIZATIONS } from '../src/core/quantizations.ts';
-import { requirementOf } from '../src/footprint/documented-requirements.ts';
+import { getRequirements } from '../src/footprint/documented-requirements.ts';
 import type { GuardOptions, LoadGuardOptions } from '../src/guard-options.ts';
 import type { AdmissionRule } from '../src/policy/admission-rules.ts';
 import { withMemoryGuard } from '../src/with-memory-guard.ts';
@@ -11,7 +11,7 @@ import { deferred, FakeMachine, type FakeModel, guardedFake, settled } from './s
 import { ManualClock } from './support/manual-clock.ts';
 import { runProgram } from './support/program.ts';
 
-const NEED = Object.fromEntries(QUANTIZATIONS.map((q) => [q, requirementOf(q).ramNeeded])) as Record<string, number>;
+const NEED = Object.fromEntries(QUANTIZATIONS.map((q) => [q, getRequirements(q).ramNeeded])) as Record<string, number>;
 const Q5 = NEED['Q5_K_M'] as number;
 const Q4 = NEED['Q4_K_M'] as number;
 const Q4_0 = NEED['Q4_0'] as number;

@@ -1,41 +1,46 @@
-/** An estimate beside what earlier loads of the same model really took, part by part. Pure: it reads no file. */
+/**
+ * Knows how to correct an estimate by what earlier loads of the same model really took, part by part. It must not read
+ * files.
+ */
 import type { FootprintBasis, LoadParts } from '../core/types.ts';
 import type { Footprint } from './footprint.ts';
 
-/** What is known of one load. */
+/** What is known of one load. All sizes are bytes. */
 export interface Observation extends Omit<LoadParts, 'anonymousAfterCallBytes'> {
-  /** Names the load: what is learned of it later stands in place of what was known before. */
+  /** The name of the load: what is learned of it later takes the place of what was known before. */
   readonly load: string;
-  /** After the first call that completed undisturbed; absent until then. */
+  /** Anonymous memory after the first call that completed undisturbed; absent until then. */
   readonly anonymousAfterCallBytes?: number;
-  /** Whether that call filled a micro-batch; a shorter one leaves part of the compute buffers untouched. */
+  /** True if that call filled a micro-batch; a shorter one leaves part of the compute buffers untouched. */
   readonly full: boolean;
-  /** Whether the encoder of a projector had run by then. */
+  /** True if the encoder of a projector had run by then. */
   readonly heard: boolean;
 }
 
-export interface Corrected extends LoadParts {
+/** An estimate as far as a process can see it of itself, corrected. */
+export interface CorrectedParts extends LoadParts {
   readonly basis: FootprintBasis;
 }
 
 /**
- * Each part by what was seen of it: full observations replace what is taken beside weights, KV cache and projector while loading
- * and while computing, either way; others only raise it, since a short prompt makes a model look smaller than it is.
+ * Corrects each part by what was seen of it. Full observations replace what is taken beside weights, KV cache and projector
+ * while loading and while computing, either way; others only raise it, since a short prompt makes a model look smaller than
+ * it is.
  */
-export function corrected(footprint: Footprint, observations: readonly Observation[]): Corrected {
+export function applyObservations(footprint: Footprint, observations: readonly Observation[]): CorrectedParts {
   const { kvCacheBytes, projectorBytes, weightsBytes, outputBytes, runtimeBytes, basis } = footprint;
   const { computeBytes, projectorComputeBytes } = footprint;
-  const mappedBytes = correctedMapping(footprint, observations);
+  const mappedBytes = correctMapping(footprint, observations);
   // Second copies of mapped weights are counted for every CPU that may make them, so this one may make fewer.
   const besideBytes = Math.max(0, weightsBytes - mappedBytes);
   const copiesBytes = footprint.mappedBytes > 0 ? Math.min(besideBytes, weightsBytes - footprint.mappedBytes) : 0;
   const surelyBytes = kvCacheBytes + projectorBytes + besideBytes - copiesBytes;
-  const loadingBytes = correctedPart(
+  const loadingBytes = correctPart(
     copiesBytes + outputBytes + runtimeBytes,
     observations,
     ({ anonymousAfterLoadBytes }) => anonymousAfterLoadBytes - surelyBytes,
   );
-  const computingBytes = correctedPart(
+  const computingBytes = correctPart(
     computeBytes + projectorComputeBytes,
     observations,
     ({ anonymousAfterLoadBytes, anonymousAfterCallBytes = 0, heard }) =>
@@ -50,8 +55,8 @@ export function corrected(footprint: Footprint, observations: readonly Observati
   };
 }
 
-/** The largest that was seen counts. */
-function correctedPart(
+/** The largest figure that was seen counts. */
+function correctPart(
   predictedBytes: number,
   observations: readonly Observation[],
   seen: (observation: Observation) => number,
@@ -61,8 +66,8 @@ function correctedPart(
   return Math.max(predictedBytes, ...observations.map(seen));
 }
 
-/** More than predicted is believed; less only where the weights were seen in anonymous memory instead. */
-function correctedMapping(footprint: Footprint, observations: readonly Observation[]): number {
+/** More than predicted is believed; less only if the weights were seen in anonymous memory instead. */
+function correctMapping(footprint: Footprint, observations: readonly Observation[]): number {
   const { mappedBytes, weightsBytes, kvCacheBytes, projectorBytes } = footprint;
   const allBytes = weightsBytes + kvCacheBytes + projectorBytes;
   const seen = observations.map((each) =>

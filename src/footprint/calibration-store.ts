@@ -1,4 +1,7 @@
-/** What loads really took, kept on disk by model, shape, runtime and CPU. A file that can't be trusted is ignored, never believed. */
+/**
+ * Knows what loads really took, and keeps it on disk by model, shape, runtime and CPU. A file that can't be trusted is
+ * ignored. It must not know how an estimate is corrected.
+ */
 import { createHash } from 'node:crypto';
 import { lstat, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { cpus, homedir } from 'node:os';
@@ -11,26 +14,28 @@ import type { Observation } from './apply-observations.ts';
 export interface CalibrationFacts {
   readonly files: readonly FileIdentity[];
   readonly shape: object;
-  /** Name and version. */
+  /** The name and version of the runtime. */
   readonly runtime: string;
 }
 
 const FORMAT = 'nexa-memory-guard calibration 2';
 const FILE = 'calibration.json';
-/** A model's last loads; the largest of them counts. */
+/** How many loads of a model are kept, the last ones. */
 const KEPT_LOADS = 3;
-/** Models in their shapes; those observed longest ago are forgotten. 300 bytes each. */
+/** How many models in their shapes are kept, of 300 bytes each. Those that were observed longest ago are forgotten. */
 const KEPT_KEYS = 256;
+/** A longer file is ignored. */
 const MOST_BYTES = MiB;
 
-/** `${XDG_CACHE_HOME:-~/.cache}/nexa-memory-guard` */
-export function calibrationDirectory(env: NodeJS.ProcessEnv = process.env): string {
+/** Returns `${XDG_CACHE_HOME:-~/.cache}/nexa-memory-guard`. */
+export function findCalibrationDirectory(env: NodeJS.ProcessEnv = process.env): string {
   return join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'nexa-memory-guard');
 }
 
 let cpu: string | undefined;
 
-export function calibrationKey({ files, shape, runtime }: CalibrationFacts): string {
+/** Creates the key that observations of loads with these facts are kept under. */
+export function createCalibrationKey({ files, shape, runtime }: CalibrationFacts): string {
   cpu ??= cpus()[0]?.model ?? process.arch;
   const facts = [
     files.map(({ device, inode, sizeBytes, mtimeMs }) => [device, inode, sizeBytes, mtimeMs]),
@@ -43,33 +48,37 @@ export function calibrationKey({ files, shape, runtime }: CalibrationFacts): str
 
 type Entries = Map<string, readonly Observation[]>;
 
-export class Calibration {
+/** The observations of one directory. Nothing here throws: a failure is told and leaves estimates as they are. */
+export class CalibrationStore {
   readonly #directory: string;
-  readonly #problem: (message: string, cause: unknown) => void;
-  /** As the file was when it was read last. */
-  #read: { readonly state: string; readonly entries: Promise<Entries> } | undefined;
+  readonly #tellProblem: (message: string, cause: unknown) => void;
+  /** What the file held when it was read last. */
+  #last: { readonly state: string; readonly entries: Promise<Entries> } | undefined;
   /** What this process observed, on disk or not. */
   #own: Entries = new Map();
   #writing: Promise<void> = Promise.resolve();
 
-  /** `problem` is told once for each reading or writing that failed; nothing here throws. */
-  constructor(directory: string, problem: (message: string, cause: unknown) => void) {
+  /** `tellProblem` is called once for each reading or writing that failed. */
+  constructor(directory: string, tellProblem: (message: string, cause: unknown) => void) {
     this.#directory = directory;
-    this.#problem = problem;
+    this.#tellProblem = tellProblem;
   }
 
-  /** What was observed under any key, by other processes too. The file is read when it is another one than before. */
-  async observations(): Promise<(key: string) => readonly Observation[]> {
-    const state = await this.#state();
-    if (this.#read?.state !== state) this.#read = { state, entries: this.#entries() };
-    const entries = await this.#read.entries;
-    return (key) => (this.#own.get(key) ?? []).reduce(withLoad, entries.get(key) ?? []);
+  /**
+   * Resolves to a function that returns what was observed under a key, by other processes too. The file is read if it is
+   * another one than before.
+   */
+  async readObservations(): Promise<(key: string) => readonly Observation[]> {
+    const state = await this.#identifyVersion();
+    if (this.#last?.state !== state) this.#last = { state, entries: this.#readEntries() };
+    const entries = await this.#last.entries;
+    return (key) => (this.#own.get(key) ?? []).reduce(addLoad, entries.get(key) ?? []);
   }
 
-  /** Resolves when it is on disk, or when that failed and was told. */
+  /** Keeps an observation. Resolves when it is on disk, or when that failed and was told. */
   record(key: string, observation: Observation): Promise<void> {
     // The next estimate of this process need not wait for the disk.
-    this.#own = withEntry(this.#own, key, observation);
+    this.#own = addEntry(this.#own, key, observation);
     this.#writing = this.#writing.then(() => this.#write(key, observation));
     return this.#writing;
   }
@@ -79,22 +88,22 @@ export class Calibration {
     try {
       await mkdir(this.#directory, { recursive: true, mode: 0o700 });
       // Other processes may have written since it was read.
-      const entries = Object.fromEntries(withEntry(await this.#entries(), key, observation));
+      const entries = Object.fromEntries(addEntry(await this.#readEntries(), key, observation));
       await writeFile(temporary, JSON.stringify({ format: FORMAT, entries }), { mode: 0o600 });
       await rename(temporary, join(this.#directory, FILE));
     } catch (cause) {
       await rm(temporary, { force: true }).catch(() => {});
-      this.#problem(`What a load took can't be kept in ${this.#directory}; estimates stay as they are.`, cause);
+      this.#tellProblem(`What a load took can't be kept in ${this.#directory}; estimates stay as they are.`, cause);
     }
   }
 
-  /** What tells one version of the file from the next. */
-  async #state(): Promise<string> {
+  /** Resolves to what tells one version of the file from the next. */
+  async #identifyVersion(): Promise<string> {
     const stat = await lstat(join(this.#directory, FILE), { bigint: true }).catch(() => undefined);
     return stat ? `${stat.dev} ${stat.ino} ${stat.size} ${stat.mtimeNs}` : 'none';
   }
 
-  async #entries(): Promise<Entries> {
+  async #readEntries(): Promise<Entries> {
     const file = join(this.#directory, FILE);
     try {
       const { size, uid } = await lstat(file).then((stat) => {
@@ -103,28 +112,28 @@ export class Calibration {
       });
       if (size > MOST_BYTES) throw new Error(`it has ${size} bytes`);
       if (process.getuid && uid !== process.getuid()) throw new Error(`it belongs to user ${uid}`);
-      return parse(await readFile(file, 'utf8'));
+      return parseEntries(await readFile(file, 'utf8'));
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return new Map();
-      this.#problem(`${file} is ignored: ${(cause as Error).message}.`, cause);
+      this.#tellProblem(`${file} is ignored: ${(cause as Error).message}.`, cause);
       return new Map();
     }
   }
 }
 
-/** A model's last loads are kept, each as it was seen last. */
-function withLoad(loads: readonly Observation[], observation: Observation): readonly Observation[] {
+/** Adds a load, or replaces it if it was seen before, and keeps the last loads. */
+function addLoad(loads: readonly Observation[], observation: Observation): readonly Observation[] {
   return [...loads.filter(({ load }) => load !== observation.load), observation].slice(-KEPT_LOADS);
 }
 
-/** The key observed last stands at the end. */
-function withEntry(entries: Entries, key: string, observation: Observation): Entries {
+/** Adds a load under its key, which moves to the end, and keeps the last keys. */
+function addEntry(entries: Entries, key: string, observation: Observation): Entries {
   const others = [...entries].filter(([other]) => other !== key);
-  return new Map([...others.slice(1 - KEPT_KEYS), [key, withLoad(entries.get(key) ?? [], observation)]]);
+  return new Map([...others.slice(1 - KEPT_KEYS), [key, addLoad(entries.get(key) ?? [], observation)]]);
 }
 
-/** Throws what is wrong with the text. */
-function parse(text: string): Entries {
+/** Throws an `Error` that says what is wrong with the text. */
+function parseEntries(text: string): Entries {
   const found = JSON.parse(text) as { format?: unknown; entries?: unknown } | null;
   if (found?.format !== FORMAT) throw new Error('it is not of this version');
   const entries = Object.entries(Object(found.entries) as Record<string, unknown>);

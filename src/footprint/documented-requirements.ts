@@ -1,4 +1,6 @@
-/** The documented table: what each quantization of each known model is said to need. It reads nothing; files know better. */
+/**
+ * Knows the documented table: what each quantization of each known model is said to need. It must not know what files say.
+ */
 import { GiB, MiB } from '../core/bytes.ts';
 import type { LoadNeed, Quantization } from '../core/types.ts';
 
@@ -8,25 +10,35 @@ export const DEFAULT_MIN_FREE_BYTES = 512 * MiB;
 /** Extra bytes that processing audio takes while it runs. */
 export const AUDIO_CALL_BYTES = 100 * MiB;
 
-/** One documented row. GB and MB of the document are 2^30 and 2^20; 4.2 GB is rounded up to a whole byte. */
+/** One documented row, in bytes. GB and MB of the document are 2^30 and 2^20; 4.2 GB is rounded up to a whole byte. */
 export interface ModelRequirements {
+  /** Bytes that a load needs. */
   readonly ramNeeded: number;
   readonly type: 'edge_optimized' | 'quality_optimized';
+  /** Bytes that must stay free beside it. */
   readonly minFreeMemory: number;
 }
 
 const QWEN2_AUDIO: Readonly<Record<Quantization, ModelRequirements>> = Object.freeze({
-  Q4_K_M: Object.freeze({ ramNeeded: Math.ceil(4.2 * GiB), type: 'edge_optimized', minFreeMemory: 512 * MiB }),
-  Q4_0: Object.freeze({ ramNeeded: Math.ceil(3.8 * GiB), type: 'edge_optimized', minFreeMemory: 512 * MiB }),
+  Q4_K_M: Object.freeze({
+    ramNeeded: Math.ceil(4.2 * GiB),
+    type: 'edge_optimized',
+    minFreeMemory: DEFAULT_MIN_FREE_BYTES,
+  }),
+  Q4_0: Object.freeze({
+    ramNeeded: Math.ceil(3.8 * GiB),
+    type: 'edge_optimized',
+    minFreeMemory: DEFAULT_MIN_FREE_BYTES,
+  }),
   Q5_K_M: Object.freeze({ ramNeeded: Math.ceil(4.8 * GiB), type: 'quality_optimized', minFreeMemory: 768 * MiB }),
 });
 
-/** The documented row of Qwen2-Audio in this quantization. */
-export function requirementOf(quantization: Quantization): ModelRequirements {
+/** Returns the documented row of Qwen2-Audio in this quantization. */
+export function getRequirements(quantization: Quantization): ModelRequirements {
   return QWEN2_AUDIO[quantization];
 }
 
-/** The table's row as a need: all of it anonymous until the process's mappings say otherwise. */
-export function tableNeed(quantization: Quantization): LoadNeed {
-  return Object.freeze({ mappedBytes: 0, anonymousBytes: requirementOf(quantization).ramNeeded, basis: 'table' });
+/** Creates the need of a row. All of it is anonymous until the process's mappings say otherwise. */
+export function createTableNeed(quantization: Quantization): LoadNeed {
+  return Object.freeze({ mappedBytes: 0, anonymousBytes: getRequirements(quantization).ramNeeded, basis: 'table' });
 }

@@ -1,53 +1,77 @@
-/** The public estimate: checks options, reads headers, hands both to the arithmetic. It computes nothing itself. */
+/**
+ * Knows the public estimate: it checks options, reads headers and hands both to the arithmetic. It must not compute sizes
+ * itself.
+ */
 
 import { invalidOption } from '../core/errors.ts';
 import { type Checks, flag, oneOf, pathOf, validate, wholeNumber } from '../core/validate.ts';
 import { findGgmlTypeByName } from '../gguf/ggml-types.ts';
 import { refuseSwappedFiles } from '../gguf/model-pair.ts';
 import { type FileIdentity, readGguf } from '../gguf/read-gguf.ts';
-import { type EstimateOptions, estimate, type Footprint, type FootprintPart } from './footprint.ts';
+import { computeFootprint, type Footprint, type FootprintPart, type FootprintSettings } from './footprint.ts';
 import { repacksByDefault } from './llama-cpp/repacked-weights.ts';
 
 export type { Footprint, FootprintPart } from './footprint.ts';
 
+/** The types that a KV cache can have. */
 export const CACHE_TYPES = ['f16', 'f32', 'bf16', 'q8_0', 'q5_1', 'q5_0', 'q4_1', 'q4_0', 'iq4_nl'] as const;
 
+/** The type of a KV cache's elements, by llama.cpp's name for it. */
 export type CacheType = (typeof CACHE_TYPES)[number];
 
 /** Options of `estimateFootprint`: a model and how it is to be run. */
 export interface EstimateFootprintOptions {
-  /** The model; for a split one any of its shards. */
+  /** The path of the model's GGUF file; for a split model of any of its shards. */
   readonly modelPath: string;
-  /** The audio or vision projector ("mmproj") that is loaded with it. */
+  /** The path of the audio or vision projector ("mmproj") that is loaded with it. */
   readonly projectorPath?: string;
   /** Tokens of all sequences together. @default 4096 */
   readonly contextSize?: number;
-  /** Tokens per graph. @default 512 */
+  /** Tokens that one graph computes. @default 512 */
   readonly microBatchSize?: number;
-  /** Tokens per call. @default the larger of 512 and `microBatchSize` */
+  /** Tokens that one call of the engine is given. @default the larger of 512 and `microBatchSize` */
   readonly batchSize?: number;
-  /** Sequences that are computed side by side. @default 1 */
+  /** Sequences that are computed side by side, at most 256. @default 1 */
   readonly sequences?: number;
-  /** Of keys and values, or of each apart. @default 'f16' */
+  /** The type of keys and values, or of each apart. @default 'f16' */
   readonly kvCacheType?: CacheType | { readonly k: CacheType; readonly v: CacheType };
-  /** `auto` is `on` where the CPU computes. @default 'auto' */
+  /** `auto` is `on` wherever the CPU computes. @default 'auto' */
   readonly flashAttention?: 'auto' | 'on' | 'off';
   /** Layers with a sliding window cache the whole context. @default false */
   readonly fullSlidingCache?: boolean;
-  /** Outputs of all tokens of a batch are kept, as for embeddings and rankings. @default false */
+  /** The outputs of all tokens of a batch are kept, as for embeddings and rankings. @default false */
   readonly embeddings?: boolean;
-  /** Weights stay in the file's pages. @default true */
+  /** The weights stay in the file's pages. @default true */
   readonly mmap?: boolean;
-  /** Whether the engine copies weights into its own arrangement. @default 'auto': no on x64, else assumed and said so */
+  /**
+   * The engine copies weights into an arrangement of its own. `auto` is false on x64; elsewhere it is assumed, and `notes`
+   * says so. @default 'auto'
+   */
   readonly repack?: boolean | 'auto';
-  /** Layers for a GPU; they are counted as if they stayed. @default 0 */
+  /** Layers for a GPU; they are counted as if they stayed in main memory. @default 0 */
   readonly gpuLayers?: number;
-  /** Where a runtime loads weights first and makes contexts later, what one of the two takes. @default 'all' */
+  /** If a runtime loads weights first and makes contexts later: what one of the two takes. @default 'all' */
   readonly part?: FootprintPart;
 }
 
 /** `LLAMA_MAX_SEQ`. */
 const MAX_SEQUENCES = 256;
+
+/** What the estimate takes if an option is left out; `batchSize` is at least `microBatchSize`. */
+const DEFAULTS = {
+  contextSize: 4096,
+  microBatchSize: 512,
+  batchSize: 512,
+  sequences: 1,
+  kvCacheType: 'f16',
+  flashAttention: 'auto',
+  fullSlidingCache: false,
+  embeddings: false,
+  mmap: true,
+  repack: 'auto',
+  gpuLayers: 0,
+  part: 'all',
+} as const satisfies EstimateShape;
 
 const path = pathOf('the path of a GGUF file');
 
@@ -58,7 +82,7 @@ const CHECKS: Checks<EstimateFootprintOptions> = {
   microBatchSize: wholeNumber(1),
   batchSize: wholeNumber(1),
   sequences: wholeNumber(1, MAX_SEQUENCES),
-  kvCacheType: cacheTypes,
+  kvCacheType: checkCacheTypes,
   flashAttention: oneOf('auto', 'on', 'off'),
   fullSlidingCache: flag,
   embeddings: flag,
@@ -69,29 +93,40 @@ const CHECKS: Checks<EstimateFootprintOptions> = {
 };
 
 /**
- * What the embedded engine will take for this model, from the headers alone: nothing is loaded, some milliseconds.
- * Rejects with `ERR_INVALID_OPTION` and, for files that can't be understood, with `ERR_MODEL_FILE`.
+ * Estimates what llama.cpp takes for a model, part by part, from the headers of its files: nothing is loaded, which takes
+ * some milliseconds. All sizes are bytes. The estimate is exact for the architectures and projectors that docs/footprint.md
+ * names; for others it is an upper bound, and `upperBound` and `notes` say so.
+ *
+ * @throws MemoryGuardError `ERR_INVALID_OPTION` for an option that can't be, and `ERR_MODEL_FILE` if a file is missing,
+ * damaged, cut off or in the other's place.
+ *
+ * @example
+ * ```ts const footprint = await estimateFootprint({   modelPath: './qwen2-audio-7b.Q4_K_M.gguf',   projectorPath:
+ * './qwen2-audio-7b.mmproj-f16.gguf',   contextSize: 2048, }); console.log(formatBytes(footprint.totalBytes), 'of which the
+ * kernel can take back', formatBytes(footprint.mappedBytes));
+ * ```
  */
 export async function estimateFootprint(options: EstimateFootprintOptions): Promise<Footprint> {
-  const { modelPath, projectorPath, ...shape } = checkShape(options);
+  const { modelPath, projectorPath, ...shape } = checkOptions(options);
   if (modelPath === undefined) throw invalidOption('modelPath', 'the path of a GGUF file', undefined);
-  settingsOf(shape); // what is wrong with the options is said before files are read
-  return (await openEstimator(modelPath, projectorPath)).footprintOf(shape);
+  completeSettings(shape); // What is wrong with the options is said before files are read.
+  return (await openEstimator(modelPath, projectorPath)).estimate(shape);
 }
 
-/** Headers that were read once, for any number of shapes. */
+/** The headers of a model, read once for any number of shapes. */
 export interface Estimator {
   /** The model's shards. */
   readonly shards: readonly FileIdentity[];
   /** The shards and the projector. */
   readonly files: readonly FileIdentity[];
-  /** Throws `ERR_INVALID_OPTION`. The same shape gives the same object. */
-  footprintOf(shape: EstimateShape): Footprint;
+  /** Returns the footprint of this shape; the same shape gives the same object. Throws `ERR_INVALID_OPTION`. */
+  estimate(shape: EstimateShape): Footprint;
 }
 
+/** How a model is to be run. */
 export type EstimateShape = Omit<EstimateFootprintOptions, 'modelPath' | 'projectorPath'>;
 
-/** Rejects with `ERR_MODEL_FILE` where the files can't be understood, or one is in the other's place. */
+/** Reads the headers. Rejects with `ERR_MODEL_FILE` if the files can't be understood, or one is in the other's place. */
 export async function openEstimator(modelPath: string, projectorPath?: string): Promise<Estimator> {
   const [model, projector] = await Promise.all([
     readGguf(modelPath),
@@ -102,10 +137,10 @@ export async function openEstimator(modelPath: string, projectorPath?: string): 
   return {
     shards: model.shardIdentities,
     files: [...model.shardIdentities, ...(projector ? projector.shardIdentities : [])],
-    footprintOf(shape) {
-      const settings = settingsOf(checkShape(shape));
+    estimate(shape) {
+      const settings = completeSettings(checkOptions(shape));
       const key = JSON.stringify(settings);
-      const footprint = known.get(key) ?? estimate(model, projector, settings);
+      const footprint = known.get(key) ?? computeFootprint(model, projector, settings);
       known.set(key, footprint);
       if (Number.isSafeInteger(footprint.totalBytes)) return footprint;
       throw invalidOption('contextSize', 'small enough for its cache to be counted in bytes', settings.contextSize);
@@ -113,41 +148,32 @@ export async function openEstimator(modelPath: string, projectorPath?: string): 
   };
 }
 
-function checkShape(options: unknown): Partial<EstimateFootprintOptions> {
+function checkOptions(options: unknown): Partial<EstimateFootprintOptions> {
   return validate<EstimateFootprintOptions>(options, CHECKS, 'estimateFootprint');
 }
 
-function settingsOf(options: Partial<EstimateFootprintOptions>): EstimateOptions {
-  const { microBatchSize = 512, kvCacheType = 'f16', flashAttention = 'auto', repack = 'auto' } = options;
-  const { contextSize = 4096, sequences = 1, mmap = true, gpuLayers = 0, part = 'all' } = options;
-  const { fullSlidingCache = false, embeddings = false } = options;
-  const { batchSize = Math.max(512, microBatchSize) } = options;
+/** Puts defaults in place of what was left out. Throws `ERR_INVALID_OPTION` for options that exclude each other. */
+function completeSettings(options: EstimateShape): FootprintSettings {
+  const { kvCacheType, flashAttention, repack, ...settings } = { ...DEFAULTS, ...options };
   const { k, v } = typeof kvCacheType === 'string' ? { k: kvCacheType, v: kvCacheType } : kvCacheType;
-  if (flashAttention === 'off' && (findGgmlTypeByName(v)?.weightsPerBlock ?? 1) > 1) {
+  if (flashAttention === 'off' && findGgmlTypeByName(v)!.weightsPerBlock > 1) {
     throw invalidOption('kvCacheType', 'a type of values that is not quantized without flash attention', kvCacheType);
   }
   return {
-    contextSize,
-    microBatchSize,
-    batchSize,
-    sequences,
+    ...settings,
+    batchSize: options.batchSize ?? Math.max(DEFAULTS.batchSize, settings.microBatchSize),
     keyType: k,
     valueType: v,
     flashAttention: flashAttention !== 'off',
-    fullSlidingCache,
-    embeddings,
-    mmap,
     repack: repack === 'auto' ? repacksByDefault(process.arch) : repack,
     repackNote:
       repack === 'auto'
         ? `whether the engine rearranges weights on ${process.arch} is not known, so it is assumed`
         : 'which weights the engine rearranges depends on the CPU, so all that some CPU rearranges are counted',
-    gpuLayers,
-    part,
   };
 }
 
-function cacheTypes(value: unknown, name: string): NonNullable<EstimateFootprintOptions['kvCacheType']> {
+function checkCacheTypes(value: unknown, name: string): NonNullable<EstimateFootprintOptions['kvCacheType']> {
   const known = (type: unknown): type is CacheType => (CACHE_TYPES as readonly unknown[]).includes(type);
   if (known(value)) return value;
   if (typeof value === 'object' && value !== null && 'k' in value && 'v' in value && known(value.k) && known(value.v)) {

@@ -1,16 +1,19 @@
-/** From header facts to bytes by kind: pure arithmetic. It reads no file, no machine and no clock. */
+/** Knows the arithmetic from header facts to bytes by kind. It must not read files, the machine or a clock. */
 
 import type { GgufFile, GgufTensors } from '../gguf/read-gguf.ts';
-import { cacheSizes, outputBytes, type Run, type RunOptions, runOf } from './llama-cpp/cache-sizes.ts';
-import { decoderGraph } from './llama-cpp/decoder-graph.ts';
-import { KNOWN_PROJECTORS, positionsOf, visionGraph, whisperGraph } from './llama-cpp/encoder-graph.ts';
-import { type EncoderShape, encoderShapes } from './llama-cpp/encoder-shape.ts';
-import { graphBytes } from './llama-cpp/graph-allocator.ts';
-import { type ModelShape, modelShape } from './llama-cpp/model-shape.ts';
-import { repackedBytes } from './llama-cpp/repacked-weights.ts';
-import { type RuntimeParts, runtimeBytes } from './llama-cpp/runtime-overhead.ts';
+import { computeCacheSizes, computeOutputBytes, type Run, type RunOptions, sizeRun } from './llama-cpp/cache-sizes.ts';
+import { buildDecoderGraph } from './llama-cpp/decoder-graph.ts';
+import { buildEncoderGraph, countPositions } from './llama-cpp/encoder-graph.ts';
+import { type EncoderShape, readEncoderShapes } from './llama-cpp/encoder-shape.ts';
+import { computeGraphBytes } from './llama-cpp/graph-allocator.ts';
+import { type ModelShape, readModelShape } from './llama-cpp/model-shape.ts';
+import { countRepackedBytes } from './llama-cpp/repacked-weights.ts';
+import { computeRuntimeBytes, type RuntimeParts } from './llama-cpp/runtime-overhead.ts';
 
-/** What a model needs, part by part. All numbers are whole bytes; `totalBytes` is `mappedBytes` + `anonymousBytes`. */
+/**
+ * What a model needs, part by part; a frozen object. All sizes are whole bytes. `totalBytes` is the sum of the seven parts,
+ * and also `mappedBytes` + `anonymousBytes`.
+ */
 export interface Footprint {
   readonly totalBytes: number;
   /** The language model's tensors, and a second copy of those that the engine rearranges. */
@@ -18,51 +21,69 @@ export interface Footprint {
   /** Keys and values of all cells, and the states of recurrent layers. */
   readonly kvCacheBytes: number;
   /**
-   * The buffer for the largest graph of a micro-batch, as the engine allocates it. Its pages are taken as they are touched, and
-   * the logits of tokens that nobody asks for never are: vocabulary × (micro-batch - 1) × 4 bytes, 304 MiB for Qwen2-Audio.
+   * The buffer for the largest graph of a micro-batch, as the engine allocates it. Its pages are taken as they are touched,
+   * and the logits of tokens that nobody asks for never are: vocabulary × (micro-batch - 1) × 4 bytes, 304 MiB for
+   * Qwen2-Audio.
    */
   readonly computeBytes: number;
+  /** The logits of the tokens that are answered. */
   readonly outputBytes: number;
+  /** The weights of the projector, which the engine never maps. */
   readonly projectorBytes: number;
+  /** The buffers for the graphs of the projector's encoders. */
   readonly projectorComputeBytes: number;
-  /** The engine itself: vocabulary, plans, the copies beside a product. */
+  /** What the engine itself holds: vocabulary, plans, the copies beside a product. */
   readonly runtimeBytes: number;
-  /** Backed by the model's file; the kernel takes these pages back under pressure. */
+  /** The part of `totalBytes` that is backed by the model's file. The kernel takes these pages back under pressure. */
   readonly mappedBytes: number;
+  /** The part of `totalBytes` that the kernel can't take back without swap. */
   readonly anonymousBytes: number;
+  /** The estimate comes from the headers of the files. */
   readonly basis: 'gguf';
-  /** True where some part could only be bounded; `notes` says which and why. */
+  /** True if some part could only be bounded from above; `notes` says which and why. */
   readonly upperBound: boolean;
+  /** Why parts could only be bounded, one reason each; empty for an exact estimate. */
   readonly notes: readonly string[];
 }
 
-/** All that a load takes, or where weights and contexts are loaded apart, one of the two. */
+/** All that a load takes, or, if weights and contexts are loaded apart, what one of the two takes. */
 export type FootprintPart = 'all' | 'weights' | 'context';
 
-export interface EstimateOptions extends RunOptions {
+/** What was asked for, checked and with its defaults. */
+export interface FootprintSettings extends RunOptions {
   readonly mmap: boolean;
+  /** The engine copies weights into an arrangement of its own. */
   readonly repack: boolean;
-  /** Why what is rearranged can only be bounded. */
+  /** The reason why the bytes of that copy can only be bounded. */
   readonly repackNote: string;
   readonly gpuLayers: number;
   readonly part: FootprintPart;
 }
 
-/** Of buffers in which tensors lie side by side. */
+/** Tensors that lie side by side in a buffer begin at multiples of so many bytes. */
 const ALIGNMENT = 32;
-const F32 = 4;
-/** Of an element of a mask and its copy. */
+const F32_BYTES = 4;
+/** Bytes of an element of a mask in F32 and of its copy in F16. */
 const MASK_BYTES = 6;
 
-export function estimate(model: GgufFile, projector: GgufFile | undefined, options: EstimateOptions): Footprint {
+/**
+ * Computes what a model needs, with its projector if it has one.
+ *
+ * @throws MemoryGuardError `ERR_MODEL_FILE` if a header lacks what a size depends on.
+ */
+export function computeFootprint(
+  model: GgufFile,
+  projector: GgufFile | undefined,
+  settings: FootprintSettings,
+): Footprint {
   const notes: string[] = [];
-  const weights = options.part === 'context' ? NO_WEIGHTS : weightsOf(model, projector, options, notes);
-  const context = options.part === 'weights' ? NO_CONTEXT : contextOf(modelShape(model), options, notes);
+  const weights = settings.part === 'context' ? NO_WEIGHTS : computeWeights(model, projector, settings, notes);
+  const context = settings.part === 'weights' ? NO_CONTEXT : computeContext(readModelShape(model), settings, notes);
   const { mappedBytes, runtime: weightsRuntime, ...weightsParts } = weights;
   const { runtime: contextRuntime, ...contextParts } = context;
   const scratchBytes = weightsRuntime.scratchBytes + contextRuntime.scratchBytes;
-  const runtime = runtimeBytes({ ...weightsRuntime, ...contextRuntime, scratchBytes });
-  const parts = { ...weightsParts, ...contextParts, runtimeBytes: runtime };
+  const runtimeBytes = computeRuntimeBytes({ ...weightsRuntime, ...contextRuntime, scratchBytes });
+  const parts = { ...weightsParts, ...contextParts, runtimeBytes };
   const totalBytes = Object.values(parts).reduce((sum, bytes) => sum + bytes, 0);
   return Object.freeze({
     totalBytes,
@@ -87,29 +108,29 @@ const NO_WEIGHTS: Weights = {
   runtime: { tokens: 0, merges: 0, projector: false, scratchBytes: 0 },
 };
 
-/** What is there once for all contexts: tensors, encoders and the vocabulary. */
-function weightsOf(
+/** Computes what is there once for all contexts: tensors, encoders and the vocabulary. */
+function computeWeights(
   model: GgufFile,
   projector: GgufFile | undefined,
-  { mmap, repack, repackNote, gpuLayers }: EstimateOptions,
+  { mmap, repack, repackNote, gpuLayers }: FootprintSettings,
   notes: string[],
 ): Weights {
-  const encoders = projector ? encoderShapes(projector).map((each) => encoderCompute(each, notes)) : [];
-  const mappedBytes = mmap ? mappedRange(model.tensors) : 0;
-  const copies = mmap && repack ? repackedBytes(model.tensors) : 0;
-  if (copies > 0) notes.push(repackNote);
+  const encoders = projector ? readEncoderShapes(projector).map((each) => computeEncoderBuffer(each, notes)) : [];
+  const mappedBytes = mmap ? countMappedBytes(model.tensors) : 0;
+  const copiedBytes = mmap && repack ? countRepackedBytes(model.tensors) : 0;
+  if (copiedBytes > 0) notes.push(repackNote);
   if (gpuLayers > 0) notes.push('layers on a GPU are counted as if they stayed in main memory');
   return {
-    weightsBytes: (mmap ? mappedBytes : paddedBytes(model.tensors)) + copies,
-    projectorBytes: projector ? paddedBytes(projector.tensors) : 0,
-    // Encoders of one file have buffers of their own.
+    weightsBytes: (mmap ? mappedBytes : countPaddedBytes(model.tensors)) + copiedBytes,
+    projectorBytes: projector ? countPaddedBytes(projector.tensors) : 0,
+    // Each encoder of one file has a buffer of its own.
     projectorComputeBytes: encoders.reduce((sum, { bytes }) => sum + bytes, 0),
     mappedBytes,
     runtime: {
-      tokens: modelShape(model).vocabulary,
-      merges: lengthOf(model, 'tokenizer.ggml.merges'),
+      tokens: readModelShape(model).vocabulary,
+      merges: readArrayLength(model, 'tokenizer.ggml.merges'),
       projector: projector !== undefined,
-      scratchBytes: encoders.reduce((sum, { scratch }) => sum + scratch, 0),
+      scratchBytes: encoders.reduce((sum, { scratchBytes }) => sum + scratchBytes, 0),
     },
   };
 }
@@ -125,64 +146,78 @@ const NO_CONTEXT: Context = {
   runtime: { layers: 0, cells: 0, scratchBytes: 0 },
 };
 
-/** What each context has of its own. */
-function contextOf(shape: ModelShape, options: RunOptions, notes: string[]): Context {
-  const run = runOf(shape, options);
-  const caches = cacheSizes(shape, run);
-  const compute = decoderCompute(shape, run, notes);
+/** Computes what each context has of its own. */
+function computeContext(shape: ModelShape, options: RunOptions, notes: string[]): Context {
+  const run = sizeRun(shape, options);
+  const caches = computeCacheSizes(shape, run);
+  const compute = computeDecoderBuffer(shape, run, notes);
   return {
     kvCacheBytes: caches.keyValueBytes + caches.stateBytes,
     computeBytes: compute.bytes,
-    outputBytes: outputBytes(shape, run),
-    runtime: { layers: shape.layers.length, cells: managedCells(shape, run), scratchBytes: compute.scratch },
+    outputBytes: computeOutputBytes(shape, run),
+    runtime: {
+      layers: shape.layers.length,
+      cells: countManagedCells(shape, run),
+      scratchBytes: compute.scratchBytes,
+    },
   };
 }
 
-/** One cache, or two where some layers slide. */
-function managedCells(shape: ModelShape, run: Run): number {
-  const slides = !shape.known || shape.layers.some(({ sliding }) => sliding);
+/** Counts the cells of one cache, or of two if some layers slide. */
+function countManagedCells(shape: ModelShape, run: Run): number {
+  const slides = !shape.architecture.compared || shape.layers.some(({ sliding }) => sliding);
   return (run.cells + (slides ? run.slidingCells : 0)) * run.sequences;
 }
 
-interface Compute {
+/** The buffer for a graph, and what its largest product needs beside it. */
+interface GraphBuffer {
   readonly bytes: number;
-  readonly scratch: number;
+  readonly scratchBytes: number;
 }
 
-/** Exact for known architectures; for others the usual decoder, once with and once without flash attention, and room to spare. */
-function decoderCompute(shape: ModelShape, run: Run, notes: string[]): Compute {
-  const graph = decoderGraph(shape, run);
-  if (shape.known) return { bytes: graphBytes(graph), scratch: graph.scratchBytes };
-  notes.push(`the architecture ${JSON.stringify(shape.architecture)} is unknown, so its cache and graphs are bounded`);
-  const graphs = [graph, decoderGraph(shape, { ...run, flashAttention: !run.flashAttention })];
-  const largest = Math.max(...graphs.map(graphBytes));
-  const widest = Math.max(shape.embedding, shape.widestRows) * run.tokens * F32;
+/**
+ * Computes the exact buffer for an architecture that was compared. For others it takes the usual decoder, once with and
+ * once without flash attention, and adds room to spare.
+ */
+function computeDecoderBuffer(shape: ModelShape, run: Run, notes: string[]): GraphBuffer {
+  const graph = buildDecoderGraph(shape, run);
+  const { name, compared } = shape.architecture;
+  if (compared) return { bytes: computeGraphBytes(graph), scratchBytes: graph.scratchBytes };
+  notes.push(`the architecture ${JSON.stringify(name)} is unknown, so its cache and graphs are bounded`);
+  const graphs = [graph, buildDecoderGraph(shape, { ...run, flashAttention: !run.flashAttention })];
+  const largest = Math.max(...graphs.map(computeGraphBytes));
+  const widest = Math.max(shape.embedding, shape.widestRows) * run.tokens * F32_BYTES;
   return {
     bytes: Math.ceil(largest * 1.25) + 3 * widest,
-    scratch: Math.max(widest, ...graphs.map((each) => each.scratchBytes)),
+    scratchBytes: Math.max(widest, ...graphs.map((each) => each.scratchBytes)),
   };
 }
 
-/** Exact for known projectors; others get twice the usual encoder and room for a mask, in F32 and in F16. */
-function encoderCompute(shape: EncoderShape, notes: string[]): Compute {
-  const graph = shape.kind === 'audio' ? whisperGraph(shape) : visionGraph(shape);
-  const bytes = graphBytes(graph);
-  if (KNOWN_PROJECTORS.includes(shape.projector)) return { bytes, scratch: graph.scratchBytes };
-  notes.push(`the projector ${JSON.stringify(shape.projector)} is unknown, so its graph is bounded`);
-  const mask = positionsOf(shape) ** 2 * MASK_BYTES;
-  return { bytes: 2 * bytes + mask, scratch: 2 * graph.scratchBytes };
+/**
+ * Computes the exact buffer for a projector that was compared. Others get twice the usual encoder and room for a mask, in
+ * F32 and in F16.
+ */
+function computeEncoderBuffer(shape: EncoderShape, notes: string[]): GraphBuffer {
+  const graph = buildEncoderGraph(shape);
+  const bytes = computeGraphBytes(graph);
+  const { name, compared } = shape.projector;
+  if (compared) return { bytes, scratchBytes: graph.scratchBytes };
+  notes.push(`the projector ${JSON.stringify(name)} is unknown, so its graph is bounded`);
+  const maskBytes = countPositions(shape) ** 2 * MASK_BYTES;
+  return { bytes: 2 * bytes + maskBytes, scratchBytes: 2 * graph.scratchBytes };
 }
 
-/** The engine maps each shard from its first tensor to the end of its last one. */
-function mappedRange({ shards }: GgufTensors): number {
+/** Counts the bytes that are mapped: the engine maps each shard from its first tensor to the end of its last one. */
+function countMappedBytes({ shards }: GgufTensors): number {
   return shards.reduce((sum, { dataBytes }) => sum + dataBytes, 0);
 }
 
-function paddedBytes({ kinds }: GgufTensors): number {
+/** Counts the bytes of tensors that are read into one buffer. */
+function countPaddedBytes({ kinds }: GgufTensors): number {
   return kinds.reduce((sum, { bytes, count }) => sum + count * Math.ceil(bytes / ALIGNMENT) * ALIGNMENT, 0);
 }
 
-function lengthOf(file: GgufFile, key: string): number {
+function readArrayLength(file: GgufFile, key: string): number {
   const value = file.metadata.get(key);
   return typeof value === 'object' ? value.length : 0;
 }

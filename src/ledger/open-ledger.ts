@@ -4,59 +4,52 @@ import type { NativeLocks } from '../addon/addon.ts';
 import { loadAddon } from '../addon/load-addon.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import { Ledger } from './ledger.ts';
-import { findLedgerDirectory } from './ledger-directory.ts';
-import { type AnonymousMemory, readPidNamespace, SharedLedger } from './shared-ledger.ts';
+import { ledgerDirectory } from './ledger-directory.ts';
+import { pidNamespace, SharedLedger } from './shared-ledger.ts';
 
-/**
- * Which processes a guard counts with: `process` is its own alone, `shared` all of this user, `directory` all that meet in that
- * directory, an absolute path that containers may share.
- */
+/** Which processes a guard counts with: its own, or all of this user that meet in the same directory. */
 export type LedgerOption = 'process' | 'shared' | { readonly directory: string };
 
 /** @internal */
 export interface OpenLedger {
   readonly ledger: Ledger;
-  /** It is absent if other processes are not seen. */
+  /** Absent where other processes are not seen. */
   readonly shared?: SharedLedger;
-  /** Lets go of the ledger. The last guard that does so takes the record away. */
+  /** The last guard that closes it takes the record away. */
   close(): void;
 }
 
-interface SharedByGuards extends Omit<OpenLedger, 'close'> {
+interface Counted extends Omit<OpenLedger, 'close'> {
   users: number;
   readonly listeners: Set<(error: unknown) => void>;
 }
 
-const opened = new Map<string, SharedByGuards>();
+const opened = new Map<string, Counted>();
 
-/**
- * Opens the ledger that an option names, or shares the one that another guard of this thread opened.
- *
- * @internal
- * @param onProblem Hears why less is seen than was asked for.
- */
+/** @internal `told` hears why less is seen than was asked for. */
 export function openLedger(
   option: LedgerOption,
-  memory: AnonymousMemory,
-  onProblem: (error: unknown) => void,
+  anonymousBytes: () => number | undefined,
+  told: (error: unknown) => void,
   locks: NativeLocks | undefined = loadAddon()?.locks,
 ): OpenLedger {
   const uid = process.getuid?.();
-  const key = option === 'process' ? '' : option === 'shared' ? findLedgerDirectory(uid) : option.directory;
-  let entry = opened.get(key);
-  if (!entry) {
+  const key = option === 'process' ? '' : option === 'shared' ? ledgerDirectory(uid) : option.directory;
+  let counted = opened.get(key);
+  if (!counted) {
     const listeners = new Set<(error: unknown) => void>();
-    const reportToAll = (error: unknown) => {
+    const tellAll = (error: unknown) => {
       for (const listener of listeners) listener(error);
     };
-    const own = { uid, pid: process.pid, pidNamespace: readPidNamespace(), memory };
-    const shared = key === '' || !locks ? undefined : new SharedLedger(key, locks, own, reportToAll);
-    entry = { ledger: new Ledger(), ...(shared && { shared }), users: 0, listeners };
-    opened.set(key, entry);
+    const self = { uid, pid: process.pid, pidNamespace: pidNamespace(), anonymousBytes };
+    const shared = key === '' || !locks ? undefined : new SharedLedger(key, locks, self, tellAll);
+    counted = { ledger: new Ledger(), ...(shared && { shared }), users: 0, listeners };
+    opened.set(key, counted);
   }
+  const entry = counted;
   entry.users += 1;
-  entry.listeners.add(onProblem);
-  if (key !== '' && !entry.shared) onProblem(peersUnseen());
+  entry.listeners.add(told);
+  if (key !== '' && !entry.shared) told(unseen());
   let closed = false;
   return {
     ledger: entry.ledger,
@@ -64,7 +57,7 @@ export function openLedger(
     close() {
       if (closed) return;
       closed = true;
-      entry.listeners.delete(onProblem);
+      entry.listeners.delete(told);
       entry.users -= 1;
       // What is still held stays told, by the file that ends with the process.
       if (entry.users > 0 || entry.ledger.size > 0) return;
@@ -74,7 +67,7 @@ export function openLedger(
   };
 }
 
-function peersUnseen(): MemoryGuardError {
+function unseen(): MemoryGuardError {
   return new MemoryGuardError(
     'ERR_SENSOR',
     'Other processes are not seen: the native addon, or its locks, are not there. Loads of this process are counted alone.',

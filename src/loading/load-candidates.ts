@@ -5,10 +5,10 @@ import { describe, MemoryGuardError } from '../core/errors.ts';
 import { isKnownModel } from '../core/known-models.ts';
 import { QUANTIZATIONS } from '../core/quantizations.ts';
 import type { LoadNeed, Quantization } from '../core/types.ts';
-import { corrected, type Observation } from '../footprint/apply-observations.ts';
-import { DEFAULT_MIN_FREE_BYTES, requirementOf, tableNeed } from '../footprint/documented-requirements.ts';
+import { applyObservations, type Observation } from '../footprint/apply-observations.ts';
+import { createTableNeed, DEFAULT_MIN_FREE_BYTES, getRequirements } from '../footprint/documented-requirements.ts';
 import type { EstimateShape, Estimator } from '../footprint/estimate-footprint.ts';
-import { heldFilesOf } from '../footprint/mapped-file-keys.ts';
+import { nameHeldFiles } from '../footprint/mapped-file-keys.ts';
 import { type GuardSettings, givenNeed, knownQuantization, type LoadGuardOptions } from '../guard-options.ts';
 import type { Candidate } from '../policy/choose-candidate.ts';
 import type { AdmissionRequest } from '../policy/decision.ts';
@@ -84,7 +84,7 @@ function candidatesOf(
   const offer = parts.offers.find((each) => each.quantization === quantization);
   if (own.footprint === undefined && offer) return estimatedCandidates(offer, request, minFreeBytes);
   const given = typeof own.footprint === 'function' ? own.footprint(quantization) : own.footprint;
-  return [{ quantization, need: given === undefined ? tableNeed(quantization) : givenNeed(given), minFreeBytes }];
+  return [{ quantization, need: given === undefined ? createTableNeed(quantization) : givenNeed(given), minFreeBytes }];
 }
 
 function candidateWithoutLadder(request: LoadRequest, own: LoadGuardOptions, parts: AskParts): Candidate {
@@ -120,9 +120,9 @@ function candidateAt(
   minFreeBytes: number,
 ): Candidate {
   const shape = { ...rest, contextSize, ...(kvCacheType !== undefined && { kvCacheType }) };
-  const footprint = estimator.footprintOf(shape as EstimateShape);
+  const footprint = estimator.estimate(shape as EstimateShape);
   const { key, observations } = observed?.(shape as EstimateShape) ?? { observations: [] };
-  const { basis, ...predicted } = corrected(footprint, observations);
+  const { basis, ...predicted } = applyObservations(footprint, observations);
   const { mappedBytes, anonymousAfterCallBytes: anonymousBytes } = predicted;
   const { notes } = footprint;
   return {
@@ -131,7 +131,7 @@ function candidateAt(
     ...(rest.part !== 'weights' && { contextSize }),
     ...(kvCacheType !== undefined && { kvCacheType }),
     modelPath,
-    need: { mappedBytes, anonymousBytes, basis, ...(mappedBytes > 0 && { files: heldFilesOf(estimator.shards) }) },
+    need: { mappedBytes, anonymousBytes, basis, ...(mappedBytes > 0 && { files: nameHeldFiles(estimator.shards) }) },
     minFreeBytes,
     predicted,
     ...(notes.length > 0 && { notes }),
@@ -144,7 +144,7 @@ export function ownMinFreeBytes(
   quantization: Quantization | undefined,
   { minFreeBytes }: Pick<GuardSettings, 'minFreeBytes'>,
 ): number {
-  return minFreeBytes ?? (quantization ? requirementOf(quantization).minFreeMemory : DEFAULT_MIN_FREE_BYTES);
+  return minFreeBytes ?? (quantization ? getRequirements(quantization).minFreeMemory : DEFAULT_MIN_FREE_BYTES);
 }
 
 function minFreeOf(quantization: Quantization | undefined, { settings, heldMinFreeBytes }: AskParts): number {

@@ -10,7 +10,7 @@ import type { MemoryReader } from '../core/memory-reader.ts';
 import type { HeldFile, Quantization } from '../core/types.ts';
 import type { Invoke } from '../core/wrap-object.ts';
 import type { Decision, DecisionEvent, DegradedEvent, LoadedEvent, WaitingEvent } from '../events/guard-events.ts';
-import type { Calibration } from '../footprint/calibration-store.ts';
+import type { CalibrationStore } from '../footprint/calibration-store.ts';
 import type { GuardSettings } from '../guard-options.ts';
 import { type HeldModel, holdModel } from '../models/loaded-model.ts';
 import type { LoadedModels } from '../models/loaded-models.ts';
@@ -36,7 +36,7 @@ export interface ModelLoaderParts {
   readonly clock: Clock;
   readonly watchMappings: MappingWatch;
   /** What earlier loads took; absent where nothing is kept. */
-  readonly calibration: Calibration | undefined;
+  readonly calibration: CalibrationStore | undefined;
   readonly emit: (event: DecisionEvent | WaitingEvent | LoadedEvent | DegradedEvent) => void;
 }
 

@@ -4,7 +4,7 @@ import type { Adapter, LoadRequest } from '../adapters/adapter.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import { DEFAULT_QUANTIZATION } from '../core/quantizations.ts';
 import type { Quantization } from '../core/types.ts';
-import { type Calibration, calibrationKey } from '../footprint/calibration-store.ts';
+import { type CalibrationStore, createCalibrationKey } from '../footprint/calibration-store.ts';
 import { type EstimateShape, openEstimator } from '../footprint/estimate-footprint.ts';
 import { type GuardSettings, type LoadGuardOptions, loadGuardOptions } from '../guard-options.ts';
 import type { AdmissionRequest } from '../policy/decision.ts';
@@ -28,7 +28,7 @@ export interface PrepareParts {
   /** The largest reserve of the models that are loaded already. */
   readonly heldMinFreeBytes: () => number;
   /** What earlier loads took; absent where nothing is kept. */
-  readonly calibration: Calibration | undefined;
+  readonly calibration: CalibrationStore | undefined;
   /** Told of a request that is only observed, since it was not understood. */
   readonly misunderstood: (error: MemoryGuardError) => void;
 }
@@ -76,13 +76,13 @@ async function estimatedOffers(
 ): Promise<readonly EstimatedOffer[]> {
   const offers = (await adapter.listOffers?.(args)) ?? [];
   const { runtime } = adapter;
-  const observations = runtime === undefined ? undefined : await calibration?.observations();
+  const observations = runtime === undefined ? undefined : await calibration?.readObservations();
   return Promise.all(
     offers.map(async (offer) => {
       const estimator = await openEstimator(offer.modelPath, offer.projectorPath);
       if (!observations || runtime === undefined) return { ...offer, estimator };
       const observed = (shape: EstimateShape) => {
-        const key = calibrationKey({ files: estimator.files, shape, runtime });
+        const key = createCalibrationKey({ files: estimator.files, shape, runtime });
         return { key, observations: observations(key) };
       };
       return { ...offer, estimator, observed };

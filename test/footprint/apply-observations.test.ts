@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { corrected, type Observation } from '../../src/footprint/apply-observations.ts';
+import { applyObservations, type Observation } from '../../src/footprint/apply-observations.ts';
 import type { Footprint } from '../../src/footprint/footprint.ts';
 
 /** 75 are surely taken beside what is mapped: KV cache, projector, and 5 of the weights. */
@@ -31,19 +31,19 @@ const call = (atLoad: number, after: number, more: Partial<Observation> = {}) =>
 const fullCall = (atLoad: number, after: number) => call(atLoad, after, { full: true, heard: true });
 
 const partsOf = (...observations: Observation[]) => {
-  const { mappedBytes, anonymousAfterLoadBytes, anonymousAfterCallBytes } = corrected(footprint, observations);
+  const { mappedBytes, anonymousAfterLoadBytes, anonymousAfterCallBytes } = applyObservations(footprint, observations);
   return [mappedBytes, anonymousAfterLoadBytes, anonymousAfterCallBytes];
 };
 
 describe('an estimate beside observations', () => {
   it('stays as it is where there are none', () => {
-    expect(corrected(footprint, [])).toEqual({
+    expect(applyObservations(footprint, [])).toEqual({
       mappedBytes: 100,
       anonymousAfterLoadBytes: 85,
       anonymousAfterCallBytes: 135,
       basis: 'gguf',
     });
-    expect(corrected(footprint, [load(80)]).basis).toBe('measured');
+    expect(applyObservations(footprint, [load(80)]).basis).toBe('measured');
   });
 
   it('is corrected either way by a call that filled a micro-batch, loading and computing each by itself', () => {
@@ -69,7 +69,10 @@ describe('an estimate beside observations', () => {
     expect(partsOf(fullCall(10, 12))).toEqual([100, 70, 72]);
     expect(partsOf(fullCall(10, 5))).toEqual([100, 70, 70]);
     const read = { ...footprint, mappedBytes: 0, anonymousBytes: 235 };
-    expect(corrected(read, [fullCall(10, 12)])).toMatchObject({ mappedBytes: 100, anonymousAfterLoadBytes: 75 });
+    expect(applyObservations(read, [fullCall(10, 12)])).toMatchObject({
+      mappedBytes: 100,
+      anonymousAfterLoadBytes: 75,
+    });
   });
 
   it('goes by full calls alone where there are any', () => {

@@ -12,7 +12,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Observation } from '../../src/footprint/apply-observations.ts';
-import { Calibration, calibrationDirectory, calibrationKey } from '../../src/footprint/calibration-store.ts';
+import {
+  CalibrationStore,
+  createCalibrationKey,
+  findCalibrationDirectory,
+} from '../../src/footprint/calibration-store.ts';
 
 let loads = 0;
 
@@ -27,7 +31,7 @@ const observation = (anonymousAfterCallBytes: number, load = `load ${++loads}`):
 
 function opened(directory = temporary()) {
   const problems: string[] = [];
-  const calibration = new Calibration(directory, (message) => problems.push(message));
+  const calibration = new CalibrationStore(directory, (message) => problems.push(message));
   return { calibration, directory, problems, file: join(directory, 'calibration.json') };
 }
 
@@ -38,7 +42,7 @@ function temporary(): string {
 }
 
 async function found(directory: string, key: string): Promise<readonly (number | undefined)[]> {
-  const observations = await opened(directory).calibration.observations();
+  const observations = await opened(directory).calibration.readObservations();
   return observations(key).map(({ anonymousAfterCallBytes }) => anonymousAfterCallBytes);
 }
 
@@ -63,20 +67,20 @@ describe('calibration', () => {
 
   it('shows what was recorded to who asks again', async () => {
     const { calibration } = opened();
-    expect((await calibration.observations())('key')).toEqual([]);
+    expect((await calibration.readObservations())('key')).toEqual([]);
     await calibration.record('key', observation(10));
-    expect((await calibration.observations())('key')).toHaveLength(1);
+    expect((await calibration.readObservations())('key')).toHaveLength(1);
   });
 
   it('learns what other processes recorded since, beside its own', async () => {
     const { calibration, directory, problems } = opened();
     const other = opened(directory).calibration;
-    expect((await calibration.observations())('key')).toEqual([]);
+    expect((await calibration.readObservations())('key')).toEqual([]);
     await other.record('key', observation(10));
     await calibration.record('key', observation(20));
     await other.record('key', observation(30));
     const bytes = async () =>
-      (await calibration.observations())('key').map(({ anonymousAfterCallBytes }) => anonymousAfterCallBytes);
+      (await calibration.readObservations())('key').map(({ anonymousAfterCallBytes }) => anonymousAfterCallBytes);
     expect((await bytes()).toSorted()).toEqual([10, 20, 30]);
     rmSync(directory, { recursive: true });
     expect(await bytes()).toEqual([20]);
@@ -85,7 +89,7 @@ describe('calibration', () => {
 
   it('keeps what other processes recorded meanwhile, and leaves no other file', async () => {
     const { calibration, directory } = opened();
-    await calibration.observations();
+    await calibration.readObservations();
     await opened(directory).calibration.record('theirs', observation(1));
     await Promise.all([calibration.record('ours', observation(2)), calibration.record('ours', observation(3))]);
     expect(await found(directory, 'theirs')).toEqual([1]);
@@ -122,7 +126,7 @@ describe('calibration', () => {
     const { calibration, directory, problems, file } = opened();
     mkdirSync(directory, { recursive: true });
     writeFileSync(file, text);
-    expect((await calibration.observations())('key')).toEqual([]);
+    expect((await calibration.readObservations())('key')).toEqual([]);
     expect(problems).toHaveLength(1);
     expect(problems[0]).toContain('calibration.json is ignored');
     await calibration.record('key', observation(5));
@@ -134,7 +138,7 @@ describe('calibration', () => {
       const { calibration, directory, problems, file } = opened();
       mkdirSync(directory, { recursive: true });
       make(file);
-      expect((await calibration.observations())('key')).toEqual([]);
+      expect((await calibration.readObservations())('key')).toEqual([]);
       expect(problems[0]).toContain('no regular file');
     }
   });
@@ -144,8 +148,8 @@ describe('calibration', () => {
     const { calibration, problems, file } = opened();
     await calibration.record('key', observation(5));
     chownSync(file, 65534, 65534);
-    const again = new Calibration(join(file, '..'), (message) => problems.push(message));
-    expect((await again.observations())('key')).toEqual([]);
+    const again = new CalibrationStore(join(file, '..'), (message) => problems.push(message));
+    expect((await again.readObservations())('key')).toEqual([]);
     expect(problems[0]).toContain('belongs to user 65534');
   });
 
@@ -168,16 +172,18 @@ describe('the key of an observation', () => {
   };
 
   it('is the same for the same facts and another one for any other', () => {
-    const key = calibrationKey(facts);
-    expect(calibrationKey(structuredClone(facts))).toBe(key);
-    expect(calibrationKey({ ...facts, runtime: 'llama 1.7.16' })).not.toBe(key);
-    expect(calibrationKey({ ...facts, shape: { contextSize: 4096 } })).not.toBe(key);
-    expect(calibrationKey({ ...facts, files: [{ device: 1, inode: 2, sizeBytes: 3, mtimeMs: 5 }] })).not.toBe(key);
+    const key = createCalibrationKey(facts);
+    expect(createCalibrationKey(structuredClone(facts))).toBe(key);
+    expect(createCalibrationKey({ ...facts, runtime: 'llama 1.7.16' })).not.toBe(key);
+    expect(createCalibrationKey({ ...facts, shape: { contextSize: 4096 } })).not.toBe(key);
+    expect(createCalibrationKey({ ...facts, files: [{ device: 1, inode: 2, sizeBytes: 3, mtimeMs: 5 }] })).not.toBe(
+      key,
+    );
   });
 });
 
 it('is kept where the cache belongs', () => {
-  expect(calibrationDirectory({ XDG_CACHE_HOME: '/cache' })).toBe('/cache/nexa-memory-guard');
-  expect(calibrationDirectory({})).toMatch(/\/\.cache\/nexa-memory-guard$/);
-  expect(calibrationDirectory({ XDG_CACHE_HOME: '' })).toMatch(/\/\.cache\/nexa-memory-guard$/);
+  expect(findCalibrationDirectory({ XDG_CACHE_HOME: '/cache' })).toBe('/cache/nexa-memory-guard');
+  expect(findCalibrationDirectory({})).toMatch(/\/\.cache\/nexa-memory-guard$/);
+  expect(findCalibrationDirectory({ XDG_CACHE_HOME: '' })).toMatch(/\/\.cache\/nexa-memory-guard$/);
 });

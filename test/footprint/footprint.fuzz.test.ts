@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
 import { MemoryGuardError } from '../../src/core/errors.ts';
-import { estimate } from '../../src/footprint/footprint.ts';
+import { computeFootprint } from '../../src/footprint/footprint.ts';
 import { createReadState, readHeader } from '../../src/gguf/gguf-header.ts';
 import type { GgufFile } from '../../src/gguf/read-gguf.ts';
 import { SMALL } from '../../tools/architectures.mjs';
@@ -70,7 +70,7 @@ test(`${RUNS} damaged headers are estimated or refused, in bounded time`, async 
     try {
       const file = await read(bytes);
       const [model, projector] = which < LANGUAGE.length ? [file, undefined] : [sound, file];
-      const { totalBytes } = estimate(model, projector, { ...RUN, flashAttention });
+      const { totalBytes } = computeFootprint(model, projector, { ...RUN, flashAttention });
       if (!(totalBytes > 0)) expect(totalBytes).toBe('more than nothing');
       outcomes.estimated++;
     } catch (error) {

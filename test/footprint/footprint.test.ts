@@ -3,7 +3,7 @@ import { copyFileSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { type EstimateFootprintOptions, estimateFootprint } from '../../src/footprint/estimate-footprint.ts';
-import { estimate } from '../../src/footprint/footprint.ts';
+import { computeFootprint } from '../../src/footprint/footprint.ts';
 import { repacksByDefault } from '../../src/footprint/llama-cpp/repacked-weights.ts';
 import { readGguf } from '../../src/gguf/read-gguf.ts';
 import { type Shape, SMALL } from '../../tools/architectures.mjs';
@@ -190,7 +190,7 @@ describe('weights', () => {
       gpuLayers: 0,
       part: 'all' as const,
     };
-    expect(estimate(await readGguf(llama()), undefined, guessed)).toMatchObject({
+    expect(computeFootprint(await readGguf(llama()), undefined, guessed)).toMatchObject({
       upperBound: true,
       notes: ['a guess'],
     });

@@ -5,7 +5,7 @@ import { estimateFootprint } from '../../src/footprint/estimate-footprint.ts';
 import { SMALL } from '../../tools/architectures.mjs';
 import { engineLoad, saidBytes } from '../../tools/engine-load.mjs';
 import { engineOptions } from '../../tools/transcripts.mjs';
-import { type AnyProjector, makeModels, predicted, type Transcript, transcripts } from '../support/model-headers.ts';
+import { getProjectorType, makeModels, predicted, type Transcript, transcripts } from '../support/model-headers.ts';
 
 const models = makeModels();
 afterAll(() => models.remove());
@@ -18,7 +18,7 @@ describe('what the engine printed', () => {
 
   it('is there for nine architectures and six projectors', () => {
     expect(new Set(all.map(({ shape }) => shape.architecture)).size).toBe(9);
-    expect(new Set(all.map(({ projector }) => projector && typeOf(projector)))).toEqual(
+    expect(new Set(all.map(({ projector }) => projector && getProjectorType(projector)))).toEqual(
       new Set([undefined, 'qwen2a', 'gemma3', 'idefics3', 'mlp', 'ultravox', 'voxtral']),
     );
   });
@@ -60,7 +60,7 @@ async function expectSaid({ shape, projector, run }: Transcript, lines: readonly
   });
   const { kvCache, state, ...said } = saidBytes(lines);
   const estimated = predicted(footprint);
-  const bounded = projector !== undefined && typeOf(projector) === 'mlp';
+  const bounded = projector !== undefined && getProjectorType(projector) === 'mlp';
   for (const [part, mib] of Object.entries({ ...said, cache: kvCache + state })) {
     if (bounded && part === 'projectorCompute') {
       expect(estimated[part]).toBeGreaterThanOrEqual(mib);
@@ -72,8 +72,4 @@ async function expectSaid({ shape, projector, run }: Transcript, lines: readonly
     );
   }
   expect(footprint.upperBound).toBe(bounded);
-}
-
-function typeOf({ type }: AnyProjector): string {
-  return type === undefined || type === 'F16' || type === 'F32' ? 'qwen2a' : type;
 }

@@ -44,6 +44,11 @@ export function makeModels(): LoadedModels {
   };
 }
 
+/** The type of a projector as its header names it. */
+export function getProjectorType({ type }: AnyProjector): string {
+  return type === undefined || type === 'F16' || type === 'F32' ? 'qwen2a' : type;
+}
+
 function isOther(shape: AnyProjector): shape is Projector {
   return shape.type !== undefined && shape.type !== 'F16' && shape.type !== 'F32';
 }

@@ -1,11 +1,14 @@
-/** The attention part of a decoder's graph, operation by operation as llama-graph.cpp builds it; it knows no sizes of caches. */
+/**
+ * Knows the attention part of a decoder's graph, operation by operation as llama-graph.cpp builds it. It must not know
+ * sizes of caches.
+ */
 
 import { countScratchBytesPerElement } from '../../gguf/ggml-types.ts';
-import { cellsOf, type Run, valueWidth } from './cache-sizes.ts';
+import { countCells, countValueElements, type Run } from './cache-sizes.ts';
 import { EXTERNAL, type Graph, type Tensor } from './graph.ts';
 import type { LayerShape, ModelShape } from './model-shape.ts';
 
-/** What all layers with one kind of cache share. */
+/** The inputs that all layers with one kind of cache share. */
 export interface AttentionInputs {
   readonly keyRows: Tensor;
   readonly valueRows: Tensor;
@@ -14,6 +17,7 @@ export interface AttentionInputs {
   readonly valueRotation: Tensor | undefined;
 }
 
+/** What the attention of every layer is built from. */
 export interface AttentionContext {
   readonly graph: Graph;
   readonly shape: ModelShape;
@@ -21,27 +25,28 @@ export interface AttentionContext {
   readonly positions: Tensor;
 }
 
-const I64 = 8;
-const F16 = 2;
-const F32 = 4;
+const I64_BYTES = 8;
+const F16_BYTES = 2;
+const F32_BYTES = 4;
 /** Quantized caches are rotated in blocks of at least so many elements. */
-const ROTATION = 64;
+const ROTATED_ELEMENTS = 64;
 
-export function attentionInputs({ graph, shape, run }: AttentionContext, layer: LayerShape): AttentionInputs {
-  const widest = Math.max(...shape.layers.map(valueWidth));
+/** Adds the inputs for layers with this kind of cache. */
+export function addAttentionInputs({ graph, shape, run }: AttentionContext, layer: LayerShape): AttentionInputs {
+  const widest = Math.max(...shape.layers.map(countValueElements));
   // `build_inp_mem_hybrid_iswa` leaves the rotations out.
   const rotates = !(layer.sliding && shape.layers.some(({ recurrent }) => recurrent));
   return {
-    keyRows: graph.input([run.tokens], I64),
-    valueRows: graph.input([run.flashAttention ? run.tokens : run.tokens * widest], I64),
-    mask: graph.input([cellsOf(layer, run), run.tokens], run.flashAttention ? F16 : F32),
-    keyRotation: rotates ? rotation(graph, run.keyType.weightsPerBlock, layer.keyLength, true) : undefined,
-    valueRotation: rotates ? rotation(graph, run.valueType.weightsPerBlock, layer.valueLength, false) : undefined,
+    keyRows: graph.input([run.tokens], I64_BYTES),
+    valueRows: graph.input([run.flashAttention ? run.tokens : run.tokens * widest], I64_BYTES),
+    mask: graph.input([countCells(layer, run), run.tokens], run.flashAttention ? F16_BYTES : F32_BYTES),
+    keyRotation: rotates ? addRotation(graph, run.keyType.weightsPerBlock, layer.keyLength, true) : undefined,
+    valueRotation: rotates ? addRotation(graph, run.valueType.weightsPerBlock, layer.valueLength, false) : undefined,
   };
 }
 
-/** From the normed input of a layer to what is added to it. */
-export function attention(
+/** Builds the attention of a layer, from its normed input to what is added to the residual. */
+export function buildAttention(
   context: AttentionContext,
   inputs: AttentionInputs,
   index: number,
@@ -49,14 +54,13 @@ export function attention(
   normed: Tensor,
 ): Tensor {
   const { graph, shape, run, positions } = context;
-  const has = (name: string) => shape.weight(`blk.${index}.${name}`) !== undefined;
-  const projected = has('attn_qkv.weight') ? fused(graph, layer, normed, has) : separate(graph, layer, normed, has);
-  let [query, key, value] = projected;
-  if (has('attn_q_norm.weight')) query = norm(graph, query);
+  const has = (name: string) => shape.findDims(`blk.${index}.${name}`) !== undefined;
+  const project = has('attn_qkv.weight') ? projectFused : projectSeparately;
+  let [query, key, value] = project(graph, layer, normed, has);
+  if (has('attn_q_norm.weight')) query = buildNorm(graph, query);
   query = graph.map(query, positions);
-  if (has('attn_k_norm.weight')) key = norm(graph, key);
+  if (has('attn_k_norm.weight')) key = buildNorm(graph, key);
   key = graph.map(key, positions);
-  if (shape.architecture === 'gemma3' || shape.architecture === 'phi3') query = graph.map(query);
   if (inputs.keyRotation) {
     query = rotate(graph, query, inputs.keyRotation);
     key = rotate(graph, key, inputs.keyRotation);
@@ -67,25 +71,25 @@ export function attention(
   graph.expand(key);
   graph.store(graph.view(key, [layer.keyLength * layer.kvHeads, run.tokens]), inputs.keyRows);
   storeValue(graph, run, layer, value, inputs.valueRows);
-  let mixed = scores(graph, run, layer, query, inputs.mask);
+  let mixed = mixValues(graph, run, layer, query, inputs.mask);
   graph.expand(mixed);
   if (inputs.valueRotation) mixed = rotate(graph, mixed, inputs.valueRotation);
   const output = graph.matmul(shape.embedding, mixed);
   return has('attn_output.bias') ? graph.map(output, EXTERNAL) : output;
 }
 
-/** Root mean square and the weights. */
-export function norm(graph: Graph, x: Tensor): Tensor {
+/** Builds a root mean square norm and the product with its weights. */
+export function buildNorm(graph: Graph, x: Tensor): Tensor {
   return graph.map(graph.map(x), EXTERNAL);
 }
 
 type Projected = [query: Tensor, key: Tensor, value: Tensor];
 
-function separate(graph: Graph, layer: LayerShape, x: Tensor, has: (name: string) => boolean): Projected {
+function projectSeparately(graph: Graph, layer: LayerShape, x: Tensor, has: (name: string) => boolean): Projected {
   const project = (name: string, heads: number, length: number) => {
     const wide = graph.matmul(heads * length, x);
     const biased = has(`${name}.bias`) ? graph.map(wide, EXTERNAL) : wide;
-    return graph.view(biased, [length, heads, x.dims[1] as number]);
+    return graph.view(biased, [length, heads, x.dims[1]!]);
   };
   return [
     project('attn_q', layer.heads, layer.keyLength),
@@ -94,27 +98,30 @@ function separate(graph: Graph, layer: LayerShape, x: Tensor, has: (name: string
   ];
 }
 
-function fused(graph: Graph, layer: LayerShape, x: Tensor, has: (name: string) => boolean): Projected {
+function projectFused(graph: Graph, layer: LayerShape, x: Tensor, has: (name: string) => boolean): Projected {
   const { heads, kvHeads, keyLength, valueLength } = layer;
   const wide = graph.matmul((heads + kvHeads) * keyLength + kvHeads * valueLength, x);
   const all = has('attn_qkv.bias') ? graph.map(wide, EXTERNAL) : wide;
   const part = (length: number, count: number, atStart: boolean) =>
-    graph.view(all, [length, count, x.dims[1] as number], { contiguous: false, atStart });
+    graph.view(all, [length, count, x.dims[1]!], { contiguous: false, atStart });
   return [part(keyLength, heads, true), part(keyLength, kvHeads, false), part(valueLength, kvHeads, false)];
 }
 
 function storeValue(graph: Graph, run: Run, layer: LayerShape, value: Tensor, rows: Tensor): void {
-  const dims = [valueWidth(layer), run.tokens];
+  const dims = [countValueElements(layer), run.tokens];
   if (run.flashAttention) {
     graph.store(graph.view(value, dims), rows);
     return;
   }
   const flat = value.contiguous ? graph.view(value, dims) : graph.op(dims, [value]);
-  graph.store(graph.view(flat, [1, valueWidth(layer) * run.tokens]), rows);
+  graph.store(graph.view(flat, [1, countValueElements(layer) * run.tokens]), rows);
 }
 
-/** With flash attention only the result takes memory; without it every head's scores do. */
-function scores(graph: Graph, run: Run, layer: LayerShape, query: Tensor, mask: Tensor): Tensor {
+/**
+ * Mixes the cached values by the scores. With flash attention only the result takes memory; without it every head's scores
+ * do.
+ */
+function mixValues(graph: Graph, run: Run, layer: LayerShape, query: Tensor, mask: Tensor): Tensor {
   const { sequences } = run;
   const tokens = run.tokens / sequences;
   const split = graph.view(query, [layer.keyLength, layer.heads, tokens, sequences]);
@@ -126,23 +133,23 @@ function scores(graph: Graph, run: Run, layer: LayerShape, query: Tensor, mask: 
     const mixed = graph.op([layer.valueLength, layer.heads, tokens, sequences], [q, k, v, mask]);
     return graph.view(mixed, [width, run.tokens]);
   }
-  const raw = graph.op([cellsOf(layer, run), tokens, layer.heads, sequences], [k, q]);
+  const raw = graph.op([countCells(layer, run), tokens, layer.heads, sequences], [k, q]);
   const shares = graph.map(raw, mask);
-  graph.scratch(shares, countScratchBytesPerElement(run.valueType));
+  graph.noteScratch(shares, countScratchBytesPerElement(run.valueType));
   const mixed = graph.op([layer.valueLength, tokens, layer.heads, sequences], [v, shares]);
   const turned = graph.view(mixed, [layer.valueLength, layer.heads, tokens, sequences], { contiguous: false });
   return graph.op([width, run.tokens], [turned]);
 }
 
-function rotation(graph: Graph, weightsPerBlock: number, length: number, largest: boolean): Tensor | undefined {
-  if (weightsPerBlock === 1 || length % ROTATION !== 0) return undefined;
-  let size = ROTATION;
+function addRotation(graph: Graph, weightsPerBlock: number, length: number, largest: boolean): Tensor | undefined {
+  if (weightsPerBlock === 1 || length % ROTATED_ELEMENTS !== 0) return undefined;
+  let size = ROTATED_ELEMENTS;
   while (largest && length % (size * 2) === 0) size *= 2;
   return graph.input([size, size]);
 }
 
 function rotate(graph: Graph, x: Tensor, by: Tensor): Tensor {
-  const size = by.dims[0] as number;
+  const size = by.dims[0]!;
   const dims = [size, x.dims.reduce((product, dim) => product * dim, 1) / size];
   const rows = x.contiguous ? graph.view(x, dims) : graph.op(dims, [x]);
   return graph.view(graph.op(dims, [by, rows]), x.dims);

@@ -1,68 +1,71 @@
-/** What an audio or vision projector looks like, from its header. It reads no file and knows no sizes in bytes. */
+/** Knows what an audio or vision projector looks like from its header. It must not read files or know sizes in bytes. */
 
+import { HeaderKeys } from '../../gguf/header-keys.ts';
 import { modelFileError } from '../../gguf/model-file.ts';
 import type { GgufFile } from '../../gguf/read-gguf.ts';
-import { scratchOf } from './model-shape.ts';
+import { findLargestScratch } from './model-shape.ts';
+import { findProjectorType, type ProjectorType } from './projector-types.ts';
 
+/** One encoder of a projector. */
 export interface EncoderShape {
   readonly kind: 'audio' | 'vision';
-  /** `clip.projector_type`, such as `qwen2a`. */
-  readonly projector: string;
+  readonly projector: ProjectorType;
+  /** Elements of the vector of one position. */
   readonly width: number;
   readonly layers: number;
   readonly heads: number;
+  /** Elements of the feed-forward part. */
   readonly ffn: number;
-  /** Width of what the language model gets. */
+  /** Elements of the vectors that the language model is given. */
   readonly projection: number;
   /** Rows of a spectrogram; 0 for images. */
   readonly mels: number;
-  /** Edge of an image in pixels and of a patch; 0 for audio. */
+  /** The edge of an image in pixels; 0 for audio. */
   readonly imageSize: number;
+  /** The edge of a patch in pixels; 0 for audio. */
   readonly patchSize: number;
-  readonly scratchPerElement: number;
+  /** Bytes of an activation beside the largest product; see `countScratchBytesPerElement`. */
+  readonly scratchBytesPerElement: number;
+  /** True if the file has a tensor of this name. */
   has(tensor: string): boolean;
 }
 
 const MAX_WIDTH = 2 ** 20;
-/** Ten times as many as any encoder has: each is a part of the graph. */
+/** Ten times as many as any encoder has; each is a part of the graph. */
 const MAX_LAYERS = 512;
 const KINDS = ['audio', 'vision'] as const;
 
-/** One for each encoder in the file; a file may hear and see. Rejects damaged headers with `ERR_MODEL_FILE`. */
-export function encoderShapes(file: GgufFile): readonly EncoderShape[] {
-  const shapes = KINDS.filter((kind) => file.metadata.get(`clip.has_${kind}_encoder`) === true).map((kind) => {
-    const whole = (key: string, least = 1, most = MAX_WIDTH) => wholeNumber(file, `clip.${kind}.${key}`, least, most);
-    return Object.freeze({
-      kind,
-      projector: projectorType(file, kind),
-      width: whole('embedding_length'),
-      layers: whole('block_count', 0, MAX_LAYERS),
-      heads: whole('attention.head_count'),
-      ffn: whole('feed_forward_length', 0),
-      projection: whole('projection_dim'),
-      mels: kind === 'audio' ? whole('num_mel_bins') : 0,
-      imageSize: kind === 'vision' ? whole('image_size') : 0,
-      patchSize: kind === 'vision' ? whole('patch_size') : 0,
-      scratchPerElement: scratchOf(file.tensors),
-      has: (tensor: string) => file.tensors.find(tensor) !== undefined,
-    });
+/**
+ * Reads the shape of each encoder in the file; a file may have one for audio and one for images.
+ *
+ * @throws MemoryGuardError `ERR_MODEL_FILE` if the file has no encoder, or its header lacks what a size depends on.
+ */
+export function readEncoderShapes(file: GgufFile): readonly EncoderShape[] {
+  const kinds = KINDS.filter((kind) => file.metadata.get(`clip.has_${kind}_encoder`) === true);
+  if (kinds.length > 0) return kinds.map((kind) => readEncoderShape(file, kind));
+  throw modelFileError(file.path, 'have an audio or a vision encoder', 'neither', 'download the file again');
+}
+
+function readEncoderShape(file: GgufFile, kind: EncoderShape['kind']): EncoderShape {
+  const keys = new HeaderKeys(file, `clip.${kind}`);
+  const read = (key: string, least = 1, most = MAX_WIDTH) => keys.readNumber(key, { least, most });
+  return Object.freeze({
+    kind,
+    projector: findProjectorType(readTypeName(file, kind)),
+    width: read('embedding_length'),
+    layers: read('block_count', 0, MAX_LAYERS),
+    heads: read('attention.head_count'),
+    ffn: read('feed_forward_length', 0),
+    projection: read('projection_dim'),
+    mels: kind === 'audio' ? read('num_mel_bins') : 0,
+    imageSize: kind === 'vision' ? read('image_size') : 0,
+    patchSize: kind === 'vision' ? read('patch_size') : 0,
+    scratchBytesPerElement: findLargestScratch(file.tensors),
+    has: (tensor: string) => file.tensors.find(tensor) !== undefined,
   });
-  if (shapes.length === 0) throw damaged(file, 'have an audio or a vision encoder', 'neither');
-  return shapes;
 }
 
-function projectorType(file: GgufFile, kind: string): string {
-  const type = file.metadata.get(`clip.${kind}.projector_type`) ?? file.metadata.get('clip.projector_type');
+function readTypeName({ metadata }: GgufFile, kind: string): string {
+  const type = metadata.get(`clip.${kind}.projector_type`) ?? metadata.get('clip.projector_type');
   return typeof type === 'string' ? type : 'unnamed';
-}
-
-function wholeNumber(file: GgufFile, key: string, least: number, most: number): number {
-  const value = file.metadata.get(key);
-  if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
-  const found = value === undefined ? 'nothing' : String(value);
-  throw damaged(file, `have a whole number from ${least} to ${most} in ${key}`, found);
-}
-
-function damaged(file: GgufFile, expected: string, found: string): Error {
-  return modelFileError(file.path, expected, found, 'download the file again');
 }

@@ -1,21 +1,25 @@
-/** The recurrent parts of a decoder's graph: short convolutions and Mamba's scan, as the engine's models build them. */
+/**
+ * Knows the recurrent parts of a decoder's graph: short convolutions and Mamba's scan, as the engine's models build them.
+ * It must not know files.
+ */
 
 import type { Run } from './cache-sizes.ts';
 import { EXTERNAL, type Graph, type Tensor } from './graph.ts';
-import type { ModelShape, SsmShape, StateShape } from './model-shape.ts';
+import type { ModelShape } from './model-shape.ts';
 
+/** What every recurrent layer is built from. */
 export interface RecurrentContext {
   readonly graph: Graph;
   readonly shape: ModelShape;
   readonly run: Run;
-  /** Which sequence's state goes where. */
+  /** An input that says which sequence's state goes where. */
   readonly copies: Tensor;
 }
 
-/** lfm2's `build_shortconv_block`. */
-export function shortConvolution({ graph, shape, run, copies }: RecurrentContext, x: Tensor): Tensor {
+/** Builds the layer of `build_shortconv_block`. */
+export function buildShortConvolution({ graph, shape, run, copies }: RecurrentContext, x: Tensor): Tensor {
   const { embedding } = shape;
-  const { convolution } = shape.state as StateShape;
+  const { convolution } = shape.state!;
   const tokens = run.tokens / run.sequences;
   const dims = [embedding, tokens, run.sequences];
   const wide = graph.matmul(3 * embedding, graph.view(x, dims));
@@ -30,10 +34,10 @@ export function shortConvolution({ graph, shape, run, copies }: RecurrentContext
   return graph.view(graph.matmul(embedding, mixed), [embedding, run.tokens]);
 }
 
-/** `build_mamba_layer`. */
-export function mambaLayer({ graph, shape, run, copies }: RecurrentContext, x: Tensor): Tensor {
-  const ssm = shape.ssm as SsmShape;
-  const { convolution, state } = shape.state as StateShape;
+/** Builds the layer of `build_mamba_layer`. */
+export function buildMambaLayer({ graph, shape, run, copies }: RecurrentContext, x: Tensor): Tensor {
+  const ssm = shape.ssm!;
+  const { convolution, state } = shape.state!;
   const { sequences } = run;
   const tokens = run.tokens / sequences;
   const before = ssm.kernel - 1;
@@ -66,7 +70,7 @@ export function mambaLayer({ graph, shape, run, copies }: RecurrentContext, x: T
   return graph.view(graph.matmul(shape.embedding, gated), [shape.embedding, run.tokens]);
 }
 
-/** `build_rs`: one copy of the state per sequence. */
+/** Reads one copy of the state for each sequence, as `build_rs` does. */
 function readState(graph: Graph, run: Run, copies: Tensor, length: number): Tensor {
   const states = clearState(graph, length);
   const read = graph.op([length, run.sequences], [states, graph.view(copies, [run.sequences])]);

@@ -1,30 +1,33 @@
-/** Which weights the engine copies into an arrangement of its own: types and conditions of ggml's repack.cpp. It reads nothing. */
+/**
+ * Knows which weights the engine copies into an arrangement of its own: types and conditions of ggml's repack.cpp. It must
+ * not read files.
+ */
 import type { GgufTensors, TensorKind } from '../../gguf/read-gguf.ts';
 
 /**
- * Types with such an arrangement on some CPU. The shipped engine decides by what it was compiled for, not by the CPU it runs
- * on: in `@fugood/node-llama-linux-x64` 1.7.15 the function `ggml_cpu_has_avx2` is `xor eax,eax; ret`
- * (`objdump -d index.node --disassemble=ggml_cpu_has_avx2`), so nothing is repacked there, and the engine says "cannot be used
- * with preferred buffer type CPU_REPACK, using CPU instead" for every weight, with mmap and without, on a CPU with AVX-512.
+ * Types that have such an arrangement on some CPU. The shipped engine decides by what it was compiled for, not by the CPU
+ * it runs on: in `@fugood/node-llama-linux-x64` 1.7.15 the function `ggml_cpu_has_avx2` is `xor eax,eax; ret` (`objdump -d
+ * index.node --disassemble=ggml_cpu_has_avx2`), so nothing is repacked there, and the engine says "cannot be used with
+ * preferred buffer type CPU_REPACK, using CPU instead" for every weight, with mmap and without, on a CPU with AVX-512.
  */
 const REPACKED = new Set(['Q4_0', 'Q4_K', 'Q2_K', 'Q5_K', 'Q6_K', 'Q8_0', 'IQ4_NL', 'MXFP4']);
 
-/** Rows are interleaved in groups of at least so many. */
+/** Rows are interleaved in groups of at least so many rows. */
 const ROWS = 4;
 
-/** Bytes of the second, anonymous copy: an upper bound over all CPUs that repack. */
-export function repackedBytes(tensors: GgufTensors): number {
-  const all = tensors.kinds.reduce((sum, kind) => sum + kind.count * copyBytes(kind), 0);
+/** Returns the bytes of the second, anonymous copy: an upper bound over all CPUs that repack. */
+export function countRepackedBytes(tensors: GgufTensors): number {
+  const all = tensors.kinds.reduce((sum, kind) => sum + kind.count * countCopyBytes(kind), 0);
   // Rows of the embedding are looked up; it is multiplied with only where it serves as the output too.
   const embedding = tensors.find('output.weight') && tensors.find('token_embd.weight');
-  return all - (embedding ? copyBytes(embedding) : 0);
+  return all - (embedding ? countCopyBytes(embedding) : 0);
 }
 
-function copyBytes({ dims, type, bytes }: TensorKind): number {
-  return dims.length > 1 && REPACKED.has(type.name) && (dims[1] as number) % ROWS === 0 ? bytes : 0;
+function countCopyBytes({ dims, type, bytes }: TensorKind): number {
+  return dims.length > 1 && REPACKED.has(type.name) && dims[1]! % ROWS === 0 ? bytes : 0;
 }
 
-/** What `auto` means: known for x64, the safe side elsewhere. */
+/** Returns what `repack: 'auto'` means: false on x64, where it is known, and true elsewhere, which is the safe side. */
 export function repacksByDefault(arch: string): boolean {
   return arch !== 'x64';
 }
