@@ -24,7 +24,7 @@ import { InjectedReader } from './sensors/injected-reader.ts';
 import { watchMappingsIfReadable } from './sensors/linux/mapping-watch.ts';
 import { openReader } from './sensors/open-reader.ts';
 import { watchPressure } from './sensors/pressure-watch.ts';
-import { readAnonymousBytes, readGrowth } from './sensors/process-memory.ts';
+import { readAnonymousBytes, readGrowth, readPeerAnonymousBytes } from './sensors/process-memory.ts';
 
 /** `guard.ledger`. */
 export interface GuardLedger {
@@ -70,7 +70,7 @@ export class MemoryGuard {
       ? { ledger: new Ledger(), close() {} }
       : openLedger(
           settings.ledger,
-          () => readAnonymousBytes(),
+          { readOwnBytes: () => readAnonymousBytes(), readPeerBytes: (pid) => readPeerAnonymousBytes(pid) },
           (error) => this.#tellAlone(error),
         );
     const { ledger, shared } = this.#ledger;
@@ -153,7 +153,7 @@ export class MemoryGuard {
     return Object.freeze({
       kind: shared ? 'shared' : 'process',
       ...(shared && { directory: shared.directory }),
-      entries: () => shared?.entries() ?? ledger.holdings(undefined).entries,
+      entries: () => shared?.entries() ?? ledger.describeHoldings(undefined).entries,
     });
   }
 

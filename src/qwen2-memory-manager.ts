@@ -181,12 +181,8 @@ export class Qwen2MemoryManager {
   }
 
   #register(quantization: Qwen2Quantization, sinceBytes: number | undefined): void {
-    const reservation = this.#ledger.reserve(
-      QWEN2_AUDIO,
-      createTableNeed(quantization),
-      systemClock.nowMs(),
-      sinceBytes,
-    );
+    const now = { clockMs: systemClock.nowMs(), epochMs: Date.now() };
+    const reservation = this.#ledger.reserve(QWEN2_AUDIO, createTableNeed(quantization), now, sinceBytes);
     this.#registered = { quantization, reservation, sinceBytes };
   }
 }

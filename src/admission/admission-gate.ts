@@ -5,7 +5,7 @@ import type { HeldFile, LoadNeed } from '../core/types.ts';
 import type { Decision } from '../events/guard-events.ts';
 import type { Burden, Ledger, Reservation, WaitTicket } from '../ledger/ledger.ts';
 import type { Holdings } from '../ledger/ledger-record.ts';
-import { leftByPeers, type Peer, waitingBefore } from '../ledger/peer-headroom.ts';
+import { listWaitingBefore, type Peer, subtractPeers } from '../ledger/peer-headroom.ts';
 import type { MemorySituation } from '../policy/admission-rules.ts';
 import {
   type Candidate,
@@ -97,8 +97,8 @@ export class AdmissionGate {
     const peers = shared?.peers() ?? [];
     // Where several threads of one process hold promises, its growth can't be shared out: it pays for none of them.
     this.#threads = peers.some(({ ownProcess }) => ownProcess);
-    const burden = ledger.burden(this.#threads ? undefined : grown);
-    const own = place === FIRST ? [] : ledger.before(place).map(({ need }) => need);
+    const burden = ledger.computeBurden(this.#threads ? undefined : grown);
+    const own = place === FIRST ? [] : ledger.listWaitingBefore(place).map(({ need }) => need);
     const ownMapped = own.reduce((sum, need) => sum + need.mappedBytes, 0);
     const ownAnonymous = own.reduce((sum, need) => sum + need.anonymousBytes, 0);
     const alone = peers.length === 0 ? this.#alone(intoScopes) : undefined;
@@ -141,7 +141,7 @@ export class AdmissionGate {
       return { availableBytes: scope.availableBytes, ...(key !== undefined && { key }) };
     });
     const measure = { totalBytes, availableBytes, hostBinds: hostBinds({ scopes, totalBytes }) };
-    return { measure, left: leftByPeers(keyed, peers, ledger.heldKeys(), beforeUs) };
+    return { measure, left: subtractPeers(keyed, peers, ledger.listHeldKeys(), beforeUs) };
   }
 
   /**
@@ -180,13 +180,13 @@ export class AdmissionGate {
   reserve(label: string, need: LoadNeed): Reservation {
     const { ledger, nowMs } = this.#parts;
     const grownBytes = this.#grownIfReadable();
-    const reservation = ledger.reserve(label, need, nowMs(), grownBytes);
+    const reservation = ledger.reserve(label, need, { clockMs: nowMs(), epochMs: Date.now() }, grownBytes);
     this.#publish(grownBytes);
     return reservation;
   }
 
   loaded(reservation: Reservation, files: readonly HeldFile[] | undefined): void {
-    this.#parts.ledger.loaded(reservation, files);
+    this.#parts.ledger.markLoaded(reservation, files);
     this.#publish();
   }
 
@@ -206,8 +206,8 @@ export class AdmissionGate {
   /** 1 for the load that is next. */
   position(ticket: WaitTicket): number {
     const { ledger, shared } = this.#parts;
-    const elsewhere = waitingBefore(shared?.peers() ?? [], ticket.sinceUs);
-    return ledger.before(ticket).length + elsewhere.length + 1;
+    const elsewhere = listWaitingBefore(shared?.peers() ?? [], ticket.sinceUs);
+    return ledger.listWaitingBefore(ticket).length + elsewhere.length + 1;
   }
 
   endWait(ticket: WaitTicket): void {
@@ -234,7 +234,7 @@ export class AdmissionGate {
     const { ledger, shared } = this.#parts;
     if (!shared) return;
     const paysBytes = this.#threads ? undefined : (grownBytes ?? this.#grownIfReadable());
-    shared.publish(this.#scopes, ledger.holdings(paysBytes));
+    shared.publish(this.#scopes, ledger.describeHoldings(paysBytes));
   }
 
   /** No call and no disposal must fail because a reading does; the ledger counts more carefully without it. */
@@ -271,7 +271,7 @@ export class AdmissionGate {
     const { ledger, shared } = this.#parts;
     const elsewhere = new Set((shared?.peers() ?? []).flatMap((peer) => peer.files.map(({ key }) => key)));
     const bytes = files.reduce((sum, file) => sum + (elsewhere.has(file.key) ? file.bytes : 0), 0);
-    return bytes + ledger.heldBytes(files.filter(({ key }) => !elsewhere.has(key)));
+    return bytes + ledger.sumHeldBytes(files.filter(({ key }) => !elsewhere.has(key)));
   }
 
   #reserve(model: string, candidate: Candidate): ReservedCandidate {

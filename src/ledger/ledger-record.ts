@@ -1,17 +1,28 @@
-/** What one process tells the others about its holdings, as text with a checksum. Pure: it reads and writes no file. */
+/** Formats and parses what one process tells the others about its holdings: text with a checksum. Pure: it reads and writes no file. */
 import type { HeldFile } from '../core/types.ts';
 
-/** Raised only where an older reader would misjudge a newer record; fields that are added are ignored by older readers. */
+/** It is raised only if an older reader would misjudge a newer record; fields that are added are ignored by older readers. */
 const FORMAT = 1;
 
-/** A holding as it is shown to people; the sums beside it decide. */
+/** One reservation as `guard.ledger.entries()` shows it. It is for people: sums that are kept beside the entries decide. */
 export interface LedgerEntry {
+  /** The process that made the reservation. */
   readonly pid: number;
+  /** The model's name, or what else the reservation is for. */
   readonly label: string;
+  /**
+   * `loading`: the load is running. `loaded`: the load is done, and a first full call is still to come. `settled`: such a call
+   * has run, so that the model has taken what it needs.
+   */
   readonly state: 'loading' | 'loaded' | 'settled';
+  /** While it loads, the file-backed bytes that were reserved; afterwards those of the files that it keeps mapped. */
   readonly mappedBytes: number;
+  /** The anonymous bytes that were reserved, whether or not they are taken already. */
   readonly anonymousBytes: number;
-  /** When it was promised: milliseconds since the epoch where it is shown, the guard's clock before. */
+  /**
+   * When it was reserved, in milliseconds since the epoch, by the system's clock (`Date.now()`). That holds for a shared ledger
+   * as for a private one, and also if the guard has a `clock` of its own, whose milliseconds have no fixed beginning.
+   */
   readonly atMs: number;
 }
 
@@ -23,12 +34,13 @@ export interface WaitingLoad {
   readonly anonymousBytes: number;
 }
 
-/** All that a process holds. */
+/** All that a process holds. All sizes are bytes. */
 export interface Holdings {
   /** Files that its models keep mapped, each once. */
   readonly files: readonly HeldFile[];
+  /** Reserved for loads under way, of files that nobody has named. */
   readonly promisedMappedBytes: number;
-  /** Promised and not taken when this was written. */
+  /** Reserved and not taken when this was written. */
   readonly promisedAnonymousBytes: number;
   /** The part of it that a load which is running now may be taking, since this was written. */
   readonly loadingAnonymousBytes: number;
@@ -43,31 +55,31 @@ export interface LedgerRecord extends Holdings {
   readonly pidNamespace: string;
   /** The scopes that its memory is charged to. */
   readonly scopes: readonly string[];
-  /** RssAnon + VmSwap when this was written; absent where no load is under way, or the system doesn't tell. */
+  /** RssAnon + VmSwap when this was written. It is absent if no load is under way, or the system doesn't tell. */
   readonly anonymousBytes?: number;
 }
 
-/** One line of JSON and the sum that tells a whole record from one that is being written. */
+/** Formats one line of JSON behind the sum that tells a whole record from one that is being written. */
 export function formatRecord(record: LedgerRecord): string {
   const body = JSON.stringify({ format: FORMAT, ...record });
-  return `${checksum(body)} ${body}\n`;
+  return `${computeChecksum(body)} ${body}\n`;
 }
 
-/** `undefined` for a text that is cut, changed or of a kind that is not understood. */
+/** Parses a record. `undefined`: the text is cut, changed or of a kind that is not understood. */
 export function parseRecord(text: string): LedgerRecord | undefined {
   const end = text.indexOf('\n');
   if (end === -1) return undefined;
   const line = text.slice(0, end);
   const body = line.slice(9);
-  if (line[8] !== ' ' || checksum(body) !== line.slice(0, 8)) return undefined;
+  if (line[8] !== ' ' || computeChecksum(body) !== line.slice(0, 8)) return undefined;
   try {
-    return checked(JSON.parse(body) as unknown);
+    return checkRecord(JSON.parse(body) as unknown);
   } catch {
     return undefined;
   }
 }
 
-function checked(value: unknown): LedgerRecord | undefined {
+function checkRecord(value: unknown): LedgerRecord | undefined {
   const record = value as LedgerRecord & { readonly format: unknown };
   const sums = [record.promisedMappedBytes, record.promisedAnonymousBytes, record.loadingAnonymousBytes];
   const lists = [record.files, record.scopes, record.waiting, record.entries];
@@ -87,7 +99,7 @@ function isBytes(value: unknown): boolean {
 }
 
 /** FNV-1a over UTF-16 units, as eight hexadecimal digits. */
-function checksum(text: string): string {
+function computeChecksum(text: string): string {
   let hash = 0x811c9dc5;
   for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
   return (hash >>> 0).toString(16).padStart(8, '0');

@@ -1,25 +1,37 @@
-/** Who holds what in this process: promises and loaded models. Pure bookkeeping; it reads no memory and decides nothing. */
+/** Keeps who holds what in this process: reservations and loaded models. Pure bookkeeping; it reads no memory and decides nothing. */
 import type { HeldFile, LoadNeed } from '../core/types.ts';
 import type { Holdings, LedgerEntry } from './ledger-record.ts';
 
-/** One promise: to a load under way, a loaded model or a call. */
+/** One moment on two time bases: the guard's clock begins anywhere and can be replaced, the epoch is the same for all processes. */
+export interface Moment {
+  /** Milliseconds of the guard's clock. */
+  readonly clockMs: number;
+  /** Milliseconds since the epoch, by the system's clock. */
+  readonly epochMs: number;
+}
+
+/** Bytes that are reserved for a load under way, a loaded model or a call. */
 export interface Reservation {
   readonly id: number;
+  /** The process that made it. */
   readonly owner: number;
   readonly label: string;
+  /** When it was made, in milliseconds of the guard's clock. */
   readonly atMs: number;
+  /** The same moment in milliseconds since the epoch. */
+  readonly epochMs: number;
   readonly need: LoadNeed;
-  /** The process's own growth when it was made; absent where it can't be read. */
+  /** The process's own growth when it was made. It is absent if that can't be read. */
   readonly grownBytes?: number;
 }
 
-/** What the ledger subtracts from what the machine shows. */
+/** What the ledger subtracts from what the machine shows. All sizes are bytes. */
 export interface Burden {
   /** Files that loaded models keep mapped, each once. */
   readonly mappedBytes: number;
-  /** Mapped bytes promised to loads that are still running, of files that nobody has named. */
+  /** Mapped bytes reserved for loads that are still running, of files that nobody has named. */
   readonly promisedMappedBytes: number;
-  /** Anonymous bytes promised and not taken yet. */
+  /** Anonymous bytes reserved and not taken yet. */
   readonly promisedAnonymousBytes: number;
   /** The part of them that loads under way may be taking now. */
   readonly loadingAnonymousBytes: number;
@@ -41,25 +53,26 @@ interface Entry extends Reservation {
   files: readonly HeldFile[];
 }
 
-/** So many entries are shown to other processes; the sums hold all. */
-const SHOWN = 64;
+/** So many entries are shown to people and other processes; the sums hold all. */
+const SHOWN_ENTRIES = 64;
 
 export class Ledger {
   readonly #entries = new Map<Reservation, Entry>();
   /** In the order in which they came. */
   readonly #waiting = new Set<WaitTicket>();
   #nextId = 1;
-  /** The process's own growth when the oldest open promise was made; growth since then is what promises took. */
+  /** The process's own growth when the oldest open reservation was made; growth since then is what reservations took. */
   #baseBytes: number | undefined;
 
+  /** How many reservations there are. */
   get size(): number {
     return this.#entries.size;
   }
 
-  /** Promises the need. `grownBytes` is the process's anonymous memory now, where it can be read. */
-  reserve(label: string, need: LoadNeed, atMs: number, grownBytes: number | undefined): Reservation {
-    const openBytes = this.#openBytes();
-    // Growth beyond all open promises was somebody else's: it must not pay for the new one.
+  /** Reserves the need. `grownBytes` is the process's own growth now, `undefined` if it can't be read. */
+  reserve(label: string, need: LoadNeed, { clockMs, epochMs }: Moment, grownBytes: number | undefined): Reservation {
+    const openBytes = this.#sumOpenBytes();
+    // Growth beyond all open reservations was somebody else's: it must not pay for the new one.
     const othersBytes = grownBytes !== undefined && openBytes !== undefined ? grownBytes - openBytes : undefined;
     this.#baseBytes =
       othersBytes === undefined || this.#baseBytes === undefined ? grownBytes : Math.max(this.#baseBytes, othersBytes);
@@ -67,7 +80,8 @@ export class Ledger {
       id: this.#nextId++,
       owner: process.pid,
       label,
-      atMs,
+      atMs: clockMs,
+      epochMs,
       need,
       ...(grownBytes !== undefined && { grownBytes }),
     });
@@ -75,30 +89,33 @@ export class Ledger {
       ...reservation,
       state: 'loading',
       anonymousBytes: need.anonymousBytes,
-      // Named files count once from the promise on, whoever else maps or is promised them.
+      // Named files count once from the reservation on, whoever else maps or reserves them.
       files: need.files ?? [],
     });
     return reservation;
   }
 
   /**
-   * The load is done: its mapped bytes move from the promise to the files held. Bytes mapped beyond the mapped
-   * promise were promised as anonymous (the table knows no difference) and leave that promise.
+   * Notes that a load is done: its mapped bytes move from the reservation to the files held. Bytes mapped beyond those that
+   * were reserved as mapped were reserved as anonymous (the table knows no difference) and leave that part.
    */
-  loaded(reservation: Reservation, files: readonly HeldFile[] | undefined): void {
+  markLoaded(reservation: Reservation, files: readonly HeldFile[] | undefined): void {
     const entry = this.#entries.get(reservation);
     if (!entry) return;
     const { mappedBytes } = entry.need;
-    const found = files ?? namedOr(entry, mappedBytes);
+    const found = files ?? nameFiles(entry, mappedBytes);
     entry.files = [];
-    // A file that another model mapped before was never part of this promise.
-    const foundBytes = found.reduce((sum, { bytes }) => sum + bytes, 0) - this.heldBytes(found);
+    // A file that another model mapped before was never part of this reservation.
+    const foundBytes = found.reduce((sum, { bytes }) => sum + bytes, 0) - this.sumHeldBytes(found);
     entry.state = 'loaded';
     entry.files = found;
     entry.anonymousBytes = Math.max(0, entry.anonymousBytes - Math.max(0, foundBytes - mappedBytes));
   }
 
-  /** The first full call is done: what the model needs, it has taken. Promises that stay open keep what is left of the growth. */
+  /**
+   * Notes that the first full call is done: what the model needs, it has taken. Reservations that stay open keep what is left
+   * of the growth.
+   */
   settle(reservation: Reservation, grownBytes: number | undefined): void {
     const entry = this.#entries.get(reservation);
     if (entry?.state !== 'loaded') return;
@@ -106,10 +123,10 @@ export class Ledger {
     entry.state = 'settled';
   }
 
-  /** Forgets the reservation. False where it was forgotten already. */
+  /** Forgets the reservation. False: it was forgotten already. */
   release(reservation: Reservation, grownBytes: number | undefined): boolean {
     const entry = this.#entries.get(reservation);
-    // What it took is still resident for a moment: it must not pay for the promises that stay.
+    // What it took is still resident for a moment: it must not pay for the reservations that stay.
     if (entry && entry.state !== 'settled') this.#absorb(entry, grownBytes);
     return this.#entries.delete(reservation);
   }
@@ -126,28 +143,28 @@ export class Ledger {
     this.#waiting.delete(ticket);
   }
 
-  /** The loads that wait before this one; all that wait for one without a place. */
-  before(ticket: WaitTicket | undefined): readonly WaitTicket[] {
+  /** Lists the loads that wait before this one; for a load without a place in the line these are all that wait. */
+  listWaitingBefore(ticket: WaitTicket | undefined): readonly WaitTicket[] {
     const line = [...this.#waiting];
     return ticket && this.#waiting.has(ticket) ? line.slice(0, line.indexOf(ticket)) : line;
   }
 
-  /** Bytes of these files that loaded models keep mapped already. */
-  heldBytes(files: readonly HeldFile[]): number {
-    const held = this.heldKeys();
+  /** Adds up the bytes of these files that loaded models keep mapped already. */
+  sumHeldBytes(files: readonly HeldFile[]): number {
+    const held = this.listHeldKeys();
     return files.reduce((sum, { key, bytes }) => sum + (held.has(key) ? bytes : 0), 0);
   }
 
-  /** Files that loaded models keep mapped. */
-  heldKeys(): ReadonlySet<string> {
+  /** Lists the files that loaded models keep mapped. */
+  listHeldKeys(): ReadonlySet<string> {
     const held = new Set<string>();
     for (const { files } of this.#entries.values()) for (const { key } of files) held.add(key);
     return held;
   }
 
-  /** All that is held here, for other processes to see. */
-  holdings(grownBytes: number | undefined): Holdings {
-    const { promisedMappedBytes, promisedAnonymousBytes, loadingAnonymousBytes } = this.burden(grownBytes);
+  /** Describes all that is held here, for people and other processes. */
+  describeHoldings(grownBytes: number | undefined): Holdings {
+    const { promisedMappedBytes, promisedAnonymousBytes, loadingAnonymousBytes } = this.computeBurden(grownBytes);
     const entries = [...this.#entries.values()];
     const files = new Map(entries.flatMap(({ files }) => files).map((file) => [file.key, file]));
     return {
@@ -161,12 +178,12 @@ export class Ledger {
         mappedBytes,
         anonymousBytes,
       })),
-      entries: entries.slice(-SHOWN).map(shown),
+      entries: entries.slice(-SHOWN_ENTRIES).map(describeEntry),
     };
   }
 
-  /** The sum of all entries. `grownBytes` must be read before the machine is: races then err on the safe side. */
-  burden(grownBytes: number | undefined): Burden {
+  /** Adds up all entries. `grownBytes` must be read before the machine is: races then err on the safe side. */
+  computeBurden(grownBytes: number | undefined): Burden {
     const files = new Map<string, number>();
     let promisedMappedBytes = 0;
     let openBytes = 0;
@@ -181,13 +198,13 @@ export class Ledger {
     }
     let mappedBytes = 0;
     for (const bytes of files.values()) mappedBytes += bytes;
-    const promisedAnonymousBytes = Math.max(0, openBytes - this.#takenBytes(grownBytes));
+    const promisedAnonymousBytes = Math.max(0, openBytes - this.#computeTakenBytes(grownBytes));
     const loadingAnonymousBytes = Math.min(loadingBytes, promisedAnonymousBytes);
     return { mappedBytes, promisedMappedBytes, promisedAnonymousBytes, loadingAnonymousBytes };
   }
 
-  /** What open promises took so far. */
-  #takenBytes(grownBytes: number | undefined): number {
+  /** Computes what open reservations took so far. */
+  #computeTakenBytes(grownBytes: number | undefined): number {
     return grownBytes === undefined || this.#baseBytes === undefined ? 0 : Math.max(0, grownBytes - this.#baseBytes);
   }
 
@@ -195,12 +212,12 @@ export class Ledger {
   #absorb(entry: Entry, grownBytes: number | undefined): void {
     if (grownBytes === undefined) this.#baseBytes = undefined;
     else if (this.#baseBytes !== undefined) {
-      this.#baseBytes += Math.min(this.#takenBytes(grownBytes), entry.anonymousBytes);
+      this.#baseBytes += Math.min(this.#computeTakenBytes(grownBytes), entry.anonymousBytes);
     }
   }
 
-  /** The sum of open anonymous promises, `undefined` where none is open. */
-  #openBytes(): number | undefined {
+  /** Adds up the anonymous bytes of open reservations. `undefined`: none is open. */
+  #sumOpenBytes(): number | undefined {
     let sum: number | undefined;
     for (const { state, anonymousBytes } of this.#entries.values()) {
       if (state !== 'settled') sum = (sum ?? 0) + anonymousBytes;
@@ -209,12 +226,12 @@ export class Ledger {
   }
 }
 
-/** Where the mappings can't be read: the files that were promised, or a name of our own for them. */
-function namedOr({ id, need }: Reservation, mappedBytes: number): readonly HeldFile[] {
+/** Names the files of a load whose mappings can't be read: those that were reserved, or one with a name of our own. */
+function nameFiles({ id, need }: Reservation, mappedBytes: number): readonly HeldFile[] {
   return need.files ?? (mappedBytes > 0 ? [{ key: `reservation ${id}`, bytes: mappedBytes }] : []);
 }
 
-function shown({ owner, label, state, atMs, files, need, anonymousBytes }: Entry): LedgerEntry {
+function describeEntry({ owner, label, state, epochMs, files, need, anonymousBytes }: Entry): LedgerEntry {
   const mappedBytes = state === 'loading' ? need.mappedBytes : files.reduce((sum, { bytes }) => sum + bytes, 0);
-  return { pid: owner, label, state, mappedBytes, anonymousBytes, atMs };
+  return { pid: owner, label, state, mappedBytes, anonymousBytes, atMs: epochMs };
 }

@@ -4,52 +4,59 @@ import type { NativeLocks } from '../addon/addon.ts';
 import { loadAddon } from '../addon/load-addon.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import { Ledger } from './ledger.ts';
-import { ledgerDirectory } from './ledger-directory.ts';
-import { pidNamespace, SharedLedger } from './shared-ledger.ts';
+import { findLedgerDirectory } from './ledger-directory.ts';
+import { type AnonymousMemory, readPidNamespace, SharedLedger } from './shared-ledger.ts';
 
-/** Which processes a guard counts with: its own, or all of this user that meet in the same directory. */
+/**
+ * Which processes a guard counts with: `process` is its own alone, `shared` all of this user, `directory` all that meet in that
+ * directory, an absolute path that containers may share.
+ */
 export type LedgerOption = 'process' | 'shared' | { readonly directory: string };
 
 /** @internal */
 export interface OpenLedger {
   readonly ledger: Ledger;
-  /** Absent where other processes are not seen. */
+  /** It is absent if other processes are not seen. */
   readonly shared?: SharedLedger;
-  /** The last guard that closes it takes the record away. */
+  /** Lets go of the ledger. The last guard that does so takes the record away. */
   close(): void;
 }
 
-interface Counted extends Omit<OpenLedger, 'close'> {
+interface SharedByGuards extends Omit<OpenLedger, 'close'> {
   users: number;
   readonly listeners: Set<(error: unknown) => void>;
 }
 
-const opened = new Map<string, Counted>();
+const opened = new Map<string, SharedByGuards>();
 
-/** @internal `told` hears why less is seen than was asked for. */
+/**
+ * Opens the ledger that an option names, or shares the one that another guard of this thread opened.
+ *
+ * @internal
+ * @param onProblem Hears why less is seen than was asked for.
+ */
 export function openLedger(
   option: LedgerOption,
-  anonymousBytes: () => number | undefined,
-  told: (error: unknown) => void,
+  memory: AnonymousMemory,
+  onProblem: (error: unknown) => void,
   locks: NativeLocks | undefined = loadAddon()?.locks,
 ): OpenLedger {
   const uid = process.getuid?.();
-  const key = option === 'process' ? '' : option === 'shared' ? ledgerDirectory(uid) : option.directory;
-  let counted = opened.get(key);
-  if (!counted) {
+  const key = option === 'process' ? '' : option === 'shared' ? findLedgerDirectory(uid) : option.directory;
+  let entry = opened.get(key);
+  if (!entry) {
     const listeners = new Set<(error: unknown) => void>();
-    const tellAll = (error: unknown) => {
+    const reportToAll = (error: unknown) => {
       for (const listener of listeners) listener(error);
     };
-    const self = { uid, pid: process.pid, pidNamespace: pidNamespace(), anonymousBytes };
-    const shared = key === '' || !locks ? undefined : new SharedLedger(key, locks, self, tellAll);
-    counted = { ledger: new Ledger(), ...(shared && { shared }), users: 0, listeners };
-    opened.set(key, counted);
+    const own = { uid, pid: process.pid, pidNamespace: readPidNamespace(), memory };
+    const shared = key === '' || !locks ? undefined : new SharedLedger(key, locks, own, reportToAll);
+    entry = { ledger: new Ledger(), ...(shared && { shared }), users: 0, listeners };
+    opened.set(key, entry);
   }
-  const entry = counted;
   entry.users += 1;
-  entry.listeners.add(told);
-  if (key !== '' && !entry.shared) told(unseen());
+  entry.listeners.add(onProblem);
+  if (key !== '' && !entry.shared) onProblem(peersUnseen());
   let closed = false;
   return {
     ledger: entry.ledger,
@@ -57,7 +64,7 @@ export function openLedger(
     close() {
       if (closed) return;
       closed = true;
-      entry.listeners.delete(told);
+      entry.listeners.delete(onProblem);
       entry.users -= 1;
       // What is still held stays told, by the file that ends with the process.
       if (entry.users > 0 || entry.ledger.size > 0) return;
@@ -67,7 +74,7 @@ export function openLedger(
   };
 }
 
-function unseen(): MemoryGuardError {
+function peersUnseen(): MemoryGuardError {
   return new MemoryGuardError(
     'ERR_SENSOR',
     'Other processes are not seen: the native addon, or its locks, are not there. Loads of this process are counted alone.',

@@ -1,4 +1,4 @@
-/** What other processes hold, taken off each scope that we share with them. Pure arithmetic. */
+/** Takes what other processes hold off each scope that we share with them. Pure arithmetic. */
 import type { HeldFile } from '../core/types.ts';
 import type { WaitingLoad } from './ledger-record.ts';
 
@@ -15,31 +15,34 @@ export interface Peer {
   readonly waiting: readonly WaitingLoad[];
 }
 
-/** One scope of ours. `key` names it for all processes; absent for a limit of this process alone. */
+/** One scope of ours. `key` names it for all processes; it is absent for a limit of this process alone. */
 export interface KeyedScope {
   readonly key?: string;
   readonly availableBytes: number;
 }
 
-/** What the peers leave, each figure the smallest over our scopes. */
-export interface Left {
-  /** After their mapped files, their promises and the loads that wait before ours. */
+/** What the peers leave, each figure the smallest over our scopes, in bytes. */
+export interface PeerHeadroom {
+  /** After their mapped files, their reservations and the loads that wait before ours. */
   readonly headroomBytes: number;
-  /** After promises and waiting loads that are anonymous: mapped bytes stay available to the system. */
+  /** After reservations and waiting loads that are anonymous: mapped bytes stay available to the system. */
   readonly availableBytes: number;
-  /** What is kept for loads that wait, where it is most. */
+  /** The most that is kept in any scope for loads that wait. */
   readonly waitingBytes: number;
-  /** The first figure scope by scope, without the promises of loads under way: these show in the scope as they are taken. */
+  /** The first figure scope by scope, without what is reserved for loads under way: it shows in the scope as it is taken. */
   readonly scopesBytes: readonly number[];
 }
 
-/** `ownFiles` are counted already; a file counts once however many processes map it. */
-export function leftByPeers(
+/**
+ * Subtracts the peers' holdings from each scope. `ownFiles` are counted already; a file counts once however many processes map
+ * it. Of the loads that wait, those count that joined the line before `beforeUs`.
+ */
+export function subtractPeers(
   scopes: readonly KeyedScope[],
   peers: readonly Peer[],
   ownFiles: ReadonlySet<string>,
   beforeUs: number,
-): Left {
+): PeerHeadroom {
   const left = { headroomBytes: Number.POSITIVE_INFINITY, availableBytes: Number.POSITIVE_INFINITY, waitingBytes: 0 };
   const scopesBytes: number[] = [];
   for (const { key, availableBytes } of scopes) {
@@ -53,7 +56,7 @@ export function leftByPeers(
       for (const file of peer.files) {
         if (!ownFiles.has(file.key)) files.set(file.key, Math.max(files.get(file.key) ?? 0, file.bytes));
       }
-      for (const load of waitingBefore([peer], beforeUs)) {
+      for (const load of listWaitingBefore([peer], beforeUs)) {
         mappedBytes += load.mappedBytes;
         anonymousBytes += load.anonymousBytes;
         waitingBytes += load.mappedBytes + load.anonymousBytes;
@@ -68,7 +71,7 @@ export function leftByPeers(
   return { ...left, scopesBytes };
 }
 
-/** Loads of these peers that came before. */
-export function waitingBefore(peers: readonly Peer[], beforeUs: number): readonly WaitingLoad[] {
+/** Lists the loads of these peers that came before. */
+export function listWaitingBefore(peers: readonly Peer[], beforeUs: number): readonly WaitingLoad[] {
   return peers.flatMap(({ waiting }) => waiting.filter(({ sinceUs }) => sinceUs < beforeUs));
 }

@@ -54,7 +54,7 @@ describe('the gate', () => {
   it('subtracts what is mapped and what is promised from what is available', () => {
     const { gate, ledger } = gateOver();
     const loaded = gate.reserve('loaded', need(10, 20));
-    ledger.loaded(loaded, [{ key: 'file', bytes: 20 }]);
+    ledger.markLoaded(loaded, [{ key: 'file', bytes: 20 }]);
     gate.reserve('loading', need(3, 4));
     expect(gate.look()).toMatchObject({
       availableBytes: 100,
@@ -100,7 +100,7 @@ describe('the gate', () => {
     const { gate, ledger } = gateOver();
     const files = [{ key: 'file', bytes: 60 }];
     const wants = { ...candidate(0), need: { ...need(10, 60), files } };
-    ledger.loaded(gate.reserve('first', need(0, 60)), files);
+    ledger.markLoaded(gate.reserve('first', need(0, 60)), files);
     const { decision } = gate.decide(ask(wants), 'chosen');
     expect(decision).toMatchObject({
       verdict: 'admit',
@@ -120,7 +120,7 @@ describe('the gate', () => {
       minFreeBytes: 0,
     });
     const wants = { ...at(4096 * 256), smaller: { leastContextSize: 256, at } };
-    ledger.loaded(gate.reserve('first', need(0, 60)), files);
+    ledger.markLoaded(gate.reserve('first', need(0, 60)), files);
     const { decision, reserved } = gate.decide(ask(wants), 'chosen');
     expect(decision.verdict).not.toBe('refuse');
     expect(reserved?.candidate.contextSize).toBe(40 * 256); // what the 40 free bytes hold, without the file's 60

@@ -107,9 +107,6 @@ const MISSING: readonly string[] = [
   'sdk/nexa/library-errors.ts',
   'sdk/nexa/nexa-library-model.ts',
   // sensors
-  'sensors/node-reader.ts',
-  'sensors/pressure-watch.ts',
-  'sensors/read-memory.ts',
   'sensors/scope-rows.ts',
   'sensors/sensor-error.ts',
   // sensors/linux

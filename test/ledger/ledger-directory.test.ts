@@ -2,8 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ledgerDirectory, openDirectory } from '../../src/ledger/ledger-directory.ts';
-import { pidNamespace } from '../../src/ledger/shared-ledger.ts';
+import { ensureLedgerDirectory, findLedgerDirectory } from '../../src/ledger/ledger-directory.ts';
 
 let parent: string;
 beforeEach(() => {
@@ -13,27 +12,23 @@ afterEach(() => rmSync(parent, { recursive: true, force: true }));
 
 describe('the meeting place of users without a number, as on Windows', () => {
   it('lies in the profile', () => {
-    expect(ledgerDirectory(undefined)).toBe(join(homedir(), 'AppData', 'Local', 'nexa-memory-guard'));
+    expect(findLedgerDirectory(undefined)).toBe(join(homedir(), 'AppData', 'Local', 'nexa-memory-guard'));
   });
 
   it('is made, and taken again, whatever its mode', () => {
     const directory = join(parent, 'ledger');
-    openDirectory(directory, undefined);
+    ensureLedgerDirectory(directory, undefined);
     rmSync(directory, { recursive: true });
     mkdirSync(directory, { mode: 0o777 });
-    openDirectory(directory, undefined);
+    ensureLedgerDirectory(directory, undefined);
   });
 
   it('is refused where it is a link or a file', () => {
     symlinkSync(parent, join(parent, 'link'));
-    expect(() => openDirectory(join(parent, 'link'), undefined)).toThrow(
+    expect(() => ensureLedgerDirectory(join(parent, 'link'), undefined)).toThrow(
       'to be a directory, found that it is a symbolic link',
     );
     writeFileSync(join(parent, 'file'), '');
-    expect(() => openDirectory(join(parent, 'file'), undefined)).toThrow('found that it is no directory');
+    expect(() => ensureLedgerDirectory(join(parent, 'file'), undefined)).toThrow('found that it is no directory');
   });
-});
-
-it('processes of a system without namespaces share one', () => {
-  expect(pidNamespace('darwin')).toBe('darwin');
 });

@@ -7,6 +7,7 @@ import { loadAddon } from '../../src/addon/load-addon.ts';
 import { openLedger } from '../../src/ledger/open-ledger.ts';
 
 const locks = loadAddon()?.locks as NativeLocks;
+const MEMORY = { readOwnBytes: () => undefined, readPeerBytes: () => undefined };
 const need = { mappedBytes: 0, anonymousBytes: 7, basis: 'given' } as const;
 
 function place(): { directory: string } {
@@ -16,12 +17,7 @@ function place(): { directory: string } {
 }
 
 const open = (option: Parameters<typeof openLedger>[0], told: unknown[] = [], own: NativeLocks | undefined = locks) =>
-  openLedger(
-    option,
-    () => undefined,
-    (error) => told.push(error),
-    own,
-  );
+  openLedger(option, MEMORY, (error) => told.push(error), own);
 
 describe('the ledger of this thread', () => {
   it.runIf(locks)('is one for all guards that name the same place, until the last of them closes', async () => {
@@ -44,7 +40,7 @@ describe('the ledger of this thread', () => {
     const option = place();
     const { ledger, shared, close } = open(option);
     await shared?.inSection(() => {});
-    const reservation = ledger.reserve('m', need, 0, undefined);
+    const reservation = ledger.reserve('m', need, { clockMs: 0, epochMs: 0 }, undefined);
     close();
     expect(readdirSync(option.directory)).toHaveLength(2);
     const again = open(option);
@@ -56,12 +52,7 @@ describe('the ledger of this thread', () => {
 
   it('says that others are not seen where there are no locks, and is shared by none', () => {
     const told: unknown[] = [];
-    const alone = openLedger(
-      place(),
-      () => undefined,
-      (error) => told.push(error),
-      null as never,
-    );
+    const alone = openLedger(place(), MEMORY, (error) => told.push(error), null as never);
     expect(alone.shared).toBeUndefined();
     expect(told).toMatchObject([{ code: 'ERR_SENSOR', message: expect.stringContaining('are not seen') }]);
     alone.close();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { leftByPeers, type Peer } from '../../src/ledger/peer-headroom.ts';
+import { type Peer, subtractPeers } from '../../src/ledger/peer-headroom.ts';
 
 const peer = (changes: Partial<Peer> = {}): Peer => ({
   ownProcess: false,
@@ -17,7 +17,7 @@ const scopes = [
 ];
 const none: ReadonlySet<string> = new Set();
 const left = (peers: readonly Peer[], own = none, beforeUs = Number.POSITIVE_INFINITY) =>
-  leftByPeers(scopes, peers, own, beforeUs);
+  subtractPeers(scopes, peers, own, beforeUs);
 
 describe('what peers leave', () => {
   it('is everything where they hold nothing', () => {
@@ -66,7 +66,7 @@ describe('what peers leave', () => {
   it('is less in every scope by another thread of our own process', () => {
     const alone = [{ availableBytes: 200 }];
     const thread = peer({ ownProcess: true, promisedAnonymousBytes: 150, scopes: [] });
-    expect(leftByPeers(alone, [thread], none, 0).headroomBytes).toBe(50);
-    expect(leftByPeers(alone, [{ ...thread, ownProcess: false }], none, 0).headroomBytes).toBe(200);
+    expect(subtractPeers(alone, [thread], none, 0).headroomBytes).toBe(50);
+    expect(subtractPeers(alone, [{ ...thread, ownProcess: false }], none, 0).headroomBytes).toBe(200);
   });
 });

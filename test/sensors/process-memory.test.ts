@@ -1,9 +1,16 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { KiB, MiB } from '../../src/core/bytes.ts';
-import { type ProcessMemory, readGrowth, readProcessMemory } from '../../src/sensors/process-memory.ts';
+import { GiB, KiB, MiB } from '../../src/core/bytes.ts';
+import {
+  type ProcessMemory,
+  readAnonymousBytes,
+  readGrowth,
+  readPeerAnonymousBytes,
+  readProcessMemory,
+} from '../../src/sensors/process-memory.ts';
 import { copyOf, fixture } from '../support/fixtures.ts';
+import { mac, telling } from '../support/system-call-figures.ts';
 
 const STATUS = 'proc/self/status';
 
@@ -56,6 +63,47 @@ describe.skipIf(process.platform !== 'linux')('this process', () => {
   });
 });
 
-it('does not know the growth on other systems', () => {
-  expect(readGrowth('darwin')).toBeUndefined();
+describe('readPeerAnonymousBytes', () => {
+  it('counts RssAnon and VmSwap of the process with that number, and of no other', () => {
+    const root = copyOf('v2-leaf');
+    mkdirSync(join(root, 'proc/77'));
+    writeFileSync(join(root, 'proc/77/status'), 'VmRSS:\t 9000 kB\nRssAnon:\t 1000 kB\nVmSwap:\t 500 kB\n');
+    expect(readPeerAnonymousBytes(77, root)).toBe(1500 * KiB);
+    expect(readPeerAnonymousBytes(78, root)).toBeUndefined();
+  });
+
+  it.each([
+    ['a process that has ended and is not collected yet', 'Name:\tnode\nState:\tZ (zombie)\n'],
+    ['a kernel that does not tell', 'VmRSS:\t 9000 kB\n'],
+    ['a text that is no number', 'RssAnon:\t none\nVmSwap:\t 5 kB\n'],
+    ['half of it', 'RssAnon:\t 5 kB\n'],
+  ])('does not know with %s, and throws nothing', (_, text) => {
+    const root = copyOf('v2-leaf');
+    mkdirSync(join(root, 'proc/77'));
+    writeFileSync(join(root, 'proc/77/status'), text);
+    expect(readPeerAnonymousBytes(77, root)).toBeUndefined();
+  });
+
+  it.runIf(process.platform === 'linux')('reads this process like any other', () => {
+    const own = readAnonymousBytes()!;
+    expect(Math.abs(readPeerAnonymousBytes(process.pid)! - own)).toBeLessThan(16 * MiB);
+  });
+});
+
+describe('the growth of this process on other systems', () => {
+  it('is the footprint on macOS, less what JavaScript explains', () => {
+    const { readMachine } = telling(() => mac({ footprintBytes: 4 * GiB }));
+    expect(readAnonymousBytes('darwin', readMachine)).toBe(4 * GiB);
+    const growth = readGrowth('darwin', readMachine)!;
+    expect(growth).toBeGreaterThan(3 * GiB);
+    expect(growth).toBeLessThan(4 * GiB);
+  });
+
+  it('is unknown if the task or the addon does not tell', () => {
+    const mute = telling(() => mac({ footprintBytes: Number.NaN }));
+    expect(readGrowth('darwin', mute.readMachine)).toBeUndefined();
+    expect(readGrowth('darwin', () => 'task_info failed with 4')).toBeUndefined();
+    expect(readGrowth('darwin')).toBeUndefined();
+    expect(readGrowth('win32')).toBeUndefined();
+  });
 });
