@@ -1,13 +1,10 @@
-/** All options with their defaults, and what is refused about them. It acts on nothing. */
+/** The options of a guard: their defaults, and what is refused about them. It acts on nothing. */
 import type { Adapter } from './adapters/adapter.ts';
 import { defaultAdapter } from './adapters/default-adapter.ts';
-import { parseBytes } from './core/bytes.ts';
 import { type Clock, systemClock } from './core/clock.ts';
-import { describe, invalidOption, MemoryGuardError } from './core/errors.ts';
-import { isQuantization, QUANTIZATIONS } from './core/quantizations.ts';
-import type { LoadNeed, Quantization, SensorReading } from './core/types.ts';
+import { invalidOption } from './core/errors.ts';
+import type { SensorReading } from './core/types.ts';
 import {
-  abortSignal,
   absolutePath,
   type Checks,
   callback,
@@ -19,17 +16,10 @@ import {
   validate,
   wholeNumber,
 } from './core/validate.ts';
+import type { Logger } from './events/publish-event.ts';
 import type { LedgerOption } from './ledger/open-ledger.ts';
-import type { LoadedModel } from './models/loaded-model.ts';
-
-/** Receives one line per event; `console` fits. Missing methods are skipped. */
-export interface Logger {
-  readonly info?: (message: string) => void;
-  readonly warn?: (message: string) => void;
-}
-
-/** Chooses which of the idle models go, to free so many bytes more. */
-export type EvictChoice = (idle: readonly LoadedModel[], missingBytes: number) => readonly LoadedModel[];
+import type { EvictChoice, LoadSettings } from './loading/load-settings.ts';
+import type { EdgeRules } from './monitor/status-edges.ts';
 
 /** Options of `withMemoryGuard`. Sizes are bytes or a text such as "512 MiB". */
 export interface GuardOptions {
@@ -41,7 +31,7 @@ export interface GuardOptions {
   readonly minFreeRatioAfterLoad?: number;
   /** `warning` below this many times the bytes to keep free. @default 2 */
   readonly warningFactor?: number;
-  /** Try smaller quantizations where the asked one doesn't fit. @default true */
+  /** Try smaller quantizations if the asked one doesn't fit. @default true */
   readonly downgrade?: boolean;
   /**
    * Which promises count: those of this process, or of all processes that meet in a directory: this user's, or one that
@@ -81,46 +71,13 @@ export interface GuardOptions {
   readonly clock?: Clock;
 }
 
-/** What a model takes, where you know better: a size (all of it anonymous), or mapped and anonymous bytes apart. */
-export type GivenFootprint =
-  | number
-  | string
-  | { readonly mappedBytes: number | string; readonly anonymousBytes: number | string };
-
-/** `memoryGuard` in the options of one load; it never reaches the SDK. */
-export interface LoadGuardOptions {
-  /** Overrides the guard's `downgrade` for this load. */
-  readonly downgrade?: boolean;
-  /** Load even where the rules refuse; visible in the event. @default false */
-  readonly force?: boolean;
-  /** The model's footprint, or a function that gives it per quantization. Wins over table and file. */
-  readonly footprint?: GivenFootprint | ((quantization: Quantization | undefined) => GivenFootprint);
-  /** Never evict this model. @default false */
-  readonly pin?: boolean;
-  /** Wait until it fits instead of being refused: `true`, or for how long. @default false; `timeoutMs` 60000 */
-  readonly wait?: boolean | { readonly timeoutMs?: number };
-  /** Gives up while the load still waits, for its turn or for memory. */
-  readonly signal?: AbortSignal;
-}
-
 /** Guard options with every default filled in. */
-export interface GuardSettings {
-  readonly mode: 'enforce' | 'observe';
-  readonly minFreeBytes: number | undefined;
+export interface GuardSettings extends LoadSettings, EdgeRules {
   readonly minFreeRatioAfterLoad: number;
-  readonly warningFactor: number;
-  readonly downgrade: boolean;
   readonly ledger: LedgerOption;
-  readonly evict: 'never' | 'idle' | EvictChoice;
-  readonly reload: boolean;
   readonly keepAliveMs: number | undefined;
   readonly dropPageCache: boolean;
-  readonly maxConcurrentLoads: number;
   readonly swap: boolean;
-  readonly hysteresisRatio: number;
-  readonly dwellMs: number;
-  readonly unknownModels: 'refuse' | 'admit';
-  readonly onSensorFailure: 'refuse' | 'admit';
   readonly logger: Logger | undefined;
   readonly adapter: Adapter | undefined;
   readonly sensor: (() => SensorReading) | undefined;
@@ -156,8 +113,8 @@ const CHECKS: Checks<GuardSettings> = {
   minFreeRatioAfterLoad: numberFrom(0, 1),
   warningFactor: numberFrom(1, 1000),
   downgrade: flag,
-  ledger: ledger,
-  evict: evict,
+  ledger: checkLedger,
+  evict: checkEvict,
   reload: flag,
   keepAliveMs: wholeNumber(1),
   dropPageCache: flag,
@@ -168,60 +125,18 @@ const CHECKS: Checks<GuardSettings> = {
   unknownModels: oneOf('refuse', 'admit'),
   onSensorFailure: oneOf('refuse', 'admit'),
   logger: objectOf<Logger>('a logger such as `console`'),
-  adapter: adapter,
+  adapter: checkAdapter,
   sensor: callback<() => SensorReading>,
-  clock: clock,
+  clock: checkClock,
 };
 
-const LOAD_CHECKS: Checks<LoadGuardOptions> = {
-  downgrade: flag,
-  force: flag,
-  footprint: footprint,
-  pin: flag,
-  wait: wait,
-  signal: abortSignal,
-};
-
-const WAIT_CHECKS: Checks<{ readonly timeoutMs?: number }> = { timeoutMs: wholeNumber(1) };
-
-/** Long enough for a model to be unloaded or a call to end, short enough to hear of it. */
-const DEFAULT_TIMEOUT_MS = 60_000;
-
-/** Checks every option and fills in the defaults. Throws `ERR_INVALID_OPTION`. */
-export function guardSettings(options: unknown): GuardSettings {
+/**
+ * Checks every option and fills in the defaults.
+ *
+ * @throws MemoryGuardError `ERR_INVALID_OPTION`
+ */
+export function readGuardOptions(options: unknown): GuardSettings {
   return { ...DEFAULTS, ...validate<GuardSettings>(options, CHECKS, 'withMemoryGuard') };
-}
-
-/** Checks the `memoryGuard` part of a load. Throws `ERR_INVALID_OPTION`. */
-export function loadGuardOptions(options: unknown): LoadGuardOptions {
-  return validate<LoadGuardOptions>(options, LOAD_CHECKS, 'loadModel', 'memoryGuard');
-}
-
-/** A known quantization, or `ERR_UNKNOWN_QUANTIZATION`. */
-export function knownQuantization(value: unknown): Quantization {
-  if (isQuantization(value)) return value;
-  throw new MemoryGuardError(
-    'ERR_UNKNOWN_QUANTIZATION',
-    `Expected \`quantization\` to be one of ${QUANTIZATIONS.join(', ')}, got ${describe(value)}.`,
-  );
-}
-
-/** A given footprint as a need. Throws `ERR_INVALID_OPTION`. */
-export function givenNeed(given: unknown): LoadNeed {
-  const [mapped, anonymous] =
-    typeof given === 'object' && given !== null && 'mappedBytes' in given && 'anonymousBytes' in given
-      ? [given.mappedBytes, given.anonymousBytes]
-      : [0, given];
-  const [mappedBytes, anonymousBytes] = [parseBytes(mapped), parseBytes(anonymous)];
-  if (mappedBytes === undefined || anonymousBytes === undefined) {
-    throw invalidOption('memoryGuard.footprint', 'bytes >= 0, or { mappedBytes, anonymousBytes }', given);
-  }
-  return Object.freeze({ mappedBytes, anonymousBytes, basis: 'given' });
-}
-
-/** A listener of an event. */
-export function listenerOption<L>(value: L): L {
-  return callback(value, 'listener') as L;
 }
 
 const ADAPTER_FUNCTIONS = [
@@ -239,7 +154,7 @@ const ADAPTER_FUNCTIONS = [
 ] as const satisfies readonly (keyof Adapter)[];
 
 /** What an adapter leaves out is done in the usual way. */
-function adapter(value: unknown, name: string): Adapter {
+function checkAdapter(value: unknown, name: string): Adapter {
   const { sdkDisposers, ...parts } = objectOf<Partial<Adapter>>('an adapter')(value, name);
   for (const key of ADAPTER_FUNCTIONS) {
     if (parts[key] !== undefined) callback(parts[key], `${name}.${key}`);
@@ -248,39 +163,22 @@ function adapter(value: unknown, name: string): Adapter {
   return { ...defaultAdapter, ...parts, ...(sdkDisposers !== undefined && { sdkDisposers }) };
 }
 
-function evict(value: unknown, name: string): GuardSettings['evict'] {
+function checkEvict(value: unknown, name: string): GuardSettings['evict'] {
   if (value === 'never' || value === 'idle') return value;
   if (typeof value === 'function') return value as EvictChoice;
   throw invalidOption(name, "'never', 'idle' or a function that chooses", value);
 }
 
-function ledger(value: unknown, name: string): LedgerOption {
+function checkLedger(value: unknown, name: string): LedgerOption {
   if (value === 'process' || value === 'shared') return value;
   return objectOf<{ readonly directory: string }>("'process', 'shared' or { directory }", ({ directory }) => ({
     directory: absolutePath(directory, `${name}.directory`),
   }))(value, name);
 }
 
-function clock(value: unknown, name: string): Clock {
+function checkClock(value: unknown, name: string): Clock {
   const given = objectOf<Clock>('a clock { nowMs, schedule }')(value, name);
   callback(given.nowMs, `${name}.nowMs`);
   callback(given.schedule, `${name}.schedule`);
   return given;
-}
-
-function footprint(value: unknown): NonNullable<LoadGuardOptions['footprint']> {
-  if (typeof value !== 'function') givenNeed(value);
-  return value as NonNullable<LoadGuardOptions['footprint']>;
-}
-
-/** How long this load waits for memory, in milliseconds; `undefined` where it doesn't wait. */
-export function waitTimeoutMs({ wait }: LoadGuardOptions): number | undefined {
-  if (wait === undefined || wait === false) return undefined;
-  return (wait === true ? undefined : wait.timeoutMs) ?? DEFAULT_TIMEOUT_MS;
-}
-
-function wait(value: unknown, name: string): NonNullable<LoadGuardOptions['wait']> {
-  if (typeof value === 'boolean') return value;
-  if (typeof value !== 'object' || value === null) throw invalidOption(name, 'true, false or { timeoutMs }', value);
-  return validate(value, WAIT_CHECKS, 'loadModel', name);
 }

@@ -3,12 +3,17 @@
 
 export type { Adapter, ChosenShape, LoadRequest, ModelOffer, RequestedShape } from './adapters/adapter.ts';
 export type { LayoutName } from './addon/nexa-binding.ts';
-export { InsufficientMemoryError } from './admission/insufficient-memory-error.ts';
+export { AdmissionTimeoutError } from './admission/admission-timeout-error.ts';
+export { InsufficientMemoryError, type RefusalNumbers } from './admission/insufficient-memory-error.ts';
+export { type AnyMemoryGuardError, isMemoryGuardError } from './admission/is-memory-guard-error.ts';
 export { formatBytes, GiB, KiB, MiB, parseBytes } from './core/bytes.ts';
 export type { Clock } from './core/clock.ts';
 export { type ErrorCode, MemoryGuardError } from './core/errors.ts';
 export type {
+  CacheType,
   FootprintBasis,
+  HeldFile,
+  KvCacheType,
   LoadNeed,
   LoadParts,
   MemoryPressure,
@@ -20,33 +25,42 @@ export type {
   SensorReading,
 } from './core/types.ts';
 export type {
-  Decision,
   DecisionEvent,
   DegradedEvent,
+  DegradedReason,
+  EvictedEvent,
+  EvictionReason,
   GuardEvent,
+  GuardEventName,
+  GuardEventOf,
   GuardEvents,
   LoadedEvent,
-  RefusalHelp,
   StatusEvent,
   UnloadedEvent,
   WaitingEvent,
 } from './events/guard-events.ts';
+export type { Logger } from './events/publish-event.ts';
+export type { ModelRequirements } from './footprint/documented-requirements.ts';
 export {
-  type CacheType,
   type EstimateFootprintOptions,
   estimateFootprint,
   type Footprint,
   type FootprintPart,
 } from './footprint/estimate-footprint.ts';
-export type { GivenFootprint, GuardOptions, LoadGuardOptions, Logger } from './guard-options.ts';
+export type { GuardOptions } from './guard-options.ts';
 export type { LedgerEntry } from './ledger/ledger-record.ts';
+export type { LedgerOption } from './ledger/open-ledger.ts';
+export type { GivenFootprint, LoadGuardOptions } from './loading/load-guard-options.ts';
+export type { EvictChoice } from './loading/load-settings.ts';
 export { type MachineReport, machineReport } from './machine-report.ts';
 export type { GuardLedger, MemoryGuard, PlanOptions } from './memory-guard.ts';
 export type { LoadedModel } from './models/loaded-model.ts';
+export type { GuardedModelChoice } from './models/model-handle.ts';
 export type { ObservedMemory } from './models/observe-load.ts';
 export type { GuardStatus, WatchOptions } from './monitor/status-watch.ts';
 export type { AdmissionRule, RuleVerdict } from './policy/admission-rules.ts';
 export type { Candidate, CandidateVerdict } from './policy/choose-candidate.ts';
+export type { Decision, RefusalHelp } from './policy/decision.ts';
 export type { MachineClass } from './policy/recommend-quantization.ts';
 export {
   type MemoryStats,
@@ -77,4 +91,4 @@ export type {
 export type { GenerateOptions, InitializeOptions, LoadOptions } from './sdk/sdk-options.ts';
 export type { ReadMemoryOptions } from './sensors/open-reader.ts';
 export { readMemory } from './sensors/read-memory.ts';
-export { type Guarded, type LoadsModels, withMemoryGuard } from './with-memory-guard.ts';
+export { type Guarded, type GuardedModel, type LoadsModels, withMemoryGuard } from './with-memory-guard.ts';

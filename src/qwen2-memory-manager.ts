@@ -1,26 +1,24 @@
 /** The documented memory manager of Qwen2-Audio: a thin face over the gate, the ledger and the readers that the guard uses. */
 
 import { AdmissionGate } from './admission/admission-gate.ts';
-import { refusalSentence } from './admission/decision-messages.ts';
+import { describeRefusal } from './admission/decision-messages.ts';
 import { InsufficientMemoryError } from './admission/insufficient-memory-error.ts';
 import { formatBytes } from './core/bytes.ts';
 import { systemClock } from './core/clock.ts';
 import { MemoryGuardError } from './core/errors.ts';
 import { QWEN2_AUDIO } from './core/known-models.ts';
-import { type MemoryReader, readLimitingScope } from './core/memory-reader.ts';
-import { DEFAULT_QUANTIZATION } from './core/quantizations.ts';
+import { readLimitingScope } from './core/memory-reader.ts';
+import { checkQuantization, DEFAULT_QUANTIZATION } from './core/quantizations.ts';
 import type { LoadNeed, MemoryStatusLevel, Quantization, SensorReading } from './core/types.ts';
 import { type Checks, callback, validate } from './core/validate.ts';
 import { createTableNeed, getRequirements, type ModelRequirements } from './footprint/documented-requirements.ts';
-import { knownQuantization } from './guard-options.ts';
 import { Ledger, type Reservation } from './ledger/ledger.ts';
+import type { Machine } from './machine/machine.ts';
+import { shareMachine } from './machine/open-machine.ts';
 import type { AdmissionRequest } from './policy/decision.ts';
 import { judgeStatus } from './policy/memory-status.ts';
 import { comparedTotalBytes, recommendQuantization } from './policy/recommend-quantization.ts';
 import { findRefusalHelp } from './policy/refusal-help.ts';
-import { InjectedReader } from './sensors/injected-reader.ts';
-import { openReader } from './sensors/open-reader.ts';
-import { readGrowth } from './sensors/process-memory.ts';
 
 /** The quantizations by name, as values. */
 export const Qwen2Quantization = Object.freeze({ Q4_K_M: 'Q4_K_M', Q4_0: 'Q4_0', Q5_K_M: 'Q5_K_M' } as const);
@@ -63,7 +61,7 @@ interface Registered {
 }
 
 const CHECKS: Checks<Qwen2MemoryManagerOptions> = {
-  defaultQuantization: knownQuantization,
+  defaultQuantization: checkQuantization,
   sensor: callback<() => SensorReading>,
 };
 
@@ -73,10 +71,9 @@ const CHECKS: Checks<Qwen2MemoryManagerOptions> = {
  */
 export class Qwen2MemoryManager {
   readonly #defaultQuantization: Qwen2Quantization;
-  readonly #reader: MemoryReader;
+  readonly #machine: Machine;
   readonly #ledger = new Ledger();
   readonly #gate: AdmissionGate;
-  readonly #grownBytes: () => number | undefined;
   /** The process's growth at the last check. */
   #checkedBytes: number | undefined;
   #registered: Registered | undefined;
@@ -85,12 +82,11 @@ export class Qwen2MemoryManager {
     const checked = validate<Qwen2MemoryManagerOptions>(options, CHECKS, 'Qwen2MemoryManager');
     const { defaultQuantization = DEFAULT_QUANTIZATION, sensor } = checked;
     this.#defaultQuantization = defaultQuantization;
-    this.#reader = sensor ? new InjectedReader(sensor) : machineReader();
-    this.#grownBytes = sensor ? () => undefined : () => readGrowth();
+    this.#machine = shareMachine(sensor);
     this.#gate = new AdmissionGate({
-      reader: this.#reader,
+      reader: this.#machine.reader,
       ledger: this.#ledger,
-      grownBytes: this.#grownBytes,
+      grownBytes: () => this.#machine.readGrowthBytes(),
       collect: () => false,
       nowMs: systemClock.nowMs,
       minFreeRatioAfterLoad: MIN_FREE_RATIO,
@@ -99,26 +95,29 @@ export class Qwen2MemoryManager {
 
   /** Whether all three rules would admit a load now. */
   async canLoadModel(quantization: Qwen2Quantization = this.#defaultQuantization): Promise<boolean> {
-    const { decision } = this.#gate.decide(listCandidates(knownQuantization(quantization), 0), 'nothing');
-    this.#checkedBytes = this.#grownBytes();
+    const { decision } = this.#gate.decide(makeRequest(checkQuantization(quantization), 0), { reserve: 'nothing' });
+    this.#checkedBytes = this.#machine.readGrowthBytes();
     return decision.verdict === 'admit';
   }
 
   /** Registers a model, in place of the one before. Rejects with `ERR_INSUFFICIENT_MEMORY` where it can't be admitted. */
   async registerModelLoad(quantization: Qwen2Quantization = this.#defaultQuantization): Promise<void> {
-    const asked = knownQuantization(quantization);
-    const takenBytes = Math.max(0, (this.#grownBytes() ?? 0) - (this.#checkedBytes ?? Number.POSITIVE_INFINITY));
+    const asked = checkQuantization(quantization);
+    const takenBytes = Math.max(
+      0,
+      (this.#machine.readGrowthBytes() ?? 0) - (this.#checkedBytes ?? Number.POSITIVE_INFINITY),
+    );
     const before = this.#registered;
     this.unregisterModel();
     try {
-      const { decision } = this.#gate.decide(listCandidates(asked, takenBytes), 'nothing');
+      const { decision } = this.#gate.decide(makeRequest(asked, takenBytes), { reserve: 'nothing' });
       if (decision.verdict === 'refuse') {
-        const limitedBy = readLimitingScope(this.#reader);
+        const limitedBy = readLimitingScope(this.#machine.reader);
         const refused = { ...decision, help: findRefusalHelp(decision, { holders: [], limitedBy }) };
-        throw new InsufficientMemoryError(refused, refusalSentence(refused, limitedBy));
+        throw new InsufficientMemoryError(refused, describeRefusal(refused, limitedBy));
       }
       // Growth since the last check is what the model took already, so the promise counts from there.
-      this.#register(asked, this.#checkedBytes ?? this.#grownBytes());
+      this.#register(asked, this.#checkedBytes ?? this.#machine.readGrowthBytes());
     } catch (error) {
       if (before) this.#register(before.quantization, before.sinceBytes);
       throw error;
@@ -133,13 +132,13 @@ export class Qwen2MemoryManager {
 
   /** The documented recommendation for this machine, on its plain available memory. */
   async getRecommendedQuantization(): Promise<Qwen2Quantization> {
-    const measure = this.#reader.measure();
+    const measure = this.#machine.reader.measure();
     return recommendQuantization(comparedTotalBytes(measure), measure.availableBytes);
   }
 
   /** Plain available memory against what the registered quantization keeps free; ok where none is registered. */
   checkMemoryStatus(): MemoryStatus {
-    const availableMemory = this.#reader.measure().availableBytes;
+    const availableMemory = this.#machine.reader.measure().availableBytes;
     if (!this.#registered) return { status: 'ok', availableMemory };
     const { minFreeMemory } = getRequirements(this.#registered.quantization);
     const status = judgeStatus(availableMemory, minFreeMemory, WARNING_FACTOR);
@@ -153,7 +152,7 @@ export class Qwen2MemoryManager {
   }
 
   getMemoryStats(): MemoryStats {
-    const { totalBytes: total, availableBytes: available } = this.#reader.measure();
+    const { totalBytes: total, availableBytes: available } = this.#machine.reader.measure();
     const used = Math.max(0, total - available);
     const quantization = this.#registered?.quantization;
     return {
@@ -187,15 +186,7 @@ export class Qwen2MemoryManager {
   }
 }
 
-let shared: MemoryReader | undefined;
-
-/** One reader for all managers: its descriptors stay open as long as the process lives. */
-function machineReader(): MemoryReader {
-  shared ??= openReader();
-  return shared;
-}
-
-function listCandidates(quantization: Qwen2Quantization, takenBytes: number): AdmissionRequest {
+function makeRequest(quantization: Qwen2Quantization, takenBytes: number): AdmissionRequest {
   const { ramNeeded, minFreeMemory } = getRequirements(quantization);
   const need: LoadNeed = { ...createTableNeed(quantization), anonymousBytes: Math.max(0, ramNeeded - takenBytes) };
   const candidate = { quantization, need, minFreeBytes: minFreeMemory };

@@ -3,8 +3,10 @@
 import { detectAdapter } from './adapters/detect-adapter.ts';
 import { describe, MemoryGuardError } from './core/errors.ts';
 import { isWrapped, type Takeover, unwrap, wrapObject } from './core/wrap-object.ts';
-import { type GuardOptions, guardSettings, type LoadGuardOptions } from './guard-options.ts';
-import { MemoryGuard } from './memory-guard.ts';
+import { type GuardOptions, readGuardOptions } from './guard-options.ts';
+import type { LoadGuardOptions } from './loading/load-guard-options.ts';
+import { getGuardRooms, MemoryGuard } from './memory-guard.ts';
+import type { GuardedModelChoice } from './models/model-handle.ts';
 
 /** Anything with a `loadModel`. */
 export interface LoadsModels {
@@ -12,7 +14,7 @@ export interface LoadsModels {
   loadModel(...args: any[]): unknown;
 }
 
-/** Any load option of the SDK, with `memoryGuard` added, and where it has them ranges of contexts and lists of cache types. */
+/** Any load option of the SDK, with `memoryGuard` added, and if it has them ranges of contexts and lists of cache types. */
 type GuardedOptions<O> = unknown extends O
   ? { readonly memoryGuard?: LoadGuardOptions; readonly [option: string]: unknown }
   : O extends unknown
@@ -52,11 +54,22 @@ type WithContexts<M> = M extends { createContext: unknown }
     }
   : M;
 
+/** Names of methods that end a model, so that `await using` works with a model that has one of them. */
+type Disposer = 'dispose' | 'close' | 'release' | 'unload' | 'free' | typeof Symbol.dispose;
+
+/** A loaded model with what guarding adds to it. What the model has itself stays as it is. */
+export type GuardedModel<M> = 0 extends 1 & M
+  ? M
+  : M extends object
+    ? WithContexts<M> &
+        Omit<GuardedModelChoice, keyof M | (keyof M & Disposer extends never ? typeof Symbol.asyncDispose : never)>
+    : M;
+
 /** The SDK's own type, its `loadModel` asynchronous and with `memoryGuard` in its options, and `guard` added. */
 export type Guarded<T extends LoadsModels> = Omit<T, 'loadModel'> & {
   loadModel(
     ...args: WithLoadGuard<Parameters<T['loadModel']>>
-  ): Promise<WithContexts<Awaited<ReturnType<T['loadModel']>>>>;
+  ): Promise<GuardedModel<Awaited<ReturnType<T['loadModel']>>>>;
   readonly guard: MemoryGuard;
 };
 
@@ -64,12 +77,21 @@ export type Guarded<T extends LoadsModels> = Omit<T, 'loadModel'> & {
 const guards = new WeakMap<object, MemoryGuard>();
 
 /**
- * Returns the same SDK with `guard` added and every `loadModel` admitted, downgraded or refused.
- * What the SDK calls on itself is not guarded. Throws `ERR_INVALID_OPTION` for a bad option, an object without
- * `loadModel`, and an SDK that is guarded already.
+ * Returns the same SDK with `guard` added and every `loadModel` admitted, downgraded or refused. What the SDK calls on itself is not
+ * guarded. `loadModel` rejects with `ERR_INSUFFICIENT_MEMORY` if no candidate fits, `ERR_ADMISSION_TIMEOUT` if it waited for too long,
+ * `ERR_SENSOR` if memory can't be read; errors of the SDK pass through unchanged.
+ *
+ * @throws MemoryGuardError `ERR_INVALID_OPTION` for a bad option, an object without `loadModel`, and an SDK that is guarded already.
+ * @example
+ * ```ts
+ * const nexa = withMemoryGuard(await NexaSDK.initialize());
+ * nexa.guard.on('warning', (event) => console.warn(event.message));
+ * await using model = await nexa.loadModel('qwen2audio', { contextSize: { min: 2048, max: 8192 } });
+ * console.log(model.quantization, model.contextSize);
+ * ```
  */
 export function withMemoryGuard<T extends LoadsModels>(sdk: T, options?: GuardOptions): Guarded<T> {
-  const settings = guardSettings(options);
+  const settings = readGuardOptions(options);
   // A guard that was closed stands before its SDK no more: what it guarded is wrapped anew.
   if (isWrapped(Object(sdk)) && guards.get(unwrap(sdk))?.closed) return withMemoryGuard(unwrap(sdk), options);
   if ((typeof sdk !== 'object' && typeof sdk !== 'function') || sdk === null || typeof sdk.loadModel !== 'function') {
@@ -86,10 +108,10 @@ export function withMemoryGuard<T extends LoadsModels>(sdk: T, options?: GuardOp
   }
   const adapter = settings.adapter ?? detectAdapter(sdk);
   const guard = new MemoryGuard(settings, adapter);
-  const { loads, models } = guard.internals;
+  const { loader, models } = getGuardRooms(guard);
   const { all = [], one = [] } = adapter.sdkDisposers ?? {};
 
-  const load: Takeover = (invoke, args) => loads.load(invoke, args);
+  const load: Takeover = (invoke, args) => loader.load(invoke, args);
 
   const disposeAll: Takeover = (invoke, args) =>
     models.disposeSome(
@@ -100,7 +122,7 @@ export function withMemoryGuard<T extends LoadsModels>(sdk: T, options?: GuardOp
   const disposeOne: Takeover = (invoke, args) => {
     const model = unwrap(args[0]);
     return models.disposeSome(
-      ({ raw, name }) => raw === model || name === model,
+      ({ raw, facts }) => raw === model || facts.name === model,
       () => invoke(args),
     );
   };

@@ -1,16 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { defaultAdapter } from '../src/adapters/default-adapter.ts';
-import { GiB, MiB } from '../src/core/bytes.ts';
+import { MiB } from '../src/core/bytes.ts';
 import { systemClock } from '../src/core/clock.ts';
-import {
-  type GuardOptions,
-  givenNeed,
-  guardSettings,
-  knownQuantization,
-  type LoadGuardOptions,
-  loadGuardOptions,
-  waitTimeoutMs,
-} from '../src/guard-options.ts';
+import { type GuardOptions, readGuardOptions } from '../src/guard-options.ts';
 import { ManualClock } from './support/manual-clock.ts';
 
 /** What `act` throws, as the code and the sentence. */
@@ -56,7 +48,7 @@ describe('a bad guard option', () => {
   const cases = BAD.flatMap(([name, expected, values]) => values.map((value) => [name, value, expected] as const));
 
   it.each(cases)('`%s: %s` is refused by name, with what is expected and what was found', (name, value, expected) => {
-    const { code, message } = refusalOf(() => guardSettings({ [name]: value }));
+    const { code, message } = refusalOf(() => readGuardOptions({ [name]: value }));
     expect(code).toBe('ERR_INVALID_OPTION');
     expect(message).toContain(`Expected \`${name}\` to be ${expected}, got `);
     expect(message.split(', got ').at(-1)).toMatch(
@@ -65,27 +57,27 @@ describe('a bad guard option', () => {
   });
 
   it('is refused where only a part of it is bad', () => {
-    const half = refusalOf(() => guardSettings({ clock: { nowMs: () => 0 } }));
+    const half = refusalOf(() => readGuardOptions({ clock: { nowMs: () => 0 } }));
     expect(half.message).toBe('Expected `clock.schedule` to be a function, got undefined.');
-    expect(refusalOf(() => guardSettings({ clock: { schedule() {} } })).message).toContain('`clock.nowMs`');
+    expect(refusalOf(() => readGuardOptions({ clock: { schedule() {} } })).message).toContain('`clock.nowMs`');
   });
 
   it('is refused where nobody knows it, with those that are known', () => {
-    const { code, message } = refusalOf(() => guardSettings({ minFreeByte: 1 }));
+    const { code, message } = refusalOf(() => readGuardOptions({ minFreeByte: 1 }));
     expect(code).toBe('ERR_INVALID_OPTION');
     expect(message).toMatch(/^Unknown option `minFreeByte` of `withMemoryGuard`; did you mean `minFreeBytes`\?$/);
     for (const key of ['__proto__', 'constructor', 'toString', '']) {
       const options = JSON.parse(`{ ${JSON.stringify(key)}: 1 }`) as object;
-      expect(refusalOf(() => guardSettings(options)).message).toContain(`Unknown option \`${key}\``);
+      expect(refusalOf(() => readGuardOptions(options)).message).toContain(`Unknown option \`${key}\``);
     }
   });
 
   it('is refused even where its value is undefined, if nobody knows it', () => {
-    expect(refusalOf(() => guardSettings({ tpyo: undefined })).code).toBe('ERR_INVALID_OPTION');
+    expect(refusalOf(() => readGuardOptions({ tpyo: undefined })).code).toBe('ERR_INVALID_OPTION');
   });
 
   it.each([null, 'enforce', 1, [], true, () => {}])('options that are no object (%s) are refused', (options) => {
-    const { code, message } = refusalOf(() => guardSettings(options));
+    const { code, message } = refusalOf(() => readGuardOptions(options));
     expect(code).toBe('ERR_INVALID_OPTION');
     expect(message).toContain('Expected `options` to be an object');
   });
@@ -117,13 +109,13 @@ describe('the defaults', () => {
   };
 
   it('are those that the types document', () => {
-    expect(guardSettings(undefined)).toEqual(documented);
-    expect(guardSettings({})).toEqual(documented);
+    expect(readGuardOptions(undefined)).toEqual(documented);
+    expect(readGuardOptions({})).toEqual(documented);
   });
 
   it('stay where an option is given as undefined', () => {
     const undefineds = Object.fromEntries(Object.keys(documented).map((key) => [key, undefined]));
-    expect(guardSettings(undefineds)).toEqual(documented);
+    expect(readGuardOptions(undefineds)).toEqual(documented);
   });
 });
 
@@ -145,112 +137,27 @@ describe('a good guard option', () => {
     ['logger', console, console],
     ['adapter', defaultAdapter, defaultAdapter],
   ] as const)('`%s: %s` is taken', (name, value, taken) => {
-    expect(guardSettings({ [name]: value })[name]).toEqual(taken);
+    expect(readGuardOptions({ [name]: value })[name]).toEqual(taken);
   });
 
   it('may be a clock or a sensor', () => {
     const [clock, sensor] = [new ManualClock(), () => ({ totalBytes: 1, availableBytes: 1 })];
-    expect(guardSettings({ clock, sensor })).toMatchObject({ clock, sensor });
-  });
-});
-
-describe('the options of one load', () => {
-  it('are all optional', () => {
-    expect(loadGuardOptions(undefined)).toEqual({});
-    expect(loadGuardOptions({})).toEqual({});
-    expect(loadGuardOptions({ force: undefined })).toEqual({});
-  });
-
-  it('are taken where they are good', () => {
-    const { signal } = new AbortController();
-    const footprint = () => 5;
-    const options: LoadGuardOptions = { downgrade: false, force: true, footprint, signal, wait: { timeoutMs: 5 } };
-    expect(loadGuardOptions(options)).toEqual(options);
-    expect(loadGuardOptions({ footprint: { mappedBytes: 1, anonymousBytes: 0 } })).toEqual({
-      footprint: { mappedBytes: 1, anonymousBytes: 0 },
-    });
-  });
-
-  it('wait for a minute where no time is given, and for a time that is a whole number', () => {
-    expect(waitTimeoutMs({})).toBeUndefined();
-    expect(waitTimeoutMs({ wait: false })).toBeUndefined();
-    expect(waitTimeoutMs({ wait: true })).toBe(60_000);
-    expect(waitTimeoutMs({ wait: {} })).toBe(60_000);
-    expect(waitTimeoutMs({ wait: { timeoutMs: 5 } })).toBe(5);
-    for (const timeoutMs of [0, -1, 1.5, Number.NaN, 2 ** 31, '5']) {
-      expect(refusalOf(() => loadGuardOptions({ wait: { timeoutMs } })).message).toContain(
-        'memoryGuard.wait.timeoutMs',
-      );
-    }
-  });
-
-  it.each([
-    ['downgrade', 'no', 'true or false'],
-    ['force', 1, 'true or false'],
-    ['pin', 1, 'true or false'],
-    ['wait', 5, 'true, false or { timeoutMs }'],
-    ['wait', null, 'true, false or { timeoutMs }'],
-    ['signal', {}, 'an AbortSignal'],
-    ['signal', null, 'an AbortSignal'],
-    ['footprint', -1, 'bytes >= 0, or { mappedBytes, anonymousBytes }'],
-    ['footprint', Number.NaN, 'bytes >= 0'],
-    ['footprint', null, 'bytes >= 0'],
-    ['footprint', '1 potato', 'bytes >= 0'],
-    ['footprint', { mappedBytes: 1 }, 'bytes >= 0'],
-    ['footprint', { mappedBytes: -1, anonymousBytes: 1 }, 'bytes >= 0'],
-    ['footprint', { mappedBytes: 1, anonymousBytes: 1.5 }, 'bytes >= 0'],
-  ])('refuse `%s: %o`', (name, value, expected) => {
-    const { code, message } = refusalOf(() => loadGuardOptions({ [name]: value }));
-    expect(code).toBe('ERR_INVALID_OPTION');
-    expect(message).toContain(`Expected \`memoryGuard.${name}\` to be ${expected}`);
-  });
-
-  it('refuse what nobody knows, and what is no object', () => {
-    const unknown = refusalOf(() => loadGuardOptions({ patience: 1 }));
-    expect(unknown.message).toContain('Unknown option `memoryGuard.patience` of `loadModel`');
-    for (const options of [null, true, 'force', []]) {
-      expect(refusalOf(() => loadGuardOptions(options)).message).toContain('Expected `memoryGuard` to be an object');
-    }
-  });
-});
-
-describe('a given footprint', () => {
-  it('as a number or a text is anonymous', () => {
-    expect(givenNeed(5)).toEqual({ mappedBytes: 0, anonymousBytes: 5, basis: 'given' });
-    expect(givenNeed('1.5 GiB')).toEqual({ mappedBytes: 0, anonymousBytes: 1.5 * GiB, basis: 'given' });
-  });
-
-  it('may tell mapped and anonymous bytes apart', () => {
-    const need = givenNeed({ mappedBytes: '4 GiB', anonymousBytes: 7 });
-    expect(need).toEqual({ mappedBytes: 4 * GiB, anonymousBytes: 7, basis: 'given' });
-    expect(Object.isFrozen(need)).toBe(true);
-  });
-});
-
-describe('a quantization', () => {
-  it.each(['Q4_0', 'Q4_K_M', 'Q5_K_M'])('%s is known', (quantization) => {
-    expect(knownQuantization(quantization)).toBe(quantization);
-  });
-
-  it.each(['Q8_0', 'q4_0', '', null, undefined, 4, {}, ['Q4_0']])('%o is not known', (quantization) => {
-    const { code, message } = refusalOf(() => knownQuantization(quantization));
-    expect(code).toBe('ERR_UNKNOWN_QUANTIZATION');
-    expect(message).toContain('Expected `quantization` to be one of Q5_K_M, Q4_K_M, Q4_0, got ');
+    expect(readGuardOptions({ clock, sensor })).toMatchObject({ clock, sensor });
   });
 });
 
 describe('an adapter', () => {
   it('that is given in part does the rest in the usual way', () => {
-    const { adapter } = guardSettings({ adapter: { sdkDisposers: { one: ['drop'] } } });
+    const { adapter } = readGuardOptions({ adapter: { sdkDisposers: { one: ['drop'] } } });
     expect(adapter?.readRequest).toBe(defaultAdapter.readRequest);
     expect(adapter?.sdkDisposers).toEqual({ one: ['drop'] });
-    expect(guardSettings({ adapter: {} }).adapter).toEqual(defaultAdapter);
+    expect(readGuardOptions({ adapter: {} }).adapter).toEqual(defaultAdapter);
   });
 
   it.each([{ readRequest: 5 }, { withQuantization: 'no' }, { listOffers: {} }, { sdkDisposers: 7 }])(
     'of wrong parts is refused: %j',
     (adapter) => {
-      expect(() => guardSettings({ adapter })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
+      expect(() => readGuardOptions({ adapter })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
     },
   );
 });

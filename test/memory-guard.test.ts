@@ -4,7 +4,8 @@ import { GiB, MiB } from '../src/core/bytes.ts';
 import { MemoryGuardError } from '../src/core/errors.ts';
 import { QUANTIZATIONS } from '../src/core/quantizations.ts';
 import { getRequirements } from '../src/footprint/documented-requirements.ts';
-import type { GuardOptions, LoadGuardOptions } from '../src/guard-options.ts';
+import type { GuardOptions } from '../src/guard-options.ts';
+import type { LoadGuardOptions } from '../src/loading/load-guard-options.ts';
 import type { AdmissionRule } from '../src/policy/admission-rules.ts';
 import { withMemoryGuard } from '../src/with-memory-guard.ts';
 import { deferred, FakeMachine, type FakeModel, guardedFake, settled } from './support/fake-sdk.ts';
@@ -412,7 +413,15 @@ describe('forcing a load', () => {
     await nexa.loadModel('qwen2audio', { quantization: 'Q5_K_M', memoryGuard: { force: true } });
     expect(sdk.calls).toEqual([['qwen2audio', { quantization: 'Q5_K_M' }]]);
     expect(types().slice(0, 1)).toEqual(['admitted']);
-    expect(last('admitted')).toMatchObject({ verdict: 'refuse', forced: true, observed: false });
+    expect(last('admitted')).toMatchObject({
+      verdict: 'admit',
+      forced: true,
+      observed: false,
+      quantization: 'Q5_K_M',
+      need: { mappedBytes: 0, anonymousBytes: Q5 },
+      refusedBy: ['headroom', 'free-ratio-after-load', 'min-free'],
+    });
+    expect(last('admitted')?.help).toBeUndefined(); // nothing is refused
     expect(last('admitted')?.message).toMatch(
       /^Forced, although the rules refuse it: qwen2audio Q5_K_M: it needs 4.8 GiB/,
     );
@@ -422,7 +431,7 @@ describe('forcing a load', () => {
   it('is not visible where the rules admit anyway', async () => {
     const { nexa, last } = guardedFake(new FakeMachine(15 * GiB));
     await nexa.loadModel('qwen2audio', { quantization: 'Q5_K_M', memoryGuard: { force: true } });
-    expect(last('admitted')).toMatchObject({ verdict: 'admit', forced: false });
+    expect(last('admitted')).toMatchObject({ verdict: 'admit', forced: false, refusedBy: [] });
     expect(last('admitted')?.message).not.toContain('Forced');
   });
 
@@ -449,7 +458,7 @@ describe('observing', () => {
     expect(types()[0]).toBe(type);
     expect(types()).toContain('loaded');
     expect(last(type)).toMatchObject({ observed: true, forced: false });
-    expect(last(type)?.message).toMatch(/^ObservedMemory only: /);
+    expect(last(type)?.message).toMatch(/^Observed only: /);
     expect(guard.models()[0]?.quantization).toBe('Q5_K_M');
     expect(guard.headroomBytes()).toBe(available - Q5);
   });

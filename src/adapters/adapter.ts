@@ -1,5 +1,5 @@
 /** What the guard must know about an SDK, as types. It knows no SDK by name and no memory numbers. */
-import type { Quantization } from '../core/types.ts';
+import type { KvCacheType, Quantization } from '../core/types.ts';
 
 /**
  * How the caller wants the model to be run, as far as that decides what the model needs, by the names that `NexaSDK` uses.
@@ -55,7 +55,7 @@ export interface ModelOffer {
 export interface ChosenShape {
   /** Tokens. */
   readonly contextSize?: number;
-  readonly kvCacheType?: string;
+  readonly kvCacheType?: KvCacheType;
 }
 
 /**

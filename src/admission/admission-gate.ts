@@ -1,12 +1,10 @@
 /** The one critical section: reads, judges and reserves in one synchronous step, so that no load slips between. */
 
-import type { MemoryMeasure, MemoryReader } from '../core/memory-reader.ts';
+import type { MemoryReader } from '../core/memory-reader.ts';
 import type { HeldFile, LoadNeed } from '../core/types.ts';
-import type { Decision } from '../events/guard-events.ts';
-import type { Burden, Ledger, Reservation, WaitTicket } from '../ledger/ledger.ts';
+import type { Ledger, Reservation, WaitTicket } from '../ledger/ledger.ts';
 import type { Holdings } from '../ledger/ledger-record.ts';
-import { listWaitingBefore, type Peer, subtractPeers } from '../ledger/peer-headroom.ts';
-import type { MemorySituation } from '../policy/admission-rules.ts';
+import { listWaitingBefore, type Peer } from '../ledger/peer-headroom.ts';
 import {
   type Candidate,
   type CandidateVerdict,
@@ -15,12 +13,13 @@ import {
 } from '../policy/choose-candidate.ts';
 import {
   type AdmissionRequest,
+  type Decision,
   type JudgedCandidates,
   leastMissing,
+  listSteps,
   makeDecision,
-  stepsOf,
 } from '../policy/decision.ts';
-import { hostBinds } from '../policy/recommend-quantization.ts';
+import { FIRST, type MemoryView, MemoryViewer } from './memory-view.ts';
 
 /** The other processes' side of the ledger. */
 export interface SharedHoldings {
@@ -54,115 +53,56 @@ export interface GateOutcome {
   readonly reserved?: ReservedCandidate;
 }
 
-/** The machine and the ledger together, read in the order that lets races err on the safe side. */
-export interface GateView extends MemorySituation {
-  readonly measure: MemoryMeasure;
-  readonly burden: Burden;
-  /** Kept for loads that wait, and taken off the headroom. */
-  readonly waitingBytes: number;
-  /**
-   * The headroom scope by scope, without the promises of loads under way: these show in the scope as they are taken.
-   * Absent where the scopes were not read one by one.
-   */
-  readonly scopesBytes?: readonly number[];
+/** How one load is decided on. */
+export interface DecideOptions {
+  /** What is reserved: the candidate that was chosen, the first whatever was decided, or nothing. */
+  readonly reserve: 'chosen' | 'first' | 'nothing';
+  /** The load's place in the line: loads that wait before it keep what they wait for, all of them if it has none. */
+  readonly ticket?: WaitTicket | undefined;
+  /** Whether garbage is collected if that may turn a refusal. @default true */
+  readonly collects?: boolean;
 }
-
-/** A place in the line before all that wait: nothing is kept for them. */
-const FIRST = 'first';
 
 export class AdmissionGate {
   readonly #parts: AdmissionGateParts;
-  /** As the last reading had them: what is published in between needs no reading of its own. */
-  #scopes: readonly string[] = [];
-  #threads = false;
+  readonly #viewer: MemoryViewer;
 
   constructor(parts: AdmissionGateParts) {
     this.#parts = parts;
+    this.#viewer = new MemoryViewer(parts);
   }
 
   /** What all processes have left, whatever loads wait for. */
-  look(): GateView {
-    return this.#lookFrom(FIRST);
+  look(): MemoryView {
+    return this.#viewer.look(FIRST);
   }
 
   /** The same, scope by scope. */
-  lookIntoScopes(): GateView {
-    return this.#lookFrom(FIRST, true);
-  }
-
-  /** Growth and peers first, then the machine: memory taken in between is counted twice rather than not at all. */
-  #lookFrom(place: WaitTicket | typeof FIRST | undefined, intoScopes = false): GateView {
-    const { reader, ledger, shared, grownBytes } = this.#parts;
-    const grown = grownBytes();
-    const peers = shared?.peers() ?? [];
-    // Where several threads of one process hold promises, its growth can't be shared out: it pays for none of them.
-    this.#threads = peers.some(({ ownProcess }) => ownProcess);
-    const burden = ledger.computeBurden(this.#threads ? undefined : grown);
-    const own = place === FIRST ? [] : ledger.listWaitingBefore(place).map(({ need }) => need);
-    const ownMapped = own.reduce((sum, need) => sum + need.mappedBytes, 0);
-    const ownAnonymous = own.reduce((sum, need) => sum + need.anonymousBytes, 0);
-    const alone = peers.length === 0 ? this.#alone(intoScopes) : undefined;
-    const { measure, left } = alone ?? this.#among(peers, placeUs(place));
-    const promisedAnonymousBytes =
-      burden.promisedAnonymousBytes + ownAnonymous + (measure.availableBytes - left.availableBytes);
-    if (shared) this.#scopes = (reader.scopeKeys?.() ?? []).filter((key) => key !== undefined);
-    const ownBytes = burden.mappedBytes + burden.promisedMappedBytes + burden.promisedAnonymousBytes;
-    return {
-      measure,
-      burden,
-      totalBytes: measure.totalBytes,
-      availableBytes: measure.availableBytes,
-      headroomBytes: left.headroomBytes - ownBytes - (ownMapped + ownAnonymous),
-      promisedAnonymousBytes,
-      waitingBytes: ownMapped + ownAnonymous + left.waitingBytes,
-      ...(intoScopes && {
-        scopesBytes: left.scopesBytes.map((bytes) => bytes - ownBytes + burden.loadingAnonymousBytes),
-      }),
-    };
-  }
-
-  /** `undefined` where the scopes are asked for and the reader can't tell them but in a snapshot. */
-  #alone(intoScopes: boolean) {
-    const { reader } = this.#parts;
-    const scopes = intoScopes ? reader.measureScopes?.() : { measure: reader.measure(), availableBytes: [] };
-    if (!scopes) return undefined;
-    const { measure, availableBytes: scopesBytes } = scopes;
-    const { availableBytes } = measure;
-    return { measure, left: { headroomBytes: availableBytes, availableBytes, waitingBytes: 0, scopesBytes } };
-  }
-
-  /** Each scope has its own peers, so all of them are read. */
-  #among(peers: readonly Peer[], beforeUs: number) {
-    const { reader, ledger } = this.#parts;
-    const { scopes, totalBytes, availableBytes } = reader.snapshot();
-    const keys = reader.scopeKeys?.() ?? [];
-    const keyed = scopes.map((scope, index) => {
-      const key = keys[index];
-      return { availableBytes: scope.availableBytes, ...(key !== undefined && { key }) };
-    });
-    const measure = { totalBytes, availableBytes, hostBinds: hostBinds({ scopes, totalBytes }) };
-    return { measure, left: subtractPeers(keyed, peers, ledger.listHeldKeys(), beforeUs) };
+  lookIntoScopes(): MemoryView {
+    return this.#viewer.look(FIRST, true);
   }
 
   /**
    * Decides, and reserves the candidate that was chosen, the first whatever was decided, or nothing.
-   * There must be no `await` in here. Throws `ERR_SENSOR` where the machine can't be read.
+   * There must be no `await` in here.
+   *
+   * @throws MemoryGuardError `ERR_SENSOR` if the machine can't be read.
    */
-  decide(ask: AdmissionRequest, reserve: 'chosen' | 'first' | 'nothing', collects = true): GateOutcome {
-    const candidates = stepsOf(ask);
-    let judged = this.#judge(candidates, ask.ticket);
+  decide(request: AdmissionRequest, { reserve, ticket, collects = true }: DecideOptions): GateOutcome {
+    const candidates = listSteps(request);
+    let judged = this.#judge(candidates, ticket);
     if (!judged.chosen && collects && this.#parts.collect(leastMissing(judged.verdicts))) {
-      judged = this.#judge(candidates, ask.ticket);
+      judged = this.#judge(candidates, ticket);
     }
-    const decision = makeDecision(ask, judged);
+    const decision = makeDecision(request, judged);
     const candidate = reserve === 'first' ? candidates[0] : reserve === 'chosen' ? judged.chosen : undefined;
-    return candidate ? { decision, reserved: this.#reserve(ask.model, candidate) } : { decision };
+    return candidate ? { decision, reserved: this.#reserve(request.model, candidate) } : { decision };
   }
 
   /** For a load that was refused: what would fit if it took a smaller context than it allows. */
-  findSmallerContext(ask: AdmissionRequest): CandidateVerdict | undefined {
-    const view = this.#lookFrom(ask.ticket);
-    const unheld = stepsOf(ask).map((candidate) => this.#lessHeld(candidate));
+  findSmallerContext(request: AdmissionRequest, ticket?: WaitTicket): CandidateVerdict | undefined {
+    const view = this.#viewer.look(ticket);
+    const unheld = listSteps(request).map((candidate) => this.#lessHeld(candidate));
     return findSmallerContext(unheld, view, this.#parts.minFreeRatioAfterLoad);
   }
 
@@ -172,8 +112,8 @@ export class AdmissionGate {
   }
 
   /** Promises the first candidate its need without asking the rules. */
-  reserveFirst(ask: AdmissionRequest): ReservedCandidate {
-    return this.#reserve(ask.model, ask.candidates[0] as Candidate);
+  reserveFirst({ model, candidates }: AdmissionRequest): ReservedCandidate {
+    return this.#reserve(model, candidates[0]!);
   }
 
   /** Promises a need without asking the rules. */
@@ -233,8 +173,8 @@ export class AdmissionGate {
   #publish(grownBytes?: number): void {
     const { ledger, shared } = this.#parts;
     if (!shared) return;
-    const paysBytes = this.#threads ? undefined : (grownBytes ?? this.#grownIfReadable());
-    shared.publish(this.#scopes, ledger.describeHoldings(paysBytes));
+    const paysBytes = this.#viewer.threads ? undefined : (grownBytes ?? this.#grownIfReadable());
+    shared.publish(this.#viewer.scopes, ledger.describeHoldings(paysBytes));
   }
 
   /** No call and no disposal must fail because a reading does; the ledger counts more carefully without it. */
@@ -247,7 +187,7 @@ export class AdmissionGate {
   }
 
   #judge(candidates: readonly Candidate[], ticket: WaitTicket | undefined): JudgedCandidates {
-    const view = this.#lookFrom(ticket);
+    const view = this.#viewer.look(ticket);
     const unheld = candidates.map((candidate) => this.#lessHeld(candidate));
     const verdicts = judgeCandidates(unheld, view, this.#parts.minFreeRatioAfterLoad);
     const chosen = verdicts.find((candidate) => candidate.admitted);
@@ -277,10 +217,4 @@ export class AdmissionGate {
   #reserve(model: string, candidate: Candidate): ReservedCandidate {
     return { candidate, reservation: this.reserve(model, candidate.need) };
   }
-}
-
-/** What came before this place in the line; before a load without one, all that wait. */
-function placeUs(place: WaitTicket | typeof FIRST | undefined): number {
-  if (place === FIRST) return Number.NEGATIVE_INFINITY;
-  return place?.sinceUs ?? Number.POSITIVE_INFINITY;
 }

@@ -1,28 +1,50 @@
 /** The error of a refused load, with the numbers that refused it. It decides nothing. */
 import { MemoryGuardError } from '../core/errors.ts';
-import type { Decision } from '../events/guard-events.ts';
+import { neededBytes } from '../core/needed-bytes.ts';
 import type { AdmissionRule } from '../policy/admission-rules.ts';
-import { nearestCandidate } from './decision-messages.ts';
+import { type Decision, nearestCandidate } from '../policy/decision.ts';
 
-/** `ERR_INSUFFICIENT_MEMORY`: the numbers are those of the candidate that came nearest. */
-export class InsufficientMemoryError extends MemoryGuardError {
-  /** What that candidate needs. */
+/** The numbers of the candidate that came nearest to being admitted, all in bytes. */
+export interface RefusalNumbers {
+  /** What the candidate needs. */
   readonly requiredBytes: number;
-  /** Headroom: what this process can still take without evicting what loaded models need. */
+  /** What this process could still take without evicting what loaded models need. */
+  readonly headroomBytes: number;
+  /** What the system called available. Files that loaded models keep mapped count as available here. */
   readonly availableBytes: number;
   /** How much more must be free until every rule passes. */
   readonly shortfallBytes: number;
+  /** The rules that failed. */
   readonly refusedBy: readonly AdmissionRule[];
   /** The whole decision: every candidate with every rule and its numbers. */
+  readonly plan: Decision;
+}
+
+/** `ERR_INSUFFICIENT_MEMORY`: no candidate of a load fits, and the load was refused. */
+export class InsufficientMemoryError extends MemoryGuardError implements RefusalNumbers {
+  protected static override readonly brand: symbol = Symbol.for('nexa-memory-guard.InsufficientMemoryError');
+  declare readonly code: 'ERR_INSUFFICIENT_MEMORY';
+  readonly requiredBytes: number;
+  readonly headroomBytes: number;
+  readonly availableBytes: number;
+  readonly shortfallBytes: number;
+  readonly refusedBy: readonly AdmissionRule[];
   readonly plan: Decision;
 
   constructor(decision: Decision, message: string) {
     super('ERR_INSUFFICIENT_MEMORY', message);
-    const { need, shortfallBytes, rules } = nearestCandidate(decision);
-    this.requiredBytes = need.mappedBytes + need.anonymousBytes;
-    this.availableBytes = decision.headroomBytes;
+    const { need, shortfallBytes } = nearestCandidate(decision);
+    this.requiredBytes = neededBytes(need);
+    this.headroomBytes = decision.headroomBytes;
+    this.availableBytes = decision.availableBytes;
     this.shortfallBytes = shortfallBytes;
-    this.refusedBy = rules.filter((rule) => !rule.passed).map((rule) => rule.rule);
+    this.refusedBy = listFailedRules(decision);
     this.plan = decision;
   }
+}
+
+/** The rules that failed for the candidate that came nearest. */
+export function listFailedRules(decision: Decision): readonly AdmissionRule[] {
+  const { rules } = nearestCandidate(decision);
+  return rules.filter((rule) => !rule.passed).map((rule) => rule.rule);
 }

@@ -18,13 +18,34 @@ export type ErrorCode =
 
 /** Every error this package throws itself. Errors of the guarded SDK pass through unchanged. */
 export class MemoryGuardError extends Error {
+  /** A class with a brand of its own is known by it, not by its prototype: a program may load two copies of this package. */
+  protected static readonly brand: symbol = Symbol.for('nexa-memory-guard.MemoryGuardError');
   override readonly name: string = 'MemoryGuardError';
   readonly code: ErrorCode;
 
   constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.code = code;
+    for (let made: unknown = new.target; isErrorClass(made); made = Object.getPrototypeOf(made)) {
+      if (Object.hasOwn(made, 'brand')) Object.defineProperty(this, made.brand, { value: true });
+    }
   }
+}
+
+// A program may load two copies of this package: an error of one is an instance of the other's class as well.
+Object.defineProperty(MemoryGuardError, Symbol.hasInstance, { value: hasBrand });
+
+function hasBrand(this: { readonly brand: symbol }, value: unknown): boolean {
+  if (!Object.hasOwn(this, 'brand')) return Function.prototype[Symbol.hasInstance].call(this, value);
+  try {
+    return Object.hasOwn(Object(value), this.brand);
+  } catch {
+    return false; // a proxy that resists being looked at
+  }
+}
+
+function isErrorClass(value: unknown): value is { readonly brand: symbol } {
+  return typeof value === 'function' && 'brand' in value;
 }
 
 /** A short printed form of any value with its type, on one line and safe for hostile input: `"x" (string)`. */

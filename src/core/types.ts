@@ -120,6 +120,12 @@ export interface LoadParts {
   readonly anonymousAfterCallBytes: number;
 }
 
+/** The type of the cells of a KV cache, by llama.cpp's names. */
+export type CacheType = 'f16' | 'f32' | 'bf16' | 'q8_0' | 'q5_1' | 'q5_0' | 'q4_1' | 'q4_0' | 'iq4_nl';
+
+/** The type of a KV cache: one for keys and values, or one for each of them. */
+export type KvCacheType = CacheType | { readonly k: CacheType; readonly v: CacheType };
+
 /** The quantizations that the documented table has a row for. */
 export type Quantization = 'Q4_0' | 'Q4_K_M' | 'Q5_K_M';
 

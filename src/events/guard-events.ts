@@ -1,7 +1,8 @@
 /** What the guard tells: the events with their numbers in bytes, and their names. It knows no listeners. */
 import { type ErrorCode, invalidOption } from '../core/errors.ts';
 import type { LoadNeed, MemoryStatusLevel, Quantization } from '../core/types.ts';
-import type { CandidateVerdict } from '../policy/choose-candidate.ts';
+import type { AdmissionRule } from '../policy/admission-rules.ts';
+import type { Decision } from '../policy/decision.ts';
 
 export const EVENT_NAMES = [
   'ok',
@@ -16,139 +17,148 @@ export const EVENT_NAMES = [
   'evicted',
   'leaked',
   'degraded',
-] as const satisfies readonly (keyof GuardEvents)[];
+] as const satisfies readonly GuardEventName[];
 
-/** The name of an event, or `ERR_INVALID_OPTION`: a listener on a misspelt one would wait for ever. */
-export function eventName<E extends keyof GuardEvents>(name: E): E {
+/**
+ * Returns the name of an event.
+ *
+ * @throws MemoryGuardError `ERR_INVALID_OPTION` for a name of no event: a listener on a misspelt one would wait for ever.
+ */
+export function checkEventName<E extends GuardEventName>(name: E): E {
   if (EVENT_NAMES.includes(name)) return name;
   throw invalidOption('event', `one of ${EVENT_NAMES.join(', ')}`, name);
 }
 
-/** Every event carries these. `message` is one printable sentence. */
-interface EventBase {
-  readonly type: string;
+/** Every event carries these. */
+interface EventBase<T extends string> {
+  readonly type: T;
+  /** One printable sentence. */
   readonly message: string;
   /** The guard's clock, in milliseconds. */
   readonly atMs: number;
 }
 
-/** An edge of the status: sent once when it is crossed, in either direction. */
-export interface StatusEvent extends EventBase {
-  readonly type: MemoryStatusLevel;
+/** An edge of the status: told once when it is crossed, in either direction. */
+export interface StatusEvent<T extends MemoryStatusLevel = MemoryStatusLevel> extends EventBase<T> {
   readonly previous: MemoryStatusLevel;
   readonly availableBytes: number;
   readonly headroomBytes: number;
   readonly totalBytes: number;
   readonly minFreeBytes: number;
-  /** When `headroomBytes` were seen, by the guard's clock: before `atMs` where the event loop was blocked. */
+  /** When `headroomBytes` were seen, by the guard's clock: before `atMs` if the event loop was blocked. */
   readonly seenAtMs: number;
 }
 
-/** What the guard decided about one load, with every number and every rule behind it. */
-export interface Decision {
-  readonly verdict: 'admit' | 'downgrade' | 'wait' | 'refuse';
-  readonly model: string;
-  /** The quantization asked for, or recommended where none was asked for. Absent for a model without a ladder. */
-  readonly askedQuantization?: Quantization;
-  /** The quantization that is loaded. Absent where the load is refused or the model has no ladder. */
-  readonly quantization?: Quantization;
-  /** Tokens of context that were chosen. Absent where the need doesn't depend on them. */
-  readonly contextSize?: number;
-  readonly kvCacheType?: string;
-  readonly need?: LoadNeed;
-  readonly totalBytes: number;
-  readonly availableBytes: number;
-  readonly headroomBytes: number;
-  /** Kept for loads that wait before this one, and taken off `headroomBytes`; absent where none does. */
-  readonly waitingBytes?: number;
-  readonly candidates: readonly CandidateVerdict[];
-  /** What would help; absent where the load is not refused. */
-  readonly help?: RefusalHelp;
-}
-
-/** What would let a refused load in, each by itself. */
-export interface RefusalHelp {
-  /** Bytes that must become free; absent where even an empty machine would refuse it. */
-  readonly freeBytes?: number;
-  /** Loaded models that together hold as much, the largest first; empty where all of them don't. */
-  readonly unload: readonly string[];
-  /** A smaller context than was asked for that fits now; absent where none does, or the need doesn't depend on it. */
-  readonly context?: {
-    readonly contextSize: number;
-    readonly quantization?: Quantization;
-    readonly kvCacheType?: string;
-  };
-  /** The control group whose limit to raise; absent where no group's limit refuses it. */
-  readonly raiseLimit?: string;
-}
-
-export interface DecisionEvent extends EventBase, Decision {
-  readonly type: 'admitted' | 'downgraded' | 'refused';
-  /** True where the user's `force` let a refused load through. */
+/** What was decided about a load. */
+export interface DecisionEvent<T extends DecisionEventName = DecisionEventName> extends EventBase<T>, Decision {
+  /**
+   * True if the user's `force` let the load in although rules refuse it. `need` then is what was reserved all the same, and
+   * `refusedBy` names the rules that failed.
+   */
   readonly forced: boolean;
-  /** True where `mode: 'observe'` only reports: nothing was changed or refused. */
+  /** The rules that failed for the candidate that came nearest. Empty if the load fits. */
+  readonly refusedBy: readonly AdmissionRule[];
+  /** True if `mode: 'observe'` only reports: nothing was changed or refused. */
   readonly observed: boolean;
-  /** How long it waited for memory before; absent where it did not. */
+  /** How long the load waited for memory before. Absent if it did not wait. */
   readonly waitedMs?: number;
 }
 
-/** A load waits for memory: told when it begins to, and when its place changes. */
-export interface WaitingEvent extends EventBase, Decision {
-  readonly type: 'waiting';
-  /** 1 for the load that is next; loads of other processes count. */
+type DecisionEventName = 'admitted' | 'downgraded' | 'refused';
+
+/** A load waits for memory: told when it begins to wait, and when its place changes. */
+export interface WaitingEvent extends EventBase<'waiting'>, Omit<Decision, 'verdict'> {
+  readonly verdict: 'wait';
+  /** 1 for the load that is next. Loads of other processes count. */
   readonly position: number;
   readonly waitedMs: number;
 }
 
-export interface LoadedEvent extends EventBase {
-  readonly type: 'loaded';
+/** A load is done and its model registered. */
+export interface LoadedEvent extends EventBase<'loaded'> {
   readonly model: string;
   readonly quantization?: Quantization;
   readonly need: LoadNeed;
-  /** Sizes of the files that the load mapped. Absent where the system doesn't tell. */
+  /** Sizes of the files that the load mapped. Absent if the system doesn't tell. */
   readonly mappedBytes?: number;
   readonly elapsedMs: number;
 }
 
 /** How a model ended: disposed by the program, lost by it, or evicted for memory or for idling. */
-export type HowGone = 'unloaded' | 'leaked' | 'memory' | 'keep-alive';
+export type UnloadCause = 'unloaded' | 'leaked' | EvictionReason;
 
-export interface UnloadedEvent extends EventBase {
-  readonly type: 'unloaded' | 'evicted' | 'leaked';
-  /** Of an eviction: for the memory that a load needs, or since it was idle for `keepAliveMs`. */
-  readonly reason?: 'memory' | 'keep-alive';
+/** `memory`: a load needed its memory. `keep-alive`: it was idle for `keepAliveMs`. */
+export type EvictionReason = 'memory' | 'keep-alive';
+
+/** A model is gone, and what it held was seen to come back. `leaked`: its handle was lost undisposed. */
+export interface UnloadedEvent<T extends 'unloaded' | 'leaked' = 'unloaded' | 'leaked'> extends EventBase<T> {
   readonly model: string;
   readonly quantization?: Quantization;
-  /** By how much headroom rose until it stood still; of models that went together it stands with the last. Absent where it can't be read. */
+  /**
+   * By how much headroom rose until it stood still. If several models went together it stands with the last of them. Absent if
+   * headroom can't be read.
+   */
   readonly freedBytes?: number;
   readonly elapsedMs: number;
 }
 
-/** The guard works with less than it should: what, and what that means. */
-export interface DegradedEvent extends EventBase {
-  readonly type: 'degraded';
-  /** The error behind it; absent where only something that would help can't be had. */
+/** The guard ended an idle model. */
+export interface EvictedEvent extends Omit<UnloadedEvent, 'type'> {
+  readonly type: 'evicted';
+  readonly reason: EvictionReason;
+}
+
+/**
+ * What the guard does less well than it should.
+ * - `sensor-failed`: memory could not be read. The status isn't watched until a reading succeeds.
+ * - `admitted-unread`: a load went in although memory could not be read, since it was forced, only observed, or
+ *   `onSensorFailure` is `'admit'`.
+ * - `ledger-failed`: other processes are not seen, or don't see this one.
+ * - `calibration-failed`: what loads really took can't be read or kept. Estimates stay as they are.
+ * - `unknown-model`: nobody knows what a model needs. It was admitted because `unknownModels` says so, and nothing is reserved.
+ * - `not-understood`: a load that is only observed could not be understood. It was not judged.
+ * - `outgrown`: a model took more anonymous memory than was reserved for it.
+ * - `eviction-failed`: a model could not be ended. Its memory still counts as taken.
+ */
+export type DegradedReason =
+  | 'sensor-failed'
+  | 'admitted-unread'
+  | 'ledger-failed'
+  | 'calibration-failed'
+  | 'unknown-model'
+  | 'not-understood'
+  | 'outgrown'
+  | 'eviction-failed';
+
+/** The guard works with less than it should: what is missing, and what that means. */
+export interface DegradedEvent extends EventBase<'degraded'> {
+  readonly reason: DegradedReason;
+  /** The code of the error behind it. Absent if there is no error, or it has no code of this package. */
   readonly code?: ErrorCode;
+  /** The error behind it. */
   readonly cause?: unknown;
 }
 
-export type GuardEvent = StatusEvent | DecisionEvent | WaitingEvent | LoadedEvent | UnloadedEvent | DegradedEvent;
-
-/** Listener signatures by event name, for eventemitter3's types. */
+/** The listener of each event, by the event's name. What it is given has exactly that name as its `type`. */
 export interface GuardEvents {
-  ok: (event: StatusEvent) => void;
-  warning: (event: StatusEvent) => void;
-  critical: (event: StatusEvent) => void;
-  admitted: (event: DecisionEvent) => void;
-  downgraded: (event: DecisionEvent) => void;
-  refused: (event: DecisionEvent) => void;
+  ok: (event: StatusEvent<'ok'>) => void;
+  warning: (event: StatusEvent<'warning'>) => void;
+  critical: (event: StatusEvent<'critical'>) => void;
+  admitted: (event: DecisionEvent<'admitted'>) => void;
+  downgraded: (event: DecisionEvent<'downgraded'>) => void;
+  refused: (event: DecisionEvent<'refused'>) => void;
   waiting: (event: WaitingEvent) => void;
   loaded: (event: LoadedEvent) => void;
-  unloaded: (event: UnloadedEvent) => void;
-  evicted: (event: UnloadedEvent) => void;
-  leaked: (event: UnloadedEvent) => void;
+  unloaded: (event: UnloadedEvent<'unloaded'>) => void;
+  evicted: (event: EvictedEvent) => void;
+  leaked: (event: UnloadedEvent<'leaked'>) => void;
   degraded: (event: DegradedEvent) => void;
 }
 
-/** What the listener of an event is given; of several names, any of theirs. */
-export type EventOf<E extends keyof GuardEvents> = Parameters<GuardEvents[E]>[0];
+export type GuardEventName = keyof GuardEvents;
+
+/** The event of a name. For several names, any of theirs. */
+export type GuardEventOf<E extends GuardEventName> = Parameters<GuardEvents[E]>[0];
+
+/** Any event, to be told apart by its `type`. */
+export type GuardEvent = { [E in GuardEventName]: GuardEventOf<E> }[GuardEventName];

@@ -1,8 +1,13 @@
 /** Tells events: to listeners, to the logger, to diagnostics channels, and to stderr where `NODE_DEBUG` asks. It knows nothing of what happened. */
 import { type Channel, channel } from 'node:diagnostics_channel';
 import { debuglog } from 'node:util';
-import type { Logger } from '../guard-options.ts';
 import { EVENT_NAMES, type GuardEvent } from './guard-events.ts';
+
+/** Receives one line per event; `console` fits. Methods that it lacks are skipped. */
+export interface Logger {
+  readonly info?: (message: string) => void;
+  readonly warn?: (message: string) => void;
+}
 
 const debug = debuglog('nexa-memory-guard');
 const LOUD: readonly GuardEvent['type'][] = ['critical', 'warning', 'degraded', 'leaked'];

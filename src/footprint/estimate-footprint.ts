@@ -4,6 +4,7 @@
  */
 
 import { invalidOption } from '../core/errors.ts';
+import type { CacheType, KvCacheType } from '../core/types.ts';
 import { type Checks, flag, oneOf, pathOf, validate, wholeNumber } from '../core/validate.ts';
 import { findGgmlTypeByName } from '../gguf/ggml-types.ts';
 import { refuseSwappedFiles } from '../gguf/model-pair.ts';
@@ -14,10 +15,17 @@ import { repacksByDefault } from './llama-cpp/repacked-weights.ts';
 export type { Footprint, FootprintPart } from './footprint.ts';
 
 /** The types that a KV cache can have. */
-export const CACHE_TYPES = ['f16', 'f32', 'bf16', 'q8_0', 'q5_1', 'q5_0', 'q4_1', 'q4_0', 'iq4_nl'] as const;
-
-/** The type of a KV cache's elements, by llama.cpp's name for it. */
-export type CacheType = (typeof CACHE_TYPES)[number];
+const CACHE_TYPES = [
+  'f16',
+  'f32',
+  'bf16',
+  'q8_0',
+  'q5_1',
+  'q5_0',
+  'q4_1',
+  'q4_0',
+  'iq4_nl',
+] as const satisfies readonly CacheType[];
 
 /** Options of `estimateFootprint`: a model and how it is to be run. */
 export interface EstimateFootprintOptions {
@@ -34,7 +42,7 @@ export interface EstimateFootprintOptions {
   /** Sequences that are computed side by side, at most 256. @default 1 */
   readonly sequences?: number;
   /** The type of keys and values, or of each apart. @default 'f16' */
-  readonly kvCacheType?: CacheType | { readonly k: CacheType; readonly v: CacheType };
+  readonly kvCacheType?: KvCacheType;
   /** `auto` is `on` wherever the CPU computes. @default 'auto' */
   readonly flashAttention?: 'auto' | 'on' | 'off';
   /** Layers with a sliding window cache the whole context. @default false */
@@ -82,7 +90,7 @@ const CHECKS: Checks<EstimateFootprintOptions> = {
   microBatchSize: wholeNumber(1),
   batchSize: wholeNumber(1),
   sequences: wholeNumber(1, MAX_SEQUENCES),
-  kvCacheType: checkCacheTypes,
+  kvCacheType: checkKvCacheType,
   flashAttention: oneOf('auto', 'on', 'off'),
   fullSlidingCache: flag,
   embeddings: flag,
@@ -101,9 +109,13 @@ const CHECKS: Checks<EstimateFootprintOptions> = {
  * damaged, cut off or in the other's place.
  *
  * @example
- * ```ts const footprint = await estimateFootprint({   modelPath: './qwen2-audio-7b.Q4_K_M.gguf',   projectorPath:
- * './qwen2-audio-7b.mmproj-f16.gguf',   contextSize: 2048, }); console.log(formatBytes(footprint.totalBytes), 'of which the
- * kernel can take back', formatBytes(footprint.mappedBytes));
+ * ```ts
+ * const footprint = await estimateFootprint({
+ *   modelPath: './qwen2-audio-7b.Q4_K_M.gguf',
+ *   projectorPath: './qwen2-audio-7b.mmproj-f16.gguf',
+ *   contextSize: 2048,
+ * });
+ * console.log(formatBytes(footprint.totalBytes), 'of which the kernel can take back', formatBytes(footprint.mappedBytes));
  * ```
  */
 export async function estimateFootprint(options: EstimateFootprintOptions): Promise<Footprint> {
@@ -173,7 +185,8 @@ function completeSettings(options: EstimateShape): FootprintSettings {
   };
 }
 
-function checkCacheTypes(value: unknown, name: string): NonNullable<EstimateFootprintOptions['kvCacheType']> {
+/** Throws `ERR_INVALID_OPTION` for a type that no KV cache has. */
+export function checkKvCacheType(value: unknown, name: string): KvCacheType {
   const known = (type: unknown): type is CacheType => (CACHE_TYPES as readonly unknown[]).includes(type);
   if (known(value)) return value;
   if (typeof value === 'object' && value !== null && 'k' in value && 'v' in value && known(value.k) && known(value.v)) {

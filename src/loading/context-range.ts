@@ -2,24 +2,29 @@
 
 import type { ChosenShape, RequestedShape } from '../adapters/adapter.ts';
 import { DEFAULT_CONTEXT_RANGE } from '../adapters/default-adapter.ts';
-import { describe, invalidOption } from '../core/errors.ts';
-import type { EstimateShape } from '../footprint/estimate-footprint.ts';
+import { invalidOption } from '../core/errors.ts';
+import type { KvCacheType } from '../core/types.ts';
+import { checkKvCacheType } from '../footprint/estimate-footprint.ts';
 
 export interface ShapeRange {
   readonly contextSize: { readonly min: number; readonly max: number };
-  /** In order of preference; `undefined` is the runtime's own default. */
-  readonly kvCacheTypes: readonly (string | undefined)[];
-  /** Checked where it is estimated. */
-  readonly rest: EstimateShape;
+  /** In order of preference; `undefined` is the runtime's own default. A single type is not checked yet: it may be an SDK's own. */
+  readonly kvCacheTypes: readonly unknown[];
+  /** Not checked yet: whoever estimates it does that. */
+  readonly rest: Omit<RequestedShape, 'contextSize' | 'kvCacheType'>;
 }
 
-/** Throws `ERR_INVALID_OPTION`. */
+/**
+ * What is left open of a shape, with the guard's own default.
+ *
+ * @throws MemoryGuardError `ERR_INVALID_OPTION`
+ */
 export function readShapeRange(shape: RequestedShape = {}): ShapeRange {
-  const { contextSize, kvCacheType, ...rest } = shape;
+  const { contextSize, kvCacheType: types, ...rest } = shape;
   return {
-    contextSize: contextSize === undefined ? DEFAULT_CONTEXT_RANGE : contextRange(contextSize),
-    kvCacheTypes: cacheTypes(kvCacheType),
-    rest: rest as EstimateShape,
+    contextSize: contextSize === undefined ? DEFAULT_CONTEXT_RANGE : readContextRange(contextSize),
+    kvCacheTypes: listCacheTypes(types),
+    rest,
   };
 }
 
@@ -27,12 +32,12 @@ export function readShapeRange(shape: RequestedShape = {}): ShapeRange {
 export function chooseShape(asked: RequestedShape = {}, choice: ChosenShape): ChosenShape | undefined {
   const { contextSize, kvCacheTypes } = readShapeRange(asked);
   const tokens = choice.contextSize ?? (typeof asked.contextSize === 'object' ? contextSize.max : undefined);
-  const type = choice.kvCacheType ?? (Array.isArray(asked.kvCacheType) ? kvCacheTypes[0] : undefined);
+  const type = choice.kvCacheType ?? (Array.isArray(asked.kvCacheType) ? (kvCacheTypes[0] as KvCacheType) : undefined);
   if (tokens === undefined && type === undefined) return undefined;
   return { ...(tokens !== undefined && { contextSize: tokens }), ...(type !== undefined && { kvCacheType: type }) };
 }
 
-function contextRange(value: unknown): { min: number; max: number } {
+function readContextRange(value: unknown): { min: number; max: number } {
   const { min, max } =
     typeof value === 'object' && value !== null
       ? (value as { min?: unknown; max?: unknown })
@@ -45,8 +50,8 @@ function isTokens(value: unknown): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value < 2 ** 31;
 }
 
-function cacheTypes(value: unknown): readonly (string | undefined)[] {
-  if (!Array.isArray(value)) return [value as string | undefined];
-  if (value.length > 0) return value;
-  throw invalidOption('kvCacheType', 'a type, or a list of at least one', describe(value));
+function listCacheTypes(value: unknown): readonly unknown[] {
+  if (!Array.isArray(value)) return [value];
+  if (value.length > 0) return value.map((each: unknown) => checkKvCacheType(each, 'kvCacheType'));
+  throw invalidOption('kvCacheType', 'a type, or a list of at least one', value);
 }

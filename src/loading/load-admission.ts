@@ -1,254 +1,204 @@
-/** Asks the gate for one load, tells what was decided, and lets it wait where it may. It loads nothing. */
-
-import type { AdmissionGate, GateOutcome, ReservedCandidate } from '../admission/admission-gate.ts';
-import {
-  admissionSentence,
-  canBeFreed,
-  forcedSentence,
-  nearestCandidate,
-  refusalSentence,
-  timeoutSentence,
-  waitingSentence,
-} from '../admission/decision-messages.ts';
+/** Asks the gate for one load and lets it wait if it may. It loads nothing, and what it decides is told elsewhere. */
+import type { AdmissionGate, DecideOptions, GateOutcome, ReservedCandidate } from '../admission/admission-gate.ts';
+import { describeRefusal } from '../admission/decision-messages.ts';
 import { InsufficientMemoryError } from '../admission/insufficient-memory-error.ts';
 import type { Clock } from '../core/clock.ts';
-import { type ErrorCode, MemoryGuardError } from '../core/errors.ts';
+import { MemoryGuardError } from '../core/errors.ts';
 import { type MemoryReader, readLimitingScope } from '../core/memory-reader.ts';
+import { neededBytes } from '../core/needed-bytes.ts';
 import { DEFAULT_QUANTIZATION } from '../core/quantizations.ts';
 import type { Quantization } from '../core/types.ts';
-import type { Decision, DecisionEvent, DegradedEvent, WaitingEvent } from '../events/guard-events.ts';
-import { type GuardSettings, waitTimeoutMs } from '../guard-options.ts';
 import type { WaitTicket } from '../ledger/ledger.ts';
-import { describeModel, type HeldModel, type LoadedModel } from '../models/loaded-model.ts';
+import type { HeldModel } from '../models/held-model.ts';
+import { describeModel } from '../models/loaded-model.ts';
 import type { LoadedModels } from '../models/loaded-models.ts';
 import type { CandidateVerdict } from '../policy/choose-candidate.ts';
 import { chooseVictims } from '../policy/choose-victims.ts';
+import { canBeFreed, type Decision, nearestCandidate } from '../policy/decision.ts';
 import { comparedTotalBytes, recommendQuantization } from '../policy/recommend-quantization.ts';
 import { findRefusalHelp } from '../policy/refusal-help.ts';
+import type { LoadSettings } from './load-settings.ts';
 import type { PreparedLoad } from './prepare-load.ts';
-import { Deadline, Sleepers } from './wait-for-memory.ts';
+import type { DecisionTeller } from './tell-decision.ts';
+import { type Waiter, WaitingLine, waitedMs } from './waiting-line.ts';
 
 export interface LoadAdmissionParts {
-  readonly settings: GuardSettings;
+  readonly settings: LoadSettings;
   readonly reader: MemoryReader;
   readonly gate: AdmissionGate;
   /** Runs a step while no other process decides. */
   readonly inSection: <T>(step: () => T, signal?: AbortSignal) => Promise<T>;
   readonly models: LoadedModels;
   readonly clock: Clock;
-  readonly emit: (event: DecisionEvent | WaitingEvent | DegradedEvent) => void;
+  readonly teller: DecisionTeller;
 }
 
 /** What was reserved for a load, and the sentence that let it in. */
-export interface Admitted extends ReservedCandidate {
+export interface AdmittedLoad extends ReservedCandidate {
   readonly reason: string;
 }
 
-/** A load on its way in: its time limit where it may wait, its place in the line once it does. */
-interface Waiter {
-  readonly deadline: Deadline;
-  ticket?: WaitTicket;
-  /** The place that was told last. */
-  position?: number;
-  /** Why it could not be let in at the last look. */
-  refusal?: InsufficientMemoryError;
-}
+/** What one look at the machine says of a load. */
+type Look =
+  | { readonly kind: 'reserved'; readonly decision: Decision; readonly reserved: ReservedCandidate }
+  | { readonly kind: 'refused'; readonly decision: Decision }
+  | { readonly kind: 'unread'; readonly error: MemoryGuardError };
 
 export class LoadAdmission {
   readonly #parts: LoadAdmissionParts;
-  readonly #sleepers: Sleepers;
-  readonly #waiters = new Set<Waiter>();
+  readonly #line: WaitingLine;
 
   constructor(parts: LoadAdmissionParts) {
     this.#parts = parts;
-    this.#sleepers = new Sleepers(parts.clock);
+    this.#line = new WaitingLine(parts);
   }
 
   /** Memory may have returned: loads that wait look again. */
   wake(): void {
-    this.#sleepers.wake();
+    this.#line.wake();
   }
 
   /** Ends every wait. */
   close(reason: unknown): void {
-    for (const { deadline } of this.#waiters) deadline.abort(reason);
+    this.#line.close(reason);
   }
 
-  /** Every candidate with its verdict as things stand now; nothing is reserved or told. */
-  plan(prepared: PreparedLoad): Decision {
-    const ask = prepared.ask(() => this.#recommend());
-    return this.#helped(this.#parts.gate.decide(ask, 'nothing').decision, prepared);
+  /** Every candidate with its verdict as things stand now. Nothing is reserved or told. */
+  plan(load: PreparedLoad): Decision {
+    const request = load.listCandidates(() => this.#recommend());
+    return this.#withHelp(this.#parts.gate.decide(request, { reserve: 'nothing' }).decision, load, undefined);
   }
 
   /**
-   * Runs `load` with what was reserved for it, inside a turn that `enter` gives. A load that waits gives its turn back
-   * until it looks again. Refuses by throwing; whatever happens, it leaves the line.
+   * Runs `run` with what was reserved for the load, inside a turn that `enter` gives. A load that waits gives its turn back until
+   * it looks again. It refuses by throwing. Whatever happens, the load leaves the line.
    */
   async through<T>(
-    prepared: PreparedLoad,
+    load: PreparedLoad,
     enter: (signal: AbortSignal | undefined) => Promise<() => void>,
-    load: (admitted: Admitted) => Promise<T>,
+    run: (admitted: AdmittedLoad) => Promise<T>,
   ): Promise<T> {
-    const waiter = this.#waiterOf(prepared);
-    const signal = waiter?.deadline.signal ?? prepared.own.signal;
+    const waiter = this.#line.enter(load);
+    const signal = waiter?.deadline.signal ?? load.choices.signal;
     try {
       for (;;) {
         const leave = await enter(signal);
         try {
-          const admitted = await this.#admit(prepared, waiter, signal);
+          const admitted = await this.#admit(load, waiter, signal);
           if (admitted) {
-            this.#leaveLine(waiter);
-            return await load(admitted);
+            this.#line.leave(waiter);
+            return await run(admitted);
           }
         } finally {
           leave();
         }
-        await this.#sleepers.sleep(signal as AbortSignal);
+        await this.#line.sleep(signal!);
       }
     } finally {
-      this.#leaveLine(waiter);
+      this.#line.leave(waiter);
     }
   }
 
-  #waiterOf({ own, request }: PreparedLoad): Waiter | undefined {
-    const timeoutMs = waitTimeoutMs(own);
-    if (timeoutMs === undefined) return undefined;
-    const late = () => this.#tooLate(request.name, waiter);
-    const waiter: Waiter = { deadline: new Deadline(this.#parts.clock, timeoutMs, own.signal, late) };
-    this.#waiters.add(waiter);
-    return waiter;
-  }
-
-  #leaveLine(waiter: Waiter | undefined): void {
-    if (!waiter || !this.#waiters.delete(waiter)) return;
-    waiter.deadline.end();
-    if (!waiter.ticket) return;
-    this.#parts.gate.endWait(waiter.ticket);
-    this.#sleepers.wake(); // those behind it may fit now
-  }
-
-  /** Decides and tells; gives what was reserved, or nothing where the load is to wait, or refuses by throwing. */
+  /** Gives what was reserved, or nothing if the load is to wait. Refuses by throwing. */
   async #admit(
-    prepared: PreparedLoad,
+    load: PreparedLoad,
     waiter: Waiter | undefined,
     signal: AbortSignal | undefined,
-  ): Promise<Admitted | undefined> {
-    const { settings, gate } = this.#parts;
-    const observed = settings.mode === 'observe';
-    const forced = prepared.own.force === true;
-    let outcome: GateOutcome;
-    try {
-      outcome = await this.#decide(prepared, waiter?.ticket, observed || forced ? 'first' : 'chosen', signal);
-    } catch (error) {
-      if (
-        !(error instanceof MemoryGuardError) ||
-        (error.code !== 'ERR_SENSOR' && error.code !== 'ERR_ADMISSION_TIMEOUT')
-      )
-        throw error;
-      if (signal?.aborted) throw error;
-      const admits = observed || forced || settings.onSensorFailure === 'admit';
-      const reason = admits ? `Admitted unread: ${error.message}` : error.message;
-      this.#tellDegraded(error.code, reason, error);
-      if (!admits) throw error;
-      return { ...gate.reserveFirst(prepared.ask(() => DEFAULT_QUANTIZATION)), reason };
-    }
-    const { reserved } = outcome;
-    const decision = this.#helped(outcome.decision, prepared, waiter?.ticket);
-    const refused = decision.verdict === 'refuse';
-    const sentence = !refused
-      ? admissionSentence(decision)
-      : forced
-        ? forcedSentence(decision)
-        : refusalSentence(decision, readLimitingScope(this.#parts.reader));
-    if (!reserved && canBeFreed(decision) && (await this.#evictFor(decision))) {
-      return this.#admit(prepared, waiter, signal);
-    }
-    if (!reserved && waiter && canBeFreed(decision)) {
-      this.#letWait(waiter, decision, sentence);
+  ): Promise<AdmittedLoad | undefined> {
+    for (;;) {
+      const look = await this.#look(load, waiter?.ticket, signal);
+      if (look.kind === 'unread') return this.#admitUnread(load, look.error);
+      if (look.kind === 'reserved') return this.#letIn(load, look.decision, look.reserved, waiter);
+      const decision = this.#withHelp(look.decision, load, waiter?.ticket);
+      const freeable = canBeFreed(decision);
+      if (freeable && (await this.#evictFor(decision))) continue;
+      const refusal = new InsufficientMemoryError(
+        decision,
+        describeRefusal(decision, readLimitingScope(this.#parts.reader)),
+      );
+      if (!freeable || !waiter) {
+        this.#parts.teller.refused(decision, refusal.message, waitedMs(waiter));
+        throw refusal;
+      }
+      this.#line.letWait(waiter, refusal);
       return undefined;
     }
-    const waitedMs = waiter?.ticket && waiter.deadline.waitedMs;
-    this.#tellDecision(decision, refused && !forced ? 'refused' : 'admitted', sentence, forced && refused, waitedMs);
-    if (!reserved) throw new InsufficientMemoryError(decision, sentence);
-    if (reserved.candidate.need.basis === 'unknown') {
-      this.#tellDegraded('ERR_UNKNOWN_MODEL', `Nobody knows what ${decision.model} needs: nothing is reserved for it.`);
-    }
-    return { ...reserved, reason: sentence };
   }
 
-  async #decide(
-    prepared: PreparedLoad,
-    ticket: WaitTicket | undefined,
-    reserve: 'first' | 'chosen',
-    signal: AbortSignal | undefined,
-  ): Promise<GateOutcome> {
+  /** One look: read, judged and reserved. It tells nothing. */
+  async #look(load: PreparedLoad, ticket: WaitTicket | undefined, signal: AbortSignal | undefined): Promise<Look> {
+    const takesFirst = this.#parts.settings.mode === 'observe' || load.choices.force;
+    try {
+      const options: DecideOptions = { reserve: takesFirst ? 'first' : 'chosen', ticket, collects: false };
+      const { decision, reserved } = await this.#decide(load, options, signal);
+      return reserved ? { kind: 'reserved', decision, reserved } : { kind: 'refused', decision };
+    } catch (error) {
+      const unread =
+        error instanceof MemoryGuardError && (error.code === 'ERR_SENSOR' || error.code === 'ERR_ADMISSION_TIMEOUT');
+      if (!unread || signal?.aborted) throw error;
+      return { kind: 'unread', error };
+    }
+  }
+
+  /** Decides while no other process does. Garbage is collected in between, outside the section. */
+  async #decide(load: PreparedLoad, options: DecideOptions, signal: AbortSignal | undefined): Promise<GateOutcome> {
     const { gate, inSection } = this.#parts;
-    const decide = () => {
-      const ask = prepared.ask(() => this.#recommend());
-      return gate.decide(ticket ? { ...ask, ticket } : ask, reserve, false);
-    };
+    const decide = () =>
+      gate.decide(
+        load.listCandidates(() => this.#recommend()),
+        options,
+      );
     const outcome = await inSection(decide, signal);
     return !outcome.reserved && gate.collectFor(outcome.decision) ? inSection(decide, signal) : outcome;
   }
 
-  /** Ends idle models as the user chose. False where none was ended, or ending all of them would not be enough. */
+  /** A load that could not be judged, as the user chose for that. */
+  #admitUnread(load: PreparedLoad, error: MemoryGuardError): AdmittedLoad {
+    const { settings, gate, teller } = this.#parts;
+    const admits = settings.mode === 'observe' || load.choices.force || settings.onSensorFailure === 'admit';
+    const reason = admits ? `Admitted unread: ${error.message}` : error.message;
+    teller.degraded({ reason: admits ? 'admitted-unread' : 'sensor-failed', message: reason }, error);
+    if (!admits) throw error;
+    return { ...gate.reserveFirst(load.listCandidates(() => DEFAULT_QUANTIZATION)), reason };
+  }
+
+  #letIn(
+    load: PreparedLoad,
+    decision: Decision,
+    reserved: ReservedCandidate,
+    waiter: Waiter | undefined,
+  ): AdmittedLoad {
+    const reason = this.#tellEntry(load, decision, reserved, waitedMs(waiter));
+    if (reserved.candidate.need.basis === 'unknown') {
+      const message = `Nobody knows what ${decision.model} needs: nothing is reserved for it.`;
+      this.#parts.teller.degraded({ reason: 'unknown-model', code: 'ERR_UNKNOWN_MODEL', message });
+    }
+    return { ...reserved, reason };
+  }
+
+  #tellEntry(
+    load: PreparedLoad,
+    decision: Decision,
+    { candidate }: ReservedCandidate,
+    waited: number | undefined,
+  ): string {
+    const { teller } = this.#parts;
+    if (decision.verdict !== 'refuse') return teller.admitted(decision, waited);
+    if (load.choices.force) return teller.forced(decision, candidate, waited);
+    const observed = this.#withHelp(decision, load, undefined);
+    const message = describeRefusal(observed, readLimitingScope(this.#parts.reader));
+    teller.refused(observed, message, waited);
+    return message;
+  }
+
+  /** Ends idle models as the user chose. False if none was ended, or ending all of them would not be enough. */
   async #evictFor(decision: Decision): Promise<boolean> {
     const { settings, models } = this.#parts;
-    const missingBytes = nearestCandidate(decision).shortfallBytes;
     let evicted = false;
-    for (const held of victimsOf(settings.evict, models.idle(), missingBytes)) {
+    for (const held of listVictims(settings.evict, models.idle(), nearestCandidate(decision).shortfallBytes)) {
       evicted = (await models.evict(held, 'memory')) || evicted;
     }
     return evicted;
-  }
-
-  /** Told once, and again when its place has changed. */
-  #letWait(waiter: Waiter, refused: Decision, refusal: string): void {
-    const { gate, clock, emit } = this.#parts;
-    waiter.refusal = new InsufficientMemoryError(refused, refusal);
-    waiter.ticket ??= gate.wait(refused.model, nearestCandidate(refused).need);
-    const position = gate.position(waiter.ticket);
-    if (position === waiter.position) return;
-    waiter.position = position;
-    const message = waitingSentence(refused, position);
-    const { waitedMs } = waiter.deadline;
-    emit({ ...refused, verdict: 'wait', type: 'waiting', message, position, waitedMs, atMs: clock.nowMs() });
-  }
-
-  /** The error of a load whose time is over. It is told as refused only where memory is what it waited for. */
-  #tooLate(model: string, { deadline, refusal }: Waiter): MemoryGuardError {
-    if (!refusal) {
-      const waited = `Waited ${(deadline.waitedMs / 1000).toFixed(1)} s for other loads to end`;
-      return new MemoryGuardError('ERR_ADMISSION_TIMEOUT', `${waited}, and ${model} was not looked at.`);
-    }
-    const message = timeoutSentence(deadline.waitedMs, refusal.message);
-    this.#tellDecision(refusal.plan, 'refused', message, false, deadline.waitedMs);
-    return new MemoryGuardError('ERR_ADMISSION_TIMEOUT', message, { cause: refusal });
-  }
-
-  #tellDecision(
-    decision: Decision,
-    how: 'admitted' | 'refused',
-    sentence: string,
-    forced: boolean,
-    waitedMs: number | undefined,
-  ): void {
-    const { settings, clock, emit } = this.#parts;
-    const observed = settings.mode === 'observe';
-    emit({
-      ...decision,
-      type: how === 'admitted' && decision.verdict === 'downgrade' ? 'downgraded' : how,
-      message: `${observed ? 'Observed only: ' : ''}${sentence}`,
-      atMs: clock.nowMs(),
-      forced,
-      observed,
-      ...(waitedMs !== undefined && { waitedMs }),
-    });
-  }
-
-  #tellDegraded(code: ErrorCode, message: string, cause?: unknown): void {
-    const { clock, emit } = this.#parts;
-    emit({ type: 'degraded', code, message, ...(cause !== undefined && { cause }), atMs: clock.nowMs() });
   }
 
   #recommend(): Quantization {
@@ -257,36 +207,35 @@ export class LoadAdmission {
   }
 
   /** A refused decision with what would help. */
-  #helped(decision: Decision, prepared: PreparedLoad, ticket?: WaitTicket): Decision {
+  #withHelp(decision: Decision, load: PreparedLoad, ticket: WaitTicket | undefined): Decision {
     if (decision.verdict !== 'refuse') return decision;
-    const fitting = this.#fittingWithLess(prepared, ticket);
-    const parts = { holders: this.#parts.models.list(), limitedBy: readLimitingScope(this.#parts.reader), fitting };
-    return { ...decision, help: findRefusalHelp(decision, parts) };
+    const fitting = this.#findSmallerContext(load, ticket);
+    const facts = { holders: this.#parts.models.list(), limitedBy: readLimitingScope(this.#parts.reader), fitting };
+    return { ...decision, help: findRefusalHelp(decision, facts) };
   }
 
   /** For the help only: a reading that fails here changes no decision. */
-  #fittingWithLess(prepared: PreparedLoad, ticket: WaitTicket | undefined): CandidateVerdict | undefined {
+  #findSmallerContext(load: PreparedLoad, ticket: WaitTicket | undefined): CandidateVerdict | undefined {
     try {
-      const ask = prepared.ask(() => this.#recommend());
-      return this.#parts.gate.findSmallerContext(ticket ? { ...ask, ticket } : ask);
+      return this.#parts.gate.findSmallerContext(
+        load.listCandidates(() => this.#recommend()),
+        ticket,
+      );
     } catch {
       return undefined;
     }
   }
 }
 
-function victimsOf(
-  evict: GuardSettings['evict'],
+function listVictims(
+  evict: LoadSettings['evict'],
   idle: readonly HeldModel[],
   missingBytes: number,
 ): readonly HeldModel[] {
   if (evict === 'never' || idle.length === 0) return [];
-  if (evict === 'idle') return chooseVictims(idle, bytesOf, missingBytes) ?? [];
+  if (evict === 'idle')
+    return chooseVictims(idle, ({ facts }) => neededBytes(facts.reservation.need), missingBytes) ?? [];
   const shown = idle.map(describeModel);
   const chosen = evict(shown, missingBytes);
-  return idle.filter((_, index) => chosen.includes(shown[index] as LoadedModel));
-}
-
-function bytesOf({ reservation: { need } }: HeldModel): number {
-  return need.mappedBytes + need.anonymousBytes;
+  return idle.filter((_, index) => chosen.includes(shown[index]!));
 }

@@ -3,16 +3,17 @@
 import type { LoadRequest, ModelOffer } from '../adapters/adapter.ts';
 import { describe, MemoryGuardError } from '../core/errors.ts';
 import { isKnownModel } from '../core/known-models.ts';
-import { QUANTIZATIONS } from '../core/quantizations.ts';
+import { checkQuantization, QUANTIZATIONS } from '../core/quantizations.ts';
 import type { LoadNeed, Quantization } from '../core/types.ts';
 import { applyObservations, type Observation } from '../footprint/apply-observations.ts';
 import { createTableNeed, DEFAULT_MIN_FREE_BYTES, getRequirements } from '../footprint/documented-requirements.ts';
 import type { EstimateShape, Estimator } from '../footprint/estimate-footprint.ts';
 import { nameHeldFiles } from '../footprint/mapped-file-keys.ts';
-import { type GuardSettings, givenNeed, knownQuantization, type LoadGuardOptions } from '../guard-options.ts';
 import type { Candidate } from '../policy/choose-candidate.ts';
 import type { AdmissionRequest } from '../policy/decision.ts';
 import { readShapeRange, type ShapeRange } from './context-range.ts';
+import type { LoadChoices } from './load-guard-options.ts';
+import type { LoadSettings } from './load-settings.ts';
 
 /** An offer whose headers were read. */
 export interface EstimatedOffer extends ModelOffer {
@@ -21,12 +22,12 @@ export interface EstimatedOffer extends ModelOffer {
   readonly observed?: (shape: EstimateShape) => { readonly key: string; readonly observations: readonly Observation[] };
 }
 
-export interface AskParts {
-  readonly settings: Pick<GuardSettings, 'downgrade' | 'minFreeBytes' | 'unknownModels'>;
+export interface ListCandidatesParts {
+  readonly settings: Pick<LoadSettings, 'downgrade' | 'minFreeBytes' | 'unknownModels'>;
   /** The files that may be loaded; none where they are not known. */
   readonly offers: readonly EstimatedOffer[];
   /** Where none was asked for: the quantization to begin with. */
-  readonly recommendQuantization: () => Quantization;
+  readonly recommend: () => Quantization;
   /** The largest reserve of the models that are loaded already. */
   readonly heldMinFreeBytes: number;
 }
@@ -39,62 +40,66 @@ export function requestUnjudged(model: string): AdmissionRequest {
   return { model, candidates: [{ need: UNKNOWN_NEED, minFreeBytes: DEFAULT_MIN_FREE_BYTES }], downgrade: false };
 }
 
-/** Checks the request and lists its candidates: the user's own numbers, else the files, else the table. */
-export function listCandidates(request: LoadRequest, own: LoadGuardOptions, parts: AskParts): AdmissionRequest {
+/** Checks the request and lists its candidates: by the user's own numbers, else by the files, else by the table. */
+export function listCandidates(
+  request: LoadRequest,
+  choices: LoadChoices,
+  parts: ListCandidatesParts,
+): AdmissionRequest {
   // Forcing means this one and no other.
-  const downgrade = own.force !== true && (own.downgrade ?? parts.settings.downgrade);
+  const downgrade = !choices.force && (choices.downgrade ?? parts.settings.downgrade);
   const model = request.name;
-  const steps = stepsOf(request, own, parts);
-  if (!steps) return { model, candidates: [candidateWithoutLadder(request, own, parts)], downgrade };
-  const asked = askedOf(request, steps, parts);
+  const steps = listLadder(request, choices, parts);
+  if (!steps) return { model, candidates: [makeCandidateWithoutLadder(request, choices, parts)], downgrade };
+  const asked = chooseFirstStep(request, steps, parts);
   const below = steps.filter((step) => QUANTIZATIONS.indexOf(step) > QUANTIZATIONS.indexOf(asked));
-  const candidates = [asked, ...below].flatMap((step) => candidatesOf(step, request, own, parts));
+  const candidates = [asked, ...below].flatMap((step) => listCandidatesOfStep(step, request, choices, parts));
   return { model, askedQuantization: asked, candidates, downgrade };
 }
 
-/** The ladder of this model, best first; `undefined` where it has none. */
-function stepsOf(
+/** The ladder of this model, best first. `undefined` if it has none. */
+function listLadder(
   { name }: LoadRequest,
-  { footprint }: LoadGuardOptions,
-  { offers }: AskParts,
+  { giveNeed }: LoadChoices,
+  { offers }: ListCandidatesParts,
 ): readonly Quantization[] | undefined {
   const offered = QUANTIZATIONS.filter((step) => offers.some(({ quantization }) => quantization === step));
-  if (footprint === undefined && offered.length > 0) return offered;
-  return isKnownModel(name) && (footprint !== undefined || offers.length === 0) ? QUANTIZATIONS : undefined;
+  if (!giveNeed && offered.length > 0) return offered;
+  return isKnownModel(name) && (giveNeed || offers.length === 0) ? QUANTIZATIONS : undefined;
 }
 
-function askedOf(
+function chooseFirstStep(
   { quantization }: LoadRequest,
   steps: readonly Quantization[],
-  { recommendQuantization }: AskParts,
+  { recommend }: ListCandidatesParts,
 ): Quantization {
-  if (quantization !== undefined) return knownQuantization(quantization);
-  const start = QUANTIZATIONS.indexOf(recommendQuantization());
-  // Where the recommended file and all smaller ones are missing, the smallest of the larger ones is.
-  return steps.find((step) => QUANTIZATIONS.indexOf(step) >= start) ?? (steps.at(-1) as Quantization);
+  if (quantization !== undefined) return checkQuantization(quantization);
+  const start = QUANTIZATIONS.indexOf(recommend());
+  // If the recommended file and all smaller ones are missing, the smallest of the larger ones is taken.
+  return steps.find((step) => QUANTIZATIONS.indexOf(step) >= start) ?? steps.at(-1)!;
 }
 
-function candidatesOf(
+function listCandidatesOfStep(
   quantization: Quantization,
   request: LoadRequest,
-  own: LoadGuardOptions,
-  parts: AskParts,
+  { giveNeed }: LoadChoices,
+  parts: ListCandidatesParts,
 ): readonly Candidate[] {
-  const minFreeBytes = minFreeOf(quantization, parts);
+  const minFreeBytes = largestMinFreeBytes(quantization, parts);
   const offer = parts.offers.find((each) => each.quantization === quantization);
-  if (own.footprint === undefined && offer) return estimatedCandidates(offer, request, minFreeBytes);
-  const given = typeof own.footprint === 'function' ? own.footprint(quantization) : own.footprint;
-  return [{ quantization, need: given === undefined ? createTableNeed(quantization) : givenNeed(given), minFreeBytes }];
+  if (!giveNeed && offer) return estimateCandidates(offer, request, minFreeBytes);
+  return [{ quantization, need: giveNeed?.(quantization) ?? createTableNeed(quantization), minFreeBytes }];
 }
 
-function candidateWithoutLadder(request: LoadRequest, own: LoadGuardOptions, parts: AskParts): Candidate {
-  const minFreeBytes = minFreeOf(undefined, parts);
-  if (own.footprint !== undefined) {
-    const given = typeof own.footprint === 'function' ? own.footprint(undefined) : own.footprint;
-    return { need: givenNeed(given), minFreeBytes };
-  }
+function makeCandidateWithoutLadder(
+  request: LoadRequest,
+  { giveNeed }: LoadChoices,
+  parts: ListCandidatesParts,
+): Candidate {
+  const minFreeBytes = largestMinFreeBytes(undefined, parts);
+  if (giveNeed) return { need: giveNeed(undefined), minFreeBytes };
   const [offer] = parts.offers;
-  if (offer) return estimatedCandidates(offer, request, minFreeBytes)[0] as Candidate;
+  if (offer) return estimateCandidates(offer, request, minFreeBytes)[0]!;
   if (parts.settings.unknownModels === 'admit') return { need: UNKNOWN_NEED, minFreeBytes };
   throw new MemoryGuardError(
     'ERR_UNKNOWN_MODEL',
@@ -103,25 +108,26 @@ function candidateWithoutLadder(request: LoadRequest, own: LoadGuardOptions, par
 }
 
 /** One candidate for each cache type in order of preference; each tries its largest context first. */
-function estimatedCandidates(offer: EstimatedOffer, request: LoadRequest, minFreeBytes: number): readonly Candidate[] {
+function estimateCandidates(offer: EstimatedOffer, request: LoadRequest, minFreeBytes: number): readonly Candidate[] {
   const range = readShapeRange(request.shape);
   return range.kvCacheTypes.map((kvCacheType) => {
-    const at = (contextSize: number) => candidateAt(offer, range, contextSize, kvCacheType, minFreeBytes);
+    const at = (contextSize: number) => estimateCandidate(offer, range, contextSize, kvCacheType, minFreeBytes);
     const { min, max } = range.contextSize;
     return { ...at(max), smaller: { leastContextSize: min, at } };
   });
 }
 
-function candidateAt(
+function estimateCandidate(
   { quantization, modelPath, estimator, observed }: EstimatedOffer,
   { rest }: ShapeRange,
   contextSize: number,
-  kvCacheType: string | undefined,
+  kvCacheType: unknown,
   minFreeBytes: number,
 ): Candidate {
-  const shape = { ...rest, contextSize, ...(kvCacheType !== undefined && { kvCacheType }) };
-  const footprint = estimator.estimate(shape as EstimateShape);
-  const { key, observations } = observed?.(shape as EstimateShape) ?? { observations: [] };
+  // What the caller wrote is checked by the estimator, which throws for anything else.
+  const shape = { ...rest, contextSize, ...(kvCacheType !== undefined && { kvCacheType }) } as EstimateShape;
+  const footprint = estimator.estimate(shape);
+  const { key, observations } = observed?.(shape) ?? { observations: [] };
   const { basis, ...predicted } = applyObservations(footprint, observations);
   const { mappedBytes, anonymousAfterCallBytes: anonymousBytes } = predicted;
   const { notes } = footprint;
@@ -129,7 +135,7 @@ function candidateAt(
     ...(quantization && { quantization }),
     // Weights alone have no context.
     ...(rest.part !== 'weights' && { contextSize }),
-    ...(kvCacheType !== undefined && { kvCacheType }),
+    ...(shape.kvCacheType !== undefined && { kvCacheType: shape.kvCacheType }),
     modelPath,
     need: { mappedBytes, anonymousBytes, basis, ...(mappedBytes > 0 && { files: nameHeldFiles(estimator.shards) }) },
     minFreeBytes,
@@ -142,11 +148,14 @@ function candidateAt(
 /** What one model asks to keep free, whatever else is loaded. */
 export function ownMinFreeBytes(
   quantization: Quantization | undefined,
-  { minFreeBytes }: Pick<GuardSettings, 'minFreeBytes'>,
+  { minFreeBytes }: Pick<LoadSettings, 'minFreeBytes'>,
 ): number {
   return minFreeBytes ?? (quantization ? getRequirements(quantization).minFreeMemory : DEFAULT_MIN_FREE_BYTES);
 }
 
-function minFreeOf(quantization: Quantization | undefined, { settings, heldMinFreeBytes }: AskParts): number {
+function largestMinFreeBytes(
+  quantization: Quantization | undefined,
+  { settings, heldMinFreeBytes }: ListCandidatesParts,
+): number {
   return Math.max(ownMinFreeBytes(quantization, settings), heldMinFreeBytes);
 }

@@ -2,58 +2,69 @@
 
 import type { Adapter, ChosenShape } from '../adapters/adapter.ts';
 import type { AdmissionGate } from '../admission/admission-gate.ts';
-import { modelInWords } from '../admission/decision-messages.ts';
 import { formatBytes } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
-import { type ErrorCode, MemoryGuardError } from '../core/errors.ts';
+import { MemoryGuardError } from '../core/errors.ts';
 import type { MemoryReader } from '../core/memory-reader.ts';
 import type { HeldFile, Quantization } from '../core/types.ts';
 import type { Invoke } from '../core/wrap-object.ts';
-import type { Decision, DecisionEvent, DegradedEvent, LoadedEvent, WaitingEvent } from '../events/guard-events.ts';
+import type { DecisionEvent, DegradedEvent, LoadedEvent, WaitingEvent } from '../events/guard-events.ts';
 import type { CalibrationStore } from '../footprint/calibration-store.ts';
-import type { GuardSettings } from '../guard-options.ts';
-import { type HeldModel, holdModel } from '../models/loaded-model.ts';
+import type { NoteMappings } from '../machine/machine.ts';
+import { HeldModel } from '../models/held-model.ts';
 import type { LoadedModels } from '../models/loaded-models.ts';
-import { findHandle, type HandleParts, wrapModel } from '../models/model-handle.ts';
+import { findHandle, type ModelHandleParts, wrapModel } from '../models/model-handle.ts';
 import { observeLoad } from '../models/observe-load.ts';
 import type { Candidate } from '../policy/choose-candidate.ts';
+import { type Decision, formatModelName } from '../policy/decision.ts';
 import { chooseShape } from './context-range.ts';
-import { type Admitted, LoadAdmission } from './load-admission.ts';
+import { type AdmittedLoad, LoadAdmission } from './load-admission.ts';
 import { ownMinFreeBytes } from './load-candidates.ts';
 import { LoadQueue } from './load-queue.ts';
+import type { LoadSettings } from './load-settings.ts';
 import { type PreparedLoad, prepareLoad } from './prepare-load.ts';
-
-/** Notes which files this process maps; the result tells, later, which of them a load added. */
-export type MappingWatch = () => (modelFiles: readonly string[]) => readonly HeldFile[] | undefined;
+import { DecisionTeller } from './tell-decision.ts';
 
 export interface ModelLoaderParts {
-  readonly settings: GuardSettings;
+  readonly settings: LoadSettings;
   readonly adapter: Adapter;
   readonly reader: MemoryReader;
   readonly gate: AdmissionGate;
   readonly inSection: <T>(step: () => T, signal?: AbortSignal) => Promise<T>;
   readonly models: LoadedModels;
   readonly clock: Clock;
-  readonly watchMappings: MappingWatch;
-  /** What earlier loads took; absent where nothing is kept. */
+  readonly noteMappings: NoteMappings;
+  /** What earlier loads took. Absent if nothing is kept. */
   readonly calibration: CalibrationStore | undefined;
   readonly emit: (event: DecisionEvent | WaitingEvent | LoadedEvent | DegradedEvent) => void;
+}
+
+/** The model that a context is made from. */
+type ContextOwner = NonNullable<HeldModel['facts']['owner']>;
+
+/** What the SDK is called with, and what was chosen for that. */
+interface ChosenCall {
+  readonly args: readonly unknown[];
+  readonly quantization: Quantization | undefined;
+  readonly shape: ChosenShape;
 }
 
 export class ModelLoader {
   readonly #parts: ModelLoaderParts;
   readonly #queue: LoadQueue;
+  readonly #teller: DecisionTeller;
   readonly #admission: LoadAdmission;
-  readonly #handleParts: HandleParts;
+  readonly #handleParts: ModelHandleParts<Adapter>;
   #closed = false;
 
   constructor(parts: ModelLoaderParts) {
     this.#parts = parts;
     this.#queue = new LoadQueue(parts.settings.maxConcurrentLoads);
-    this.#admission = new LoadAdmission(parts);
+    this.#teller = new DecisionTeller({ mode: parts.settings.mode, clock: parts.clock, emit: parts.emit });
+    this.#admission = new LoadAdmission({ ...parts, teller: this.#teller });
     this.#handleParts = {
       models: parts.models,
-      adapter: parts.adapter,
+      methods: parts.adapter,
       makeContext: (owner, invoke, args, adapter) => this.#makeContext(owner, invoke, args, adapter),
     };
   }
@@ -84,21 +95,21 @@ export class ModelLoader {
     return this.#through(await this.#prepare(args), invoke);
   }
 
-  /** A context is loaded as a model is; its model can't be evicted meanwhile, nor while it lives. */
+  /** A context is loaded as a model is. Its model can't be evicted meanwhile, nor while it lives. */
   async #makeContext(held: HeldModel, invoke: Invoke, args: readonly unknown[], adapter: Adapter): Promise<unknown> {
     this.#assertOpen();
     const letGo = this.#parts.models.beginContext(held);
     try {
-      return await this.#through(await this.#prepare(args, adapter, held.name), invoke, { held, letGo });
+      return await this.#through(await this.#prepare(args, adapter, held.facts.name), invoke, { held, letGo });
     } catch (error) {
       letGo();
       throw error;
     }
   }
 
-  #through(prepared: PreparedLoad, invoke: Invoke, owner?: HeldModel['owner']): Promise<unknown> {
+  #through(load: PreparedLoad, invoke: Invoke, owner?: ContextOwner): Promise<unknown> {
     return this.#admission.through(
-      prepared,
+      load,
       async (signal) => {
         const leave = await this.#queue.enter(signal);
         if (!this.#closed) return leave;
@@ -107,7 +118,7 @@ export class ModelLoader {
       },
       async (admitted) => {
         try {
-          return await this.#run(prepared, admitted, invoke, owner);
+          return await this.#run(load, admitted, invoke, owner);
         } catch (error) {
           this.#parts.gate.release(admitted.reservation);
           this.#admission.wake();
@@ -125,38 +136,60 @@ export class ModelLoader {
       ...(owner !== undefined && { owner }),
       calibration,
       heldMinFreeBytes: () => models.minFreeBytes,
-      misunderstood: (error) =>
-        this.#tellDegraded(error.code, `Observed only, and not judged: ${error.message}`, error),
+      misunderstood: (error) => {
+        const message = `Observed only, and not judged: ${error.message}`;
+        this.#teller.degraded({ reason: 'not-understood', message }, error);
+      },
     });
   }
 
   /** Calls the SDK and registers what it returns. */
   async #run(
-    prepared: PreparedLoad,
-    { candidate, reservation, reason }: Admitted,
+    load: PreparedLoad,
+    admitted: AdmittedLoad,
     invoke: Invoke,
-    owner: HeldModel['owner'],
+    owner: ContextOwner | undefined,
   ): Promise<unknown> {
-    const { settings, gate, models, clock, watchMappings } = this.#parts;
-    const { adapter, request } = prepared;
-    const { args, quantization, shape } = this.#chosen(prepared, candidate);
+    const { gate, models, clock, adapter } = this.#parts;
+    const { candidate, reservation } = admitted;
+    const call = this.#choose(load, candidate);
     const startMs = clock.nowMs();
-    const mappedSince = watchMappings();
+    const findNewMappings = this.#parts.noteMappings();
     const ranAlone = models.beginLoad();
-    const raw = await invoke(args);
+    const raw = await invoke(call.args);
     const known = isObject(raw) ? findHandle(raw, this.#handleParts) : undefined;
     if (known) {
       gate.release(reservation);
       return known;
     }
-    const modelFiles = filesOf(adapter, raw, args);
+    const modelFiles = listFiles(load.adapter, raw, call.args);
     // A model that maps nothing may have files that another one maps.
-    const { mappedBytes, files: namedFiles } = candidate.need;
-    const files = mappedSince(mappedBytes > 0 || namedFiles ? modelFiles : []);
+    const mapsFiles = candidate.need.mappedBytes > 0 || candidate.need.files !== undefined;
+    const files = findNewMappings(mapsFiles ? modelFiles : []);
     const [changes, grownBytes] = [ranAlone(), gate.grownSince(reservation)];
     gate.loaded(reservation, files);
-    const { onEnd } = this.#parts.adapter;
-    const held = holdModel(raw, onEnd !== undefined, {
+    const observing =
+      changes === undefined ? undefined : observeLoad(candidate.calibrationKey, changes, grownBytes, files);
+    const facts = this.#listFacts(load, admitted, call, modelFiles, invoke, owner);
+    const held = new HeldModel(raw, adapter.onEnd !== undefined, facts, observing);
+    // Weights that are loaded by themselves have taken all that they ever will.
+    models.add(held, load.request.shape?.part === 'weights');
+    this.#tellLoaded(held, files, clock.nowMs() - startMs);
+    if (!isObject(raw)) return raw;
+    adapter.onEnd?.(raw, () => models.ended(held));
+    return wrapModel(raw, held, this.#handleParts);
+  }
+
+  #listFacts(
+    { args, choices, request }: PreparedLoad,
+    { candidate, reservation, reason }: AdmittedLoad,
+    { quantization, shape }: ChosenCall,
+    files: readonly string[],
+    invoke: Invoke,
+    owner: ContextOwner | undefined,
+  ): HeldModel['facts'] {
+    const { settings, adapter } = this.#parts;
+    return {
       name: request.name,
       quantization,
       shape,
@@ -164,27 +197,17 @@ export class ModelLoader {
       reservation,
       minFreeBytes: ownMinFreeBytes(candidate.quantization, settings),
       predicted: candidate.predicted,
-      observing: changes === undefined ? undefined : observeLoad(candidate.calibrationKey, changes, grownBytes, files),
-      files: modelFiles,
-      pinned: prepared.own.pin === true || owner !== undefined,
-      reload: settings.reload && !owner ? () => this.load(invoke, prepared.args) : undefined,
+      files,
+      pinned: choices.pin || owner !== undefined,
+      disposers: adapter.disposers,
+      reload: settings.reload && !owner ? () => this.load(invoke, args) : undefined,
       owner,
-    });
-    // Weights that are loaded by themselves have taken all that they ever will.
-    models.add(held, request.shape?.part === 'weights');
-    this.#tellLoaded(held, files, clock.nowMs() - startMs);
-    if (!isObject(raw)) return raw;
-    onEnd?.(raw, () => models.ended(held));
-    return wrapModel(raw, held, this.#handleParts);
+    };
   }
 
   /** The arguments for the SDK. Observing changes nothing but what only a guard understands: ranges and lists. */
-  #chosen(
-    { adapter, args, request }: PreparedLoad,
-    candidate: Candidate,
-  ): { args: readonly unknown[]; quantization: Quantization | undefined; shape: ChosenShape } {
-    const { settings } = this.#parts;
-    const observed = settings.mode === 'observe';
+  #choose({ adapter, args, request }: PreparedLoad, candidate: Candidate): ChosenCall {
+    const observed = this.#parts.settings.mode === 'observe';
     const quantization = observed && request.quantization === undefined ? undefined : candidate.quantization;
     const sdkArgs = adapter.withQuantization(args, quantization, observed ? undefined : candidate.modelPath);
     if (observed && adapter.understandsRanges) return { args: sdkArgs, quantization, shape: {} };
@@ -193,14 +216,14 @@ export class ModelLoader {
     return { args: adapter.withShape(sdkArgs, shape), quantization, shape };
   }
 
-  #tellLoaded(held: HeldModel, files: readonly HeldFile[] | undefined, elapsedMs: number): void {
+  #tellLoaded({ facts }: HeldModel, files: readonly HeldFile[] | undefined, elapsedMs: number): void {
     const { clock, emit } = this.#parts;
-    const { name, quantization, reservation } = held;
+    const { name, quantization, reservation } = facts;
     const mappedBytes = files?.reduce((sum, { bytes }) => sum + bytes, 0);
     const maps = mappedBytes === undefined || mappedBytes === 0 ? '' : `; it maps ${formatBytes(mappedBytes)}`;
     emit({
       type: 'loaded',
-      message: `Loaded ${modelInWords(name, quantization)} in ${Math.round(elapsedMs)} ms${maps}.`,
+      message: `Loaded ${formatModelName(name, quantization)} in ${Math.round(elapsedMs)} ms${maps}.`,
       atMs: clock.nowMs(),
       model: name,
       ...(quantization && { quantization }),
@@ -208,11 +231,6 @@ export class ModelLoader {
       ...(mappedBytes !== undefined && { mappedBytes }),
       elapsedMs,
     });
-  }
-
-  #tellDegraded(code: ErrorCode, message: string, cause?: unknown): void {
-    const { clock, emit } = this.#parts;
-    emit({ type: 'degraded', code, message, ...(cause !== undefined && { cause }), atMs: clock.nowMs() });
   }
 
   #assertOpen(): void {
@@ -226,7 +244,7 @@ function closedError(): MemoryGuardError {
 }
 
 /** An adapter's fault must not lose a model that is loaded: its files are then found as new, or not at all. */
-function filesOf(adapter: Adapter, model: unknown, args: readonly unknown[]): readonly string[] {
+function listFiles(adapter: Adapter, model: unknown, args: readonly unknown[]): readonly string[] {
   try {
     return adapter.listFiles?.(model, args) ?? [];
   } catch {

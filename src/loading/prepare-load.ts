@@ -6,73 +6,80 @@ import { DEFAULT_QUANTIZATION } from '../core/quantizations.ts';
 import type { Quantization } from '../core/types.ts';
 import { type CalibrationStore, createCalibrationKey } from '../footprint/calibration-store.ts';
 import { type EstimateShape, openEstimator } from '../footprint/estimate-footprint.ts';
-import { type GuardSettings, type LoadGuardOptions, loadGuardOptions } from '../guard-options.ts';
 import type { AdmissionRequest } from '../policy/decision.ts';
 import { type EstimatedOffer, listCandidates, requestUnjudged } from './load-candidates.ts';
+import { type LoadChoices, readLoadChoices } from './load-guard-options.ts';
+import type { LoadSettings } from './load-settings.ts';
 
 /** One load, read and checked. */
 export interface PreparedLoad {
   readonly adapter: Adapter;
   readonly args: readonly unknown[];
   readonly request: LoadRequest;
-  readonly own: LoadGuardOptions;
-  /** Its candidates as things stand now; `recommendQuantization` is called where no quantization was asked for. */
-  ask(recommendQuantization: () => Quantization): AdmissionRequest;
+  readonly choices: LoadChoices;
+  /** Its candidates as things stand now. `recommend` is called if no quantization was asked for. */
+  listCandidates(recommend: () => Quantization): AdmissionRequest;
 }
 
-export interface PrepareParts {
-  readonly settings: GuardSettings;
+export interface PrepareLoadParts {
+  readonly settings: LoadSettings;
   readonly adapter: Adapter;
   /** The name of the model whose context this is. */
   readonly owner?: string;
   /** The largest reserve of the models that are loaded already. */
   readonly heldMinFreeBytes: () => number;
-  /** What earlier loads took; absent where nothing is kept. */
+  /** What earlier loads took. Absent if nothing is kept. */
   readonly calibration: CalibrationStore | undefined;
-  /** Told of a request that is only observed, since it was not understood. */
+  /** Is told of a request that is only observed, since it was not understood. */
   readonly misunderstood: (error: MemoryGuardError) => void;
 }
 
 /** Observing refuses nothing, not even what can't be understood: that is told, and the SDK is asked. */
-export async function prepareLoad(args: readonly unknown[], parts: PrepareParts): Promise<PreparedLoad> {
+export async function prepareLoad(args: readonly unknown[], parts: PrepareLoadParts): Promise<PreparedLoad> {
   try {
     return await understand(args, parts);
   } catch (error) {
     if (parts.settings.mode !== 'observe' || !(error instanceof MemoryGuardError)) throw error;
     parts.misunderstood(error);
     const name = typeof args[0] === 'string' ? args[0] : 'a model';
-    return { adapter: parts.adapter, args, request: { name }, own: {}, ask: () => requestUnjudged(name) };
+    return {
+      adapter: parts.adapter,
+      args,
+      request: { name },
+      choices: readLoadChoices(undefined),
+      listCandidates: () => requestUnjudged(name),
+    };
   }
 }
 
 /** What is wrong with the request or its files is said here. */
-async function understand(args: readonly unknown[], parts: PrepareParts): Promise<PreparedLoad> {
+async function understand(args: readonly unknown[], parts: PrepareLoadParts): Promise<PreparedLoad> {
   const { settings, adapter, owner, heldMinFreeBytes } = parts;
   const asked = adapter.readRequest(args);
   const request = owner === undefined ? asked : { ...asked, name: `${owner}: ${asked.name}` };
-  const own = loadGuardOptions(request.memoryGuard);
-  const offers = own.footprint === undefined ? await estimatedOffers(args, parts) : [];
+  const choices = readLoadChoices(request.memoryGuard);
+  const offers = choices.giveNeed ? [] : await estimateOffers(args, parts);
   const unknownModels = settings.mode === 'observe' ? 'admit' : settings.unknownModels;
   const prepared: PreparedLoad = {
     adapter,
     args,
     request,
-    own,
-    ask: (recommendQuantization) =>
-      listCandidates(request, own, {
+    choices,
+    listCandidates: (recommend) =>
+      listCandidates(request, choices, {
         settings: { ...settings, unknownModels },
         offers,
-        recommendQuantization,
+        recommend,
         heldMinFreeBytes: heldMinFreeBytes(),
       }),
   };
-  prepared.ask(() => DEFAULT_QUANTIZATION);
+  prepared.listCandidates(() => DEFAULT_QUANTIZATION);
   return prepared;
 }
 
-async function estimatedOffers(
+async function estimateOffers(
   args: readonly unknown[],
-  { adapter, calibration }: PrepareParts,
+  { adapter, calibration }: PrepareLoadParts,
 ): Promise<readonly EstimatedOffer[]> {
   const offers = (await adapter.listOffers?.(args)) ?? [];
   const { runtime } = adapter;

@@ -1,5 +1,5 @@
 /** What is measured: each figure with its unit and where its numbers come from. It knows no metrics library. */
-import type { GuardEvents, LoadedModel, MemoryGuard } from '../index.ts';
+import type { GuardEventOf, GuardEvents, LoadedModel, MemoryGuard } from '../index.ts';
 
 /** Values of a figure's labels, in the order of `labels`. */
 export type Labels = Readonly<Record<string, string>>;
@@ -231,11 +231,15 @@ function decisions(of: Source<'admitted'>['of']): Counted['sources'] {
   return (['admitted', 'downgraded', 'refused'] as const).map((event) => source(event, of));
 }
 
-function unloads(value: (event: Parameters<GuardEvents['unloaded']>[0]) => number | undefined): Counted['sources'] {
+function unloads(
+  value: (event: GuardEventOf<'unloaded' | 'evicted' | 'leaked'>) => number | undefined,
+): Counted['sources'] {
   return (['unloaded', 'evicted', 'leaked'] as const).map((name) =>
-    source(name, (event) => {
+    source(name, (event: GuardEventOf<'unloaded' | 'evicted' | 'leaked'>) => {
       const found = value(event);
-      return found === undefined ? [] : [{ labels: { reason: event.reason ?? name }, value: found }];
+      return found === undefined
+        ? []
+        : [{ labels: { reason: event.type === 'evicted' ? event.reason : name }, value: found }];
     }),
   );
 }

@@ -1,16 +1,17 @@
 /** The models that are loaded now: their reservations, their calls in flight, and how each of them ends. */
-
 import type { AdmissionGate } from '../admission/admission-gate.ts';
 import type { Clock } from '../core/clock.ts';
 import type { LoadNeed } from '../core/types.ts';
-import type { HowGone } from '../events/guard-events.ts';
+import type { EvictionReason, UnloadCause } from '../events/guard-events.ts';
 import { AUDIO_CALL_BYTES } from '../footprint/documented-requirements.ts';
-import { describeModel, findDisposer, type HeldModel, isIdle, type LoadedModel } from './loaded-model.ts';
+import { CallWindows } from './call-windows.ts';
+import type { HeldModel } from './held-model.ts';
+import { describeModel, type LoadedModel } from './loaded-model.ts';
 import { type Observing, observeCall, outgrownBytes } from './observe-load.ts';
 
 export interface LoadedModelsParts {
   readonly gate: AdmissionGate;
-  /** Headroom before a model goes, to compare with what it is after; `undefined` where it can't be read. */
+  /** Headroom before a model goes, to compare with what it is after. `undefined` if it can't be read. */
   readonly freeBytes: () => number | undefined;
   /** Called after every change. */
   readonly changed: () => void;
@@ -18,15 +19,15 @@ export interface LoadedModelsParts {
   readonly busy: (model: unknown) => boolean;
   /** Whether a model's last call touched all that it ever will. */
   readonly filledMicroBatch: (model: unknown) => boolean;
-  /** Called where something was observed: after a load, after its first call, and after the first full one. */
+  /** Called if something was observed: after a load, after its first call, and after the first full one. */
   readonly observed: (observing: Observing) => void;
   /** Called once for a model that is forgotten. */
-  readonly removed: (held: HeldModel, how: HowGone, beforeBytes: number | undefined) => Promise<void>;
-  /** Called where a model has taken more anonymous memory than it was promised. */
+  readonly removed: (held: HeldModel, cause: UnloadCause, beforeBytes: number | undefined) => Promise<void>;
+  /** Called if a model has taken more anonymous memory than was reserved for it. */
   readonly outgrown: (held: HeldModel, takenBytes: number) => void;
-  /** Called where a model could not be evicted. */
+  /** Called if a model could not be evicted. */
   readonly unevicted: (held: HeldModel, error: unknown) => void;
-  /** How long a model may be idle; absent where that is for ever. */
+  /** How long a model may be idle. Absent if that is for ever. */
   readonly keepAliveMs: number | undefined;
   readonly clock: Clock;
 }
@@ -36,9 +37,7 @@ export class LoadedModels {
   readonly #held = new Set<HeldModel>();
   /** Those that are just being disposed. */
   readonly #going = new Set<HeldModel>();
-  #callsInFlight = 0;
-  /** Loads, unloads and calls that have begun: what grows between two equal counts is one model's own. */
-  #changes = 0;
+  readonly #windows = new CallWindows(this.#held);
 
   constructor(parts: LoadedModelsParts) {
     this.#parts = parts;
@@ -48,10 +47,10 @@ export class LoadedModels {
     return this.#held.size;
   }
 
-  /** The largest reserve that any loaded model asks for; 0 where none is loaded. */
+  /** The largest reserve that any loaded model asks for; 0 if none is loaded. */
   get minFreeBytes(): number {
     let most = 0;
-    for (const { minFreeBytes } of this.#held) most = Math.max(most, minFreeBytes);
+    for (const { facts } of this.#held) most = Math.max(most, facts.minFreeBytes);
     return most;
   }
 
@@ -59,23 +58,27 @@ export class LoadedModels {
     return Object.freeze([...this.#held].map(describeModel));
   }
 
+  has(held: HeldModel): boolean {
+    return this.#held.has(held);
+  }
+
   /** `complete`: it has taken all that it ever will. */
   add(held: HeldModel, complete = false): void {
     this.#held.add(held);
     if (held.observing) this.#tellObserved(held, held.observing);
     if (complete) this.#settle(held, true);
-    this.#rest(held);
+    this.#beginKeepAlive(held);
     this.#parts.changed();
   }
 
   /** Models that may be evicted: idle, not pinned, and with a way to end them. */
   idle(): readonly HeldModel[] {
-    return [...this.#held].filter((held) => this.#canGo(held) && findDisposer(held.raw) !== undefined);
+    return [...this.#held].filter((held) => this.#canGo(held) && held.findDisposer() !== undefined);
   }
 
-  /** Ends an idle model and waits until its memory is seen to be back. False where it could not be ended: nothing is credited. */
-  async evict(held: HeldModel, reason: 'memory' | 'keep-alive'): Promise<boolean> {
-    const dispose = findDisposer(held.raw);
+  /** Ends an idle model and waits until its memory is seen to be back. False if it could not be ended: nothing is credited. */
+  async evict(held: HeldModel, reason: EvictionReason): Promise<boolean> {
+    const dispose = held.findDisposer();
     if (!dispose || !this.#canGo(held) || !this.#held.has(held)) return false;
     const beforeBytes = this.#parts.freeBytes();
     held.evicted = true;
@@ -90,67 +93,33 @@ export class LoadedModels {
     return true;
   }
 
-  #canGo(held: HeldModel): boolean {
-    return isIdle(held) && !this.#parts.busy(held.raw);
-  }
-
-  /** Begins to count how long it is idle. */
-  #rest(held: HeldModel): void {
-    const { keepAliveMs, clock } = this.#parts;
-    held.stay?.();
-    held.stay = undefined;
-    if (keepAliveMs === undefined || !isIdle(held) || !this.#held.has(held)) return;
-    held.stay = clock.schedule(() => void this.evict(held, 'keep-alive'), keepAliveMs);
-  }
-
-  has(held: HeldModel): boolean {
-    return this.#held.has(held);
-  }
-
   /** A context of this model is being made. It keeps the model from being evicted until the result is called. */
   beginContext(held: HeldModel): () => void {
     held.contexts += 1;
-    held.stay?.();
-    held.stay = undefined;
+    this.#endKeepAlive(held);
     let letGo = false;
     return () => {
       if (letGo) return;
       letGo = true;
       held.contexts -= 1;
-      this.#rest(held);
+      this.#beginKeepAlive(held);
     };
   }
 
   /** The SDK ends it, whoever asked for that. */
   ended(held: HeldModel): void {
-    // Where a disposal runs, that knows better how much was free before.
+    // If a disposal runs, that knows better how much was free before.
     if (!this.#going.has(held)) void this.#remove(held, 'unloaded', this.#parts.freeBytes());
   }
 
-  /** A load begins, and disturbs every running call. The result tells later whether it ran alone. */
+  /** A load begins. The result tells later whether it ran alone. */
   beginLoad(): () => number | undefined {
-    this.#disturb();
-    this.#changes += 1;
-    const begun = this.#callsInFlight === 0 ? this.#changes : undefined;
-    return () => (begun === this.#changes ? begun : undefined);
-  }
-
-  /** Marks every running call: a load or another call runs beside it. */
-  #disturb(): void {
-    for (const held of this.#held) if (held.callsInFlight > 0) held.disturbed = true;
+    return this.#windows.beginLoad();
   }
 
   beginCall(held: HeldModel): void {
-    if (this.#callsInFlight > 0) {
-      this.#disturb();
-      held.disturbed = true;
-    }
-    this.#changes += 1;
-    held.callsBegun += 1;
-    held.callsInFlight += 1;
-    this.#callsInFlight += 1;
-    held.stay?.();
-    held.stay = undefined;
+    this.#windows.beginCall(held);
+    this.#endKeepAlive(held);
   }
 
   /** A stream has given its first part: its prompt is computed. */
@@ -160,38 +129,37 @@ export class LoadedModels {
 
   /** A completed, undisturbed inference took what the model needs: its promise is settled. */
   endCall(held: HeldModel, settles: boolean, called: unknown = held.raw): void {
-    held.callsInFlight -= 1;
-    this.#callsInFlight -= 1;
+    this.#windows.endCall(held);
     if (settles) this.computed(held, called);
     if (held.callsInFlight === 0) held.disturbed = false;
     if (held.callsInFlight === 0 && held.orphaned) this.lost(held);
-    else this.#rest(held);
+    else this.#beginKeepAlive(held);
   }
 
-  /** Promises what processing audio takes; the caller gets the way to take the promise back. */
+  /** Promises what processing audio takes. The caller gets the way to take the promise back. */
   reserveAudio(held: HeldModel): () => void {
     held.heard = true;
     const need: LoadNeed = { mappedBytes: 0, anonymousBytes: AUDIO_CALL_BYTES, basis: 'table' };
-    const reservation = this.#parts.gate.reserve(`${held.name}: audio`, need);
+    const reservation = this.#parts.gate.reserve(`${held.facts.name}: audio`, need);
     return () => this.#parts.gate.release(reservation);
   }
 
-  /** Runs a disposal and forgets the model when it is done; one that fails leaves the model registered. */
+  /** Runs a disposal and forgets the model when it is done. One that fails leaves the model registered. */
   dispose(held: HeldModel, run: () => unknown): unknown {
     return this.disposeSome((other) => other === held, run);
   }
 
-  /** The same for every model that matches, where one call of the SDK disposes several. */
+  /** The same for every model that matches, if one call of the SDK disposes several. */
   disposeSome(match: (held: HeldModel) => boolean, run: () => unknown): unknown {
     const beforeBytes = this.#parts.freeBytes();
     const going = [...this.#held].filter(match);
     const forget = () => {
       for (const held of going) void this.#remove(held, 'unloaded', beforeBytes);
     };
-    for (const held of going) this.#going.add(held);
     const keep = () => {
       for (const held of going) this.#going.delete(held);
     };
+    for (const held of going) this.#going.add(held);
     let result: unknown;
     try {
       result = run();
@@ -222,19 +190,36 @@ export class LoadedModels {
       held.orphaned = true;
       return;
     }
-    const dispose = findDisposer(held.raw);
+    const dispose = held.findDisposer();
     const beforeBytes = this.#parts.freeBytes();
     // Nobody is left to hear of an error: the model is forgotten either way, and its memory is read, not assumed.
     const forget = () => void this.#remove(held, 'leaked', beforeBytes);
     new Promise((resolve) => resolve(dispose?.())).then(forget, forget);
   }
 
+  #canGo(held: HeldModel): boolean {
+    return held.idle && !this.#parts.busy(held.raw);
+  }
+
+  #beginKeepAlive(held: HeldModel): void {
+    const { keepAliveMs, clock } = this.#parts;
+    this.#endKeepAlive(held);
+    if (keepAliveMs === undefined || !held.idle || !this.#held.has(held)) return;
+    held.cancelKeepAlive = clock.schedule(() => void this.evict(held, 'keep-alive'), keepAliveMs);
+  }
+
+  #endKeepAlive(held: HeldModel): void {
+    held.cancelKeepAlive?.();
+    held.cancelKeepAlive = undefined;
+  }
+
   #settle(held: HeldModel, full: boolean): void {
     const { gate } = this.#parts;
-    const { observing: before, reservation, callsBegun, heard } = held;
+    const { reservation } = held.facts;
+    const { observing: before, callsBegun, heard } = held;
     if (before) {
       held.observing = observeCall(before, {
-        changes: this.#changes,
+        changes: this.#windows.changes,
         ownCalls: callsBegun,
         full,
         heard,
@@ -245,25 +230,28 @@ export class LoadedModels {
     gate.settle(reservation);
   }
 
-  /** And that a model has taken more than it was promised. */
+  /** And that a model has taken more than was reserved for it. */
   #tellObserved(held: HeldModel, observing: Observing): void {
     this.#parts.observed(observing);
-    const takenBytes = outgrownBytes(held.reservation.need, observing);
+    const takenBytes = outgrownBytes(held.facts.reservation.need, observing);
     if (takenBytes !== undefined) this.#parts.outgrown(held, takenBytes);
   }
 
   /** Resolves when its memory is seen to be back. */
-  #remove(held: HeldModel, how: HowGone, beforeBytes: number | undefined): Promise<void> {
+  #remove(held: HeldModel, cause: UnloadCause, beforeBytes: number | undefined): Promise<void> {
+    const { gate, removed, changed } = this.#parts;
     this.#going.delete(held);
     if (!this.#held.delete(held)) return Promise.resolve();
-    held.stay?.();
-    this.#changes += 1;
-    this.#parts.gate.release(held.reservation);
+    held.cancelKeepAlive?.();
+    this.#windows.change();
+    gate.release(held.facts.reservation);
     // Contexts end with their model.
-    for (const other of [...this.#held]) if (other.owner?.held === held) void this.#remove(other, how, undefined);
-    held.owner?.letGo();
-    const seen = this.#parts.removed(held, how, beforeBytes);
-    this.#parts.changed();
+    for (const other of [...this.#held]) {
+      if (other.facts.owner?.held === held) void this.#remove(other, cause, undefined);
+    }
+    held.facts.owner?.letGo();
+    const seen = removed(held, cause, beforeBytes);
+    changed();
     return seen;
   }
 }

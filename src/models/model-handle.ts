@@ -1,31 +1,49 @@
 /** The guarded handle of one loaded model: its disposers unregister it, its calls are counted, its loss is noticed. */
-
-import type { Adapter } from '../adapters/adapter.ts';
-import { MemoryGuardError } from '../core/errors.ts';
+import type { KvCacheType, Quantization } from '../core/types.ts';
 import { type Invoke, type Takeover, unwrap, wrapObject } from '../core/wrap-object.ts';
-import { DISPOSERS, type HeldModel } from './loaded-model.ts';
+import { EvictedModel } from './evicted-model.ts';
+import { findDisposerName, type HeldModel } from './held-model.ts';
 import type { LoadedModels } from './loaded-models.ts';
 import { trackCall } from './track-call.ts';
 
-/** Calls that run the model: the first that completes has touched what the model needs. */
-const INFERENCE =
-  /^(generate|complet|chat|prompt|infer|transcri|respond|predict|run|ask|evaluate|controlledEval|embed|getEmbed|rank|rerank)/i;
+/** What a guarded model has besides its own properties, unless it has one of that name itself. */
+export interface GuardedModelChoice {
+  /** The quantization that was chosen. `undefined` for a model without a ladder. */
+  readonly quantization?: Quantization;
+  /** Tokens of context, if the guard chose them. */
+  readonly contextSize?: number;
+  /** The type of the KV cache, if the guard chose it. */
+  readonly kvCacheType?: KvCacheType;
+  /** Disposes the model at the end of an `await using` block. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** What the life of a model must know of the SDK's methods. `C` is how a method that makes a context is read. */
+export interface ModelMethods<C> {
+  /** Methods that end a model, in the order in which one is chosen for a handle that was lost. */
+  readonly disposers: readonly PropertyKey[];
+  /** Methods whose results work in the model's memory. */
+  readonly partMethods?: readonly PropertyKey[];
+  /** Whether a method runs the model: the first such call that completes has touched what the model needs. */
+  isInference(method: string): boolean;
+  /** Whether a call with these arguments processes audio. */
+  hasAudio(args: readonly unknown[]): boolean;
+  /** How a method is read that makes something with memory of its own. `undefined` for every other method. */
+  adaptContext?(model: unknown, method: PropertyKey, files: readonly string[]): C | undefined;
+  /** Calls `tell` when the SDK ends the model, whoever asked for that. */
+  onEnd?(model: unknown, tell: () => void): void;
+}
+
+/** What a handle needs besides its model. */
+export interface ModelHandleParts<C> {
+  readonly models: LoadedModels;
+  readonly methods: ModelMethods<C>;
+  /** Makes a context of this model as a load of its own. */
+  readonly makeContext: (owner: HeldModel, invoke: Invoke, args: readonly unknown[], context: C) => Promise<unknown>;
+}
 
 /** Guarded handles by the raw model, so that a model returned twice is one model. */
 const handles = new WeakMap<object, { readonly held: HeldModel; readonly handle: WeakRef<object> }>();
-
-/** What a handle needs besides its model. */
-export interface HandleParts {
-  readonly models: LoadedModels;
-  readonly adapter: Adapter;
-  /** Makes a context of this model as a load of its own. */
-  readonly makeContext: (
-    owner: HeldModel,
-    invoke: Invoke,
-    args: readonly unknown[],
-    adapter: Adapter,
-  ) => Promise<unknown>;
-}
 
 const collected = new FinalizationRegistry<{ readonly models: LoadedModels; readonly held: HeldModel }>(
   ({ models, held }) => {
@@ -35,8 +53,8 @@ const collected = new FinalizationRegistry<{ readonly models: LoadedModels; read
   },
 );
 
-/** The handle that stands for this model already. */
-export function findHandle(raw: object, parts: HandleParts): object | undefined {
+/** The handle that stands for this model already. `undefined` if none does. */
+export function findHandle<C>(raw: object, parts: ModelHandleParts<C>): object | undefined {
   const { models } = parts;
   const known = handles.get(raw);
   if (!known || !models.has(known.held)) return undefined;
@@ -45,111 +63,67 @@ export function findHandle(raw: object, parts: HandleParts): object | undefined 
 }
 
 /** Wraps a loaded model. Nothing that outlives the handle leads back to it, or its loss would never be noticed. */
-export function wrapModel(raw: object, held: HeldModel, { models, adapter, makeContext }: HandleParts): object {
-  const successor = new Successor(held);
+export function wrapModel<C>(raw: object, held: HeldModel, parts: ModelHandleParts<C>): object {
+  const { models, methods, makeContext } = parts;
+  const { files } = held.facts;
+  const successor = new EvictedModel(held, isEvicted);
 
-  const dispose =
-    (key: PropertyKey): Takeover =>
-    (invoke, args) =>
-      held.evicted ? successor.dispose(key, args) : models.dispose(held, () => invoke(args));
+  function takeover(key: PropertyKey): Takeover | undefined {
+    if (methods.disposers.includes(key)) {
+      return (invoke, args) => (held.evicted ? successor.dispose(key, args) : models.dispose(held, () => invoke(args)));
+    }
+    if (methods.partMethods?.includes(key)) return (invoke, args) => wrapPart(invoke(args), held, parts);
+    const context = methods.adaptContext?.(raw, key, files);
+    if (!context) {
+      return (invoke, args) =>
+        held.evicted ? successor.call(key, args) : trackModelCall(key, invoke, args, held, parts);
+    }
+    return (invoke, args) => (held.evicted ? successor.call(key, args) : makeContext(held, invoke, args, context));
+  }
 
-  const call =
-    (key: PropertyKey): Takeover =>
-    (invoke, args) => {
-      if (held.evicted) return successor.call(key, args);
-      const takeBackAudio: (() => void)[] = []; // one call's stream can be read twice
-      return trackCall(invoke(args), {
-        begin() {
-          models.beginCall(held);
-          if (args.some(hasAudio)) takeBackAudio.push(models.reserveAudio(held));
-        },
-        end(completed) {
-          takeBackAudio.pop()?.();
-          models.endCall(held, completed && isInference(key));
-        },
-      });
-    };
-
-  const handle = wrapObject(raw, {
-    extra: extraOf(raw, held, models, successor),
-    takeover(key) {
-      if (DISPOSERS.includes(key)) return dispose(key);
-      if (adapter.partMethods?.includes(key)) return (invoke, args) => guardPart(invoke(args), held, models);
-      const context = adapter.adaptContext?.(raw, key, held.files);
-      if (!context) return call(key);
-      return (invoke, args) => (held.evicted ? successor.call(key, args) : makeContext(held, invoke, args, context));
-    },
-  });
+  const handle = wrapObject(raw, { extra: listExtra(raw, held, models, successor), takeover });
   handles.set(raw, { held, handle: new WeakRef(handle) });
   // What other objects lead to is lost only when the model itself can't be reached.
-  collected.register(adapter.onEnd ? raw : handle, { models, held });
+  collected.register(methods.onEnd ? raw : handle, { models, held });
   return handle;
 }
 
+/** A call on the model itself: counted, and with what audio takes reserved while it runs. */
+function trackModelCall<C>(
+  key: PropertyKey,
+  invoke: Invoke,
+  args: readonly unknown[],
+  held: HeldModel,
+  { models, methods }: ModelHandleParts<C>,
+): unknown {
+  const takeBackAudio: (() => void)[] = []; // one call's stream can be read twice
+  return trackCall(invoke(args), {
+    begin() {
+      models.beginCall(held);
+      if (methods.hasAudio(args)) takeBackAudio.push(models.reserveAudio(held));
+    },
+    end(completed) {
+      takeBackAudio.pop()?.();
+      models.endCall(held, completed && isInference(key, methods));
+    },
+  });
+}
+
 /** Something that works in the memory of a loaded model: its calls are that model's, its disposal is its own affair. */
-function guardPart(part: unknown, held: HeldModel, models: LoadedModels): unknown {
+function wrapPart<C>(part: unknown, held: HeldModel, { models, methods }: ModelHandleParts<C>): unknown {
   if (typeof part !== 'object' || part === null) return part;
   return wrapObject(part, {
     takeover: (key) => (invoke, args) =>
       trackCall(invoke(args), {
         begin: () => models.beginCall(held),
-        gave: () => (isInference(key) ? models.computed(held, part) : undefined),
-        end: (completed) => models.endCall(held, completed && isInference(key), part),
+        gave: () => (isInference(key, methods) ? models.computed(held, part) : undefined),
+        end: (completed) => models.endCall(held, completed && isInference(key, methods), part),
       }),
   });
 }
 
-function isInference(key: PropertyKey): boolean {
-  return typeof key === 'string' && INFERENCE.test(key);
-}
-
-type AnyModel = Record<PropertyKey, (...args: readonly unknown[]) => unknown>;
-
-/** What an evicted model's handle does instead: the same model, loaded again where the user chose that. */
-class Successor {
-  readonly #held: HeldModel;
-  #handle: Promise<object> | undefined;
-
-  constructor(held: HeldModel) {
-    this.#held = held;
-  }
-
-  /** A promise that can be read as a stream as well: what the call would have returned is known only once it has run. */
-  call(key: PropertyKey, args: readonly unknown[]): unknown {
-    const { reload, name } = this.#held;
-    if (!reload) {
-      throw new MemoryGuardError(
-        'ERR_MODEL_EVICTED',
-        `${name} was unloaded to make room or since it was idle: load it again, pin it (\`memoryGuard: { pin: true }\`), or use \`reload: true\`.`,
-      );
-    }
-    const result = this.#loaded(reload).then((handle) => (handle as AnyModel)[key]?.(...args));
-    return Object.assign(result, {
-      async *[Symbol.asyncIterator]() {
-        yield* (await result) as AsyncIterable<unknown>;
-      },
-    });
-  }
-
-  /** Nothing is left to dispose, unless it was loaded again. */
-  dispose(key: PropertyKey, args: readonly unknown[]): unknown {
-    return this.#handle?.then((handle) => (handle as AnyModel)[key]?.(...args));
-  }
-
-  /** Calls that come at once share one load; one that failed is tried again by the next call. */
-  #loaded(reload: () => Promise<unknown>): Promise<object> {
-    if (this.#handle) return this.#handle.then((handle) => (isEvicted(handle) ? this.#again(reload) : handle));
-    return this.#again(reload);
-  }
-
-  #again(reload: () => Promise<unknown>): Promise<object> {
-    const handle = reload() as Promise<object>;
-    this.#handle = handle;
-    handle.catch(() => {
-      if (this.#handle === handle) this.#handle = undefined;
-    });
-    return handle;
-  }
+function isInference<C>(key: PropertyKey, methods: ModelMethods<C>): boolean {
+  return typeof key === 'string' && methods.isInference(key);
 }
 
 function isEvicted(handle: object): boolean {
@@ -157,16 +131,18 @@ function isEvicted(handle: object): boolean {
 }
 
 /** What the raw model lacks: what was chosen for it, and a way to be used with `await using`. */
-function extraOf(
+function listExtra(
   raw: object,
   held: HeldModel,
   models: LoadedModels,
-  successor: Successor,
+  successor: EvictedModel,
 ): ReadonlyMap<PropertyKey, unknown> {
+  const { quantization, shape, disposers } = held.facts;
   const extra = new Map<PropertyKey, unknown>();
-  const chosen = { quantization: held.quantization, ...held.shape };
-  for (const [key, value] of Object.entries(chosen)) if (value !== undefined && !(key in raw)) extra.set(key, value);
-  const disposer = DISPOSERS.find((key) => typeof (raw as Record<PropertyKey, unknown>)[key] === 'function');
+  for (const [key, value] of Object.entries({ quantization, ...shape })) {
+    if (value !== undefined && !(key in raw)) extra.set(key, value);
+  }
+  const disposer = findDisposerName(raw, disposers);
   if (disposer !== undefined && !(Symbol.asyncDispose in raw)) {
     const run = () => (raw as Record<PropertyKey, () => unknown>)[disposer]?.();
     extra.set(Symbol.asyncDispose, async () =>
@@ -174,17 +150,4 @@ function extraOf(
     );
   }
   return extra;
-}
-
-/** As `audio`, or somewhere in the parts of `messages`. */
-function hasAudio(options: unknown): boolean {
-  const { audio, messages } = Object(options) as { audio?: unknown; messages?: unknown };
-  if (audio != null) return true;
-  return listOf(messages).some((message) =>
-    listOf(Object(message).content).some((part) => Object(part).type === 'audio'),
-  );
-}
-
-function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
 }

@@ -1,14 +1,16 @@
 /** Tells of models that are gone once their memory is seen to be back. It disposes nothing. */
 
-import { modelInWords, unloadSentence } from '../admission/decision-messages.ts';
+import { formatBytes } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
+import { neededBytes } from '../core/needed-bytes.ts';
 import type { LoadNeed, Quantization } from '../core/types.ts';
-import type { HowGone, UnloadedEvent } from '../events/guard-events.ts';
-import { memoryReturned } from './memory-returned.ts';
+import type { EvictedEvent, UnloadCause, UnloadedEvent } from '../events/guard-events.ts';
+import { formatModelName } from '../policy/decision.ts';
+import { memoryReturned, type Returned } from './memory-returned.ts';
 
 /** A model that is gone. */
 export interface UnloadedModel {
-  readonly how: HowGone;
+  readonly cause: UnloadCause;
   readonly name: string;
   readonly quantization: Quantization | undefined;
   readonly need: LoadNeed;
@@ -23,8 +25,8 @@ export interface UnloadReportsParts {
   /** Headroom now; `undefined` where it can't be read. */
   readonly freeBytes: () => number | undefined;
   /** Gives back what is garbage, once for all models that are gone at that moment. */
-  readonly giveBack: (files: () => readonly string[]) => Promise<void>;
-  readonly tell: (event: UnloadedEvent) => void;
+  readonly releaseMemory: (files: () => readonly string[]) => Promise<void>;
+  readonly tell: (event: UnloadedEvent | EvictedEvent) => void;
 }
 
 export class UnloadReports {
@@ -46,7 +48,7 @@ export class UnloadReports {
   async #tellAll(): Promise<void> {
     this.#telling = true;
     while (this.#gone.length > 0) {
-      await this.#parts.giveBack(() => this.#gone.flatMap(({ gone }) => gone.files));
+      await this.#parts.releaseMemory(() => this.#gone.flatMap(({ gone }) => gone.files));
       const together = this.#gone.splice(0);
       await this.#tellTogether(together.map(({ gone }) => gone));
       for (const { told } of together) told();
@@ -59,21 +61,41 @@ export class UnloadReports {
     const { clock, freeBytes, tell } = this.#parts;
     const before = gone.map(({ beforeBytes }) => beforeBytes);
     const fromBytes = before.includes(undefined) ? undefined : Math.min(...(before as number[]));
-    const expectedBytes = gone.reduce((sum, { need }) => sum + need.mappedBytes + need.anonymousBytes, 0);
+    const expectedBytes = gone.reduce((sum, { need }) => sum + neededBytes(need), 0);
     const returned = await memoryReturned(clock, freeBytes, fromBytes, expectedBytes);
-    for (const [index, { how, name, quantization }] of gone.entries()) {
+    for (const [index, model] of gone.entries()) {
       const told = index === gone.length - 1 ? returned : { elapsedMs: returned.elapsedMs };
-      const others = told.freedBytes !== undefined ? gone.length - 1 : 0;
-      const evicted = how === 'memory' || how === 'keep-alive';
-      tell({
-        type: evicted ? 'evicted' : how,
-        ...(evicted && { reason: how }),
-        message: unloadSentence(modelInWords(name, quantization), how, told, others),
-        atMs: clock.nowMs(),
-        model: name,
-        ...(quantization && { quantization }),
-        ...told,
-      });
+      tell(makeEvent(model, told, told.freedBytes === undefined ? 0 : gone.length - 1, clock.nowMs()));
     }
   }
+}
+
+function makeEvent(
+  { cause, name, quantization }: UnloadedModel,
+  returned: Returned,
+  others: number,
+  atMs: number,
+): UnloadedEvent | EvictedEvent {
+  const facts = {
+    message: describeUnload(formatModelName(name, quantization), cause, returned, others),
+    atMs,
+    model: name,
+    ...(quantization && { quantization }),
+    ...returned,
+  };
+  return cause === 'memory' || cause === 'keep-alive'
+    ? { type: 'evicted', reason: cause, ...facts }
+    : { type: cause, ...facts };
+}
+
+/** A model that is gone, and what came back. */
+export function describeUnload(model: string, cause: UnloadCause, returned: Returned, others = 0): string {
+  const { freedBytes, elapsedMs } = returned;
+  const together = others > 0 ? `, with ${others} other${others > 1 ? 's' : ''}` : '';
+  const back = `${formatBytes(freedBytes ?? 0)} came back in ${Math.round(elapsedMs)} ms${together}`;
+  const freed = freedBytes === undefined ? '' : `; ${back}`;
+  if (cause === 'unloaded') return `Unloaded ${model}${freed}.`;
+  if (cause === 'memory') return `Evicted ${model}, which was idle, to make room${freed}.`;
+  if (cause === 'keep-alive') return `Unloaded ${model}, which was idle for too long${freed}.`;
+  return `The handle of ${model} was lost without being disposed: the model was disposed${freed}.`;
 }

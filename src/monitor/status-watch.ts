@@ -1,15 +1,16 @@
 /** The status of one guard: judged now, watched for its edges, told as events and as a stream. It loads and frees nothing. */
 
-import type { AdmissionGate, GateView } from '../admission/admission-gate.ts';
-import { statusSentence } from '../admission/decision-messages.ts';
+import type { AdmissionGate } from '../admission/admission-gate.ts';
+import type { MemoryView } from '../admission/memory-view.ts';
+import { formatBytes } from '../core/bytes.ts';
+import type { Clock } from '../core/clock.ts';
 import type { MemoryReader, MemoryWatch } from '../core/memory-reader.ts';
 import type { MemoryStatusLevel } from '../core/types.ts';
 import { abortSignal, validate } from '../core/validate.ts';
 import type { DegradedEvent, StatusEvent } from '../events/guard-events.ts';
-import type { GuardSettings } from '../guard-options.ts';
-import type { LoadedModels } from '../models/loaded-models.ts';
 import { judgeStatus } from '../policy/memory-status.ts';
 import { MemoryMonitor, type MemoryWatcher } from './memory-monitor.ts';
+import type { EdgeRules } from './status-edges.ts';
 
 /** The status now, with the numbers it was judged on. */
 export interface GuardStatus {
@@ -27,9 +28,10 @@ export interface WatchOptions {
 }
 
 export interface StatusWatchParts {
-  readonly settings: GuardSettings;
+  readonly settings: EdgeRules & { readonly clock: Clock };
   readonly gate: AdmissionGate;
-  readonly models: LoadedModels;
+  /** How many models are loaded, and the largest reserve that one of them asks for. */
+  readonly models: { readonly size: number; readonly minFreeBytes: number };
   readonly reader: MemoryReader;
   readonly tell: (event: StatusEvent | DegradedEvent) => void;
 }
@@ -39,7 +41,7 @@ export class StatusWatch {
   readonly #monitor: MemoryMonitor;
   readonly #followers = new Set<(status: GuardStatus | undefined) => void>();
   /** The last reading, which edges were judged on. */
-  #seen: GateView | undefined;
+  #seen: MemoryView | undefined;
   #blind = false;
   #closed = false;
 
@@ -53,7 +55,7 @@ export class StatusWatch {
       sense: () => this.#sense(),
       failed: (error) => this.tellBlind(error),
       edge: (level, previous, freeBytes, seenAtMs) => this.#tellEdge(level, previous, freeBytes, seenAtMs),
-      watcher: memoryWatch && this.#watcherOf(memoryWatch),
+      watcher: memoryWatch && this.#adaptWatch(memoryWatch),
     });
   }
 
@@ -83,6 +85,7 @@ export class StatusWatch {
     const message = cause instanceof Error ? cause.message : String(cause);
     this.#parts.tell({
       type: 'degraded',
+      reason: 'sensor-failed',
       code: 'ERR_SENSOR',
       message,
       cause,
@@ -105,7 +108,7 @@ export class StatusWatch {
     return { freeBytes: this.#seen.headroomBytes, minFreeBytes: models.minFreeBytes };
   }
 
-  #watcherOf(memoryWatch: MemoryWatch): MemoryWatcher {
+  #adaptWatch(memoryWatch: MemoryWatch): MemoryWatcher {
     return {
       watch: (belowBytes) => {
         const left = this.#seen?.scopesBytes;
@@ -135,7 +138,7 @@ export class StatusWatch {
     const message =
       models.size === 0
         ? 'No model is loaded any more, so memory is not watched.'
-        : statusSentence(level, headroomBytes, minFreeBytes, settings.warningFactor);
+        : describeStatus(level, headroomBytes, minFreeBytes, settings.warningFactor);
     tell({ type: level, previous, message, seenAtMs, atMs: settings.clock.nowMs(), ...numbers });
   }
 
@@ -165,5 +168,25 @@ export class StatusWatch {
       this.#followers.delete(follower);
       ends?.removeEventListener('abort', end);
     }
+  }
+}
+
+/** An edge of the status. */
+export function describeStatus(
+  level: MemoryStatusLevel,
+  headroomBytes: number,
+  minFreeBytes: number,
+  factor: number,
+): string {
+  const free = `this process can take ${formatBytes(Math.max(0, headroomBytes))} more`;
+  switch (level) {
+    case 'ok':
+      return `Memory is sufficient again: ${free}.`;
+    case 'warning':
+      return `Memory is approaching the minimum: ${free}, less than ${factor} times the ${formatBytes(minFreeBytes)} to keep free.`;
+    case 'critical':
+      return `Memory is below the minimum: ${free}, and ${formatBytes(minFreeBytes)} should stay free.`;
+    default:
+      return level satisfies never;
   }
 }

@@ -1,4 +1,5 @@
 /** The three documented rules of admission, each evaluated and named. Pure: no reading, no clock, no acting. */
+import { neededBytes } from '../core/needed-bytes.ts';
 import type { LoadNeed } from '../core/types.ts';
 
 export type AdmissionRule = 'headroom' | 'free-ratio-after-load' | 'min-free';
@@ -31,17 +32,17 @@ export interface Reserves {
 
 /** All three rules for one need. The load is admitted where every rule passed. */
 export function judgeRules(need: LoadNeed, situation: MemorySituation, reserves: Reserves): readonly RuleVerdict[] {
-  const neededBytes = need.mappedBytes + need.anonymousBytes;
+  const bytes = neededBytes(need);
   const { totalBytes, availableBytes, headroomBytes, promisedAnonymousBytes } = situation;
   return Object.freeze([
-    verdict('headroom', neededBytes, headroomBytes),
+    verdict('headroom', bytes, headroomBytes),
     // Mapped weights stay available to the system, so only anonymous bytes are taken off here.
     verdict(
       'free-ratio-after-load',
       Math.ceil(totalBytes * reserves.minFreeRatioAfterLoad),
       availableBytes - promisedAnonymousBytes - need.anonymousBytes,
     ),
-    verdict('min-free', reserves.minFreeBytes, headroomBytes - neededBytes),
+    verdict('min-free', reserves.minFreeBytes, headroomBytes - bytes),
   ]);
 }
 

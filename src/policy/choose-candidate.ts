@@ -1,5 +1,6 @@
 /** Chooses among candidates in order of quality and records every verdict. Pure: it admits nobody by itself. */
-import type { LoadNeed, LoadParts, Quantization } from '../core/types.ts';
+import { neededBytes } from '../core/needed-bytes.ts';
+import type { KvCacheType, LoadNeed, LoadParts, Quantization } from '../core/types.ts';
 import {
   judgeRules,
   type MemorySituation,
@@ -14,7 +15,7 @@ export interface Candidate {
   readonly quantization?: Quantization;
   /** Tokens; absent where the need doesn't depend on them. */
   readonly contextSize?: number;
-  readonly kvCacheType?: string;
+  readonly kvCacheType?: KvCacheType;
   /** The file that is loaded; absent where it isn't known. */
   readonly modelPath?: string;
   readonly need: LoadNeed;
@@ -116,7 +117,7 @@ function largestThatFits(
   judgeOne: JudgeOne,
 ): CandidateVerdict {
   let best = least;
-  let [fits, refused] = [least.contextSize as number, refusedSize];
+  let [fits, refused] = [least.contextSize!, refusedSize];
   for (;;) {
     const middle = Math.ceil((fits + refused) / 2 / CONTEXT_STEP) * CONTEXT_STEP;
     const next = middle < refused ? middle : middle - CONTEXT_STEP;
@@ -125,8 +126,4 @@ function largestThatFits(
     if (verdict.admitted) [fits, best] = [next, verdict];
     else refused = next;
   }
-}
-
-export function neededBytes({ mappedBytes, anonymousBytes }: LoadNeed): number {
-  return mappedBytes + anonymousBytes;
 }

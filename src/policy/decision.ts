@@ -1,36 +1,74 @@
-/** One load that is asked for: the steps it may take, and the decision that is told of it. Pure: it reads and reserves nothing. */
-
-import type { Quantization } from '../core/types.ts';
-import type { Decision } from '../events/guard-events.ts';
-import type { WaitTicket } from '../ledger/ledger.ts';
+/** One load that asks to be admitted, and the decision that is told of it. Pure: it reads and reserves nothing. */
+import type { KvCacheType, LoadNeed, Quantization } from '../core/types.ts';
 import type { MemorySituation } from './admission-rules.ts';
 import { type Candidate, type CandidateVerdict, keepSavingSteps } from './choose-candidate.ts';
 
-/** One load to decide on; candidates in order of quality, the asked one first. */
+/** One load to decide on. Candidates are in order of quality, the asked one first. */
 export interface AdmissionRequest {
   readonly model: string;
   readonly askedQuantization?: Quantization;
   readonly candidates: readonly Candidate[];
-  /** Whether candidates after the first may be taken. */
+  /** Whether a quantization below the first one may be taken. */
   readonly downgrade: boolean;
-  /** Its place in the line: loads that wait before it keep what they wait for, all of them where it has none. */
-  readonly ticket?: WaitTicket;
 }
 
-/** What the rules said of each step. */
+/** What the rules said of each candidate. */
 export interface JudgedCandidates {
   readonly view: MemorySituation & { readonly waitingBytes: number };
   readonly verdicts: readonly CandidateVerdict[];
   readonly chosen: CandidateVerdict | undefined;
 }
 
+/** What the guard decided about one load, with every number and every rule behind it. All sizes are bytes. */
+export interface Decision {
+  readonly verdict: 'admit' | 'downgrade' | 'refuse';
+  readonly model: string;
+  /** The quantization that was asked for, or recommended if none was asked for. Absent for a model without a ladder. */
+  readonly askedQuantization?: Quantization;
+  /** The quantization that is loaded. Absent if the load is refused or the model has no ladder. */
+  readonly quantization?: Quantization;
+  /** Tokens of context that were chosen. Absent if the need doesn't depend on them. */
+  readonly contextSize?: number;
+  /** The type of the KV cache that was chosen. Absent if the runtime's own default is used. */
+  readonly kvCacheType?: KvCacheType;
+  /** What is reserved for the load. Absent if it is refused. */
+  readonly need?: LoadNeed;
+  /** The smallest limit over all scopes. */
+  readonly totalBytes: number;
+  /** What the system would call available. */
+  readonly availableBytes: number;
+  /** What this process can still take without evicting what loaded models need. */
+  readonly headroomBytes: number;
+  /** Bytes that are kept for loads that wait before this one, and taken off `headroomBytes`. Absent if none does. */
+  readonly waitingBytes?: number;
+  readonly candidates: readonly CandidateVerdict[];
+  /** What would help. Absent unless the load is refused. */
+  readonly help?: RefusalHelp;
+}
+
+/** What would let a refused load in, each by itself. */
+export interface RefusalHelp {
+  /** Bytes that must become free. Absent if even an empty machine would refuse the load. */
+  readonly freeBytes?: number;
+  /** Loaded models that together hold as much, the largest first. Empty if all of them don't. */
+  readonly unload: readonly string[];
+  /** A smaller context than was asked for that fits now. Absent if none does, or the need doesn't depend on it. */
+  readonly context?: {
+    readonly contextSize: number;
+    readonly quantization?: Quantization;
+    readonly kvCacheType?: KvCacheType;
+  };
+  /** The control group whose limit to raise. Absent if no group's limit refuses the load. */
+  readonly raiseLimit?: string;
+}
+
 /** The candidates that may be taken and save memory, in their order. */
-export function stepsOf({ candidates, downgrade }: AdmissionRequest): readonly Candidate[] {
-  return keepSavingSteps(downgrade ? candidates : sameQuantization(candidates));
+export function listSteps({ candidates, downgrade }: AdmissionRequest): readonly Candidate[] {
+  return keepSavingSteps(downgrade ? candidates : keepFirstQuantization(candidates));
 }
 
 /** Without a downgrade the quantization stays; contexts and cache types are the caller's own ranges. */
-function sameQuantization(candidates: readonly Candidate[]): readonly Candidate[] {
+function keepFirstQuantization(candidates: readonly Candidate[]): readonly Candidate[] {
   return candidates.filter(({ quantization }) => quantization === candidates[0]?.quantization);
 }
 
@@ -39,20 +77,47 @@ export function leastMissing(verdicts: readonly CandidateVerdict[]): number {
   return Math.min(...verdicts.map((candidate) => candidate.shortfallBytes));
 }
 
-export function makeDecision(ask: AdmissionRequest, { view, verdicts, chosen }: JudgedCandidates): Decision {
+/** The decision as it is told: its numbers, and the candidate that was chosen. */
+export function makeDecision(request: AdmissionRequest, { view, verdicts, chosen }: JudgedCandidates): Decision {
   const { totalBytes, availableBytes, headroomBytes, waitingBytes } = view;
   return {
-    verdict: !chosen ? 'refuse' : chosen.quantization === ask.askedQuantization ? 'admit' : 'downgrade',
-    model: ask.model,
-    ...(ask.askedQuantization && { askedQuantization: ask.askedQuantization }),
-    ...(chosen?.quantization && { quantization: chosen.quantization }),
-    ...(chosen?.contextSize !== undefined && { contextSize: chosen.contextSize }),
-    ...(chosen?.kvCacheType !== undefined && { kvCacheType: chosen.kvCacheType }),
-    ...(chosen && { need: chosen.need }),
+    verdict: !chosen ? 'refuse' : chosen.quantization === request.askedQuantization ? 'admit' : 'downgrade',
+    model: request.model,
+    ...(request.askedQuantization && { askedQuantization: request.askedQuantization }),
+    ...(chosen && describeChoice(chosen)),
     totalBytes,
     availableBytes,
     headroomBytes,
     ...(waitingBytes > 0 && { waitingBytes }),
     candidates: verdicts,
   };
+}
+
+/** What a decision says of the candidate that is loaded. */
+export function describeChoice(
+  chosen: Pick<Candidate, 'quantization' | 'contextSize' | 'kvCacheType' | 'need'>,
+): Pick<Decision, 'quantization' | 'contextSize' | 'kvCacheType' | 'need'> {
+  return {
+    ...(chosen.quantization && { quantization: chosen.quantization }),
+    ...(chosen.contextSize !== undefined && { contextSize: chosen.contextSize }),
+    ...(chosen.kvCacheType !== undefined && { kvCacheType: chosen.kvCacheType }),
+    need: chosen.need,
+  };
+}
+
+/** The candidate of a decision that came nearest to being admitted. */
+export function nearestCandidate({ candidates }: Pick<Decision, 'candidates'>): CandidateVerdict {
+  return candidates.reduce((nearest, candidate) =>
+    candidate.shortfallBytes < nearest.shortfallBytes ? candidate : nearest,
+  );
+}
+
+/** Whether freeing memory would help: false if even an empty machine would refuse the load. */
+export function canBeFreed(decision: Decision): boolean {
+  return nearestCandidate(decision).shortfallBytes <= decision.totalBytes - decision.headroomBytes;
+}
+
+/** "qwen2audio Q4_0", or the name alone for a model without a ladder. */
+export function formatModelName(model: string, quantization: string | undefined): string {
+  return quantization ? `${model} ${quantization}` : model;
 }

@@ -1,10 +1,9 @@
-/** What would help a load that was refused. It finds out, and says nothing in words. */
-
-import { canBeFreed, modelInWords, nearestCandidate } from '../admission/decision-messages.ts';
+/** Finds out what would help a load that was refused. Pure: it says nothing in words. */
+import { neededBytes } from '../core/needed-bytes.ts';
 import type { LoadNeed, MemoryScope, Quantization } from '../core/types.ts';
-import type { Decision, RefusalHelp } from '../events/guard-events.ts';
 import type { CandidateVerdict } from './choose-candidate.ts';
 import { chooseVictims } from './choose-victims.ts';
+import { canBeFreed, type Decision, formatModelName, nearestCandidate, type RefusalHelp } from './decision.ts';
 
 /** A loaded model, as far as its memory goes. */
 interface Holder {
@@ -13,25 +12,27 @@ interface Holder {
   readonly need: LoadNeed;
 }
 
-export interface HelpParts {
+/** What is known of the machine and its models when a load is refused. */
+export interface RefusalFacts {
   readonly holders: readonly Holder[];
   readonly limitedBy: MemoryScope | undefined;
   /** What would fit with a smaller context than was asked for. */
   readonly fitting?: CandidateVerdict | undefined;
 }
 
-export function findRefusalHelp(refused: Decision, { holders, limitedBy, fitting }: HelpParts): RefusalHelp {
+export function findRefusalHelp(refused: Decision, { holders, limitedBy, fitting }: RefusalFacts): RefusalHelp {
   const freeBytes = canBeFreed(refused) ? nearestCandidate(refused).shortfallBytes : undefined;
-  const victims = freeBytes === undefined ? undefined : chooseVictims(holders, bytesOf, freeBytes);
+  const victims =
+    freeBytes === undefined ? undefined : chooseVictims(holders, ({ need }) => neededBytes(need), freeBytes);
   return Object.freeze({
     ...(freeBytes !== undefined && { freeBytes }),
-    unload: Object.freeze((victims ?? []).map(({ name, quantization }) => modelInWords(name, quantization))),
-    ...(fitting?.contextSize !== undefined && { context: contextOf(fitting, fitting.contextSize) }),
+    unload: Object.freeze((victims ?? []).map(({ name, quantization }) => formatModelName(name, quantization))),
+    ...(fitting?.contextSize !== undefined && { context: describeContext(fitting, fitting.contextSize) }),
     ...(limitedBy?.kind.startsWith('cgroup') && { raiseLimit: limitedBy.path }),
   });
 }
 
-function contextOf(
+function describeContext(
   { quantization, kvCacheType }: CandidateVerdict,
   contextSize: number,
 ): NonNullable<RefusalHelp['context']> {
@@ -40,8 +41,4 @@ function contextOf(
     ...(quantization && { quantization }),
     ...(kvCacheType !== undefined && { kvCacheType }),
   });
-}
-
-function bytesOf({ need }: Holder): number {
-  return need.mappedBytes + need.anonymousBytes;
 }

@@ -65,24 +65,28 @@ describe('the gate', () => {
 
   it('reserves the first step that fits, in the same step as the decision', () => {
     const { gate, ledger } = gateOver();
-    const { decision, reserved } = gate.decide(ask(candidate(200, 'Q5_K_M'), candidate(90, 'Q4_0')), 'chosen');
+    const { decision, reserved } = gate.decide(ask(candidate(200, 'Q5_K_M'), candidate(90, 'Q4_0')), {
+      reserve: 'chosen',
+    });
     expect(decision).toMatchObject({ verdict: 'downgrade', quantization: 'Q4_0', need: need(90) });
     expect(reserved?.reservation).toMatchObject({ label: 'm', atMs: 7, need: need(90) });
     expect(ledger.size).toBe(1);
-    expect(gate.decide(ask(candidate(11)), 'chosen').reserved).toBeUndefined();
-    expect(gate.decide(ask(candidate(10)), 'chosen').reserved).toBeDefined();
+    expect(gate.decide(ask(candidate(11)), { reserve: 'chosen' }).reserved).toBeUndefined();
+    expect(gate.decide(ask(candidate(10)), { reserve: 'chosen' }).reserved).toBeDefined();
   });
 
   it('reserves nothing where nothing fits or only a verdict was asked for', () => {
     const { gate, ledger } = gateOver();
-    expect(gate.decide(ask(candidate(101)), 'chosen')).toMatchObject({ decision: { verdict: 'refuse' } });
-    expect(gate.decide(ask(candidate(100)), 'nothing')).toMatchObject({ decision: { verdict: 'admit' } });
+    expect(gate.decide(ask(candidate(101)), { reserve: 'chosen' })).toMatchObject({ decision: { verdict: 'refuse' } });
+    expect(gate.decide(ask(candidate(100)), { reserve: 'nothing' })).toMatchObject({ decision: { verdict: 'admit' } });
     expect(ledger.size).toBe(0);
   });
 
   it('reserves the first step, whatever was decided, where that is asked for', () => {
     const { gate } = gateOver();
-    const { decision, reserved } = gate.decide(ask(candidate(200, 'Q5_K_M'), candidate(90, 'Q4_0')), 'first');
+    const { decision, reserved } = gate.decide(ask(candidate(200, 'Q5_K_M'), candidate(90, 'Q4_0')), {
+      reserve: 'first',
+    });
     expect(decision.verdict).toBe('downgrade');
     expect(reserved?.candidate.quantization).toBe('Q5_K_M');
   });
@@ -90,7 +94,7 @@ describe('the gate', () => {
   it('judges the asked step alone where downgrading is off', () => {
     const { gate } = gateOver();
     const both = ask(candidate(200, 'Q5_K_M'), candidate(90, 'Q4_0'));
-    expect(gate.decide({ ...both, downgrade: false }, 'chosen').decision).toMatchObject({
+    expect(gate.decide({ ...both, downgrade: false }, { reserve: 'chosen' }).decision).toMatchObject({
       verdict: 'refuse',
       candidates: [{ quantization: 'Q5_K_M', shortfallBytes: 100 }],
     });
@@ -101,14 +105,14 @@ describe('the gate', () => {
     const files = [{ key: 'file', bytes: 60 }];
     const wants = { ...candidate(0), need: { ...need(10, 60), files } };
     ledger.markLoaded(gate.reserve('first', need(0, 60)), files);
-    const { decision } = gate.decide(ask(wants), 'chosen');
+    const { decision } = gate.decide(ask(wants), { reserve: 'chosen' });
     expect(decision).toMatchObject({
       verdict: 'admit',
       headroomBytes: 40,
       need: { mappedBytes: 0, anonymousBytes: 10 },
     });
     const other = { ...wants, need: { ...wants.need, files: [{ key: 'other', bytes: 60 }] } };
-    expect(gate.decide(ask(other), 'nothing').decision.verdict).toBe('refuse');
+    expect(gate.decide(ask(other), { reserve: 'nothing' }).decision.verdict).toBe('refuse');
   });
 
   it('asks nothing for a mapped file at a smaller context either', () => {
@@ -121,7 +125,7 @@ describe('the gate', () => {
     });
     const wants = { ...at(4096 * 256), smaller: { leastContextSize: 256, at } };
     ledger.markLoaded(gate.reserve('first', need(0, 60)), files);
-    const { decision, reserved } = gate.decide(ask(wants), 'chosen');
+    const { decision, reserved } = gate.decide(ask(wants), { reserve: 'chosen' });
     expect(decision.verdict).not.toBe('refuse');
     expect(reserved?.candidate.contextSize).toBe(40 * 256); // what the 40 free bytes hold, without the file's 60
     expect(reserved?.reservation.need.mappedBytes).toBe(0);
@@ -153,7 +157,7 @@ describe('garbage before a refusal', () => {
 
   it('is collected once, and the machine is read again', () => {
     const { gate, asked, state } = collecting(20);
-    expect(gate.decide(ask(candidate(120)), 'chosen').decision).toMatchObject({
+    expect(gate.decide(ask(candidate(120)), { reserve: 'chosen' }).decision).toMatchObject({
       verdict: 'admit',
       availableBytes: 120,
     });
@@ -163,22 +167,22 @@ describe('garbage before a refusal', () => {
 
   it('that is too little turns nothing', () => {
     const { gate, asked } = collecting(19);
-    expect(gate.decide(ask(candidate(120)), 'chosen').decision.verdict).toBe('refuse');
+    expect(gate.decide(ask(candidate(120)), { reserve: 'chosen' }).decision.verdict).toBe('refuse');
     expect(asked).toHaveLength(1);
   });
 
   it('is asked for with the least that is missing over all steps', () => {
     const { gate, asked } = collecting(0);
-    gate.decide(ask(candidate(300, 'Q5_K_M'), candidate(150, 'Q4_0')), 'chosen');
+    gate.decide(ask(candidate(300, 'Q5_K_M'), candidate(150, 'Q4_0')), { reserve: 'chosen' });
     expect(asked).toEqual([50]);
   });
 
   it('is not collected where the load fits, nor read again where it was not worth it', () => {
     const fits = collecting(50);
-    fits.gate.decide(ask(candidate(100)), 'chosen');
+    fits.gate.decide(ask(candidate(100)), { reserve: 'chosen' });
     expect(fits.asked).toEqual([]);
     const worthless = collecting(50, false);
-    worthless.gate.decide(ask(candidate(120)), 'chosen');
+    worthless.gate.decide(ask(candidate(120)), { reserve: 'chosen' });
     expect(worthless.state.order.filter((part) => part === 'machine')).toHaveLength(1);
   });
 });
@@ -198,7 +202,7 @@ describe('growth that cannot be read', () => {
   it('lets no load in', () => {
     const { gate, ledger, state } = failing();
     state.fails = true;
-    expect(() => gate.decide(ask(candidate(1)), 'chosen')).toThrow('unreadable');
+    expect(() => gate.decide(ask(candidate(1)), { reserve: 'chosen' })).toThrow('unreadable');
     expect(ledger.size).toBe(0);
   });
 
@@ -281,9 +285,9 @@ describe('other processes', () => {
   it('hold a file that this one needs only once', () => {
     const { gate } = among(peer({ files: [{ key: 'a', bytes: 40 }] }));
     const shared = { ...candidate(0), need: { ...need(10, 40), files: [{ key: 'a', bytes: 40 }] } };
-    expect(gate.decide(ask(shared), 'nothing').decision.candidates[0]?.need.mappedBytes).toBe(0);
+    expect(gate.decide(ask(shared), { reserve: 'nothing' }).decision.candidates[0]?.need.mappedBytes).toBe(0);
     const other = { ...candidate(0), need: { ...need(10, 40), files: [{ key: 'b', bytes: 40 }] } };
-    expect(gate.decide(ask(other), 'nothing').decision.candidates[0]?.need.mappedBytes).toBe(40);
+    expect(gate.decide(ask(other), { reserve: 'nothing' }).decision.candidates[0]?.need.mappedBytes).toBe(40);
   });
 
   it('in the same process share its growth, which then pays for nobody’s promise', () => {
@@ -301,16 +305,16 @@ describe('other processes', () => {
     const ticket = early.gate.wait('m', need(100));
     expect(early.published.at(-1)?.waiting).toMatchObject([{ label: 'm', anonymousBytes: 100 }]);
     expect(early.gate.position(ticket)).toBe(2);
-    expect(early.gate.decide({ ...ask(candidate(100)), ticket }, 'nothing').decision).toMatchObject({
+    expect(early.gate.decide(ask(candidate(100)), { reserve: 'nothing', ticket }).decision).toMatchObject({
       verdict: 'refuse',
       waitingBytes: 250,
     });
     const late = among(waits(Number.MAX_SAFE_INTEGER));
     const first = late.gate.wait('m', need(100));
     expect(late.gate.position(first)).toBe(1);
-    expect(late.gate.decide({ ...ask(candidate(100)), ticket: first }, 'nothing').decision.verdict).toBe('admit');
+    expect(late.gate.decide(ask(candidate(100)), { reserve: 'nothing', ticket: first }).decision.verdict).toBe('admit');
     // Whoever has no place comes after all that wait.
-    expect(late.gate.decide(ask(candidate(100)), 'nothing').decision.verdict).toBe('refuse');
+    expect(late.gate.decide(ask(candidate(100)), { reserve: 'nothing' }).decision.verdict).toBe('refuse');
   });
 
   it('hear of every change that is made here', () => {

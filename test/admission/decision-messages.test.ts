@@ -1,19 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import {
-  admissionSentence,
-  forcedSentence,
-  modelInWords,
-  nearestCandidate,
-  refusalSentence,
-  ruleInWords,
-  statusSentence,
-  unloadSentence,
+  describeAdmission,
+  describeForced,
+  describeRefusal,
+  describeRule,
+  formatCacheType,
 } from '../../src/admission/decision-messages.ts';
 import { GiB, MiB } from '../../src/core/bytes.ts';
-import type { MemoryScope, Quantization } from '../../src/core/types.ts';
-import type { Decision } from '../../src/events/guard-events.ts';
+import type { KvCacheType, MemoryScope, Quantization } from '../../src/core/types.ts';
 import { type Candidate, judgeCandidates } from '../../src/policy/choose-candidate.ts';
-import { findRefusalHelp, type HelpParts } from '../../src/policy/refusal-help.ts';
+import { type Decision, formatModelName, nearestCandidate } from '../../src/policy/decision.ts';
+import { findRefusalHelp, type RefusalFacts } from '../../src/policy/refusal-help.ts';
 
 const step = (gib: number, quantization?: Quantization): Candidate => ({
   ...(quantization && { quantization }),
@@ -50,25 +47,25 @@ const scope = (kind: MemoryScope['kind'], limitBytes?: number): MemoryScope => (
 });
 
 /** With what would help, as the guard finds it. */
-function refusal(decision: Decision, limitedBy?: MemoryScope, more: Partial<HelpParts> = {}): string {
+function refusal(decision: Decision, limitedBy?: MemoryScope, more: Partial<RefusalFacts> = {}): string {
   const help = findRefusalHelp(decision, { holders: [], limitedBy, ...more });
-  return refusalSentence({ ...decision, help }, limitedBy);
+  return describeRefusal({ ...decision, help }, limitedBy);
 }
 
 describe('what is said of an admission', () => {
   it('is what is loaded and what it needs', () => {
-    expect(admissionSentence(decided(8 * GiB, [step(4, 'Q4_0')]))).toBe(
+    expect(describeAdmission(decided(8 * GiB, [step(4, 'Q4_0')]))).toBe(
       'Loading m Q4_0, which needs 4.0 GiB of 8.0 GiB.',
     );
-    expect(admissionSentence(decided(8 * GiB, [step(4)]))).toBe('Loading m, which needs 4.0 GiB of 8.0 GiB.');
+    expect(describeAdmission(decided(8 * GiB, [step(4)]))).toBe('Loading m, which needs 4.0 GiB of 8.0 GiB.');
   });
 
   it('is why the asked step was left, where one below it is loaded', () => {
     const mapped = { ...step(6, 'Q5_K_M'), need: { mappedBytes: 6 * GiB, anonymousBytes: 0, basis: 'given' } } as const;
-    expect(admissionSentence(decided(5 * GiB, [mapped, step(4, 'Q4_0')]))).toBe(
+    expect(describeAdmission(decided(5 * GiB, [mapped, step(4, 'Q4_0')]))).toBe(
       'm Q5_K_M needs 6.0 GiB: that much is not free. Loading Q4_0 instead, which needs 4.0 GiB of 5.0 GiB.',
     );
-    expect(admissionSentence(decided(6 * GiB, [step(5.75, 'Q5_K_M'), step(4, 'Q4_0')]))).toBe(
+    expect(describeAdmission(decided(6 * GiB, [step(5.75, 'Q5_K_M'), step(4, 'Q4_0')]))).toBe(
       'm Q5_K_M needs 5.8 GiB: 256.0 MiB would stay free, where 512.0 MiB must. ' +
         'Loading Q4_0 instead, which needs 4.0 GiB of 6.0 GiB.',
     );
@@ -76,7 +73,7 @@ describe('what is said of an admission', () => {
 });
 
 describe('what is said of a choice within a range', () => {
-  const shaped = (contextSize: number, kvCacheType: string, gib: number) => ({
+  const shaped = (contextSize: number, kvCacheType: KvCacheType, gib: number) => ({
     ...step(gib, 'Q4_0'),
     contextSize,
     kvCacheType,
@@ -84,13 +81,26 @@ describe('what is said of a choice within a range', () => {
 
   it('is what was chosen, and why not the first', () => {
     const wanted = shaped(8192, 'f16', 6);
-    expect(admissionSentence(decided(8 * GiB, [wanted]))).toBe(
+    expect(describeAdmission(decided(8 * GiB, [wanted]))).toBe(
       'Loading m Q4_0 with 8192 tokens of context and a cache of f16, which needs 6.0 GiB of 8.0 GiB.',
     );
-    expect(admissionSentence(decided(6 * GiB, [wanted, shaped(8192, 'q8_0', 4)]))).toBe(
+    expect(describeAdmission(decided(6 * GiB, [wanted, shaped(8192, 'q8_0', 4)]))).toBe(
       'm Q4_0 with 8192 tokens of context and a cache of f16 needs 6.0 GiB: 0 B would stay free, where 512.0 MiB must. ' +
         'Loading it with 8192 tokens of context and a cache of q8_0 instead, which needs 4.0 GiB of 6.0 GiB.',
     );
+  });
+});
+
+describe('the type of a cache', () => {
+  it('is one word, or both if keys and values differ', () => {
+    expect(formatCacheType('q8_0')).toBe('q8_0');
+    expect(formatCacheType({ k: 'q8_0', v: 'q8_0' })).toBe('q8_0');
+    expect(formatCacheType({ k: 'q8_0', v: 'f16' })).toBe('q8_0 keys and f16 values');
+  });
+
+  it('is told whole in the sentence of a choice', () => {
+    const shaped: Candidate = { ...step(4, 'Q4_0'), contextSize: 512, kvCacheType: { k: 'q8_0', v: 'f16' } };
+    expect(describeAdmission(decided(8 * GiB, [shaped]))).toContain('a cache of q8_0 keys and f16 values, which needs');
   });
 });
 
@@ -135,7 +145,7 @@ describe('what is said of a refusal', () => {
   });
 
   it('is about a load that goes ahead all the same where it was forced', () => {
-    expect(forcedSentence(decided(3 * GiB, [step(9, 'Q5_K_M')]))).toContain(
+    expect(describeForced(decided(3 * GiB, [step(9, 'Q5_K_M')]))).toContain(
       'Forced, although the rules refuse it: m Q5_K_M: it needs 9.0 GiB, this process can take 3.0 GiB',
     );
   });
@@ -143,38 +153,6 @@ describe('what is said of a refusal', () => {
   it('never shows less than nothing as free', () => {
     expect(refusal(decided(-3 * GiB, [step(1)]))).toBe(
       'Insufficient memory to load m: it needs 1.0 GiB, this process can take 0 B. ' + 'To load it, free 4.5 GiB.',
-    );
-  });
-});
-
-describe('what is said of the status', () => {
-  it.each([
-    ['ok', 'Memory is sufficient again: this process can take 700.0 MiB more.'],
-    [
-      'warning',
-      'Memory is approaching the minimum: this process can take 700.0 MiB more, less than 2 times the 512.0 MiB to keep free.',
-    ],
-    ['critical', 'Memory is below the minimum: this process can take 700.0 MiB more, and 512.0 MiB should stay free.'],
-  ] as const)('%s has its numbers', (level, sentence) => {
-    expect(statusSentence(level, 700 * MiB, 512 * MiB, 2)).toBe(sentence);
-  });
-
-  it('never shows less than nothing', () => {
-    expect(statusSentence('critical', -5, 1, 2)).toContain('can take 0 B more');
-  });
-});
-
-describe('what is said of a model that is gone', () => {
-  it('is what came back, where that is known', () => {
-    expect(unloadSentence('m Q4_0', 'unloaded', { freedBytes: 3 * GiB, elapsedMs: 41.6 })).toBe(
-      'Unloaded m Q4_0; 3.0 GiB came back in 42 ms.',
-    );
-    expect(unloadSentence('m', 'unloaded', { elapsedMs: 1 })).toBe('Unloaded m.');
-    expect(unloadSentence('m', 'unloaded', { freedBytes: 1 * GiB, elapsedMs: 5 }, 2)).toBe(
-      'Unloaded m; 1.0 GiB came back in 5 ms, with 2 others.',
-    );
-    expect(unloadSentence('m', 'leaked', { elapsedMs: 1 })).toBe(
-      'The handle of m was lost without being disposed: the model was disposed.',
     );
   });
 });
@@ -188,11 +166,11 @@ describe('a rule in words', () => {
     ['min-free', true, '3.0 MiB stays free'],
     ['min-free', false, '3.0 MiB would stay free, where 2.0 MiB must'],
   ] as const)('%s, passed: %s', (rule, passed, words) => {
-    expect(ruleInWords({ rule, passed, requiredBytes: 2 * MiB, foundBytes: 3 * MiB })).toBe(words);
+    expect(describeRule({ rule, passed, requiredBytes: 2 * MiB, foundBytes: 3 * MiB })).toBe(words);
   });
 
   it('a model has its quantization beside its name where it has one', () => {
-    expect(modelInWords('m', 'Q4_0')).toBe('m Q4_0');
-    expect(modelInWords('m', undefined)).toBe('m');
+    expect(formatModelName('m', 'Q4_0')).toBe('m Q4_0');
+    expect(formatModelName('m', undefined)).toBe('m');
   });
 });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { InsufficientMemoryError } from '../../src/admission/insufficient-memory-error.ts';
 import { MemoryGuardError } from '../../src/core/errors.ts';
-import type { Decision } from '../../src/events/guard-events.ts';
 import { judgeCandidates } from '../../src/policy/choose-candidate.ts';
+import type { Decision } from '../../src/policy/decision.ts';
 
 const situation = { totalBytes: 1000, availableBytes: 100, headroomBytes: 90, promisedAnonymousBytes: 10 };
 const decision: Decision = {
@@ -27,7 +27,8 @@ describe('the error of a refused load', () => {
       code: 'ERR_INSUFFICIENT_MEMORY',
       message: 'Too large.',
       requiredBytes: 87,
-      availableBytes: 90,
+      headroomBytes: 90,
+      availableBytes: 100,
       shortfallBytes: 2,
       refusedBy: ['min-free'],
     });

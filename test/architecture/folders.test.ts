@@ -81,15 +81,25 @@ const MISSING: readonly string[] = [
   'footprint/llama-cpp/recurrent-graph.ts',
   'footprint/llama-cpp/repacked-weights.ts',
   'footprint/llama-cpp/runtime-overhead.ts',
+  // admission
+  'admission/memory-view.ts',
+  // machine
+  'machine/injected-machine.ts',
+  'machine/open-machine.ts',
+  'machine/real-machine.ts',
   // loading
+  'loading/tell-decision.ts',
+  'loading/waiting-line.ts',
   'loading/load-admission.ts',
   'loading/model-loader.ts',
   // metrics
   'metrics/guard-metrics.ts',
   // models
+  'models/call-windows.ts',
+  'models/evicted-model.ts',
+  'models/held-model.ts',
   'models/loaded-model.ts',
   'models/model-handle.ts',
-  'models/report-unloads.ts',
   // monitor
   'monitor/reading-interval.ts',
   // policy

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { expect, describe as group, it } from 'vitest';
+import { expect, describe as group, it, vi } from 'vitest';
 import { describe, describeError, invalidOption, MemoryGuardError } from '../../src/core/errors.ts';
 
 group('an error of the guard', () => {
@@ -72,5 +72,45 @@ group('a value in words', () => {
     for (const value of hostile) expect(describeError(value)).toBe('a value that cannot be printed (object)');
     expect(describe(revoked.proxy)).toMatch(/\(object\)$/);
     expect(describe(Object.create(null))).toBe('[Object: null prototype] {} (object)');
+  });
+});
+
+group('an error of another copy of this package', () => {
+  type Copy = typeof import('../../src/core/errors.ts');
+  // Another module with the same source, as a second version that npm has installed.
+  async function copy(): Promise<Copy> {
+    vi.resetModules();
+    return import('../../src/core/errors.ts');
+  }
+
+  it('is an instance of this class, and of no other', async () => {
+    const other = await copy();
+    expect(other.MemoryGuardError).not.toBe(MemoryGuardError);
+    const error = new other.MemoryGuardError('ERR_SENSOR', 'unread');
+    expect(error instanceof MemoryGuardError).toBe(true);
+    expect(new MemoryGuardError('ERR_SENSOR', 'unread') instanceof other.MemoryGuardError).toBe(true);
+    class Own extends MemoryGuardError {}
+    expect(error instanceof Own).toBe(false);
+    expect(new Own('ERR_SENSOR', 'unread') instanceof Own).toBe(true);
+    expect(new Own('ERR_SENSOR', 'unread') instanceof other.MemoryGuardError).toBe(true);
+  });
+
+  it('is not taken for one by anything that only looks like it, or resists being looked at', () => {
+    const hostile = new Proxy(
+      {},
+      {
+        getOwnPropertyDescriptor() {
+          throw new Error('no');
+        },
+      },
+    );
+    const inherited = Object.create(new MemoryGuardError('ERR_SENSOR', 'unread')) as object;
+    for (const value of [hostile, inherited, new Error('no'), { code: 'ERR_SENSOR' }, undefined]) {
+      expect(value instanceof MemoryGuardError).toBe(false);
+    }
+  });
+
+  it('shows nothing of how it is known', () => {
+    expect(Object.keys(new MemoryGuardError('ERR_SENSOR', 'unread')).sort()).toEqual(['code', 'name']);
   });
 });

@@ -1,20 +1,27 @@
 import { describe, expect, it } from 'vitest';
-import type { RequestedShape } from '../../src/adapters/adapter.ts';
+import type { LoadRequest, RequestedShape } from '../../src/adapters/adapter.ts';
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import type { Quantization } from '../../src/core/types.ts';
 import type { Footprint } from '../../src/footprint/footprint.ts';
-import type { LoadGuardOptions } from '../../src/guard-options.ts';
-import { type AskParts, type EstimatedOffer, listCandidates } from '../../src/loading/load-candidates.ts';
+import {
+  type EstimatedOffer,
+  type ListCandidatesParts,
+  listCandidates as listCandidatesFor,
+} from '../../src/loading/load-candidates.ts';
+import { type LoadGuardOptions, readLoadChoices } from '../../src/loading/load-guard-options.ts';
 
-const parts = (changes: Partial<AskParts> = {}): AskParts => ({
+const listCandidates = (request: LoadRequest, own: LoadGuardOptions, parts: ListCandidatesParts) =>
+  listCandidatesFor(request, readLoadChoices(own), parts);
+
+const parts = (changes: Partial<ListCandidatesParts> = {}): ListCandidatesParts => ({
   settings: { downgrade: true, minFreeBytes: undefined, unknownModels: 'refuse' },
   offers: [],
-  recommendQuantization: () => 'Q4_K_M',
+  recommend: () => 'Q4_K_M',
   heldMinFreeBytes: 0,
   ...changes,
 });
 
-const ask = (quantization?: unknown, own: LoadGuardOptions = {}, changes: Partial<AskParts> = {}) =>
+const ask = (quantization?: unknown, own: LoadGuardOptions = {}, changes: Partial<ListCandidatesParts> = {}) =>
   listCandidates({ name: 'qwen2audio', quantization }, own, parts(changes));
 
 const steps = (found: ReturnType<typeof ask>) => found.candidates.map(({ quantization }) => quantization);
@@ -32,12 +39,12 @@ describe('a known model', () => {
   });
 
   it('begins with the recommendation where none is asked for, and does not ask for one otherwise', () => {
-    expect(steps(ask(undefined, {}, { recommendQuantization: () => 'Q5_K_M' }))[0]).toBe('Q5_K_M');
-    const recommendQuantization = () => {
+    expect(steps(ask(undefined, {}, { recommend: () => 'Q5_K_M' }))[0]).toBe('Q5_K_M');
+    const recommend = () => {
       throw new Error('must not be asked');
     };
-    expect(steps(ask('Q4_0', {}, { recommendQuantization }))).toEqual(['Q4_0']);
-    expect(() => ask(undefined, {}, { recommendQuantization })).toThrow('must not be asked');
+    expect(steps(ask('Q4_0', {}, { recommend }))).toEqual(['Q4_0']);
+    expect(() => ask(undefined, {}, { recommend })).toThrow('must not be asked');
   });
 
   it('needs what the table says, all of it anonymous', () => {
@@ -101,7 +108,7 @@ describe('downgrading', () => {
 });
 
 describe('any other model', () => {
-  const other = (own: LoadGuardOptions, changes: Partial<AskParts> = {}) =>
+  const other = (own: LoadGuardOptions, changes: Partial<ListCandidatesParts> = {}) =>
     listCandidates({ name: './other.gguf', quantization: 'Q8_0' }, own, parts(changes));
 
   it('is loaded as it is, with the footprint that the caller gives', () => {
@@ -167,7 +174,7 @@ describe('a model whose files were read', () => {
   it('starts from the nearest quantization where the recommended one is not there', () => {
     expect(ask(undefined, {}, { offers }).askedQuantization).toBe('Q4_0');
     expect(ask(undefined, {}, { offers: [offer('Q5_K_M')] }).askedQuantization).toBe('Q5_K_M');
-    expect(ask(undefined, {}, { offers, recommendQuantization: () => 'Q5_K_M' }).askedQuantization).toBe('Q5_K_M');
+    expect(ask(undefined, {}, { offers, recommend: () => 'Q5_K_M' }).askedQuantization).toBe('Q5_K_M');
   });
 
   it('has one candidate for an exact context, and one for each cache type in order', () => {
@@ -202,7 +209,8 @@ describe('a model whose files were read', () => {
 
 describe('a model that nobody knows', () => {
   it('is refused, or admitted where the user chose so', () => {
-    const unknown = (changes: Partial<AskParts>) => () => listCandidates({ name: 'other' }, {}, parts(changes));
+    const unknown = (changes: Partial<ListCandidatesParts>) => () =>
+      listCandidates({ name: 'other' }, {}, parts(changes));
     expect(unknown({})).toThrow(expect.objectContaining({ code: 'ERR_UNKNOWN_MODEL' }));
     const found = unknown({ settings: { ...parts().settings, unknownModels: 'admit' } })();
     expect(found.candidates[0]?.need).toEqual({ mappedBytes: 0, anonymousBytes: 0, basis: 'unknown' });

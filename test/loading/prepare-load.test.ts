@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { defaultAdapter } from '../../src/adapters/default-adapter.ts';
 import type { MemoryGuardError } from '../../src/core/errors.ts';
-import { guardSettings } from '../../src/guard-options.ts';
+import { readGuardOptions } from '../../src/guard-options.ts';
 import { prepareLoad } from '../../src/loading/prepare-load.ts';
 
 function preparing(args: readonly unknown[], mode: 'enforce' | 'observe') {
   const misunderstood: MemoryGuardError[] = [];
   const prepared = prepareLoad(args, {
-    settings: guardSettings({ mode }),
+    settings: readGuardOptions({ mode }),
     adapter: defaultAdapter,
     heldMinFreeBytes: () => 0,
     calibration: undefined,
@@ -33,7 +33,7 @@ describe('a load that is not understood', () => {
 
   it.each(NOT_UNDERSTOOD)('is only told of where loads are observed: %s', async (code, args) => {
     const { prepared, misunderstood } = preparing(args, 'observe');
-    const ask = (await prepared).ask(() => 'Q4_0');
+    const ask = (await prepared).listCandidates(() => 'Q4_0');
     expect(misunderstood.map((error) => error.code)).toEqual([code]);
     expect(ask.candidates[0]?.need).toEqual({ mappedBytes: 0, anonymousBytes: 0, basis: 'unknown' });
   });
@@ -42,7 +42,7 @@ describe('a load that is not understood', () => {
 describe('a load that is understood', () => {
   it('asks anew each time, with the recommendation of that moment', async () => {
     const prepared = await preparing(['qwen2audio'], 'enforce').prepared;
-    expect(prepared.ask(() => 'Q5_K_M').askedQuantization).toBe('Q5_K_M');
-    expect(prepared.ask(() => 'Q4_0').askedQuantization).toBe('Q4_0');
+    expect(prepared.listCandidates(() => 'Q5_K_M').askedQuantization).toBe('Q5_K_M');
+    expect(prepared.listCandidates(() => 'Q4_0').askedQuantization).toBe('Q4_0');
   });
 });

@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { AdmissionGate } from '../../src/admission/admission-gate.ts';
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import type { MemoryReader } from '../../src/core/memory-reader.ts';
-import { guardSettings } from '../../src/guard-options.ts';
+import { readGuardOptions } from '../../src/guard-options.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import type { LoadedModels } from '../../src/models/loaded-models.ts';
-import { type GuardStatus, StatusWatch } from '../../src/monitor/status-watch.ts';
+import { describeStatus, type GuardStatus, StatusWatch } from '../../src/monitor/status-watch.ts';
 import { FakeMachine, guardedFake, settled } from '../support/fake-sdk.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
@@ -118,7 +118,7 @@ describe('a reader that can watch', () => {
     });
     const told: unknown[] = [];
     const models = { size: 1, minFreeBytes: 512 * MiB } as LoadedModels;
-    const settings = guardSettings({ clock });
+    const settings = readGuardOptions({ clock });
     const status = new StatusWatch({ settings, gate, models, reader, tell: (event) => told.push(event.type) });
     status.read();
     expect(state.watched).toEqual([[8 * GiB], GiB]);
@@ -128,5 +128,22 @@ describe('a reader that can watch', () => {
     expect(state.watched.slice(2)).toEqual([[GiB / 4], -Infinity]);
     status.close();
     expect(state.watched.at(-1)).toBe('closed');
+  });
+});
+
+describe('what is said of the status', () => {
+  it.each([
+    ['ok', 'Memory is sufficient again: this process can take 700.0 MiB more.'],
+    [
+      'warning',
+      'Memory is approaching the minimum: this process can take 700.0 MiB more, less than 2 times the 512.0 MiB to keep free.',
+    ],
+    ['critical', 'Memory is below the minimum: this process can take 700.0 MiB more, and 512.0 MiB should stay free.'],
+  ] as const)('%s has its numbers', (level, sentence) => {
+    expect(describeStatus(level, 700 * MiB, 512 * MiB, 2)).toBe(sentence);
+  });
+
+  it('never shows less than nothing', () => {
+    expect(describeStatus('critical', -5, 1, 2)).toContain('can take 0 B more');
   });
 });

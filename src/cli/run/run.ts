@@ -1,5 +1,13 @@
 /** `run`: loads a model through the guard and streams its answer. The text goes to stdout, everything else to stderr. */
-import { formatBytes, type GuardEvents, type Guarded, type NexaModel, NexaSDK, withMemoryGuard } from '../../index.ts';
+import {
+  formatBytes,
+  type GuardEventName,
+  type GuardEventOf,
+  type Guarded,
+  type NexaModel,
+  NexaSDK,
+  withMemoryGuard,
+} from '../../index.ts';
 import { type Command, type Given, usage } from '../arguments.ts';
 import { EXIT } from '../exit-codes.ts';
 import { type Io, screenOf, writeJson } from '../io.ts';
@@ -89,7 +97,7 @@ function tellEvents(guard: Sdk['guard'], { stderr, env }: Io, quiet: boolean) {
     said.push(message);
     if (!quiet) stderr.write(`${colors.dim(message)}\n`);
   };
-  const told: (keyof GuardEvents)[] = ['admitted', 'downgraded', 'waiting', 'warning', 'critical', 'degraded'];
+  const told: GuardEventName[] = ['admitted', 'downgraded', 'waiting', 'warning', 'critical', 'degraded'];
   for (const event of told) guard.on(event, tell);
   return { said, quiet };
 }
@@ -97,7 +105,7 @@ function tellEvents(guard: Sdk['guard'], { stderr, env }: Io, quiet: boolean) {
 /** Until it is loaded Ctrl-C ends the program at once: the engine hears nothing else while it reads a file. */
 async function load(nexa: Sdk, { name, load: options }: ReturnType<typeof optionsIn>, io: Io, quiet: boolean) {
   let done = async () => {};
-  const begin: GuardEvents['admitted'] = ({ need }) => {
+  const begin = ({ need }: GuardEventOf<'admitted' | 'downgraded'>) => {
     const bytes = need ? need.mappedBytes + need.anonymousBytes : 0;
     if (!quiet && bytes > 0) done = showProgress(io, `Loading ${formatBytes(bytes)}`, bytes);
   };

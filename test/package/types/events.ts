@@ -4,7 +4,10 @@ import type {
   Decision,
   DecisionEvent,
   DegradedEvent,
+  DegradedReason,
   ErrorCode,
+  EvictedEvent,
+  GuardEvent,
   GuardStatus,
   LoadedEvent,
   LoadedModel,
@@ -17,22 +20,37 @@ import type {
 
 declare const guard: MemoryGuard;
 
-guard.on('ok', (event) => expectTypeOf(event).toEqualTypeOf<StatusEvent>());
-guard.on('warning', (event) => expectTypeOf(event).toEqualTypeOf<StatusEvent>());
-guard.on('critical', (event) => expectTypeOf(event).toEqualTypeOf<StatusEvent>());
-guard.on('admitted', (event) => expectTypeOf(event).toEqualTypeOf<DecisionEvent>());
-guard.on('downgraded', (event) => expectTypeOf(event).toEqualTypeOf<DecisionEvent>());
-guard.on('refused', (event) => expectTypeOf(event).toEqualTypeOf<DecisionEvent>());
+guard.on('ok', (event) => expectTypeOf(event).toEqualTypeOf<StatusEvent<'ok'>>());
+guard.on('warning', (event) => expectTypeOf(event).toEqualTypeOf<StatusEvent<'warning'>>());
+guard.on('critical', (event) => expectTypeOf(event).toEqualTypeOf<StatusEvent<'critical'>>());
+guard.on('admitted', (event) => expectTypeOf(event).toEqualTypeOf<DecisionEvent<'admitted'>>());
+guard.on('downgraded', (event) => expectTypeOf(event).toEqualTypeOf<DecisionEvent<'downgraded'>>());
+guard.on('refused', (event) => expectTypeOf(event).toEqualTypeOf<DecisionEvent<'refused'>>());
 guard.on('waiting', (event) => expectTypeOf(event).toEqualTypeOf<WaitingEvent>());
 guard.on('loaded', (event) => expectTypeOf(event).toEqualTypeOf<LoadedEvent>());
-guard.on('unloaded', (event) => expectTypeOf(event).toEqualTypeOf<UnloadedEvent>());
-guard.on('evicted', (event) => expectTypeOf(event).toEqualTypeOf<UnloadedEvent>());
-guard.on('leaked', (event) => expectTypeOf(event).toEqualTypeOf<UnloadedEvent>());
+guard.on('unloaded', (event) => expectTypeOf(event).toEqualTypeOf<UnloadedEvent<'unloaded'>>());
+guard.on('evicted', (event) => expectTypeOf(event).toEqualTypeOf<EvictedEvent>());
+guard.on('leaked', (event) => expectTypeOf(event).toEqualTypeOf<UnloadedEvent<'leaked'>>());
 guard.once('degraded', (event) => expectTypeOf(event).toEqualTypeOf<DegradedEvent>());
+
+// `event.type` is the event's own name, and tells its fields apart.
+guard.on('refused', (event) => expectTypeOf(event.type).toEqualTypeOf<'refused'>());
+guard.on('critical', (event) => expectTypeOf(event.type).toEqualTypeOf<'critical'>());
+guard.on('evicted', (event) => expectTypeOf(event.reason).toEqualTypeOf<'memory' | 'keep-alive'>());
+guard.on('degraded', (event) => expectTypeOf(event.reason).toEqualTypeOf<DegradedReason>());
+// @ts-expect-error only an eviction has a reason
+guard.on('unloaded', (event) => event.reason);
+const report = (event: GuardEvent) => {
+  if (event.type === 'waiting') expectTypeOf(event.position).toEqualTypeOf<number>();
+  if (event.type === 'refused') expectTypeOf(event).toEqualTypeOf<DecisionEvent<'refused'>>();
+  // @ts-expect-error not every event has it
+  return event.position;
+};
+guard.on('waiting', report).on('refused', report);
 
 // One listener for several events, and listeners that take less than they are given.
 for (const name of ['warning', 'loaded'] as const) {
-  guard.on(name, (event) => expectTypeOf(event).toEqualTypeOf<StatusEvent | LoadedEvent>());
+  guard.on(name, (event) => expectTypeOf(event).toEqualTypeOf<StatusEvent<'warning'> | LoadedEvent>());
 }
 const tell = ({ message }: { readonly message: string }) => console.log(message);
 expectTypeOf(guard.on('refused', tell).once('ok', tell).off('refused', tell)).toEqualTypeOf<MemoryGuard>();
@@ -57,11 +75,9 @@ expectTypeOf(guard.headroomBytes()).toEqualTypeOf<number>();
 expectTypeOf(guard.snapshot()).toEqualTypeOf<MemorySnapshot>();
 expectTypeOf(guard.models()).toEqualTypeOf<readonly LoadedModel[]>();
 expectTypeOf(guard.plan('qwen2audio', { quantization: 'Q4_0', memoryGuard: {} })).resolves.toEqualTypeOf<Decision>();
-expectTypeOf<Decision['verdict']>().toEqualTypeOf<'admit' | 'downgrade' | 'wait' | 'refuse'>();
+expectTypeOf<Decision['verdict']>().toEqualTypeOf<'admit' | 'downgrade' | 'refuse'>();
 expectTypeOf<DegradedEvent['code']>().toEqualTypeOf<ErrorCode | undefined>();
 // @ts-expect-error a signal is no option by itself
 guard.watch(AbortSignal.timeout(1000));
 // @ts-expect-error an option of the guard of another type
 guard.plan('qwen2audio', { memoryGuard: { force: 1 } });
-// @ts-expect-error what the wrapping calls is not for programs
-guard.internals;

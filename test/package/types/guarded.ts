@@ -1,6 +1,14 @@
 /** `Guarded<T>`: the SDK's own types, and what the guard adds to them. Compiled against the packed types, never run. */
 import { expectTypeOf } from 'expect-type';
-import { type Guarded, type MemoryGuard, type NexaModel, NexaSDK, withMemoryGuard } from 'nexa-memory-guard';
+import {
+  type Guarded,
+  type GuardedModel,
+  type KvCacheType,
+  type MemoryGuard,
+  type NexaModel,
+  NexaSDK,
+  withMemoryGuard,
+} from 'nexa-memory-guard';
 
 interface Model {
   readonly id: number;
@@ -21,7 +29,23 @@ expectTypeOf(nexa).toEqualTypeOf<Guarded<Sdk>>();
 expectTypeOf(nexa.guard).toEqualTypeOf<MemoryGuard>();
 expectTypeOf(nexa.version).toEqualTypeOf<string>();
 expectTypeOf(nexa.list('gguf')).toEqualTypeOf<Promise<'gguf'[]>>();
-expectTypeOf(await nexa.loadModel('qwen2audio')).toEqualTypeOf<Model>();
+expectTypeOf(await nexa.loadModel('qwen2audio')).toEqualTypeOf<GuardedModel<Model>>();
+
+// A guarded model is the SDK's own, with what was chosen for it and a way to be used with `await using`.
+await using chosen = await nexa.loadModel('qwen2audio');
+expectTypeOf(chosen).toExtend<Model>();
+expectTypeOf(chosen.id).toEqualTypeOf<number>();
+expectTypeOf(chosen.quantization).toEqualTypeOf<'Q4_0' | 'Q4_K_M' | 'Q5_K_M' | undefined>();
+expectTypeOf(chosen.contextSize).toEqualTypeOf<number | undefined>();
+expectTypeOf(chosen.kvCacheType).toEqualTypeOf<KvCacheType | undefined>();
+expectTypeOf(chosen[Symbol.asyncDispose]()).toEqualTypeOf<Promise<void>>();
+// @ts-expect-error what was chosen is not changed
+chosen.contextSize = 1;
+// A property that the model has itself stays the model's.
+expectTypeOf<GuardedModel<{ quantization: 7; free(): void }>['quantization']>().toEqualTypeOf<7>();
+// Nothing ends this one.
+expectTypeOf<typeof Symbol.asyncDispose extends keyof GuardedModel<{ id: 1 }> ? true : false>().toEqualTypeOf<false>();
+expectTypeOf<GuardedModel<string>>().toEqualTypeOf<string>();
 
 await nexa.loadModel('qwen2audio', { threads: 4, contextSize: { min: 2048, max: 4096 } });
 await nexa.loadModel('qwen2audio', {
@@ -53,7 +77,7 @@ withMemoryGuard({ load() {} });
 
 // A model that is returned at once comes as a promise.
 const atOnce = withMemoryGuard({ loadModel: (name: string) => ({ name, free() {} }) });
-expectTypeOf(atOnce.loadModel('a')).resolves.toEqualTypeOf<{ name: string; free: () => void }>();
+expectTypeOf(atOnce.loadModel('a')).resolves.toExtend<{ name: string; free: () => void }>();
 atOnce.loadModel('a', { memoryGuard: { pin: true } });
 // @ts-expect-error an SDK without options takes no others
 atOnce.loadModel('a', { threads: 4 });
@@ -92,7 +116,7 @@ await llama.loadModel({ memoryGuard: {} });
 // The package's own SDK.
 const own = withMemoryGuard(await NexaSDK.initialize({ runtime: 'llama', modelsDir: './models' }));
 await using model = await own.loadModel('qwen2audio', { quantization: 'Q5_K_M', kvCacheType: ['f16', 'q8_0'] });
-expectTypeOf(model).toEqualTypeOf<NexaModel>();
+expectTypeOf(model).toExtend<NexaModel>();
 expectTypeOf(model.quantization).toEqualTypeOf<string | undefined>();
 for await (const text of model.generate({ prompt: 'What is said?', audio: 'speech.wav' })) {
   expectTypeOf(text).toEqualTypeOf<string>();

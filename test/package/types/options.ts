@@ -3,12 +3,14 @@ import { expectTypeOf } from 'expect-type';
 import {
   type Adapter,
   type AdmissionRule,
+  type AdmissionTimeoutError,
   type Clock,
   estimateFootprint,
   type Footprint,
   formatBytes,
   type GuardOptions,
   InsufficientMemoryError,
+  isMemoryGuardError,
   MemoryGuardError,
   type MemorySnapshot,
   machineReport,
@@ -88,6 +90,19 @@ if (error instanceof InsufficientMemoryError) {
   expectTypeOf(error).toExtend<MemoryGuardError>();
   expectTypeOf(error.shortfallBytes).toEqualTypeOf<number>();
   expectTypeOf(error.refusedBy).toEqualTypeOf<readonly AdmissionRule[]>();
+}
+
+// A code tells the fields of its error.
+if (isMemoryGuardError(error)) {
+  expectTypeOf(error).toExtend<MemoryGuardError>();
+  if (error.code === 'ERR_INSUFFICIENT_MEMORY') expectTypeOf(error).toEqualTypeOf<InsufficientMemoryError>();
+  if (error.code === 'ERR_ADMISSION_TIMEOUT') {
+    expectTypeOf(error).toEqualTypeOf<AdmissionTimeoutError>();
+    expectTypeOf(error.waitedMs).toEqualTypeOf<number>();
+    expectTypeOf(error.shortfallBytes).toEqualTypeOf<number | undefined>();
+  }
+  // @ts-expect-error an error of this code has no numbers
+  if (error.code === 'ERR_SENSOR') console.log(error.shortfallBytes);
 }
 
 const manager = new Qwen2MemoryManager({ defaultQuantization: Qwen2Quantization.Q4_0 });

@@ -1,0 +1,113 @@
+/** What this process can still take: growth, the other processes and the machine, read in the order that lets races err on the safe side. */
+import type { MemoryMeasure, MemoryReader } from '../core/memory-reader.ts';
+import type { Burden, Ledger, WaitTicket } from '../ledger/ledger.ts';
+import { type Peer, subtractPeers } from '../ledger/peer-headroom.ts';
+import type { MemorySituation } from '../policy/admission-rules.ts';
+import { hostBinds } from '../policy/recommend-quantization.ts';
+
+/** What a view is made from. */
+export interface MemoryViewParts {
+  readonly reader: MemoryReader;
+  readonly ledger: Ledger;
+  /** The other processes. Absent if they are not to be seen. */
+  readonly shared?: { peers(): readonly Peer[] };
+  /** The process's own anonymous growth. `undefined` if it can't be read. */
+  readonly grownBytes: () => number | undefined;
+}
+
+/** The machine and the ledger together, at one moment. */
+export interface MemoryView extends MemorySituation {
+  readonly measure: MemoryMeasure;
+  readonly burden: Burden;
+  /** Kept for loads that wait, and taken off the headroom. */
+  readonly waitingBytes: number;
+  /**
+   * The headroom scope by scope, without the promises of loads under way: these show in the scope as they are taken.
+   * Absent where the scopes were not read one by one.
+   */
+  readonly scopesBytes?: readonly number[];
+}
+
+/** A place in the line before all that wait: nothing is kept for them. */
+export const FIRST = 'first';
+
+export class MemoryViewer {
+  readonly #parts: MemoryViewParts;
+  /** The names of the scopes at the last reading. What is published in between needs no reading of its own. */
+  #scopes: readonly string[] = [];
+  #threads = false;
+
+  constructor(parts: MemoryViewParts) {
+    this.#parts = parts;
+  }
+
+  /** The scopes that this process's memory is charged to, by the names that all processes know them by. */
+  get scopes(): readonly string[] {
+    return this.#scopes;
+  }
+
+  /** Whether several threads of this process hold promises. Its growth then can't be shared out and pays for none of them. */
+  get threads(): boolean {
+    return this.#threads;
+  }
+
+  /** Growth and peers first, then the machine: memory taken in between is counted twice rather than not at all. */
+  look(place: WaitTicket | typeof FIRST | undefined, intoScopes = false): MemoryView {
+    const { reader, ledger, shared, grownBytes } = this.#parts;
+    const grown = grownBytes();
+    const peers = shared?.peers() ?? [];
+    // Where several threads of one process hold promises, its growth can't be shared out: it pays for none of them.
+    this.#threads = peers.some(({ ownProcess }) => ownProcess);
+    const burden = ledger.computeBurden(this.#threads ? undefined : grown);
+    const own = place === FIRST ? [] : ledger.listWaitingBefore(place).map(({ need }) => need);
+    const ownMapped = own.reduce((sum, need) => sum + need.mappedBytes, 0);
+    const ownAnonymous = own.reduce((sum, need) => sum + need.anonymousBytes, 0);
+    const alone = peers.length === 0 ? this.#alone(intoScopes) : undefined;
+    const { measure, left } = alone ?? this.#among(peers, placeUs(place));
+    const promisedAnonymousBytes =
+      burden.promisedAnonymousBytes + ownAnonymous + (measure.availableBytes - left.availableBytes);
+    if (shared) this.#scopes = (reader.scopeKeys?.() ?? []).filter((key) => key !== undefined);
+    const ownBytes = burden.mappedBytes + burden.promisedMappedBytes + burden.promisedAnonymousBytes;
+    return {
+      measure,
+      burden,
+      totalBytes: measure.totalBytes,
+      availableBytes: measure.availableBytes,
+      headroomBytes: left.headroomBytes - ownBytes - (ownMapped + ownAnonymous),
+      promisedAnonymousBytes,
+      waitingBytes: ownMapped + ownAnonymous + left.waitingBytes,
+      ...(intoScopes && {
+        scopesBytes: left.scopesBytes.map((bytes) => bytes - ownBytes + burden.loadingAnonymousBytes),
+      }),
+    };
+  }
+
+  /** `undefined` where the scopes are asked for and the reader can't tell them but in a snapshot. */
+  #alone(intoScopes: boolean) {
+    const { reader } = this.#parts;
+    const scopes = intoScopes ? reader.measureScopes?.() : { measure: reader.measure(), availableBytes: [] };
+    if (!scopes) return undefined;
+    const { measure, availableBytes: scopesBytes } = scopes;
+    const { availableBytes } = measure;
+    return { measure, left: { headroomBytes: availableBytes, availableBytes, waitingBytes: 0, scopesBytes } };
+  }
+
+  /** Each scope has its own peers, so all of them are read. */
+  #among(peers: readonly Peer[], beforeUs: number) {
+    const { reader, ledger } = this.#parts;
+    const { scopes, totalBytes, availableBytes } = reader.snapshot();
+    const keys = reader.scopeKeys?.() ?? [];
+    const keyed = scopes.map((scope, index) => {
+      const key = keys[index];
+      return { availableBytes: scope.availableBytes, ...(key !== undefined && { key }) };
+    });
+    const measure = { totalBytes, availableBytes, hostBinds: hostBinds({ scopes, totalBytes }) };
+    return { measure, left: subtractPeers(keyed, peers, ledger.listHeldKeys(), beforeUs) };
+  }
+}
+
+/** What came before this place in the line; before a load without one, all that wait. */
+function placeUs(place: WaitTicket | typeof FIRST | undefined): number {
+  if (place === FIRST) return Number.NEGATIVE_INFINITY;
+  return place?.sinceUs ?? Number.POSITIVE_INFINITY;
+}

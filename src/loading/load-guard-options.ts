@@ -1,0 +1,112 @@
+/** The `memoryGuard` part of one load: what is accepted, the defaults, and how it is used. It acts on nothing. */
+import { parseBytes } from '../core/bytes.ts';
+import { invalidOption } from '../core/errors.ts';
+import type { LoadNeed, Quantization } from '../core/types.ts';
+import { abortSignal, type Checks, flag, validate, wholeNumber } from '../core/validate.ts';
+
+/** What a model takes, if you know better: a size (all of it anonymous), or mapped and anonymous bytes apart. */
+export type GivenFootprint =
+  | number
+  | string
+  | { readonly mappedBytes: number | string; readonly anonymousBytes: number | string };
+
+/** `memoryGuard` in the options of one load. It never reaches the SDK. */
+export interface LoadGuardOptions {
+  /** Overrides the guard's `downgrade` for this load. */
+  readonly downgrade?: boolean;
+  /** Load even if the rules refuse it. Visible in the event. @default false */
+  readonly force?: boolean;
+  /** The model's footprint, or a function that gives it per quantization. It goes before the table and the file. */
+  readonly footprint?: GivenFootprint | ((quantization: Quantization | undefined) => GivenFootprint);
+  /** Never evict this model. @default false */
+  readonly pin?: boolean;
+  /** Wait until the load fits instead of being refused: `true`, or for how many milliseconds. @default false; `timeoutMs` 60000 */
+  readonly wait?: boolean | { readonly timeoutMs?: number };
+  /** Gives up while the load still waits, for its turn or for memory. */
+  readonly signal?: AbortSignal;
+}
+
+/** One load's own choices, checked. */
+export interface LoadChoices {
+  /** `undefined` leaves it to the guard's own `downgrade`. */
+  readonly downgrade: boolean | undefined;
+  readonly force: boolean;
+  readonly pin: boolean;
+  /** The need that the caller gave for a quantization. Absent if none was given. */
+  readonly giveNeed?: (quantization: Quantization | undefined) => LoadNeed;
+  /** How long the load waits for memory. Absent if it doesn't wait. */
+  readonly waitTimeoutMs?: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Long enough for a model to be unloaded or a call to end, short enough to hear of it. */
+const DEFAULT_WAIT_TIMEOUT_MS = 60_000;
+
+const WAIT_CHECKS: Checks<{ readonly timeoutMs?: number }> = { timeoutMs: wholeNumber(1) };
+
+const CHECKS: Checks<LoadGuardOptions> = {
+  downgrade: flag,
+  force: flag,
+  footprint: checkFootprint,
+  pin: flag,
+  wait: checkWait,
+  signal: abortSignal,
+};
+
+/**
+ * Checks the `memoryGuard` part of a load.
+ *
+ * @throws MemoryGuardError `ERR_INVALID_OPTION`
+ */
+export function readLoadChoices(options: unknown): LoadChoices {
+  const {
+    downgrade,
+    force = false,
+    pin = false,
+    footprint,
+    wait,
+    signal,
+  } = validate<LoadGuardOptions>(options, CHECKS, 'loadModel', 'memoryGuard');
+  return {
+    downgrade,
+    force,
+    pin,
+    signal,
+    ...(footprint !== undefined && {
+      giveNeed: (quantization) => readGivenNeed(typeof footprint === 'function' ? footprint(quantization) : footprint),
+    }),
+    ...(wait !== undefined &&
+      wait !== false && {
+        waitTimeoutMs: (wait === true ? undefined : wait.timeoutMs) ?? DEFAULT_WAIT_TIMEOUT_MS,
+      }),
+  };
+}
+
+/**
+ * A given footprint as a need.
+ *
+ * @throws MemoryGuardError `ERR_INVALID_OPTION`
+ */
+export function readGivenNeed(given: unknown): LoadNeed {
+  const [mapped, anonymous] =
+    typeof given === 'object' && given !== null && 'mappedBytes' in given && 'anonymousBytes' in given
+      ? [given.mappedBytes, given.anonymousBytes]
+      : [0, given];
+  const [mappedBytes, anonymousBytes] = [parseBytes(mapped), parseBytes(anonymous)];
+  if (mappedBytes === undefined || anonymousBytes === undefined) {
+    throw invalidOption('memoryGuard.footprint', 'bytes >= 0, or { mappedBytes, anonymousBytes }', given);
+  }
+  return Object.freeze({ mappedBytes, anonymousBytes, basis: 'given' });
+}
+
+/** What a function gives is checked when it is called. */
+function checkFootprint(value: unknown): NonNullable<LoadGuardOptions['footprint']> {
+  if (typeof value !== 'function') readGivenNeed(value);
+  return value as NonNullable<LoadGuardOptions['footprint']>;
+}
+
+function checkWait(value: unknown, name: string): NonNullable<LoadGuardOptions['wait']> {
+  if (typeof value === 'boolean') return value;
+  if (typeof value !== 'object' || value === null) throw invalidOption(name, 'true, false or { timeoutMs }', value);
+  return validate(value, WAIT_CHECKS, 'loadModel', name);
+}

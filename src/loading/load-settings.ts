@@ -1,0 +1,17 @@
+/** What a guard's options say of its loads. Types only. */
+import type { LoadedModel } from '../models/loaded-model.ts';
+
+/** Chooses which of the idle models go, to free so many bytes more. */
+export type EvictChoice = (idle: readonly LoadedModel[], missingBytes: number) => readonly LoadedModel[];
+
+/** The options that loading knows, with every default filled in. */
+export interface LoadSettings {
+  readonly mode: 'enforce' | 'observe';
+  readonly minFreeBytes: number | undefined;
+  readonly downgrade: boolean;
+  readonly evict: 'never' | 'idle' | EvictChoice;
+  readonly reload: boolean;
+  readonly maxConcurrentLoads: number;
+  readonly unknownModels: 'refuse' | 'admit';
+  readonly onSensorFailure: 'refuse' | 'admit';
+}

@@ -1,0 +1,83 @@
+/** Tells what was decided of a load, as events. It decides nothing. */
+import { describeAdmission, describeForced, describeWaiting } from '../admission/decision-messages.ts';
+import { listFailedRules } from '../admission/insufficient-memory-error.ts';
+import type { Clock } from '../core/clock.ts';
+import type { MemoryGuardError } from '../core/errors.ts';
+import type { DecisionEvent, DegradedEvent, WaitingEvent } from '../events/guard-events.ts';
+import type { AdmissionRule } from '../policy/admission-rules.ts';
+import type { Candidate } from '../policy/choose-candidate.ts';
+import { type Decision, describeChoice } from '../policy/decision.ts';
+
+export interface DecisionTellerParts {
+  readonly mode: 'enforce' | 'observe';
+  readonly clock: Clock;
+  readonly emit: (event: DecisionEvent | WaitingEvent | DegradedEvent) => void;
+}
+
+/** What an event says besides the decision. */
+interface ToldFacts {
+  readonly forced?: boolean;
+  readonly refusedBy?: readonly AdmissionRule[];
+  readonly waitedMs: number | undefined;
+}
+
+export class DecisionTeller {
+  readonly #parts: DecisionTellerParts;
+
+  constructor(parts: DecisionTellerParts) {
+    this.#parts = parts;
+  }
+
+  /** The load goes in by the rules. Returns the sentence that was told. */
+  admitted(decision: Decision, waitedMs: number | undefined): string {
+    const message = describeAdmission(decision);
+    this.#tell(decision.verdict === 'downgrade' ? 'downgraded' : 'admitted', decision, message, { waitedMs });
+    return message;
+  }
+
+  /** The load goes in although the rules refuse it, since its caller forces it. Returns the sentence that was told. */
+  forced(refused: Decision, reserved: Candidate, waitedMs: number | undefined): string {
+    const { help: _help, ...rest } = refused;
+    const message = describeForced(refused);
+    const decision: Decision = { ...rest, verdict: 'admit', ...describeChoice(reserved) };
+    this.#tell('admitted', decision, message, { forced: true, refusedBy: listFailedRules(refused), waitedMs });
+    return message;
+  }
+
+  /** The load is refused, or would be if the guard did more than observe. */
+  refused(decision: Decision, message: string, waitedMs: number | undefined): void {
+    this.#tell('refused', decision, message, { refusedBy: listFailedRules(decision), waitedMs });
+  }
+
+  /** The load waits at this place of the line. */
+  waiting(refused: Decision, position: number, waitedMs: number): void {
+    const { clock, emit } = this.#parts;
+    const message = describeWaiting(refused, position);
+    emit({ ...refused, verdict: 'wait', type: 'waiting', message, position, waitedMs, atMs: clock.nowMs() });
+  }
+
+  degraded(told: Pick<DegradedEvent, 'reason' | 'message' | 'code'>, cause?: MemoryGuardError): void {
+    const { clock, emit } = this.#parts;
+    emit({ type: 'degraded', ...told, ...(cause && { code: cause.code, cause }), atMs: clock.nowMs() });
+  }
+
+  #tell(
+    type: DecisionEvent['type'],
+    decision: Decision,
+    message: string,
+    { forced = false, refusedBy = [], waitedMs }: ToldFacts,
+  ): void {
+    const { mode, clock, emit } = this.#parts;
+    const observed = mode === 'observe';
+    emit({
+      ...decision,
+      type,
+      message: `${observed ? 'Observed only: ' : ''}${message}`,
+      atMs: clock.nowMs(),
+      forced,
+      refusedBy: Object.freeze(refusedBy),
+      observed,
+      ...(waitedMs !== undefined && { waitedMs }),
+    });
+  }
+}

@@ -1,0 +1,34 @@
+/** What the guard needs of a machine, as a port: the real one and a replaced one stand behind it. It holds no behaviour. */
+import type { MemoryReader } from '../core/memory-reader.ts';
+import type { HeldFile } from '../core/types.ts';
+import type { CalibrationStore } from '../footprint/calibration-store.ts';
+import type { LedgerOption, OpenLedger } from '../ledger/open-ledger.ts';
+
+/** Notes which files this process maps. The result, called after a load, gives those that the load mapped. */
+export type NoteMappings = () => FindNewMappings;
+
+/** The files that were mapped since, and those of `modelFiles`. `undefined` if the system doesn't tell. */
+export type FindNewMappings = (modelFiles: readonly string[]) => readonly HeldFile[] | undefined;
+
+/** Is told of an error. Whoever calls it goes on with less. */
+export type Failed = (error: unknown) => void;
+
+export interface Machine {
+  /** Reads the machine's memory. It stays open until the machine is closed. */
+  readonly reader: MemoryReader;
+  /** Opens the ledger. `failed` hears, now or later, why fewer processes are seen than `option` asks for. */
+  openLedger(option: LedgerOption, failed: Failed): OpenLedger;
+  /** Opens what earlier loads really took. `undefined` if nothing is kept. */
+  openCalibration(failed: (message: string, cause: unknown) => void): CalibrationStore | undefined;
+  /** Anonymous bytes of this process that JavaScript doesn't explain. `undefined` if the system doesn't tell. */
+  readGrowthBytes(): number | undefined;
+  /** Collects garbage if the heap holds as much as is missing. False if it wasn't worth its pause. */
+  collectGarbage(missingBytes: number): boolean;
+  /** Calls `changed` when the system says that memory gets short, or no longer is, until the result is called. */
+  watchPressure(changed: () => void): () => void;
+  /** Notes what is mapped before a load. `failed` hears of a reading that failed, which never fails the load. */
+  noteMappings(failed: Failed): FindNewMappings;
+  /** Gives back what is garbage after a model is gone, and the page cache of the files that are named when it is due. */
+  releaseMemory(files: () => readonly string[]): Promise<void>;
+  close(): void;
+}

@@ -1,0 +1,64 @@
+/** The machine that this process runs on. It decides nothing. */
+import type { Clock } from '../core/clock.ts';
+import type { MemoryReader } from '../core/memory-reader.ts';
+import { CalibrationStore, findCalibrationDirectory } from '../footprint/calibration-store.ts';
+import { type LedgerOption, type OpenLedger, openLedger } from '../ledger/open-ledger.ts';
+import { watchMappingsIfReadable } from '../sensors/linux/mapping-watch.ts';
+import { openReader } from '../sensors/open-reader.ts';
+import { watchPressure } from '../sensors/pressure-watch.ts';
+import { readAnonymousBytes, readGrowth, readPeerAnonymousBytes } from '../sensors/process-memory.ts';
+import type { Failed, FindNewMappings, Machine } from './machine.ts';
+import { collectIfWorth, dropPageCache, giveBack } from './release-memory.ts';
+
+export interface RealMachineOptions {
+  /** Counts free swap as memory. */
+  readonly swap: boolean;
+  readonly clock: Clock;
+}
+
+export class RealMachine implements Machine {
+  readonly reader: MemoryReader;
+  readonly #clock: Clock;
+
+  constructor({ swap, clock }: RealMachineOptions) {
+    this.reader = openReader({ swap });
+    this.#clock = clock;
+  }
+
+  openLedger(option: LedgerOption, failed: Failed): OpenLedger {
+    const readers = {
+      readOwnBytes: () => readAnonymousBytes(),
+      readPeerBytes: (pid: number) => readPeerAnonymousBytes(pid),
+    };
+    return openLedger(option, readers, failed);
+  }
+
+  openCalibration(failed: (message: string, cause: unknown) => void): CalibrationStore {
+    return new CalibrationStore(findCalibrationDirectory(), failed);
+  }
+
+  readGrowthBytes(): number | undefined {
+    return readGrowth();
+  }
+
+  collectGarbage(missingBytes: number): boolean {
+    return collectIfWorth(missingBytes);
+  }
+
+  watchPressure(changed: () => void): () => void {
+    return watchPressure(changed);
+  }
+
+  noteMappings(failed: Failed): FindNewMappings {
+    return watchMappingsIfReadable(failed);
+  }
+
+  async releaseMemory(files: () => readonly string[]): Promise<void> {
+    await giveBack(this.#clock);
+    await dropPageCache(files());
+  }
+
+  close(): void {
+    this.reader.close();
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * Which calls and loads run beside each other. What the process grows by while exactly one runs is that one's own. It reads no
+ * memory.
+ */
+import type { HeldModel } from './held-model.ts';
+
+export class CallWindows {
+  readonly #held: ReadonlySet<HeldModel>;
+  #callsInFlight = 0;
+  #changes = 0;
+
+  constructor(held: ReadonlySet<HeldModel>) {
+    this.#held = held;
+  }
+
+  /** Loads, unloads and calls that have begun. What grows between two equal counts is one model's own. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /** A load begins, and disturbs every running call. The result tells later whether it ran alone. */
+  beginLoad(): () => number | undefined {
+    this.#disturb();
+    this.#changes += 1;
+    const begun = this.#callsInFlight === 0 ? this.#changes : undefined;
+    return () => (begun === this.#changes ? begun : undefined);
+  }
+
+  beginCall(held: HeldModel): void {
+    if (this.#callsInFlight > 0) {
+      this.#disturb();
+      held.disturbed = true;
+    }
+    this.#changes += 1;
+    held.callsBegun += 1;
+    held.callsInFlight += 1;
+    this.#callsInFlight += 1;
+  }
+
+  endCall(held: HeldModel): void {
+    held.callsInFlight -= 1;
+    this.#callsInFlight -= 1;
+  }
+
+  /** Something else has changed: a model is gone. */
+  change(): void {
+    this.#changes += 1;
+  }
+
+  /** Marks every running call: a load or another call runs beside it. */
+  #disturb(): void {
+    for (const held of this.#held) if (held.callsInFlight > 0) held.disturbed = true;
+  }
+}

@@ -1,0 +1,92 @@
+/** A loaded model as the guard holds it: facts that stay, and the little that changes. It knows no SDK and acts on nothing. */
+import type { KvCacheType, LoadParts, Quantization } from '../core/types.ts';
+import type { Reservation } from '../ledger/ledger.ts';
+import type { Observing } from './observe-load.ts';
+
+/** What is known of a model once it is loaded, and never changes. */
+export interface ModelFacts {
+  readonly name: string;
+  readonly quantization: Quantization | undefined;
+  /** What was chosen and passed to the SDK. */
+  readonly shape: { readonly contextSize?: number; readonly kvCacheType?: KvCacheType };
+  /** Why it was loaded so. */
+  readonly reason: string;
+  readonly reservation: Reservation;
+  readonly minFreeBytes: number;
+  /** What its estimate expected, part by part. */
+  readonly predicted: LoadParts | undefined;
+  /** Paths of its files, if the SDK tells. */
+  readonly files: readonly string[];
+  /** It is never evicted. */
+  readonly pinned: boolean;
+  /** Names of the methods that end it, in the order in which the guard looks for one. */
+  readonly disposers: readonly PropertyKey[];
+  /** Loads it again, through every rule, and gives its new handle. Absent if the user did not choose that. */
+  readonly reload: (() => Promise<unknown>) | undefined;
+  /** The model whose context this is, and the way to tell it that this one is gone. */
+  readonly owner: { readonly held: HeldModel; letGo(): void } | undefined;
+}
+
+export class HeldModel {
+  readonly facts: ModelFacts;
+  readonly #reach: () => unknown;
+  /** What is known of its memory so far. */
+  observing: Observing | undefined;
+  /** Calls that are running. */
+  callsInFlight = 0;
+  /** Calls that have begun. */
+  callsBegun = 0;
+  /** Contexts that it has, or that are just being made: while there are any it is not idle. */
+  contexts = 0;
+  /** Whether one of its calls had audio. */
+  heard = false;
+  /** Another guarded call or load runs beside one of this model's: such a window settles nothing. */
+  disturbed = false;
+  /** It was evicted, or is just being: nothing may be called on it any more. */
+  evicted = false;
+  /** Its handle was collected while a call was running: the model ends with that call. */
+  orphaned = false;
+  /** Ends the wait until it has been idle for too long. */
+  cancelKeepAlive: (() => void) | undefined;
+
+  /**
+   * `raw` must not lead back to the guarded handle, or the handle is never collected. `weak`: the registration must not keep the
+   * model alive, and forgets it when it is collected.
+   */
+  constructor(raw: unknown, weak: boolean, facts: ModelFacts, observing: Observing | undefined) {
+    this.facts = facts;
+    this.observing = observing;
+    this.#reach = weak && typeof raw === 'object' && raw !== null ? reachWeakly(new WeakRef(raw)) : reachStrongly(raw);
+  }
+
+  /** The SDK's own object. `undefined` if it is held weakly and was collected. */
+  get raw(): unknown {
+    return this.#reach();
+  }
+
+  /** Nothing runs on it, nothing depends on it, and it may go. */
+  get idle(): boolean {
+    return this.callsInFlight === 0 && this.contexts === 0 && !this.facts.pinned && !this.evicted;
+  }
+
+  /** The way to end it. `undefined` if it has none. */
+  findDisposer(): (() => unknown) | undefined {
+    const raw = Object(this.raw) as Record<PropertyKey, unknown>;
+    const key = findDisposerName(raw, this.facts.disposers);
+    return key === undefined ? undefined : () => (raw[key] as () => unknown)();
+  }
+}
+
+/** The first of these methods that an object has. */
+export function findDisposerName(raw: object, disposers: readonly PropertyKey[]): PropertyKey | undefined {
+  return disposers.find((name) => typeof (raw as Record<PropertyKey, unknown>)[name] === 'function');
+}
+
+// Apart, so that neither closure holds what only the other may.
+function reachWeakly(ref: WeakRef<object>): () => unknown {
+  return () => ref.deref();
+}
+
+function reachStrongly(raw: unknown): () => unknown {
+  return () => raw;
+}
