@@ -74,11 +74,11 @@ export type { NexaModel } from './sdk/nexa-model.ts';
 export { NexaSDK } from './sdk/nexa-sdk.ts';
 export type {
   Capabilities,
+  EngineCacheType,
   FinishReason,
   FlashAttention,
   GenerateProfile,
   GenerateResult,
-  KvCacheType,
   LogLevel,
   LogListener,
   Runtime,

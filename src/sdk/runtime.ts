@@ -13,7 +13,7 @@ export type LogListener = (level: LogLevel, text: string) => void;
 export const KV_CACHE_TYPES = ['f16', 'f32', 'q8_0', 'q5_1', 'q5_0', 'q4_1', 'q4_0', 'iq4_nl'] as const;
 
 /** Type of the keys and values in the cache of a context. */
-export type KvCacheType = (typeof KV_CACHE_TYPES)[number];
+export type EngineCacheType = (typeof KV_CACHE_TYPES)[number];
 
 export const FLASH_ATTENTION = ['auto', 'on', 'off'] as const;
 
@@ -30,7 +30,7 @@ export interface RuntimeLoad {
   readonly batchSize: number;
   /** Tokens per graph. */
   readonly microBatchSize: number;
-  readonly kvCacheType: KvCacheType;
+  readonly kvCacheType: EngineCacheType;
   readonly flashAttention: FlashAttention;
   readonly mmap: boolean;
   /** Number of layers that go to a GPU. */
@@ -146,7 +146,7 @@ export interface Runtime {
   /** Version of the runtime, for example 'v0.5.0'. */
   readonly version: string;
   /** The cache types that the runtime can be asked for; absent if these are all. */
-  readonly kvCacheTypes?: readonly KvCacheType[];
+  readonly kvCacheTypes?: readonly EngineCacheType[];
   /** Checks the files before the engine sees them. A load that fails leaves nothing behind. */
   load(request: RuntimeLoad): Promise<RuntimeModel>;
   /** The ids of the plugins; absent if the runtime has none. */

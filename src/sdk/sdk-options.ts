@@ -1,7 +1,7 @@
 /** The options of `NexaSDK` and its models, as types. What is accepted, and the defaults, stand in `read-sdk-options.ts`. */
 import type { LayoutName } from '../addon/nexa-binding.ts';
 import type { ChatMessage } from './chat-messages.ts';
-import type { FlashAttention, KvCacheType, LogListener, RuntimeName } from './runtime.ts';
+import type { EngineCacheType, FlashAttention, LogListener, RuntimeName } from './runtime.ts';
 
 /** Options of `NexaSDK.initialize`. */
 export interface InitializeOptions {
@@ -37,7 +37,7 @@ export interface LoadOptions {
   /** Tokens per graph, at most `batchSize`; the compute buffers are made for so many. @default 512 */
   readonly microBatchSize?: number;
   /** Type of the keys and values in the cache. The SDK's library has 'f16' only. @default 'f16' */
-  readonly kvCacheType?: KvCacheType;
+  readonly kvCacheType?: EngineCacheType;
   /** The SDK's library has 'auto' only. @default 'auto' */
   readonly flashAttention?: FlashAttention;
   /** Map the model's file instead of reading it into memory. The SDK's library always maps. @default true */
