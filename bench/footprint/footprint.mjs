@@ -12,7 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { engineLoad, saidBytes } from '../../tools/engine-load.mjs';
 import { writeTone } from '../../tools/synthetic-model.mjs';
-import { engineOptions } from '../../tools/transcripts.mjs';
+import { createEngineOptions } from '../../tools/transcripts.mjs';
 import { CASES } from './cases.mjs';
 import { nodeLlamaCpp } from './node-llama-cpp.mjs';
 import { Rows } from './rows.mjs';
@@ -101,7 +101,7 @@ async function measureAll(prepared, rows) {
 /** @param {Prepared} prepared @param {string} tone @param {(anonymousBytes: number) => void} seen @returns {Promise<Row>} */
 async function measure({ each, modelPath, projectorPath }, tone, seen) {
   const { lines, measured, peakAnonymousBytes, text } = await engineLoad(
-    { model: modelPath, ...engineOptions(each.run) },
+    { model: modelPath, ...createEngineOptions(each.run) },
     each.hasProjector ? projectorPath : '',
     each.tokens,
     each.hears ? tone : '',

@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { engineLoad, saidBytes } from '../../tools/engine-load.mjs';
 import { writeAudioProjector, writeLanguageModel } from '../../tools/synthetic-model.mjs';
-import { engineOptions } from '../../tools/transcripts.mjs';
+import { createEngineOptions } from '../../tools/transcripts.mjs';
 
 const MiB = 2 ** 20;
 const SHAPE = { hidden: 1024, layers: 4, heads: 8, kvHeads: 8, ffn: 2816, vocab: 32_000, random: false };
@@ -30,7 +30,7 @@ async function table() {
   for (const quantization of /** @type {const} */ (['Q4_0', 'Q4_K_M', 'Q5_K_M'])) {
     writeLanguageModel(model, { ...SHAPE, quantization });
     for (const mmap of [true, false]) {
-      const options = { model, ...engineOptions({ contextSize: 2048, mmap }) };
+      const options = { model, ...createEngineOptions({ contextSize: 2048, mmap }) };
       const { lines, measured, text } = await engineLoad(options, projector);
       if (!measured) throw new Error(`The engine did not load it: ${text.slice(-2000)}`);
       const { model: weights, kvCache, projector: encoder } = saidBytes(lines);

@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { engineLoad, saidBytes } from '../../tools/engine-load.mjs';
 import { writeAudioProjector, writeLanguageModel } from '../../tools/synthetic-model.mjs';
-import { engineOptions } from '../../tools/transcripts.mjs';
+import { createEngineOptions } from '../../tools/transcripts.mjs';
 
 const MiB = 2 ** 20;
 const SHAPE = /** @type {const} */ ({
@@ -45,7 +45,7 @@ async function table() {
 async function beside(changed, run, projector = '') {
   const model = path.join(folder, 'model.gguf');
   writeLanguageModel(model, { ...SHAPE, ...changed });
-  const { lines, measured, text } = await engineLoad({ model, ...engineOptions(run) }, projector);
+  const { lines, measured, text } = await engineLoad({ model, ...createEngineOptions(run) }, projector);
   if (!measured) throw new Error(`The engine did not load it: ${text.slice(-2000)}`);
   const said = saidBytes(lines);
   const touched = (said.kvCache + said.output + said.projector) * MiB;

@@ -4,7 +4,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { estimateFootprint } from '../../src/footprint/estimate-footprint.ts';
 import { SMALL } from '../../tools/architectures.mjs';
 import { engineLoad, saidBytes } from '../../tools/engine-load.mjs';
-import { engineOptions } from '../../tools/transcripts.mjs';
+import { createEngineOptions } from '../../tools/transcripts.mjs';
 import { getProjectorType, makeModels, predicted, type Transcript, transcripts } from '../support/model-headers.ts';
 
 const models = makeModels();
@@ -15,6 +15,10 @@ const ROUNDING_MIB = 0.0101;
 
 describe('what the engine printed', () => {
   const all = transcripts();
+
+  it('is there for 148 loads', () => {
+    expect(all).toHaveLength(148);
+  });
 
   it('is there for nine architectures and six projectors', () => {
     expect(new Set(all.map(({ shape }) => shape.architecture)).size).toBe(9);
@@ -43,7 +47,7 @@ describe.skipIf(!existsSync('/proc/self/status'))('what the engine prints now', 
     const { shape, run, projector } = transcript;
     it(`is what the estimate says, for ${shape.architecture} with ${JSON.stringify({ ...run, projector })}`, async () => {
       const path = projector ? models.projector(projector) : '';
-      const options = { model: models.model(shape), ...engineOptions(run) };
+      const options = { model: models.model(shape), ...createEngineOptions(run) };
       const { lines, measured, text } = await engineLoad(options, path);
       expect(measured, text.slice(-500)).toBeDefined();
       await expectSaid(transcript, lines);

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { EstimateFootprintOptions, Footprint } from '../../src/footprint/estimate-footprint.ts';
+import type { EngineBuild } from '../../src/footprint/llama-cpp/engine-version.ts';
 import { type Shape, writeModel } from '../../tools/architectures.mjs';
 import { type Projector, writeProjector } from '../../tools/projectors.mjs';
 import { type ProjectorShape, writeAudioProjector } from '../../tools/synthetic-model.mjs';
@@ -14,7 +15,7 @@ export interface Transcript {
   readonly shape: Shape;
   readonly projector?: AnyProjector;
   readonly run: Omit<EstimateFootprintOptions, 'modelPath' | 'projectorPath'>;
-  /** Lines of the engine. */
+  /** The lines of the engine that name a size. */
   readonly said: readonly string[];
 }
 
@@ -53,13 +54,27 @@ function isOther(shape: AnyProjector): shape is Projector {
   return shape.type !== undefined && shape.type !== 'F16' && shape.type !== 'F32';
 }
 
-/** What the real engine said at the time; `node tools/transcripts.mjs` writes it anew. */
+/** The engine that the transcripts were recorded with, and the system that it ran on. */
+export interface RecordedEngine extends EngineBuild {
+  readonly system: string;
+}
+
+/** What the real engine said when it was recorded; `node tools/transcripts.mjs` records it anew. */
 export function transcripts(): readonly Transcript[] {
+  return readLines().slice(1) as Transcript[];
+}
+
+/** The first line of the transcripts. */
+export function readRecordedEngine(): RecordedEngine {
+  return (readLines()[0] as { readonly engine: RecordedEngine }).engine;
+}
+
+function readLines(): readonly unknown[] {
   const text = readFileSync(new URL('../fixtures/engine-transcripts.jsonl', import.meta.url), 'utf8');
   return text
     .trim()
     .split('\n')
-    .map((line) => JSON.parse(line) as Transcript);
+    .map((line) => JSON.parse(line));
 }
 
 /** A footprint in the words of `saidBytes`, in MiB. */
