@@ -116,17 +116,6 @@ const MISSING: readonly string[] = [
   // sdk/nexa
   'sdk/nexa/library-errors.ts',
   'sdk/nexa/nexa-library-model.ts',
-  // sensors
-  'sensors/scope-rows.ts',
-  'sensors/sensor-error.ts',
-  // sensors/linux
-  'sensors/linux/control-groups.ts',
-  'sensors/linux/fill-rows.ts',
-  'sensors/linux/kernel-files.ts',
-  'sensors/linux/kernel-text.ts',
-  'sensors/linux/native-engine.ts',
-  'sensors/linux/process-limits.ts',
-  'sensors/linux/procfs-engine.ts',
 ];
 
 const COMMENT = /\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm;

@@ -1,108 +1,93 @@
-/** Resolution in trees that are bent by hand: several mounts, groups that are not there, hostile texts. */
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+/** Plans: which scopes hold, which files tell about them, and what they read as where swap counts. */
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { MiB } from '../../../src/core/bytes.ts';
-import type { MemorySnapshot } from '../../../src/core/types.ts';
-import { openReader } from '../../../src/sensors/open-reader.ts';
-import { copyOf } from '../../support/fixtures.ts';
+import { readProcessLimits } from '../../../src/sensors/linux/process-limits.ts';
+import { PARSE } from '../../../src/sensors/linux/read-plan.ts';
+import { resolvePlan } from '../../../src/sensors/linux/resolve-plan.ts';
+import { HIGH, LIMIT, RECLAIMABLE, STRIDE, SWAP_LIMIT, SWAPPINESS, USED } from '../../../src/sensors/scope-rows.ts';
+import { copyOf, fixture } from '../../support/fixtures.ts';
+import { open } from '../../support/linux-readers.ts';
 import { HOST_AVAILABLE } from '../../support/linux-situations.ts';
 
-function read(root: string, swap = false): MemorySnapshot {
-  const reader = openReader({ root, swap, prefer: 'procfs' });
-  onTestFinished(() => reader.close());
-  return reader.snapshot();
-}
+const resolve = (root: string, swap = false) => resolvePlan(root, swap, readProcessLimits(root));
+const read = (root: string, swap = false) => open('procfs', root, swap).snapshot();
 
-function expectSensorError(root: string, message: string): void {
-  expect(() => read(root)).toThrow(
-    expect.objectContaining({ code: 'ERR_SENSOR', message: expect.stringContaining(message) }),
-  );
-}
+/** Names of the planned files of a row, without their directory, and the column that each fills. */
+const listFiles = ({ files }: ReturnType<typeof resolve>, row: number) =>
+  files.filter((file) => file.row === row).map(({ path, column }) => [path.split('/').at(-1), column]);
 
-describe('resolution', () => {
-  it('takes the mount that shows most of our way, whichever comes first', () => {
-    const partial = '50 23 0:26 /a/b /mnt/part rw - cgroup2 cgroup2 rw\n';
-    const whole = '30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n';
-    for (const mounts of [partial + whole, whole + partial]) {
-      const root = copyOf('v2-three-levels');
-      mkdirSync(join(root, 'mnt/part/c'), { recursive: true });
-      writeFileSync(join(root, 'proc/self/mountinfo'), mounts);
-      expect(read(root)).toMatchObject({ availableBytes: 370 * MiB, ancestorsHidden: false });
-    }
+describe('a plan', () => {
+  it('begins with the machine and gives every group a row of its own', () => {
+    const plan = resolve(fixture('v2-parent-limit'));
+    expect(plan.scopes.map(({ kind, path }) => `${kind} ${path}`)).toEqual([
+      'host host',
+      'cgroup-v2 /pod.slice',
+      'cgroup-v2 /pod.slice/app.scope',
+    ]);
+    expect(plan.files[0]).toMatchObject({ parse: PARSE.meminfo, row: 0, column: 0 });
+    expect(plan.initial).toHaveLength(3 * STRIDE);
   });
 
-  it('uses a partial mount where there is no other, and says that ancestors are hidden', () => {
-    const root = copyOf('v2-three-levels');
-    renameSync(join(root, 'sys/fs/cgroup/a/b'), join(root, 'part'));
-    writeFileSync(join(root, 'proc/self/mountinfo'), '50 23 0:26 /a/b /part rw - cgroup2 cgroup2 rw\n');
-    const snapshot = read(root);
-    expect(snapshot).toMatchObject({ availableBytes: 370 * MiB, ancestorsHidden: true });
-    expect(snapshot.scopes.map((scope) => scope.path)).toEqual(['host', '/', '/c']);
+  it('reads memory.stat last, our own group’s first: the short cut of a measure relies on it', () => {
+    const { files } = resolve(fixture('v2-three-levels'));
+    const stats = files.map(({ parse }) => parse === PARSE.statV2);
+    expect(stats).toEqual([...stats].sort());
+    expect(files.filter(({ parse }) => parse === PARSE.statV2).map(({ row }) => row)).toEqual([3, 2, 1]);
   });
 
-  it('does not take a mount whose directory is not there', () => {
-    const root = copyOf('v2-three-levels');
-    writeFileSync(join(root, 'proc/self/mountinfo'), '50 23 0:26 / /nowhere rw - cgroup2 cgroup2 rw\n');
-    expect(read(root)).toMatchObject({ ancestorsHidden: true });
-    expect(read(root).scopes).toHaveLength(1);
+  it('reads the files of a group’s own version', () => {
+    expect(listFiles(resolve(fixture('v2-leaf')), 1)).toEqual([
+      ['memory.max', LIMIT],
+      ['memory.high', HIGH],
+      ['memory.current', USED],
+      ['memory.stat', 0],
+    ]);
+    expect(listFiles(resolve(fixture('v1-leaf-limit')), 1)).toEqual([
+      ['memory.limit_in_bytes', LIMIT],
+      ['memory.usage_in_bytes', USED],
+      ['memory.stat', 0],
+    ]);
   });
 
-  it('takes the part of the way that exists where our own group cannot be seen', () => {
-    const root = copyOf('v2-three-levels');
-    writeFileSync(join(root, 'proc/self/cgroup'), '0::/a/x/y\n');
-    const snapshot = read(root);
-    expect(snapshot.scopes.map((scope) => scope.path)).toEqual(['host', '/a']);
-    expect(snapshot.ancestorsHidden).toBe(true);
+  it('reads files of swap only if it counts, or, under v1, if there is a swap device', () => {
+    const columns = (name: string, swap: boolean) => resolve(fixture(name), swap).files.map(({ column }) => column);
+    expect(columns('v2-swap', true)).toEqual(expect.arrayContaining([SWAP_LIMIT, SWAPPINESS]));
+    expect(columns('v2-swap', false)).not.toContain(SWAP_LIMIT);
+    expect(columns('v1-memsw', false)).toContain(SWAP_LIMIT);
+    expect(columns('v1-memsw', false)).not.toContain(SWAPPINESS);
   });
 
-  it('takes the mounted group alone where nobody below lists this process', () => {
-    const root = copyOf('v1-unnamed-levels');
-    writeFileSync(join(root, 'sys/fs/cgroup/memory/pod/app/cgroup.procs'), '77\n');
-    expect(read(root)).toMatchObject({ ancestorsHidden: true });
-    expect(read(root).scopes.map((scope) => scope.path)).toEqual(['host']);
+  it('asks v1 for the limit of ancestors that are hidden, at the topmost group alone', () => {
+    const hidden = (name: string) => resolve(fixture(name)).files.filter(({ parse }) => parse === PARSE.statV1);
+    expect(hidden('v1-hidden-limit').map(({ column }) => column)).toEqual([1]);
+    expect(hidden('v1-parent-limit').map(({ column }) => column)).toEqual([0, 0]);
   });
 
-  it('finds a group below the unnamed levels by its own path', () => {
-    const root = copyOf('v1-unnamed-levels');
-    writeFileSync(join(root, 'proc/self/cgroup'), '4:memory:/app\n');
-    writeFileSync(
-      join(root, 'proc/self/mountinfo'),
-      '35 31 0:32 /.. /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n',
-    );
-    expect(read(root)).toMatchObject({ availableBytes: 230 * MiB, ancestorsHidden: false });
+  it('has limits of the process and of strict overcommit as scopes, of which nothing can be reclaimed', () => {
+    const limits = resolve(fixture('rlimits'));
+    expect(limits.scopes.map(({ kind }) => kind)).toEqual(['host', 'rlimit-as', 'rlimit-data']);
+    expect(limits.files.at(-1)).toMatchObject({ parse: PARSE.status, row: 1, column: 2 });
+    expect([1, 2].map((row) => limits.initial[row * STRIDE + LIMIT])).toEqual([4096 * MiB, 2048 * MiB]);
+    const commit = resolve(fixture('overcommit-2'));
+    expect(commit.scopes.map(({ kind }) => kind)).toEqual(['host', 'commit']);
+    expect(commit.files[0]).toMatchObject({ parse: PARSE.meminfo, column: 1 });
+    for (const { initial } of [limits, commit]) expect(initial[STRIDE + RECLAIMABLE]).toBe(0);
   });
 
-  it('refuses control groups that are mounted and hidden from /proc', () => {
-    const root = copyOf('v2-leaf');
-    rmSync(join(root, 'proc/self/cgroup'));
-    expectSensorError(root, 'proc/self/cgroup');
+  it('does not read a memory.stat that a stand-in for v1 does not have', () => {
+    const plan = resolve(fixture('gvisor-cgroupfs'));
+    expect(plan.files.filter(({ path }) => path.endsWith('memory.stat'))).toEqual([]);
+    expect(plan.initial[STRIDE + RECLAIMABLE]).toBe(0);
   });
+});
 
-  it('follows a parent only as far as it limits its children', () => {
-    const root = copyOf('v1-no-hierarchy');
-    writeFileSync(join(root, 'sys/fs/cgroup/memory/pod/memory.use_hierarchy'), '1\n');
-    expect(read(root).availableBytes).toBe((256 - 150 + 20) * MiB);
-  });
-
-  it.each([
-    ['v1-no-hierarchy', 'sys/fs/cgroup/memory/pod/memory.use_hierarchy', '2\n', '0 or 1'],
-    ['rlimits', 'proc/self/limits', 'Max data size unlimited\n', 'Max address space'],
-    ['rlimits', 'proc/self/limits', 'Max address space lots\nMax data size 1\n', 'Max address space lots'],
-    ['overcommit-2', 'proc/sys/vm/overcommit_memory', '3\n', '0, 1 or 2'],
-    ['v2-swap', 'proc/swaps', 'Filename Type Size\n/dev/zram0 partition many 0 100\n', 'a size in KiB'],
-    ['v2-leaf', 'proc/self/mountinfo', 'no mounts here\n', 'lines such as'],
-    ['v1-unnamed-levels', 'proc/self/stat', 'self (node) R\n', 'our process number'],
-  ])('in %s refuses %s with %j', (name, file, text, message) => {
-    const root = copyOf(name);
-    writeFileSync(join(root, file), text);
-    expectSensorError(root, message);
-  });
-
+describe('swap', () => {
   it.each([
     ['is zram', 'Filename\tType\tSize\tUsed\tPriority\n/dev/zram0 partition 4194296 1048576 100\n'],
     ['may be zram', undefined],
-  ])('counts swap that %s for the groups and not for the machine', (_, swaps) => {
+  ])('that %s counts for the groups and not for the machine', (_, swaps) => {
     const root = copyOf('v2-swap');
     if (swaps === undefined) rmSync(join(root, 'proc/swaps'));
     else writeFileSync(join(root, 'proc/swaps'), swaps);
@@ -114,7 +99,7 @@ describe('resolution', () => {
   it.each([
     ['v2-swap', 'proc/sys/vm/swappiness', 132, 332],
     ['v1-memsw', 'sys/fs/cgroup/memory/app/memory.swappiness', 162, 514],
-  ])('in %s counts no swap for groups where %s is 0', (name, file, without, withSwap) => {
+  ])('does not count for groups in %s if %s is 0', (name, file, without, withSwap) => {
     const root = copyOf(name);
     if (name === 'v1-memsw')
       writeFileSync(join(root, 'sys/fs/cgroup/memory/app/memory.memsw.limit_in_bytes'), `${1024 * MiB}\n`);
@@ -124,13 +109,5 @@ describe('resolution', () => {
     expect(availableBytes).toBe(without * MiB);
     // The machine still swaps where it is short itself.
     expect(scopes[0]?.availableBytes).toBeGreaterThan(HOST_AVAILABLE);
-  });
-
-  it('takes a directory in the place of a parent as it finds it', () => {
-    const root = copyOf('v2-leaf');
-    rmSync(join(root, 'sys/fs/cgroup/app'), { recursive: true });
-    writeFileSync(join(root, 'sys/fs/cgroup/app'), '');
-    writeFileSync(join(root, 'proc/self/cgroup'), '0::/app/below\n');
-    expectSensorError(root, 'cgroup.controllers');
   });
 });
