@@ -1,13 +1,11 @@
 // Writes sparse GGUF files of several architectures: every weight is zero, every shape is real. It knows nothing of this package.
 //   node tools/architectures.mjs qwen3 FILE '{"layers":4}'
-import fs from 'node:fs';
 import { pathToFileURL } from 'node:url';
-import { byteTokens, entryValue, text, u32, u64 } from './synthetic-model.mjs';
+import { listByteTokens, writeGgufFile } from './gguf-file.mjs';
 
-/** @typedef {'F32' | 'F16' | 'Q4_0' | 'Q8_0' | 'Q4_K' | 'Q6_K'} Type */
-/** @typedef {{ name: string, dims: number[], type: Type }} Tensor */
-/** @typedef {'u32' | 'f32' | 'bool' | 'text' | 'texts' | 'i32s' | 'f32s'} Kind */
-/** @typedef {[key: string, kind: Kind, value: any]} Entry */
+/** @typedef {import('./gguf-file.mjs').Entry} Entry */
+/** @typedef {import('./gguf-file.mjs').Tensor} Tensor */
+/** @typedef {import('./gguf-file.mjs').TensorType} Type */
 /**
  * @typedef {object} Shape
  * @property {string} [architecture]
@@ -30,16 +28,6 @@ import { byteTokens, entryValue, text, u32, u64 } from './synthetic-model.mjs';
  * @property {Type} [type]
  */
 
-/** @type {Record<Type, [id: number, weights: number, bytes: number]>} */
-const TYPES = {
-  F32: [0, 1, 4],
-  F16: [1, 1, 2],
-  Q4_0: [2, 32, 18],
-  Q8_0: [8, 32, 34],
-  Q4_K: [12, 256, 144],
-  Q6_K: [14, 256, 210],
-};
-const ALIGNMENT = 32;
 // The engine looks these up in every vocabulary of phi3.
 const PHI_TOKENS = ['<unk>', '<s>', '</s>', '<|endoftext|>'];
 const TEMPLATE = '{% for m in messages %}{{ m.content }}{% endfor %}';
@@ -76,7 +64,7 @@ export function writeModel(file, shape) {
   const { kvHeads = heads, headLength = hidden / heads, header = architecture } = shape;
   /** @param {string} key */
   const own = (key) => `${header}.${key}`;
-  const tokens = [...byteTokens(), '<|end|>', ...(architecture === 'phi3' ? PHI_TOKENS : [])];
+  const tokens = [...listByteTokens(), '<|end|>', ...(architecture === 'phi3' ? PHI_TOKENS : [])];
   while (tokens.length < vocab) tokens.push(`t${tokens.length}`);
   /** @type {Entry[]} */
   const entries = [
@@ -147,7 +135,7 @@ export function writeModel(file, shape) {
     else attention(own, { ...shared, kv }, add, vector);
     if (architecture !== 'mamba') feedForward(own, shared, add, vector);
   }
-  return writeGguf(file, entries, tensors);
+  return writeGgufFile(file, entries, tensors);
 }
 
 /** @typedef {(name: string, dims: number[], as?: Type) => void} Add */
@@ -222,31 +210,6 @@ function mamba(own, hidden, inner, rank, add, vector) {
   vector(`${own}ssm_d`, inner);
   add(`${own}ssm_out.weight`, [inner, hidden]);
 }
-
-/** @param {string} file @param {Entry[]} entries @param {Tensor[]} tensors */
-export function writeGguf(file, entries, tensors) {
-  const parts = [Buffer.from('GGUF'), u32(3), u64(tensors.length), u64(entries.length)];
-  for (const [key, kind, value] of entries) parts.push(text(key), entryValue(kind, value));
-  let offset = 0;
-  for (const { name, dims, type } of tensors) {
-    const [id, weights, bytes] = TYPES[type];
-    if ((dims[0] ?? 1) % weights) throw new RangeError(`${name}: rows of ${dims[0]} don't fill blocks of ${type}.`);
-    parts.push(text(name), u32(dims.length), ...dims.map(u64), u32(id), u64(offset));
-    offset += align((dims.reduce((product, dim) => product * dim, 1) / weights) * bytes);
-  }
-  const header = Buffer.concat(parts);
-  const fd = fs.openSync(file, 'w');
-  try {
-    fs.writeSync(fd, header, 0, header.length, 0);
-    fs.ftruncateSync(fd, align(header.length) + offset);
-  } finally {
-    fs.closeSync(fd);
-  }
-  return { fileBytes: align(header.length) + offset };
-}
-
-/** @param {number} bytes */
-const align = (bytes) => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 
 const [, script, architecture, file, shape] = process.argv;
 if (architecture && file && script && import.meta.url === pathToFileURL(script).href) {

@@ -1,8 +1,8 @@
-// Writes sparse projectors of several types for images and sound, beside the one in examples/. It knows nothing of this package.
-import { writeGguf } from './architectures.mjs';
+// Writes sparse projectors of several types for images and sound, beside Qwen2-Audio's in synthetic-model.mjs. It knows nothing of this package.
+import { writeGgufFile } from './gguf-file.mjs';
 
-/** @typedef {import('./architectures.mjs').Entry} Entry */
-/** @typedef {import('./architectures.mjs').Tensor} Tensor */
+/** @typedef {import('./gguf-file.mjs').Entry} Entry */
+/** @typedef {import('./gguf-file.mjs').Tensor} Tensor */
 /** @typedef {{ type: string, width: number, ffn: number, layers: number, heads: number, projection?: number }} Projector */
 
 /** @type {Record<string, { kind: 'audio' | 'vision', image?: number, patch?: number, class?: boolean }>} */
@@ -103,5 +103,5 @@ export function writeProjector(file, { type, width, ffn, layers, heads, projecti
       weight('mm.a.mlp.1', width * 4, projection);
       weight('mm.a.mlp.2', projection, projection);
   }
-  return writeGguf(file, entries, tensors);
+  return writeGgufFile(file, entries, tensors);
 }

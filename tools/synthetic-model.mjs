@@ -1,14 +1,21 @@
-// Writes GGUF files shaped like Qwen2-Audio without its weights: tiny ones that load in milliseconds and answer a WAV
-// with babble, or the full 7B shape as sparse files that take the real memory once loaded. It knows nothing of this
-// package.   node tools/synthetic-model.mjs tiny|full FOLDER
+/**
+ * Writes GGUF files shaped like Qwen2-Audio without its weights, and a WAV for them to hear: tiny ones that load in milliseconds and
+ * answer with babble, or the full 7B shape as sparse files that take the real memory once loaded. It knows nothing of this package.
+ *   node tools/synthetic-model.mjs tiny|full FOLDER
+ */
 import fs from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { BLOCKS, listByteTokens, writeGgufFile } from './gguf-file.mjs';
+import { createRandom } from './random.mjs';
+import { writeTone } from './tone.mjs';
 
-/** @typedef {'F32' | 'F16' | 'Q4_0' | 'Q4_K' | 'Q5_K' | 'Q6_K'} TensorType */
+export { writeTone };
+
+/** @typedef {import('./gguf-file.mjs').Entry} Entry */
+/** @typedef {import('./gguf-file.mjs').TensorType} TensorType */
 /** @typedef {'F32' | 'Q4_0' | 'Q4_K_M' | 'Q5_K_M'} Quantization */
-/** @typedef {{ name: string, type: TensorType, dims: number[], fill?: 'one' | 'noise' }} Tensor */
-/** @typedef {[key: string, type: 'u32' | 'f32' | 'bool' | 'text' | 'texts' | 'f32s' | 'i32s', value: any]} Entry */
+/** @typedef {import('./gguf-file.mjs').Tensor & { fill: 'one' | 'noise' }} Tensor */
 /**
  * @typedef {object} LanguageShape
  * @property {number} [hidden] width of a token
@@ -57,16 +64,6 @@ export const fullProjector = {
   positions: 1500,
 };
 
-/** @type {Record<TensorType, { id: number, weights: number, bytes: number }>} one block of each type */
-const TYPES = {
-  F32: { id: 0, weights: 1, bytes: 4 },
-  F16: { id: 1, weights: 1, bytes: 2 },
-  Q4_0: { id: 2, weights: 32, bytes: 18 },
-  Q4_K: { id: 12, weights: 256, bytes: 144 },
-  Q5_K: { id: 13, weights: 256, bytes: 176 },
-  Q6_K: { id: 14, weights: 256, bytes: 210 },
-};
-
 /** @type {Record<Quantization, { fileType: number, most: TensorType, sensitive: TensorType, output: TensorType }>} */
 const MIXES = {
   F32: { fileType: 0, most: 'F32', sensitive: 'F32', output: 'F32' },
@@ -75,7 +72,6 @@ const MIXES = {
   Q5_K_M: { fileType: 17, most: 'Q5_K', sensitive: 'Q6_K', output: 'Q6_K' },
 };
 
-const ALIGNMENT = 32;
 const PRINTABLE = 94;
 const SPECIALS = ['<|endoftext|>', '<|im_start|>', '<|im_end|>', '<|AUDIO|>', '<|audio_bos|>', '<|audio_eos|>'];
 const TEMPLATE =
@@ -87,17 +83,20 @@ const TEMPLATE =
  * @param {LanguageShape} [shape]
  */
 export function writeLanguageModel(file, shape = {}) {
-  const { hidden, layers, heads, kvHeads, ffn, vocab, context } = { ...tinyLanguage, ...shape };
-  const { quantization = 'Q4_K_M', random = vocab < 10_000, endToken = 258, architecture = 'qwen2' } = shape;
-  const mix = MIXES[quantization];
-  const kvWidth = (hidden / heads) * kvHeads;
-  const tokens = [...byteTokens(), ...SPECIALS];
+  const whole = { ...tinyLanguage, quantization: /** @type {const} */ ('Q4_K_M'), ...shape };
+  const { random = whole.vocab < 10_000 } = shape;
+  return writeGgufFile(file, listLanguageEntries(whole), listLanguageTensors(whole), createFilling(random));
+}
+
+/** @param {typeof tinyLanguage & LanguageShape & { quantization: Quantization }} shape @returns {Entry[]} */
+function listLanguageEntries({ hidden, layers, heads, kvHeads, ffn, vocab, context, quantization, ...shape }) {
+  const { endToken = 258, architecture = 'qwen2' } = shape;
+  const tokens = [...listByteTokens(), ...SPECIALS];
   while (tokens.length < vocab) tokens.push(`t${tokens.length}`);
-  /** @type {Entry[]} */
-  const metadata = [
+  return [
     ['general.architecture', 'text', architecture],
     ['general.name', 'text', 'Qwen2-Audio synthetic'],
-    ['general.file_type', 'u32', mix.fileType],
+    ['general.file_type', 'u32', MIXES[quantization].fileType],
     ['general.quantization_version', 'u32', 2],
     [`${architecture}.context_length`, 'u32', context],
     [`${architecture}.embedding_length`, 'u32', hidden],
@@ -118,6 +117,13 @@ export function writeLanguageModel(file, shape = {}) {
     ['tokenizer.ggml.add_bos_token', 'bool', false],
     ['tokenizer.chat_template', 'text', TEMPLATE],
   ];
+}
+
+/** @param {typeof tinyLanguage & { quantization: Quantization }} shape @returns {Tensor[]} */
+function listLanguageTensors({ hidden, layers, heads, kvHeads, ffn, vocab, quantization }) {
+  const mix = MIXES[quantization];
+  const kvWidth = (hidden / heads) * kvHeads;
+  const eighth = Math.floor(layers / 8);
   /** @type {Tensor[]} */
   const tensors = [
     { name: 'token_embd.weight', type: mix.most, dims: [hidden, vocab], fill: 'noise' },
@@ -126,7 +132,6 @@ export function writeLanguageModel(file, shape = {}) {
   ];
   for (let layer = 0; layer < layers; layer++) {
     // llama.cpp's "use more bits" rule of the _M mixes
-    const eighth = Math.floor(layers / 8);
     const special = layer < layers / 8 || layer >= (7 * layers) / 8 || (layer - eighth) % 3 === 2;
     const careful = special ? mix.sensitive : mix.most;
     tensors.push(
@@ -144,7 +149,7 @@ export function writeLanguageModel(file, shape = {}) {
       { name: `blk.${layer}.ffn_down.weight`, type: careful, dims: [ffn, hidden], fill: 'noise' },
     );
   }
-  return writeGguf(file, metadata, tensors, random);
+  return tensors;
 }
 
 /**
@@ -153,15 +158,24 @@ export function writeLanguageModel(file, shape = {}) {
  * @param {ProjectorShape} [shape]
  */
 export function writeAudioProjector(file, shape = {}) {
-  const { width, layers, heads, ffn, projection, mels, positions } = { ...tinyProjector, ...shape };
-  const random = shape.random ?? width < 1000;
+  const whole = { ...tinyProjector, ...shape };
+  const random = shape.random ?? whole.width < 1000;
   const type = shape.type ?? (random ? 'F32' : 'F16');
-  /** @type {Entry[]} */
-  const metadata = [
+  return writeGgufFile(
+    file,
+    listProjectorEntries({ ...whole, type }),
+    listProjectorTensors({ ...whole, type }),
+    createFilling(random),
+  );
+}
+
+/** @param {typeof tinyProjector & { type: 'F16' | 'F32' }} shape @returns {Entry[]} */
+function listProjectorEntries({ width, layers, heads, ffn, projection, mels, type }) {
+  return [
     ['general.architecture', 'text', 'clip'],
     ['general.type', 'text', 'mmproj'],
     ['general.name', 'text', 'Qwen2-Audio projector synthetic'],
-    ['general.file_type', 'u32', TYPES[type].id],
+    ['general.file_type', 'u32', BLOCKS[type].id],
     ['clip.has_audio_encoder', 'bool', true],
     ['clip.projector_type', 'text', 'qwen2a'],
     ['clip.audio.projector_type', 'text', 'qwen2a'],
@@ -174,6 +188,10 @@ export function writeAudioProjector(file, shape = {}) {
     ['clip.audio.projection_dim', 'u32', projection],
     ['clip.use_gelu', 'bool', true],
   ];
+}
+
+/** @param {typeof tinyProjector & { type: 'F16' | 'F32' }} shape @returns {Tensor[]} */
+function listProjectorTensors({ width, layers, ffn, projection, mels, positions, type }) {
   /** @type {(name: string, ...dims: number[]) => Tensor} */
   const weight = (name, ...dims) => ({ name: `${name}.weight`, type, dims, fill: 'noise' });
   /** @type {(name: string, ...dims: number[]) => Tensor} */
@@ -203,155 +221,22 @@ export function writeAudioProjector(file, shape = {}) {
     tensors.push(weight(`${block}.ffn_up`, width, ffn), bias(`${block}.ffn_up`, ffn));
     tensors.push(weight(`${block}.ffn_down`, ffn, width), bias(`${block}.ffn_down`, width));
   }
-  return writeGguf(file, metadata, tensors, random);
+  return tensors;
 }
 
-/**
- * A 440 Hz tone as 16 kHz mono PCM.
- * @param {string} file
- * @param {number} [seconds]
- */
-export function writeTone(file, seconds = 2) {
-  const rate = 16_000;
-  const samples = Math.round(rate * seconds);
-  const wav = Buffer.alloc(44 + samples * 2);
-  wav.write('RIFF', 0);
-  wav.writeUInt32LE(36 + samples * 2, 4);
-  wav.write('WAVEfmt ', 8);
-  wav.writeUInt32LE(16, 16); // length of the format
-  wav.writeUInt16LE(1, 20); // PCM
-  wav.writeUInt16LE(1, 22); // channels
-  wav.writeUInt32LE(rate, 24);
-  wav.writeUInt32LE(rate * 2, 28);
-  wav.writeUInt16LE(2, 32); // bytes per sample
-  wav.writeUInt16LE(16, 34);
-  wav.write('data', 36);
-  wav.writeUInt32LE(samples * 2, 40);
-  for (let i = 0; i < samples; i++) {
-    wav.writeInt16LE(Math.round(8000 * Math.sin((2 * Math.PI * 440 * i) / rate)), 44 + 2 * i);
-  }
-  fs.writeFileSync(file, wav);
-  return { fileBytes: wav.length };
-}
-
-/**
- * @param {string} file
- * @param {Entry[]} metadata
- * @param {Tensor[]} tensors
- * @param {boolean} random
- */
-function writeGguf(file, metadata, tensors, random) {
-  /** @type {Buffer[]} */
-  const parts = [Buffer.from('GGUF'), u32(3), u64(tensors.length), u64(metadata.length)];
-  for (const [key, type, value] of metadata) parts.push(text(key), entryValue(type, value));
-  let offset = 0;
-  let tensorBytes = 0;
-  const places = tensors.map((tensor) => {
-    const place = { tensor, offset, bytes: sizeOf(tensor) };
-    parts.push(text(tensor.name), u32(tensor.dims.length), ...tensor.dims.map(u64));
-    parts.push(u32(TYPES[tensor.type].id), u64(offset));
-    offset += align(place.bytes);
-    tensorBytes += place.bytes;
-    return place;
-  });
-  const header = Buffer.concat(parts);
-  const dataStart = align(header.length);
-  const fd = fs.openSync(file, 'w');
-  try {
-    fs.writeSync(fd, header, 0, header.length, 0);
-    fs.ftruncateSync(fd, dataStart + offset); // the rest stays a hole: zero blocks are valid in every type
-    if (random) {
-      const next = seeded(1);
-      for (const place of places) {
-        const values = floatsOf(place.tensor, next);
-        if (values) fs.writeSync(fd, new Uint8Array(values.buffer), 0, place.bytes, dataStart + place.offset);
-      }
-    }
-  } finally {
-    fs.closeSync(fd);
-  }
-  return { fileBytes: dataStart + offset, tensorBytes };
+/** @param {boolean} random @returns {((tensor: Tensor) => Float32Array | undefined) | undefined} */
+function createFilling(random) {
+  const next = createRandom(1);
+  return random ? (tensor) => makeValues(tensor, next) : undefined;
 }
 
 /** @param {Tensor} tensor @param {() => number} next */
-function floatsOf({ name, type, dims, fill }, next) {
+function makeValues({ name, type, dims, fill }, next) {
   if (type !== 'F32') return undefined;
   const values = new Float32Array(dims.reduce((product, dim) => product * dim, 1));
   const end = name === 'output.weight' ? PRINTABLE * (dims[0] ?? 0) : values.length;
   for (let i = 0; i < end; i++) values[i] = fill === 'one' ? 1 : (next() - 0.5) * 0.1;
   return values;
-}
-
-/** @param {Tensor} tensor */
-function sizeOf({ name, type, dims }) {
-  const { weights, bytes } = TYPES[type];
-  const row = dims[0] ?? 0;
-  if (row % weights) throw new RangeError(`${name}: ${type} needs rows of a multiple of ${weights}, got ${row}.`);
-  return (dims.reduce((product, dim) => product * dim, 1) / weights) * bytes;
-}
-
-/** @param {number} bytes */
-const align = (bytes) => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
-
-/** @param {number} value */
-export function u32(value) {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32LE(value);
-  return bytes;
-}
-
-/** @param {number} value */
-export function u64(value) {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64LE(BigInt(value));
-  return bytes;
-}
-
-/** @param {string} value */
-export function text(value) {
-  const bytes = Buffer.from(value, 'utf8');
-  return Buffer.concat([u64(bytes.length), bytes]);
-}
-
-/** GGUF's value types: 4 u32, 5 i32, 6 f32, 7 bool, 8 string, 9 array. @param {Entry[1]} type @param {any} value */
-export function entryValue(type, value) {
-  switch (type) {
-    case 'u32':
-      return Buffer.concat([u32(4), u32(value)]);
-    case 'f32':
-      return Buffer.concat([u32(6), Buffer.from(new Float32Array([value]).buffer)]);
-    case 'bool':
-      return Buffer.concat([u32(7), Buffer.from([value ? 1 : 0])]);
-    case 'text':
-      return Buffer.concat([u32(8), text(value)]);
-    case 'texts':
-      return Buffer.concat([u32(9), u32(8), u64(value.length), ...value.map(text)]);
-    case 'f32s':
-      return Buffer.concat([u32(9), u32(6), u64(value.length), Buffer.from(new Float32Array(value).buffer)]);
-    case 'i32s':
-      return Buffer.concat([u32(9), u32(5), u64(value.length), Buffer.from(new Int32Array(value).buffer)]);
-  }
-}
-
-/** GPT-2's printable stand-ins for the 256 byte values: those that print as themselves first. */
-export function byteTokens() {
-  const ranges = [...range(33, 126), ...range(161, 172), ...range(174, 255)];
-  const others = range(0, 255).filter((byte) => !ranges.includes(byte));
-  return [...ranges, ...others.map((_, index) => 256 + index)].map((code) => String.fromCodePoint(code));
-}
-
-/** @param {number} first @param {number} last */
-const range = (first, last) => Array.from({ length: last - first + 1 }, (_, index) => first + index);
-
-/** Mulberry32: the same file every time. @param {number} seed */
-function seeded(seed) {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 /** @param {string | undefined} size @param {string | undefined} folder */

@@ -1,6 +1,6 @@
 // GGUF headers to be read, of the usual size and of unusual ones, in sparse files. It knows nothing of this package.
 import { closeSync, ftruncateSync, openSync, writeFileSync } from 'node:fs';
-import { u32, u64 } from '../../tools/synthetic-model.mjs';
+import { encodeU32, encodeU64 } from '../../tools/gguf-file.mjs';
 
 const VOCABULARY = 156_032;
 const MERGES = 151_387;
@@ -53,7 +53,7 @@ function write(file, contents) {
   const { tensors, vocabulary = 0, merges = 0, empty = 0, texts = 0, textLetters = 0, nameLetters = 0 } = contents;
   const bytes = new GrowingBuffer();
   const arrays = Number(vocabulary > 0) * 2 + Number(merges > 0) + Number(empty > 0);
-  bytes.put(Buffer.from('GGUF'), u32(3), u64(tensors), u64(1 + arrays + texts));
+  bytes.put(Buffer.from('GGUF'), encodeU32(3), encodeU64(tensors), encodeU64(1 + arrays + texts));
   bytes.entry('general.architecture', 'qwen2');
   for (let index = 0; index < texts; index++) bytes.entry(`text.${index}`, 'x'.repeat(textLetters));
   if (empty > 0) bytes.array('tokenizer.ggml.tokens', TEXT, empty, 8);
@@ -70,7 +70,7 @@ function write(file, contents) {
   for (let index = 0; index < tensors; index++) {
     const rows = index === 0 ? Math.max(1, vocabulary) : contents.shapes ? index : 1 + (index % 7);
     bytes.text((index === 0 ? 'token_embd.weight' : `blk.${index % 32}.part_${index}.weight`).padEnd(nameLetters, 'n'));
-    bytes.put(u32(2), u64(WIDTH), u64(rows), u32(Q4_0), u64(offset));
+    bytes.put(encodeU32(2), encodeU64(WIDTH), encodeU64(rows), encodeU32(Q4_0), encodeU64(offset));
     offset += ((WIDTH * rows) / BLOCK_WEIGHTS) * BLOCK_BYTES;
   }
   bytes.write(file, offset);
@@ -100,14 +100,14 @@ class GrowingBuffer {
   /** @param {string} key @param {string} value */
   entry(key, value) {
     this.text(key);
-    this.put(u32(TEXT));
+    this.put(encodeU32(TEXT));
     this.text(value);
   }
 
   /** With `elementBytes` the elements are zeros. @param {string} key @param {number} type @param {number} length */
   array(key, type, length, elementBytes = 0) {
     this.text(key);
-    this.put(u32(ARRAY), u32(type), u64(length));
+    this.put(encodeU32(ARRAY), encodeU32(type), encodeU64(length));
     this.#reserve(length * elementBytes);
     this.#end += length * elementBytes;
   }

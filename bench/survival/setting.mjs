@@ -35,14 +35,3 @@ export function writeModels(folder) {
   for (const model of MODELS)
     writeLanguageModel(getModelFile(folder, model), { ...SHAPE, layers: LAYERS[model], context: 2048 });
 }
-
-/** A generator of numbers from 0 to 1 that repeats itself for the same seed (mulberry32). @param {number} seed */
-export function createRandom(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

@@ -4,7 +4,8 @@ import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NexaSDK, withMemoryGuard } from 'nexa-memory-guard';
 import { readProcessMemory } from '../../tools/process-memory.mjs';
-import { createRandom, getModelFile, LOAD, MODELS, PROMPT, RESERVES } from './setting.mjs';
+import { createRandom } from '../../tools/random.mjs';
+import { getModelFile, LOAD, MODELS, PROMPT, RESERVES } from './setting.mjs';
 
 /** @typedef {import('./setting.mjs').Mode} Mode */
 /** @typedef {Awaited<ReturnType<NexaSDK['loadModel']>>} Model */
