@@ -14,7 +14,7 @@ import { type Guarded, type LoadsModels, withMemoryGuard } from '../../src/with-
 import { writeLanguageModel } from '../../tools/synthetic-model.mjs';
 import { recordEvents } from '../support/fake-sdk.ts';
 import { makeTinyModels, type TinyModels } from '../support/tiny-models.ts';
-import { anyObject, llamaNodeModule, type Model, nexaSdk, nodeLlamaCpp, type Subject } from './runtime-contract.ts';
+import { anyObject, llamaNodeModule, type Model, nexaSdk, nodeLlamaCpp, type Subject } from './adapter-subjects.ts';
 
 let files: TinyModels;
 /** Large enough that what it takes stands out of what a process takes by itself. */
