@@ -1,0 +1,73 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { listMedia, prepareGenerate } from '../../src/sdk/prepare-generate.ts';
+import { readGenerateOptions } from '../../src/sdk/read-sdk-options.ts';
+import { writeTone } from '../../tools/synthetic-model.mjs';
+
+let folder: string;
+let tone: string;
+let image: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'nexa-prepare-'));
+  tone = join(folder, 'tone.wav');
+  image = join(folder, 'dot.png');
+  writeTone(tone, 0.1);
+  writeFileSync(image, Buffer.from('89504e470d0a1a0a0000', 'hex'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const near = (path: string) => relative(process.cwd(), path);
+
+describe('what a runtime gets of a prompt', () => {
+  test('is every option by its own name, without the signal', async () => {
+    const sampling = { maxTokens: 7, temperature: 0.5, seed: 3, stop: ['x'], grammar: 'g' };
+    const options = readGenerateOptions({ prompt: 'Hi', ...sampling, signal: AbortSignal.timeout(1000) });
+    expect(await prepareGenerate(options)).toEqual({ prompt: 'Hi', audioPaths: [], ...sampling });
+  });
+
+  test('is its media by absolute paths', async () => {
+    const options = readGenerateOptions({ prompt: 'Hi', audio: near(tone), images: [near(image)] });
+    expect(await prepareGenerate(options)).toMatchObject({ audioPaths: [tone], imagePaths: [image] });
+  });
+
+  test('has no images if there are none', async () => {
+    expect(await prepareGenerate(readGenerateOptions({ prompt: 'Hi' }))).not.toHaveProperty('imagePaths');
+  });
+});
+
+describe('what a runtime gets of a conversation', () => {
+  const messages = () =>
+    [
+      { role: 'system', content: 'Listen.' },
+      {
+        role: 'user',
+        content: [
+          { type: 'image', path: near(image) },
+          { type: 'audio', path: near(tone) },
+        ],
+      },
+      { role: 'user', content: [{ type: 'audio', path: tone }] },
+    ] as const;
+
+  test('is its turns with absolute paths, and the same paths in order', async () => {
+    const prepared = await prepareGenerate(readGenerateOptions({ messages: messages(), tools: [{}] }));
+    expect(prepared).toMatchObject({ prompt: '', audioPaths: [tone, tone], imagePaths: [image], tools: '[{}]' });
+    expect(prepared.messages?.[1]?.parts).toEqual([
+      { type: 'image', path: image },
+      { type: 'audio', path: tone },
+    ]);
+  });
+
+  test('is known by the paths that were written before any file is looked at', () => {
+    const { audio, images } = listMedia(readGenerateOptions({ messages: messages() }));
+    expect([audio, images]).toEqual([[near(tone), tone], [near(image)]]);
+  });
+});
+
+test.each(['audio', 'images'])('%s that are no such file reject', async (option) => {
+  const path = option === 'audio' ? image : tone;
+  const prepared = prepareGenerate(readGenerateOptions({ prompt: 'Hi', [option]: path }));
+  await expect(prepared).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
+});
