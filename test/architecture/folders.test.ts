@@ -105,17 +105,6 @@ const MISSING: readonly string[] = [
   // policy
   'policy/decision.ts',
   'policy/refusal-help.ts',
-  // sdk
-  'sdk/chat-messages.ts',
-  'sdk/check-model-files.ts',
-  'sdk/load-progress.ts',
-  'sdk/prepare-generate.ts',
-  'sdk/text-queue.ts',
-  // sdk/llama
-  'sdk/llama/engine-request.ts',
-  // sdk/nexa
-  'sdk/nexa/library-errors.ts',
-  'sdk/nexa/nexa-library-model.ts',
 ];
 
 const COMMENT = /\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm;
