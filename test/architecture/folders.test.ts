@@ -66,21 +66,6 @@ const MISSING: readonly string[] = [
   'core/clock.ts',
   // events
   'events/guard-events.ts',
-  // footprint
-  'footprint/documented-requirements.ts',
-  'footprint/estimate-footprint.ts',
-  // footprint/llama-cpp
-  'footprint/llama-cpp/attention-graph.ts',
-  'footprint/llama-cpp/cache-sizes.ts',
-  'footprint/llama-cpp/decoder-graph.ts',
-  'footprint/llama-cpp/encoder-graph.ts',
-  'footprint/llama-cpp/encoder-shape.ts',
-  'footprint/llama-cpp/feed-forward-graph.ts',
-  'footprint/llama-cpp/graph.ts',
-  'footprint/llama-cpp/model-shape.ts',
-  'footprint/llama-cpp/recurrent-graph.ts',
-  'footprint/llama-cpp/repacked-weights.ts',
-  'footprint/llama-cpp/runtime-overhead.ts',
   // admission
   'admission/memory-view.ts',
   // machine

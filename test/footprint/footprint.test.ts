@@ -1,17 +1,14 @@
-/** The arithmetic by hand, bounds for what is unknown, and what is refused. */
-import { copyFileSync, truncateSync } from 'node:fs';
+/** The parts of an estimate, by hand: weights, contexts, and what they take together. */
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { type EstimateFootprintOptions, estimateFootprint } from '../../src/footprint/estimate-footprint.ts';
-import { computeFootprint } from '../../src/footprint/footprint.ts';
-import { repacksByDefault } from '../../src/footprint/llama-cpp/repacked-weights.ts';
-import { readGguf } from '../../src/gguf/read-gguf.ts';
-import { type Shape, SMALL } from '../../tools/architectures.mjs';
+import { SMALL } from '../../tools/architectures.mjs';
 import { fullLanguage, fullProjector, writeLanguageModel } from '../../tools/synthetic-model.mjs';
-import { type Entry, smallProjector, writeGguf } from '../support/gguf-writer.ts';
+import { type Entry, writeGguf } from '../support/gguf-writer.ts';
 import { makeModels } from '../support/model-headers.ts';
 
 const MiB = 2 ** 20;
+
 const models = makeModels();
 afterAll(() => models.remove());
 
@@ -51,87 +48,12 @@ describe('the full shape of Qwen2-Audio', () => {
   });
 });
 
-describe('caches', () => {
-  it('hold fewer heads with grouped-query attention', async () => {
-    const shape = { architecture: 'llama', heads: 8 };
-    const all = await footprint(models.model({ ...shape, kvHeads: 8 }));
-    const grouped = await footprint(models.model({ ...shape, kvHeads: 2 }));
-    expect(all.kvCacheBytes).toBe(4 * grouped.kvCacheBytes);
-  });
-
-  it('hold the heads of each layer where they differ', async () => {
-    const shape = { architecture: 'llama', heads: 8, layers: 4 };
-    const each = await footprint(models.model({ ...shape, kvHeads: [8, 4, 2, 2] }), { contextSize: 1024 });
-    // 64 elements a head, keys and values, 2 bytes.
-    expect(each.kvCacheBytes).toBe(1024 * (8 + 4 + 2 + 2) * 64 * 2 * 2);
-  });
-
-  it('pad values to the widest layer without flash attention', async () => {
-    const path = models.model({ architecture: 'llama', heads: 8, layers: 4, kvHeads: [8, 4, 2, 2] });
-    const off = await footprint(path, { contextSize: 1024, flashAttention: 'off' });
-    expect(off.kvCacheBytes).toBe(1024 * (8 + 4 + 2 + 2 + 4 * 8) * 64 * 2);
-  });
-
-  it('count the types of keys and values apart', async () => {
-    const [f16, mixed] = [await footprint(llama()), await footprint(llama(), { kvCacheType: { k: 'q8_0', v: 'f16' } })];
-    expect(mixed.kvCacheBytes).toBe(f16.kvCacheBytes / 2 + (f16.kvCacheBytes / 2) * (34 / 64));
-  });
-
-  it('are rounded up to 256 cells', async () => {
-    const [one, full] = [await footprint(llama(), { contextSize: 1 }), await footprint(llama(), { contextSize: 256 })];
-    expect(one.kvCacheBytes).toBe(full.kvCacheBytes);
-  });
-
-  it('of sliding layers hold the window and a micro-batch', async () => {
-    const shape = { architecture: 'gemma3', ...SMALL['gemma3'], window: 512 };
-    const sliding = await footprint(models.model(shape), { contextSize: 8192 });
-    // 8 layers in a pattern of 6: layers 5 sees everything; 256 elements, keys and values, 2 bytes.
-    expect(sliding.kvCacheBytes).toBe((1 * 8192 + 7 * (512 + 512)) * 256 * 2 * 2);
-    const whole = await footprint(models.model(shape), { contextSize: 8192, fullSlidingCache: true });
-    expect(whole.kvCacheBytes).toBe(8 * 8192 * 256 * 2 * 2);
-  });
-
-  it('of sliding layers are no larger than the context', async () => {
-    const shape = { architecture: 'gemma3', ...SMALL['gemma3'], window: 4096 };
-    const short = await footprint(models.model(shape), { contextSize: 1024 });
-    expect(short.kvCacheBytes).toBe(8 * 1024 * 256 * 2 * 2);
-  });
-
-  it('of hybrid layers are states that do not grow with the context', async () => {
-    const path = models.model({ architecture: 'lfm2', ...SMALL['lfm2'] });
-    const [small, large] = [await footprint(path, { contextSize: 1024 }), await footprint(path, { contextSize: 2048 })];
-    // Two of six layers attend with two heads; the others keep two columns of 512 floats.
-    expect(large.kvCacheBytes - small.kvCacheBytes).toBe(1024 * 2 * 2 * 64 * 2 * 2);
-    expect(small.kvCacheBytes - (large.kvCacheBytes - small.kvCacheBytes)).toBe(4 * 2 * 512 * 4);
-  });
-
-  it('of recurrent models do not depend on the context at all', async () => {
-    const path = models.model({ architecture: 'mamba', ...SMALL['mamba'] });
-    const [small, large] = [
-      await footprint(path, { contextSize: 1024 }),
-      await footprint(path, { contextSize: 65_536 }),
-    ];
-    expect(large.kvCacheBytes).toBe(small.kvCacheBytes);
-  });
-});
-
 describe('weights', () => {
   it('are anonymous without mmap', async () => {
     const [mapped, read] = [await footprint(llama()), await footprint(llama(), { mmap: false })];
     expect(mapped.mappedBytes).toBe(mapped.weightsBytes);
     expect(read.mappedBytes).toBe(0);
     expect(read.weightsBytes).toBeGreaterThanOrEqual(mapped.weightsBytes);
-  });
-
-  it('are there twice where they are mapped and rearranged, but for the embedding', async () => {
-    const file = await readGguf(llama());
-    const embedding = file.tensors.find('token_embd.weight')?.bytes as number;
-    const matrices = file.tensors.kinds
-      .filter(({ dims }) => dims.length > 1)
-      .reduce((sum, { bytes, count }) => sum + bytes * count, 0);
-    const [plain, twice] = [await footprint(llama()), await footprint(llama(), { repack: true })];
-    expect(twice.anonymousBytes - plain.anonymousBytes).toBe(matrices - embedding);
-    expect(twice).toMatchObject({ upperBound: true, notes: [expect.stringMatching(/depends on the CPU/)] });
   });
 
   it('are counted over all shards, each from its first tensor to its last', async () => {
@@ -160,41 +82,6 @@ describe('weights', () => {
     const estimated = await footprint(first as string);
     expect(estimated.mappedBytes).toBe(64 * 100 * 4 + 63 * 4);
     expect((await footprint(first as string, { mmap: false })).weightsBytes).toBe(64 * 100 * 4 + 64 * 4);
-  });
-
-  it('are rearranged in place where they are not mapped', async () => {
-    const [plain, once] = [
-      await footprint(llama(), { mmap: false }),
-      await footprint(llama(), { mmap: false, repack: true }),
-    ];
-    expect(once.totalBytes).toBe(plain.totalBytes);
-  });
-
-  it('are said to be bounded where nothing is known of the CPU', async () => {
-    const options = {
-      contextSize: 512,
-      batchSize: 512,
-      microBatchSize: 512,
-      sequences: 1,
-      keyType: 'f16',
-      valueType: 'f16',
-    };
-    const guessed = {
-      ...options,
-      flashAttention: true,
-      fullSlidingCache: false,
-      embeddings: false,
-      mmap: true,
-      repack: true,
-      repackNote: 'a guess',
-      gpuLayers: 0,
-      part: 'all' as const,
-    };
-    expect(computeFootprint(await readGguf(llama()), undefined, guessed)).toMatchObject({
-      upperBound: true,
-      notes: ['a guess'],
-    });
-    expect([repacksByDefault('x64'), repacksByDefault('arm64')]).toEqual([false, true]);
   });
 
   it('on a GPU are counted as if they stayed, and it says so', async () => {
@@ -228,216 +115,5 @@ describe('embeddings', () => {
     expect(text.outputBytes).toBe(2048 * 4);
     expect(embeddings.outputBytes).toBe(512 * (2048 + 512) * 4);
     expect(embeddings.computeBytes).toBe(text.computeBytes);
-  });
-});
-
-describe('an unknown architecture', () => {
-  for (const [architecture, small] of Object.entries(SMALL)) {
-    it(`gets an upper bound, and says so: ${architecture} under another name`, async () => {
-      for (const flashAttention of ['on', 'off'] as const) {
-        const shape: Shape = { architecture, ...small, vocab: 512 };
-        const known = await footprint(models.model(shape), { flashAttention });
-        const unknown = await footprint(models.model({ ...shape, header: 'mystery' }), { flashAttention });
-        for (const part of ['kvCacheBytes', 'computeBytes', 'runtimeBytes', 'totalBytes'] as const) {
-          expect(unknown[part], part).toBeGreaterThanOrEqual(known[part]);
-        }
-        expect(unknown.upperBound).toBe(true);
-        expect(unknown.notes[0]).toMatch(/"mystery" is unknown/);
-      }
-    });
-  }
-});
-
-describe('an unknown projector', () => {
-  const entries = (type: string, kind: 'audio' | 'vision'): Entry[] => [
-    ['general.architecture', 'string', 'clip'],
-    [`clip.has_${kind}_encoder`, 'bool', true],
-    ['clip.projector_type', 'string', type],
-    [`clip.${kind}.embedding_length`, 'u32', 64],
-    [`clip.${kind}.feed_forward_length`, 'u32', 128],
-    [`clip.${kind}.block_count`, 'u32', 2],
-    [`clip.${kind}.attention.head_count`, 'u32', 4],
-    [`clip.${kind}.projection_dim`, 'u32', 512],
-    ...((kind === 'audio'
-      ? [['clip.audio.num_mel_bins', 'u32', 128]]
-      : [
-          ['clip.vision.image_size', 'u32', 448],
-          ['clip.vision.patch_size', 'u32', 14],
-        ]) as Entry[]),
-  ];
-  const written = (type: string, kind: 'audio' | 'vision') =>
-    writeGguf(join(models.folder, `${type}-${kind}.gguf`), { entries: entries(type, kind), tensors: [] });
-
-  it('gets an upper bound, and says so', async () => {
-    const known = await footprint(llama(), { projectorPath: written('qwen2a', 'audio') });
-    const unknown = await footprint(llama(), { projectorPath: written('newer', 'audio') });
-    expect(unknown.projectorComputeBytes).toBeGreaterThan(known.projectorComputeBytes);
-    expect([known.upperBound, unknown.upperBound]).toEqual([false, true]);
-    expect(unknown.notes[0]).toMatch(/"newer" is unknown/);
-  });
-
-  it('for images has room for all patches that attend to each other', async () => {
-    const newer = await footprint(llama(), { projectorPath: written('newer', 'vision') });
-    expect(newer.projectorComputeBytes).toBeGreaterThan(16_384 ** 2 * 6);
-    const fixed = await footprint(llama(), { projectorPath: written('mlp', 'vision') });
-    expect(fixed.projectorComputeBytes).toBeLessThan(newer.projectorComputeBytes / 10);
-    expect([newer.upperBound, fixed.upperBound]).toEqual([true, true]);
-  });
-
-  it('with more layers than any has is refused', async () => {
-    const deep = entries('qwen2a', 'audio').map((entry) =>
-      entry[0] === 'clip.audio.block_count' ? (['clip.audio.block_count', 'u32', 2 ** 20] as const) : entry,
-    );
-    const path = writeGguf(join(models.folder, 'deep.gguf'), { entries: deep });
-    await expect(footprint(llama(), { projectorPath: path })).rejects.toMatchObject({
-      code: 'ERR_MODEL_FILE',
-      message: expect.stringMatching(/from 0 to 512 in clip\.audio\.block_count, found 1048576/),
-    });
-  });
-
-  it('without an encoder is refused', async () => {
-    const path = writeGguf(join(models.folder, 'empty.gguf'), {
-      entries: [['general.architecture', 'string', 'clip']],
-    });
-    await expect(footprint(llama(), { projectorPath: path })).rejects.toMatchObject({ code: 'ERR_MODEL_FILE' });
-  });
-
-  it('without its keys is refused', async () => {
-    const path = writeGguf(join(models.folder, 'small-projector.gguf'), smallProjector());
-    await expect(footprint(llama(), { projectorPath: path })).rejects.toMatchObject({
-      code: 'ERR_MODEL_FILE',
-      message: expect.stringMatching(/clip\.audio\.\w+/),
-    });
-  });
-});
-
-describe('files that are refused', () => {
-  const shape: Entry[] = [
-    ['general.architecture', 'string', 'llama'],
-    ['llama.embedding_length', 'u32', 64],
-    ['llama.block_count', 'u32', 2],
-    ['llama.attention.head_count', 'u32', 4],
-    ['llama.vocab_size', 'u32', 100],
-  ];
-  const changed = (key: string, entry?: Entry) => [
-    ...shape.filter(([name]) => name !== key),
-    ...(entry ? [entry] : []),
-  ];
-  const bad: [string, Entry[], RegExp][] = [
-    ['no heads', changed('llama.attention.head_count', ['llama.attention.head_count', 'u32', 0]), /from 1 .* found 0/],
-    ['a missing width', changed('llama.embedding_length'), /llama\.embedding_length, found nothing/],
-    ['a missing depth', changed('llama.block_count'), /llama\.block_count, found nothing/],
-    ['too many layers', changed('llama.block_count', ['llama.block_count', 'u32', 100_000]), /from 1 to 512/],
-    ['too many experts', [...shape, ['llama.expert_count', 'u32', 2 ** 24]], /from 0 to 512 in llama\.expert_count/],
-    [
-      'more used experts than there are',
-      [...shape, ['llama.expert_count', 'u32', 4], ['llama.expert_used_count', 'u32', 5]],
-      /from 0 to 4 in llama\.expert_used_count, found 5/,
-    ],
-    [
-      'more used experts than a graph has room for',
-      [...shape, ['llama.expert_count', 'u32', 512], ['llama.expert_used_count', 'u32', 512]],
-      /from 0 to 64 in llama\.expert_used_count/,
-    ],
-    ['a fraction', changed('llama.block_count', ['llama.block_count', 'f32', 1.5]), /found 1\.5/],
-    ['NaN', changed('llama.block_count', ['llama.block_count', 'f32', Number.NaN]), /found NaN/],
-    ['a text for a number', changed('llama.block_count', ['llama.block_count', 'string', 'many']), /found many/],
-    ['no vocabulary', changed('llama.vocab_size'), /llama\.vocab_size, found nothing/],
-    [
-      'too few per-layer heads',
-      changed('llama.attention.head_count', ['llama.attention.head_count', 'u32[]', [4]]),
-      /2 numbers in llama\.attention\.head_count, found 1/,
-    ],
-  ];
-
-  it('does not refuse the shape that they are made from', async () => {
-    const path = writeGguf(join(models.folder, 'least.gguf'), { entries: shape });
-    // 256 cells at the least, 2 layers, 64 wide, keys and values, 2 bytes.
-    expect((await footprint(path, { contextSize: 1 })).kvCacheBytes).toBe(256 * 2 * 64 * 2 * 2);
-  });
-
-  for (const [name, entries, message] of bad) {
-    it(`names ${name}`, async () => {
-      const path = writeGguf(join(models.folder, 'bad.gguf'), { entries });
-      await expect(footprint(path)).rejects.toMatchObject({
-        code: 'ERR_MODEL_FILE',
-        message: expect.stringMatching(message),
-      });
-    });
-  }
-
-  it('names a projector given as a model', async () => {
-    const path = models.projector({ width: 64 });
-    await expect(footprint(path)).rejects.toMatchObject({
-      code: 'ERR_MODEL_FILE',
-      message: expect.stringMatching(/found a projector; pass it as `projectorPath`/),
-    });
-  });
-
-  it('names a model given as a projector', async () => {
-    await expect(footprint(llama(), { projectorPath: llama() })).rejects.toMatchObject({
-      code: 'ERR_MODEL_FILE',
-      message: expect.stringMatching(/found a model of architecture "llama"/),
-    });
-  });
-
-  it('names a truncated one', async () => {
-    const path = join(models.folder, 'truncated.gguf');
-    copyFileSync(llama(), path);
-    truncateSync(path, 200_000);
-    await expect(footprint(path)).rejects.toMatchObject({ code: 'ERR_MODEL_FILE' });
-  });
-});
-
-describe('options that are refused', () => {
-  const bad: [object, RegExp][] = [
-    [{ contextSize: 2 ** 31 }, /`contextSize` to be a whole number from 1 to 2147483647, got 2147483648/],
-    [{ contextSize: Number.NaN }, /`contextSize`.*NaN/],
-    [{ contextSize: 0 }, /`contextSize`/],
-    [{ microBatchSize: 1.5 }, /`microBatchSize`/],
-    [{ batchSize: '512' }, /`batchSize`/],
-    [{ sequences: 257 }, /`sequences` to be a whole number from 1 to 256/],
-    [{ kvCacheType: 'q3_k' }, /`kvCacheType` to be one of f16, /],
-    [{ kvCacheType: { k: 'f16' } }, /`kvCacheType`/],
-    [{ kvCacheType: 'q8_0', flashAttention: 'off' }, /not quantized without flash attention/],
-    [{ flashAttention: true }, /'auto', 'on' or 'off'/],
-    [{ mmap: 'yes' }, /`mmap` to be true or false/],
-    [{ repack: 1 }, /`repack` to be 'auto', true or false/],
-    [{ gpuLayers: -1 }, /`gpuLayers`/],
-    [{ modelPath: '' }, /`modelPath`/],
-    [{ projectorPath: 'a\0b' }, /`projectorPath`/],
-    [{ contextLength: 1 }, /Unknown option `contextLength`/],
-  ];
-  for (const [options, message] of bad) {
-    it(`refuses ${JSON.stringify(options)}`, async () => {
-      await expect(estimateFootprint({ modelPath: llama(), ...options })).rejects.toMatchObject({
-        code: 'ERR_INVALID_OPTION',
-        message: expect.stringMatching(message),
-      });
-    });
-  }
-
-  it('refuses to do without a model', async () => {
-    await expect(estimateFootprint({} as EstimateFootprintOptions)).rejects.toMatchObject({
-      code: 'ERR_INVALID_OPTION',
-    });
-  });
-
-  it('does not refuse a quantized cache of keys without flash attention', async () => {
-    const { kvCacheBytes } = await footprint(llama(), { kvCacheType: { k: 'q8_0', v: 'f16' }, flashAttention: 'off' });
-    expect(kvCacheBytes).toBeGreaterThan(0);
-  });
-
-  it('refuses a context whose cache no number counts exactly', async () => {
-    const path = writeGguf(join(models.folder, 'vast.gguf'), {
-      entries: [
-        ['general.architecture', 'string', 'llama'],
-        ['llama.embedding_length', 'u32', 2 ** 20],
-        ['llama.block_count', 'u32', 512],
-        ['llama.attention.head_count', 'u32', 64],
-        ['llama.vocab_size', 'u32', 100],
-      ],
-    });
-    await expect(footprint(path, { contextSize: 2 ** 31 - 1 })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
   });
 });

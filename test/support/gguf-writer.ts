@@ -192,3 +192,25 @@ export function smallProjector(): GgufSpec & { entries: Entry[] } {
     ],
   };
 }
+
+/** The keys that every projector of this type and kind has. */
+export function createProjectorEntries(type: string, kind: 'audio' | 'vision'): Entry[] {
+  const kindEntries: Entry[] =
+    kind === 'audio'
+      ? [['clip.audio.num_mel_bins', 'u32', 128]]
+      : [
+          ['clip.vision.image_size', 'u32', 448],
+          ['clip.vision.patch_size', 'u32', 14],
+        ];
+  return [
+    ['general.architecture', 'string', 'clip'],
+    [`clip.has_${kind}_encoder`, 'bool', true],
+    ['clip.projector_type', 'string', type],
+    [`clip.${kind}.embedding_length`, 'u32', 64],
+    [`clip.${kind}.feed_forward_length`, 'u32', 128],
+    [`clip.${kind}.block_count`, 'u32', 2],
+    [`clip.${kind}.attention.head_count`, 'u32', 4],
+    [`clip.${kind}.projection_dim`, 'u32', 512],
+    ...kindEntries,
+  ];
+}

@@ -86,12 +86,3 @@ describe('computeGraphBytes', () => {
     expect(computeGraphBytes(graph)).toBe(32 + 64);
   });
 });
-
-describe('Graph', () => {
-  it('notes what the largest product needs beside its tensors', () => {
-    const graph = new Graph(2);
-    graph.matmul(10, graph.input([100, 3]));
-    graph.matmul(1000, graph.input([50, 2]));
-    expect(graph.scratchBytes).toBe(600);
-  });
-});

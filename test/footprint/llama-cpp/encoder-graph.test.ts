@@ -1,0 +1,64 @@
+/** The graphs of encoders for audio and for images. */
+import { describe, expect, it } from 'vitest';
+import { buildEncoderGraph, countPositions } from '../../../src/footprint/llama-cpp/encoder-graph.ts';
+import type { EncoderShape } from '../../../src/footprint/llama-cpp/encoder-shape.ts';
+import { findProjectorType } from '../../../src/footprint/llama-cpp/projector-types.ts';
+import { findTensors } from '../../support/graph-shapes.ts';
+
+const AUDIO: EncoderShape = {
+  kind: 'audio',
+  projector: findProjectorType('qwen2a'),
+  width: 64,
+  layers: 2,
+  heads: 4,
+  ffn: 128,
+  projection: 512,
+  mels: 80,
+  imageSize: 0,
+  patchSize: 0,
+  scratchBytesPerElement: 2,
+  has: () => false,
+};
+const VISION: EncoderShape = {
+  ...AUDIO,
+  kind: 'vision',
+  projector: findProjectorType('gemma3'),
+  mels: 0,
+  imageSize: 896,
+  patchSize: 14,
+};
+
+describe('the graph of an audio encoder', () => {
+  it('hears 30 s in 1500 positions and gives the language model half of them', () => {
+    const graph = buildEncoderGraph(AUDIO);
+    expect(countPositions(AUDIO)).toBe(1500);
+    expect(findTensors(graph, 3000, 80, 1)).toHaveLength(1);
+    expect(findTensors(graph, 512, 750, 1)).toHaveLength(2);
+  });
+
+  it('computes one feed-forward part for each layer', () => {
+    const products = (layers: number) => findTensors(buildEncoderGraph({ ...AUDIO, layers }), 128, 1500).length;
+    expect([products(0), products(1), products(3)]).toEqual([0, 2, 6]);
+  });
+
+  it('adds the biases and the last norm that are there', () => {
+    const nodes = (...names: string[]) =>
+      buildEncoderGraph({ ...AUDIO, has: (name) => names.includes(name) }).nodes.length;
+    expect(nodes('a.blk.0.attn_q.bias', 'a.blk.1.ffn_up.bias') - nodes()).toBe(2);
+    expect(nodes('a.post_ln.weight') - nodes()).toBe(3);
+    expect(nodes('v.blk.0.attn_q.bias') - nodes()).toBe(0);
+  });
+});
+
+describe('the graph of an image encoder', () => {
+  it('sees one position for each patch of an image of fixed size', () => {
+    expect(countPositions(VISION)).toBe(64 * 64);
+    expect(findTensors(buildEncoderGraph(VISION), 14 * 14, 64 * 64, 3)).toHaveLength(1);
+  });
+
+  it('has room for as many patches as the engine takes if images may have any size', () => {
+    const any = { ...VISION, projector: findProjectorType('newer') };
+    expect(countPositions(any)).toBe(16_384);
+    expect(countPositions({ ...any, imageSize: 14 * 200 })).toBe(40_000);
+  });
+});

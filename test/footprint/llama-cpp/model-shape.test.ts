@@ -1,0 +1,119 @@
+/** Headers of language models that are read or refused. */
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { type EstimateFootprintOptions, estimateFootprint } from '../../../src/footprint/estimate-footprint.ts';
+import { readModelShape } from '../../../src/footprint/llama-cpp/model-shape.ts';
+import { readGguf } from '../../../src/gguf/read-gguf.ts';
+import { type Shape, SMALL } from '../../../tools/architectures.mjs';
+import { type Entry, writeGguf } from '../../support/gguf-writer.ts';
+import { makeModels } from '../../support/model-headers.ts';
+
+const models = makeModels();
+afterAll(() => models.remove());
+
+const footprint = (modelPath: string, options: Partial<EstimateFootprintOptions> = {}) =>
+  estimateFootprint({ modelPath, repack: false, ...options });
+
+describe('the shape of a model', () => {
+  const read = async (shape: Shape) => readModelShape(await readGguf(models.model(shape)));
+
+  it('is what the header says', async () => {
+    const shape = await read({ architecture: 'llama', hidden: 512, heads: 8, kvHeads: 2, layers: 3, vocab: 512 });
+    expect(shape).toMatchObject({ embedding: 512, vocabulary: 512, slidingWindow: 0, experts: 0, widestRows: 1408 });
+    const layer = { heads: 8, kvHeads: 2, keyLength: 64, valueLength: 64, sliding: false, recurrent: false };
+    expect(shape.layers).toEqual([layer, layer, layer]);
+    expect([shape.state, shape.ssm]).toEqual([undefined, undefined]);
+    expect(shape.findDims('blk.2.ffn_down.weight')).toEqual([1408, 512]);
+    expect(shape.findDims('blk.3.ffn_down.weight')).toBeUndefined();
+  });
+
+  it('has heads of a length of their own if the header names one', async () => {
+    const { layers } = await read({ architecture: 'qwen3', ...SMALL['qwen3'] });
+    expect(layers[0]).toMatchObject({ keyLength: 128, valueLength: 128 });
+  });
+
+  it('lets all layers but the last of each six slide in gemma3, and none without a window', async () => {
+    const { window, ...plain } = { architecture: 'gemma3', ...SMALL['gemma3'] };
+    const sliding = async (shape: Shape) => (await read(shape)).layers.map((layer) => Number(layer.sliding)).join('');
+    expect(await sliding({ ...plain, window: window! })).toBe('11111011');
+    expect(await sliding(plain)).toBe('00000000');
+  });
+
+  it('lets no layer slide in phi3, although its header names a window', async () => {
+    const { layers, slidingWindow } = await read({ architecture: 'phi3', ...SMALL['phi3'] });
+    expect([slidingWindow, layers.some(({ sliding }) => sliding)]).toEqual([2048, false]);
+  });
+
+  it('has recurrent layers in lfm2 if they have no heads, and only recurrent ones in mamba', async () => {
+    const hybrid = await read({ architecture: 'lfm2', ...SMALL['lfm2'] });
+    expect(hybrid.layers.map(({ recurrent }) => Number(recurrent)).join('')).toBe('110101');
+    expect(hybrid.state).toEqual({ convolution: 512 * 2, state: 0 });
+    const mamba = await read({ architecture: 'mamba', ...SMALL['mamba'] });
+    expect(mamba.layers.every(({ recurrent }) => recurrent)).toBe(true);
+    expect(mamba.ssm).toEqual({ kernel: 4, inner: 1024, state: 16, timeRank: 32, groups: 0, normed: false });
+    expect(mamba.state).toEqual({ convolution: 3 * 1024, state: 16 * 1024 });
+  });
+
+  it('has experts if their weights are there', async () => {
+    expect(await read({ architecture: 'qwen2moe', ...SMALL['qwen2moe'] })).toMatchObject({
+      experts: 8,
+      expertsUsed: 2,
+    });
+  });
+});
+
+describe('files that are refused', () => {
+  const shape: Entry[] = [
+    ['general.architecture', 'string', 'llama'],
+    ['llama.embedding_length', 'u32', 64],
+    ['llama.block_count', 'u32', 2],
+    ['llama.attention.head_count', 'u32', 4],
+    ['llama.vocab_size', 'u32', 100],
+  ];
+  const changed = (key: string, entry?: Entry) => [
+    ...shape.filter(([name]) => name !== key),
+    ...(entry ? [entry] : []),
+  ];
+  const bad: [string, Entry[], RegExp][] = [
+    ['no heads', changed('llama.attention.head_count', ['llama.attention.head_count', 'u32', 0]), /from 1 .* found 0/],
+    ['a missing width', changed('llama.embedding_length'), /llama\.embedding_length, found nothing/],
+    ['a missing depth', changed('llama.block_count'), /llama\.block_count, found nothing/],
+    ['too many layers', changed('llama.block_count', ['llama.block_count', 'u32', 100_000]), /from 1 to 512/],
+    ['too many experts', [...shape, ['llama.expert_count', 'u32', 2 ** 24]], /from 0 to 512 in llama\.expert_count/],
+    [
+      'more used experts than there are',
+      [...shape, ['llama.expert_count', 'u32', 4], ['llama.expert_used_count', 'u32', 5]],
+      /from 0 to 4 in llama\.expert_used_count, found 5/,
+    ],
+    [
+      'more used experts than a graph has room for',
+      [...shape, ['llama.expert_count', 'u32', 512], ['llama.expert_used_count', 'u32', 512]],
+      /from 0 to 64 in llama\.expert_used_count/,
+    ],
+    ['a fraction', changed('llama.block_count', ['llama.block_count', 'f32', 1.5]), /found 1\.5/],
+    ['NaN', changed('llama.block_count', ['llama.block_count', 'f32', Number.NaN]), /found NaN/],
+    ['a text for a number', changed('llama.block_count', ['llama.block_count', 'string', 'many']), /found many/],
+    ['no vocabulary', changed('llama.vocab_size'), /llama\.vocab_size, found nothing/],
+    [
+      'too few per-layer heads',
+      changed('llama.attention.head_count', ['llama.attention.head_count', 'u32[]', [4]]),
+      /2 numbers in llama\.attention\.head_count, found 1/,
+    ],
+  ];
+
+  it('does not refuse the shape that they are made from', async () => {
+    const path = writeGguf(join(models.folder, 'least.gguf'), { entries: shape });
+    // 256 cells at the least, 2 layers, 64 wide, keys and values, 2 bytes.
+    expect((await footprint(path, { contextSize: 1 })).kvCacheBytes).toBe(256 * 2 * 64 * 2 * 2);
+  });
+
+  for (const [name, entries, message] of bad) {
+    it(`names ${name}`, async () => {
+      const path = writeGguf(join(models.folder, 'bad.gguf'), { entries });
+      await expect(footprint(path)).rejects.toMatchObject({
+        code: 'ERR_MODEL_FILE',
+        message: expect.stringMatching(message),
+      });
+    });
+  }
+});

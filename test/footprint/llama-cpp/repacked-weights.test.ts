@@ -1,0 +1,63 @@
+/** Weights that the engine copies into an arrangement of its own. */
+import { afterAll, describe, expect, it } from 'vitest';
+import { type EstimateFootprintOptions, estimateFootprint } from '../../../src/footprint/estimate-footprint.ts';
+import { computeFootprint } from '../../../src/footprint/footprint.ts';
+import { repacksByDefault } from '../../../src/footprint/llama-cpp/repacked-weights.ts';
+import { readGguf } from '../../../src/gguf/read-gguf.ts';
+import { SMALL } from '../../../tools/architectures.mjs';
+import { makeModels } from '../../support/model-headers.ts';
+
+const models = makeModels();
+afterAll(() => models.remove());
+
+const llama = () => models.model({ architecture: 'llama', ...SMALL['llama'] }, 'llama.gguf');
+const footprint = (modelPath: string, options: Partial<EstimateFootprintOptions> = {}) =>
+  estimateFootprint({ modelPath, repack: false, ...options });
+
+describe('weights', () => {
+  it('are there twice where they are mapped and rearranged, but for the embedding', async () => {
+    const file = await readGguf(llama());
+    const embedding = file.tensors.find('token_embd.weight')?.bytes as number;
+    const matrices = file.tensors.kinds
+      .filter(({ dims }) => dims.length > 1)
+      .reduce((sum, { bytes, count }) => sum + bytes * count, 0);
+    const [plain, twice] = [await footprint(llama()), await footprint(llama(), { repack: true })];
+    expect(twice.anonymousBytes - plain.anonymousBytes).toBe(matrices - embedding);
+    expect(twice).toMatchObject({ upperBound: true, notes: [expect.stringMatching(/depends on the CPU/)] });
+  });
+
+  it('are rearranged in place where they are not mapped', async () => {
+    const [plain, once] = [
+      await footprint(llama(), { mmap: false }),
+      await footprint(llama(), { mmap: false, repack: true }),
+    ];
+    expect(once.totalBytes).toBe(plain.totalBytes);
+  });
+
+  it('are said to be bounded where nothing is known of the CPU', async () => {
+    const options = {
+      contextSize: 512,
+      batchSize: 512,
+      microBatchSize: 512,
+      sequences: 1,
+      keyType: 'f16',
+      valueType: 'f16',
+    };
+    const guessed = {
+      ...options,
+      flashAttention: true,
+      fullSlidingCache: false,
+      embeddings: false,
+      mmap: true,
+      repack: true,
+      repackNote: 'a guess',
+      gpuLayers: 0,
+      part: 'all' as const,
+    };
+    expect(computeFootprint(await readGguf(llama()), undefined, guessed)).toMatchObject({
+      upperBound: true,
+      notes: ['a guess'],
+    });
+    expect([repacksByDefault('x64'), repacksByDefault('arm64')]).toEqual([false, true]);
+  });
+});
