@@ -1,4 +1,4 @@
-/** How the guard reads NexaSDK's loads: names become files, ranges become one number. It knows no memory numbers. */
+/** How the guard reads the loads of `NexaSDK`: names become files, ranges become one number. It knows no memory numbers. */
 
 import type { Adapter, ChosenShape, LoadRequest, ModelOffer } from '../adapters/adapter.ts';
 import { defaultAdapter } from '../adapters/default-adapter.ts';
@@ -9,7 +9,7 @@ import type { NexaModel } from './nexa-model.ts';
 import { type ResolvedLoadOptions, readLoadOptions } from './read-sdk-options.ts';
 import type { Runtime } from './runtime.ts';
 
-/** For one `NexaSDK`, whose models lie in `modelsDir` where a load names no other folder. */
+/** For one `NexaSDK`. Models lie in `modelsDir` if a load names no other folder; if it is `undefined`, in the default folders. */
 export function nexaAdapter(
   modelsDir: string | undefined,
   runtime?: Pick<Runtime, 'name' | 'version' | 'kvCacheTypes'>,
@@ -24,7 +24,7 @@ export function nexaAdapter(
   };
 }
 
-/** Longer prompts are cut into pieces of a micro-batch, so one as long as that has touched all that any will. */
+/** The engine cuts a longer prompt into pieces of a micro-batch, so a prompt of one micro-batch touches all memory that any does. */
 function hasFilledMicroBatch(model: unknown): boolean {
   const { lastResult, microBatchSize } = Object(model) as NexaModel;
   return lastResult !== undefined && lastResult.promptTokens >= microBatchSize;
@@ -32,14 +32,15 @@ function hasFilledMicroBatch(model: unknown): boolean {
 
 function readRequest(args: readonly unknown[]): LoadRequest {
   const asked = defaultAdapter.readRequest(args);
+  // Bad options are refused before anything is looked for.
   readOptions(args);
-  // A path means its own file, and a name may end in one, so its quantization is the one asked for.
+  // A path means its own file, and a repository's name may end in a quantization: that one is asked for.
   const own = (readModelName(asked.name) ?? readRepository(asked.name))?.quantization;
   if (asked.quantization !== undefined || !isQuantization(own)) return asked;
   return { ...asked, quantization: own };
 }
 
-/** Of several types in order of preference those that the runtime has; a single one is the runtime's to refuse. */
+/** Leaves out the cache types of a list that the runtime doesn't have. A single type is left for the runtime to refuse. */
 function withPossibleTypes(asked: LoadRequest, types: readonly string[] | undefined): LoadRequest {
   const wanted = asked.shape?.kvCacheType;
   if (types === undefined || !Array.isArray(wanted)) return asked;
@@ -57,21 +58,14 @@ function withShape(args: readonly unknown[], { contextSize, kvCacheType }: Chose
 }
 
 async function listOffers(args: readonly unknown[], sdkModelsDir: string | undefined): Promise<readonly ModelOffer[]> {
-  const { name, quantization } = readRequest(args);
+  const request = readRequest(args);
   const { modelsDir = sdkModelsDir, projectorPath } = readOptions(args);
-  const found = await listQuantizations(name, { modelsDir });
-  const ladder = QUANTIZATIONS.filter((step) => found.has(step));
-  const asked = typeof quantization === 'string' ? quantization : undefined;
-  const own = readModelName(name)?.quantization;
-  // A file beside the ladder, or one that is not there: then that very file is resolved, or said to be missing.
-  const beside =
-    asked === undefined ? own !== undefined && !isQuantization(own) : !ladder.some((step) => step === asked);
-  const steps = ladder.length === 0 || beside ? [asked] : ladder;
+  const found = await listQuantizations(request.name, { modelsDir });
   return Promise.all(
-    steps.map(async (step) => {
-      const files = await resolveModel(name, { quantization: step, modelsDir, projectorPath });
+    chooseSteps(request, found).map(async (quantization) => {
+      const files = await resolveModel(request.name, { quantization, modelsDir, projectorPath });
       return {
-        ...(isQuantization(step) && { quantization: step }),
+        ...(isQuantization(quantization) && { quantization }),
         modelPath: files.modelPath,
         ...(files.projectorPath !== undefined && { projectorPath: files.projectorPath }),
       };
@@ -79,7 +73,21 @@ async function listOffers(args: readonly unknown[], sdkModelsDir: string | undef
   );
 }
 
-/** The SDK's own options, checked; what only the guard understands is left out. */
+/** The quantizations to offer; `undefined` stands for the file that the name itself means. */
+function chooseSteps(
+  { name, quantization }: LoadRequest,
+  found: ReadonlyMap<string, string>,
+): readonly (string | undefined)[] {
+  const asked = typeof quantization === 'string' ? quantization : undefined;
+  const ladder = QUANTIZATIONS.filter((step) => found.has(step));
+  // A file that is no step of the ladder, or that isn't there: it alone is resolved, or said to be missing.
+  if (ladder.length === 0) return [asked];
+  if (asked !== undefined) return ladder.some((step) => step === asked) ? ladder : [asked];
+  const own = readModelName(name)?.quantization;
+  return own === undefined || isQuantization(own) ? ladder : [undefined];
+}
+
+/** The SDK's own options, checked, without those that only the guard understands. */
 function readOptions(args: readonly unknown[]): ResolvedLoadOptions {
   const { memoryGuard: _guard, contextSize: _range, kvCacheType: _list, ...options } = Object(args[1]);
   return readLoadOptions(options);

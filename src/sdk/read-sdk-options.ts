@@ -1,4 +1,5 @@
 /** Reads the options of `NexaSDK` and its models: the check of each, the defaults, and what can't stand together. It acts on nothing. */
+import { DEFAULT_CONTEXT_RANGE } from '../adapters/default-adapter.ts';
 import { LAYOUTS } from '../addon/nexa-binding.ts';
 import { invalidOption, MemoryGuardError } from '../core/errors.ts';
 import {
@@ -32,7 +33,7 @@ export interface ResolvedGenerateOptions extends Omit<GenerateOptions, 'audio' |
 }
 
 const LOAD_DEFAULTS = {
-  contextSize: 2048,
+  contextSize: DEFAULT_CONTEXT_RANGE.min,
   batchSize: 512,
   microBatchSize: 512,
   kvCacheType: 'f16',

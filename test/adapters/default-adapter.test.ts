@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { completeAdapter, defaultAdapter } from '../../src/adapters/default-adapter.ts';
 
-const { readRequest, withQuantization, listFiles, sdkDisposers, disposers, isInference, hasAudio } = defaultAdapter;
+const { readRequest, withQuantization, listOffers, listFiles, sdkDisposers, disposers, isInference, hasAudio } =
+  defaultAdapter;
 
 describe('the request of a load call', () => {
   it.each([
@@ -64,6 +65,14 @@ describe('the arguments for the SDK', () => {
     }
     expect(withQuantization(['m', { memoryGuard: undefined }], undefined)[1]).toEqual({});
     expect(options.memoryGuard).toEqual({ force: true });
+  });
+});
+
+describe('the offers of a load', () => {
+  it('are the file that the SDK is asked to load, and none for a name', async () => {
+    expect(await listOffers(['./m.GGUF'])).toEqual([{ modelPath: './m.GGUF' }]);
+    expect(await listOffers(['qwen2audio'])).toEqual([]);
+    expect(await listOffers([{ modelPath: './m.gguf' }])).toEqual([]);
   });
 });
 

@@ -109,10 +109,3 @@ describe('the adapter of NexaSDK', () => {
     expect(nexaAdapter(undefined).withShape?.(['m'], {})).toEqual(['m', {}]);
   });
 });
-
-describe('any other SDK', () => {
-  it('is offered the file that it is asked to load, and nothing for a name', async () => {
-    expect(await defaultAdapter.listOffers?.(['./m.GGUF'])).toEqual([{ modelPath: './m.GGUF' }]);
-    expect(await defaultAdapter.listOffers?.(['qwen2audio'])).toEqual([]);
-  });
-});
