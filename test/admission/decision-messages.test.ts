@@ -9,7 +9,7 @@ import {
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import type { KvCacheType, MemoryScope, Quantization } from '../../src/core/types.ts';
 import { type Candidate, judgeCandidates } from '../../src/policy/choose-candidate.ts';
-import { type Decision, formatModelName, nearestCandidate } from '../../src/policy/decision.ts';
+import { type Decision, nearestCandidate } from '../../src/policy/decision.ts';
 import { findRefusalHelp, type RefusalFacts } from '../../src/policy/refusal-help.ts';
 
 const step = (gib: number, quantization?: Quantization): Candidate => ({
@@ -167,10 +167,5 @@ describe('a rule in words', () => {
     ['min-free', false, '3.0 MiB would stay free, where 2.0 MiB must'],
   ] as const)('%s, passed: %s', (rule, passed, words) => {
     expect(describeRule({ rule, passed, requiredBytes: 2 * MiB, foundBytes: 3 * MiB })).toBe(words);
-  });
-
-  it('a model has its quantization beside its name where it has one', () => {
-    expect(formatModelName('m', 'Q4_0')).toBe('m Q4_0');
-    expect(formatModelName('m', undefined)).toBe('m');
   });
 });

@@ -1,7 +1,7 @@
 /** A fake SDK and a fake machine for tests of the guard: nothing is loaded, memory is what the test says. */
 import { GiB } from '../../src/core/bytes.ts';
 import type { SensorReading } from '../../src/core/types.ts';
-import type { GuardEvent, GuardEvents } from '../../src/events/guard-events.ts';
+import { EVENT_NAMES, type GuardEvent, type GuardEvents } from '../../src/events/guard-events.ts';
 import type { GuardOptions } from '../../src/guard-options.ts';
 import type { MemoryGuard } from '../../src/memory-guard.ts';
 import { withMemoryGuard } from '../../src/with-memory-guard.ts';
@@ -106,26 +106,11 @@ export class FakeMachine {
   };
 }
 
-const EVENTS: Record<keyof GuardEvents, true> = {
-  ok: true,
-  warning: true,
-  critical: true,
-  admitted: true,
-  downgraded: true,
-  refused: true,
-  waiting: true,
-  loaded: true,
-  unloaded: true,
-  evicted: true,
-  leaked: true,
-  degraded: true,
-};
-
 /** Every event of a guard, in order. */
 export function recordEvents(guard: MemoryGuard): GuardEvent[] {
   const events: GuardEvent[] = [];
   const note = (event: GuardEvent) => void events.push(event);
-  for (const name of Object.keys(EVENTS) as (keyof GuardEvents)[]) guard.on(name, note);
+  for (const name of EVENT_NAMES) guard.on(name, note);
   return events;
 }
 

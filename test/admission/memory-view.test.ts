@@ -1,0 +1,170 @@
+import { describe, expect, it } from 'vitest';
+import { FIRST, MemoryViewer, type MemoryViewParts } from '../../src/admission/memory-view.ts';
+import type { MemoryReader } from '../../src/core/memory-reader.ts';
+import type { LoadNeed } from '../../src/core/types.ts';
+import { Ledger } from '../../src/ledger/ledger.ts';
+import type { Peer } from '../../src/ledger/peer-headroom.ts';
+import { InjectedReader } from '../../src/sensors/injected-reader.ts';
+
+const need = (anonymousBytes: number, mappedBytes = 0): LoadNeed => ({ mappedBytes, anonymousBytes, basis: 'given' });
+const NOW = { clockMs: 0, epochMs: 0 };
+const peer = (more: Partial<Peer> = {}): Peer => ({
+  ownProcess: false,
+  scopes: ['group'],
+  files: [],
+  promisedMappedBytes: 0,
+  promisedAnonymousBytes: 0,
+  loadingAnonymousBytes: 0,
+  waiting: [],
+  ...more,
+});
+
+/** A view of a machine of 1000 bytes, 100 of them available, and the order in which it is read. */
+function viewing(parts: Partial<MemoryViewParts> = {}) {
+  const order: string[] = [];
+  const ledger = new Ledger();
+  const reader = new InjectedReader(() => {
+    order.push('machine');
+    return { totalBytes: 1000, availableBytes: 100 };
+  });
+  const grownBytes = () => {
+    order.push('growth');
+    return undefined;
+  };
+  return { order, ledger, viewer: new MemoryViewer({ reader, ledger, grownBytes, ...parts }) };
+}
+
+/** The same machine, whose scopes have names that peers know, and are read one by one. */
+function withScopes(more: Partial<MemoryReader> = {}): MemoryReader {
+  const plain = new InjectedReader(() => ({ totalBytes: 1000, availableBytes: 100 }));
+  return {
+    source: 'procfs',
+    measure: () => plain.measure(),
+    snapshot: () => plain.snapshot(),
+    scopeKeys: () => ['group', undefined],
+    close() {},
+    ...more,
+  };
+}
+
+describe('a view', () => {
+  it('reads growth, then the other processes, then the machine', () => {
+    const order: string[] = [];
+    const { viewer, order: own } = viewing({
+      shared: {
+        peers() {
+          order.push(...own, 'peers');
+          return [];
+        },
+      },
+    });
+    viewer.look(FIRST);
+    expect([order, own]).toEqual([
+      ['growth', 'peers'],
+      ['growth', 'machine'],
+    ]);
+  });
+
+  it('takes what is promised and mapped off the headroom, and not off what is available', () => {
+    const { viewer, ledger } = viewing();
+    ledger.markLoaded(ledger.reserve('m', need(10, 20), NOW, undefined), [{ key: 'file', bytes: 20 }]);
+    expect(viewer.look(FIRST)).toMatchObject({
+      totalBytes: 1000,
+      availableBytes: 100,
+      headroomBytes: 70,
+      promisedAnonymousBytes: 10,
+      waitingBytes: 0,
+    });
+  });
+
+  it('does not guess if the machine can’t be read', () => {
+    const { viewer } = viewing({ reader: new InjectedReader(() => ({ totalBytes: 1, availableBytes: Number.NaN })) });
+    expect(() => viewer.look(FIRST)).toThrow(expect.objectContaining({ code: 'ERR_SENSOR' }));
+  });
+});
+
+describe('what loads wait for', () => {
+  const waiting = () => {
+    const found = viewing();
+    const tickets = [need(10, 1), need(20, 2)].map((each, at) => found.ledger.wait('w', each, at));
+    return { ...found, tickets };
+  };
+
+  it('is kept for those before a place in the line', () => {
+    const { viewer, tickets } = waiting();
+    expect(viewer.look(tickets[0])).toMatchObject({ waitingBytes: 0, headroomBytes: 100, promisedAnonymousBytes: 0 });
+    expect(viewer.look(tickets[1])).toMatchObject({ waitingBytes: 11, headroomBytes: 89, promisedAnonymousBytes: 10 });
+  });
+
+  it('is kept whole before a load that has no place', () => {
+    expect(waiting().viewer.look(undefined)).toMatchObject({ waitingBytes: 33, headroomBytes: 67 });
+  });
+
+  it('is not kept before a look that stands first', () => {
+    expect(waiting().viewer.look(FIRST)).toMatchObject({ waitingBytes: 0, headroomBytes: 100 });
+  });
+
+  it('is kept for loads of other processes as well', () => {
+    const peers = () => [peer({ waiting: [{ label: 'w', sinceUs: 5, mappedBytes: 0, anonymousBytes: 30 }] })];
+    const { viewer, ledger } = viewing({ reader: withScopes(), shared: { peers } });
+    expect(viewer.look(ledger.wait('late', need(1), 6))).toMatchObject({ waitingBytes: 30, headroomBytes: 70 });
+    expect(viewer.look(FIRST)).toMatchObject({ waitingBytes: 0, headroomBytes: 100 });
+  });
+});
+
+describe('growth of this process', () => {
+  const grown = (ownProcess: boolean) => {
+    let bytes = 1000;
+    const shared = { peers: () => [peer({ ownProcess })] };
+    const found = viewing({ reader: withScopes(), shared, grownBytes: () => bytes });
+    found.ledger.reserve('m', need(50), NOW, bytes);
+    bytes += 30;
+    return { view: found.viewer.look(FIRST), viewer: found.viewer };
+  };
+
+  it('pays for what was promised', () => {
+    const { view, viewer } = grown(false);
+    expect(view.promisedAnonymousBytes).toBe(20);
+    expect(viewer.threads).toBe(false);
+  });
+
+  it('pays for nothing if another thread of the process holds promises too', () => {
+    const { view, viewer } = grown(true);
+    expect(view.promisedAnonymousBytes).toBe(50);
+    expect(viewer.threads).toBe(true);
+  });
+});
+
+describe('a view into the scopes', () => {
+  it('has what each of them has left, without the promises of loads under way', () => {
+    const measure = { totalBytes: 1000, availableBytes: 100, hostBinds: false };
+    const reader = withScopes({ measureScopes: () => ({ measure, availableBytes: [300, 100] }) });
+    const { viewer, ledger } = viewing({ reader });
+    ledger.reserve('under way', need(10), NOW, undefined);
+    ledger.markLoaded(ledger.reserve('loaded', need(20), NOW, undefined), undefined);
+    expect(viewer.look(FIRST, true)).toMatchObject({ headroomBytes: 70, scopesBytes: [280, 80] });
+  });
+
+  it('is taken from a snapshot if the reader can’t measure them apart', () => {
+    expect(viewing().viewer.look(FIRST, true).scopesBytes).toEqual([100]);
+  });
+
+  it('is not given if nobody asks for it', () => {
+    expect(viewing().viewer.look(FIRST)).not.toHaveProperty('scopesBytes');
+  });
+});
+
+describe('the names of the scopes', () => {
+  it('are those of the last reading, without the limits of this process alone', () => {
+    const { viewer } = viewing({ reader: withScopes(), shared: { peers: () => [] } });
+    expect(viewer.scopes).toEqual([]);
+    viewer.look(FIRST);
+    expect(viewer.scopes).toEqual(['group']);
+  });
+
+  it('are not asked for if no other process is seen', () => {
+    const { viewer } = viewing({ reader: withScopes() });
+    viewer.look(FIRST);
+    expect(viewer.scopes).toEqual([]);
+  });
+});

@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import { CallWindows } from '../../src/models/call-windows.ts';
+import type { HeldModel } from '../../src/models/held-model.ts';
+import { makeHeldModel } from '../support/make-held-model.ts';
+
+/** The windows of two loaded models. */
+function windowsOfTwo() {
+  const [one, two] = [makeHeldModel(), makeHeldModel()];
+  const windows = new CallWindows(new Set([one, two]));
+  const call = (held: HeldModel) => {
+    windows.beginCall(held);
+    windows.endCall(held);
+  };
+  return { windows, one, two, call };
+}
+
+describe('a load', () => {
+  it('ran alone if nothing began beside it', () => {
+    const { windows, one, call } = windowsOfTwo();
+    call(one); // it has ended before
+    const ranAlone = windows.beginLoad();
+    expect(ranAlone()).toBe(windows.changes);
+  });
+
+  it('did not run alone beside a call that ran already, though that ends first', () => {
+    const { windows, one } = windowsOfTwo();
+    windows.beginCall(one);
+    const ranAlone = windows.beginLoad();
+    windows.endCall(one);
+    expect(ranAlone()).toBeUndefined();
+  });
+
+  it('did not run alone beside a call, a load or an unload that began meanwhile', () => {
+    const { windows, one, call } = windowsOfTwo();
+    for (const beside of [() => call(one), () => windows.beginLoad(), () => windows.change()]) {
+      const ranAlone = windows.beginLoad();
+      beside();
+      expect(ranAlone()).toBeUndefined();
+    }
+  });
+
+  it('disturbs the calls that run, and no model that is at rest', () => {
+    const { windows, one, two } = windowsOfTwo();
+    windows.beginCall(one);
+    windows.beginLoad();
+    expect([one.disturbed, two.disturbed]).toEqual([true, false]);
+  });
+});
+
+describe('calls', () => {
+  it('disturb each other if they run beside each other, of one model or of two', () => {
+    const { windows, one, two } = windowsOfTwo();
+    windows.beginCall(one);
+    windows.beginCall(two);
+    expect([one.disturbed, two.disturbed]).toEqual([true, true]);
+    const { windows: others, one: alone } = windowsOfTwo();
+    others.beginCall(alone);
+    others.beginCall(alone);
+    expect(alone.disturbed).toBe(true);
+  });
+
+  it('do not disturb each other one after the other', () => {
+    const { one, two, call } = windowsOfTwo();
+    for (const held of [one, two, one]) call(held);
+    expect([one.disturbed, two.disturbed]).toEqual([false, false]);
+  });
+
+  it('are counted by model, those that run and those that have begun', () => {
+    const { windows, one, two, call } = windowsOfTwo();
+    call(one);
+    windows.beginCall(one);
+    windows.beginCall(two);
+    expect([one.callsBegun, one.callsInFlight]).toEqual([2, 1]);
+    expect([two.callsBegun, two.callsInFlight]).toEqual([1, 1]);
+    windows.endCall(two);
+    expect([two.callsBegun, two.callsInFlight]).toEqual([1, 0]);
+  });
+
+  it('count as changes when they begin, and not when they end', () => {
+    const { windows, one } = windowsOfTwo();
+    windows.beginCall(one);
+    expect(windows.changes).toBe(1);
+    windows.endCall(one);
+    expect(windows.changes).toBe(1);
+  });
+});

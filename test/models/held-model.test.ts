@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import { findDisposerName } from '../../src/models/held-model.ts';
+import { collectUntil, FakeModel } from '../support/fake-sdk.ts';
+import { makeHeldModel } from '../support/make-held-model.ts';
+
+describe('a held model', () => {
+  it('is idle if nothing runs on it and nothing depends on it', () => {
+    expect(makeHeldModel().idle).toBe(true);
+  });
+
+  it.each([
+    ['a call runs', { callsInFlight: 1 }],
+    ['it has a context', { contexts: 1 }],
+    ['it was evicted', { evicted: true }],
+  ])('is not idle if %s', (_why, change) => {
+    expect(Object.assign(makeHeldModel(), change).idle).toBe(false);
+  });
+
+  it('is never idle if it is pinned', () => {
+    expect(makeHeldModel({ pinned: true }).idle).toBe(false);
+  });
+});
+
+describe('the way to end a model', () => {
+  it('is the first of the named methods that it has, called on the model itself', async () => {
+    const raw = Object.assign(new FakeModel('m'), { close: () => 'closed' });
+    expect(makeHeldModel({ raw, disposers: ['free', 'close', 'dispose'] }).findDisposer()?.()).toBe('closed');
+    await makeHeldModel({ raw, disposers: ['dispose', 'close'] }).findDisposer()?.();
+    expect(raw.disposals).toBe(1);
+  });
+
+  it.each([[{}], [{ dispose: 'no method' }], [{ free() {} }], ['id-1'], [undefined]])('is none of %j', (raw) => {
+    expect(makeHeldModel({ raw }).findDisposer()).toBeUndefined();
+  });
+
+  it('has a name, which may be a symbol', () => {
+    const raw = { [Symbol.asyncDispose]: async () => {} };
+    expect(findDisposerName(raw, ['dispose', Symbol.asyncDispose])).toBe(Symbol.asyncDispose);
+    expect(findDisposerName(raw, ['dispose'])).toBeUndefined();
+  });
+});
+
+describe('the object of the SDK', () => {
+  const holdNew = (weak: boolean) => (() => makeHeldModel({ raw: new FakeModel('m'), weak }))();
+
+  it('is kept alive by a model that is held strongly', async () => {
+    const held = holdNew(false);
+    expect(await collectUntil(() => held.raw === undefined)).toBe(false);
+    expect(held.raw).toBeInstanceOf(FakeModel);
+  });
+
+  it('can be collected if it is held weakly, and has no way to end any more', async () => {
+    const held = holdNew(true);
+    expect(held.findDisposer()).toBeTypeOf('function');
+    expect(await collectUntil(() => held.raw === undefined)).toBe(true);
+    expect(held.findDisposer()).toBeUndefined();
+  });
+
+  it('is kept if it is no object, which can’t be collected', () => {
+    expect(makeHeldModel({ raw: 'id-1', weak: true }).raw).toBe('id-1');
+  });
+});

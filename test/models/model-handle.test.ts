@@ -1,0 +1,228 @@
+import { describe, expect, it } from 'vitest';
+import { AdmissionGate } from '../../src/admission/admission-gate.ts';
+import type { UnloadCause } from '../../src/events/guard-events.ts';
+import { Ledger } from '../../src/ledger/ledger.ts';
+import { LoadedModels } from '../../src/models/loaded-models.ts';
+import { findHandle, type ModelHandleParts, type ModelMethods, wrapModel } from '../../src/models/model-handle.ts';
+import { InjectedReader } from '../../src/sensors/injected-reader.ts';
+import { deferred, FakeModel } from '../support/fake-sdk.ts';
+import { type HeldModelParts, makeHeldModel } from '../support/make-held-model.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+
+const METHODS: ModelMethods<string> = {
+  disposers: ['dispose', 'close'],
+  isInference: (method) => method === 'generate',
+  hasAudio: (args) => Boolean((args[0] as { audio?: string } | undefined)?.audio),
+};
+
+/** Handles of models that are registered with real bookkeeping over a machine of 10 GiB. */
+function handles(methods: Partial<ModelMethods<string>> = {}) {
+  const clock = new ManualClock();
+  const ledger = new Ledger();
+  const gate = new AdmissionGate({
+    reader: new InjectedReader(() => ({ totalBytes: 2e10, availableBytes: 1e10 })),
+    ledger,
+    grownBytes: () => undefined,
+    collect: () => false,
+    nowMs: () => clock.nowMs(),
+    minFreeRatioAfterLoad: 0,
+  });
+  const removed: UnloadCause[] = [];
+  const models = new LoadedModels({
+    gate,
+    freeBytes: () => gate.look().headroomBytes,
+    changed() {},
+    busy: () => false,
+    filledMicroBatch: () => false,
+    observed() {},
+    removed: async (_held, cause) => void removed.push(cause),
+    outgrown() {},
+    unevicted() {},
+    keepAliveMs: undefined,
+    clock,
+  });
+  const contexts: unknown[][] = [];
+  const parts: ModelHandleParts<string> = {
+    models,
+    methods: { ...METHODS, ...methods },
+    async makeContext(owner, invoke, args, context) {
+      contexts.push([owner.facts.name, context, args]);
+      return invoke(args);
+    },
+  };
+  /** Loads nothing: registers `raw` as a model that is loaded, and wraps it. */
+  function hold<T extends object>(raw: T, facts: HeldModelParts = {}) {
+    const reservation = gate.reserve('m', { mappedBytes: 0, anonymousBytes: 1000, basis: 'given' });
+    gate.loaded(reservation, undefined);
+    const held = makeHeldModel({ raw, reservation, ...facts });
+    models.add(held);
+    return { held, handle: wrapModel(raw, held, parts) as T & { [Symbol.asyncDispose]?: () => Promise<void> } };
+  }
+  const promisedBytes = () => gate.look().promisedAnonymousBytes;
+  return { hold, models, removed, contexts, parts, promisedBytes };
+}
+
+describe('the handle of a model', () => {
+  it('is found again by the model, and not for another one', () => {
+    const { hold, parts } = handles();
+    const raw = new FakeModel('m');
+    const { handle } = hold(raw);
+    expect(findHandle(raw, parts)).toBe(handle);
+    expect(findHandle(new FakeModel('m'), parts)).toBeUndefined();
+  });
+
+  it('is not found once the model is disposed', async () => {
+    const { hold, parts, models, removed } = handles();
+    const raw = new FakeModel('m');
+    await hold(raw).handle.dispose();
+    expect(raw.disposals).toBe(1);
+    expect(models.size).toBe(0);
+    expect(removed).toEqual(['unloaded']);
+    expect(findHandle(raw, parts)).toBeUndefined();
+  });
+
+  it('counts a call while it runs', async () => {
+    const { hold } = handles();
+    const { handle, held } = hold(new FakeModel('m'));
+    const wait = deferred();
+    const call = handle.generate({ wait: wait.promise });
+    expect(held.callsInFlight).toBe(1);
+    wait.resolve();
+    expect(await call).toBe('text');
+    expect(held.callsInFlight).toBe(0);
+  });
+
+  it('settles the promise with an inference, and not with another call', async () => {
+    const { hold, promisedBytes } = handles();
+    const { handle } = hold(new FakeModel('m'));
+    await handle.tokenize();
+    expect(promisedBytes()).toBe(1000);
+    await handle.generate();
+    expect(promisedBytes()).toBe(0);
+  });
+
+  it('reserves what audio takes while such a call runs, and nothing for a text', async () => {
+    const { hold, promisedBytes } = handles();
+    const { handle, held } = hold(new FakeModel('m'));
+    const before = promisedBytes();
+    const wait = deferred();
+    const text = handle.generate({ wait: wait.promise });
+    expect([promisedBytes() - before, held.heard]).toEqual([0, false]);
+    const audio = handle.generate({ audio: 'a.wav', wait: wait.promise });
+    expect(promisedBytes() - before).toBe(100 * 2 ** 20);
+    expect(held.heard).toBe(true);
+    wait.resolve();
+    await Promise.all([text, audio]);
+    expect(promisedBytes()).toBe(before); // both ran beside each other, so neither settles anything
+  });
+});
+
+describe('a handle whose model was evicted', () => {
+  it('throws for a call, and has nothing to dispose', async () => {
+    const { hold, models } = handles();
+    const raw = new FakeModel('m');
+    const { handle, held } = hold(raw);
+    expect(await models.evict(held, 'memory')).toBe(true);
+    expect(() => handle.generate()).toThrow(expect.objectContaining({ code: 'ERR_MODEL_EVICTED' }));
+    expect(handle.dispose()).toBeUndefined();
+    await handle[Symbol.asyncDispose]?.();
+    expect(raw.disposals).toBe(1);
+  });
+
+  it('runs the call on the model that is loaded again if the user chose that, and again if that one was evicted too', async () => {
+    const { hold, models } = handles();
+    const reloaded = [hold(new FakeModel('second')), hold(new FakeModel('third'))];
+    const loads: string[] = [];
+    const reload = async () => {
+      const { handle } = reloaded[loads.length]!;
+      loads.push(handle.name);
+      return handle;
+    };
+    const { handle, held } = hold(new FakeModel('first'), { reload });
+    await models.evict(held, 'memory');
+    expect(await handle.generate()).toBe('text');
+    expect(await handle.generate()).toBe('text');
+    expect(loads).toEqual(['second']);
+    await models.evict(reloaded[0]!.held, 'memory');
+    expect(await handle.generate()).toBe('text');
+    expect(loads).toEqual(['second', 'third']);
+  });
+});
+
+describe('a part of a model', () => {
+  const withPart = () => {
+    const found = handles({ partMethods: ['getSequence'] });
+    let disposals = 0;
+    const wait = deferred();
+    const part = {
+      generate: async () => wait.promise,
+      dispose: () => {
+        disposals += 1;
+      },
+    };
+    const raw = { getSequence: () => part, getName: () => part, dispose() {} };
+    return { ...found, ...found.hold(raw), part, wait, disposals: () => disposals };
+  };
+
+  it('has its calls counted as the model’s own', async () => {
+    const { handle, held, wait, promisedBytes } = withPart();
+    const call = handle.getSequence().generate();
+    expect(held.callsInFlight).toBe(1);
+    wait.resolve();
+    await call;
+    expect(held.callsInFlight).toBe(0);
+    expect(promisedBytes()).toBe(0); // it was an inference
+  });
+
+  it('is disposed by itself, and leaves the model loaded', () => {
+    const { handle, models, disposals } = withPart();
+    handle.getSequence().dispose();
+    expect(disposals()).toBe(1);
+    expect(models.size).toBe(1);
+  });
+
+  it('is what a method gives that is named so, and no other', () => {
+    const { handle, part } = withPart();
+    expect(handle.getSequence()).not.toBe(part);
+    expect(handle.getName()).toBe(part);
+  });
+});
+
+describe('a method that makes a context', () => {
+  it('is made as a load of its own, with the files of its model', async () => {
+    const { hold, contexts } = handles({
+      adaptContext: (_model, method, files) => (method === 'createContext' ? files.join() : undefined),
+    });
+    const raw = { createContext: async (size: number) => ({ size }), describe: async () => 'a model', dispose() {} };
+    const { handle } = hold(raw, { name: 'owner', files: ['a.gguf', 'b.gguf'] });
+    expect(await handle.createContext(512)).toEqual({ size: 512 });
+    expect(contexts).toEqual([['owner', 'a.gguf,b.gguf', [512]]]);
+    expect(await handle.describe()).toBe('a model');
+    expect(contexts).toHaveLength(1);
+  });
+});
+
+describe('what a handle has besides the model’s own properties', () => {
+  it('is what was chosen: the quantization, the context and the type of the cache', () => {
+    const kvCacheType = { k: 'q8_0', v: 'f16' } as const;
+    const { handle } = handles().hold({}, { quantization: 'Q4_0', shape: { contextSize: 512, kvCacheType } });
+    const told = ['quantization', 'contextSize', 'kvCacheType'].map((key) => Reflect.get(handle, key));
+    expect(told).toEqual(['Q4_0', 512, kvCacheType]);
+  });
+
+  it('is nothing that was not chosen, or that the model has its own word for', () => {
+    const { handle } = handles().hold({ contextSize: 'its own' }, { shape: { contextSize: 512 } });
+    expect(handle.contextSize).toBe('its own');
+    expect('quantization' in handle).toBe(false);
+    expect('kvCacheType' in handle).toBe(false);
+  });
+
+  it('is a way to be left by `await using` if there is a method that ends it', async () => {
+    const { hold, models } = handles();
+    const raw = new FakeModel('m');
+    await hold(raw).handle[Symbol.asyncDispose]?.();
+    expect(raw.disposals).toBe(1);
+    expect(models.size).toBe(0);
+    expect(Symbol.asyncDispose in hold({}).handle).toBe(false);
+  });
+});

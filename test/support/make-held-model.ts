@@ -1,0 +1,34 @@
+/** Makes a loaded model as the guard holds it, for tests that need no load. Its reservation is of a ledger of its own. */
+import type { LoadNeed } from '../../src/core/types.ts';
+import { Ledger } from '../../src/ledger/ledger.ts';
+import { HeldModel, type ModelFacts } from '../../src/models/held-model.ts';
+import type { Observing } from '../../src/models/observe-load.ts';
+
+const NEED: LoadNeed = { mappedBytes: 1, anonymousBytes: 2, basis: 'given' };
+
+export interface HeldModelParts extends Partial<ModelFacts> {
+  /** The SDK's own object. @default one without methods */
+  readonly raw?: unknown;
+  /** Whether the registration must not keep the model alive. @default false */
+  readonly weak?: boolean;
+  readonly observing?: Observing;
+}
+
+export function makeHeldModel({ raw = {}, weak = false, observing, ...facts }: HeldModelParts = {}): HeldModel {
+  const made: ModelFacts = {
+    name: 'm',
+    quantization: undefined,
+    shape: {},
+    reason: 'Loading m.',
+    reservation: new Ledger().reserve('m', NEED, { clockMs: 7, epochMs: 8 }, undefined),
+    minFreeBytes: 3,
+    predicted: undefined,
+    files: [],
+    pinned: false,
+    disposers: ['dispose', 'close'],
+    reload: undefined,
+    owner: undefined,
+    ...facts,
+  };
+  return new HeldModel(raw, weak, made, observing);
+}
