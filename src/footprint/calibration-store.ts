@@ -2,11 +2,11 @@
  * Knows what loads really took, and keeps it on disk by model, shape, runtime and CPU. A file that can't be trusted is
  * ignored. It must not know how an estimate is corrected.
  */
-import { createHash } from 'node:crypto';
 import { lstat, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { cpus, homedir } from 'node:os';
 import { join } from 'node:path';
 import { MiB } from '../core/bytes.ts';
+import { loadNodeModule } from '../core/node-module.ts';
 import type { FileIdentity } from '../gguf/read-gguf.ts';
 import type { Observation } from './apply-observations.ts';
 
@@ -43,7 +43,7 @@ export function createCalibrationKey({ files, shape, runtime }: CalibrationFacts
     runtime,
     cpu,
   ];
-  return createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 32);
+  return loadNodeModule('node:crypto').createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 32);
 }
 
 type Entries = Map<string, readonly Observation[]>;

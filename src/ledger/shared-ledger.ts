@@ -2,7 +2,6 @@
  * The ledger that the processes of one user share: a directory with one locked file for each of them, and one lock under
  * which they decide. docs/ledger.md has the protocol. It judges nothing and reads no memory but its peers' growth.
  */
-import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   constants,
@@ -156,7 +155,7 @@ export class SharedLedger {
   #openFiles(): OpenFiles {
     ensureLedgerDirectory(this.directory, this.#own.uid);
     const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
-    const memberName = `${this.#own.pid}-${randomBytes(6).toString('hex')}`;
+    const memberName = `${this.#own.pid}-${crypto.randomUUID().slice(-12)}`;
     const sectionFile = openSync(join(this.directory, 'lock'), flags, 0o600);
     let memberFile: number | undefined;
     try {
@@ -292,7 +291,7 @@ export function readPidNamespace(platform: NodeJS.Platform = process.platform): 
   try {
     return readlinkSync('/proc/self/ns/pid');
   } catch {
-    return `unknown ${randomBytes(8).toString('hex')}`;
+    return `unknown ${crypto.randomUUID()}`;
   }
 }
 

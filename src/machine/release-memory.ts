@@ -1,8 +1,7 @@
 /** Gives memory back on purpose: V8's garbage, and what the allocator keeps of freed blocks. Who calls it knows when that is worth its pause. */
-import v8 from 'node:v8';
-import vm from 'node:vm';
 import { loadAddon } from '../addon/load-addon.ts';
 import type { Clock } from '../core/clock.ts';
+import { loadNodeModule } from '../core/node-module.ts';
 
 /** What a runtime may have to collect with. Bun has no V8. */
 interface Host {
@@ -18,12 +17,14 @@ export function collectGarbage(): void {
   collector();
 }
 
-/** V8 shows the function only where a flag asks for it, so the flag is set once, here. Does nothing where a runtime has none. */
-export function findCollector({ gc, Bun: bun }: Host, run = vm.runInNewContext): () => void {
+/** V8 shows the function only if a flag asks for it, so the flag is set once, here. Does nothing if a runtime has none. */
+export function findCollector({ gc, Bun: bun }: Host, run?: (code: string) => unknown): () => void {
   if (gc) return gc;
   if (bun) return () => bun.gc(true);
-  v8.setFlagsFromString('--expose-gc');
-  return (run("typeof gc === 'function' ? gc : undefined") as (() => void) | undefined) ?? nothing;
+  loadNodeModule('node:v8').setFlagsFromString('--expose-gc');
+  const code = "typeof gc === 'function' ? gc : undefined";
+  const found = run ? run(code) : loadNodeModule('node:vm').runInNewContext(code);
+  return (found as (() => void) | undefined) ?? nothing;
 }
 
 function nothing(): void {}

@@ -1,13 +1,13 @@
 /** From a model's name or path to its files: the quantization, its siblings, the projector. It opens no model. */
-import { existsSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { describe, MemoryGuardError } from '../core/errors.ts';
 import { KNOWN_MODELS } from '../core/known-models.ts';
 import { findProjector } from './find-projector.ts';
 import { type FoundFile, findModelFiles, listDefaultFolders } from './model-folders.ts';
 import { normalizeQuantization, readModelName, simplifyName } from './model-name.ts';
+import { readRepository } from './repository-name.ts';
 import { missingQuantization, missingSibling, noModel, unknownModel, unknownRepository } from './resolve-errors.ts';
-import { findRepositoryFiles, type RepositoryName, readRepositoryName } from './sdk-cache.ts';
+import { findRepositoryFiles } from './sdk-cache.ts';
 
 export interface ResolvedModel {
   /** `qwen2audio`, a repository such as `NexaAI/Qwen2-Audio-7B-GGUF`, or the file's name without its ending. */
@@ -64,11 +64,6 @@ export async function findSiblings(path: string): Promise<ReadonlyMap<string, st
   if (!own?.quantization) return new Map();
   const beside = await findModelFiles(dirname(resolve(path)), 1);
   return groupByQuantization(beside.filter((file) => file.pattern === own.pattern && !file.projector));
-}
-
-/** The repository that a name means; `undefined` for a path, which a name is if a file of that very name is there. */
-export function readRepository(name: string): RepositoryName | undefined {
-  return existsSync(name) ? undefined : readRepositoryName(name);
 }
 
 async function resolveKnown(

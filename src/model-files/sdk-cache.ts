@@ -7,11 +7,6 @@ import { join } from 'node:path';
 import { type FoundFile, findModelFiles } from './model-folders.ts';
 import { normalizeQuantization, readModelName } from './model-name.ts';
 
-export interface RepositoryName {
-  readonly repository: string;
-  readonly quantization?: string;
-}
-
 /** Nexa SDK writes the first one, GenieX the second one; both have the same fields. */
 const MANIFESTS = ['nexa.manifest', 'geniex.json'];
 
@@ -23,13 +18,6 @@ interface ManifestFile {
 interface Manifest {
   readonly ModelFile?: Readonly<Record<string, ManifestFile>> | null;
   readonly MMProjFile?: ManifestFile | null;
-}
-
-/** `undefined` for a text that is no publisher with a repository: a path has an ending, a dot in front, or more folders. */
-export function readRepositoryName(name: string): RepositoryName | undefined {
-  const [, repository, quantization] = /^([\w-][\w.-]*\/[\w.-]+?)(?::([\w.-]+))?$/.exec(name) ?? [];
-  if (repository === undefined || /\.gguf$/i.test(name)) return undefined;
-  return { repository, ...(quantization !== undefined && { quantization }) };
 }
 
 /** The files of the repository in the first of `folders` that has it; none if no folder has it. */

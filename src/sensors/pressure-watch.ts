@@ -1,7 +1,7 @@
 /** Calls back if the system says that memory gets short, or no longer is. It judges nothing: memory is read anew. */
-import { isMainThread } from 'node:worker_threads';
 import type { Addon } from '../addon/addon.ts';
 import { loadAddon } from '../addon/load-addon.ts';
+import { loadNodeModule } from '../core/node-module.ts';
 
 /**
  * Calls `changed` at each notice, until the function that it returns is called. It does nothing if the system gives no such
@@ -10,9 +10,10 @@ import { loadAddon } from '../addon/load-addon.ts';
 export function watchPressure(
   changed: () => void,
   addon: Pick<Addon, 'PressureWatch'> | undefined = loadAddon(),
-  mainThread: boolean = isMainThread,
+  mainThread?: boolean,
 ): () => void {
-  if (!addon?.PressureWatch || !mainThread) return () => {};
+  if (!addon?.PressureWatch) return () => {};
+  if (!(mainThread ?? loadNodeModule('node:worker_threads').isMainThread)) return () => {};
   try {
     const watch = new addon.PressureWatch(changed);
     return () => watch.close();

@@ -1,7 +1,7 @@
 /** Reads what processes have taken: anonymous memory, and of this process the part that JavaScript explains. It knows no limits. */
 import { closeSync, openSync, readSync } from 'node:fs';
-import { getHeapStatistics } from 'node:v8';
 import { loadAddon } from '../addon/load-addon.ts';
+import { loadNodeModule } from '../core/node-module.ts';
 import { getTaskFootprint } from './darwin/darwin-figures.ts';
 import { toPrefix } from './linux/kernel-files.ts';
 import { encodeKeys, scanKeys } from './linux/kernel-text.ts';
@@ -84,7 +84,7 @@ function parseAnonymousBytes(file: string, length: number): number | undefined {
 }
 
 function readHeapBytes(): number {
-  const { total_physical_size, external_memory } = getHeapStatistics();
+  const { total_physical_size, external_memory } = loadNodeModule('node:v8').getHeapStatistics();
   return total_physical_size + external_memory;
 }
 

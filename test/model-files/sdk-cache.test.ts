@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { readRepositoryName } from '../../src/model-files/repository-name.ts';
 import { listQuantizations, resolveModel } from '../../src/model-files/resolve-model.ts';
-import { readRepositoryName } from '../../src/model-files/sdk-cache.ts';
 import { nexaAdapter } from '../../src/sdk/nexa-adapter.ts';
 
 let cache: string;

@@ -1,8 +1,9 @@
 /** Watches memory while the event loop is blocked: on the addon's own thread, or by the kernel's notifications. It judges nothing. */
 import { type FSWatcher, watch as watchFile } from 'node:fs';
-import { connect, type NetConnectOpts, Socket } from 'node:net';
+import type { NetConnectOpts, Socket } from 'node:net';
 import type { Addon, NativeMemoryWatch } from '../../addon/addon.ts';
 import type { MemoryWatch } from '../../core/memory-reader.ts';
+import { loadNodeModule } from '../../core/node-module.ts';
 import { toNativePlan } from './native-engine.ts';
 import type { ReadPlan } from './read-plan.ts';
 
@@ -97,8 +98,9 @@ class ThreadWatch implements MemoryWatch {
 
 /** Bun's `Socket` neither reads a descriptor nor closes it (1.4); its `connect` takes one as it is. */
 function openWakeSocket(fd: number): Socket {
-  if (process.versions['bun']) return connect({ fd } as unknown as NetConnectOpts);
-  return new Socket({ fd, readable: true, writable: false });
+  const net = loadNodeModule('node:net');
+  if (process.versions['bun']) return net.connect({ fd } as unknown as NetConnectOpts);
+  return new net.Socket({ fd, readable: true, writable: false });
 }
 
 /** memory.events changes if a group reclaims, is throttled or kills; a second look within this time would see the same. */

@@ -283,6 +283,7 @@ describe.skipIf(whyNot)('a real group', () => {
         await model.dispose();
         nexa.guard.close();`),
     ]);
+    const exited = once(child, 'exit');
     let text = '';
     child.stdout?.on('data', (data) => {
       text += data;
@@ -292,7 +293,7 @@ describe.skipIf(whyNot)('a real group', () => {
     await once(eater.stdout as NodeJS.ReadableStream, 'data');
     await new Promise((resolve) => setTimeout(resolve, 200)); // what lasts for less than a reading can't be seen
     eater.kill('SIGKILL');
-    await once(child, 'exit');
+    await exited;
     const [edge] = text
       .split('\n')
       .filter((line) => line.startsWith('{'))
