@@ -52,7 +52,9 @@ export interface EstimateFootprintOptions {
   readonly mmap?: boolean;
   /**
    * The engine copies weights into an arrangement of its own. `auto` is false on x64; elsewhere it is assumed, and `notes`
-   * says so. @default 'auto'
+   * says so.
+   *
+   * @default 'auto'
    */
   readonly repack?: boolean | 'auto';
   /** Layers for a GPU; they are counted as if they stayed in main memory. @default 0 */
@@ -109,6 +111,8 @@ const CHECKS: Checks<EstimateFootprintOptions> = {
  *
  * @example
  * ```ts
+ * import { estimateFootprint, formatBytes } from 'nexa-memory-guard';
+ *
  * const footprint = await estimateFootprint({
  *   modelPath: './qwen2-audio-7b.Q4_K_M.gguf',
  *   projectorPath: './qwen2-audio-7b.mmproj-f16.gguf',

@@ -197,7 +197,7 @@ export class HeaderCursor {
   readU64At(at: number): number {
     const high = this.view.getUint32(at + 4, true);
     const low = this.view.getUint32(at, true);
-    // Before it is compiled, V8 keeps the result of a product with 2^32 in an object, even where it is 0.
+    // Before it is compiled, V8 keeps the result of a product with 2^32 in an object, even if it is 0.
     return high === 0 ? low : low + high * TWO_TO_32;
   }
 }

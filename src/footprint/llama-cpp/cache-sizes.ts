@@ -79,9 +79,8 @@ export function computeCacheSizes(shape: ModelShape, run: Run): CacheSizes {
   let stateBytes = 0;
   for (const layer of shape.layers) {
     // Any layer of an unknown architecture may keep a state beside its cache.
-    if (layer.recurrent || (!shape.architecture.compared && shape.state)) {
-      const { convolution, state } = shape.state ?? { convolution: 0, state: 0 };
-      stateBytes += (convolution + state) * F32_BYTES * run.sequences;
+    if (shape.state && (layer.recurrent || !shape.architecture.compared)) {
+      stateBytes += (shape.state.convolution + shape.state.state) * F32_BYTES * run.sequences;
     }
     if (layer.recurrent) continue;
     const rows = countCells(layer, run) * run.sequences;

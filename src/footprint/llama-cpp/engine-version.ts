@@ -1,6 +1,6 @@
 /**
- * Knows which builds of llama.cpp the estimates were compared with. It must not know what is installed: a test compares the two, and
- * docs/updating-the-engine.md says what to do if they differ.
+ * Knows which builds of llama.cpp the estimates were compared with. It must not know what is installed: a test compares the
+ * two, and docs/updating-the-engine.md says what to do if they differ.
  */
 
 /** One build of llama.cpp, as an npm package ships it. */
@@ -15,8 +15,8 @@ export interface EngineBuild {
 }
 
 /**
- * The engine whose graphs and allocator are mirrored here. The loads of `test/fixtures/engine-transcripts.jsonl` were recorded and the
- * constants of `runtime-overhead.ts` were measured with it.
+ * The engine whose graphs and allocator are mirrored here. The loads of `test/fixtures/engine-transcripts.jsonl` were
+ * recorded and the constants of `runtime-overhead.ts` were measured with it.
  */
 export const MIRRORED_ENGINE: EngineBuild = Object.freeze({
   packageName: '@fugood/llama.node',

@@ -18,7 +18,7 @@ const ROWS = 4;
 /** Returns the bytes of the second, anonymous copy: an upper bound over all CPUs that repack. */
 export function countRepackedBytes(tensors: GgufTensors): number {
   const all = tensors.kinds.reduce((sum, kind) => sum + kind.count * countCopyBytes(kind), 0);
-  // Rows of the embedding are looked up; it is multiplied with only where it serves as the output too.
+  // Rows of the embedding are looked up. It is multiplied with only if it serves as the output too.
   const embedding = tensors.find('output.weight') && tensors.find('token_embd.weight');
   return all - (embedding ? countCopyBytes(embedding) : 0);
 }
