@@ -1,6 +1,6 @@
 /** The packed tarball: what is in it, what the linters of packages say, and what it does in an empty project with this Node. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, posix, relative } from 'node:path';
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
@@ -8,7 +8,7 @@ import { rolldown } from 'rolldown';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TARGETS } from '../../native/build/targets.mjs';
 import { namePrebuildFolder } from '../../src/addon/load-addon.ts';
-import { MiB } from '../../src/core/bytes.ts';
+import { KiB, MiB } from '../../src/core/bytes.ts';
 import { Installed, ROOT } from './installed.ts';
 import { sourceFiles } from './source-files.ts';
 
@@ -18,18 +18,49 @@ beforeAll(() => {
 }, 120_000);
 afterAll(() => installed.remove());
 
+/** The files below a folder of the repository, by their paths in it. */
+function listFiles(folder: string): string[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(join(ROOT, folder), join(entry.parentPath, entry.name)).replaceAll('\\', '/'));
+}
+
 /** Set by what has just built all of them. */
 const whole = process.env['EVERY_ADDON'] !== undefined;
 
 describe('the packed tarball', () => {
-  it('holds what was compiled from each source, README and licence, and nothing else but addons', () => {
+  it('holds what was compiled from each source, documents, examples that run by themselves, and nothing else but addons', () => {
     const files = installed.packed.files.map(({ path }) => path).filter((path) => !path.startsWith('prebuilds/'));
     const compiled = sourceFiles().flatMap((name) => [
       `dist/${name}.js`,
       // Nobody imports the program.
       ...(name.startsWith('cli/') ? [] : [`dist/${name}.d.ts`]),
     ]);
-    expect(files.sort()).toEqual([...compiled, 'LICENSE', 'README.md', 'package.json'].sort());
+    const beside = ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json'];
+    const examples = [
+      'express.mjs',
+      'fastify.mjs',
+      ...listFiles('examples/electron').map((name) => `electron/${name}`),
+    ];
+    const expected = [
+      ...compiled,
+      ...beside,
+      ...listFiles('docs').map((name) => `docs/${name}`),
+      ...examples.map((name) => `examples/${name}`),
+    ];
+    expect(files.sort()).toEqual(expected.sort());
+  });
+
+  it('holds examples that import packages and each other, and no file that is left behind', () => {
+    const packed = installed.packed.files.map(({ path }) => path);
+    const examples = packed.filter((path) => /^examples\/.*js$/.test(path));
+    const imported = examples.flatMap((file) => {
+      const code = readFileSync(join(ROOT, file), 'utf8');
+      const found = code.matchAll(/(?:from |import\(|import |require\()'(\.[^']*)'/g);
+      return [...found].map(([, path]) => posix.join(posix.dirname(file), path!));
+    });
+    expect(imported).toContain('examples/electron/models.mjs');
+    expect(imported.filter((file) => !packed.includes(file))).toEqual([]);
   });
 
   it('holds the addons that were built, each under the name that is looked for', () => {
@@ -44,21 +75,24 @@ describe('the packed tarball', () => {
     expect(files).toEqual(expect.arrayContaining(expected));
   });
 
-  it('is small: less than 1 MiB of JavaScript and types, as much for each addon, 2.25 MiB to download', () => {
+  it('is small: less than 1 MiB of JavaScript and types, as much for each addon, 256 KiB of documents, 2.25 MiB to download', () => {
     const { files, size, unpackedSize } = installed.packed;
+    const sum = (list: typeof files) => list.reduce((bytes, { size }) => bytes + size, 0);
     const addons = files.filter(({ path }) => path.endsWith('.node'));
-    const addonBytes = addons.reduce((sum, { size }) => sum + size, 0);
-    console.log(`tarball: ${size} bytes, ${unpackedSize} unpacked, of which ${addonBytes} are ${addons.length} addons`);
-    expect(unpackedSize - addonBytes).toBeLessThan(1 * MiB);
+    const documents = files.filter(({ path }) => /^(docs|examples)\/|\.md$/.test(path));
+    const [addonBytes, documentBytes] = [sum(addons), sum(documents)];
+    console.log(
+      `tarball: ${size} bytes, ${unpackedSize} unpacked, of which ${addonBytes} are ${addons.length} addons, ${documentBytes} documents`,
+    );
+    expect(unpackedSize - addonBytes - documentBytes).toBeLessThan(1 * MiB);
     for (const addon of addons) expect(addon.size, addon.path).toBeLessThan(1 * MiB);
+    expect(documentBytes).toBeLessThan(256 * KiB);
     expect(size).toBeLessThan(2.25 * MiB);
   });
 
   it('names no script that npm would run where it is installed', () => {
     const { scripts, gypfile } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
-    expect(Object.keys(scripts).filter((name) => /^(pre|post)?(install|uninstall|prepareLoad)$/.test(name))).toEqual(
-      [],
-    );
+    expect(Object.keys(scripts).filter((name) => /^(pre|post)?(install|uninstall|prepare)$/.test(name))).toEqual([]);
     expect(gypfile).toBe(false);
   });
 });
