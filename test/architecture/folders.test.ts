@@ -62,11 +62,6 @@ const MISSING: readonly string[] = [
   'cli/run/run.ts',
   // cli/watch
   'cli/watch/live-screen.ts',
-  // loading
-  'loading/tell-decision.ts',
-  'loading/waiting-line.ts',
-  'loading/load-admission.ts',
-  'loading/model-loader.ts',
   // metrics
   'metrics/guard-metrics.ts',
 ];

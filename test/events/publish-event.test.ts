@@ -2,7 +2,8 @@ import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { GiB } from '../../src/core/bytes.ts';
 import { EVENT_NAMES } from '../../src/events/guard-events.ts';
-import { FakeMachine, guardedFake } from '../support/fake-sdk.ts';
+import { DOCUMENTED_NEEDS } from '../support/documented-needs.ts';
+import { FakeMachine, guardedFake, settled } from '../support/fake-sdk.ts';
 
 const MODEL = { memoryGuard: { footprint: 1 * GiB } };
 
@@ -30,5 +31,69 @@ describe('diagnostics channels', () => {
     await nexa.loadModel('m', MODEL);
     expect(events).toHaveLength(2);
     for (const publish of published) expect(publish).not.toHaveBeenCalled();
+  });
+});
+
+/** What surfaces as uncaught while `act` runs. */
+async function uncaughtDuring(act: () => Promise<unknown>): Promise<unknown[]> {
+  const uncaught: unknown[] = [];
+  const others = process.listeners('uncaughtException');
+  process.removeAllListeners('uncaughtException');
+  process.on('uncaughtException', (error) => uncaught.push(error));
+  try {
+    await act();
+    await settled();
+  } finally {
+    process.removeAllListeners('uncaughtException');
+    for (const other of others) process.on('uncaughtException', other);
+  }
+  return uncaught;
+}
+
+describe('a listener or a logger', () => {
+  it('that throws surfaces as uncaught and breaks no load', async () => {
+    const [ofListener, ofLogger] = [new Error('listener'), new Error('logger')];
+    const logger = {
+      info(message: string) {
+        if (message.startsWith('Loading')) throw ofLogger;
+      },
+    };
+    const { nexa, guard, types } = guardedFake(new FakeMachine(15 * GiB), { logger });
+    guard.on('loaded', () => {
+      throw ofListener;
+    });
+    const uncaught = await uncaughtDuring(async () => {
+      const model = await nexa.loadModel('qwen2audio', { quantization: 'Q4_0' });
+      expect(await model.generate()).toBe('text');
+    });
+    expect(uncaught).toEqual([ofLogger, ofListener]);
+    expect(types()).toEqual(['admitted', 'loaded']);
+    expect(guard.models()).toHaveLength(1);
+  });
+});
+
+describe('the logger', () => {
+  it('gets every line, the loud ones as warnings', async () => {
+    const logger = { info: vi.fn(), warn: vi.fn() };
+    const { nexa, machine, clock, events } = guardedFake(new FakeMachine(15 * GiB), { logger });
+    const model = await nexa.loadModel('qwen2audio', { quantization: 'Q4_0' });
+    machine.availableBytes = DOCUMENTED_NEEDS.Q4_0;
+    await clock.advanceAsync(2000, 100);
+    machine.availableBytes = 15 * GiB;
+    await clock.advanceAsync(3000, 100);
+    await model.dispose();
+    await clock.advanceAsync(500);
+    const lines = (types: string[]) =>
+      events.filter(({ type }) => types.includes(type)).map(({ message }) => [message]);
+    expect(logger.info.mock.calls).toEqual(lines(['admitted', 'loaded', 'ok', 'unloaded']));
+    expect(logger.warn.mock.calls).toEqual(lines(['critical']));
+    expect(logger.warn).toHaveBeenCalledTimes(1);
+    expect(logger.info).toHaveBeenCalledTimes(4);
+  });
+
+  it('may have neither method', async () => {
+    const { nexa, types } = guardedFake(new FakeMachine(15 * GiB), { logger: {} });
+    await nexa.loadModel('qwen2audio', { quantization: 'Q4_0' });
+    expect(types()).toEqual(['admitted', 'loaded']);
   });
 });

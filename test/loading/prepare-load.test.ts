@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { defaultAdapter } from '../../src/adapters/default-adapter.ts';
+import { GiB } from '../../src/core/bytes.ts';
 import type { MemoryGuardError } from '../../src/core/errors.ts';
 import { readGuardOptions } from '../../src/guard-options.ts';
+import type { LoadGuardOptions } from '../../src/loading/load-guard-options.ts';
 import { prepareLoad } from '../../src/loading/prepare-load.ts';
+import { deferred, FakeMachine, guardedFake } from '../support/fake-sdk.ts';
 
 function preparing(args: readonly unknown[], mode: 'enforce' | 'observe') {
   const misunderstood: MemoryGuardError[] = [];
@@ -44,5 +47,32 @@ describe('a load that is understood', () => {
     const prepared = await preparing(['qwen2audio'], 'enforce').prepared;
     expect(prepared.listCandidates(() => 'Q5_K_M').askedQuantization).toBe('Q5_K_M');
     expect(prepared.listCandidates(() => 'Q4_0').askedQuantization).toBe('Q4_0');
+  });
+});
+
+describe('what is wrong with a load', () => {
+  const fake = () => guardedFake(new FakeMachine(15 * GiB));
+
+  it('is said before it waits for its turn', async () => {
+    const { nexa, sdk } = fake();
+    const gate = deferred();
+    sdk.during = () => gate.promise;
+    const first = nexa.loadModel('qwen2audio', { quantization: 'Q4_0' });
+    await expect(nexa.loadModel('qwen2audio', { quantization: 'Q8_0' })).rejects.toMatchObject({
+      code: 'ERR_UNKNOWN_QUANTIZATION',
+    });
+    await expect(nexa.loadModel('unknown')).rejects.toMatchObject({ code: 'ERR_UNKNOWN_MODEL' });
+    gate.resolve();
+    await first;
+  });
+
+  it('is refused with its code, its options included', async () => {
+    const { nexa } = fake();
+    const bad = (memoryGuard: unknown) =>
+      nexa.loadModel('qwen2audio', { memoryGuard: memoryGuard as LoadGuardOptions });
+    await expect(bad({ forced: true })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
+    await expect(bad(true)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
+    await expect(nexa.loadModel('')).rejects.toMatchObject({ code: 'ERR_UNKNOWN_MODEL' });
+    await expect(nexa.loadModel('qwen2audio', 'Q4_0' as never)).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
   });
 });

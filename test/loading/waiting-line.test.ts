@@ -1,0 +1,209 @@
+import { describe, expect, it } from 'vitest';
+import { AdmissionGate } from '../../src/admission/admission-gate.ts';
+import { AdmissionTimeoutError } from '../../src/admission/admission-timeout-error.ts';
+import { InsufficientMemoryError } from '../../src/admission/insufficient-memory-error.ts';
+import { GiB } from '../../src/core/bytes.ts';
+import type { DecisionEvent, DegradedEvent, WaitingEvent } from '../../src/events/guard-events.ts';
+import { Ledger } from '../../src/ledger/ledger.ts';
+import { readLoadChoices } from '../../src/loading/load-guard-options.ts';
+import type { PreparedLoad } from '../../src/loading/prepare-load.ts';
+import { DecisionTeller } from '../../src/loading/tell-decision.ts';
+import { type Waiter, WaitingLine, waitedMs } from '../../src/loading/waiting-line.ts';
+import { judgeCandidates } from '../../src/policy/choose-candidate.ts';
+import { InjectedReader } from '../../src/sensors/injected-reader.ts';
+import { FakeMachine, guardedFake, settled } from '../support/fake-sdk.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+
+/** What the line knows of a load: its name and its own choices. */
+function load(name: string, memoryGuard: object = { wait: { timeoutMs: 1000 } }): PreparedLoad {
+  return { request: { name }, choices: readLoadChoices(memoryGuard) } as PreparedLoad;
+}
+
+/** Refused on a machine of 1000 bytes, of which it would take all. */
+function refuse(model: string): InsufficientMemoryError {
+  const situation = { totalBytes: 1000, availableBytes: 500, headroomBytes: 400, promisedAnonymousBytes: 0 };
+  const candidates = judgeCandidates(
+    [{ need: { mappedBytes: 1000, anonymousBytes: 0, basis: 'given' }, minFreeBytes: 0 }],
+    situation,
+    0,
+  );
+  return new InsufficientMemoryError({ verdict: 'refuse', model, ...situation, candidates }, `${model} is too large.`);
+}
+
+function makeLine() {
+  const clock = new ManualClock();
+  const ledger = new Ledger();
+  const events: (DecisionEvent | WaitingEvent | DegradedEvent)[] = [];
+  const gate = new AdmissionGate({
+    reader: new InjectedReader(() => ({ totalBytes: 1000, availableBytes: 500 })),
+    ledger,
+    grownBytes: () => undefined,
+    collect: () => false,
+    nowMs: () => clock.nowMs(),
+    minFreeRatioAfterLoad: 0,
+  });
+  const teller = new DecisionTeller({ mode: 'enforce', clock, emit: (event) => events.push(event) });
+  return { line: new WaitingLine({ clock, gate, teller }), clock, ledger, events };
+}
+
+const inLine = (ledger: Ledger) => ledger.listWaitingBefore(undefined).map(({ label }) => label);
+
+describe('a load that enters the line', () => {
+  it('is none that waits if it did not ask for that', () => {
+    const { line, clock } = makeLine();
+    expect(line.enter(load('m', {}))).toBeUndefined();
+    expect(line.enter(load('m', { wait: false }))).toBeUndefined();
+    expect(clock.pending).toBe(0);
+  });
+
+  it('has its time limit from then on, and no place yet', () => {
+    const { line, clock, ledger } = makeLine();
+    const waiter = line.enter(load('m'))!;
+    expect(inLine(ledger)).toEqual([]);
+    expect(waitedMs(waiter)).toBeUndefined();
+    clock.advance(999);
+    expect(waiter.deadline.signal.aborted).toBe(false);
+    clock.advance(1);
+    expect(waiter.deadline.signal.aborted).toBe(true);
+  });
+});
+
+describe('a place in the line', () => {
+  const places = (events: readonly object[]) =>
+    events.flatMap((event) => ('position' in event && 'model' in event ? [[event.model, event.position]] : []));
+
+  it('is taken once, with what the load needs at the least, and told', () => {
+    const { line, clock, ledger, events } = makeLine();
+    const waiter = line.enter(load('m'))!;
+    clock.advance(30);
+    line.letWait(waiter, refuse('m'));
+    line.letWait(waiter, refuse('m'));
+    expect(ledger.listWaitingBefore(undefined)).toMatchObject([{ label: 'm', need: { mappedBytes: 1000 } }]);
+    expect(waitedMs(waiter)).toBe(30);
+    expect(events).toMatchObject([
+      { type: 'waiting', verdict: 'wait', model: 'm', position: 1, waitedMs: 30, headroomBytes: 400 },
+    ]);
+  });
+
+  it('is told again only if it has changed', () => {
+    const { line, events } = makeLine();
+    const [first, second] = [line.enter(load('first'))!, line.enter(load('second'))!];
+    line.letWait(first, refuse('first'));
+    line.letWait(second, refuse('second'));
+    line.letWait(second, refuse('second'));
+    line.leave(first);
+    line.letWait(second, refuse('second'));
+    expect(places(events)).toEqual([
+      ['first', 1],
+      ['second', 2],
+      ['second', 1],
+    ]);
+  });
+
+  it('is given up once, and those behind it look again', async () => {
+    const { line, ledger, clock } = makeLine();
+    const waiter = line.enter(load('m'))!;
+    line.letWait(waiter, refuse('m'));
+    let woken = 0;
+    void line.sleep(new AbortController().signal).then(() => {
+      woken += 1;
+    });
+    line.leave(waiter);
+    line.leave(waiter);
+    await settled();
+    expect(inLine(ledger)).toEqual([]);
+    expect([woken, clock.pending]).toEqual([1, 0]);
+  });
+
+  it('wakes nobody if it was never taken', async () => {
+    const { line } = makeLine();
+    let woken = 0;
+    void line.sleep(new AbortController().signal).then(() => {
+      woken += 1;
+    });
+    line.leave(line.enter(load('m')));
+    line.leave(undefined);
+    await settled();
+    expect(woken).toBe(0);
+    line.wake();
+    await settled();
+    expect(woken).toBe(1);
+  });
+});
+
+describe('a wait that is over', () => {
+  const lateAfter = (prepare: (line: WaitingLine, waiter: Waiter) => void) => {
+    const { line, clock, events } = makeLine();
+    const waiter = line.enter(load('m'))!;
+    prepare(line, waiter);
+    events.length = 0;
+    clock.advance(1000);
+    return { error: waiter.deadline.signal.reason as AdmissionTimeoutError, events };
+  };
+
+  it('is a refusal with the numbers of the last look', () => {
+    const refusal = refuse('m');
+    const { error, events } = lateAfter((line, waiter) => line.letWait(waiter, refusal));
+    expect(error).toBeInstanceOf(AdmissionTimeoutError);
+    const { requiredBytes, headroomBytes, availableBytes, shortfallBytes, refusedBy, plan } = refusal;
+    expect(error).toMatchObject({
+      code: 'ERR_ADMISSION_TIMEOUT',
+      message: 'Waited 1.0 s for memory. m is too large.',
+      cause: refusal,
+      waitedMs: 1000,
+      ...{ requiredBytes, headroomBytes, availableBytes, shortfallBytes, refusedBy, plan },
+    });
+    expect([headroomBytes, availableBytes, shortfallBytes]).toEqual([400, 500, 600]);
+    expect(events).toMatchObject([
+      { type: 'refused', message: error.message, waitedMs: 1000, refusedBy: ['headroom', 'min-free'] },
+    ]);
+  });
+
+  it('is no refusal if the load was never looked at', () => {
+    const { error, events } = lateAfter(() => {});
+    expect(error).toMatchObject({
+      code: 'ERR_ADMISSION_TIMEOUT',
+      message: 'Waited 1.0 s for other loads to end, and m was not looked at.',
+      waitedMs: 1000,
+    });
+    expect(error.plan).toBeUndefined();
+    expect(error.cause).toBeUndefined();
+    expect(events).toEqual([]);
+  });
+
+  it('is not told if its own signal or the guard has ended it', () => {
+    const { line, events, clock } = makeLine();
+    const controller = new AbortController();
+    const given = line.enter(load('given', { wait: { timeoutMs: 1000 }, signal: controller.signal }))!;
+    const closed = line.enter(load('closed'))!;
+    controller.abort(new Error('enough'));
+    line.close(new Error('closed'));
+    expect(given.deadline.signal.reason).toEqual(new Error('enough'));
+    expect(closed.deadline.signal.reason).toEqual(new Error('closed'));
+    clock.advance(1000);
+    expect(closed.deadline.signal.reason).toEqual(new Error('closed'));
+    expect(events).toEqual([]);
+  });
+});
+
+describe('a program whose load waited for too long', () => {
+  it('gets the numbers of a refusal in the error itself', async () => {
+    const options = { minFreeRatioAfterLoad: 0, minFreeBytes: 1 * GiB };
+    const { nexa, clock, last } = guardedFake(new FakeMachine(4 * GiB), options);
+    await nexa.loadModel('held', { memoryGuard: { footprint: 1 * GiB } });
+    const loading = nexa.loadModel('big', { memoryGuard: { footprint: 5 * GiB, wait: { timeoutMs: 200 } } });
+    const rejected = expect(loading).rejects.toMatchObject({
+      code: 'ERR_ADMISSION_TIMEOUT',
+      waitedMs: 200,
+      requiredBytes: 5 * GiB,
+      headroomBytes: 3 * GiB,
+      availableBytes: 4 * GiB,
+      shortfallBytes: 3 * GiB,
+      refusedBy: ['headroom', 'free-ratio-after-load', 'min-free'],
+      plan: { verdict: 'refuse', model: 'big' },
+    });
+    await clock.advanceAsync(300);
+    await rejected;
+    expect(last('waiting')).toMatchObject({ verdict: 'wait', position: 1 });
+  });
+});
