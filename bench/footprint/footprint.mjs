@@ -64,7 +64,7 @@ async function bench() {
 /** @param {Case} each @param {number} index @param {Awaited<ReturnType<typeof nodeLlamaCpp>>} other @returns {Promise<Prepared>} */
 async function prepareLoad(each, index, other) {
   const { estimateFootprint } = await import(
-    new URL('../../dist/footprint/estimate-footprint.js', import.meta.url).href
+    new URL('../../lib/footprint/estimate-footprint.js', import.meta.url).href
   );
   const modelPath = path.join(folder, `model-${index}.gguf`);
   const projectorPath = path.join(folder, `mmproj-${index}.gguf`);

@@ -16,7 +16,7 @@ const MiB = 2 ** 20;
 
 /** @type {Record<string, () => Promise<(path: string) => Promise<unknown>>>} */
 const READERS = {
-  [OWN]: async () => (await import(new URL('../../dist/gguf/read-gguf.js', import.meta.url).href)).readGguf,
+  [OWN]: async () => (await import(new URL('../../lib/gguf/read-gguf.js', import.meta.url).href)).readGguf,
   '@huggingface/gguf': async () => {
     const { gguf } = await import('@huggingface/gguf');
     return (path) => gguf(path, { allowLocalFile: true });

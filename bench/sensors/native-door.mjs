@@ -2,13 +2,13 @@
  * What the way from JavaScript to the native reader costs and saves, part by part: docs/decisions/0005-native-reader-door.md.
  * Needs `npm run compile`.
  */
-import { loadAddon } from '../../dist/addon/load-addon.js';
-import { NativeEngine } from '../../dist/sensors/linux/native-engine.js';
-import { readProcessLimits } from '../../dist/sensors/linux/process-limits.js';
-import { ProcfsEngine } from '../../dist/sensors/linux/procfs-engine.js';
-import { resolvePlan } from '../../dist/sensors/linux/resolve-plan.js';
-import { openReader } from '../../dist/sensors/open-reader.js';
-import { measureRows, STRIDE, snapshotRows } from '../../dist/sensors/scope-rows.js';
+import { loadAddon } from '../../lib/addon/load-addon.js';
+import { NativeEngine } from '../../lib/sensors/linux/native-engine.js';
+import { readProcessLimits } from '../../lib/sensors/linux/process-limits.js';
+import { ProcfsEngine } from '../../lib/sensors/linux/procfs-engine.js';
+import { resolvePlan } from '../../lib/sensors/linux/resolve-plan.js';
+import { openReader } from '../../lib/sensors/open-reader.js';
+import { measureRows, STRIDE, snapshotRows } from '../../lib/sensors/scope-rows.js';
 import { measureInThreeLevels } from './three-levels.mjs';
 
 /** Rounds in turn over all actions, so that what else runs on the machine falls on all of them. */

@@ -1,7 +1,7 @@
 /** What one reading costs, per reader and beside what others offer, in a three-level control group. Needs `npm run compile`. */
 import { freemem } from 'node:os';
 import systeminformation from 'systeminformation';
-import { openReader } from '../../dist/sensors/open-reader.js';
+import { openReader } from '../../lib/sensors/open-reader.js';
 import { timeAwaitedCalls, timeCalls } from '../../tools/timing.mjs';
 import { measureInThreeLevels } from './three-levels.mjs';
 

@@ -10,7 +10,7 @@ import { findPackageDirectory, namePrebuildFolder } from '../../src/addon/load-a
 
 const ROOT = resolve(fileURLToPath(new URL('../..', import.meta.url)));
 const BUILT = join(ROOT, 'build/Release/nexa_memory_guard.node');
-const COMPILED = join(ROOT, 'dist/sensors/open-reader.js');
+const COMPILED = join(ROOT, 'lib/sensors/open-reader.js');
 const ready = process.platform === 'linux' && existsSync(BUILT) && existsSync(COMPILED);
 if (!ready) console.warn('Bundles are not tested: npm run compile, on Linux.');
 
@@ -38,7 +38,7 @@ const findFrom = (...path: string[]) => findPackageDirectory(pathToFileURL(join(
 
 describe('the directory of the package', () => {
   it('is the root of this package, for its sources and for what is compiled from them', () => {
-    for (const path of ['src/addon/load-addon.ts', 'dist/addon/load-addon.js']) {
+    for (const path of ['src/addon/load-addon.ts', 'lib/addon/load-addon.js']) {
       expect(findFrom(ROOT, path), path).toBe(ROOT);
     }
   });

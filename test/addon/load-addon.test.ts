@@ -20,7 +20,7 @@ import { STRIDE } from '../../src/sensors/scope-rows.ts';
 import { fixture } from '../support/fixtures.ts';
 
 const BUILT = fileURLToPath(new URL('../../build/Release/nexa_memory_guard.node', import.meta.url));
-const READER = new URL('../../dist/sensors/open-reader.js', import.meta.url);
+const READER = new URL('../../lib/sensors/open-reader.js', import.meta.url);
 const there = existsSync(BUILT);
 if (!there) console.warn('The addon is not tested: it is not built (npm run build:native).');
 

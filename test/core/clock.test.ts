@@ -4,7 +4,7 @@ import { runProgram } from '../support/program.ts';
 
 /** Runs `body` in a process of its own with the system's clock in scope. */
 function runWithClock(body: string) {
-  const clock = new URL('../../dist/core/clock.js', import.meta.url).href;
+  const clock = new URL('../../lib/core/clock.js', import.meta.url).href;
   return runProgram(`const { systemClock } = await import(${JSON.stringify(clock)});\n${body}`);
 }
 

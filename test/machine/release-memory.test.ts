@@ -16,7 +16,7 @@ describe('collecting garbage', () => {
   });
 
   it('needs no flag from the program, and leaves no global behind', async () => {
-    const collect = new URL('../../dist/machine/release-memory.js', import.meta.url).href;
+    const collect = new URL('../../lib/machine/release-memory.js', import.meta.url).href;
     const ended = await runProgram(`
       const { collectGarbage } = await import(${JSON.stringify(collect)});
       const measure = () => process.memoryUsage().external;
@@ -47,7 +47,7 @@ describe('what to collect with', () => {
 describe('trimming the heap', () => {
   it('resolves, with the addon and without', async () => {
     await expect(trimHeap()).resolves.toBeUndefined();
-    const collect = new URL('../../dist/machine/release-memory.js', import.meta.url).href;
+    const collect = new URL('../../lib/machine/release-memory.js', import.meta.url).href;
     const program = `const { trimHeap } = await import(${JSON.stringify(collect)}); console.log(await trimHeap());`;
     expect(await runProgram(program, { env: { NEXA_MEMORY_GUARD_ADDON: 'off' } })).toMatchObject({
       code: 0,

@@ -61,7 +61,7 @@ describe.each(RUNTIMES)('the package in %s', (name, program) => {
   it.runIf(existsSync(program) && process.platform === 'linux')(
     'is woken by the thread of the addon, and keeps no descriptor of it',
     () => {
-      const reader = join(installed.project, 'node_modules/nexa-memory-guard/dist/sensors/open-reader.js');
+      const reader = join(installed.project, 'node_modules/nexa-memory-guard/lib/sensors/open-reader.js');
       const tree = copyOf('v2-leaf');
       const { stdout, ...ended } = installed.program(
         'wake.mjs',

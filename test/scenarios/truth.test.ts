@@ -21,7 +21,7 @@ const CHILD = fileURLToPath(new URL('truth-child.mjs', import.meta.url));
 const TMPFS_MAGIC = 0x01021994;
 const reason =
   whyNoControlGroups() ??
-  (existsSync(new URL('../../dist/sensors/open-reader.js', import.meta.url))
+  (existsSync(new URL('../../lib/sensors/open-reader.js', import.meta.url))
     ? undefined
     : 'dist/ is not built (npm run compile)') ??
   (statfsSync(tmpdir()).type === TMPFS_MAGIC ? 'the temporary directory is no disk' : undefined);

@@ -12,6 +12,7 @@ const ADDON = 'build/Release/nexa_memory_guard.node';
 const ALWAYS = [
   'package.json',
   'dist',
+  'lib',
   ADDON,
   'tools/control-groups.mjs',
   'tools/vm/guest',
