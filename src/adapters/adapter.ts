@@ -40,6 +40,7 @@ export interface LoadRequest {
   readonly quantization?: unknown;
   /** The `memoryGuard` part of the options. */
   readonly memoryGuard?: unknown;
+  /** Absent if the caller says nothing of it. */
   readonly shape?: RequestedShape;
 }
 
@@ -47,7 +48,9 @@ export interface LoadRequest {
 export interface ModelOffer {
   /** Absent for a file whose quantization isn't one of the guard's ladder. */
   readonly quantization?: Quantization;
+  /** Path of the model's file; of a split model that of the first one. */
   readonly modelPath: string;
+  /** Path of the projector that is loaded with it. */
   readonly projectorPath?: string;
 }
 

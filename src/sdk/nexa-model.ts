@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { MemoryGuardError } from '../core/errors.ts';
 import { path as checkPath } from '../core/validate.ts';
 import { type ChatMessage, checkMessages, listPaths, printTools, readTurns } from './chat-messages.ts';
-import { listMedia, prepareGenerate } from './prepare-generate.ts';
+import { listMedia, prepareGenerate, refuseMedia } from './prepare-generate.ts';
 import { readGenerateOptions } from './read-sdk-options.ts';
 import type { Capabilities, GenerateResult, RuntimeGenerate, RuntimeModel } from './runtime.ts';
 import type { GenerateOptions } from './sdk-options.ts';
@@ -89,7 +89,7 @@ export class NexaModel {
     this.#assertUsable();
     const resolved = readGenerateOptions(options);
     const { audio, images } = listMedia(resolved);
-    this.#assertTakes(audio, images);
+    refuseMedia(this, audio, images);
     const queue = new TextQueue();
     const stream = this.#stream(() => prepareGenerate(resolved), resolved.signal, queue);
     dropped.register(stream, () => this.#cancel(queue, undefined));
@@ -107,7 +107,7 @@ export class NexaModel {
     { tools, thinking }: Pick<GenerateOptions, 'tools' | 'thinking'> = {},
   ): Promise<string> {
     const turns = readTurns(checkMessages(messages, 'messages'));
-    this.#assertTakes(listPaths(turns, 'audio'), listPaths(turns, 'image'));
+    refuseMedia(this, listPaths(turns, 'audio'), listPaths(turns, 'image'));
     return this.#inTurn(() => this.#model.format(turns, { tools: printTools(tools), thinking }));
   }
 
@@ -141,6 +141,7 @@ export class NexaModel {
     return this.#disposal;
   }
 
+  /** The same as `dispose`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
   }
@@ -232,18 +233,5 @@ export class NexaModel {
 
   #disposedError(): MemoryGuardError {
     return new MemoryGuardError('ERR_RUNTIME', `The model ${JSON.stringify(this.name)} is disposed; load it again.`);
-  }
-
-  #assertTakes(audio: readonly string[], images: readonly string[]): void {
-    if (audio.length > 0 && !this.capabilities.audio) throw this.#mediaError('audio', 'hears');
-    if (images.length > 0 && !this.capabilities.vision) throw this.#mediaError('images', 'sees');
-  }
-
-  #mediaError(option: 'audio' | 'images', does: 'hears' | 'sees'): MemoryGuardError {
-    const found = this.projectorPath
-      ? `its projector ${JSON.stringify(this.projectorPath)} ${does} nothing`
-      : 'it was loaded without a projector; put its mmproj file beside it or pass `projectorPath`';
-    const message = `The model ${JSON.stringify(this.name)} takes no \`${option}\`: ${found}.`;
-    return new MemoryGuardError('ERR_INVALID_OPTION', message);
   }
 }

@@ -104,6 +104,7 @@ export class NexaSDK {
     return this.#disposal;
   }
 
+  /** The same as `dispose`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
   }

@@ -1,8 +1,9 @@
 /** What a runtime gets of the options of a text: files are looked at before any engine sees them, and named by absolute paths. */
+import { MemoryGuardError } from '../core/errors.ts';
 import { type ChatTurn, listPaths, printTools, readTurns, replacePaths } from './chat-messages.ts';
 import { checkAudioFile, checkImageFile } from './media-file.ts';
 import type { ResolvedGenerateOptions } from './read-sdk-options.ts';
-import type { RuntimeGenerate } from './runtime.ts';
+import type { Capabilities, RuntimeGenerate } from './runtime.ts';
 
 /** The media of a text by the paths in its options, in the order of the conversation. */
 interface GenerateMedia {
@@ -12,10 +13,28 @@ interface GenerateMedia {
   readonly turns: readonly ChatTurn[] | undefined;
 }
 
+/** What decides whether a model takes media. */
+interface MediaModel {
+  readonly name: string;
+  readonly projectorPath: string | undefined;
+  readonly capabilities: Capabilities;
+}
+
 export function listMedia({ messages, audio, images }: ResolvedGenerateOptions): GenerateMedia {
   const turns = messages && readTurns(messages);
   if (turns === undefined) return { audio, images, turns };
   return { audio: listPaths(turns, 'audio'), images: listPaths(turns, 'image'), turns };
+}
+
+/**
+ * Refuses media that the model can't hear or see.
+ *
+ * @throws MemoryGuardError `ERR_INVALID_OPTION`
+ */
+export function refuseMedia(model: MediaModel, audio: readonly string[], images: readonly string[]): void {
+  const { audio: hears, vision: sees } = model.capabilities;
+  if (audio.length > 0 && !hears) throw mediaError(model, 'audio', 'hears');
+  if (images.length > 0 && !sees) throw mediaError(model, 'images', 'sees');
 }
 
 /** Rejects with `ERR_INVALID_OPTION` for a file that isn't of its kind. */
@@ -33,6 +52,18 @@ export async function prepareGenerate(options: ResolvedGenerateOptions): Promise
     ...(turns && { messages: replacePaths(turns, (path) => absolutePaths.get(path)!) }),
     ...(tools !== undefined && { tools: printTools(tools) }),
   };
+}
+
+function mediaError(
+  { name, projectorPath }: MediaModel,
+  option: 'audio' | 'images',
+  does: 'hears' | 'sees',
+): MemoryGuardError {
+  const found = projectorPath
+    ? `its projector ${JSON.stringify(projectorPath)} ${does} nothing`
+    : 'it was loaded without a projector; put its mmproj file beside it or pass `projectorPath`';
+  const message = `The model ${JSON.stringify(name)} takes no \`${option}\`: ${found}.`;
+  return new MemoryGuardError('ERR_INVALID_OPTION', message);
 }
 
 function pairUp(given: readonly string[], found: readonly string[]): [string, string][] {

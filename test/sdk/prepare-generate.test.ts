@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { listMedia, prepareGenerate } from '../../src/sdk/prepare-generate.ts';
+import { listMedia, prepareGenerate, refuseMedia } from '../../src/sdk/prepare-generate.ts';
 import { readGenerateOptions } from '../../src/sdk/read-sdk-options.ts';
 import { writeTone } from '../../tools/synthetic-model.mjs';
 
@@ -63,6 +63,30 @@ describe('what a runtime gets of a conversation', () => {
   test('is known by the paths that were written before any file is looked at', () => {
     const { audio, images } = listMedia(readGenerateOptions({ messages: messages() }));
     expect([audio, images]).toEqual([[near(tone), tone], [near(image)]]);
+  });
+});
+
+describe('media that a model cannot take', () => {
+  const model = (audio: boolean, vision: boolean, projectorPath?: string) => ({
+    name: 'm',
+    projectorPath,
+    capabilities: { audio, vision },
+  });
+
+  test('are refused, with the projector that takes none or the hint that there is none', () => {
+    expect(() => refuseMedia(model(false, true, '/p.gguf'), [tone], [])).toThrow(
+      'The model "m" takes no `audio`: its projector "/p.gguf" hears nothing.',
+    );
+    expect(() => refuseMedia(model(true, false, '/p.gguf'), [], [image])).toThrow(
+      'The model "m" takes no `images`: its projector "/p.gguf" sees nothing.',
+    );
+    expect(() => refuseMedia(model(false, false), [tone], [])).toThrow('it was loaded without a projector; put its');
+  });
+
+  test('are only those that there are', () => {
+    expect(() => refuseMedia(model(false, false), [], [])).not.toThrow();
+    expect(() => refuseMedia(model(true, false), [tone], [])).not.toThrow();
+    expect(() => refuseMedia(model(false, true), [], [image])).not.toThrow();
   });
 });
 
