@@ -57,7 +57,7 @@ export interface GuardOptions {
   readonly hysteresisRatio?: number;
   /** How long it must stay there, in milliseconds. @default 1000 */
   readonly dwellMs?: number;
-  /** Where the lines go that `NODE_DEBUG=nexa-memory-guard` prints to stderr. @default none */
+  /** If the lines go that `NODE_DEBUG=nexa-memory-guard` prints to stderr. @default none */
   readonly logger?: Logger;
   /** What happens to a model whose needs nobody knows. @default 'refuse' */
   readonly unknownModels?: 'refuse' | 'admit';

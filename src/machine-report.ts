@@ -23,12 +23,12 @@ export interface MachineReport {
   readonly memory: MemorySnapshot;
   /** The files that were read for it, or how else memory was asked for. */
   readonly readFrom: readonly string[];
-  /** Where the memory that this process may use stands among the documented requirements. */
+  /** If the memory that this process may use stands among the documented requirements. */
   readonly machineClass: MachineClass;
   readonly recommendedQuantization: Quantization;
 }
 
-/** Asks the system; takes some tens of milliseconds and may start processes. Throws `ERR_SENSOR` where memory can't be read. */
+/** Asks the system; takes some tens of milliseconds and may start processes. Throws `ERR_SENSOR` if memory can't be read. */
 export async function machineReport(): Promise<MachineReport> {
   const { memory, readFrom } = readOnce();
   // Imported here: it takes 25 ms, and a program that only guards its loads never asks.

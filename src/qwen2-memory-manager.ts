@@ -25,7 +25,7 @@ export const Qwen2Quantization = Object.freeze({ Q4_K_M: 'Q4_K_M', Q4_0: 'Q4_0',
 export type Qwen2Quantization = Quantization;
 
 export interface Qwen2MemoryManagerOptions {
-  /** Used where a method is called without one. @default 'Q4_K_M' */
+  /** Used if a method is called without one. @default 'Q4_K_M' */
   readonly defaultQuantization?: Qwen2Quantization;
   /** Replaces the machine. */
   readonly sensor?: () => SensorReading;
@@ -67,7 +67,7 @@ const CHECKS: Checks<Qwen2MemoryManagerOptions> = {
 
 /**
  * Check, load, register: the order of the document. What the process has grown by since the last check counts as taken
- * by the model that is registered. Every reading throws `ERR_SENSOR` where the machine can't be read.
+ * by the model that is registered. Every reading throws `ERR_SENSOR` if the machine can't be read.
  */
 export class Qwen2MemoryManager {
   readonly #defaultQuantization: Qwen2Quantization;
@@ -100,7 +100,7 @@ export class Qwen2MemoryManager {
     return decision.verdict === 'admit';
   }
 
-  /** Registers a model, in place of the one before. Rejects with `ERR_INSUFFICIENT_MEMORY` where it can't be admitted. */
+  /** Registers a model, in place of the one before. Rejects with `ERR_INSUFFICIENT_MEMORY` if it can't be admitted. */
   async registerModelLoad(quantization: Qwen2Quantization = this.#defaultQuantization): Promise<void> {
     const asked = checkQuantization(quantization);
     const takenBytes = Math.max(
@@ -124,7 +124,7 @@ export class Qwen2MemoryManager {
     }
   }
 
-  /** Forgets the registered model. Does nothing where none is. */
+  /** Forgets the registered model. Does nothing if none is. */
   unregisterModel(): void {
     if (this.#registered) this.#ledger.release(this.#registered.reservation, undefined);
     this.#registered = undefined;
@@ -136,7 +136,7 @@ export class Qwen2MemoryManager {
     return recommendQuantization(comparedTotalBytes(measure), measure.availableBytes);
   }
 
-  /** Plain available memory against what the registered quantization keeps free; ok where none is registered. */
+  /** Plain available memory against what the registered quantization keeps free; ok if none is registered. */
   checkMemoryStatus(): MemoryStatus {
     const availableMemory = this.#machine.reader.measure().availableBytes;
     if (!this.#registered) return { status: 'ok', availableMemory };
@@ -167,7 +167,7 @@ export class Qwen2MemoryManager {
     };
   }
 
-  /** RAM needed plus bytes to keep free of the registered quantization. Throws where none is registered. */
+  /** RAM needed plus bytes to keep free of the registered quantization. Throws if none is registered. */
   getMemoryThreshold(): number {
     if (!this.#registered) {
       throw new MemoryGuardError(

@@ -26,7 +26,7 @@ type GuardedOptions<O> = unknown extends O
         (O extends { kvCacheType?: infer K } ? { readonly kvCacheType?: K | readonly NonNullable<K>[] } : unknown)
     : never;
 
-/** Where a path stands in the options themselves: a range for llama.cpp's own name of the context, and a projector to count. */
+/** If a path stands in the options themselves: a range for llama.cpp's own name of the context, and a projector to count. */
 type GuardedPath<O> = GuardedOptions<Omit<O, 'n_ctx'>> &
   (O extends { n_ctx?: infer C }
     ? { readonly n_ctx?: C | { readonly min: number; readonly max: number }; readonly projectorPath?: string }

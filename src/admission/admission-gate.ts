@@ -31,11 +31,11 @@ export interface SharedHoldings {
 export interface AdmissionGateParts {
   readonly reader: MemoryReader;
   readonly ledger: Ledger;
-  /** Absent where other processes are not to be seen. */
+  /** Absent if other processes are not to be seen. */
   readonly shared?: SharedHoldings;
-  /** The process's own anonymous growth; absent where it can't be read. */
+  /** The process's own anonymous growth; absent if it can't be read. */
   readonly grownBytes: () => number | undefined;
-  /** Collects garbage if there may be as much as is missing. False where it wasn't worth trying. */
+  /** Collects garbage if there may be as much as is missing. False if it wasn't worth trying. */
   readonly collect: (missingBytes: number) => boolean;
   readonly nowMs: () => number;
   readonly minFreeRatioAfterLoad: number;
@@ -49,7 +49,7 @@ export interface ReservedCandidate {
 
 export interface GateOutcome {
   readonly decision: Decision;
-  /** Absent where nothing was to be reserved, or the load is refused. */
+  /** Absent if nothing was to be reserved, or the load is refused. */
   readonly reserved?: ReservedCandidate;
 }
 
@@ -106,7 +106,7 @@ export class AdmissionGate {
     return findSmallerContext(unheld, view, this.#parts.minFreeRatioAfterLoad);
   }
 
-  /** Collects garbage if that may turn a refusal, outside the lock: it takes milliseconds. False where it can't. */
+  /** Collects garbage if that may turn a refusal, outside the lock: it takes milliseconds. False if it can't. */
   collectFor({ verdict, candidates }: Decision): boolean {
     return verdict === 'refuse' && this.#parts.collect(leastMissing(candidates));
   }
@@ -130,7 +130,7 @@ export class AdmissionGate {
     this.#publish();
   }
 
-  /** What the process has grown by since this promise was made; `undefined` where that can't be read. */
+  /** What the process has grown by since this promise was made; `undefined` if that can't be read. */
   grownSince({ grownBytes }: Reservation): number | undefined {
     const nowBytes = this.#grownIfReadable();
     return nowBytes === undefined || grownBytes === undefined ? undefined : nowBytes - grownBytes;
@@ -161,7 +161,7 @@ export class AdmissionGate {
     this.#publish(grownBytes);
   }
 
-  /** Forgets a promise. False where it was forgotten already. */
+  /** Forgets a promise. False if it was forgotten already. */
   release(reservation: Reservation): boolean {
     const grownBytes = this.#grownIfReadable();
     const released = this.#parts.ledger.release(reservation, grownBytes);
@@ -169,7 +169,7 @@ export class AdmissionGate {
     return released;
   }
 
-  /** Tells the other processes what is held here now. `grownBytes` where it was just read. */
+  /** Tells the other processes what is held here now. `grownBytes` is given if it was just read. */
   #publish(grownBytes?: number): void {
     const { ledger, shared } = this.#parts;
     if (!shared) return;

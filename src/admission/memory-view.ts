@@ -23,7 +23,7 @@ export interface MemoryView extends MemorySituation {
   readonly waitingBytes: number;
   /**
    * The headroom scope by scope, without the promises of loads under way: these show in the scope as they are taken.
-   * Absent where the scopes were not read one by one.
+   * Absent if the scopes were not read one by one.
    */
   readonly scopesBytes?: readonly number[];
 }
@@ -56,7 +56,7 @@ export class MemoryViewer {
     const { reader, ledger, shared, grownBytes } = this.#parts;
     const grown = grownBytes();
     const peers = shared?.peers() ?? [];
-    // Where several threads of one process hold promises, its growth can't be shared out: it pays for none of them.
+    // If several threads of one process hold promises, its growth can't be shared out: it pays for none of them.
     this.#threads = peers.some(({ ownProcess }) => ownProcess);
     const burden = ledger.computeBurden(this.#threads ? undefined : grown);
     const own = place === FIRST ? [] : ledger.listWaitingBefore(place).map(({ need }) => need);
@@ -82,7 +82,7 @@ export class MemoryViewer {
     };
   }
 
-  /** `undefined` where the scopes are asked for and the reader can't tell them but in a snapshot. */
+  /** `undefined` if the scopes are asked for and the reader can't tell them but in a snapshot. */
   #alone(intoScopes: boolean) {
     const { reader } = this.#parts;
     const scopes = intoScopes ? reader.measureScopes?.() : { measure: reader.measure(), availableBytes: [] };

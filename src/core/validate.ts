@@ -120,14 +120,14 @@ export const nativeText: Check<string> = (value, name) => {
 };
 
 /** A path of the file system. `expected` says of what. */
-export function pathOf(expected: string): Check<string> {
+export function describedPath(expected: string): Check<string> {
   return (value, name) => {
     if (isText(value) && !value.includes('\0')) return value;
     throw invalidOption(name, expected, value);
   };
 }
 
-export const path: Check<string> = pathOf('a path');
+export const path: Check<string> = describedPath('a path');
 
 export const absolutePath: Check<string> = (value, name) => {
   if (typeof value === 'string' && isAbsolute(value) && !value.includes('\0')) return value;

@@ -43,7 +43,7 @@ export function wrapObject<T extends object>(raw: T, wrapping: Wrapping): T {
 
 /** A proxy must agree with the fixed properties of its target, so the target is a stand-in that has none. */
 function standInFor(raw: object): object {
-  // A bound function can be called and constructed where the raw one can, and has no fixed `prototype`.
+  // A bound function can be called and constructed if the raw one can, and has no fixed `prototype`.
   const standIn =
     typeof raw === 'function'
       ? Function.prototype.bind.call(raw, undefined)
@@ -69,7 +69,7 @@ class Handler implements ProxyHandler<object> {
     const added = this.#wrapping.extra?.get(key);
     if (added !== undefined) return added;
     const value: unknown = Reflect.get(this.#raw, key, this.#raw);
-    return typeof value === 'function' && key !== 'constructor' ? this.#methodOf(key, value as Method) : value;
+    return typeof value === 'function' && key !== 'constructor' ? this.#wrapOnce(key, value as Method) : value;
   }
 
   set(_target: object, key: PropertyKey, value: unknown): boolean {
@@ -117,7 +117,7 @@ class Handler implements ProxyHandler<object> {
     return Reflect.construct(this.#raw as new () => object, inward(args));
   }
 
-  #methodOf(key: PropertyKey, method: Method): Method {
+  #wrapOnce(key: PropertyKey, method: Method): Method {
     this.#methods ??= new Map();
     const known = this.#methods.get(key);
     if (known?.raw === method) return known.wrapped;

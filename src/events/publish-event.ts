@@ -1,4 +1,4 @@
-/** Tells events: to listeners, to the logger, to diagnostics channels, and to stderr where `NODE_DEBUG` asks. It knows nothing of what happened. */
+/** Tells events: to listeners, to the logger, to diagnostics channels, and to stderr if `NODE_DEBUG` asks. It knows nothing of what happened. */
 import { type Channel, channel } from 'node:diagnostics_channel';
 import { debuglog } from 'node:util';
 import { EVENT_NAMES, type GuardEvent } from './guard-events.ts';

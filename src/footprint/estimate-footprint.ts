@@ -5,7 +5,7 @@
 
 import { invalidOption } from '../core/errors.ts';
 import type { CacheType, KvCacheType } from '../core/types.ts';
-import { type Checks, flag, oneOf, pathOf, validate, wholeNumber } from '../core/validate.ts';
+import { type Checks, describedPath, flag, oneOf, validate, wholeNumber } from '../core/validate.ts';
 import { findGgmlTypeByName } from '../gguf/ggml-types.ts';
 import type { FileIdentity } from '../gguf/read-gguf.ts';
 import type { Footprint, FootprintPart, FootprintSettings } from './footprint.ts';
@@ -82,7 +82,7 @@ const DEFAULTS = {
   part: 'all',
 } as const satisfies EstimateShape;
 
-const path = pathOf('the path of a GGUF file');
+const path = describedPath('the path of a GGUF file');
 
 const CHECKS: Checks<EstimateFootprintOptions> = {
   modelPath: path,

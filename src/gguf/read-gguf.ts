@@ -4,7 +4,7 @@
  */
 import { resolve } from 'node:path';
 import { describe } from '../core/errors.ts';
-import { pathOf } from '../core/validate.ts';
+import { describedPath } from '../core/validate.ts';
 import { createReadState, type GgufHeader, type ReadState, readHeader } from './gguf-header.ts';
 import type { GgufMetadata } from './gguf-metadata.ts';
 import type { GgufTensors } from './gguf-tensors.ts';
@@ -73,7 +73,7 @@ const MAX_REMEMBERED = 8;
  */
 const SETTLED_MS = 20;
 
-const checkPath = pathOf('the path of a GGUF file');
+const checkPath = describedPath('the path of a GGUF file');
 
 const remembered = new Map<string, Remembered>();
 

@@ -18,15 +18,15 @@ import type { LoadSettings } from './load-settings.ts';
 /** An offer whose headers were read. */
 export interface EstimatedOffer extends ModelOffer {
   readonly estimator: Estimator;
-  /** What was observed of such loads, and under which key; absent where nothing is kept. */
+  /** What was observed of such loads, and under which key; absent if nothing is kept. */
   readonly observed?: (shape: EstimateShape) => { readonly key: string; readonly observations: readonly Observation[] };
 }
 
 export interface ListCandidatesParts {
   readonly settings: Pick<LoadSettings, 'downgrade' | 'minFreeBytes' | 'unknownModels'>;
-  /** The files that may be loaded; none where they are not known. */
+  /** The files that may be loaded; none if they are not known. */
   readonly offers: readonly EstimatedOffer[];
-  /** Where none was asked for: the quantization to begin with. */
+  /** If none was asked for: the quantization to begin with. */
   readonly recommend: () => Quantization;
   /** The largest reserve of the models that are loaded already. */
   readonly heldMinFreeBytes: number;

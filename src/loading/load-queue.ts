@@ -14,7 +14,7 @@ export class LoadQueue {
     this.#places = places;
   }
 
-  /** Resolves with the way out once a place is free. Rejects with the signal's reason where that aborts first. */
+  /** Resolves with the way out once a place is free. Rejects with the signal's reason if that aborts first. */
   async enter(signal?: AbortSignal): Promise<() => void> {
     signal?.throwIfAborted();
     if (this.#taken < this.#places) this.#taken += 1;

@@ -29,7 +29,7 @@ export function findCollector({ gc, Bun: bun }: Host, run?: (code: string) => un
 
 function nothing(): void {}
 
-/** What native code freed goes back to the system. Does nothing where there is no addon or the allocator can't. */
+/** What native code freed goes back to the system. Does nothing if there is no addon or the allocator can't. */
 export async function trimHeap(): Promise<void> {
   await loadAddon()?.trimHeap();
 }
@@ -40,7 +40,7 @@ export async function dropPageCache(files: readonly string[]): Promise<void> {
   if (addon) await Promise.all(files.map((file) => addon.dropPageCache(file)));
 }
 
-/** Collects where the heap holds as much as is missing; else it isn't worth its pause, and false is the answer. */
+/** Collects if the heap holds as much as is missing; else it isn't worth its pause, and false is the answer. */
 export function collectIfWorth(missingBytes: number): boolean {
   const { heapUsed, external } = process.memoryUsage();
   if (heapUsed + external < missingBytes) return false;

@@ -5,18 +5,18 @@ import type { Clock } from '../core/clock.ts';
 /** Freed memory is looked for this often, and for half a second at most. */
 const STEP_MS = 10;
 const MOST_STEPS = 50;
-/** Where less came back than expected, this many steps are spent on waiting for more. */
+/** If less came back than expected, this many steps are spent on waiting for more. */
 const PATIENT_STEPS = 20;
 /** A reading that rises by less stands still: allocators and the kernel's own counters move by this much. */
 const STILL_BYTES = MiB;
 
 export interface Returned {
-  /** By how much headroom rose until it stood still; absent where it can't be read. */
+  /** By how much headroom rose until it stood still; absent if it can't be read. */
   readonly freedBytes?: number;
   readonly elapsedMs: number;
 }
 
-/** Resolves once free memory stands still. `readBytes` gives headroom, `undefined` where it can't be read. */
+/** Resolves once free memory stands still. `readBytes` gives headroom, `undefined` if it can't be read. */
 export async function memoryReturned(
   clock: Clock,
   readBytes: () => number | undefined,

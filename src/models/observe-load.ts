@@ -1,4 +1,4 @@
-/** What one load really took, as the process grew, and only where nothing else can have grown beside it. It decides nothing. */
+/** What one load really took, as the process grew, and only if nothing else can have grown beside it. It decides nothing. */
 import { MiB } from '../core/bytes.ts';
 import type { HeldFile, LoadNeed, LoadParts } from '../core/types.ts';
 import type { Observation } from '../footprint/apply-observations.ts';
@@ -34,14 +34,14 @@ const MOST_CALLS = 8;
 /** A busy process moves by this much without any model: allocators, compiled code, stacks of new threads. */
 const NOISE_BYTES = 8 * MiB;
 
-/** What a model took where that is more than it was promised, by more than noise. */
+/** What a model took if that is more than was reserved for it, by more than noise. */
 export function outgrownBytes({ anonymousBytes }: LoadNeed, { observation }: Observing): number | undefined {
   const { anonymousAfterLoadBytes, anonymousAfterCallBytes = 0 } = observation;
   const takenBytes = Math.max(anonymousAfterLoadBytes, anonymousAfterCallBytes);
   return takenBytes > anonymousBytes + NOISE_BYTES ? takenBytes : undefined;
 }
 
-/** After a load. `undefined` where the system doesn't tell what grew or was mapped. */
+/** After a load. `undefined` if the system doesn't tell what grew or was mapped. */
 export function observeLoad(
   key: string | undefined,
   changes: number,
@@ -55,7 +55,7 @@ export function observeLoad(
   return { key, changes, observation };
 }
 
-/** What a call adds. The same observation where it adds nothing, or anything else began since the load. */
+/** What a call adds. The same observation if it adds nothing, or anything else began since the load. */
 export function observeCall(observing: Observing, call: ObservedCall): Observing {
   const { changes, ownCalls, full, heard, grown } = call;
   const { observation } = observing;

@@ -16,13 +16,13 @@ export interface UnloadedModel {
   readonly need: LoadNeed;
   /** Files whose page cache goes with it. */
   readonly files: readonly string[];
-  /** Headroom before its disposal began; `undefined` where it could not be read. */
+  /** Headroom before its disposal began; `undefined` if it could not be read. */
   readonly beforeBytes: number | undefined;
 }
 
 export interface UnloadReportsParts {
   readonly clock: Clock;
-  /** Headroom now; `undefined` where it can't be read. */
+  /** Headroom now; `undefined` if it can't be read. */
   readonly freeBytes: () => number | undefined;
   /** Gives back what is garbage, once for all models that are gone at that moment. */
   readonly releaseMemory: (files: () => readonly string[]) => Promise<void>;

@@ -6,7 +6,7 @@ export interface CallWatch {
   begin(): void;
   /** Told once of a stream that has given something: what it gave is computed. */
   gave?(): void;
-  /** `completed` is false where it failed or was given up. */
+  /** `completed` is false if it failed or was given up. */
   end(completed: boolean): void;
 }
 

@@ -12,7 +12,7 @@ export interface WatchedMemory {
 
 /** Goes on watching between two readings, also while the event loop is blocked. */
 export interface MemoryWatcher {
-  /** From the last reading on: it is to be heard of when less than `belowBytes` are free. False where it can't. */
+  /** From the last reading on: it is to be heard of when less than `belowBytes` are free. False if it can't. */
   watch(belowBytes: number): boolean;
   /** The least that was free since the last reading, and how long ago. */
   least(): { readonly freeBytes: number; readonly ageMs: number } | undefined;
@@ -23,9 +23,9 @@ export interface MemoryWatcher {
 export interface MemoryMonitorParts {
   readonly clock: Clock;
   readonly rules: EdgeRules;
-  /** Reads; `undefined` where no model is loaded, and then nothing is watched. */
+  /** Reads; `undefined` if no model is loaded, and then nothing is watched. */
   readonly sense: () => WatchedMemory | undefined;
-  /** Called where `sense` threw; reading goes on. */
+  /** Called if `sense` threw. Reading goes on. */
   readonly failed: (error: unknown) => void;
   /** Called once per edge, with what was judged and when that was seen. */
   readonly edge: (
@@ -75,7 +75,7 @@ export class MemoryMonitor {
     this.#parts.watcher?.rest();
   }
 
-  /** Milliseconds until the next reading; `undefined` where nothing is left to watch. */
+  /** Milliseconds until the next reading; `undefined` if nothing is left to watch. */
   #step(turn: number): number | undefined {
     const { clock, rules, sense, failed, watcher } = this.#parts;
     let watched: WatchedMemory | undefined;

@@ -9,7 +9,7 @@ const SHORTEST_MS = 10;
 export const LONGEST_MS = 1000;
 
 /**
- * Where the addon's thread reads that often, and only peers' promises are to be looked at from here. Waking JavaScript once a
+ * If the addon's thread reads that often, and only peers' promises are to be looked at from here. Waking JavaScript once a
  * second would be most of what watching costs.
  */
 export const WATCHED_MS = 4000;

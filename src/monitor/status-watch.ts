@@ -18,7 +18,7 @@ export interface GuardStatus {
   readonly availableBytes: number;
   readonly headroomBytes: number;
   readonly totalBytes: number;
-  /** What the loaded models ask to keep free; 0 where none is loaded. */
+  /** What the loaded models ask to keep free; 0 if none is loaded. */
   readonly minFreeBytes: number;
 }
 
@@ -59,7 +59,7 @@ export class StatusWatch {
     });
   }
 
-  /** Reads now, where a model is loaded, and tells an edge that was crossed. */
+  /** Reads now if a model is loaded, and tells an edge that was crossed. */
   read(): void {
     this.#monitor.read();
   }
@@ -99,7 +99,7 @@ export class StatusWatch {
     for (const follower of this.#followers) follower(undefined);
   }
 
-  /** `undefined` where nothing is loaded: then nothing is watched. */
+  /** `undefined` if nothing is loaded: then nothing is watched. */
   #sense(): { freeBytes: number; minFreeBytes: number } | undefined {
     const { gate, models, reader } = this.#parts;
     if (models.size === 0) return undefined;

@@ -4,7 +4,7 @@ import type { LoadNeed } from '../core/types.ts';
 
 export type AdmissionRule = 'headroom' | 'free-ratio-after-load' | 'min-free';
 
-/** One rule with the two numbers it compared: it passes where `foundBytes >= requiredBytes`. */
+/** One rule with the two numbers it compared: it passes if `foundBytes >= requiredBytes`. */
 export interface RuleVerdict {
   readonly rule: AdmissionRule;
   readonly requiredBytes: number;
@@ -30,7 +30,7 @@ export interface Reserves {
   readonly minFreeRatioAfterLoad: number;
 }
 
-/** All three rules for one need. The load is admitted where every rule passed. */
+/** All three rules for one need. The load is admitted if every rule passed. */
 export function judgeRules(need: LoadNeed, situation: MemorySituation, reserves: Reserves): readonly RuleVerdict[] {
   const bytes = neededBytes(need);
   const { totalBytes, availableBytes, headroomBytes, promisedAnonymousBytes } = situation;
@@ -46,7 +46,7 @@ export function judgeRules(need: LoadNeed, situation: MemorySituation, reserves:
   ]);
 }
 
-/** How many bytes are missing until the last refusing rule would pass; 0 where all passed. */
+/** How many bytes are missing until the last refusing rule would pass; 0 if all passed. */
 export function shortfallBytes(rules: readonly RuleVerdict[]): number {
   return rules.reduce((most, { requiredBytes, foundBytes }) => Math.max(most, requiredBytes - foundBytes), 0);
 }

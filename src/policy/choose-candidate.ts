@@ -11,27 +11,27 @@ import {
 
 /** One way to load the model. */
 export interface Candidate {
-  /** Absent where the model has no ladder: it is loaded as it is or not at all. */
+  /** Absent if the model has no ladder: it is loaded as it is or not at all. */
   readonly quantization?: Quantization;
-  /** Tokens; absent where the need doesn't depend on them. */
+  /** Tokens; absent if the need doesn't depend on them. */
   readonly contextSize?: number;
   readonly kvCacheType?: KvCacheType;
-  /** The file that is loaded; absent where it isn't known. */
+  /** The file that is loaded; absent if it isn't known. */
   readonly modelPath?: string;
   readonly need: LoadNeed;
   readonly minFreeBytes: number;
-  /** The need part by part, to be compared with what is taken; absent where no file tells. */
+  /** The need part by part, to be compared with what is taken; absent if no file tells. */
   readonly predicted?: LoadParts;
   /** What the need may be wrong by, in words. */
   readonly notes?: readonly string[];
   /** Under which what such a load really takes is kept. */
   readonly calibrationKey?: string;
-  /** The same with a smaller context; absent where the need doesn't depend on it. */
+  /** The same with a smaller context; absent if the need doesn't depend on it. */
   readonly smaller?: SmallerContexts;
 }
 
 export interface SmallerContexts {
-  /** The least that the caller allows: the candidate's own where the context is exact. */
+  /** The least that the caller allows: the candidate's own if the context is exact. */
   readonly leastContextSize: number;
   readonly at: (contextSize: number) => Candidate;
 }
@@ -48,7 +48,7 @@ const CONTEXT_STEP = 256;
 
 /**
  * The asked candidate and the steps below it, in the given order, without the steps that don't save memory here.
- * A quantization with fewer bits can need more where the runtime repacks its weights.
+ * A quantization with fewer bits can need more if the runtime repacks its weights.
  */
 export function keepSavingSteps(candidates: readonly Candidate[]): readonly Candidate[] {
   let smallest = Number.POSITIVE_INFINITY;
@@ -98,7 +98,7 @@ function judgeIn(situation: MemorySituation, minFreeRatioAfterLoad: Reserves['mi
   };
 }
 
-/** The largest context, and where that is refused the largest one that is not, else the least one. */
+/** The largest context, and if that is refused the largest one that is not, else the least one. */
 function judgeContexts(candidate: Candidate, judgeOne: JudgeOne): readonly CandidateVerdict[] {
   const { contextSize, smaller } = candidate;
   const largest = judgeOne(candidate);

@@ -1,6 +1,6 @@
 /** Which idle models go so that a load fits. Pure. */
 
-/** The largest first, as few as are needed; `undefined` where all of them together are not enough. */
+/** The largest first, as few as are needed; `undefined` if all of them together are not enough. */
 export function chooseVictims<T>(
   idle: readonly T[],
   bytesOf: (model: T) => number,

@@ -10,7 +10,7 @@ export function judgeStatus(freeBytes: number, minFreeBytes: number, warningFact
 
 const SEVERITY: Readonly<Record<MemoryStatusLevel, number>> = { ok: 0, warning: 1, critical: 2 };
 
-/** Positive where `a` is worse than `b`. */
+/** Positive if `a` is worse than `b`. */
 export function compareSeverity(a: MemoryStatusLevel, b: MemoryStatusLevel): number {
   return SEVERITY[a] - SEVERITY[b];
 }

@@ -23,12 +23,12 @@ export function hostBinds({ scopes, totalBytes }: Pick<MemorySnapshot, 'scopes' 
   return host?.limitBytes === totalBytes && !others.some(binds);
 }
 
-/** The total that the recommendation compares: nominal where the machine itself binds, exact for every other limit. */
+/** The total that the recommendation compares: nominal if the machine itself binds, exact for every other limit. */
 export function comparedTotalBytes({ totalBytes, hostBinds }: MemoryMeasure): number {
   return hostBinds ? nominalTotalBytes(totalBytes) : totalBytes;
 }
 
-/** Where a machine stands among the documented system requirements. */
+/** If a machine stands among the documented system requirements. */
 export type MachineClass = 'below minimum' | 'minimum' | 'recommended' | 'high performance';
 
 /** 8 GB minimum, 16 GB recommended, 32 GB and more high performance. */

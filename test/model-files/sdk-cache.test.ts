@@ -55,18 +55,18 @@ describe('a repository', () => {
   test('may name its quantization, which the option overrides', async () => {
     lay(`models/${REPOSITORY}`, 'm-Q4_0.gguf', 'm-Q4_K_M.gguf', 'm-Q5_K_M.gguf');
     const modelsDir = cache;
-    const pathOf = async (name: string, quantization?: string) =>
+    const describedPath = async (name: string, quantization?: string) =>
       (await resolveModel(name, { modelsDir, quantization })).modelPath.split('/').at(-1);
-    expect(await pathOf(`${REPOSITORY}:Q5_K_M`)).toBe('m-Q5_K_M.gguf');
-    expect(await pathOf(`${REPOSITORY}:q4_0`)).toBe('m-Q4_0.gguf');
-    expect(await pathOf(`${REPOSITORY}:Q5_K_M`, 'Q4_0')).toBe('m-Q4_0.gguf');
+    expect(await describedPath(`${REPOSITORY}:Q5_K_M`)).toBe('m-Q5_K_M.gguf');
+    expect(await describedPath(`${REPOSITORY}:q4_0`)).toBe('m-Q4_0.gguf');
+    expect(await describedPath(`${REPOSITORY}:Q5_K_M`, 'Q4_0')).toBe('m-Q4_0.gguf');
     expect([...(await listQuantizations(REPOSITORY, { modelsDir })).keys()].sort()).toEqual([
       'Q4_0',
       'Q4_K_M',
       'Q5_K_M',
     ]);
-    await expect(pathOf(`${REPOSITORY}:Q8_0`)).rejects.toMatchObject({ code: 'ERR_MODEL_FILE' });
-    await expect(pathOf(`${REPOSITORY}:none`)).rejects.toMatchObject({ code: 'ERR_UNKNOWN_QUANTIZATION' });
+    await expect(describedPath(`${REPOSITORY}:Q8_0`)).rejects.toMatchObject({ code: 'ERR_MODEL_FILE' });
+    await expect(describedPath(`${REPOSITORY}:none`)).rejects.toMatchObject({ code: 'ERR_UNKNOWN_QUANTIZATION' });
   });
 
   test('is a ladder for the guard, from the quantization that its name ends in', async () => {
