@@ -56,13 +56,13 @@ describe('a bad guard option', () => {
     );
   });
 
-  it('is refused where only a part of it is bad', () => {
+  it('is refused if only a part of it is bad', () => {
     const half = refusalOf(() => readGuardOptions({ clock: { nowMs: () => 0 } }));
     expect(half.message).toBe('Expected `clock.schedule` to be a function, got undefined.');
     expect(refusalOf(() => readGuardOptions({ clock: { schedule() {} } })).message).toContain('`clock.nowMs`');
   });
 
-  it('is refused where nobody knows it, with those that are known', () => {
+  it('is refused if nobody knows it, with those that are known', () => {
     const { code, message } = refusalOf(() => readGuardOptions({ minFreeByte: 1 }));
     expect(code).toBe('ERR_INVALID_OPTION');
     expect(message).toMatch(/^Unknown option `minFreeByte` of `withMemoryGuard`; did you mean `minFreeBytes`\?$/);
@@ -72,7 +72,7 @@ describe('a bad guard option', () => {
     }
   });
 
-  it('is refused even where its value is undefined, if nobody knows it', () => {
+  it('is refused even if its value is undefined, if nobody knows it', () => {
     expect(refusalOf(() => readGuardOptions({ tpyo: undefined })).code).toBe('ERR_INVALID_OPTION');
   });
 
@@ -113,7 +113,7 @@ describe('the defaults', () => {
     expect(readGuardOptions({})).toEqual(documented);
   });
 
-  it('stay where an option is given as undefined', () => {
+  it('stay if an option is given as undefined', () => {
     const undefineds = Object.fromEntries(Object.keys(documented).map((key) => [key, undefined]));
     expect(readGuardOptions(undefineds)).toEqual(documented);
   });

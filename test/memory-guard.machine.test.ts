@@ -11,17 +11,17 @@ describe('a guard over the real machine', () => {
   const guarded = (during: () => unknown = () => undefined) => {
     const sdk = new FakeSDK();
     sdk.during = during;
-    // Of its own: a promise of the whole machine must not be seen by other tests.
+    // The ledger has a directory of its own: other tests must not see that the whole machine is promised.
     const directory = join(mkdtempSync(join(tmpdir(), 'nexa-guard-machine-')), 'ledger');
     onTestFinished(() => rmSync(join(directory, '..'), { recursive: true, force: true }));
     const nexa = withMemoryGuard(sdk, { minFreeRatioAfterLoad: 0, minFreeBytes: 0, ledger: { directory } });
     return { nexa, guard: nexa.guard, events: recordEvents(nexa.guard) };
   };
 
-  /** 64 MiB that only the heap still knows of. */
+  /** Makes 64 MiB of garbage. */
   const litter = async () => (() => new WeakRef(Buffer.alloc(64 * MiB, 1).buffer))();
 
-  /** Whether garbage is gone after a refusal by so much. */
+  /** Says whether garbage is gone after a load was refused for want of so many bytes. */
   const goneAfter = async (missingBytes: number) => {
     const { nexa, guard } = guarded();
     const garbage = await litter();
@@ -34,18 +34,18 @@ describe('a guard over the real machine', () => {
     return garbage.deref() === undefined;
   };
 
-  it('garbage is collected where it could turn a refusal', async () => {
+  it('garbage is collected if it could turn a refusal', async () => {
     expect(await goneAfter(16 * MiB)).toBe(true);
   });
 
-  it('garbage is left where it is too little', async () => {
+  it('garbage is left if it is too little', async () => {
     const gone: boolean[] = [];
     // V8 may collect on its own at any moment, but hardly at five of them.
     for (let attempt = 0; attempt < 5 && !gone.includes(false); attempt++) gone.push(await goneAfter(2 ** 44));
     expect(gone).toContain(false);
   });
 
-  /** As a program does that closes descriptors which it does not know. */
+  /** Closes a descriptor of the reader, as a program does that closes descriptors which it does not know. */
   const closeStatm = () => {
     const own = readdirSync('/proc/self/fd').find((fd) => {
       try {
@@ -58,7 +58,7 @@ describe('a guard over the real machine', () => {
     return own !== undefined;
   };
 
-  it('shows where the ledger is and what it holds, of its own process where it counts alone', async () => {
+  it('shows where the ledger is and what it holds, of its own process if it counts alone', async () => {
     const { nexa, guard } = guarded();
     const model = await nexa.loadModel('m', { memoryGuard: { footprint: MiB } });
     const entries = [{ pid: process.pid, label: 'm', anonymousBytes: MiB }];
@@ -90,7 +90,7 @@ describe('a guard over the real machine', () => {
     const models = [1, 2].map(() => nexa.loadModel('m', { memoryGuard: { footprint: MiB } }));
     await Promise.all(models);
     expect(events.filter(({ type }) => type === 'degraded')).toMatchObject([
-      { message: expect.stringMatching(/is no directory|are not seen/) },
+      { reason: 'ledger-failed', message: expect.stringMatching(/is no directory|are not seen/) },
     ]);
   });
 
@@ -128,7 +128,7 @@ describe('a guard over the real machine', () => {
     guard.close();
   });
 
-  // The last one: it takes a descriptor from the reader.
+  // This is the last test, since it takes a descriptor from the reader.
   it.runIf(process.platform === 'linux')('mappings that cannot be read degrade a load and fail none', async () => {
     let closed = false;
     const { nexa, guard, events } = guarded(() => {
@@ -139,7 +139,11 @@ describe('a guard over the real machine', () => {
     const during = await load(); // readable before the SDK's own call, not after it
     expect(closed).toBe(true);
     expect(types()).toEqual(['admitted', 'degraded', 'loaded']);
-    expect(events[1]).toMatchObject({ code: 'ERR_SENSOR', message: expect.stringContaining('statm') });
+    expect(events[1]).toMatchObject({
+      reason: 'sensor-failed',
+      code: 'ERR_SENSOR',
+      message: expect.stringContaining('statm'),
+    });
     expect(guard.models()).toHaveLength(1);
     expect(guard.status().availableBytes - guard.headroomBytes()).toBeGreaterThanOrEqual(4 * MiB); // the promise stands
     await during.dispose();

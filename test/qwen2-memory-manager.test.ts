@@ -77,7 +77,7 @@ describe('canLoadModel', () => {
 });
 
 describe('registerModelLoad', () => {
-  it('rejects where the model cannot be admitted, with the numbers', async () => {
+  it('rejects if the model cannot be admitted, with the numbers', async () => {
     const { manager } = managed(TABLE.Q4_K_M.ramNeeded + 4 * GiB - 1);
     await expect(manager.registerModelLoad()).rejects.toMatchObject({
       code: 'ERR_INSUFFICIENT_MEMORY',
@@ -98,7 +98,7 @@ describe('registerModelLoad', () => {
     expect(await manager.canLoadModel('Q5_K_M')).toBe(true); // nothing of the first is left
   });
 
-  it('keeps the model that was registered before where the new one is refused', async () => {
+  it('keeps the model that was registered before if the new one is refused', async () => {
     const { manager, machine } = managed(TABLE.Q5_K_M.ramNeeded + 4 * GiB - 1);
     await manager.registerModelLoad('Q4_K_M');
     await expect(manager.registerModelLoad('Q5_K_M')).rejects.toMatchObject({ code: 'ERR_INSUFFICIENT_MEMORY' });
@@ -109,7 +109,7 @@ describe('registerModelLoad', () => {
     expect(await manager.canLoadModel('Q4_0')).toBe(true);
   });
 
-  it('keeps it also where the sensor fails, at whichever reading', async () => {
+  it('keeps it also if the sensor fails, at whichever reading', async () => {
     for (let after = 1; after <= 2; after++) {
       const { manager, machine } = managed(8.5 * GiB);
       await manager.registerModelLoad('Q4_K_M');
@@ -128,7 +128,7 @@ describe('registerModelLoad', () => {
 });
 
 describe('unregisterModel', () => {
-  it('forgets the model, and does nothing where none is', async () => {
+  it('forgets the model, and does nothing if none is', async () => {
     const { manager } = managed(15 * GiB);
     manager.unregisterModel();
     await manager.registerModelLoad();
@@ -247,7 +247,7 @@ describe('the manager', () => {
     );
   });
 
-  it('says ERR_SENSOR where the sensor fails', async () => {
+  it('says ERR_SENSOR if the sensor fails', async () => {
     const { manager, machine } = managed(15 * GiB);
     machine.failsAlways = true;
     for (const call of [
@@ -301,15 +301,15 @@ describe.skipIf(noControlGroups !== undefined)('what the process grows by betwee
   };
 
   it('counts as taken by the model', async () => {
-    // Another thread's memory is to this one what an engine's is: not in its heap.
+    // The heap of another thread is what the heap of this one doesn't explain, as the memory of an engine is.
     expect(await run('native(300)')).toEqual({ can: true, registered: 'registered' });
   });
 
-  it('does not count where it is memory of JavaScript', async () => {
+  it('does not count if it is memory of JavaScript', async () => {
     expect(await run('javascript(300)')).toEqual({ can: true, registered: 'ERR_INSUFFICIENT_MEMORY' });
   });
 
-  it('is not needed where nothing grew', async () => {
+  it('is not needed if nothing grew', async () => {
     expect(await run('undefined')).toEqual({ can: true, registered: 'registered' });
   });
 });

@@ -15,7 +15,7 @@ const candidate = (bytes: number, quantization?: Quantization): Candidate => ({
   minFreeBytes: 0,
 });
 
-/** A gate over a machine of 1000 bytes whose every part a test may move. */
+/** Makes a gate over a machine of 1000 bytes; a test may change each of its parts. */
 function gateOver(changes: Partial<AdmissionGateParts> = {}) {
   const state = { available: 100, grown: undefined as number | undefined, order: [] as string[] };
   const ledger = new Ledger();
@@ -75,14 +75,14 @@ describe('the gate', () => {
     expect(gate.decide(ask(candidate(10)), { reserve: 'chosen' }).reserved).toBeDefined();
   });
 
-  it('reserves nothing where nothing fits or only a verdict was asked for', () => {
+  it('reserves nothing if nothing fits or only a verdict was asked for', () => {
     const { gate, ledger } = gateOver();
     expect(gate.decide(ask(candidate(101)), { reserve: 'chosen' })).toMatchObject({ decision: { verdict: 'refuse' } });
     expect(gate.decide(ask(candidate(100)), { reserve: 'nothing' })).toMatchObject({ decision: { verdict: 'admit' } });
     expect(ledger.size).toBe(0);
   });
 
-  it('reserves the first step, whatever was decided, where that is asked for', () => {
+  it('reserves the first step, whatever was decided, if that is asked for', () => {
     const { gate } = gateOver();
     const { decision, reserved } = gate.decide(ask(candidate(200, 'Q5_K_M'), candidate(90, 'Q4_0')), {
       reserve: 'first',
@@ -91,7 +91,7 @@ describe('the gate', () => {
     expect(reserved?.candidate.quantization).toBe('Q5_K_M');
   });
 
-  it('judges the asked step alone where downgrading is off', () => {
+  it('judges the asked step alone if downgrading is off', () => {
     const { gate } = gateOver();
     const both = ask(candidate(200, 'Q5_K_M'), candidate(90, 'Q4_0'));
     expect(gate.decide({ ...both, downgrade: false }, { reserve: 'chosen' }).decision).toMatchObject({
@@ -177,7 +177,7 @@ describe('garbage before a refusal', () => {
     expect(asked).toEqual([50]);
   });
 
-  it('is not collected where the load fits, nor read again where it was not worth it', () => {
+  it('is not collected if the load fits, nor read again if it was not worth it', () => {
     const fits = collecting(50);
     fits.gate.decide(ask(candidate(100)), { reserve: 'chosen' });
     expect(fits.asked).toEqual([]);
@@ -241,7 +241,7 @@ describe('other processes', () => {
     ...more,
   });
 
-  /** A host of 1000 with 600 available, and a group of 500 with 300 available, seen by these peers too. */
+  /** Makes a gate over a host of 1000 bytes (600 available) and a group of 500 (300 available) that these peers share. */
   function among(...peers: Peer[]) {
     const published: Holdings[] = [];
     const scope = (path: string, limitBytes: number, availableBytes: number): MemoryScope => ({
@@ -313,7 +313,7 @@ describe('other processes', () => {
     const first = late.gate.wait('m', need(100));
     expect(late.gate.position(first)).toBe(1);
     expect(late.gate.decide(ask(candidate(100)), { reserve: 'nothing', ticket: first }).decision.verdict).toBe('admit');
-    // Whoever has no place comes after all that wait.
+    // A load without a place comes after all that wait.
     expect(late.gate.decide(ask(candidate(100)), { reserve: 'nothing' }).decision.verdict).toBe('refuse');
   });
 

@@ -60,7 +60,7 @@ describe('what is said of an admission', () => {
     expect(describeAdmission(decided(8 * GiB, [step(4)]))).toBe('Loading m, which needs 4.0 GiB of 8.0 GiB.');
   });
 
-  it('is why the asked step was left, where one below it is loaded', () => {
+  it('is why the asked step was left, if one below it is loaded', () => {
     const mapped = { ...step(6, 'Q5_K_M'), need: { mappedBytes: 6 * GiB, anonymousBytes: 0, basis: 'given' } } as const;
     expect(describeAdmission(decided(5 * GiB, [mapped, step(4, 'Q4_0')]))).toBe(
       'm Q5_K_M needs 6.0 GiB: that much is not free. Loading Q4_0 instead, which needs 4.0 GiB of 5.0 GiB.',
@@ -138,13 +138,13 @@ describe('what is said of a refusal', () => {
     expect(same).toContain('or take it with 1024 tokens of context.');
   });
 
-  it('does not advise to free memory where that could not help', () => {
+  it('does not advise to free memory if that could not help', () => {
     const tooLarge = decided(3 * GiB, [step(90)]);
     expect(refusal(tooLarge, scope('cgroup-v2', 4 * GiB))).toContain('To load it, raise that limit.');
     expect(refusal(tooLarge)).toContain('To load it, use a machine with more memory.');
   });
 
-  it('is about a load that goes ahead all the same where it was forced', () => {
+  it('is about a load that goes ahead all the same if it was forced', () => {
     expect(describeForced(decided(3 * GiB, [step(9, 'Q5_K_M')]))).toContain(
       'Forced, although the rules refuse it: m Q5_K_M: it needs 9.0 GiB, this process can take 3.0 GiB',
     );

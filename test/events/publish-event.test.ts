@@ -34,8 +34,8 @@ describe('diagnostics channels', () => {
   });
 });
 
-/** What surfaces as uncaught while `act` runs. */
-async function uncaughtDuring(act: () => Promise<unknown>): Promise<unknown[]> {
+/** Resolves to the errors that surface as uncaught while `act` runs. */
+async function catchUncaught(act: () => Promise<unknown>): Promise<unknown[]> {
   const uncaught: unknown[] = [];
   const others = process.listeners('uncaughtException');
   process.removeAllListeners('uncaughtException');
@@ -62,7 +62,7 @@ describe('a listener or a logger', () => {
     guard.on('loaded', () => {
       throw ofListener;
     });
-    const uncaught = await uncaughtDuring(async () => {
+    const uncaught = await catchUncaught(async () => {
       const model = await nexa.loadModel('qwen2audio', { quantization: 'Q4_0' });
       expect(await model.generate()).toBe('text');
     });

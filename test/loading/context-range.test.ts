@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { chooseShape, readShapeRange } from '../../src/loading/context-range.ts';
 
 describe('a requested shape', () => {
-  it('has the default range of contexts and the default cache type where nothing is said', () => {
+  it('has the default range of contexts and the default cache type if nothing is said', () => {
     expect(readShapeRange(undefined)).toEqual({
       contextSize: { min: 2048, max: 4096 },
       kvCacheTypes: [undefined],
@@ -46,7 +46,7 @@ describe('the shape that the SDK is given', () => {
     expect(chooseShape(asked, {})).toEqual({ contextSize: 1024, kvCacheType: 'q8_0' });
   });
 
-  it('stays as the caller wrote it where nothing was chosen or left open', () => {
+  it('stays as the caller wrote it if nothing was chosen or left open', () => {
     expect(chooseShape({ contextSize: 1024, kvCacheType: 'f16' }, {})).toBeUndefined();
     expect(chooseShape(undefined, {})).toBeUndefined();
   });

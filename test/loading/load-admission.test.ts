@@ -38,7 +38,7 @@ describe('a load that does not fit', () => {
     }
   });
 
-  it('is refused where no step fits, and the SDK is not asked', async () => {
+  it('is refused if no step fits, and the SDK is not asked', async () => {
     const { nexa, sdk, guard, types, last } = guardedFake(new FakeMachine(Q4_0 + KEPT_BYTES - 1));
     const error = await catchRefusal(nexa.loadModel('qwen2audio', { quantization: 'Q5_K_M' }));
     expect(sdk.calls).toEqual([]);
@@ -59,6 +59,15 @@ describe('a load that does not fit', () => {
       ['Q4_0', false],
     ]);
     expect(guard.headroomBytes()).toBe(Q4_0 + KEPT_BYTES - 1);
+  });
+
+  it('tells what this process can take apart from what the system calls available', async () => {
+    const { nexa, machine } = guardedFake(new FakeMachine(15 * GiB));
+    await nexa.loadModel('held', { memoryGuard: { footprint: { mappedBytes: 2 * GiB, anonymousBytes: 1 * GiB } } });
+    machine.availableBytes = 8 * GiB;
+    const error = await catchRefusal(nexa.loadModel('qwen2audio', { quantization: 'Q4_0' }));
+    expect([error.availableBytes, error.headroomBytes]).toEqual([8 * GiB, 5 * GiB]);
+    expect([error.plan.availableBytes, error.plan.headroomBytes]).toEqual([8 * GiB, 5 * GiB]);
   });
 
   it('says what would help, with the models that hold memory', async () => {
@@ -87,7 +96,7 @@ describe('a load that does not fit', () => {
     expect(error.requiredBytes).toBe(Q5);
   });
 
-  it('is downgraded where one load turns downgrading on again', async () => {
+  it('is downgraded if one load turns downgrading on again', async () => {
     const { nexa, sdk } = guardedFake(new FakeMachine(Q4 + KEPT_BYTES), { downgrade: false });
     await nexa.loadModel('qwen2audio', { quantization: 'Q5_K_M', memoryGuard: { downgrade: true } });
     expect(sdk.loadedQuantization).toBe('Q4_K_M');
@@ -139,7 +148,7 @@ describe('forcing a load', () => {
     expect(guard.headroomBytes()).toBe(1 * GiB - Q5); // it is promised all the same
   });
 
-  it('is not visible where the rules admit anyway', async () => {
+  it('is not visible if the rules admit anyway', async () => {
     const { nexa, last } = guardedFake(new FakeMachine(15 * GiB));
     await nexa.loadModel('qwen2audio', { quantization: 'Q5_K_M', memoryGuard: { force: true } });
     expect(last('admitted')).toMatchObject({ verdict: 'admit', forced: false, refusedBy: [] });

@@ -92,7 +92,7 @@ describe('a load while memory cannot be read', () => {
     throw new Error('no numbers');
   };
 
-  it('is admitted where the user chose so, and that is said aloud', async () => {
+  it('is admitted if the user chose so, and that is said aloud', async () => {
     const { nexa, sdk, events } = guardedFake(new FakeMachine(15 * GiB), {
       sensor: unreadable,
       onSensorFailure: 'admit',
@@ -107,7 +107,7 @@ describe('a load while memory cannot be read', () => {
     expect(nexa.guard.models()).toHaveLength(1);
   });
 
-  it('is refused where he did not', async () => {
+  it('is refused if the user did not', async () => {
     const { nexa, sdk } = guardedFake(new FakeMachine(15 * GiB), { sensor: unreadable });
     await expect(nexa.loadModel('qwen2audio')).rejects.toMatchObject({ code: 'ERR_SENSOR' });
     expect(sdk.calls).toEqual([]);

@@ -38,7 +38,7 @@ describe('a known model', () => {
     expect(steps(found)).toEqual(expected);
   });
 
-  it('begins with the recommendation where none is asked for, and does not ask for one otherwise', () => {
+  it('begins with the recommendation if none is asked for, and does not ask for one otherwise', () => {
     expect(steps(ask(undefined, {}, { recommend: () => 'Q5_K_M' }))[0]).toBe('Q5_K_M');
     const recommend = () => {
       throw new Error('must not be asked');
@@ -101,7 +101,7 @@ describe('downgrading', () => {
     ['may be off for the guard', {}, noDowngrade, false],
     ['may be off for one load', { downgrade: false }, {}, false],
     ['may be on for one load', { downgrade: true }, noDowngrade, true],
-    ['is off where the load is forced', { force: true, downgrade: true }, {}, false],
+    ['is off if the load is forced', { force: true, downgrade: true }, {}, false],
   ])('%s', (_name, own, changes, expected) => {
     expect(ask('Q5_K_M', own, changes).downgrade).toBe(expected);
   });
@@ -171,7 +171,7 @@ describe('a model whose files were read', () => {
     });
   });
 
-  it('starts from the nearest quantization where the recommended one is not there', () => {
+  it('starts from the nearest quantization if the recommended one is not there', () => {
     expect(ask(undefined, {}, { offers }).askedQuantization).toBe('Q4_0');
     expect(ask(undefined, {}, { offers: [offer('Q5_K_M')] }).askedQuantization).toBe('Q5_K_M');
     expect(ask(undefined, {}, { offers, recommend: () => 'Q5_K_M' }).askedQuantization).toBe('Q5_K_M');
@@ -188,7 +188,7 @@ describe('a model whose files were read', () => {
     ]);
   });
 
-  it("is judged by the caller's own numbers where there are any", () => {
+  it("is judged by the caller's own numbers if there are any", () => {
     const found = shaped({}, 'Q4_0', { footprint: 5 });
     expect(found.candidates[0]?.need).toEqual({ mappedBytes: 0, anonymousBytes: 5, basis: 'given' });
   });
@@ -208,7 +208,7 @@ describe('a model whose files were read', () => {
 });
 
 describe('a model that nobody knows', () => {
-  it('is refused, or admitted where the user chose so', () => {
+  it('is refused, or admitted if the user chose so', () => {
     const unknown = (changes: Partial<ListCandidatesParts>) => () =>
       listCandidates({ name: 'other' }, {}, parts(changes));
     expect(unknown({})).toThrow(expect.objectContaining({ code: 'ERR_UNKNOWN_MODEL' }));

@@ -13,13 +13,13 @@ describe('a model that is not in the table', () => {
     expect(sdk.calls).toEqual([]);
   });
 
-  it('is refused where its file is not there', async () => {
+  it('is refused if its file is not there', async () => {
     const { nexa, sdk } = fake();
     await expect(nexa.loadModel('./other.gguf')).rejects.toMatchObject({ code: 'ERR_MODEL_FILE' });
     expect(sdk.calls).toEqual([]);
   });
 
-  it('is admitted where the user chose so, and that is said aloud', async () => {
+  it('is admitted if the user chose so, and that is said aloud', async () => {
     const { nexa, sdk, guard } = guardedFake(new FakeMachine(15 * GiB), { unknownModels: 'admit' });
     const told: string[] = [];
     guard.on('degraded', ({ code }) => told.push(String(code)));

@@ -1,10 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import type { GuardOptions } from '../../src/guard-options.ts';
 import { withMemoryGuard } from '../../src/with-memory-guard.ts';
 import { DOCUMENTED_NEEDS, KEPT_BYTES } from '../support/documented-needs.ts';
 import { deferred, FakeMachine, type FakeModel, guardedFake, settled } from '../support/fake-sdk.ts';
 import { ManualClock } from '../support/manual-clock.ts';
+import { makeTinyModels } from '../support/tiny-models.ts';
 
 const { Q5_K_M: Q5, Q4_0 } = DOCUMENTED_NEEDS;
 
@@ -30,6 +31,40 @@ describe('a load that fits', () => {
       });
     },
   );
+});
+
+describe('a load with a cache whose keys and values differ', () => {
+  const files = makeTinyModels();
+  afterAll(() => files.remove());
+  const kvCacheType = { k: 'q8_0', v: 'f16' } as const;
+
+  /** Loads a real file through an SDK that lets its context and cache be chosen. */
+  async function load(options: { readonly contextSize: number; readonly kvCacheType?: unknown }) {
+    const adapter: GuardOptions['adapter'] = {
+      listOffers: async () => [{ quantization: 'Q4_0', modelPath: files.model('Q4_0') }],
+      withShape: ([name, given], shape) => [name, { ...Object(given), ...shape }],
+    };
+    const fake = guardedFake(new FakeMachine(15 * GiB), { adapter });
+    const model = (await fake.nexa.loadModel('qwen2audio', options)) as FakeModel & { kvCacheType?: unknown };
+    return { ...fake, model };
+  }
+
+  it('tells both types in the decision, in the model and in the sentence', async () => {
+    const { sdk, guard, last, model } = await load({ contextSize: 512, kvCacheType: [kvCacheType, 'f16'] });
+    expect(sdk.calls[0]?.[1]).toMatchObject({ contextSize: 512, kvCacheType });
+    expect(last('admitted')).toMatchObject({ contextSize: 512, kvCacheType });
+    expect(last('admitted')?.message).toContain('with 512 tokens of context and a cache of q8_0 keys and f16 values');
+    expect(guard.models()[0]).toMatchObject({ kvCacheType });
+    expect(guard.models()[0]?.reason).toContain('a cache of q8_0 keys and f16 values');
+    expect(model.kvCacheType).toEqual(kvCacheType);
+  });
+
+  it('tells no type if none was chosen', async () => {
+    const { guard, last } = await load({ contextSize: 512 });
+    expect(last('admitted')).not.toHaveProperty('kvCacheType');
+    expect(last('admitted')?.message).not.toContain('cache');
+    expect(guard.models()[0]).not.toHaveProperty('kvCacheType');
+  });
 });
 
 describe('four loads at once', () => {
@@ -93,7 +128,7 @@ describe('four loads at once', () => {
 });
 
 describe('an error of the SDK', () => {
-  it.each(['rejects', 'throws synchronously'])('passes through unchanged where loadModel %s', async (how) => {
+  it.each(['rejects', 'throws synchronously'])('passes through unchanged if loadModel %s', async (how) => {
     const error = Object.assign(new Error('of the SDK'), { code: 'THEIRS' });
     const sdk = {
       loadModel(_name: string, _options?: object): Promise<FakeModel> {
@@ -130,7 +165,7 @@ describe('observing', () => {
     expect(guard.headroomBytes()).toBe(available - Q5);
   });
 
-  it('adds no quantization where none was asked for', async () => {
+  it('adds no quantization if none was asked for', async () => {
     const { nexa, sdk, guard } = observe(15 * GiB);
     const options = { threads: 2 };
     await nexa.loadModel('qwen2audio', options);

@@ -34,7 +34,7 @@ describe('a load that is not understood', () => {
     expect(misunderstood).toEqual([]);
   });
 
-  it.each(NOT_UNDERSTOOD)('is only told of where loads are observed: %s', async (code, args) => {
+  it.each(NOT_UNDERSTOOD)('is only told if loads are observed: %s', async (code, args) => {
     const { prepared, misunderstood } = preparing(args, 'observe');
     const ask = (await prepared).listCandidates(() => 'Q4_0');
     expect(misunderstood.map((error) => error.code)).toEqual([code]);

@@ -36,7 +36,7 @@ describe('what to collect with', () => {
     expect(findCollector({})).not.toThrow();
   });
 
-  it('is the own call of Bun, and nothing where a runtime has none', () => {
+  it('is the own call of Bun, and nothing if a runtime has none', () => {
     const gc = vi.fn();
     findCollector({ Bun: { gc } })();
     expect(gc).toHaveBeenCalledExactlyOnceWith(true);

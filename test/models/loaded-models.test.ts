@@ -6,14 +6,14 @@ import { collectUntil, deferred, FakeMachine, FakeModel, FakeSDK, guardedFake, s
 const AUDIO = 100 * MiB;
 const FOOTPRINT = { memoryGuard: { footprint: 1 * GiB } };
 
-/** A guarded SDK whose next model is this one. */
+/** Guards an SDK that loads this model. */
 function guardedWith(model: unknown, available = 15 * GiB) {
   const sdk = new FakeSDK();
   sdk.during = () => model;
   return guardedFake(new FakeMachine(available), {}, sdk);
 }
 
-/** Loads `model` as the type it has. */
+/** Loads `model`, and keeps its type. */
 async function loaded<T>(model: T, available?: number) {
   const fake = guardedWith(model, available);
   const handle = (await fake.nexa.loadModel('m', FOOTPRINT)) as unknown as T;
@@ -69,7 +69,7 @@ describe.each(NAMES.map((name) => [String(name), name] as const))('a model with 
     expect(types().filter((type) => type === 'unloaded')).toHaveLength(1);
   });
 
-  it('stays registered where it fails, sync or async, with the identical error', async () => {
+  it('stays registered if it fails, sync or async, with the identical error', async () => {
     const error = new Error('cannot');
     const thrower = await loaded(
       model(() => {
@@ -257,7 +257,7 @@ describe('audio', () => {
     expect(guard.headroomBytes()).toBe(before);
   });
 
-  it('gives them back where the call fails, the stream fails, or the reader leaves', async () => {
+  it('gives them back if the call fails, the stream fails, or the reader leaves', async () => {
     const { handle, guard } = await loaded(new FakeModel('m'));
     await handle.generate(); // settles the model's own promise
     const before = guard.headroomBytes();

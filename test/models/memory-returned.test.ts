@@ -47,7 +47,7 @@ describe('memory that was given back', () => {
     });
   });
 
-  it('is not waited for where nothing was expected', async () => {
+  it('is not waited for if nothing was expected', async () => {
     expect(await returned([0], 0, 0)).toMatchObject({ found: { freedBytes: 0, elapsedMs: 0 }, readings: 1 });
   });
 
@@ -55,7 +55,7 @@ describe('memory that was given back', () => {
     expect((await returned([0], 100 * MiB, 10)).found).toMatchObject({ freedBytes: 0 });
   });
 
-  it('is unknown where it cannot be read, before or after', async () => {
+  it('is unknown if it cannot be read, before or after', async () => {
     expect((await returned([5], undefined, 10)).found).toEqual({ elapsedMs: 0 });
     expect((await returned([undefined], 5, 10)).found).toEqual({ elapsedMs: 0 });
     expect((await returned([100 * MiB, undefined], 0, 1)).found).toEqual({ elapsedMs: 10 });

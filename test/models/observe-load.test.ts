@@ -26,22 +26,22 @@ describe('a load', () => {
     expect(observeLoad('key', 7, 100, files)?.observation.load).not.toBe(loaded.observation.load);
   });
 
-  it('is not observed where growth or mappings are not told', () => {
+  it('is not observed if growth or mappings are not told', () => {
     expect(observeLoad('key', 7, undefined, files)).toBeUndefined();
     expect(observeLoad('key', 7, 100, undefined)).toBeUndefined();
   });
 });
 
 describe('a call', () => {
-  it('is observed where nothing began since the load but calls of this model', () => {
+  it('is observed if nothing but calls of this model began since the load', () => {
     expect(called(loaded, 9, 2).observation).toEqual({ ...loaded.observation, anonymousAfterCallBytes: 150 });
   });
 
-  it('is not observed where anything else began in between', () => {
+  it('is not observed if anything else began in between', () => {
     expect(called(loaded, 10, 2, { full: true })).toBe(loaded);
   });
 
-  it('is not observed where growth is not told', () => {
+  it('is not observed if growth is not told', () => {
     expect(called(loaded, 8, 1, { full: true, grown: () => undefined })).toBe(loaded);
   });
 

@@ -7,7 +7,7 @@ import { FakeMachine, guardedFake } from '../support/fake-sdk.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 describe('what is said of a model that is gone', () => {
-  it('is what came back, where that is known', () => {
+  it('is what came back, if that is known', () => {
     expect(describeUnload('m Q4_0', 'unloaded', { freedBytes: 3 * GiB, elapsedMs: 41.6 })).toBe(
       'Unloaded m Q4_0; 3.0 GiB came back in 42 ms.',
     );

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { trackCall } from '../../src/models/track-call.ts';
 import { collectUntil, deferred, settled } from '../support/fake-sdk.ts';
 
-/** What a watch was told, in order. */
-function watching() {
+/** Makes a watch that notes what it is told, in order. */
+function makeWatch() {
   const told: string[] = [];
   return {
     told,
@@ -11,9 +11,9 @@ function watching() {
   };
 }
 
-/** Follows a result and gives it back in its own type. */
+/** Follows a result, and keeps its type. */
 function follow<T>(result: T) {
-  const { told, watch } = watching();
+  const { told, watch } = makeWatch();
   return { told, followed: trackCall(result, watch) as T };
 }
 
@@ -33,7 +33,7 @@ async function* pieces(fails?: Error) {
   return 'done';
 }
 
-/** An iterator as it may be written by hand: neither promises nor `return`. */
+/** Makes an iterator as it may be written by hand, without promises and without `return`. */
 function plainSteps(count: number) {
   let step = 0;
   return { next: () => (step++ < count ? { value: step, done: false } : { value: undefined, done: true }) };
@@ -64,7 +64,7 @@ describe('a call that returns a promise', () => {
     expect(told).toEqual(COMPLETED);
   });
 
-  it('has failed where it is rejected, with the identical error', async () => {
+  it('has failed if it is rejected, with the identical error', async () => {
     const error = new Error('mine');
     const { told, followed } = follow(Promise.reject(error));
     await expect(followed).rejects.toBe(error);
@@ -134,7 +134,7 @@ describe.each([
     expect(told).toEqual(COMPLETED);
   });
 
-  it('tells once that it has given something, however much, and never where it gave nothing', async () => {
+  it('tells once that it has given something, however much, and never if it gave nothing', async () => {
     const told: string[] = [];
     const watch = { begin: () => {}, gave: () => void told.push('gave'), end: () => void told.push('end') };
     await read<unknown>(trackCall(make(), watch) as AsyncIterable<unknown>);
@@ -145,27 +145,27 @@ describe.each([
     expect(told).toHaveLength(5);
   });
 
-  it('never begins where it is never read', async () => {
+  it('never begins if it is never read', async () => {
     const { told, followed } = follow(make());
     followed[Symbol.asyncIterator]();
     await settled();
     expect(told).toEqual([]);
   });
 
-  it('is given up where the reader leaves', async () => {
+  it('is given up if the reader leaves', async () => {
     const { told, followed } = follow(make());
     for await (const _piece of followed) break;
     expect(told).toEqual(GIVEN_UP);
   });
 
-  it('has failed where it throws in the middle, with the identical error', async () => {
+  it('has failed if it throws in the middle, with the identical error', async () => {
     const error = new Error('in the middle');
     const { told, followed } = follow(make(error));
     await expect(read<unknown>(followed)).rejects.toBe(error);
     expect(told).toEqual(GIVEN_UP);
   });
 
-  it('is given up where the reader throws', async () => {
+  it('is given up if the reader throws', async () => {
     const { told, followed } = follow(make());
     const reading = (async () => {
       for await (const _piece of followed) throw new Error('reader');
@@ -174,8 +174,8 @@ describe.each([
     expect(told).toEqual(GIVEN_UP);
   });
 
-  it('ends where it is collected half-read', async () => {
-    const { told, watch } = watching();
+  it('ends if it is collected half-read', async () => {
+    const { told, watch } = makeWatch();
     await (async () => {
       const iterator = (trackCall(make(), watch) as AsyncIterable<unknown>)[Symbol.asyncIterator]();
       await iterator.next();
@@ -224,7 +224,7 @@ describe('a followed async generator', () => {
     expect(await followed.return()).toEqual({ value: undefined, done: true });
   });
 
-  it('goes on where it catches what is thrown into it, and ends where it does not', async () => {
+  it('goes on if it catches what is thrown into it, and ends if it does not', async () => {
     async function* stubborn() {
       for (let step = 0; step < 3; step++) {
         try {
@@ -278,7 +278,7 @@ describe('a stream written by hand', () => {
     expect(told).toEqual(COMPLETED);
   });
 
-  it('is given up also where its `return` gives a plain value', async () => {
+  it('is given up also if its `return` gives a plain value', async () => {
     const { told, followed } = follow(
       iterable(() => ({ ...plainSteps(3), return: () => ({ value: undefined, done: true }) })),
     );
@@ -286,7 +286,7 @@ describe('a stream written by hand', () => {
     expect(told).toEqual(GIVEN_UP);
   });
 
-  it('has failed where its `next` throws before it is a promise', async () => {
+  it('has failed if its `next` throws before it is a promise', async () => {
     const error = new Error('at once');
     let step = 0;
     const next = () => {
@@ -298,7 +298,7 @@ describe('a stream written by hand', () => {
     expect(told).toEqual(GIVEN_UP);
   });
 
-  it('without `return` ends where its reader is collected', async () => {
+  it('without `return` ends if its reader is collected', async () => {
     const { told, followed } = follow(iterable(() => plainSteps(3)));
     await (async () => {
       for await (const _piece of followed) break;

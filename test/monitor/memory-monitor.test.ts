@@ -119,7 +119,7 @@ describe('a monitor with a watcher', () => {
     expect(state.edges).toEqual(['ok > warning', 'warning > critical']);
   });
 
-  it('reads every second where it must find out that it is better', () => {
+  it('reads every second if it must find out that it is better', () => {
     const { clock, state, monitor } = watched(0.1 * GiB);
     monitor.read();
     clock.advance(8000);
@@ -163,7 +163,7 @@ describe('a monitor with a watcher', () => {
     expect(state.edges).toEqual([]);
   });
 
-  it('reads as often as without where the watcher can’t', () => {
+  it('reads as often as without a watcher if that can’t watch', () => {
     const { clock, state, monitor, watch } = watched(GiB + 60 * MiB);
     watch.able = false;
     monitor.read();
@@ -171,7 +171,7 @@ describe('a monitor with a watcher', () => {
     expect(state.readings).toBe(11);
   });
 
-  it('lets it rest where nothing is loaded, and at the end', () => {
+  it('lets it rest if nothing is loaded, and at the end', () => {
     const { state, monitor, calls } = watched(2 * GiB);
     monitor.read();
     state.watched = undefined;

@@ -1,4 +1,4 @@
-/** The three rules as loads meet them: the exact byte at which each lets a load in. */
+/** Loads under the three rules, each at the exact byte from which on it lets a load in. */
 import { describe, expect, it } from 'vitest';
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import type { GuardOptions } from '../../src/guard-options.ts';
@@ -20,7 +20,7 @@ describe('the rules', () => {
   const edges: [AdmissionRule[], string, number, GuardOptions, LoadGuardOptions?][] = [
     [['free-ratio-after-load'], 'a quarter of the total stays available', Q4 + KEPT_BYTES, {}],
     [['min-free'], 'the minimum stays free', Q4 + 512 * MiB, KEEPS_NO_SHARE],
-    // What doesn't fit leaves no minimum either; the system's share is untouched where all of it is mapped.
+    // What doesn't fit leaves no minimum either. Mapped bytes take nothing off the system's share.
     [
       ['headroom', 'min-free'],
       'the model fits',
@@ -41,7 +41,7 @@ describe('the rules', () => {
     expect(refused.sdk.calls).toEqual([]);
   });
 
-  it('are all named where all refuse', async () => {
+  it('are all named if all refuse', async () => {
     const error = await catchRefusal(load(1 * GiB, {}).loading);
     expect(error.refusedBy).toEqual(['headroom', 'free-ratio-after-load', 'min-free']);
   });

@@ -26,7 +26,7 @@ describe('the three rules of admission', () => {
     expect(refusedBy(anonymous(4 * GiB), situation(8 * GiB, 6 * GiB))).toEqual([]);
   });
 
-  it('refuse the same load where one byte less stays available', () => {
+  it('refuse the same load if one byte less stays available', () => {
     expect(refusedBy(anonymous(4 * GiB), situation(8 * GiB, 6 * GiB - 1))).toEqual(['free-ratio-after-load']);
   });
 
@@ -43,7 +43,7 @@ describe('the three rules of admission', () => {
     ]);
   });
 
-  it('refuse by the bytes to keep free alone where the ratio is met', () => {
+  it('refuse by the bytes to keep free alone if the ratio is met', () => {
     expect(refusedBy(anonymous(600 * MiB), situation(1 * GiB, 1 * GiB))).toEqual(['min-free']);
     expect(refusedBy(anonymous(512 * MiB), situation(1 * GiB, 1 * GiB))).toEqual([]);
   });

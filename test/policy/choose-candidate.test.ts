@@ -64,7 +64,7 @@ describe('a range of contexts', () => {
     return judgeCandidates([candidate], at, 0);
   }
 
-  it('is taken whole where its largest fits', () => {
+  it('is taken whole if its largest size fits', () => {
     const verdicts = judged(ranged(4096, 2048), 5 * GiB);
     expect(verdicts.map(({ contextSize, admitted }) => [contextSize, admitted])).toEqual([[4096, true]]);
   });
@@ -84,7 +84,7 @@ describe('a range of contexts', () => {
     ]);
   });
 
-  it('is refused where its least one is', () => {
+  it('is refused if its smallest size is', () => {
     const verdicts = judged(ranged(4096, 2048), 1 * GiB + 2047 * MiB);
     expect(verdicts.map(({ contextSize, admitted }) => [contextSize, admitted])).toEqual([
       [4096, false],
@@ -106,7 +106,7 @@ describe('a range of contexts', () => {
     });
   });
 
-  it('would fit with nothing smaller where not even 256 tokens fit, or it may be as small', () => {
+  it('would fit with nothing smaller if not even 256 tokens fit, or it may be as small', () => {
     const free = 1 * GiB + 255 * MiB;
     const at = { totalBytes: free, availableBytes: free, headroomBytes: free, promisedAnonymousBytes: 0 };
     expect(findSmallerContext([ranged(4096, 2048)], at, 0)).toBeUndefined();

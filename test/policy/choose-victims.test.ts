@@ -10,7 +10,7 @@ describe('the models that go', () => {
     expect(choose([1, 5, 3], 9)).toEqual([5, 3, 1]);
   });
 
-  it('are none where all of them are not enough, or none is there', () => {
+  it('are none if all of them are not enough, or none is there', () => {
     expect(choose([1, 5, 3], 10)).toBeUndefined();
     expect(choose([], 0)).toBeUndefined();
   });

@@ -36,11 +36,11 @@ describe('the nominal size of a machine', () => {
     expect(nominalTotalBytes(shown * GiB)).toBe(sold * GiB);
   });
 
-  it.each([28.7, 20, 3.5, 13, 2000])('is what it shows where no machine is sold that size: %d GiB', (shown) => {
+  it.each([28.7, 20, 3.5, 13, 2000])('is what it shows if no machine is sold that size: %d GiB', (shown) => {
     expect(nominalTotalBytes(shown * GiB)).toBe(shown * GiB);
   });
 
-  it('counts only where the machine itself binds, never for a limit of a group', () => {
+  it('counts only if the machine itself binds, never for a limit of a group', () => {
     expect(comparedTotalBytes({ totalBytes: 31.2 * GiB, availableBytes: 1, hostBinds: true })).toBe(32 * GiB);
     expect(comparedTotalBytes({ totalBytes: 31.2 * GiB, availableBytes: 1, hostBinds: false })).toBe(31.2 * GiB);
   });
@@ -70,7 +70,7 @@ describe('the machine itself binds', () => {
     expect(hostBinds({ totalBytes: 8 * GiB, scopes: [host, scope('cgroup-v2', { limitBytes: 9 * GiB })] })).toBe(true);
   });
 
-  it('not with one, nor where a group has the very same', () => {
+  it('not with one, nor if a group has the very same', () => {
     expect(hostBinds({ totalBytes: 4 * GiB, scopes: [host, scope('cgroup-v2', { limitBytes: 4 * GiB })] })).toBe(false);
     expect(hostBinds({ totalBytes: 8 * GiB, scopes: [host, scope('cgroup-v2', { limitBytes: 8 * GiB })] })).toBe(false);
     expect(hostBinds({ totalBytes: 8 * GiB, scopes: [host, scope('cgroup-v2', { highBytes: 8 * GiB })] })).toBe(false);

@@ -1,4 +1,4 @@
-/** A fake SDK and a fake machine for tests of the guard: nothing is loaded, memory is what the test says. */
+/** A fake SDK and a fake machine for tests of the guard. It loads nothing, and memory is what the test says. */
 import { GiB } from '../../src/core/bytes.ts';
 import type { SensorReading } from '../../src/core/types.ts';
 import { EVENT_NAMES, type GuardEvent, type GuardEvents } from '../../src/events/guard-events.ts';
@@ -12,7 +12,7 @@ export interface FakeLoadOptions {
   readonly [option: string]: unknown;
 }
 
-/** A handle with private state, so that a method called on anything else fails. */
+/** A model with private state: a method that is called on any other object fails. */
 export class FakeModel {
   readonly name: string;
   #disposals = 0;
@@ -53,7 +53,7 @@ export class FakeSDK {
   /** The arguments of every call of `loadModel`. */
   readonly calls: unknown[][] = [];
   readonly models: FakeModel[] = [];
-  /** Runs inside `loadModel`: waits, throws, or gives another model. */
+  /** Runs inside `loadModel`. It may wait, throw, or return another model. */
   during: ((name: string) => unknown) | undefined;
   #unloaded = 0;
 
@@ -86,7 +86,7 @@ export class FakeSDK {
   }
 }
 
-/** What the replaced sensor says; `failsAt` lets one reading fail, counted from 1. */
+/** The machine that the replaced sensor describes. `failsAt` is the reading that fails, counted from 1. */
 export class FakeMachine {
   totalBytes: number;
   availableBytes: number;
@@ -106,7 +106,7 @@ export class FakeMachine {
   };
 }
 
-/** Every event of a guard, in order. */
+/** Collects every event of a guard, in order. */
 export function recordEvents(guard: MemoryGuard): GuardEvent[] {
   const events: GuardEvent[] = [];
   const note = (event: GuardEvent) => void events.push(event);
@@ -114,7 +114,7 @@ export function recordEvents(guard: MemoryGuard): GuardEvent[] {
   return events;
 }
 
-/** A guarded fake SDK over a fake machine and a manual clock. */
+/** Guards a fake SDK over a fake machine and a manual clock. */
 export function guardedFake(machine: FakeMachine, options: GuardOptions = {}, sdk = new FakeSDK()) {
   const clock = new ManualClock();
   const nexa = withMemoryGuard(sdk, { sensor: machine.sensor, clock, ...options });
@@ -125,12 +125,12 @@ export function guardedFake(machine: FakeMachine, options: GuardOptions = {}, sd
   return { sdk, nexa, guard: nexa.guard, clock, machine, events, types, last };
 }
 
-/** Lets promises and finalizers that are due run. */
+/** Resolves when the promises and finalizers that are due have run. */
 export function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 }
 
-/** Collects garbage until `done`, and says whether it came to that. */
+/** Collects garbage until `done` returns true. Resolves to false if it never does. */
 export async function collectUntil(done: () => boolean): Promise<boolean> {
   for (let round = 0; round < 20; round++) {
     await settled(); // what `done` looked at is held until this job ends

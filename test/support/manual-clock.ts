@@ -5,6 +5,7 @@ export class ManualClock implements Clock {
   #nowMs = 0;
   #timers: { readonly atMs: number; readonly callback: () => void }[] = [];
 
+  /** How many timers are set. */
   get pending(): number {
     return this.#timers.length;
   }
@@ -21,7 +22,7 @@ export class ManualClock implements Clock {
     };
   }
 
-  /** Runs every timer that falls due, in order; timers set on the way run too. */
+  /** Moves the clock and runs every timer that falls due, in order. Timers that are set meanwhile run too. */
   advance(byMs: number): void {
     const untilMs = this.#nowMs + byMs;
     for (;;) {
@@ -34,7 +35,7 @@ export class ManualClock implements Clock {
     this.#nowMs = untilMs;
   }
 
-  /** The same, with promises settled in between. */
+  /** Does the same in steps, and lets promises settle after each. */
   async advanceAsync(byMs: number, stepMs = 10): Promise<void> {
     for (let passed = 0; passed < byMs; passed += stepMs) {
       this.advance(stepMs);
