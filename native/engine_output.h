@@ -1,10 +1,10 @@
-// Keeps an engine's own prints off the program's output and its failed loads from ending the process.
-// Plain C++: it knows neither JavaScript nor the operating system.
+// Keeps an engine's own prints off the program's output, and keeps its failed loads from ending the process. The interface
+// knows neither JavaScript nor the operating system.
 #pragma once
 
 #include <cstddef>
 
-namespace guard::quiet {
+namespace guard::engine_output {
 
 // ggml's log levels, in its order.
 enum class Level : int { kNone = 0, kDebug = 1, kInfo = 2, kWarn = 3, kError = 4 };
@@ -13,9 +13,9 @@ enum class Level : int { kNone = 0, kDebug = 1, kInfo = 2, kWarn = 3, kError = 4
 constexpr std::size_t kMaxText = 1024;
 
 struct Report {
-  // Log setters of the engine that took our callback.
+  // How many log setters of the engine took our callback.
   int loggers = 0;
-  // Printing functions inside the engine whose calls lead to us now.
+  // How many printing functions inside the engine call ours now.
   int calls = 0;
   // Whether `CatchNextThrow` has an effect.
   bool catches = false;
@@ -23,26 +23,26 @@ struct Report {
   bool holds = false;
 };
 
-// Sends everything the loaded library at `path` prints into a bounded queue. Safe to repeat. A symbol that this build
-// of the engine lacks is left out of the report, and stays noisy; nothing else fails.
+// Sends everything that the loaded library at `path` prints into a bounded queue. It may be repeated. A symbol that this
+// build of the engine lacks is not counted in the report, and its prints stay; nothing else fails.
 Report Silence(const char* path) noexcept;
 
-// The lowest level that is worth keeping; the rest is dropped unformatted. Errors are kept from the start.
+// Sets the lowest level that is kept; a line below it is dropped unformatted. Errors are kept from the start.
 void Keep(Level lowest) noexcept;
 
-// Takes the oldest line that was kept; false where there is none. A continued line is one line.
+// Takes the oldest line that was kept; false if there is none. A continued line is one line.
 bool Take(Level& level, char (&text)[kMaxText]) noexcept;
 
-// The engine's constructor goes on after it has thrown a JavaScript error, into a null pointer (node-addon-api throws
-// in C++ only when napi_throw fails). With this the next napi_throw of this thread sets the error and reports failure,
+// The engine's constructor goes on after it has thrown a JavaScript error, into a null pointer (node-addon-api throws in
+// C++ only if napi_throw fails). While this is on, the next napi_throw of this thread sets the error and reports failure,
 // so that the constructor unwinds instead.
 void CatchNextThrow(bool on) noexcept;
 
-// The engine starts a completion first and then notes that one runs; one that ends before the note leaves it set, with a
-// pointer to freed memory. With this the next work that this thread starts waits for `StartHeldWork`.
+// The engine starts a completion first and then notes that one runs. If the completion ends before the note, the note stays
+// set, with a pointer to freed memory. After this call, the next work that this thread starts waits for `StartHeldWork`.
 void HoldNextWork() noexcept;
 
-// False where the work could not be started. True where nothing was held.
+// False if the work could not be started. True if nothing was held.
 bool StartHeldWork() noexcept;
 
-}  // namespace guard::quiet
+}  // namespace guard::engine_output

@@ -1,19 +1,20 @@
-// Locks of open files that vanish with the process that holds them. Knows no JavaScript and no path.
+// Locks of open files that end with the process that holds them. It knows no JavaScript and no path.
 #pragma once
 
 namespace guard {
 
-// Ours, or free where it was only asked for · another description of the file holds it · the call failed with this errno.
 struct LockAnswer {
+  // kOurs: this descriptor holds the lock, or, if it was only asked for, the lock is free. kBusy: another open file
+  // description holds it. kFailed: the call failed with `error`.
   enum class State { kOurs, kBusy, kFailed } state;
   int error;
 };
 
-bool LocksSupported() noexcept;
+bool FileLockSupported() noexcept;
 // Never waits.
 LockAnswer TryLock(int descriptor) noexcept;
 LockAnswer Unlock(int descriptor) noexcept;
-// Whether another description of the same file holds the lock.
+// Asks whether another open file description of the same file holds the lock.
 LockAnswer AskLock(int descriptor) noexcept;
 
 }  // namespace guard

@@ -1,5 +1,5 @@
 // Watches memory on a thread of its own, also while JavaScript is blocked. The interface knows no operating system and no
-// N-API, and the thread knows no policy: it is told what each scope had left and below which figure somebody wants to hear.
+// N-API, and the thread knows no policy: it is told what each scope had left, and below which figure it must report.
 #pragma once
 
 #include <memory>
@@ -11,46 +11,47 @@
 
 namespace guard {
 
-// Where the kernel itself tells of pressure: a file, and the row whose usage it is about.
+// A kernel notification that can be asked for: a file, and the row whose usage it is about. The kinds are counted as in
+// src/sensors/linux/memory-watch.ts.
 struct Notice {
-  enum class Kind { kUsageThreshold, kEvents, kPressure };
+  enum class Kind { kUsageThreshold = 0, kEvents = 1, kPressure = 2 };
   Kind kind;
-  // kUsageThreshold: the directory of a v1 group; else the file.
+  // The directory of a v1 group for kUsageThreshold, a file for the others.
   std::string path;
   std::size_t row;
 };
 
-// What was judged last: the rows as they were read, what each row's scope had left by that, and the figure below which
-// the judgement changes.
-struct Judged {
+// What JavaScript judged last: the rows as they were read, what the scope of each row had left by them, and the figure
+// below which the judgement changes.
+struct Judgement {
   std::vector<double> rows;
   std::vector<double> left;
   double below_bytes;
 };
 
-// The least that was left since it was last taken.
-struct Least {
+// The least that was left since it was last taken, and how long ago that was.
+struct LeastLeft {
   double left_bytes;
-  // How long ago.
   double age_ms;
 };
 
+// Every method may be called from any thread. None of them waits for a reading.
 class MemoryWatch {
  public:
   virtual ~MemoryWatch() = default;
-  // Begins, or goes on with other figures. What was seen so far is forgotten.
-  virtual void Watch(Judged&& judged) noexcept = 0;
-  virtual std::optional<Least> Take() noexcept = 0;
+  // Starts the watch, or goes on with other figures. What was seen so far is forgotten.
+  virtual void Watch(Judgement&& judgement) noexcept = 0;
+  virtual std::optional<LeastLeft> Take() noexcept = 0;
 };
 
 bool MemoryWatchSupported() noexcept;
 
-// A byte is written to `wake`, which the watch owns from here, once for each `Watch` whose figure was crossed, and where
-// the files can't be read any more. Null where the thread or the memory can't be had; `wake` is closed then.
-std::unique_ptr<MemoryWatch> OpenMemoryWatch(Plan&& plan, std::vector<Notice>&& notices, int wake) noexcept;
+// Writes one byte to `wake_end` for each `Watch` whose figure was crossed, and if the files cannot be read any more. The
+// watch owns `wake_end` from here. Null if there is no thread or no memory for it; `wake_end` is closed then.
+std::unique_ptr<MemoryWatch> OpenMemoryWatch(ReadPlan&& plan, std::vector<Notice>&& notices, int wake_end) noexcept;
 
-// Two connected ends, [0] for JavaScript. False where there are none.
-bool OpenWake(int (&ends)[2]) noexcept;
-void CloseWake(int end) noexcept;
+// Opens two connected descriptors; JavaScript gets the first one. False if the system has none left.
+bool OpenWakeEnds(int (&ends)[2]) noexcept;
+void CloseWakeEnd(int end) noexcept;
 
 }  // namespace guard

@@ -1,5 +1,4 @@
-// Keeps this library in memory until the process ends: a worker that ends must not unload code that another thread still
-// runs.
+// Keeps this library in memory until the process ends: a worker that ends must not unload code that another thread runs.
 #pragma once
 
 namespace guard {

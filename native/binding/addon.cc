@@ -1,8 +1,8 @@
-// The addon's entry: one line for each topic. Its doors are in binding/, the only folder that speaks N-API.
+// The addon's entry: one line for each topic.
 #include <napi.h>
 
-#include "exports.h"
 #include "../pin_library.h"
+#include "exports.h"
 
 namespace {
 
@@ -10,10 +10,11 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   guard::PinLibrary();
   guard::binding::DefineMemoryFiles(env, exports);
   guard::binding::DefineMemoryWatch(env, exports);
-  guard::binding::DefineEngineLog(env, exports);
-  guard::binding::DefineLocks(env, exports);
-  guard::binding::DefineGivingBack(env, exports);
-  guard::binding::DefineMachine(env, exports);
+  guard::binding::DefineSystemMemory(env, exports);
+  guard::binding::DefineMemoryPressure(env, exports);
+  guard::binding::DefineReleaseMemory(env, exports);
+  guard::binding::DefineFileLock(env, exports);
+  guard::binding::DefineEngineOutput(env, exports);
   guard::binding::DefineNexa(env, exports);
   return exports;
 }

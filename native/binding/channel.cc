@@ -1,5 +1,5 @@
-// One thread-safe function for each environment, never released: Node closes it with the environment, and a release that
-// comes later than that aborts the process (nodejs/node#65100). Unreferenced while nothing is under way.
+// Each environment has one thread-safe function, which is never released: Node closes it with the environment, and a
+// release that comes later than that aborts the process (nodejs/node#65100). It is unreferenced while there is no promise.
 #include "channel.h"
 
 #include <utility>
@@ -25,7 +25,7 @@ std::shared_ptr<Channel> Channel::Open(napi_env env) {
   }
   napi_unref_threadsafe_function(env, function);
   channel->function_ = function;
-  // After the function, so that it runs before Node's own hook for it.
+  // Added after the function, so that it runs before Node's own hook for the function.
   napi_add_env_cleanup_hook(env, OnCleanup, new std::shared_ptr<Channel>(channel));
   return channel;
 }
@@ -45,7 +45,7 @@ void Channel::Close() noexcept {
     events.swap(events_);
     operations.swap(operations_);
   }
-  // What they kept goes here, outside the lock.
+  // What they kept is destroyed here, outside the lock.
 }
 
 bool Channel::Post(Event event) {

@@ -1,5 +1,5 @@
-// From any thread to the JavaScript of one environment: promises that are settled and listeners that are told, in order.
-// It speaks N-API's C interface, whose calls fail with a status where an environment is being terminated.
+// Leads from any thread to the JavaScript of one environment: promises that are settled and listeners that are called, in
+// order. It speaks N-API's C interface, whose calls fail with a status if an environment is being terminated.
 #pragma once
 
 #include <node_api.h>
@@ -18,25 +18,25 @@ class Channel : public std::enable_shared_from_this<Channel> {
  public:
   // Runs on the environment's own thread with a handle scope.
   using Event = std::function<void(napi_env)>;
-  // Null where it could not be made: then nobody hears the answer.
+  // Makes a value on that thread. Null if it could not be made; then the promise is not settled.
   using Make = std::function<napi_value(napi_env)>;
 
-  // The environment's own; null where it can't have one. On its thread.
+  // Opens the channel of an environment, on its thread. Null if the environment cannot have one.
   static std::shared_ptr<Channel> Open(napi_env env);
 
-  // Any thread. False once the environment is gone; the event is dropped then.
+  // Any thread may call it. False if the environment is gone; the event is dropped then.
   bool Post(Event event);
 
-  // The next four belong together: a promise, kept with everything that the work behind it needs until it is settled. While
-  // there is one, the process lives. `listener` may be null. On the environment's thread.
+  // The next four belong together. `Begin` makes a promise on the environment's thread, and keeps everything that the work
+  // behind it needs until it is settled. While there is a promise, the process lives. `listener` may be null.
   napi_value Begin(napi_env env, napi_value listener, std::shared_ptr<void> keeps, std::uint64_t& id);
-  // Any thread.
+  // Any thread may call the other three.
   void Resolve(std::uint64_t id, Make make);
   void Reject(std::uint64_t id, Make make);
   // Calls the listener with a Buffer.
   void Tell(std::uint64_t id, std::string bytes);
 
-  // Lets nothing through any more and forgets what it kept. On the environment's thread.
+  // Drops everything from now on, and releases what it kept. To be called on the environment's thread.
   void Close() noexcept;
 
  private:
@@ -51,13 +51,13 @@ class Channel : public std::enable_shared_from_this<Channel> {
   void Settle(std::uint64_t id, bool rejects, Make make);
   void Finish(napi_env env, std::uint64_t id, bool rejects, const Make& make);
 
+  // Guards the next four. It is held while the function is called, because the function must not be called after `Close`.
   std::mutex mutex_;
-  // Under the lock, also while it is called: after `Close` it must not be touched.
   napi_threadsafe_function function_ = nullptr;
   bool open_ = true;
   bool woken_ = false;
   std::vector<Event> events_;
-  // On the environment's thread alone.
+  // The next two belong to the environment's thread alone.
   std::map<std::uint64_t, Operation> operations_;
   std::uint64_t next_ = 1;
 };

@@ -1,6 +1,5 @@
-// The doors of the addon, one topic each: what they take and give stands in src/addon/load-addon.ts, and for the SDK's
-// library in src/addon/nexa-binding.ts. Only this folder and binding.cc
-// speak N-API.
+// What each topic adds to the addon's exports. The types of all of it are in src/addon/addon.ts, and for the SDK's library
+// in src/addon/nexa-binding.ts. This folder is the only one that speaks N-API.
 #pragma once
 
 #include <napi.h>
@@ -9,10 +8,11 @@ namespace guard::binding {
 
 void DefineMemoryFiles(Napi::Env env, Napi::Object exports);
 void DefineMemoryWatch(Napi::Env env, Napi::Object exports);
-void DefineEngineLog(Napi::Env env, Napi::Object exports);
-void DefineLocks(Napi::Env env, Napi::Object exports);
-void DefineGivingBack(Napi::Env env, Napi::Object exports);
-void DefineMachine(Napi::Env env, Napi::Object exports);
+void DefineSystemMemory(Napi::Env env, Napi::Object exports);
+void DefineMemoryPressure(Napi::Env env, Napi::Object exports);
+void DefineReleaseMemory(Napi::Env env, Napi::Object exports);
+void DefineFileLock(Napi::Env env, Napi::Object exports);
+void DefineEngineOutput(Napi::Env env, Napi::Object exports);
 void DefineNexa(Napi::Env env, Napi::Object exports);
 
 }  // namespace guard::binding

@@ -1,22 +1,32 @@
 // Locks of open files for JavaScript.
 #include "../file_lock.h"
+
 #include "exports.h"
 
 namespace guard::binding {
+namespace {
 
-// `locks`: 1 ours or free, 0 busy, a negative errno where the call failed.
-void DefineLocks(Napi::Env env, Napi::Object exports) {
-  if (!guard::LocksSupported()) return;
+// 1 if it is ours or free, 0 if another holds it, otherwise the negative error.
+int ToNumber(const guard::LockAnswer& answer) {
+  switch (answer.state) {
+    case guard::LockAnswer::State::kOurs: return 1;
+    case guard::LockAnswer::State::kBusy: return 0;
+    case guard::LockAnswer::State::kFailed: break;
+  }
+  return -answer.error;
+}
+
+}  // namespace
+
+// `locks`: `tryLock(descriptor)`, `unlock(descriptor)`, `ask(descriptor)`.
+void DefineFileLock(Napi::Env env, Napi::Object exports) {
+  if (!guard::FileLockSupported()) return;
   using Act = guard::LockAnswer (*)(int) noexcept;
   const auto define = [env](Act act, const char* name) {
     return Napi::Function::New(
         env,
         [act](const Napi::CallbackInfo& info) {
-          const guard::LockAnswer answer = act(info[0].ToNumber().Int32Value());
-          const int value = answer.state == guard::LockAnswer::State::kOurs   ? 1
-                            : answer.state == guard::LockAnswer::State::kBusy ? 0
-                                                                              : -answer.error;
-          return Napi::Number::New(info.Env(), value);
+          return Napi::Number::New(info.Env(), ToNumber(act(info[0].ToNumber().Int32Value())));
         },
         name);
   };

@@ -1,18 +1,19 @@
-// Hands a plan of memory files to the core and its numbers to JavaScript.
+// Reads memory files for JavaScript.
+#include "../memory_files.h"
+
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
-#include "../memory_files.h"
-#include "read_plan.h"
 #include "exports.h"
+#include "read_plan.h"
 
 namespace guard::binding {
 namespace {
 
-// `new MemoryFiles(paths, table, rows, swap, groupPath?, groupBytes?)`, see src/addon/load-addon.ts. One class per
-// environment: nothing here is shared between workers.
+// `new MemoryFiles(paths, table, rows, swap, groupPath?, groupBytes?)`. Every environment has a class of its own, so
+// nothing here is shared between workers.
 class MemoryFiles final : public Napi::ObjectWrap<MemoryFiles> {
  public:
   static Napi::Function Define(Napi::Env env) {
@@ -22,7 +23,7 @@ class MemoryFiles final : public Napi::ObjectWrap<MemoryFiles> {
   }
 
   explicit MemoryFiles(const Napi::CallbackInfo& info) : Napi::ObjectWrap<MemoryFiles>(info) {
-    std::optional<guard::Plan> plan = PlanOf(info);
+    std::optional<guard::ReadPlan> plan = ParsePlan(info);
     if (!plan) {
       Napi::TypeError::New(info.Env(), "MemoryFiles: expected (paths, table, rows, swap, groupPath?, groupBytes?)")
           .ThrowAsJavaScriptException();
@@ -51,7 +52,7 @@ class MemoryFiles final : public Napi::ObjectWrap<MemoryFiles> {
   Napi::Value LastProblem(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     if (!files_ || !files_->LastProblem()) return env.Undefined();
-    const guard::Problem& problem = *files_->LastProblem();
+    const guard::FileProblem& problem = *files_->LastProblem();
     Napi::Object result = Napi::Object::New(env);
     result.Set("file", problem.file);
     if (problem.error != 0) {

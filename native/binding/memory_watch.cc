@@ -1,4 +1,4 @@
-// Hands a watch to JavaScript: the end of a socket pair to wait on, figures to watch by, and what was seen.
+// Watches memory for JavaScript, which waits on one end of a socket pair.
 #include "../memory_watch.h"
 
 #include <memory>
@@ -6,14 +6,14 @@
 #include <utility>
 #include <vector>
 
-#include "read_plan.h"
 #include "exports.h"
+#include "read_plan.h"
 
 namespace guard::binding {
 namespace {
 
-// `new MemoryWatch(paths, table, rows, swap, groupPath, groupBytes, notices)`, see src/addon/load-addon.ts. When its
-// environment ends, the object goes first and the watch with it; the thread never calls into JavaScript.
+// `new MemoryWatch(paths, table, rows, swap, groupPath, groupBytes, notices)`. When its environment ends, the object goes
+// first and the watch with it. The thread never calls into JavaScript.
 class MemoryWatch final : public Napi::ObjectWrap<MemoryWatch> {
  public:
   static Napi::Function Define(Napi::Env env) {
@@ -24,18 +24,18 @@ class MemoryWatch final : public Napi::ObjectWrap<MemoryWatch> {
 
   explicit MemoryWatch(const Napi::CallbackInfo& info) : Napi::ObjectWrap<MemoryWatch>(info) {
     const Napi::Env env = info.Env();
-    std::optional<guard::Plan> plan = PlanOf(info);
+    std::optional<guard::ReadPlan> plan = ParsePlan(info);
     if (plan) numbers_ = info[2].As<Napi::Float64Array>().ElementLength();
-    std::optional<std::vector<guard::Notice>> notices = info.Length() >= 7 ? NoticesOf(info[6]) : std::nullopt;
+    std::optional<std::vector<guard::Notice>> notices = info.Length() >= 7 ? ParseNotices(info[6]) : std::nullopt;
     if (!plan || !notices) {
       Napi::TypeError::New(env, "MemoryWatch: expected (paths, table, rows, swap, groupPath, groupBytes, notices)")
           .ThrowAsJavaScriptException();
       return;
     }
     int ends[2];
-    if (guard::OpenWake(ends)) {
+    if (guard::OpenWakeEnds(ends)) {
       watch_ = guard::OpenMemoryWatch(std::move(*plan), std::move(*notices), ends[1]);
-      if (!watch_) guard::CloseWake(ends[0]);
+      if (!watch_) guard::CloseWakeEnd(ends[0]);
     }
     if (!watch_) {
       Napi::Error::New(env, "MemoryWatch: no thread, memory or descriptors for it").ThrowAsJavaScriptException();
@@ -45,8 +45,8 @@ class MemoryWatch final : public Napi::ObjectWrap<MemoryWatch> {
   }
 
  private:
-  // `[kind, path, row]` each.
-  std::optional<std::vector<guard::Notice>> NoticesOf(const Napi::Value& value) const {
+  // Each notice is `[kind, path, row]`.
+  std::optional<std::vector<guard::Notice>> ParseNotices(const Napi::Value& value) const {
     if (!value.IsArray()) return std::nullopt;
     const Napi::Array list = value.As<Napi::Array>();
     std::vector<guard::Notice> notices;
@@ -60,8 +60,8 @@ class MemoryWatch final : public Napi::ObjectWrap<MemoryWatch> {
       if (!kind.IsNumber() || !path.IsString() || !row.IsNumber()) return std::nullopt;
       const std::int32_t which = kind.As<Napi::Number>().Int32Value();
       const std::int64_t index = row.As<Napi::Number>().Int64Value();
-      if (which < 0 || which > 2 || index < 0 || static_cast<std::size_t>(index) >= numbers_ / guard::kStride)
-        return std::nullopt;
+      if (which < 0 || which > 2) return std::nullopt;
+      if (index < 0 || static_cast<std::size_t>(index) >= numbers_ / guard::kStride) return std::nullopt;
       notices.push_back(
           {static_cast<guard::Notice::Kind>(which), path.As<Napi::String>().Utf8Value(), static_cast<std::size_t>(index)});
     }
@@ -86,7 +86,7 @@ class MemoryWatch final : public Napi::ObjectWrap<MemoryWatch> {
 
   Napi::Value Take(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
-    const std::optional<guard::Least> least = watch_ ? watch_->Take() : std::nullopt;
+    const std::optional<guard::LeastLeft> least = watch_ ? watch_->Take() : std::nullopt;
     if (!least) return env.Undefined();
     Napi::Object result = Napi::Object::New(env);
     result.Set("leftBytes", least->left_bytes);

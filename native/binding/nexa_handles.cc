@@ -14,19 +14,20 @@ using namespace guard::nexa;
 
 namespace {
 
-void Tell(napi_env env, napi_ref listener, int level, const std::string& text) {
+void CallListener(napi_env env, napi_ref listener, int level, const std::string& text) {
   napi_value function;
   napi_value self;
   if (listener == nullptr || napi_get_reference_value(env, listener, &function) != napi_ok || function == nullptr ||
       napi_get_undefined(env, &self) != napi_ok) {
     return;
   }
-  napi_value values[] = {NumberOf(env, level), TextOf(env, text)};
+  napi_value values[] = {MakeNumber(env, level), MakeText(env, text)};
   if (values[0] != nullptr && values[1] != nullptr) napi_call_function(env, self, function, 2, values, nullptr);
 }
 
-// Releasing a library may wait for another one's load, so it never happens on an environment's thread.
-void LetGo(std::shared_ptr<Library> library, std::function<void()> then) {
+// Releasing a library may wait for the load of another one, so it is done on the environment's thread only if there is no
+// other.
+void ReleaseInBackground(std::shared_ptr<Library> library, std::function<void()> then) {
   const auto held = std::make_shared<std::shared_ptr<Library>>(std::move(library));
   const auto act = [held, then = std::move(then)] {
     held->reset();
@@ -37,18 +38,18 @@ void LetGo(std::shared_ptr<Library> library, std::function<void()> then) {
 
 }  // namespace
 
-LogEar::LogEar(std::shared_ptr<Channel> channel, napi_ref listener)
+LogListener::LogListener(std::shared_ptr<Channel> channel, napi_ref listener)
     : channel_(std::move(channel)), listener_(std::make_shared<napi_ref>(listener)) {
-  id_ = AddLogSink([channel = channel_, heard = listener_](int level, std::string text) {
-    channel->Post([heard, level, text = std::move(text)](napi_env env) { Tell(env, *heard, level, text); });
+  id_ = AddLogSink([channel = channel_, reference = listener_](int level, std::string text) {
+    channel->Post([reference, level, text = std::move(text)](napi_env env) { CallListener(env, *reference, level, text); });
   });
 }
 
-LogEar::~LogEar() {
+LogListener::~LogListener() {
   RemoveLogSink(id_);
   try {
-    channel_->Post([heard = listener_](napi_env env) {
-      if (*heard != nullptr) napi_delete_reference(env, std::exchange(*heard, nullptr));
+    channel_->Post([reference = listener_](napi_env env) {
+      if (*reference != nullptr) napi_delete_reference(env, std::exchange(*reference, nullptr));
     });
   } catch (...) {
   }
@@ -59,9 +60,9 @@ LibraryHandle::~LibraryHandle() {
 }
 
 void LibraryHandle::Release(std::function<void()> then) {
-  ear = nullptr;
+  listener = nullptr;
   if (library == nullptr) return then();
-  LetGo(std::exchange(library, nullptr), std::move(then));
+  ReleaseInBackground(std::exchange(library, nullptr), std::move(then));
 }
 
 ModelHandle::~ModelHandle() {

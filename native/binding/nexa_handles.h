@@ -1,4 +1,4 @@
-// What JavaScript holds of a library and of a model: externals, which it can hand back and nothing else.
+// What JavaScript has of a library and of a model: externals, which it can only hand back.
 #pragma once
 
 #include <napi.h>
@@ -13,32 +13,32 @@
 
 namespace guard::binding {
 
-// Hears the log for one listener of one environment.
-class LogEar {
+// Calls one listener of one environment with what libraries log.
+class LogListener {
  public:
-  LogEar(std::shared_ptr<Channel> channel, napi_ref listener);
-  // Any thread; the listener is let go on its own.
-  ~LogEar();
-  LogEar(const LogEar&) = delete;
-  LogEar& operator=(const LogEar&) = delete;
+  LogListener(std::shared_ptr<Channel> channel, napi_ref listener);
+  // Any thread may destroy it; the reference to the listener is deleted on the environment's thread.
+  ~LogListener();
+  LogListener(const LogListener&) = delete;
+  LogListener& operator=(const LogListener&) = delete;
 
  private:
   std::shared_ptr<Channel> channel_;
-  // On the environment's thread alone; null once it was let go.
+  // Belongs to the environment's thread alone; null once it was deleted.
   std::shared_ptr<napi_ref> listener_;
   int id_;
 };
 
 struct LibraryHandle {
   std::shared_ptr<nexa::Library> library;
-  std::shared_ptr<LogEar> ear;
+  std::shared_ptr<LogListener> listener;
 
   ~LibraryHandle();
-  // `then` is called on any thread.
+  // Calls `then` on any thread.
   void Release(std::function<void()> then);
 };
 
-// A model that nobody can reach any more, since it was collected or its environment is gone, is stopped and destroyed.
+// If nobody can reach a model any more, because it was collected or its environment is gone, it is stopped and destroyed.
 struct ModelHandle {
   std::shared_ptr<nexa::Session> session;
 
@@ -48,8 +48,9 @@ struct ModelHandle {
 inline constexpr napi_type_tag kLibraryTag = {0x6e65786167756172, 0x646c696272617279};
 inline constexpr napi_type_tag kModelTag = {0x6e65786167756172, 0x646d6f64656c0000};
 
+// Null if the environment is being terminated.
 template <class Handle>
-napi_value ExternalOf(napi_env env, const std::shared_ptr<Handle>& handle, const napi_type_tag& tag) {
+napi_value WrapHandle(napi_env env, const std::shared_ptr<Handle>& handle, const napi_type_tag& tag) {
   auto* held = new std::shared_ptr<Handle>(handle);
   const auto forget = [](napi_env, void* data, void*) { delete static_cast<std::shared_ptr<Handle>*>(data); };
   napi_value external;
@@ -61,8 +62,9 @@ napi_value ExternalOf(napi_env env, const std::shared_ptr<Handle>& handle, const
   return external;
 }
 
+// Returns the handle in an argument of a call, or null if the argument is none of this type.
 template <class Handle>
-std::shared_ptr<Handle> HandleIn(const Napi::CallbackInfo& info, std::size_t index, const napi_type_tag& tag) {
+std::shared_ptr<Handle> GetHandle(const Napi::CallbackInfo& info, std::size_t index, const napi_type_tag& tag) {
   bool ours = false;
   void* data = nullptr;
   if (index >= info.Length() || !info[index].IsExternal() ||

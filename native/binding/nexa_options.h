@@ -1,4 +1,4 @@
-// Options that JavaScript hands in. What is missing or of another type is as if it were not there.
+// Reads what JavaScript hands in. An option of another type counts as missing.
 #pragma once
 
 #include <napi.h>
@@ -10,13 +10,13 @@
 
 namespace guard::binding {
 
-// An argument of a call: an empty object, an empty text or null where it is something else.
-Napi::Object OptionsIn(const Napi::CallbackInfo& info, std::size_t index);
-std::string TextIn(const Napi::CallbackInfo& info, std::size_t index);
-napi_value ListenerIn(const Napi::CallbackInfo& info, std::size_t index);
+// Each returns an argument of a call; if the argument is something else, an empty object, an empty text, or null.
+Napi::Object GetOptions(const Napi::CallbackInfo& info, std::size_t index);
+std::string GetText(const Napi::CallbackInfo& info, std::size_t index);
+napi_value GetListener(const Napi::CallbackInfo& info, std::size_t index);
 
-nexa::LoadSpec LoadSpecOf(const Napi::Object& options);
-nexa::Chat ChatOf(const Napi::Object& options);
-nexa::GenerateSpec GenerateSpecOf(const Napi::Object& options);
+nexa::LoadSpec ReadLoadSpec(const Napi::Object& options);
+nexa::Chat ReadChat(const Napi::Object& options);
+nexa::GenerateSpec ReadGenerateSpec(const Napi::Object& options);
 
 }  // namespace guard::binding

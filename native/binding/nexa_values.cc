@@ -6,25 +6,25 @@ namespace guard::binding {
 
 using namespace guard::nexa;
 
-napi_value TextOf(napi_env env, const std::string& text) {
+napi_value MakeText(napi_env env, const std::string& text) {
   napi_value value = nullptr;
   napi_create_string_utf8(env, text.data(), text.size(), &value);
   return value;
 }
 
-napi_value NumberOf(napi_env env, double number) {
+napi_value MakeNumber(napi_env env, double number) {
   napi_value value = nullptr;
   napi_create_double(env, number, &value);
   return value;
 }
 
-napi_value FlagOf(napi_env env, bool flag) {
+napi_value MakeFlag(napi_env env, bool flag) {
   napi_value value = nullptr;
   napi_get_boolean(env, flag, &value);
   return value;
 }
 
-Channel::Make Failed(Failure failure) {
+Channel::Make FailureMaker(Failure failure) {
   return [failure = std::move(failure)](napi_env env) {
     return ObjectMaker(env)
         .Set("call", failure.call)
@@ -35,28 +35,28 @@ Channel::Make Failed(Failure failure) {
   };
 }
 
-napi_value Nothing(napi_env env) {
+napi_value MakeUndefined(napi_env env) {
   napi_value value = nullptr;
   napi_get_undefined(env, &value);
   return value;
 }
 
-Session::Answer Answering(std::shared_ptr<Channel> channel, std::uint64_t id) {
+Session::Answer AnswerPromise(std::shared_ptr<Channel> channel, std::uint64_t id) {
   return [channel = std::move(channel), id](std::optional<Failure> failure) {
     if (failure) {
-      channel->Reject(id, Failed(std::move(*failure)));
+      channel->Reject(id, FailureMaker(std::move(*failure)));
     } else {
-      channel->Resolve(id, Nothing);
+      channel->Resolve(id, MakeUndefined);
     }
   };
 }
 
-napi_value GeneratedOf(napi_env env, const Generated& result) {
+napi_value MakeResult(napi_env env, const Generated& result) {
   const Profile& profile = result.profile;
   return ObjectMaker(env)
       .Set("stopReason", result.stop_reason)
-      .Set("matched", FlagOf(env, result.matched))
-      .Set("stopped", FlagOf(env, result.stopped))
+      .Set("matched", MakeFlag(env, result.matched))
+      .Set("stopped", MakeFlag(env, result.stopped))
       .Set("firstTokenUs", static_cast<double>(profile.first_token_us))
       .Set("promptUs", static_cast<double>(profile.prompt_us))
       .Set("decodeUs", static_cast<double>(profile.decode_us))

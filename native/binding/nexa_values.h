@@ -1,4 +1,4 @@
-// Values of answers, made by calls that may fail without a trace where an environment is being terminated: null then.
+// Makes values of answers. If an environment is being terminated, every call may fail without a trace and give null.
 #pragma once
 
 #include <node_api.h>
@@ -13,11 +13,11 @@
 
 namespace guard::binding {
 
-napi_value TextOf(napi_env env, const std::string& text);
-napi_value NumberOf(napi_env env, double number);
-napi_value FlagOf(napi_env env, bool flag);
-napi_value Nothing(napi_env env);
-napi_value GeneratedOf(napi_env env, const nexa::Generated& result);
+napi_value MakeText(napi_env env, const std::string& text);
+napi_value MakeNumber(napi_env env, double number);
+napi_value MakeFlag(napi_env env, bool flag);
+napi_value MakeUndefined(napi_env env);
+napi_value MakeResult(napi_env env, const nexa::Generated& result);
 
 class ObjectMaker {
  public:
@@ -27,8 +27,8 @@ class ObjectMaker {
     if (object_ != nullptr && value != nullptr) napi_set_named_property(env_, object_, name, value);
     return *this;
   }
-  ObjectMaker& Set(const char* name, const std::string& text) { return Set(name, TextOf(env_, text)); }
-  ObjectMaker& Set(const char* name, double number) { return Set(name, NumberOf(env_, number)); }
+  ObjectMaker& Set(const char* name, const std::string& text) { return Set(name, MakeText(env_, text)); }
+  ObjectMaker& Set(const char* name, double number) { return Set(name, MakeNumber(env_, number)); }
   ObjectMaker& Set(const char* name, std::optional<std::int64_t> number) {
     return number ? Set(name, static_cast<double>(*number)) : *this;
   }
@@ -39,8 +39,9 @@ class ObjectMaker {
   napi_value object_ = nullptr;
 };
 
-Channel::Make Failed(nexa::Failure failure);
-// Answers with nothing but a failure.
-nexa::Session::Answer Answering(std::shared_ptr<Channel> channel, std::uint64_t id);
+// What a promise rejects with: a `NativeFailure` of src/addon/nexa-binding.ts.
+Channel::Make FailureMaker(nexa::Failure failure);
+// An answer that settles a promise: with nothing, or with a failure.
+nexa::Session::Answer AnswerPromise(std::shared_ptr<Channel> channel, std::uint64_t id);
 
 }  // namespace guard::binding

@@ -1,11 +1,10 @@
-// Checks a plan that JavaScript hands in, so that no reading can write outside its rows.
 #include "read_plan.h"
 
 #include <string>
 
 namespace guard::binding {
 
-std::optional<guard::Plan> PlanOf(const Napi::CallbackInfo& info) {
+std::optional<guard::ReadPlan> ParsePlan(const Napi::CallbackInfo& info) {
   if (info.Length() < 4 || !info[0].IsArray() || !info[1].IsTypedArray() || !info[2].IsTypedArray()) return std::nullopt;
   if (info[1].As<Napi::TypedArray>().TypedArrayType() != napi_int32_array) return std::nullopt;
   if (info[2].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array) return std::nullopt;
@@ -13,7 +12,7 @@ std::optional<guard::Plan> PlanOf(const Napi::CallbackInfo& info) {
   const Napi::Int32Array table = info[1].As<Napi::Int32Array>();
   const std::size_t rows = info[2].As<Napi::Float64Array>().ElementLength() / guard::kStride;
   if (rows == 0 || table.ElementLength() != std::size_t{3} * paths.Length()) return std::nullopt;
-  guard::Plan plan;
+  guard::ReadPlan plan;
   plan.swap = info[3].ToBoolean().Value();
   for (std::uint32_t at = 0; at < paths.Length(); at++) {
     const Napi::Value path = paths[at];
@@ -22,15 +21,15 @@ std::optional<guard::Plan> PlanOf(const Napi::CallbackInfo& info) {
     const auto parse = static_cast<guard::Parse>(cells[0]);
     const auto row = static_cast<std::size_t>(cells[1]);
     const auto column = static_cast<std::size_t>(cells[2]);
-    // For meminfo and status the column is a second row.
+    // For meminfo and status, the column is a second row.
     const bool two_rows = parse == guard::Parse::kMeminfo || parse == guard::Parse::kStatus;
     if (row >= rows || column >= (two_rows ? rows : std::size_t{guard::kStride})) return std::nullopt;
     plan.files.push_back({path.As<Napi::String>().Utf8Value(), parse, row, column});
   }
   if (info.Length() >= 6 && info[4].IsString() && info[5].IsTypedArray()) {
     const Napi::Uint8Array bytes = info[5].As<Napi::Uint8Array>();
-    plan.group = guard::Group{info[4].As<Napi::String>().Utf8Value(),
-                              std::string(reinterpret_cast<const char*>(bytes.Data()), bytes.ByteLength())};
+    plan.group = guard::GroupFile{info[4].As<Napi::String>().Utf8Value(),
+                                  std::string(reinterpret_cast<const char*>(bytes.Data()), bytes.ByteLength())};
   }
   return plan;
 }

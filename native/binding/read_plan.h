@@ -1,3 +1,4 @@
+// Checks a plan that JavaScript hands in, so that no reading can write outside its rows.
 #pragma once
 
 #include <napi.h>
@@ -8,8 +9,8 @@
 
 namespace guard::binding {
 
-// `(paths, table, rows, swap, groupPath?, groupBytes?)`, see src/addon/load-addon.ts. None unless every row and column lies
-// inside `rows`.
-std::optional<guard::Plan> PlanOf(const Napi::CallbackInfo& info);
+// Parses the arguments `(paths, table, rows, swap, groupPath?, groupBytes?)`, see `NativePlan` in src/addon/addon.ts.
+// Returns nothing unless every row and column lies inside `rows`.
+std::optional<guard::ReadPlan> ParsePlan(const Napi::CallbackInfo& info);
 
 }  // namespace guard::binding

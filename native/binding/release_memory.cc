@@ -1,19 +1,21 @@
-// What gives memory back, off the main thread.
+// Returns memory to the system for JavaScript, on threads of the pool of libuv.
+#include "../release_memory.h"
+
 #include <functional>
 #include <string>
 #include <utility>
 
-#include "../release_memory.h"
 #include "exports.h"
 
 namespace guard::binding {
 namespace {
 
-// `trimHeap(): Promise<boolean>` and `dropPageCache(path): Promise<boolean>`, off the main thread.
+// Does work that returns whether it was done, and resolves a promise with that.
 class BackgroundWorker final : public Napi::AsyncWorker {
  public:
   static Napi::Value Run(Napi::Env env, std::function<bool()> work) {
-    auto* worker = new BackgroundWorker(env, std::move(work));  // deletes itself when it is done
+    // It deletes itself when it is done.
+    auto* worker = new BackgroundWorker(env, std::move(work));
     const Napi::Promise promise = worker->deferred_.Promise();
     worker->Queue();
     return promise;
@@ -33,7 +35,8 @@ class BackgroundWorker final : public Napi::AsyncWorker {
 
 }  // namespace
 
-void DefineGivingBack(Napi::Env env, Napi::Object exports) {
+// `trimHeap(): Promise<boolean>` and `dropPageCache(path): Promise<boolean>`.
+void DefineReleaseMemory(Napi::Env env, Napi::Object exports) {
   const auto trim = [](const Napi::CallbackInfo& info) {
     return BackgroundWorker::Run(info.Env(), [] { return guard::TrimHeap(); });
   };

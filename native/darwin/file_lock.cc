@@ -1,4 +1,4 @@
-// flock: owned by the open file, so it ends when its last descriptor does. This file is compiled on Linux too, by its test.
+// flock: the open file owns the lock, so it ends when the last descriptor does. Its test compiles this file on Linux too.
 #include "../file_lock.h"
 
 #include <sys/file.h>
@@ -8,7 +8,7 @@
 namespace guard {
 namespace {
 
-LockAnswer Call(int descriptor, int operation) noexcept {
+LockAnswer CallFlock(int descriptor, int operation) noexcept {
   int result;
   do {
     result = flock(descriptor, operation);
@@ -20,17 +20,17 @@ LockAnswer Call(int descriptor, int operation) noexcept {
 
 }  // namespace
 
-bool LocksSupported() noexcept { return true; }
+bool FileLockSupported() noexcept { return true; }
 
-LockAnswer TryLock(int descriptor) noexcept { return Call(descriptor, LOCK_EX | LOCK_NB); }
+LockAnswer TryLock(int descriptor) noexcept { return CallFlock(descriptor, LOCK_EX | LOCK_NB); }
 
-LockAnswer Unlock(int descriptor) noexcept { return Call(descriptor, LOCK_UN); }
+LockAnswer Unlock(int descriptor) noexcept { return CallFlock(descriptor, LOCK_UN); }
 
-// There is no question without a lock: a shared one for a moment, which disturbs nobody who only asks. The answer is for a
-// description that holds nothing itself.
+// flock cannot ask without locking, so a shared lock is taken for a moment, which disturbs nobody who only asks. The answer
+// is right for a descriptor that holds no lock itself.
 LockAnswer AskLock(int descriptor) noexcept {
-  const LockAnswer answer = Call(descriptor, LOCK_SH | LOCK_NB);
-  if (answer.state == LockAnswer::State::kOurs) Call(descriptor, LOCK_UN);
+  const LockAnswer answer = CallFlock(descriptor, LOCK_SH | LOCK_NB);
+  if (answer.state == LockAnswer::State::kOurs) CallFlock(descriptor, LOCK_UN);
   return answer;
 }
 

@@ -1,4 +1,4 @@
-// One reference more, which nobody gives back.
+// Opens this library once more, and never closes that reference.
 #include "../pin_library.h"
 
 #include <dlfcn.h>

@@ -9,13 +9,13 @@
 
 namespace guard {
 
-// Every zone, as much as there is. The answer is what it gave back, and nothing is no failure.
+// Asks every zone for as much as it has. The result of the call is how much came back; nothing is no failure.
 bool TrimHeap() noexcept {
   malloc_zone_pressure_relief(nullptr, 0);
   return true;
 }
 
-// There is no fadvise: a mapping of the file is told to forget what it holds. Pages that others map stay.
+// macOS has no fadvise, so a mapping of the file is invalidated. Pages that others map stay.
 bool DropPageCache(const char* path) noexcept {
   const int file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
   if (file == -1) return false;

@@ -1,4 +1,4 @@
-// Mach's counters of pages, this task's footprint, and the level that the memory-pressure source tells.
+// Mach's counters of pages, this task's footprint, and the level of memory pressure.
 #include "../system_memory.h"
 
 #include <mach/mach.h>
@@ -12,11 +12,11 @@
 namespace guard {
 namespace {
 
-// As in src/sensors/darwin/darwin-figures.ts.
+// In the order of src/sensors/darwin/darwin-figures.ts.
 enum Figure : std::size_t {
   kPageBytes = 0,
   kTotalBytes = 1,
-  // Holds the speculative pages; vm_stat shows it without them.
+  // Includes the speculative pages; vm_stat shows it without them.
   kFreePages = 2,
   kActivePages = 3,
   kInactivePages = 4,
@@ -24,29 +24,29 @@ enum Figure : std::size_t {
   kPurgeablePages = 6,
   kWiredPages = 7,
   kCompressorPages = 8,
-  // 1 normal, 2 warning, 4 critical.
+  // 1 is normal, 2 a warning, 4 critical.
   kPressureLevel = 9,
   kFootprintBytes = 10,
 };
 
 template <typename Value>
-bool Sysctl(const char* name, Value& value) noexcept {
+bool ReadSysctl(const char* name, Value& value) noexcept {
   std::size_t size = sizeof value;
   return sysctlbyname(name, &value, &size, nullptr, 0) == 0 && size == sizeof value;
 }
 
 }  // namespace
 
-bool MachineSupported() noexcept { return true; }
+bool SystemMemorySupported() noexcept { return true; }
 
-MachineAnswer ReadMachine(double (&figures)[kMachineFigures]) noexcept {
+FailedCall ReadSystemMemory(double (&figures)[kSystemFigures]) noexcept {
   for (double& figure : figures) figure = std::numeric_limits<double>::quiet_NaN();
 
   std::uint64_t total = 0;
-  if (!Sysctl("hw.memsize", total)) return {"sysctlbyname(hw.memsize)", errno};
+  if (!ReadSysctl("hw.memsize", total)) return {"sysctlbyname(hw.memsize)", errno};
   figures[kTotalBytes] = static_cast<double>(total);
 
-  // Every call of mach_host_self adds a reference to the port; this one is kept.
+  // Every call of mach_host_self adds a reference to the port, so the port is kept.
   static const mach_port_t host = mach_host_self();
   vm_size_t page = 0;
   if (const kern_return_t failed = host_page_size(host, &page)) return {"host_page_size", failed};
@@ -70,7 +70,7 @@ MachineAnswer ReadMachine(double (&figures)[kMachineFigures]) noexcept {
   if (count >= kWithCompressor) figures[kCompressorPages] = pages.compressor_page_count;
 
   int level = 0;
-  if (Sysctl("kern.memorystatus_vm_pressure_level", level)) figures[kPressureLevel] = level;
+  if (ReadSysctl("kern.memorystatus_vm_pressure_level", level)) figures[kPressureLevel] = level;
 
   task_vm_info_data_t task{};
   count = TASK_VM_INFO_COUNT;

@@ -1,6 +1,6 @@
-// Reaches the loggers of a loaded ELF library: setters where it exports them, and its own jump slots where it doesn't.
-// It knows llama.cpp's symbols and must not know what the lines mean. The engine calls into this library from then on, so
-// it must be linked with -z nodelete.
+// Reaches the loggers of a loaded ELF library: by the setters that it exports, and otherwise by its own jump slots. It
+// knows llama.cpp's symbols and must not know what the lines mean. The engine calls into this library from then on, so it
+// must be linked with -z nodelete.
 #include "../engine_output.h"
 
 #include <dlfcn.h>
@@ -16,7 +16,7 @@
 #include <cstring>
 #include <mutex>
 
-namespace guard::quiet {
+namespace guard::engine_output {
 namespace {
 
 #if defined(__x86_64__)
@@ -30,7 +30,7 @@ constexpr uint64_t kJumpSlot = UINT64_MAX;
 constexpr uint64_t kGlobalData = UINT64_MAX;
 #endif
 
-// The latest lines, in static memory: the engine logs where memory has run out, and while the process exits.
+// The latest lines, in static memory, because the engine also logs when memory has run out and while the process exits.
 constexpr size_t kLines = 512;
 
 struct Kept {
@@ -44,7 +44,7 @@ size_t first = 0;
 size_t count = 0;
 
 std::atomic<int> lowest_kept{static_cast<int>(Level::kError)};
-// The level of the last line, for the pieces that continue it. Racy between threads, as the engine's own is.
+// The level of the last line, for the pieces that continue it. Threads race for it, as they do for the engine's own.
 std::atomic<int> last_level{static_cast<int>(Level::kNone)};
 thread_local bool catching = false;
 
@@ -72,7 +72,7 @@ void Push(int level, const char* text, bool continues) noexcept {
   Append(lines[(first + count - 1) % kLines].text, text);
 }
 
-// enum ggml_log_level: 0 none, 1 debug, 2 info, 3 warn, 4 error, 5 continues the line before.
+// enum ggml_log_level has 0 none, 1 debug, 2 info, 3 warn, 4 error; 5 continues the line before.
 void OnLog(int level, const char* text, void* /*data*/) noexcept {
   const bool continues = level == 5;
   const int effective = continues ? last_level.load(std::memory_order_relaxed) : level;
@@ -86,7 +86,7 @@ void PushFormatted(int level, const char* format, va_list args) noexcept {
   if (std::vsnprintf(text, sizeof text, format, args) >= 0) Push(level, text, false);
 }
 
-// void rnllama::log(const char* level, const char* function, int line, const char* format, ...): printf to stdout
+// Replaces `void rnllama::log(const char* level, const char* function, int line, const char* format, ...)`, a printf.
 void OnRnLog(const char* level, const char* /*function*/, int /*line*/, const char* format, ...) noexcept {
   const int known = level == nullptr ? 2 : level[0] == 'E' ? 4 : level[0] == 'W' ? 3 : level[0] == 'I' ? 2 : 1;
   va_list args;
@@ -95,7 +95,8 @@ void OnRnLog(const char* level, const char* /*function*/, int /*line*/, const ch
   va_end(args);
 }
 
-// void common_log_add(common_log *, ggml_log_level level, const char* format, ...): a thread of its own that prints
+// Replaces `void common_log_add(common_log *, ggml_log_level level, const char* format, ...)`, which prints on a thread of
+// its own.
 void OnCommonLog(void* /*log*/, int level, const char* format, ...) noexcept {
   va_list args;
   va_start(args, format);
@@ -103,7 +104,7 @@ void OnCommonLog(void* /*log*/, int level, const char* format, ...) noexcept {
   va_end(args);
 }
 
-// Both napi_throw and napi_queue_async_work: an environment, a handle, a status.
+// The type of both napi_throw and napi_queue_async_work: they take an environment and a handle, and return a status.
 using NapiFunction = int (*)(void*, void*);
 NapiFunction real_throw = nullptr;
 NapiFunction real_queue = nullptr;
@@ -116,7 +117,8 @@ int OnThrow(void* env, void* error) noexcept {
   const int status = real_throw(env, error);
   if (!catching || status != 0) return status;
   catching = false;
-  return 10;  // napi_pending_exception
+  constexpr int kNapiPendingException = 10;
+  return kNapiPendingException;
 }
 
 int OnQueueWork(void* env, void* work) noexcept {
@@ -147,7 +149,7 @@ struct Dynamic {
   size_t relocation_bytes = 0;
 };
 
-// glibc has relocated these pointers in place, musl has not.
+// glibc has relocated these pointers in place; musl has not.
 template <typename T>
 const T* At(const link_map* map, ElfW(Addr) value) noexcept {
   return reinterpret_cast<const T*>(value < map->l_addr ? map->l_addr + value : value);
@@ -185,7 +187,7 @@ int RedirectIn(const link_map* map, const Dynamic& dynamic, const ElfW(Rela)* ta
   return redirected;
 }
 
-// Points every call that the library makes to `symbol`, its own ones included, to our function.
+// Makes every call of the library to `symbol`, its own symbols included, go to our function.
 bool Redirect(const link_map* map, const Dynamic& dynamic, const Hook& hook) noexcept {
   return RedirectIn(map, dynamic, dynamic.jumps, dynamic.jump_bytes, hook) +
              RedirectIn(map, dynamic, dynamic.relocations, dynamic.relocation_bytes, hook) >
@@ -246,4 +248,4 @@ bool StartHeldWork() noexcept {
   return real_queue(held_env, work) == 0;
 }
 
-}  // namespace guard::quiet
+}  // namespace guard::engine_output

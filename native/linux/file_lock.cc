@@ -1,15 +1,16 @@
-// Open-file-description locks (Linux 3.15): owned by the description, so they end when its last descriptor does. The kernel
-// closes a dying process's files after its memory is torn down: who sees the lock free sees the memory back.
+// Open-file-description locks (Linux 3.15): the description owns the lock, so it ends when the last descriptor does. The
+// kernel closes a dying process's files after its memory is torn down: if another process sees the lock free, that memory
+// is free too.
 #include "../file_lock.h"
 
-#include <cerrno>
 #include <fcntl.h>
 
-namespace guard {
+#include <cerrno>
 
+namespace guard {
 namespace {
 
-LockAnswer Call(int descriptor, int command, short type) noexcept {
+LockAnswer CallFcntl(int descriptor, int command, short type) noexcept {
   struct flock whole {};
   whole.l_type = type;
   whole.l_whence = SEEK_SET;
@@ -27,10 +28,10 @@ LockAnswer Call(int descriptor, int command, short type) noexcept {
 
 }  // namespace
 
-bool LocksSupported() noexcept { return true; }
+bool FileLockSupported() noexcept { return true; }
 
-LockAnswer TryLock(int descriptor) noexcept { return Call(descriptor, F_OFD_SETLK, F_WRLCK); }
-LockAnswer Unlock(int descriptor) noexcept { return Call(descriptor, F_OFD_SETLK, F_UNLCK); }
-LockAnswer AskLock(int descriptor) noexcept { return Call(descriptor, F_OFD_GETLK, F_WRLCK); }
+LockAnswer TryLock(int descriptor) noexcept { return CallFcntl(descriptor, F_OFD_SETLK, F_WRLCK); }
+LockAnswer Unlock(int descriptor) noexcept { return CallFcntl(descriptor, F_OFD_SETLK, F_UNLCK); }
+LockAnswer AskLock(int descriptor) noexcept { return CallFcntl(descriptor, F_OFD_GETLK, F_WRLCK); }
 
 }  // namespace guard

@@ -14,10 +14,10 @@ namespace {
 
 constexpr double kMiB = 1024.0 * 1024.0;
 
-// A group at its limit notifies sixty times a second, and the readings that follow are close to each other anyway.
+// A group at its limit notifies sixty times a second, and the readings that follow come close to each other anyway.
 constexpr double kQuietMs = 100;
 
-// Stalls of 50 ms in half a second where that is allowed, else the window that anybody may ask for.
+// Stalls of 50 ms in half a second if this process may ask for that, otherwise the window that every process may ask for.
 struct Trigger {
   const char* text;
   std::uint64_t stall_us;
@@ -26,12 +26,12 @@ constexpr Trigger kTriggers[] = {{"some 50000 500000", 50000}, {"some 150000 200
 
 }  // namespace
 
-void LinuxNotice::Close() noexcept {
+void KernelNotice::Close() noexcept {
   if (descriptor_ >= 0) close(descriptor_);
   descriptor_ = -1;
 }
 
-void LinuxNotice::Arm(const std::vector<double>& rows, double fall_bytes) noexcept {
+void KernelNotice::Arm(const std::vector<double>& rows, double fall_bytes) noexcept {
   switch (notice_.kind) {
     case Notice::Kind::kUsageThreshold: return ArmThreshold(rows[notice_.row * kStride + kUsed], fall_bytes);
     case Notice::Kind::kEvents:
@@ -44,13 +44,14 @@ void LinuxNotice::Arm(const std::vector<double>& rows, double fall_bytes) noexce
   tried_ = true;
 }
 
-// `<eventfd> <memory.usage_in_bytes> <bytes>` in cgroup.event_control. It fires when usage, page cache included, crosses in
-// either direction; closing the eventfd takes it back.
-void LinuxNotice::ArmThreshold(double usage_bytes, double fall_bytes) noexcept {
+// Writes `<eventfd> <memory.usage_in_bytes> <bytes>` to cgroup.event_control. The event comes when usage, page cache
+// included, crosses the threshold in either direction. Closing the eventfd takes the threshold back.
+void KernelNotice::ArmThreshold(double usage_bytes, double fall_bytes) noexcept {
   const double wanted = usage_bytes + fall_bytes;
   if (!std::isfinite(wanted) || wanted <= 0 || wanted > 9e15) return;
   if (descriptor_ >= 0 && std::fabs(wanted - threshold_bytes_) < std::fmax(kMiB, fall_bytes / 8)) return;
-  if (tried_ && descriptor_ < 0) return;  // it could not be had before
+  // It could not be registered before.
+  if (tried_ && descriptor_ < 0) return;
   tried_ = true;
   Close();
   const int usage = open((notice_.path + "/memory.usage_in_bytes").c_str(), O_RDONLY | O_CLOEXEC);
@@ -70,7 +71,7 @@ void LinuxNotice::ArmThreshold(double usage_bytes, double fall_bytes) noexcept {
   }
 }
 
-void LinuxNotice::OpenPressure() noexcept {
+void KernelNotice::OpenPressure() noexcept {
   for (const Trigger& trigger : kTriggers) {
     descriptor_ = open(notice_.path.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK);
     if (descriptor_ < 0) return;
@@ -78,11 +79,11 @@ void LinuxNotice::OpenPressure() noexcept {
     if (write(descriptor_, trigger.text, length) == static_cast<ssize_t>(length)) break;
     Close();
   }
-  if (descriptor_ >= 0) total_us_ = PressureTotalUs().value_or(0);
+  if (descriptor_ >= 0) total_us_ = ReadPressureTotalUs().value_or(0);
 }
 
-// `some avg10=0.00 avg60=0.00 avg300=0.00 total=12345`
-std::optional<std::uint64_t> LinuxNotice::PressureTotalUs() const noexcept {
+// Reads the first line: `some avg10=0.00 avg60=0.00 avg300=0.00 total=12345`.
+std::optional<std::uint64_t> KernelNotice::ReadPressureTotalUs() const noexcept {
   const int file = open(notice_.path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) return std::nullopt;
   char text[256];
@@ -94,14 +95,14 @@ std::optional<std::uint64_t> LinuxNotice::PressureTotalUs() const noexcept {
   return total == nullptr ? std::nullopt : std::optional<std::uint64_t>(std::strtoull(total + 6, nullptr, 10));
 }
 
-pollfd LinuxNotice::Poll(double now_ms) const noexcept {
+pollfd KernelNotice::PollRequest(double now_ms) const noexcept {
   const short events = notice_.kind == Notice::Kind::kUsageThreshold ? POLLIN : POLLPRI;
   return {now_ms < quiet_until_ms_ ? -1 : descriptor_, events, 0};
 }
 
-bool LinuxNotice::Woken(short events, double now_ms) noexcept {
+bool KernelNotice::TakeEvents(short events, double now_ms) noexcept {
   if ((events & (POLLIN | POLLPRI)) == 0) {
-    // POLLERR alone: the group is gone. memory.events shows it together with POLLPRI at every event.
+    // POLLERR alone means that the group is gone. memory.events has it together with POLLPRI at every event.
     if (events != 0) Close();
     return false;
   }
@@ -112,11 +113,12 @@ bool LinuxNotice::Woken(short events, double now_ms) noexcept {
       quiet_until_ms_ = 0;
       return read(descriptor_, text, sizeof text) > 0;
     }
-    case Notice::Kind::kEvents: return pread(descriptor_, text, sizeof text, 0) > 0;  // reading it is what clears the event
+    // Reading the file clears the event.
+    case Notice::Kind::kEvents: return pread(descriptor_, text, sizeof text, 0) > 0;
     case Notice::Kind::kPressure: {
-      // A trigger without privileges begins with the group's whole past as if it were this window: its first event is
-      // false.
-      const std::uint64_t total = PressureTotalUs().value_or(total_us_);
+      // A trigger without privileges begins with the group's whole past as if it were this window, so its first event says
+      // nothing.
+      const std::uint64_t total = ReadPressureTotalUs().value_or(total_us_);
       const bool stalled = total - total_us_ >= kTriggers[0].stall_us / 2;
       total_us_ = total;
       return stalled;

@@ -1,4 +1,4 @@
-// The kernel's own notifications as descriptors to poll. None of them is relied on: they only wake a reading earlier.
+// The kernel's own notifications as descriptors to poll. None of them is relied on: they only make a reading come earlier.
 #pragma once
 
 #include <poll.h>
@@ -9,25 +9,26 @@
 
 namespace guard {
 
-class LinuxNotice {
+class KernelNotice {
  public:
-  explicit LinuxNotice(Notice notice) noexcept : notice_(std::move(notice)) {}
-  ~LinuxNotice() { Close(); }
-  LinuxNotice(const LinuxNotice&) = delete;
-  LinuxNotice& operator=(const LinuxNotice&) = delete;
+  explicit KernelNotice(Notice notice) noexcept : notice_(std::move(notice)) {}
+  ~KernelNotice() { Close(); }
+  KernelNotice(const KernelNotice&) = delete;
+  KernelNotice& operator=(const KernelNotice&) = delete;
 
-  // `fall_bytes`: by how much what is left may fall before anybody wants to hear of it.
+  // Registers the notice, or moves its threshold. `fall_bytes` says by how much what is left may fall before anybody wants
+  // to hear of it. The kernel may take 10 to 20 ms.
   void Arm(const std::vector<double>& rows, double fall_bytes) noexcept;
-  // What to poll for; a negative descriptor where there is nothing now.
-  pollfd Poll(double now_ms) const noexcept;
-  // After poll: whether it is worth a reading.
-  bool Woken(short events, double now_ms) noexcept;
+  // Returns what to poll for; its descriptor is negative if there is nothing now.
+  pollfd PollRequest(double now_ms) const noexcept;
+  // Takes what poll returned, and says whether it is worth a reading.
+  bool TakeEvents(short events, double now_ms) noexcept;
 
  private:
   void Close() noexcept;
   void ArmThreshold(double usage_bytes, double fall_bytes) noexcept;
   void OpenPressure() noexcept;
-  std::optional<std::uint64_t> PressureTotalUs() const noexcept;
+  std::optional<std::uint64_t> ReadPressureTotalUs() const noexcept;
 
   Notice notice_;
   int descriptor_ = -1;

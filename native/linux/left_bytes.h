@@ -1,4 +1,4 @@
-// What scopes have left now, by the change of their rows since JavaScript judged them. Pure arithmetic: it reads nothing.
+// What scopes have left now, by how their rows changed since JavaScript judged them. It reads nothing.
 #pragma once
 
 #include <optional>
@@ -8,8 +8,8 @@
 
 namespace guard {
 
-// The least that any scope has left; none where a limit is another one. `swap`: it counts, so what was taken of it is gone
-// too.
-std::optional<double> LeftSince(const Judged& judged, const std::vector<double>& rows, bool swap) noexcept;
+// Returns the least that any scope has left; nothing if a limit is another one now. `swap` says whether swap counts, so
+// that what was taken of it is gone too.
+std::optional<double> ComputeLeftBytes(const Judgement& judgement, const std::vector<double>& rows, bool swap) noexcept;
 
 }  // namespace guard

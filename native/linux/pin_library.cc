@@ -1,4 +1,4 @@
-// The linker was told (-z nodelete); there is nothing left to do.
+// The linker was told with -z nodelete, so there is nothing left to do.
 #include "../pin_library.h"
 
 namespace guard {

@@ -1,9 +1,10 @@
-// glibc keeps blocks of up to 32 MiB that were freed; musl has no such call and keeps less.
+// glibc keeps blocks of up to 32 MiB that were freed. musl has no such call and keeps less.
 #include "../release_memory.h"
 
-#include <cstdlib>
 #include <fcntl.h>
 #include <unistd.h>
+
+#include <cstdlib>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif

@@ -1,4 +1,4 @@
-// Names become functions. It must not call any of them: the library is not initialized yet.
+// Finds the functions by their names. It must not call any of them, because the library is not initialized yet.
 #include "calls.h"
 
 #include <cstring>
@@ -8,16 +8,16 @@
 namespace guard::nexa {
 namespace {
 
-const char* PrefixOf(Generation generation) noexcept { return generation == Generation::kNexa ? "ml_" : "geniex_"; }
+const char* GetPrefix(Generation generation) noexcept { return generation == Generation::kNexa ? "ml_" : "geniex_"; }
 
 class Finder {
  public:
   Finder(void* library, Generation generation, std::string& missing)
-      : library_(library), prefix_(PrefixOf(generation)), missing_(missing) {}
+      : library_(library), prefix_(GetPrefix(generation)), missing_(missing) {}
 
   template <class Function>
-  Finder& Need(const char* name, Function*& slot) {
-    May(name, slot);
+  Finder& Require(const char* name, Function*& slot) {
+    Allow(name, slot);
     if (slot == nullptr && complete_) {
       complete_ = false;
       missing_ = prefix_ + name;
@@ -26,7 +26,7 @@ class Finder {
   }
 
   template <class Function>
-  Finder& May(const char* name, Function*& slot) {
+  Finder& Allow(const char* name, Function*& slot) {
     void* found = os::FindSymbol(library_, (prefix_ + name).c_str());
     static_assert(sizeof found == sizeof slot);
     std::memcpy(&slot, &found, sizeof slot);
@@ -44,35 +44,35 @@ class Finder {
 
 }  // namespace
 
-std::string Calls::NameOf(const char* call) const { return std::string(PrefixOf(generation)) + call; }
+std::string Calls::GetFullName(const char* call) const { return std::string(GetPrefix(generation)) + call; }
 
 std::optional<Calls> FindCalls(void* library, std::string& missing) {
   for (const Generation generation : {Generation::kGeniex, Generation::kNexa}) {
     Calls calls;
     calls.generation = generation;
     Finder find(library, generation, missing);
-    find.Need("version", calls.version);
+    find.Require("version", calls.version);
     if (!find.Complete()) continue;
-    find.Need("set_log", calls.set_log)
-        .Need("init", calls.init)
-        .Need("deinit", calls.deinit)
-        .Need("free", calls.free)
-        .Need("get_error_message", calls.get_error_message)
-        .Need("get_plugin_list", calls.get_plugin_list)
-        .Need("get_device_list", calls.get_device_list)
-        .Need("llm_create", calls.llm_create)
-        .Need("llm_destroy", calls.llm_destroy)
-        .Need("llm_reset", calls.llm_reset)
-        .Need("llm_generate", calls.llm_generate)
-        .Need("llm_apply_chat_template", calls.llm_apply_chat_template)
-        .Need("llm_save_kv_cache", calls.llm_save_kv_cache)
-        .Need("llm_load_kv_cache", calls.llm_load_kv_cache)
-        .Need("vlm_create", calls.vlm_create)
-        .Need("vlm_destroy", calls.vlm_destroy)
-        .Need("vlm_reset", calls.vlm_reset)
-        .Need("vlm_generate", calls.vlm_generate)
-        .Need("vlm_apply_chat_template", calls.vlm_apply_chat_template)
-        .May("vlm_get_capabilities", calls.vlm_get_capabilities);
+    find.Require("set_log", calls.set_log)
+        .Require("init", calls.init)
+        .Require("deinit", calls.deinit)
+        .Require("free", calls.free)
+        .Require("get_error_message", calls.get_error_message)
+        .Require("get_plugin_list", calls.get_plugin_list)
+        .Require("get_device_list", calls.get_device_list)
+        .Require("llm_create", calls.llm_create)
+        .Require("llm_destroy", calls.llm_destroy)
+        .Require("llm_reset", calls.llm_reset)
+        .Require("llm_generate", calls.llm_generate)
+        .Require("llm_apply_chat_template", calls.llm_apply_chat_template)
+        .Require("llm_save_kv_cache", calls.llm_save_kv_cache)
+        .Require("llm_load_kv_cache", calls.llm_load_kv_cache)
+        .Require("vlm_create", calls.vlm_create)
+        .Require("vlm_destroy", calls.vlm_destroy)
+        .Require("vlm_reset", calls.vlm_reset)
+        .Require("vlm_generate", calls.vlm_generate)
+        .Require("vlm_apply_chat_template", calls.vlm_apply_chat_template)
+        .Allow("vlm_get_capabilities", calls.vlm_get_capabilities);
     if (!find.Complete()) return std::nullopt;
     return calls;
   }

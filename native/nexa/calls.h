@@ -1,15 +1,16 @@
-// The functions of a loaded library by what they do, whatever they are called in its generation. It calls none of them.
+// The functions of a loaded library by what they do, independent of their names in its generation. It calls none of them.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
 
+#include "common_structs.h"
 #include "layout.h"
 
 namespace guard::nexa {
 
-// `void*` where the struct depends on the layout.
+// A parameter is `void*` if its struct depends on the layout.
 struct Calls {
   Generation generation{};
   std::int32_t (*set_log)(OnLog) = nullptr;
@@ -32,14 +33,14 @@ struct Calls {
   std::int32_t (*vlm_reset)(void*) = nullptr;
   std::int32_t (*vlm_generate)(void*, const VlmGenerateInput*, void*) = nullptr;
   std::int32_t (*vlm_apply_chat_template)(void*, const VlmApplyChatTemplateInput*, ApplyChatTemplateOutput*) = nullptr;
-  // The older generation lacks it.
+  // Null in the older generation, which lacks it.
   std::int32_t (*vlm_get_capabilities)(void*, VlmCapabilities*) = nullptr;
 
-  // Such as "geniex_init".
-  std::string NameOf(const char* call) const;
+  // For example "geniex_init" for "init".
+  std::string GetFullName(const char* call) const;
 };
 
-// None where the library is not the SDK's; then `missing` names the first symbol that it lacks.
+// Returns nothing if the library is not the SDK's; then `missing` names the first symbol that it lacks.
 std::optional<Calls> FindCalls(void* library, std::string& missing);
 
 }  // namespace guard::nexa

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <utility>
 
 #include "calls.h"
 
@@ -13,19 +14,21 @@ namespace guard::nexa {
 constexpr std::int32_t kThrew = std::numeric_limits<std::int32_t>::min();
 
 struct Failure {
-  // The library's function, such as "geniex_llm_create"; empty where the library was not asked.
+  // The library's function, for example "geniex_llm_create"; empty if the library was not called.
   std::string call;
   std::int32_t code = 0;
-  // The library's words for the code and what it logged last; or the one word for why it was not asked.
+  // The library's words for the code; or the one word that says why it was not called, for example "disposed".
   std::string text;
-  // More of that: a file, a symbol, a version.
+  // What the library logged last; or what that word is about: a file, a symbol, a version.
   std::string detail;
 };
 
-inline Failure Refused(const char* why, std::string detail = {}) { return {{}, 0, why, std::move(detail)}; }
+// A failure without a call.
+inline Failure MakeRefusal(const char* why, std::string detail = {}) { return {{}, 0, why, std::move(detail)}; }
 
-inline Failure FailureOf(const Calls& calls, const char* call, std::int32_t code, const std::string& logged) {
-  Failure failure{calls.NameOf(call), code, {}, logged};
+// The failure of a call that returned `code`.
+inline Failure MakeFailure(const Calls& calls, const char* call, std::int32_t code, const std::string& logged) {
+  Failure failure{calls.GetFullName(call), code, {}, logged};
   if (code == kThrew) {
     failure.text = "it threw an exception";
     return failure;
@@ -37,7 +40,7 @@ inline Failure FailureOf(const Calls& calls, const char* call, std::int32_t code
 
 // Runs a call of the library. Exceptions of the library end here.
 template <class Call>
-std::int32_t Run(Call&& call) noexcept {
+std::int32_t RunCall(Call&& call) noexcept {
   try {
     return call();
   } catch (...) {

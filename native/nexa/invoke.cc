@@ -1,4 +1,4 @@
-// One template for each call and one switch over the layouts.
+// One template for each call, and one switch over the layouts.
 #include "invoke.h"
 
 #include <cstring>
@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "failure.h"
+#include "geniex_structs.h"
+#include "nexa_structs.h"
 
 namespace guard::nexa {
 namespace {
@@ -16,9 +18,9 @@ void Zero(T& value) noexcept {
   std::memset(static_cast<void*>(&value), 0, sizeof value);
 }
 
-const char* OrNull(const std::string& text) noexcept { return text.empty() ? nullptr : text.c_str(); }
+const char* PointerOrNull(const std::string& text) noexcept { return text.empty() ? nullptr : text.c_str(); }
 
-std::vector<const char*> Pointers(const std::vector<std::string>& texts) {
+std::vector<const char*> ListPointers(const std::vector<std::string>& texts) {
   std::vector<const char*> pointers;
   pointers.reserve(texts.size());
   for (const std::string& text : texts) pointers.push_back(text.c_str());
@@ -29,7 +31,7 @@ template <class Input>
 void FillCreate(const LoadSpec& spec, Input& input) noexcept {
   input.model_path = spec.model_path.c_str();
   input.plugin_id = spec.plugin_id.c_str();
-  input.device_id = OrNull(spec.device_id);
+  input.device_id = PointerOrNull(spec.device_id);
   input.config.n_ctx = spec.context_size;
   input.config.n_threads = spec.threads;
   input.config.n_threads_batch = spec.threads;
@@ -37,7 +39,7 @@ void FillCreate(const LoadSpec& spec, Input& input) noexcept {
   input.config.n_ubatch = spec.micro_batch_size;
   input.config.n_seq_max = 1;
   input.config.n_gpu_layers = spec.gpu_layers;
-  input.config.chat_template_content = OrNull(spec.chat_template);
+  input.config.chat_template_content = PointerOrNull(spec.chat_template);
 }
 
 template <class L>
@@ -46,13 +48,13 @@ std::int32_t Create(const Calls& calls, const LoadSpec& spec, void** handle) noe
     typename L::LlmCreateInput input;
     Zero(input);
     FillCreate(spec, input);
-    return Run([&] { return calls.llm_create(&input, handle); });
+    return RunCall([&] { return calls.llm_create(&input, handle); });
   }
   typename L::VlmCreateInput input;
   Zero(input);
   FillCreate(spec, input);
   input.mmproj_path = spec.projector_path.c_str();
-  return Run([&] { return calls.vlm_create(&input, handle); });
+  return RunCall([&] { return calls.vlm_create(&input, handle); });
 }
 
 template <class SamplerConfig>
@@ -65,7 +67,7 @@ void FillSampler(const Sampling& sampling, SamplerConfig& config) noexcept {
   config.presence_penalty = sampling.presence_penalty;
   config.frequency_penalty = sampling.frequency_penalty;
   config.seed = sampling.seed;
-  config.grammar_string = OrNull(sampling.grammar);
+  config.grammar_string = PointerOrNull(sampling.grammar);
 }
 
 template <class L>
@@ -82,15 +84,15 @@ void ReadProfile(const typename L::ProfileData& data, Generated& result) {
     profile.draft_tokens = data.draft_n_total;
     profile.accepted_draft_tokens = data.draft_n_accepted;
   }
-  // A literal of the library's, never to be freed.
+  // It is a literal of the library and must not be freed.
   if (data.stop_reason != nullptr) result.stop_reason = data.stop_reason;
 }
 
 template <class L>
 std::int32_t Generate(const Calls& calls, void* handle, bool multimodal, const GenerateSpec& spec,
                       const std::string& prompt, TokenRun& run, Generated& result, std::string& text) {
-  std::vector<const char*> images = Pointers(spec.images);
-  std::vector<const char*> audio = Pointers(spec.audio);
+  std::vector<const char*> images = ListPointers(spec.images);
+  std::vector<const char*> audio = ListPointers(spec.audio);
   typename L::SamplerConfig sampler;
   Zero(sampler);
   FillSampler(spec.sampling, sampler);
@@ -112,7 +114,7 @@ std::int32_t Generate(const Calls& calls, void* handle, bool multimodal, const G
     input.config = &config;
     input.on_token = TokenRun::Take;
     input.user_data = run.UserData();
-    code = Run([&] { return calls.vlm_generate(handle, &input, &output); });
+    code = RunCall([&] { return calls.vlm_generate(handle, &input, &output); });
   } else {
     LlmGenerateInput input;
     Zero(input);
@@ -120,11 +122,11 @@ std::int32_t Generate(const Calls& calls, void* handle, bool multimodal, const G
     input.config = &config;
     input.on_token = TokenRun::Take;
     input.user_data = run.UserData();
-    code = Run([&] { return calls.llm_generate(handle, &input, &output); });
+    code = RunCall([&] { return calls.llm_generate(handle, &input, &output); });
   }
   if (output.full_text != nullptr) {
     text = output.full_text;
-    // Ours also where the call failed.
+    // The text is ours even if the call failed.
     calls.free(output.full_text);
   }
   ReadProfile<L>(output.profile, result);

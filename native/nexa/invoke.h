@@ -1,4 +1,4 @@
-// Calls whose structs depend on the layout. Everything that is handed over was zeroed first, outputs and padding as well.
+// Calls whose structs depend on the layout. Every struct is zeroed before it is handed over, outputs and padding as well.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ namespace guard::nexa {
 
 std::int32_t InvokeCreate(Layout layout, const Calls& calls, const LoadSpec& spec, void** handle) noexcept;
 
-// What it leaves in `result` and `text` is valid whatever it returns.
+// What it leaves in `result` and `text` is valid, whatever it returns.
 std::int32_t InvokeGenerate(Layout layout, const Calls& calls, void* handle, bool multimodal, const GenerateSpec& spec,
                             const std::string& prompt, TokenRun& run, Generated& result, std::string& text);
 

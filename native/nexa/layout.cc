@@ -1,4 +1,3 @@
-// Which layout a version has. It reads the text of the version and nothing else.
 #include "layout.h"
 
 #include <charconv>
@@ -9,11 +8,11 @@ namespace {
 
 struct Version {
   int parts[3];
-  // Of a pre-release or a home build, such as "-rc1".
+  // Whether it is a pre-release or somebody's own build, for example with "-rc1".
   bool suffixed;
 };
 
-std::optional<Version> Parse(std::string_view text) noexcept {
+std::optional<Version> ParseVersion(std::string_view text) noexcept {
   if (!text.empty() && text.front() == 'v') text.remove_prefix(1);
   Version version{};
   for (int at = 0; at < 3; at++) {
@@ -32,28 +31,28 @@ std::optional<Version> Parse(std::string_view text) noexcept {
 
 }  // namespace
 
-std::optional<Layout> LayoutOf(Generation generation, std::string_view version) noexcept {
-  const std::optional<Version> parsed = Parse(version);
+std::optional<Layout> FindLayout(Generation generation, std::string_view version) noexcept {
+  const std::optional<Version> parsed = ParseVersion(version);
   if (!parsed) return std::nullopt;
   const auto [major, minor, patch] = parsed->parts;
-  // Releases of the older generation carry suffixes: CLI v0.2.73 ships bridge "v1.0.45-rc1".
+  // Releases of the older generation have suffixes: version 0.2.73 of its command line ships bridge "v1.0.45-rc1".
   if (generation == Generation::kNexa) {
     return major == 1 && minor == 0 ? std::optional(Layout::kNexa10) : std::nullopt;
   }
-  // A pre-release may still have the layout before.
+  // A pre-release may still have the layout of the version before.
   if (major != 0 || parsed->suffixed) return std::nullopt;
   if ((minor == 3 && patch >= 20) || (minor == 4 && patch == 0)) return Layout::kGeniex03;
   return minor == 5 ? std::optional(Layout::kGeniex05) : std::nullopt;
 }
 
-std::optional<Layout> LayoutNamed(std::string_view name) noexcept {
+std::optional<Layout> ParseLayoutName(std::string_view name) noexcept {
   for (const Layout layout : {Layout::kNexa10, Layout::kGeniex03, Layout::kGeniex05}) {
-    if (name == NameOf(layout)) return layout;
+    if (name == GetLayoutName(layout)) return layout;
   }
   return std::nullopt;
 }
 
-const char* NameOf(Layout layout) noexcept {
+const char* GetLayoutName(Layout layout) noexcept {
   switch (layout) {
     case Layout::kNexa10: return "nexa-1.0";
     case Layout::kGeniex03: return "geniex-0.3";
@@ -62,7 +61,7 @@ const char* NameOf(Layout layout) noexcept {
   return "";
 }
 
-Generation GenerationOf(Layout layout) noexcept {
+Generation GetGeneration(Layout layout) noexcept {
   return layout == Layout::kNexa10 ? Generation::kNexa : Generation::kGeniex;
 }
 

@@ -1,5 +1,5 @@
-// The SDK's library while somebody uses it: initialized for its first user, let go by its last.
-// Plain C++: it knows neither JavaScript nor the operating system.
+// The SDK's library while somebody uses it: initialized for its first user, deinitialized after its last. It knows neither
+// JavaScript nor the operating system.
 #pragma once
 
 #include <memory>
@@ -22,16 +22,17 @@ struct Device {
 class Library {
  public:
   struct Opened {
-    // Null where it failed: "open" (`detail` says why), "symbol" (the one that is missing), "version" (the unknown one),
-    // "generation" (the forced layout is of the other one), "other-layout" (it is open with another one), or `init` failed.
+    // Null if it failed. Then `init` failed, or the failure's text is one of these words: "open" (the detail says why),
+    // "symbol" (the one that is missing), "version" (the unknown one), "generation" (the forced layout is of the other
+    // one), "other-layout" (it is open with another one).
     std::shared_ptr<Library> library;
     Failure failure;
   };
 
-  // `forced` wins over what the version says. May take seconds: plugins are loaded.
+  // A `forced` layout is used whatever the version says. It may take seconds, because plugins are loaded.
   static Opened Open(const std::string& path, std::optional<Layout> forced) noexcept;
 
-  // Of the last user. May wait for a load that is under way.
+  // Runs for the last user. It may wait for a load that is under way.
   ~Library();
   Library(const Library&) = delete;
   Library& operator=(const Library&) = delete;
@@ -40,18 +41,17 @@ class Library {
   Layout UsedLayout() const noexcept { return layout_; }
   const std::string& Version() const noexcept { return version_; }
 
-  // After a create; what the first one loads besides has destructors too.
-  void Created() noexcept;
+  // To be called after a create: what the first create loads has destructors too.
+  void NoteCreate() noexcept;
 
-  std::optional<Failure> Plugins(std::vector<std::string>& plugins) const;
-  std::optional<Failure> Devices(const std::string& plugin, std::vector<Device>& devices) const;
+  std::optional<Failure> ListPlugins(std::vector<std::string>& plugins) const;
+  std::optional<Failure> ListDevices(const std::string& plugin, std::vector<Device>& devices) const;
 
-  // Deinitializes whatever is still open, at the end of the process.
+  // Deinitializes every library that is still open, at the end of the process.
   static void EndAll() noexcept;
 
-  // Held around init, deinit, create, destroy and the lists, of all libraries in this process: none of them is safe
-  // beside another.
-  static std::mutex& LifeLock() noexcept;
+  // Held around init, deinit, create, destroy and the lists of every library in this process (process_state.h).
+  static std::mutex& LifeMutex() noexcept;
 
  private:
   Library(void* handle, const Calls& calls, Layout layout, std::string version);

@@ -1,4 +1,4 @@
-// What the library logs: to those who listen, and its last complaint to the call that failed. It knows no library by name.
+// What libraries log: it goes to those who listen, and the last error goes to the call that failed. It knows no library.
 #pragma once
 
 #include <cstdint>
@@ -11,13 +11,13 @@ namespace guard::nexa {
 using LogSink = std::function<void(int level, std::string text)>;
 
 int AddLogSink(LogSink sink);
-// Returns when the sink is not running and never will again.
+// Returns when the sink does not run and will not run again.
 void RemoveLogSink(int id) noexcept;
 
-// The one callback that libraries are given; they offer no way to tell their instances apart.
+// The one callback that every library is given: a library offers no way to tell which of them logs.
 void TakeLogLine(std::int32_t level, const char* text) noexcept;
 
-// While one lives, the last error that its thread logs is kept.
+// While one lives, it keeps the last error that its thread logs.
 class KeptError {
  public:
   KeptError() noexcept;

@@ -13,7 +13,7 @@ namespace guard::nexa {
 
 class Model {
  public:
-  // Null where it failed; then nothing of it is left.
+  // Null if it failed; then nothing of it is left.
   static std::unique_ptr<Model> Load(std::shared_ptr<Library> library, const LoadSpec& spec, Failure& failure);
 
   // Waits for loads that are under way.
@@ -21,7 +21,7 @@ class Model {
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
 
-  Abilities WhatItCan() const noexcept { return abilities_; }
+  Abilities GetAbilities() const noexcept { return abilities_; }
 
   std::optional<Failure> Format(const Chat& chat, std::string& text);
   std::optional<Failure> Generate(const GenerateSpec& spec, const StopFlag& stop, OnBytes on_bytes, Generated& result);
@@ -35,14 +35,15 @@ class Model {
   std::optional<Failure> Prepare(const GenerateSpec& spec, std::string& prompt);
   std::optional<Failure> Attempt(const GenerateSpec& spec, const std::string& prompt, TokenRun& run, Generated& result,
                                  std::string& text);
-  bool Continues(const GenerateSpec& spec, const std::string& prompt) const;
+  bool CanAppend(const GenerateSpec& spec, const std::string& prompt) const;
 
   std::shared_ptr<Library> library_;
-  // Loaded with a projector: its calls are the `vlm_*` ones.
+  // Whether it was loaded with a projector; its calls are the `vlm_*` ones then.
   bool multimodal_;
   void* handle_ = nullptr;
   Abilities abilities_;
-  // What a multimodal model's context holds: it can only be appended to. Nothing is known of a text that was cut short.
+  // What a multimodal model's context holds, which can only be appended to. After a text that was cut short, that is not
+  // known.
   struct Held {
     bool known = true;
     std::string text;

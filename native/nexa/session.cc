@@ -1,4 +1,4 @@
-// The thread and its queue. Lock order: none is held while the model, or an answer, runs.
+// The thread and its queue. The mutex is not held while the model or an answer runs.
 #include "session.h"
 
 #include <utility>
@@ -15,21 +15,21 @@ void Session::Start(std::shared_ptr<Library> library, LoadSpec spec, Loaded load
     session->Work(std::move(library), spec, *answer);
     session.reset();
   });
-  if (!started) (*answer)(nullptr, {}, Refused("no-thread"));
+  if (!started) (*answer)(nullptr, {}, MakeRefusal("no-thread"));
 }
 
 void Session::Work(std::shared_ptr<Library> library, const LoadSpec& spec, const Loaded& loaded) noexcept {
   try {
-    if (ShuttingDown()) return loaded(nullptr, {}, Refused("ending"));
+    if (IsShuttingDown()) return loaded(nullptr, {}, MakeRefusal("ending"));
     Failure failure;
     std::unique_ptr<Model> model = Model::Load(std::move(library), spec, failure);
     if (model == nullptr) return loaded(nullptr, {}, failure);
     const SessionAtShutdown noted(shared_from_this());
-    loaded(shared_from_this(), model->WhatItCan(), {});
+    loaded(shared_from_this(), model->GetAbilities(), {});
     WorkThrough(std::move(model));
   } catch (...) {
-    // Memory ran out before anybody held the session.
-    loaded(nullptr, {}, Refused("no-memory"));
+    // Memory ran out before anybody had the session.
+    loaded(nullptr, {}, MakeRefusal("no-memory"));
   }
 }
 
@@ -48,17 +48,17 @@ void Session::WorkThrough(std::unique_ptr<Model> model) noexcept {
     try {
       job.run(*model);
     } catch (...) {
-      // Not even its answer found memory.
+      // There was no memory even for its answer.
     }
   }
   model.reset();
-  std::vector<Answer> closers;
+  std::vector<Answer> answers;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     gone_ = true;
-    closers.swap(closers_);
+    answers.swap(close_answers_);
   }
-  for (const Answer& closed : closers) closed(std::nullopt);
+  for (const Answer& closed : answers) closed(std::nullopt);
 }
 
 bool Session::Add(Job job) {
@@ -77,12 +77,12 @@ void Session::AddCall(Answer answer, Call call) {
                             try {
                               failure = call(model);
                             } catch (...) {
-                              failure = Refused("no-memory");
+                              failure = MakeRefusal("no-memory");
                             }
                             (*shared)(std::move(failure));
                           },
                           nullptr});
-  if (!added) (*shared)(Refused("disposed"));
+  if (!added) (*shared)(MakeRefusal("disposed"));
 }
 
 void Session::Generate(GenerateSpec spec, OnBytes on_bytes, Finished finished) {
@@ -94,12 +94,12 @@ void Session::Generate(GenerateSpec spec, OnBytes on_bytes, Finished finished) {
                             try {
                               failure = model.Generate(spec, stop, on_bytes, result);
                             } catch (...) {
-                              failure = Refused("no-memory");
+                              failure = MakeRefusal("no-memory");
                             }
                             (*answer)(std::move(failure), std::move(result));
                           },
                           stop});
-  if (!added) (*answer)(Refused("disposed"), {});
+  if (!added) (*answer)(MakeRefusal("disposed"), {});
 }
 
 void Session::Format(Chat chat, Formatted formatted) {
@@ -135,7 +135,7 @@ void Session::Close(Answer answer) {
     closing_ = true;
     changed_.notify_one();
     if (!gone_) {
-      closers_.push_back(std::move(answer));
+      close_answers_.push_back(std::move(answer));
       return;
     }
   }

@@ -1,5 +1,5 @@
-// A model with a thread of its own: what is asked of it is done in order, and nobody waits for it here.
-// Answers come on that thread. It knows no JavaScript.
+// A model with a thread of its own: what is asked of it is done in order, and no method waits for it. Answers come on that
+// thread. It knows no JavaScript.
 #pragma once
 
 #include <condition_variable>
@@ -18,30 +18,30 @@ namespace guard::nexa {
 
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  // Null failure: it is done.
+  // Without a failure, it is done.
   using Answer = std::function<void(std::optional<Failure>)>;
   using Loaded = std::function<void(std::shared_ptr<Session>, Abilities, Failure)>;
   using Finished = std::function<void(std::optional<Failure>, Generated)>;
   using Formatted = std::function<void(std::optional<Failure>, std::string)>;
 
-  // `loaded` gets null and the failure where it can't be loaded.
+  // `loaded` gets the session, or null and the failure.
   static void Start(std::shared_ptr<Library> library, LoadSpec spec, Loaded loaded);
 
-  // After `Close` each of these is answered with "disposed" at once, on the calling thread.
+  // After `Close`, each of these is answered with "disposed" at once, on the calling thread.
   void Generate(GenerateSpec spec, OnBytes on_bytes, Finished finished);
   void Format(Chat chat, Formatted formatted);
   void Reset(Answer answer);
   void SaveKvCache(std::string path, Answer answer);
   void LoadKvCache(std::string path, Answer answer);
 
-  // Ends the text that runs at its next token, and those that wait before they begin.
+  // Ends the text that is generated now at its next token, and those that wait before they begin.
   void Stop() noexcept;
 
-  // Destroys the model after what was asked for so far; answers once that is done, however often it is called.
+  // Destroys the model after what was asked of it so far. Every call is answered once that is done.
   void Close(Answer answer);
 
  private:
-  // The flag belongs to a text that can be stopped; empty for the rest.
+  // `stop` is null for a job that cannot be stopped.
   struct Job {
     std::function<void(Model&)> run;
     StopFlag stop;
@@ -49,7 +49,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   void Work(std::shared_ptr<Library> library, const LoadSpec& spec, const Loaded& loaded) noexcept;
   void WorkThrough(std::unique_ptr<Model> model) noexcept;
-  // False once closed: the job was not taken.
+  // False if the session is closed; then the job was not taken.
   bool Add(Job job);
   template <class Call>
   void AddCall(Answer answer, Call call);
@@ -60,7 +60,7 @@ class Session : public std::enable_shared_from_this<Session> {
   StopFlag running_;
   bool closing_ = false;
   bool gone_ = false;
-  std::vector<Answer> closers_;
+  std::vector<Answer> close_answers_;
 };
 
 }  // namespace guard::nexa

@@ -1,16 +1,15 @@
-// A text ends at its next token and a prompt can't be interrupted, so the wait is bounded. What is not done by then is
-// left where it is and the process ends without destructors; the system takes all of its memory back.
+// A text ends at its next token and a prompt cannot be interrupted, so the wait is bounded. What is not done by then is
+// left as it is, and the process ends without destructors; the system takes all of its memory back.
 #include "shutdown.h"
 
-#include <atomic>
 #include <chrono>
-#include <map>
 #include <mutex>
 #include <utility>
 #include <vector>
 
-#include "library.h"
 #include "../nexa_os.h"
+#include "library.h"
+#include "process_state.h"
 #include "session.h"
 #include "threads.h"
 
@@ -22,27 +21,13 @@ using namespace std::chrono_literals;
 // Chosen, not measured: more than a token of a large model takes, less than a user takes to lose patience.
 constexpr auto kMostWait = 3000ms;
 
-struct Ending {
-  std::mutex mutex;
-  std::map<int, std::weak_ptr<Session>> sessions;
-  int next = 1;
-  std::atomic<bool> begun{false};
-  std::atomic<int> code{-1};
-};
-
-// Never destroyed: it is needed until the very end.
-Ending& TheEnding() {
-  static Ending* ending = new Ending;
-  return *ending;
-}
-
 void StopAll() noexcept {
-  Ending& ending = TheEnding();
+  OpenSessions& open = GetProcessState().sessions;
   std::vector<std::shared_ptr<Session>> sessions;
   try {
-    const std::lock_guard<std::mutex> lock(ending.mutex);
-    ending.begun = true;
-    for (const auto& [id, session] : ending.sessions) {
+    const std::lock_guard<std::mutex> lock(open.mutex);
+    open.ending = true;
+    for (const auto& [id, session] : open.all) {
       if (auto alive = session.lock()) sessions.push_back(std::move(alive));
     }
   } catch (...) {
@@ -56,44 +41,44 @@ void StopAll() noexcept {
   }
 }
 
-// Comes as often as it was prepared; only the first call, which the last library prepared, matters.
+// It runs as often as it was prepared. Only the first run matters, which the last library prepared.
 void OnEnd(int code) {
-  static bool ended = false;
-  if (std::exchange(ended, true)) return;
+  OpenSessions& open = GetProcessState().sessions;
+  if (std::exchange(open.ended, true)) return;
   StopAll();
   if (WaitForThreads(kMostWait)) return Library::EndAll();
-  const int known = code >= 0 ? code : TheEnding().code.load();
+  const int known = code >= 0 ? code : open.exit_code.load();
   if (known >= 0) os::EndProcess(known);
 }
 
 }  // namespace
 
 SessionAtShutdown::SessionAtShutdown(std::weak_ptr<Session> session) {
-  Ending& ending = TheEnding();
+  OpenSessions& open = GetProcessState().sessions;
   std::shared_ptr<Session> late;
   {
-    const std::lock_guard<std::mutex> lock(ending.mutex);
-    id_ = ending.next++;
-    if (ending.begun) late = session.lock();
-    ending.sessions.emplace(id_, std::move(session));
+    const std::lock_guard<std::mutex> lock(open.mutex);
+    id_ = open.next++;
+    if (open.ending) late = session.lock();
+    open.all.emplace(id_, std::move(session));
   }
   if (late != nullptr) late->Close([](std::optional<Failure>) {});
 }
 
 SessionAtShutdown::~SessionAtShutdown() {
-  Ending& ending = TheEnding();
-  const std::lock_guard<std::mutex> lock(ending.mutex);
-  ending.sessions.erase(id_);
+  OpenSessions& open = GetProcessState().sessions;
+  const std::lock_guard<std::mutex> lock(open.mutex);
+  open.all.erase(id_);
 }
 
 void PrepareShutdown() noexcept { os::RunAtProcessEnd(OnEnd); }
 
-bool ShuttingDown() noexcept { return TheEnding().begun; }
+bool IsShuttingDown() noexcept { return GetProcessState().sessions.ending; }
 
 void BeginShutdown(int code) noexcept {
-  TheEnding().code = code;
+  GetProcessState().sessions.exit_code = code;
   StopAll();
-  // Later is too late there: what runs would be ended in the middle.
+  // On such a system the very end is too late: what runs would be ended in the middle.
   if (!os::ThreadsOutliveExit()) WaitForThreads(kMostWait);
 }
 

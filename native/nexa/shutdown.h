@@ -7,7 +7,7 @@ namespace guard::nexa {
 
 class Session;
 
-// While one lives, its session is told when the process ends.
+// While one lives, its session is stopped and closed when the process ends.
 class SessionAtShutdown {
  public:
   explicit SessionAtShutdown(std::weak_ptr<Session> session);
@@ -20,13 +20,13 @@ class SessionAtShutdown {
 };
 
 // Makes the end of the process stop what runs and wait for it, before the destructors of what was loaded until now: they
-// would take the ground from under threads that still compute.
+// would destroy what threads still compute with.
 void PrepareShutdown() noexcept;
 
-// Whether the process ends: nothing is begun any more.
-bool ShuttingDown() noexcept;
+// Whether the process ends. Nothing is begun any more then.
+bool IsShuttingDown() noexcept;
 
-// The process is about to end with this code: stops what runs, and waits for it where that can't be done at the very end.
+// The process is about to end with this code: stops what runs, and waits for it if that cannot be done at the very end.
 void BeginShutdown(int code) noexcept;
 
 }  // namespace guard::nexa

@@ -6,18 +6,16 @@
 #include <string>
 #include <vector>
 
-#include "failure.h"
-
 namespace guard::nexa {
 
-// Empty texts are left out. Numbers are the library's: zero is its default.
+// An empty text is not handed over. A number that is zero is left to the library.
 struct LoadSpec {
   std::string model_path;
   // Empty for a model of text alone.
   std::string projector_path;
   std::string chat_template;
   std::string plugin_id;
-  // Empty on a machine that computes on its CPU.
+  // Empty if the model is computed on the CPU.
   std::string device_id;
   std::int32_t context_size = 0;
   std::int32_t threads = 0;
@@ -27,7 +25,7 @@ struct LoadSpec {
 };
 
 struct Part {
-  // "text", "image" or "audio"; then `text` is a path.
+  // "text", "image" or "audio"; for the last two, `text` is a path.
   std::string type;
   std::string text;
 };
@@ -48,24 +46,24 @@ struct Sampling {
   float temperature = 0, top_p = 0, min_p = 0;
   float repetition_penalty = 0, presence_penalty = 0, frequency_penalty = 0;
   std::int32_t top_k = 0;
-  // -1 is a random one.
+  // -1 is a random seed.
   std::int32_t seed = -1;
   std::string grammar;
 };
 
 struct GenerateSpec {
-  // Without messages `prompt` goes to the model as it is.
+  // If it has no messages, `prompt` goes to the model as it is.
   Chat chat;
   std::string prompt;
   Sampling sampling;
   std::int32_t max_tokens = 0;
-  // Found here, not by the library: it would only match whole tokens.
+  // They are found here and not by the library, which would only match whole tokens.
   std::vector<std::string> stop;
   std::vector<std::string> images;
   std::vector<std::string> audio;
 };
 
-// As the library measured it; what its layout doesn't tell is absent.
+// What the library measured. A figure that its layout does not have is absent.
 struct Profile {
   std::int64_t first_token_us = 0, prompt_us = 0, decode_us = 0;
   std::int64_t prompt_tokens = 0, generated_tokens = 0;
@@ -74,17 +72,18 @@ struct Profile {
 
 struct Generated {
   Profile profile;
-  // "eos", "length", "user", "stop_sequence", "context_length"; empty where the library gave none.
+  // "eos", "length", "user", "stop_sequence", "context_length"; empty if the library gave none.
   std::string stop_reason;
-  // A stop text ended it · it was asked to stop.
+  // Whether a stop text ended it.
   bool matched = false;
+  // Whether it was asked to stop.
   bool stopped = false;
 };
 
 struct Abilities {
   bool vision = false;
   bool audio = false;
-  // False where the library can't be asked.
+  // False if the library cannot be asked.
   bool known = false;
 };
 

@@ -1,4 +1,4 @@
-// The search is naive: what is held back is never longer than the longest stop text and one token.
+// The search is simple, because what is held back is never longer than the longest stop text and one token.
 #include "stop_text.h"
 
 #include <algorithm>
@@ -30,6 +30,6 @@ bool StopText::Feed(std::string_view token, std::string& out) {
   return false;
 }
 
-std::string StopText::Rest() noexcept { return std::exchange(held_, std::string()); }
+std::string StopText::TakeRest() noexcept { return std::exchange(held_, std::string()); }
 
 }  // namespace guard::nexa

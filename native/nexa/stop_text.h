@@ -1,4 +1,4 @@
-// Finds texts that end an answer, wherever tokens cut them apart. Bytes in, bytes out; it knows no library.
+// Finds texts that end an answer, however tokens cut them apart. It takes bytes and returns bytes, and knows no library.
 #pragma once
 
 #include <string>
@@ -9,14 +9,14 @@ namespace guard::nexa {
 
 class StopText {
  public:
-  // Empty texts end nothing.
+  // Empty texts are ignored.
   explicit StopText(std::vector<std::string> stops);
 
-  // Adds to `out` what can't be part of a stop text any more. True once one is complete; it is not part of `out`.
+  // Appends to `out` what cannot be part of a stop text any more. True if a stop text is complete; it is not part of `out`.
   bool Feed(std::string_view token, std::string& out);
 
-  // What was held back for a stop text that never came.
-  std::string Rest() noexcept;
+  // Returns what was held back for a stop text that did not come.
+  std::string TakeRest() noexcept;
 
  private:
   std::vector<std::string> stops_;

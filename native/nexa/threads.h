@@ -1,4 +1,4 @@
-// Threads of this addon: counted, so that the end of the process can wait for them. It knows no library and no JavaScript.
+// Threads of the loader, which are counted so that the end of the process can wait for them. It knows no library.
 #pragma once
 
 #include <chrono>
@@ -6,10 +6,10 @@
 
 namespace guard::nexa {
 
-// False where the system gives no thread; then nothing runs. `work` must not throw.
+// Runs `work`, which must not throw, on a detached thread. False if the system gives no thread; then nothing runs.
 bool StartThread(std::function<void()> work) noexcept;
 
-// False where some still run after that time.
+// False if some still run after that time.
 bool WaitForThreads(std::chrono::milliseconds most) noexcept;
 
 }  // namespace guard::nexa

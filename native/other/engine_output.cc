@@ -1,7 +1,7 @@
-// Where an engine's loggers cannot be reached: nothing is silenced, and the report says so.
+// Systems on which an engine's loggers cannot be reached: nothing is silenced, and the report says so.
 #include "../engine_output.h"
 
-namespace guard::quiet {
+namespace guard::engine_output {
 
 Report Silence(const char* /*path*/) noexcept { return {}; }
 
@@ -15,4 +15,4 @@ void HoldNextWork() noexcept {}
 
 bool StartHeldWork() noexcept { return true; }
 
-}  // namespace guard::quiet
+}  // namespace guard::engine_output

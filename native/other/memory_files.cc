@@ -1,11 +1,11 @@
-// Systems without a native reader: every question is answered with "not supported".
+// Systems without memory files.
 #include "../memory_files.h"
 
 namespace guard {
 
 bool MemoryFilesSupported() noexcept { return false; }
 
-std::unique_ptr<MemoryFiles> OpenMemoryFiles(Plan&&) noexcept { return nullptr; }
+std::unique_ptr<MemoryFiles> OpenMemoryFiles(ReadPlan&&) noexcept { return nullptr; }
 
 const char* ErrnoName(int) noexcept { return nullptr; }
 

@@ -1,10 +1,10 @@
-// Systems that give no notice here: memory is read again when it is time.
+// Systems that are not asked for notices of pressure: memory is read again when it is time.
 #include "../memory_pressure.h"
 
 namespace guard {
 
-bool PressureSupported() noexcept { return false; }
+bool MemoryPressureSupported() noexcept { return false; }
 
-std::unique_ptr<PressureWatch> WatchPressure(void (*)(void* data), void*) noexcept { return nullptr; }
+std::unique_ptr<PressureWatch> WatchMemoryPressure(void (*)(void* data), void*) noexcept { return nullptr; }
 
 }  // namespace guard

@@ -1,4 +1,4 @@
-// Systems on which nobody has written the loader yet: the SDK's library is never found there.
+// Systems for which nobody has written the loader yet: the SDK's library is never found there.
 #include "../nexa_os.h"
 
 #include <cstdlib>
@@ -14,9 +14,9 @@ void* OpenLibrary(const std::string&, std::string& problem) {
 
 void* FindSymbol(void*, const char*) noexcept { return nullptr; }
 
-bool ReadableFile(const std::string&) noexcept { return false; }
+bool IsReadableFile(const std::string&) noexcept { return false; }
 
-std::string Variable(const char*) { return {}; }
+std::string ReadVariable(const char*) { return {}; }
 
 void ClearVariable(const char*) noexcept {}
 

@@ -1,4 +1,4 @@
-// Systems of which nothing is known.
+// Systems on which nobody has found out how a library is kept.
 #include "../pin_library.h"
 
 namespace guard {

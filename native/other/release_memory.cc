@@ -1,4 +1,4 @@
-// Systems whose allocator is left alone.
+// Systems whose allocator and page cache are left alone.
 #include "../release_memory.h"
 
 namespace guard {

@@ -1,10 +1,10 @@
-// Systems whose memory is read from files, or not at all.
+// Systems whose memory is read from files, or not at all: there is no call to ask.
 #include "../system_memory.h"
 
 namespace guard {
 
-bool MachineSupported() noexcept { return false; }
+bool SystemMemorySupported() noexcept { return false; }
 
-MachineAnswer ReadMachine(double (&)[kMachineFigures]) noexcept { return {"ReadMachine", 0}; }
+FailedCall ReadSystemMemory(double (&)[kSystemFigures]) noexcept { return {"ReadSystemMemory", 0}; }
 
 }  // namespace guard

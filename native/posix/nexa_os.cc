@@ -1,4 +1,4 @@
-// Shared libraries and the end of a process on POSIX systems, Linux and macOS alike.
+// Shared libraries, threads and the end of a process on POSIX systems.
 #include "../nexa_os.h"
 
 #include <dlfcn.h>
@@ -12,7 +12,7 @@
 namespace guard::nexa::os {
 namespace {
 
-// musl gives a thread 128 KiB, macOS 512 KiB; models are written for the 8 MiB of a main thread.
+// musl gives a thread 128 KiB and macOS 512 KiB; models are written for the 8 MiB of a main thread.
 constexpr std::size_t kStackBytes = 8 * 1024 * 1024;
 
 struct Start {
@@ -53,12 +53,12 @@ void* OpenLibrary(const std::string& path, std::string& problem) {
 
 void* FindSymbol(void* library, const char* name) noexcept { return dlsym(library, name); }
 
-bool ReadableFile(const std::string& path) noexcept {
+bool IsReadableFile(const std::string& path) noexcept {
   struct stat facts {};
   return stat(path.c_str(), &facts) == 0 && S_ISREG(facts.st_mode) && access(path.c_str(), R_OK) == 0;
 }
 
-std::string Variable(const char* name) {
+std::string ReadVariable(const char* name) {
   const char* value = std::getenv(name);
   return value != nullptr ? value : "";
 }

@@ -1,4 +1,4 @@
-// The system's notices of low and of high memory. Both stay set while they hold, so they are waited for in turn.
+// The system's notices of low and of high memory. Each stays set while it holds, so they are waited for in turn.
 #include "../memory_pressure.h"
 
 #define WIN32_LEAN_AND_MEAN
@@ -44,7 +44,7 @@ class NoticeWatch final : public PressureWatch {
     return 0;
   }
 
-  // False where the watch ends.
+  // False if the watch ends.
   bool Await(HANDLE notice) noexcept {
     const HANDLE handles[] = {stop_, notice};
     if (WaitForMultipleObjects(2, handles, FALSE, INFINITE) != WAIT_OBJECT_0 + 1) return false;
@@ -62,9 +62,9 @@ class NoticeWatch final : public PressureWatch {
 
 }  // namespace
 
-bool PressureSupported() noexcept { return true; }
+bool MemoryPressureSupported() noexcept { return true; }
 
-std::unique_ptr<PressureWatch> WatchPressure(void (*changed)(void* data), void* data) noexcept {
+std::unique_ptr<PressureWatch> WatchMemoryPressure(void (*changed)(void* data), void* data) noexcept {
   std::unique_ptr<NoticeWatch> watch(new (std::nothrow) NoticeWatch(changed, data));
   if (!watch || !watch->Runs()) return nullptr;
   return watch;

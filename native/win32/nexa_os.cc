@@ -11,7 +11,7 @@
 namespace guard::nexa::os {
 namespace {
 
-// That of a main thread on other systems; Windows gives 1 MiB.
+// The stack of a main thread on other systems; Windows gives 1 MiB.
 constexpr SIZE_T kStackBytes = 8 * 1024 * 1024;
 
 struct Start {
@@ -26,41 +26,41 @@ DWORD WINAPI Begin(void* given) {
   return 0;
 }
 
-std::wstring Wide(const std::string& text) {
+std::wstring ToWide(const std::string& text) {
   const int length = MultiByteToWideChar(CP_UTF8, 0, text.data(), static_cast<int>(text.size()), nullptr, 0);
   std::wstring wide(static_cast<std::size_t>(length > 0 ? length : 0), L'\0');
   MultiByteToWideChar(CP_UTF8, 0, text.data(), static_cast<int>(text.size()), wide.data(), length);
   return wide;
 }
 
-std::string Narrow(const wchar_t* text, std::size_t count) {
+std::string ToNarrow(const wchar_t* text, std::size_t count) {
   const int length = WideCharToMultiByte(CP_UTF8, 0, text, static_cast<int>(count), nullptr, 0, nullptr, nullptr);
   std::string narrow(static_cast<std::size_t>(length > 0 ? length : 0), '\0');
   WideCharToMultiByte(CP_UTF8, 0, text, static_cast<int>(count), narrow.data(), length, nullptr, nullptr);
   return narrow;
 }
 
-std::string Reason(DWORD error) {
+std::string DescribeError(DWORD error) {
   wchar_t text[512];
   DWORD length =
       FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, nullptr, error, 0, text, 512, nullptr);
   while (length > 0 && (text[length - 1] == L'\n' || text[length - 1] == L'\r' || text[length - 1] == L'.')) length--;
-  return (length > 0 ? Narrow(text, length) : "no reason was given") + " (error " + std::to_string(error) + ")";
+  return (length > 0 ? ToNarrow(text, length) : "no reason was given") + " (error " + std::to_string(error) + ")";
 }
 
 }  // namespace
 
 bool LibrariesSupported() noexcept { return true; }
 
-// Its own folder is searched for what it needs, and the current one is not.
+// What the library needs is looked for in its own folder, and not in the current one.
 void* OpenLibrary(const std::string& path, std::string& problem) {
-  std::wstring wide = Wide(path);
+  std::wstring wide = ToWide(path);
   for (wchar_t& letter : wide) {
     if (letter == L'/') letter = L'\\';
   }
   HMODULE library =
       LoadLibraryExW(wide.c_str(), nullptr, LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR | LOAD_LIBRARY_SEARCH_DEFAULT_DIRS);
-  if (library == nullptr) problem = Reason(GetLastError());
+  if (library == nullptr) problem = DescribeError(GetLastError());
   return library;
 }
 
@@ -68,18 +68,18 @@ void* FindSymbol(void* library, const char* name) noexcept {
   return reinterpret_cast<void*>(GetProcAddress(static_cast<HMODULE>(library), name));
 }
 
-bool ReadableFile(const std::string& path) noexcept {
-  const DWORD attributes = GetFileAttributesW(Wide(path).c_str());
+bool IsReadableFile(const std::string& path) noexcept {
+  const DWORD attributes = GetFileAttributesW(ToWide(path).c_str());
   return attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY) == 0;
 }
 
-std::string Variable(const char* name) {
-  const std::wstring wide = Wide(name);
+std::string ReadVariable(const char* name) {
+  const std::wstring wide = ToWide(name);
   const DWORD size = GetEnvironmentVariableW(wide.c_str(), nullptr, 0);
   if (size == 0) return {};
   std::wstring value(size, L'\0');
   const DWORD length = GetEnvironmentVariableW(wide.c_str(), value.data(), size);
-  return length < size ? Narrow(value.data(), length) : std::string();
+  return length < size ? ToNarrow(value.data(), length) : std::string();
 }
 
 void ClearVariable(const char* name) noexcept { SetEnvironmentVariableA(name, nullptr); }

@@ -1,4 +1,4 @@
-// The loader counts no longer.
+// Pins this library: the loader does not count its references any more.
 #include "../pin_library.h"
 
 #define WIN32_LEAN_AND_MEAN

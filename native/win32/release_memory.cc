@@ -12,7 +12,7 @@ namespace {
 
 constexpr DWORD kMostHeaps = 64;
 
-std::wstring Wide(const char* path) {
+std::wstring ToWide(const char* path) {
   const int length = MultiByteToWideChar(CP_UTF8, 0, path, -1, nullptr, 0);
   if (length <= 0) return {};
   std::wstring wide(static_cast<std::size_t>(length), L'\0');
@@ -22,8 +22,8 @@ std::wstring Wide(const char* path) {
 
 }  // namespace
 
-// Free blocks of the heaps are given back first. Then the pages of the working set go to the standby list: they come back
-// without the disk while nobody else needs them.
+// Returns free blocks of the heaps first. Then the pages of the working set go to the standby list: as long as nobody else
+// needs them, they come back without the disk.
 bool TrimHeap() noexcept {
   HANDLE heaps[kMostHeaps];
   const DWORD count = GetProcessHeaps(kMostHeaps, heaps);
@@ -32,10 +32,11 @@ bool TrimHeap() noexcept {
   return SetProcessWorkingSetSize(GetCurrentProcess(), kTrim, kTrim) != 0;
 }
 
-// A file that is opened without buffering loses the pages that the cache holds of it, but for those that are mapped.
+// If a file is opened without buffering, the cache drops its pages, except those that are mapped.
 bool DropPageCache(const char* path) noexcept {
-  const HANDLE file = CreateFileW(Wide(path).c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
-                                  nullptr, OPEN_EXISTING, FILE_FLAG_NO_BUFFERING, nullptr);
+  const HANDLE file =
+      CreateFileW(ToWide(path).c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr,
+                  OPEN_EXISTING, FILE_FLAG_NO_BUFFERING, nullptr);
   if (file == INVALID_HANDLE_VALUE) return false;
   CloseHandle(file);
   return true;

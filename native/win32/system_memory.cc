@@ -11,7 +11,7 @@
 namespace guard {
 namespace {
 
-// As in src/sensors/win32/win32-figures.ts.
+// In the order of src/sensors/win32/win32-figures.ts.
 enum Figure : std::size_t {
   kTotalBytes = 0,
   kAvailableBytes = 1,
@@ -27,14 +27,14 @@ enum Figure : std::size_t {
   kLowMemory = 8,
 };
 
-// JobObjectMemoryUsageInformation, Windows 10 1607; not in every header.
+// JobObjectMemoryUsageInformation of Windows 10 1607, which is not in every header.
 constexpr auto kJobMemoryUsage = static_cast<JOBOBJECTINFOCLASS>(28);
 struct JobMemoryUsage {
   ULONG64 now;
   ULONG64 peak;
 };
 
-MachineAnswer ReadJob(double (&figures)[kMachineFigures]) noexcept {
+FailedCall ReadJob(double (&figures)[kSystemFigures]) noexcept {
   BOOL inside = FALSE;
   if (!IsProcessInJob(GetCurrentProcess(), nullptr, &inside)) return {"IsProcessInJob", static_cast<long>(GetLastError())};
   if (!inside) return {};
@@ -46,9 +46,9 @@ MachineAnswer ReadJob(double (&figures)[kMachineFigures]) noexcept {
   if ((flags & JOB_OBJECT_LIMIT_JOB_MEMORY) != 0) {
     figures[kJobLimitBytes] = static_cast<double>(limits.JobMemoryLimit);
     JobMemoryUsage usage{};
-    const bool told = QueryInformationJobObject(nullptr, kJobMemoryUsage, &usage, sizeof usage, nullptr) != 0;
-    // Before Windows 10 only the most that was ever used is told: too much, on the safe side.
-    figures[kJobUsedBytes] = static_cast<double>(told ? usage.now : limits.PeakJobMemoryUsed);
+    const bool known = QueryInformationJobObject(nullptr, kJobMemoryUsage, &usage, sizeof usage, nullptr) != 0;
+    // Before Windows 10 the system only reports the most that was ever used, which errs on the safe side.
+    figures[kJobUsedBytes] = static_cast<double>(known ? usage.now : limits.PeakJobMemoryUsed);
   }
   if ((flags & JOB_OBJECT_LIMIT_PROCESS_MEMORY) != 0) {
     figures[kProcessLimitBytes] = static_cast<double>(limits.ProcessMemoryLimit);
@@ -56,7 +56,7 @@ MachineAnswer ReadJob(double (&figures)[kMachineFigures]) noexcept {
   return {};
 }
 
-MachineAnswer ReadProcess(double (&figures)[kMachineFigures]) noexcept {
+FailedCall ReadProcess(double (&figures)[kSystemFigures]) noexcept {
   PROCESS_MEMORY_COUNTERS_EX counters{};
   counters.cb = sizeof counters;
   if (!GetProcessMemoryInfo(GetCurrentProcess(), reinterpret_cast<PROCESS_MEMORY_COUNTERS*>(&counters), sizeof counters)) {
@@ -68,9 +68,9 @@ MachineAnswer ReadProcess(double (&figures)[kMachineFigures]) noexcept {
 
 }  // namespace
 
-bool MachineSupported() noexcept { return true; }
+bool SystemMemorySupported() noexcept { return true; }
 
-MachineAnswer ReadMachine(double (&figures)[kMachineFigures]) noexcept {
+FailedCall ReadSystemMemory(double (&figures)[kSystemFigures]) noexcept {
   for (double& figure : figures) figure = std::numeric_limits<double>::quiet_NaN();
 
   MEMORYSTATUSEX status{};
@@ -81,10 +81,10 @@ MachineAnswer ReadMachine(double (&figures)[kMachineFigures]) noexcept {
   figures[kCommitLimitBytes] = static_cast<double>(status.ullTotalPageFile);
   figures[kCommitAvailableBytes] = static_cast<double>(status.ullAvailPageFile);
 
-  if (const MachineAnswer failed = ReadJob(figures); failed.call != nullptr) return failed;
-  if (const MachineAnswer failed = ReadProcess(figures); failed.call != nullptr) return failed;
+  if (const FailedCall failed = ReadJob(figures); failed.call != nullptr) return failed;
+  if (const FailedCall failed = ReadProcess(figures); failed.call != nullptr) return failed;
 
-  // One handle for the life of the process; without it the notice is simply not told.
+  // One handle serves until the process ends; without it the figure stays absent.
   static const HANDLE low = CreateMemoryResourceNotification(LowMemoryResourceNotification);
   BOOL is_low = FALSE;
   if (low != nullptr && QueryMemoryResourceNotification(low, &is_low)) figures[kLowMemory] = is_low ? 1 : 0;

@@ -1,5 +1,4 @@
-// What a lock must be to the ledger, asked of one implementation: `locks FILE`. Prints what is wrong, nothing where all is
-// well.
+// What a lock must be to the ledger, asked of one implementation: `file-lock FILE`. It prints what is wrong.
 #include "../../native/file_lock.h"
 
 #include <fcntl.h>

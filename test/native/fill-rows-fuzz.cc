@@ -68,9 +68,9 @@ int main(int count, char** arguments) {
       const auto column = static_cast<std::size_t>(random() % 2);
       const bool full = random() % 2 == 0;
       const bool swap = random() % 2 == 0;
-      const guard::File file{"", kind, row, two_rows ? 1u : column};
+      const guard::PlannedFile file{"", kind, row, two_rows ? 1u : column};
       const std::unique_ptr<double[]> rows(new double[2 * guard::kStride]());
-      const auto bad = guard::Fill(file, {exact.get(), text.size()}, rows.get(), full, swap);
+      const auto bad = guard::FillRows(file, {exact.get(), text.size()}, rows.get(), full, swap);
       if (bad) {
         // What the reader looks up for its message.
         if (!bad->empty()) (void)guard::text::FindLine({exact.get(), text.size()}, *bad);

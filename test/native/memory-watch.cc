@@ -1,5 +1,5 @@
-// Opens, hears and closes watches on several threads at once: `watches MEMINFO USAGE ROUNDS`. `USAGE` is written by this
-// program, as a group's that fills up and empties. Prints how many watches heard of it; what is wrong before that.
+// Opens, hears and closes watches on several threads at once: `memory-watch MEMINFO USAGE ROUNDS`. `USAGE` is written by
+// this program, as a group's that fills up and empties. Prints how many watches heard of it; what is wrong before that.
 #include "../../native/memory_watch.h"
 
 #include <fcntl.h>
@@ -32,17 +32,17 @@ void Use(int file, double bytes) {
   if (pwrite(file, text, static_cast<std::size_t>(length), 0) != length) Wrong("the usage can't be written");
 }
 
-guard::Plan PlanOf(const char* meminfo, const char* usage) {
-  guard::Plan plan;
+guard::ReadPlan MakePlan(const char* meminfo, const char* usage) {
+  guard::ReadPlan plan;
   plan.files.push_back({meminfo, guard::Parse::kMeminfo, 0, 0});
   plan.files.push_back({usage, guard::Parse::kNumber, 1, guard::kUsed});
   return plan;
 }
 
 // A host with more than enough, and a group that had 300 MiB left while it was empty.
-guard::Judged Empty(const guard::Plan& plan) {
+guard::Judgement Empty(const guard::ReadPlan& plan) {
   std::vector<double> rows(2 * guard::kStride, std::numeric_limits<double>::quiet_NaN());
-  guard::Plan same = plan;
+  guard::ReadPlan same = plan;
   const auto files = guard::OpenMemoryFiles(std::move(same));
   if (!files || files->Read(rows.data(), true) != guard::Outcome::kDone) Wrong("the files can't be read");
   rows[guard::kStride + guard::kUsed] = kEmpty;
@@ -50,17 +50,17 @@ guard::Judged Empty(const guard::Plan& plan) {
 }
 
 void Watch(const char* meminfo, const char* usage, int rounds) {
-  const guard::Plan plan = PlanOf(meminfo, usage);
-  const guard::Judged empty = Empty(plan);
+  const guard::ReadPlan plan = MakePlan(meminfo, usage);
+  const guard::Judgement empty = Empty(plan);
   for (int round = 0; round < rounds; round++) {
     int ends[2];
-    if (!guard::OpenWake(ends)) return Wrong("no wake");
-    guard::Plan own = plan;
+    if (!guard::OpenWakeEnds(ends)) return Wrong("no wake");
+    guard::ReadPlan own = plan;
     std::vector<guard::Notice> notices;
     notices.push_back({guard::Notice::Kind::kPressure, "/proc/pressure/memory", 0});
     auto watch = guard::OpenMemoryWatch(std::move(own), std::move(notices), ends[1]);
     if (!watch) return Wrong("no watch");
-    watch->Watch(guard::Judged(empty));
+    watch->Watch(guard::Judgement(empty));
     // Every third is closed while it may be at anything.
     if (round % 3 != 0) {
       pollfd polled{ends[0], POLLIN, 0};
@@ -70,7 +70,7 @@ void Watch(const char* meminfo, const char* usage, int rounds) {
       heard++;
     }
     watch.reset();
-    guard::CloseWake(ends[0]);
+    guard::CloseWakeEnd(ends[0]);
   }
 }
 

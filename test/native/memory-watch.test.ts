@@ -5,9 +5,15 @@ import { describe, expect, it } from 'vitest';
 import { fixture } from '../support/fixtures.ts';
 import { compile, compiler } from './compile.ts';
 
-const SOURCES = ['memory_watch', 'kernel_notice', 'left_bytes', 'memory_files', 'fill_rows'].map(
-  (name) => `native/linux/${name}.cc`,
-);
+const SOURCES = [
+  'memory_watch',
+  'kernel_notice',
+  'left_bytes',
+  'memory_files',
+  'fill_rows',
+  'watch_thread',
+  'watched_files',
+].map((name) => `native/linux/${name}.cc`);
 
 describe.skipIf(!compiler || process.platform !== 'linux')('watches that come and go on several threads', () => {
   it.each(['thread', 'address,undefined'])('hear what happens, clean under %s', { timeout: 180_000 }, (sanitizer) => {

@@ -15,8 +15,8 @@
       'type': 'executable',
       'sources': [
         'core/mistakes.cc', '../../../native/nexa/calls.cc', '../../../native/nexa/invoke.cc',
-        '../../../native/nexa/layout.cc', '../../../native/nexa/stop_text.cc', '../../../native/nexa/token_run.cc',
-        '../../../native/posix/nexa_os.cc',
+        '../../../native/nexa/layout.cc', '../../../native/nexa/process_state.cc',
+        '../../../native/nexa/stop_text.cc', '../../../native/nexa/token_run.cc', '../../../native/posix/nexa_os.cc',
       ],
       'libraries': ['-ldl', '-pthread'],
     },

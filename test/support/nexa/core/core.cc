@@ -91,19 +91,19 @@ void TestStopText() {
   Expect(!stops.Feed("a", out) && out == "a", "given up", out);
   Expect(stops.Feed("bq", out) && out == "a", "found", out);
   StopText never({"zz"});
-  Expect(!never.Feed("az", out) && never.Rest() == "z", "the rest");
+  Expect(!never.Feed("az", out) && never.TakeRest() == "z", "the rest");
 }
 
 void TestVersions() {
   const auto known = [](Generation generation, const char* version) {
-    const auto layout = LayoutOf(generation, version);
-    return layout ? std::string(NameOf(*layout)) : std::string();
+    const auto layout = FindLayout(generation, version);
+    return layout ? std::string(GetLayoutName(*layout)) : std::string();
   };
   Expect(known(Generation::kNexa, "v1.0.45-rc1") == "nexa-1.0", "a release of the older generation");
   Expect(known(Generation::kGeniex, "0.4.0") == "geniex-0.3", "a release");
   Expect(known(Generation::kGeniex, "v0.5.3").compare("geniex-0.5") == 0, "a release");
   Expect(known(Generation::kGeniex, "v0.5.0-rc1").empty(), "a pre-release");
-  Expect(!LayoutNamed("geniex"), "no layout");
+  Expect(!ParseLayoutName("geniex"), "no layout");
 }
 
 // Many models, each asked by several threads, one stopped, one closed in the middle.
@@ -112,10 +112,10 @@ void TestSessions(const std::string& path, const Files& files) {
   Expect(opened.library != nullptr, "open", opened.failure.text + " " + opened.failure.detail);
   const auto library = opened.library;
   std::vector<std::string> plugins;
-  Expect(!library->Plugins(plugins) && plugins.size() == 2, "plugins");
+  Expect(!library->ListPlugins(plugins) && plugins.size() == 2, "plugins");
   std::vector<Device> devices;
-  Expect(!library->Devices(plugins[0], devices) && devices.size() == 2, "devices");
-  Expect(library->Devices("none", devices)->code == -100302, "devices of an unknown plugin");
+  Expect(!library->ListDevices(plugins[0], devices) && devices.size() == 2, "devices");
+  Expect(library->ListDevices("none", devices)->code == -100302, "devices of an unknown plugin");
   std::atomic<int> lines{0};
   const int sink = AddLogSink([&lines](int, std::string) { lines++; });
   std::vector<std::thread> threads;

@@ -61,7 +61,7 @@ int main(int count, char** values) {
   if (library == nullptr) Give(problem.c_str());
   const auto calls = FindCalls(library, problem);
   if (!calls) Give(problem.c_str());
-  const auto layout = LayoutOf(calls->generation, calls->version());
+  const auto layout = FindLayout(calls->generation, calls->version());
   if (!layout) Give("unknown version");
   if (which == "uninitialized") Create(*layout, *calls, model, {});
   if (calls->init() != 0) Give("could not initialize");

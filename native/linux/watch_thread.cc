@@ -1,0 +1,153 @@
+#include "watch_thread.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <utility>
+
+#include "monotonic_clock.h"
+
+namespace guard {
+
+WatchThread& WatchThread::Instance() noexcept {
+  static auto* thread = new WatchThread;
+  return *thread;
+}
+
+bool WatchThread::Add(std::shared_ptr<SharedWatch> watch) noexcept {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!Start()) return false;
+  watches_.push_back(std::move(watch));
+  return true;
+}
+
+void WatchThread::Judge(SharedWatch& watch, Judgement&& judgement) noexcept {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    watch.next = std::move(judgement);
+    watch.least.reset();
+  }
+  Wake();
+}
+
+std::optional<LeastLeft> WatchThread::Take(SharedWatch& watch) noexcept {
+  std::optional<SharedWatch::Least> least;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    least.swap(watch.least);
+  }
+  if (!least) return std::nullopt;
+  return LeastLeft{least->left_bytes, ReadMonotonicMs() - least->at_ms};
+}
+
+void WatchThread::Close(std::shared_ptr<SharedWatch>&& watch) noexcept {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    watch->closed = true;
+    // The thread is to be the last owner, because destroying the files may take a while.
+    watch.reset();
+  }
+  Wake();
+}
+
+// Runs under the mutex. The thread takes no signals, which are for the threads that handle them.
+bool WatchThread::Start() noexcept {
+  if (wake_ >= 0) return true;
+  const int wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (wake < 0) return false;
+  wake_ = wake;
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const auto run = [](void* thread) -> void* {
+    static_cast<WatchThread*>(thread)->Run();
+    return nullptr;
+  };
+  pthread_t thread;
+  const bool started = pthread_create(&thread, nullptr, run, this) == 0;
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (started) {
+    pthread_setname_np(thread, "memory-guard");
+    pthread_detach(thread);
+  } else {
+    close(wake);
+    wake_ = -1;
+  }
+  return started;
+}
+
+void WatchThread::Wake() noexcept {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t put = write(wake_, &one, sizeof one);
+}
+
+void WatchThread::Run() noexcept {
+  const int wake = wake_;
+  std::vector<pollfd> polled;
+  for (;;) {
+    const std::vector<std::shared_ptr<SharedWatch>> watches = TakeOver(ReadMonotonicMs());
+    double now = ReadMonotonicMs();
+    polled.assign(1, {wake, POLLIN, 0});
+    double due = std::numeric_limits<double>::infinity();
+    for (const auto& watch : watches) {
+      due = std::fmin(due, watch->files.DueMs());
+      watch->files.AppendPollRequests(polled, now);
+    }
+    const int timeout = std::isinf(due) ? -1 : static_cast<int>(std::ceil(std::fmax(0, due - now)));
+    // It cannot fail with EINTR, because all signals are blocked.
+    if (poll(polled.data(), polled.size(), timeout) < 0) continue;
+    if (polled[0].revents != 0) {
+      std::uint64_t count;
+      [[maybe_unused]] const ssize_t got = read(wake, &count, sizeof count);
+    }
+    now = ReadMonotonicMs();
+    std::size_t at = 1;
+    for (const auto& watch : watches) {
+      at += watch->files.TakeEvents(polled.data() + at, now);
+      if (watch->files.DueMs() <= now) Read(*watch, now);
+    }
+  }
+}
+
+// Takes over what JavaScript judged in the meantime, and lets go of what it closed. Returns the watches that are open.
+std::vector<std::shared_ptr<SharedWatch>> WatchThread::TakeOver(double now_ms) noexcept {
+  std::vector<std::shared_ptr<SharedWatch>> open;
+  std::vector<std::pair<SharedWatch*, Judgement>> judged;
+  // Destroyed at the end, without the mutex: the kernel takes 10 to 20 ms to take a notice back.
+  std::vector<std::shared_ptr<SharedWatch>> closed;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (auto& watch : watches_) {
+      (watch->closed ? closed : open).push_back(std::move(watch));
+    }
+    watches_ = open;
+    for (const auto& watch : open) {
+      if (!watch->next) continue;
+      judged.emplace_back(watch.get(), std::move(*watch->next));
+      watch->next.reset();
+    }
+  }
+  for (auto& [watch, judgement] : judged) watch->files.Begin(std::move(judgement), now_ms);
+  return open;
+}
+
+void WatchThread::Read(SharedWatch& watch, double now_ms) noexcept {
+  const std::optional<double> left = watch.files.Read();
+  if (!left) return;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    // If JavaScript judged in the meantime, the least starts anew.
+    if (!watch.next && (!watch.least || *left < watch.least->left_bytes)) watch.least = {*left, now_ms};
+  }
+  // After the least was noted, because JavaScript takes it when it is told.
+  watch.files.NoteLeft(*left, now_ms);
+}
+
+}  // namespace guard
