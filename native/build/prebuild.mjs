@@ -8,7 +8,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { sourcesOf } from './sources.mjs';
+import { listSources } from './sources.mjs';
 import { compileFlags, linkFlags, TARGETS } from './targets.mjs';
 import { installToolchain, packages, zig } from './zig.mjs';
 
@@ -69,7 +69,7 @@ function build(target) {
     'api',
     '-isystem',
     'headers',
-    ...sourcesOf(target.platform),
+    ...listSources(target.platform),
     ...linkFlags(target, { exports: 'exports.map', imports }),
     '-o',
     output,

@@ -11,7 +11,7 @@ const native = fileURLToPath(new URL('..', import.meta.url));
 const SHARED = { linux: ['posix'], darwin: ['posix'], win32: [] };
 
 /** @param {string} folder @returns {string[]} */
-function sourcesIn(folder) {
+function listFolder(folder) {
   if (!existsSync(`${native}${folder}`)) return [];
   return readdirSync(`${native}${folder}`)
     .filter((name) => name.endsWith('.cc'))
@@ -20,16 +20,16 @@ function sourcesIn(folder) {
 }
 
 /** Paths from the root of the package. @param {string} platform As in `process.platform`. @returns {string[]} */
-export function sourcesOf(platform) {
+export function listSources(platform) {
   const shared = /** @type {Record<string, string[]>} */ (SHARED)[platform] ?? [];
-  const own = [...sourcesIn(platform), ...shared.flatMap(sourcesIn)];
+  const own = [...listFolder(platform), ...shared.flatMap(listFolder)];
   const names = new Set(own.map((path) => path.split('/').pop()));
-  const rest = sourcesIn('other').filter((path) => !names.has(path.split('/').pop()));
-  return [...sourcesIn('binding'), ...sourcesIn('nexa'), ...own, ...rest];
+  const rest = listFolder('other').filter((path) => !names.has(path.split('/').pop()));
+  return [...listFolder('binding'), ...listFolder('nexa'), ...own, ...rest];
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const names = /** @type {Record<string, string>} */ ({ mac: 'darwin', win: 'win32' });
   const platform = process.argv[2] ?? process.platform;
-  console.log(sourcesOf(names[platform] ?? platform).join('\n'));
+  console.log(listSources(names[platform] ?? platform).join('\n'));
 }

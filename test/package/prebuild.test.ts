@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { sourcesOf } from '../../native/build/sources.mjs';
+import { listSources } from '../../native/build/sources.mjs';
 import { compileFlags, linkFlags, TARGETS } from '../../native/build/targets.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -28,8 +28,21 @@ describe('the sources of an addon', () => {
     expect(INTERFACES).toEqual(expect.arrayContaining(['memory_files', 'nexa_os']));
   });
 
+  it.each(['linux', 'darwin', 'win32'])('come for %s from the folders that native/README.md names', (platform) => {
+    const table = readFileSync(`${root}native/README.md`, 'utf8').matchAll(/^\| `(\w+)\.h` \|(.*)\|$/gm);
+    const rows = new Map(
+      [...table].map(([, name = '', cells = '']) => [name, cells.split('|').map((cell) => cell.trim())]),
+    );
+    expect([...rows.keys()].sort()).toEqual([...INTERFACES].sort());
+    const column = 1 + ['linux', 'darwin', 'win32'].indexOf(platform);
+    for (const name of INTERFACES) {
+      const folder = rows.get(name)?.[column]?.replaceAll('`', '');
+      expect(listSources(platform), name).toContain(`native/${folder}${name}.cc`);
+    }
+  });
+
   it.each(['linux', 'darwin', 'win32', 'aix'])('for %s hold each interface once', (platform) => {
-    const sources = sourcesOf(platform);
+    const sources = listSources(platform);
     expect(sources.every((path) => existsSync(`${root}${path}`))).toBe(true);
     for (const name of INTERFACES) {
       expect(
@@ -42,7 +55,7 @@ describe('the sources of an addon', () => {
 
   it('are those that both builds ask for', () => {
     const asked = execFileSync(process.execPath, [`${root}native/build/sources.mjs`, 'mac'], { encoding: 'utf8' });
-    expect(asked.trim().split('\n')).toEqual(sourcesOf('darwin'));
+    expect(asked.trim().split('\n')).toEqual(listSources('darwin'));
     expect(readFileSync(`${root}binding.gyp`, 'utf8')).toContain('node native/build/sources.mjs');
   });
 });
