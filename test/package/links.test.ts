@@ -127,6 +127,12 @@ describe('the documents', () => {
     expect(listNamedFiles(read(document)).filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
   });
 
+  it('docs/decisions/README.md leads to every decision', () => {
+    const decisions = readdirSync(join(ROOT, 'docs/decisions')).filter((name) => name !== 'README.md');
+    expect(decisions.length).toBeGreaterThan(5);
+    expect(listTargets(read('docs/decisions/README.md'))).toEqual(expect.arrayContaining(decisions));
+  });
+
   it('of the tarball lead to nothing that stays behind', () => {
     const output = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
       cwd: ROOT,
