@@ -2,7 +2,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { GiB } from '../src/core/bytes.ts';
 import { deferred, FakeMachine, guardedFake, settled } from './support/fake-sdk.ts';
-import { runProgram } from './support/program.ts';
+import { runProgram } from './support/run-program.ts';
 
 describe('events', () => {
   it('come once each, in order, frozen, with a sentence and a time', async () => {

@@ -3,7 +3,7 @@ import { GiB, MiB } from '../src/core/bytes.ts';
 import { Qwen2MemoryManager, type Qwen2MemoryManagerOptions, Qwen2Quantization } from '../src/qwen2-memory-manager.ts';
 import { createControlGroup, whyNoControlGroups } from './support/create-control-group.ts';
 import { FakeMachine } from './support/fake-sdk.ts';
-import { runProgram } from './support/program.ts';
+import { runProgram } from './support/run-program.ts';
 
 /** The documented table, in bytes: 4.2 GB is rounded up to a whole byte. */
 const TABLE = {

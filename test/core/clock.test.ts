@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
-import { runProgram } from '../support/program.ts';
+import { runProgram } from '../support/run-program.ts';
 
 /** Runs `body` in a process of its own with the system's clock in scope. */
 function runWithClock(body: string) {

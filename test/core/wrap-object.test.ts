@@ -2,7 +2,7 @@ import * as os from 'node:os';
 import { inspect } from 'node:util';
 import { describe, expect, it, vi } from 'vitest';
 import { isWrapped, type Takeover, unwrap, wrapObject } from '../../src/core/wrap-object.ts';
-import { runProgram } from '../support/program.ts';
+import { runProgram } from '../support/run-program.ts';
 
 class Engine {
   readonly name = 'engine';

@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { MiB } from '../../src/core/bytes.ts';
 import { collectGarbage, findCollector, trimHeap } from '../../src/machine/release-memory.ts';
 import { settled } from '../support/fake-sdk.ts';
-import { runProgram } from '../support/program.ts';
+import { runProgram } from '../support/run-program.ts';
 
 describe('collecting garbage', () => {
   it('takes what nobody holds, synchronously, and nothing that somebody holds', async () => {

@@ -14,7 +14,7 @@ import { withMemoryGuard } from '../../src/with-memory-guard.ts';
 import { createControlGroup, whyNoControlGroups } from '../support/create-control-group.ts';
 import { collectUntil, recordEvents } from '../support/fake-sdk.ts';
 import { doubleLibrary } from '../support/nexa/libraries.ts';
-import { runProgram } from '../support/program.ts';
+import { runProgram } from '../support/run-program.ts';
 import { makeTinyModels, type TinyModels } from '../support/tiny-models.ts';
 
 const noControlGroups = whyNoControlGroups();

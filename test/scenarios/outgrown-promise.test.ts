@@ -1,7 +1,7 @@
 /** The real engine with a footprint given too small: what it takes beyond is noticed. In a process of its own, whose growth is the model's alone. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MiB } from '../../src/core/bytes.ts';
-import { runProgram } from '../support/program.ts';
+import { runProgram } from '../support/run-program.ts';
 import { makeTinyModels, type TinyModels } from '../support/tiny-models.ts';
 
 let files: TinyModels;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { MiB } from '../../src/core/bytes.ts';
-import { runProgram } from '../support/program.ts';
+import { runProgram } from '../support/run-program.ts';
 
 it('ten thousand loads and disposals leave no entry, descriptor, listener or byte behind', async () => {
   const directory = join(mkdtempSync(join(tmpdir(), 'nexa-cycles-')), 'ledger');

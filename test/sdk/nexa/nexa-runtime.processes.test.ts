@@ -2,14 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { doubleLibrary } from '../../support/nexa/libraries.ts';
-import { compilePrograms, type Programs } from '../../support/sdk-program.ts';
+import { createSdkPrograms, type SdkPrograms } from '../../support/sdk-programs.ts';
 import { makeTinyModels, type TinyModels } from '../../support/tiny-models.ts';
 
 let files: TinyModels;
-let programs: Programs;
+let programs: SdkPrograms;
 beforeAll(() => {
   files = makeTinyModels({ projector: 'F16' });
-  programs = compilePrograms(files.folder);
+  programs = createSdkPrograms(files.folder);
 });
 afterAll(() => {
   programs.close();

@@ -24,7 +24,7 @@ import { STRIDE } from '../../../src/sensors/scope-rows.ts';
 import { type ControlGroup, createControlGroup, whyNoControlGroups } from '../../support/create-control-group.ts';
 import { copyOf } from '../../support/fixtures.ts';
 import { open } from '../../support/linux-readers.ts';
-import { runProgram } from '../../support/program.ts';
+import { runProgram } from '../../support/run-program.ts';
 
 const threads = loadAddon()?.MemoryWatch !== undefined;
 const whyNot = threads ? whyNoControlGroups() : 'the addon has no such thread here';
