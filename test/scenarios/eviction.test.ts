@@ -1,3 +1,4 @@
+/** Loads that make room by unloading idle models, and what becomes of a model that was unloaded. The SDK and the machine are fakes. */
 import { describe, expect, it } from 'vitest';
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import type { GuardOptions } from '../../src/guard-options.ts';

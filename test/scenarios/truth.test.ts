@@ -17,7 +17,7 @@ const TOLERANCE = 0.02;
  */
 const OWN_BYTES = 2 * MiB;
 
-const CHILD = fileURLToPath(new URL('truth-child.mjs', import.meta.url));
+const CHILD = fileURLToPath(new URL('../support/programs/allocate-until-killed.mjs', import.meta.url));
 const TMPFS_MAGIC = 0x01021994;
 const reason =
   whyNoControlGroups() ??
@@ -43,7 +43,7 @@ interface Preparation {
   readonly reads?: number;
 }
 
-function temporary(parent = tmpdir()): string {
+function makeFolder(parent = tmpdir()): string {
   const directory = mkdtempSync(join(parent, 'nexa-memory-guard-truth-'));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
@@ -56,12 +56,12 @@ interface Truth {
   readonly truthBytes: number;
 }
 
-async function truthIn(group: ControlGroup, prepareLoad?: Preparation): Promise<Truth> {
-  const result = join(temporary(), 'result');
+async function measureTruth(group: ControlGroup, preparation?: Preparation): Promise<Truth> {
+  const result = join(makeFolder(), 'result');
   writeFileSync(result, ' '.repeat(4096));
-  const { mib = 0, on = 'disk', sync = true, reads = 0 } = prepareLoad ?? {};
-  const write = prepareLoad && {
-    path: join(temporary(on === 'disk' ? tmpdir() : '/dev/shm'), 'file'),
+  const { mib = 0, on = 'disk', sync = true, reads = 0 } = preparation ?? {};
+  const write = preparation && {
+    path: join(makeFolder(on === 'disk' ? tmpdir() : '/dev/shm'), 'file'),
     mib,
     sync,
     reads,
@@ -76,14 +76,14 @@ async function truthIn(group: ControlGroup, prepareLoad?: Preparation): Promise<
 }
 
 /** A neighbour that has taken so much and keeps it; the kernel kills the child first, whose score is 1000. */
-async function hold(group: ControlGroup, mib: number): Promise<void> {
+async function startHolder(group: ControlGroup, mib: number): Promise<void> {
   const child = group.spawn([process.execPath, CHILD, JSON.stringify({ result: '', hold: mib })], { oomScore: 0 });
-  await ready(child);
+  await waitUntilReady(child);
 }
 
 /** A neighbour that reads a file and locks its pages. */
-async function lock(group: ControlGroup, mib: number): Promise<void> {
-  const path = join(temporary(), 'locked');
+async function startLocker(group: ControlGroup, mib: number): Promise<void> {
+  const path = join(makeFolder(), 'locked');
   const program = `
 import ctypes, mmap, os, sys
 size = ${mib} << 20
@@ -98,10 +98,10 @@ if libc.mlock(ctypes.c_void_p(address), ctypes.c_size_t(size)) != 0: sys.exit(os
 print('ready', flush=True)
 sys.stdin.read()`;
   const child = group.spawn(['python3', '-c', program], { oomScore: 0 });
-  await ready(child);
+  await waitUntilReady(child);
 }
 
-async function ready(child: ChildProcess): Promise<void> {
+async function waitUntilReady(child: ChildProcess): Promise<void> {
   const first = await Promise.race([once(child.stdout as NodeJS.ReadableStream, 'data'), once(child, 'exit')]);
   expect(String(first[0])).toContain('ready');
 }
@@ -134,46 +134,46 @@ describe.skipIf(reason !== undefined)('what a process can really allocate', () =
 
   it('is promised in an empty group', async () => {
     const group = createControlGroup(256 * MiB);
-    expectTruth('leaf limit, empty', group, await truthIn(group));
+    expectTruth('leaf limit, empty', group, await measureTruth(group));
   });
 
   it.each([1, 3])('is promised beside 150 MiB of clean page cache read %i times', async (reads) => {
     const group = createControlGroup(384 * MiB);
-    expectTruth(`clean page cache, read ${reads}x`, group, await truthIn(group, { mib: 150, reads }));
+    expectTruth(`clean page cache, read ${reads}x`, group, await measureTruth(group, { mib: 150, reads }));
   });
 
   it('is promised beside 100 MiB of dirty pages', async () => {
     const group = createControlGroup(320 * MiB);
-    expectTruth('dirty pages', group, await truthIn(group, { mib: 100, sync: false }));
+    expectTruth('dirty pages', group, await measureTruth(group, { mib: 100, sync: false }));
   });
 
   it('is promised beside 100 MiB on tmpfs', async () => {
     const group = createControlGroup(320 * MiB);
-    expectTruth('tmpfs', group, await truthIn(group, { mib: 100, on: 'tmpfs' }));
+    expectTruth('tmpfs', group, await measureTruth(group, { mib: 100, on: 'tmpfs' }));
   });
 
   it.skipIf(noPython !== undefined)('is promised beside 80 MiB of locked file pages', async () => {
     const group = createControlGroup(320 * MiB);
-    await lock(group, 80);
-    expectTruth('locked file pages', group, await truthIn(group));
+    await startLocker(group, 80);
+    expectTruth('locked file pages', group, await measureTruth(group));
   });
 
   it('is promised under a tighter parent', async () => {
     const parent = createControlGroup(256 * MiB);
-    expectTruth('tighter parent', parent, await truthIn(parent.createChild('leaf', 512 * MiB)));
+    expectTruth('tighter parent', parent, await measureTruth(parent.createChild('leaf', 512 * MiB)));
   });
 
   it('is promised beside a sibling that has used the parent up', async () => {
     const parent = createControlGroup(384 * MiB);
-    await hold(parent.createChild('sibling'), 100);
-    expectTruth('sibling uses the parent', parent, await truthIn(parent.createChild('leaf', 320 * MiB)));
+    await startHolder(parent.createChild('sibling'), 100);
+    expectTruth('sibling uses the parent', parent, await measureTruth(parent.createChild('leaf', 320 * MiB)));
   });
 
   it('is promised on three levels of which the middle one is the tightest', async () => {
     const top = createControlGroup(512 * MiB);
     const middle = top.createChild('middle', 320 * MiB);
-    await hold(middle.createChild('sibling'), 80);
-    expectTruth('three levels', middle, await truthIn(middle.createChild('leaf', 300 * MiB), { mib: 60, reads: 1 }));
+    await startHolder(middle.createChild('sibling'), 80);
+    expectTruth('three levels', middle, await measureTruth(middle.createChild('leaf', 300 * MiB), { mib: 60, reads: 1 }));
   });
 
   it('is promised in an unlimited group under a limited parent with page cache', async () => {
@@ -181,7 +181,7 @@ describe.skipIf(reason !== undefined)('what a process can really allocate', () =
     expectTruth(
       'unlimited leaf, page cache',
       parent,
-      await truthIn(parent.createChild('leaf'), { mib: 100, reads: 1 }),
+      await measureTruth(parent.createChild('leaf'), { mib: 100, reads: 1 }),
     );
   });
 });

@@ -1,3 +1,4 @@
+/** Loads that wait for memory, one after the other: when they are let in, and how their waiting ends. The SDK and the machine are fakes. */
 import { describe, expect, it } from 'vitest';
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import type { GuardOptions } from '../../src/guard-options.ts';

@@ -40,7 +40,7 @@ async function truthsOf(hierarchy: 'v1' | 'v2', names: readonly string[]): Promi
     hierarchy,
     memoryMiB: 1536,
     modules: ['lzo-rle', 'zram'],
-    include: ['test/vm/situations.mjs', 'test/vm/guest', 'test/scenarios/truth-child.mjs'],
+    include: ['test/vm/situations.mjs', 'test/vm/guest', 'test/support/programs'],
     programs: ['perl', 'unshare'],
     timeoutMs: TIMEOUT_MS[hierarchy],
   });

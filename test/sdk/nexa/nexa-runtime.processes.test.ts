@@ -205,8 +205,8 @@ describe('garbage', () => {
     const ended = await programs.run(
       `const { setTimeout: wait } = await import('node:timers/promises');
       const sdk = await NexaSDK.initialize({ libraryPath: ${JSON.stringify(doubleLibrary())} });
-      const { openNexaRuntime } = await import('../dist/sdk/nexa/nexa-runtime.js');
-      const { readLoadOptions } = await import('../dist/sdk/read-sdk-options.js');
+      const { openNexaRuntime } = await import('../lib/sdk/nexa/nexa-runtime.js');
+      const { readLoadOptions } = await import('../lib/sdk/read-sdk-options.js');
       const raw = await openNexaRuntime({ libraryPath: ${JSON.stringify(doubleLibrary())} });
       const load = () => raw.load({ ...readLoadOptions({}), modelPath: folder + '/qwen2audio-Q4_0.gguf' });
       await (async () => {

@@ -9,7 +9,7 @@ import { input, report } from '../../../tools/vm/guest/report.mjs';
 import { situationsOf } from '../situations.mjs';
 
 const MiB = 2 ** 20;
-const CHILD = fileURLToPath(new URL('../../scenarios/truth-child.mjs', import.meta.url));
+const CHILD = fileURLToPath(new URL('../../support/programs/allocate-until-killed.mjs', import.meta.url));
 const RESULT = '/tmp/result';
 const SWAP_MIB = 128;
 const DEVICES = { zram: '/dev/zram0', disk: '/dev/vdb' };

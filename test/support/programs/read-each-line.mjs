@@ -1,6 +1,6 @@
-/** Answers every line on stdin with a reading of both readers, which stay open from line to line. Needs `dist/`. */
+/** Answers every line on stdin with a reading of both readers, which stay open from line to line. Needs `lib/`. */
 import { createInterface } from 'node:readline';
-import { openReader } from '../../lib/sensors/open-reader.js';
+import { openReader } from '../../../lib/sensors/open-reader.js';
 
 const readers = /** @type {const} */ (['native', 'procfs']).map((prefer) => openReader({ prefer }));
 createInterface(process.stdin).on('line', () => {

@@ -1,8 +1,8 @@
-/** Runs inside a control group: prepares a situation, reads it with both readers, then allocates until it is killed. Needs `dist/`. */
+/** Runs inside a control group: prepares a situation, reads it with both readers, then allocates until it is killed. Needs `lib/`. */
 import { randomFillSync } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, readFileSync, readSync, statSync, writeSync } from 'node:fs';
 import { freemem } from 'node:os';
-import { openReader } from '../../lib/sensors/open-reader.js';
+import { openReader } from '../../../lib/sensors/open-reader.js';
 
 const MiB = 2 ** 20;
 // glibc maps such a block by itself with a 16-byte header: one MiB of pages exactly.

@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { MiB } from '../../src/core/bytes.ts';
 import { createControlGroup, whyNoControlGroups } from '../support/create-control-group.ts';
 
-const CHILD = fileURLToPath(new URL('reading-child.mjs', import.meta.url));
+const CHILD = fileURLToPath(new URL('../support/programs/read-each-line.mjs', import.meta.url));
 const built = existsSync(new URL('../../lib/sensors/open-reader.js', import.meta.url));
 const reason = whyNoControlGroups() ?? (built ? undefined : 'dist/ is not built (npm run compile)');
 const noNamespace = spawnSync('unshare', ['--cgroup', 'true']).status === 0 ? undefined : 'no cgroup namespaces here';
