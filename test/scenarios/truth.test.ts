@@ -173,7 +173,11 @@ describe.skipIf(reason !== undefined)('what a process can really allocate', () =
     const top = createControlGroup(512 * MiB);
     const middle = top.createChild('middle', 320 * MiB);
     await startHolder(middle.createChild('sibling'), 80);
-    expectTruth('three levels', middle, await measureTruth(middle.createChild('leaf', 300 * MiB), { mib: 60, reads: 1 }));
+    expectTruth(
+      'three levels',
+      middle,
+      await measureTruth(middle.createChild('leaf', 300 * MiB), { mib: 60, reads: 1 }),
+    );
   });
 
   it('is promised in an unlimited group under a limited parent with page cache', async () => {
