@@ -13,12 +13,14 @@ type Folder = (typeof FOLDERS)[number];
 const MAY_IMPORT: Readonly<Record<Folder, (from: string) => RegExp>> = {
   src: () => /^src\//,
   tools: () => /^tools\//,
-  // Of dist/, what the package does not export.
-  bench: (from) => new RegExp(`^(${from.split('/', 2).join('/')}|tools|dist)/`),
+  // Of lib/, what the package does not export.
+  bench: (from) => new RegExp(`^(${from.split('/', 2).join('/')}|tools|lib)/`),
   // The models that a user would have downloaded.
   examples: () => /^examples\/|^tools\/synthetic-model\.mjs$/,
   test: (from) =>
-    from.startsWith('test/examples/') ? /^(test|src|dist|tools|native|examples)\// : /^(test|src|dist|tools|native)\//,
+    from.startsWith('test/examples/')
+      ? /^(test|src|lib|dist|tools|native|examples)\//
+      : /^(test|src|lib|dist|tools|native)\//,
 };
 
 /** Single files that import more than their folder may. */
@@ -90,7 +92,7 @@ const rooms = new Set(files.filter((file) => file.startsWith('src/')).map(dirnam
 const tests = files.filter((file) => file.endsWith('.test.ts'));
 
 /** A file of this repository, or one outside of it; anything else is a package. */
-const LOCAL = /^(src|tools|bench|examples|test|dist|native)\/|^\.\./;
+const LOCAL = /^(src|tools|bench|examples|test|lib|dist|native)\/|^\.\./;
 
 function findBreaches(found: readonly Import[]): string[] {
   return found
@@ -124,6 +126,8 @@ describe('the folders of the repository', () => {
     expect(breach('tools/timing.mjs', 'nexa-memory-guard')).toBe(false);
     expect(breach('bench/gguf/gguf.mjs', 'bench/guard/guard.mjs')).toBe(true);
     expect(breach('bench/gguf/gguf.mjs', 'bench/gguf/headers.mjs')).toBe(false);
+    expect(breach('bench/gguf/gguf.mjs', 'lib/gguf/read-gguf.js')).toBe(false);
+    expect(breach('tools/timing.mjs', 'lib/index.js')).toBe(true);
     expect(breach('examples/talk.mjs', 'tools/timing.mjs')).toBe(true);
     expect(breach('examples/talk.mjs', 'tools/synthetic-model.mjs')).toBe(false);
     expect(breach('test/gguf/read-gguf.test.ts', 'examples/talk.mjs')).toBe(true);
