@@ -17,7 +17,7 @@ import {
 } from '../../src/addon/load-addon.ts';
 import { PARSE } from '../../src/sensors/linux/read-plan.ts';
 import { STRIDE } from '../../src/sensors/scope-rows.ts';
-import { fixture } from '../support/fixtures.ts';
+import { getFixture } from '../support/fixtures.ts';
 
 const BUILT = fileURLToPath(new URL('../../build/Release/nexa_memory_guard.node', import.meta.url));
 const READER = new URL('../../lib/sensors/open-reader.js', import.meta.url);
@@ -119,7 +119,7 @@ describe('finding the addon', () => {
 describe.skipIf(!there)('the addon', () => {
   const { MemoryFiles } = (loadAddon() ?? {}) as Addon;
   const rows = () => new Float64Array(2 * STRIDE);
-  const meminfo = join(fixture('host-only'), 'proc/meminfo');
+  const meminfo = join(getFixture('host-only'), 'proc/meminfo');
 
   it.each<[string, unknown[]]>([
     ['nothing', []],

@@ -5,34 +5,34 @@ import { describe, expect, it } from 'vitest';
 import { MiB } from '../../src/core/bytes.ts';
 import { MemoryGuardError } from '../../src/core/errors.ts';
 import { openReader } from '../../src/sensors/open-reader.ts';
-import { copyOf, filesIn, fixture } from '../support/fixtures.ts';
-import { open, READERS, sensorErrorOf } from '../support/linux-readers.ts';
+import { copyFixture, getFixture, listFixtureFiles } from '../support/fixtures.ts';
+import { catchSensorError, open, READERS } from '../support/linux-readers.ts';
 import { HOST_AVAILABLE } from '../support/linux-situations.ts';
 
 describe.each(READERS)('the %s reader', (prefer) => {
   it('says which file it could not read, and why', () => {
-    const root = copyOf('v2-leaf');
+    const root = copyFixture('v2-leaf');
     const file = join(root, 'sys/fs/cgroup/app/memory.current');
     rmSync(file);
-    expect(sensorErrorOf(() => open(prefer, root).measure()).message).toBe(
+    expect(catchSensorError(() => open(prefer, root).measure()).message).toBe(
       `Expected to read ${file}, but it failed with ENOENT; let this process read that file.`,
     );
     mkdirSync(file);
-    expect(sensorErrorOf(() => open(prefer, root).measure()).message).toContain('EISDIR');
+    expect(catchSensorError(() => open(prefer, root).measure()).message).toContain('EISDIR');
   });
 
   it('serves again once the file is back', () => {
-    const root = copyOf('v2-leaf');
+    const root = copyFixture('v2-leaf');
     const reader = open(prefer, root);
     const file = join(root, 'sys/fs/cgroup/app/memory.current');
     writeFileSync(file, 'soon\n');
-    sensorErrorOf(() => reader.measure());
+    catchSensorError(() => reader.measure());
     writeFileSync(file, `${400 * MiB}\n`);
     expect(reader.measure().availableBytes).toBe(442 * MiB);
   });
 
   it('says what stands where a number should be', () => {
-    expect(sensorErrorOf(() => open(prefer, fixture('garbage-number')).measure()).message).toContain(
+    expect(catchSensorError(() => open(prefer, getFixture('garbage-number')).measure()).message).toContain(
       'memory.limit_in_bytes, but found "0x20000000";',
     );
   });
@@ -66,9 +66,9 @@ describe.each(READERS)('the %s reader', (prefer) => {
     ],
     ['memory.stat', `${'x'.repeat(70_000)}\n`, 'fewer than 65536 bytes'],
   ])('does not take a number out of %s with %j', (file, text, expected) => {
-    const root = copyOf('v2-leaf');
+    const root = copyFixture('v2-leaf');
     writeFileSync(join(root, 'sys/fs/cgroup/app', file), text);
-    expect(sensorErrorOf(() => open(prefer, root).measure()).message).toContain(expected);
+    expect(catchSensorError(() => open(prefer, root).measure()).message).toContain(expected);
   });
 
   it.each([
@@ -107,9 +107,9 @@ describe.each(READERS)('the %s reader', (prefer) => {
       'hierarchical_memory_limit',
     ],
   ])('in %s misses a line of %s', (name, file, text, key) => {
-    const root = copyOf(name);
+    const root = copyFixture(name);
     writeFileSync(join(root, file), text);
-    const { message } = sensorErrorOf(() => open(prefer, root, name === 'v2-swap').snapshot());
+    const { message } = catchSensorError(() => open(prefer, root, name === 'v2-swap').snapshot());
     expect(message).toContain(`a number after "${key}"`);
     expect(message).toContain(join(root, file));
   });
@@ -130,10 +130,10 @@ describe.each(READERS)('the %s reader', (prefer) => {
     'lxc-v2-lxcfs',
   ])('in %s refuses to answer for every file that goes missing or turns into a directory', (name) => {
     const swap = name === 'v2-swap';
-    const whole = open(prefer, fixture(name), swap).snapshot();
+    const whole = open(prefer, getFixture(name), swap).snapshot();
     let refused = 0;
-    const root = copyOf(name);
-    for (const file of filesIn(root)) {
+    const root = copyFixture(name);
+    for (const file of listFixtureFiles(root)) {
       for (const replacement of ['nothing', 'directory']) {
         renameSync(join(root, file), join(root, 'away'));
         if (replacement === 'directory') mkdirSync(join(root, file));
@@ -159,7 +159,7 @@ describe.each(READERS)('the %s reader', (prefer) => {
   });
 
   it('gives up when its group becomes unreadable, and follows it when it can be read again', () => {
-    const root = copyOf('v2-leaf');
+    const root = copyFixture('v2-leaf');
     const reader = open(prefer, root);
     expect(reader.measure().availableBytes).toBe(442 * MiB);
     renameSync(join(root, 'sys/fs/cgroup/app'), join(root, 'sys/fs/cgroup/gone'));
@@ -167,17 +167,17 @@ describe.each(READERS)('the %s reader', (prefer) => {
     // Its directory is nowhere to be seen: only the root above it, which is said.
     expect(reader.snapshot()).toMatchObject({ availableBytes: HOST_AVAILABLE, ancestorsHidden: true });
     writeFileSync(join(root, 'proc/self/cgroup'), 'nonsense\n');
-    expect(sensorErrorOf(() => reader.measure()).message).toContain('lines such as "4:memory:/group"');
+    expect(catchSensorError(() => reader.measure()).message).toContain('lines such as "4:memory:/group"');
     writeFileSync(join(root, 'proc/self/cgroup'), '0::/gone\n');
     expect(reader.snapshot()).toMatchObject({ availableBytes: 442 * MiB, ancestorsHidden: false });
   });
 
   it('refuses to read after it was closed', () => {
-    const reader = open(prefer, fixture('v2-leaf'));
+    const reader = open(prefer, getFixture('v2-leaf'));
     reader.measure();
     reader.close();
     reader.close();
-    expect(sensorErrorOf(() => reader.measure()).message).toContain('closed');
-    expect(sensorErrorOf(() => reader.snapshot()).message).toContain('closed');
+    expect(catchSensorError(() => reader.measure()).message).toContain('closed');
+    expect(catchSensorError(() => reader.snapshot()).message).toContain('closed');
   });
 });

@@ -11,14 +11,14 @@ import type { MemorySnapshot } from '../../src/core/types.ts';
 import { readMappedFiles } from '../../src/sensors/linux/mapped-files.ts';
 import { openReader } from '../../src/sensors/open-reader.ts';
 import { readProcessMemory } from '../../src/sensors/process-memory.ts';
-import { copyOf, filesIn } from '../support/fixtures.ts';
+import { copyFixture, listFixtureFiles } from '../support/fixtures.ts';
 import { READERS } from '../support/linux-readers.ts';
 import { damages } from '../support/mutate.ts';
 
 const numRuns = Number(process.env['FUZZ_RUNS'] ?? 150);
 
 /** What an action answers, or the message of its ERR_SENSOR; any other error is a finding. */
-function answerOf<T>(action: () => T): T | string {
+function catchAnswer<T>(action: () => T): T | string {
   try {
     return action();
   } catch (error) {
@@ -27,14 +27,14 @@ function answerOf<T>(action: () => T): T | string {
   }
 }
 
-function snapshotOf(
+function readSnapshot(
   prefer: 'native' | 'procfs',
   root: string,
   swap: boolean,
 ): Omit<MemorySnapshot, 'takenAtMs'> | string {
   const reader = openReader({ root, swap, prefer });
   try {
-    return answerOf(() => {
+    return catchAnswer(() => {
       const { takenAtMs: _, source: __, ...snapshot } = reader.snapshot();
       const { totalBytes, availableBytes } = reader.measure();
       expect({ totalBytes, availableBytes }).toEqual({
@@ -77,9 +77,9 @@ describe.each([...TREES, ...MORE])('damage to %s', (name) => {
   const swap = name === 'v2-swap' || name === 'v1-memsw';
 
   it('is a number or ERR_SENSOR, the same for both readers, and hides no limit', () => {
-    const root = copyOf(name);
-    const files = filesIn(root);
-    const whole = snapshotOf('procfs', root, swap) as MemorySnapshot;
+    const root = copyFixture(name);
+    const files = listFixtureFiles(root);
+    const whole = readSnapshot('procfs', root, swap) as MemorySnapshot;
     fc.assert(
       fc.property(fc.constantFrom(...files), damages, (file, damaged) => {
         const path = join(root, file);
@@ -87,7 +87,7 @@ describe.each([...TREES, ...MORE])('damage to %s', (name) => {
         const after = damaged(before);
         writeFileSync(path, after);
         try {
-          const answers = READERS.map((prefer) => snapshotOf(prefer, root, swap));
+          const answers = READERS.map((prefer) => readSnapshot(prefer, root, swap));
           expect(new Set(answers.map((answer) => JSON.stringify(essence(answer)))).size).toBe(1);
           const [answer] = answers;
           if (typeof answer === 'string' || answer === undefined) return;
@@ -125,7 +125,7 @@ function mayHaveMoved(file: string, after: Buffer): boolean {
 }
 
 it('damaged numbers in memory.max are numbers or errors, never "no limit"', () => {
-  const root = copyOf('v2-leaf');
+  const root = copyFixture('v2-leaf');
   const path = join(root, 'sys/fs/cgroup/app/memory.max');
   const before = readFileSync(path);
   fc.assert(
@@ -133,7 +133,7 @@ it('damaged numbers in memory.max are numbers or errors, never "no limit"', () =
       const after = damaged(before).toString('latin1');
       writeFileSync(path, after, 'latin1');
       for (const prefer of READERS) {
-        const answer = snapshotOf(prefer, root, false);
+        const answer = readSnapshot(prefer, root, false);
         const limit = NUMBER_FILE.test(after) && (after.startsWith('max') || BigInt(after.trim()) <= 2n ** 64n);
         if (!limit) expect(answer, JSON.stringify(after)).toBeTypeOf('string');
         else if (typeof answer !== 'string') {
@@ -147,12 +147,12 @@ it('damaged numbers in memory.max are numbers or errors, never "no limit"', () =
 });
 
 it.each(['proc/self/maps', 'proc/self/mountinfo'])('damage to %s is read or refused', (file) => {
-  const root = copyOf('mappings');
+  const root = copyFixture('mappings');
   const before = readFileSync(join(root, file));
   fc.assert(
     fc.property(damages, (damaged) => {
       writeFileSync(join(root, file), damaged(before));
-      const answer = answerOf(() => readMappedFiles({ root }));
+      const answer = catchAnswer(() => readMappedFiles({ root }));
       if (typeof answer !== 'string')
         expect(answer.every(({ bytes }) => Number.isFinite(bytes) && bytes >= 0)).toBe(true);
     }),
@@ -161,13 +161,13 @@ it.each(['proc/self/maps', 'proc/self/mountinfo'])('damage to %s is read or refu
 });
 
 it('damage to our own status is a number, unknown, or refused', () => {
-  const root = copyOf('v2-leaf');
+  const root = copyFixture('v2-leaf');
   const file = join(root, 'proc/self/status');
   const before = readFileSync(file);
   fc.assert(
     fc.property(damages, (damaged) => {
       writeFileSync(file, damaged(before));
-      const answer = answerOf(() => readProcessMemory({ root }));
+      const answer = catchAnswer(() => readProcessMemory({ root }));
       if (typeof answer === 'object') expect(Number.isFinite(answer.anonymousBytes)).toBe(true);
     }),
     { numRuns: numRuns * 5, seed: 20_261_125 },

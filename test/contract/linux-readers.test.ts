@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { KiB, MiB } from '../../src/core/bytes.ts';
 import type { MemoryScope } from '../../src/core/types.ts';
 import { CONTAINERS } from '../support/container-trees.ts';
-import { copyOf, fixture } from '../support/fixtures.ts';
+import { copyFixture, getFixture } from '../support/fixtures.ts';
 import { open, READERS } from '../support/linux-readers.ts';
 import { HOST_AVAILABLE, SITUATIONS } from '../support/linux-situations.ts';
 
@@ -26,7 +26,7 @@ describe.each(READERS)('the %s reader', (prefer) => {
     } = situation;
 
     it('finds the scopes, the smallest limit and the smallest availability', () => {
-      const snapshot = open(prefer, fixture(name), swap).snapshot();
+      const snapshot = open(prefer, getFixture(name), swap).snapshot();
       expect(snapshot.scopes.map((scope) => scope.path)).toEqual(scopes);
       expect(snapshot).toMatchObject({
         totalBytes,
@@ -46,7 +46,7 @@ describe.each(READERS)('the %s reader', (prefer) => {
     });
 
     it('measures the same minima without the rest', () => {
-      const reader = open(prefer, fixture(name), swap);
+      const reader = open(prefer, getFixture(name), swap);
       expect(reader.measure()).toEqual({ totalBytes, availableBytes, hostBinds });
       // Once more after a snapshot: nothing of the full reading may leak into the short one.
       reader.snapshot();
@@ -54,7 +54,7 @@ describe.each(READERS)('the %s reader', (prefer) => {
     });
 
     it('measures each scope: the smallest exactly, no other too high or below it', () => {
-      const reader = open(prefer, fixture(name), swap);
+      const reader = open(prefer, getFixture(name), swap);
       const { measure, availableBytes: each = [] } = reader.measureScopes?.() ?? {};
       expect(measure).toEqual({ totalBytes, availableBytes, hostBinds });
       expect(each).toHaveLength(reader.snapshot().scopes.length);
@@ -66,7 +66,7 @@ describe.each(READERS)('the %s reader', (prefer) => {
 
   it('freezes a snapshot to the ground and dates it', () => {
     const before = performance.timeOrigin + performance.now();
-    const snapshot = open(prefer, fixture('v2-three-levels')).snapshot();
+    const snapshot = open(prefer, getFixture('v2-three-levels')).snapshot();
     expect(Object.isFrozen(snapshot) && Object.isFrozen(snapshot.scopes)).toBe(true);
     expect(snapshot.scopes.every((scope) => Object.isFrozen(scope))).toBe(true);
     expect(snapshot.takenAtMs).toBeGreaterThanOrEqual(before);
@@ -82,7 +82,7 @@ describe.each(READERS)('the %s reader', (prefer) => {
   });
 
   it('skips no file that would have changed the minimum', () => {
-    const root = copyOf('v2-three-levels');
+    const root = copyFixture('v2-three-levels');
     const reader = open(prefer, root);
     let seed = 1;
     const random = (below: number) => {
@@ -112,7 +112,7 @@ describe.each(READERS)('the %s reader', (prefer) => {
   });
 
   it('sees a limit that changed between two readings', () => {
-    const root = copyOf('v2-three-levels');
+    const root = copyFixture('v2-three-levels');
     const reader = open(prefer, root);
     expect(reader.measure().availableBytes).toBe(370 * MiB);
     writeFileSync(join(root, 'sys/fs/cgroup/a/b/c/memory.max'), `${400 * MiB}\n`);
@@ -122,7 +122,7 @@ describe.each(READERS)('the %s reader', (prefer) => {
   });
 
   it('reads memory.stat again when it begins to matter', () => {
-    const root = copyOf('v2-leaf');
+    const root = copyFixture('v2-leaf');
     const reader = open(prefer, root);
     writeFileSync(join(root, 'sys/fs/cgroup/app/memory.max'), 'max\n');
     expect(reader.measure().availableBytes).toBe(HOST_AVAILABLE);
@@ -131,7 +131,7 @@ describe.each(READERS)('the %s reader', (prefer) => {
   });
 
   it('follows its group to another one', () => {
-    const root = copyOf('v2-three-levels');
+    const root = copyFixture('v2-three-levels');
     const reader = open(prefer, root);
     expect(reader.measure().availableBytes).toBe(370 * MiB);
     writeFileSync(join(root, 'proc/self/cgroup'), '0::/a\n');
@@ -140,7 +140,7 @@ describe.each(READERS)('the %s reader', (prefer) => {
   });
 
   it('does not resolve again while its group stays', () => {
-    const root = copyOf('v2-three-levels');
+    const root = copyFixture('v2-three-levels');
     const reader = open(prefer, root);
     reader.measure();
     rmSync(join(root, 'proc/self/mountinfo'));
@@ -149,7 +149,7 @@ describe.each(READERS)('the %s reader', (prefer) => {
 
   it('takes notice of process limits and the overcommit mode within a second, and not at every reading', () => {
     vi.useFakeTimers({ toFake: ['performance'] });
-    const root = copyOf('rlimits');
+    const root = copyFixture('rlimits');
     const reader = open(prefer, root);
     expect(reader.measure().availableBytes).toBe(1792 * MiB);
     writeFileSync(
@@ -166,13 +166,13 @@ describe.each(READERS)('the %s reader', (prefer) => {
   });
 
   it('never lets memory.stat, which lags, exceed the usage', () => {
-    const root = copyOf('v2-leaf');
+    const root = copyFixture('v2-leaf');
     writeFileSync(join(root, 'sys/fs/cgroup/app/memory.current'), `${100 * MiB}\n`);
     expect(open(prefer, root).measure().availableBytes).toBe(512 * MiB);
   });
 
   it('takes what our own group holds for the least that its parents hold, whose memory.stat may lag', () => {
-    const root = copyOf('v2-parent-limit');
+    const root = copyFixture('v2-parent-limit');
     const stat = (inactive: number) =>
       `inactive_file ${inactive * MiB}\nactive_file 0\nunevictable 0\nslab_reclaimable 0\n`;
     writeFileSync(join(root, 'sys/fs/cgroup/pod.slice/memory.stat'), stat(0));
@@ -185,7 +185,7 @@ describe.each(READERS)('the %s reader', (prefer) => {
   });
 
   it('finds the lines of memory.stat and meminfo in any order', () => {
-    const root = copyOf('v2-leaf');
+    const root = copyFixture('v2-leaf');
     writeFileSync(
       join(root, 'sys/fs/cgroup/app/memory.stat'),
       `slab_reclaimable 1048576\nactive_file 2097152\nunevictable 0\ninactive_file 4194304\nfile 9\n`,
@@ -208,7 +208,7 @@ describe.each(READERS)('the %s reader', (prefer) => {
 it('holds a situation for every fixture tree, and a tree for every situation', () => {
   const named = new Set([...SITUATIONS, ...CONTAINERS].map((situation) => situation.name));
   // These two are read by tests of their own.
-  const trees = readdirSync(fixture('.'), { withFileTypes: true })
+  const trees = readdirSync(getFixture('.'), { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && !['garbage-number', 'mappings'].includes(entry.name))
     .map((entry) => entry.name);
   expect([...named].sort()).toEqual(trees.sort());

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { fixture } from '../support/fixtures.ts';
+import { getFixture } from '../support/fixtures.ts';
 import { compile, compiler } from './compile.ts';
 
 const SOURCES = [
@@ -19,7 +19,7 @@ describe.skipIf(!compiler || process.platform !== 'linux')('watches that come an
   it.each(['thread', 'address,undefined'])('hear what happens, clean under %s', { timeout: 180_000 }, (sanitizer) => {
     const flags = ['-O1', '-g', '-pthread', `-fsanitize=${sanitizer}`, '-fno-sanitize-recover=all'];
     const { directory, program } = compile(['test/native/memory-watch.cc', ...SOURCES], flags);
-    const meminfo = join(fixture('v2-three-levels'), 'proc', 'meminfo');
+    const meminfo = join(getFixture('v2-three-levels'), 'proc', 'meminfo');
     const { status, stdout, stderr } = spawnSync(program, [meminfo, join(directory, 'usage'), '60'], {
       encoding: 'utf8',
     });

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { copyOf } from '../support/fixtures.ts';
+import { copyFixture } from '../support/fixtures.ts';
 import { Installed } from './installed.ts';
 
 const here = fileURLToPath(new URL('runtimes', import.meta.url));
@@ -62,7 +62,7 @@ describe.each(RUNTIMES)('the package in %s', (name, program) => {
     'is woken by the thread of the addon, and keeps no descriptor of it',
     () => {
       const reader = join(installed.project, 'node_modules/nexa-memory-guard/lib/sensors/open-reader.js');
-      const tree = copyOf('v2-leaf');
+      const tree = copyFixture('v2-leaf');
       const { stdout, ...ended } = installed.program(
         'wake.mjs',
         [reader, tree, join(tree, 'sys/fs/cgroup/app/memory.current')],

@@ -9,7 +9,7 @@ import {
   readPeerAnonymousBytes,
   readProcessMemory,
 } from '../../src/sensors/process-memory.ts';
-import { copyOf, fixture } from '../support/fixtures.ts';
+import { copyFixture, getFixture } from '../support/fixtures.ts';
 import { mac, telling } from '../support/system-call-figures.ts';
 
 const STATUS = 'proc/self/status';
@@ -17,27 +17,27 @@ const STATUS = 'proc/self/status';
 describe('readProcessMemory', () => {
   it('counts anonymous memory without the files that are mapped', () => {
     // RssAnon 38940 kB beside RssFile; VmSwap 0.
-    expect(readProcessMemory({ root: fixture('v2-leaf') })?.anonymousBytes).toBe(38_940 * KiB);
+    expect(readProcessMemory({ root: getFixture('v2-leaf') })?.anonymousBytes).toBe(38_940 * KiB);
   });
 
   it('counts what was swapped out', () => {
-    const root = copyOf('v2-leaf');
+    const root = copyFixture('v2-leaf');
     writeFileSync(join(root, STATUS), 'RssAnon:\t    1000 kB\nVmSwap:\t     500 kB\n');
     expect(readProcessMemory({ root })?.anonymousBytes).toBe(1500 * KiB);
   });
 
   it('does not know where the kernel does not tell', () => {
-    expect(readProcessMemory({ root: fixture('gvisor') })).toBeUndefined();
+    expect(readProcessMemory({ root: getFixture('gvisor') })).toBeUndefined();
   });
 
   it.each(['', 'VmSwap:\t 5 kB\n', 'RssAnon:\t none\nVmSwap:\t 5 kB\n'])('does not take a number out of %j', (text) => {
-    const root = copyOf('v2-leaf');
+    const root = copyFixture('v2-leaf');
     writeFileSync(join(root, STATUS), text);
     expect(() => readProcessMemory({ root })).toThrow(expect.objectContaining({ code: 'ERR_SENSOR' }));
   });
 
   it('refuses where the file cannot be read', () => {
-    const root = copyOf('v2-leaf');
+    const root = copyFixture('v2-leaf');
     rmSync(join(root, STATUS));
     expect(() => readProcessMemory({ root })).toThrow('ENOENT');
     mkdirSync(join(root, STATUS));
@@ -65,7 +65,7 @@ describe.skipIf(process.platform !== 'linux')('this process', () => {
 
 describe('readPeerAnonymousBytes', () => {
   it('counts RssAnon and VmSwap of the process with that number, and of no other', () => {
-    const root = copyOf('v2-leaf');
+    const root = copyFixture('v2-leaf');
     mkdirSync(join(root, 'proc/77'));
     writeFileSync(join(root, 'proc/77/status'), 'VmRSS:\t 9000 kB\nRssAnon:\t 1000 kB\nVmSwap:\t 500 kB\n');
     expect(readPeerAnonymousBytes(77, root)).toBe(1500 * KiB);
@@ -78,7 +78,7 @@ describe('readPeerAnonymousBytes', () => {
     ['a text that is no number', 'RssAnon:\t none\nVmSwap:\t 5 kB\n'],
     ['half of it', 'RssAnon:\t 5 kB\n'],
   ])('does not know with %s, and throws nothing', (_, text) => {
-    const root = copyOf('v2-leaf');
+    const root = copyFixture('v2-leaf');
     mkdirSync(join(root, 'proc/77'));
     writeFileSync(join(root, 'proc/77/status'), text);
     expect(readPeerAnonymousBytes(77, root)).toBeUndefined();

@@ -3,12 +3,12 @@ import { totalmem } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { MiB } from '../../src/core/bytes.ts';
 import { readMemory } from '../../src/sensors/read-memory.ts';
-import { fixture } from '../support/fixtures.ts';
+import { getFixture } from '../support/fixtures.ts';
 
 describe.skipIf(process.platform !== 'linux')('readMemory', () => {
   it('reads a tree, with and without swap', () => {
-    expect(readMemory({ root: fixture('v2-swap') }).availableBytes).toBe(132 * MiB);
-    expect(readMemory({ root: fixture('v2-swap'), swap: true }).availableBytes).toBe(332 * MiB);
+    expect(readMemory({ root: getFixture('v2-swap') }).availableBytes).toBe(132 * MiB);
+    expect(readMemory({ root: getFixture('v2-swap'), swap: true }).availableBytes).toBe(332 * MiB);
   });
 
   it('reads this machine', () => {
@@ -17,14 +17,14 @@ describe.skipIf(process.platform !== 'linux')('readMemory', () => {
 
   it('reads more trees than it keeps open', () => {
     const names = ['v2-leaf', 'v1-leaf-limit', 'hybrid', 'v2-high', 'v2-swap', 'v2-dotdot', 'v2-leaf'];
-    expect(names.map((name) => readMemory({ root: fixture(name) }).availableBytes / MiB)).toEqual([
+    expect(names.map((name) => readMemory({ root: getFixture(name) }).availableBytes / MiB)).toEqual([
       442, 462, 442, 242, 132, 434, 442,
     ]);
   });
 
   it('lets go of the files of the tree that was read longest ago', () => {
     const names = ['v2-leaf', 'v1-leaf-limit', 'hybrid', 'v2-high', 'v2-swap', 'v2-dotdot'];
-    for (const name of names) readMemory({ root: fixture(name) });
+    for (const name of names) readMemory({ root: getFixture(name) });
     const open = readdirSync('/proc/self/fd').map((descriptor) => {
       try {
         return readlinkSync(`/proc/self/fd/${descriptor}`);
@@ -32,7 +32,7 @@ describe.skipIf(process.platform !== 'linux')('readMemory', () => {
         return ''; // the listing's own descriptor
       }
     });
-    const held = names.filter((name) => open.some((path) => path.startsWith(`${fixture(name)}/`)));
+    const held = names.filter((name) => open.some((path) => path.startsWith(`${getFixture(name)}/`)));
     expect(held).toEqual(names.slice(2));
   });
 

@@ -4,7 +4,7 @@
  * `rebuilt`: written after public sources, named beside each. test/fixtures/README.md tells more.
  */
 import { KiB, MiB } from '../../src/core/bytes.ts';
-import { HOST_AVAILABLE, HOST_TOTAL, type MemorySituation } from './linux-situations.ts';
+import { HOST_AVAILABLE, HOST_TOTAL, type TreeSituation } from './linux-situations.ts';
 
 const captured = 'captured' as const;
 const rebuilt = 'rebuilt' as const;
@@ -26,7 +26,7 @@ function chain(path: string): string[] {
   return names.map((_, index) => `/${names.slice(0, index + 1).join('/')}`);
 }
 
-export const CONTAINERS: readonly MemorySituation[] = [
+export const CONTAINERS: readonly TreeSituation[] = [
   {
     name: 'docker-v1',
     origin: captured,

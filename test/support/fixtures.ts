@@ -5,20 +5,21 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 
-export function fixture(name: string): string {
+/** The directory of a fixture, to be read and not to be changed. */
+export function getFixture(name: string): string {
   return fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
 }
 
-/** A copy that is removed when the test has finished. */
-export function copyOf(name: string): string {
+/** Copies a fixture to a directory that is removed when the test has finished. */
+export function copyFixture(name: string): string {
   const directory = mkdtempSync(join(tmpdir(), 'nexa-memory-guard-'));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
-  cpSync(fixture(name), directory, { recursive: true });
+  cpSync(getFixture(name), directory, { recursive: true });
   return directory;
 }
 
-/** Every file below, as paths relative to `directory`. */
-export function filesIn(directory: string): string[] {
+/** Lists every file of a fixture or a copy, as paths relative to its directory. */
+export function listFixtureFiles(directory: string): string[] {
   return readdirSync(directory, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(directory.length + 1))

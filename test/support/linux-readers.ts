@@ -21,7 +21,7 @@ export function open(prefer: ReaderName, root: string, swap = false): MemoryRead
 }
 
 /** The error of an action that must refuse. */
-export function sensorErrorOf(action: () => unknown): MemoryGuardError {
+export function catchSensorError(action: () => unknown): MemoryGuardError {
   let result: unknown;
   try {
     result = action();

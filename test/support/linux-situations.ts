@@ -6,7 +6,7 @@ export const HOST_TOTAL = 24_683_656 * KiB;
 /** MemAvailable of the fixtures. */
 export const HOST_AVAILABLE = 22_363_128 * KiB;
 
-export interface MemorySituation {
+export interface TreeSituation {
   readonly name: string;
   /** Where the tree is from. Without it: files of Linux 6.18 (v1) and 6.1 (v2) with numbers set so that every term shows. */
   readonly origin?: 'captured' | 'rebuilt';
@@ -28,7 +28,7 @@ const PODS = '/kubepods.slice/kubepods-burstable.slice';
 const POD = `${PODS}/kubepods-burstable-pod6c5b9a1e_21f4_4a53_9d3e_0f7b7a0a5d11.slice`;
 const CONTAINER = `${POD}/cri-containerd-b3f1c0ffee5a4d0e8f7c1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f60718293a4b5c6.scope`;
 
-export const SITUATIONS: readonly MemorySituation[] = [
+export const SITUATIONS: readonly TreeSituation[] = [
   { name: 'host-only', ...HOST, scopes: ['host'] },
   { name: 'host-no-memory-controller', ...HOST, scopes: ['host'] },
   {

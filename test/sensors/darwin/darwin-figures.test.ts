@@ -4,7 +4,7 @@ import { type DARWIN, getTaskFootprint, interpretDarwinFigures } from '../../../
 import { measureRows, snapshotRows } from '../../../src/sensors/scope-rows.ts';
 import { type Figures, mac } from '../../support/system-call-figures.ts';
 
-const snapshotOf = (figures: Float64Array) => {
+const makeSnapshot = (figures: Float64Array) => {
   const { scopes, rows, pressure } = interpretDarwinFigures(figures);
   return snapshotRows(rows, { scopes, ancestorsHidden: false, swap: false }, 'native', 0, pressure);
 };
@@ -18,23 +18,23 @@ describe("macOS' figures", () => {
       availableBytes: available,
       hostBinds: true,
     });
-    expect(snapshotOf(mac())).toMatchObject({
+    expect(makeSnapshot(mac())).toMatchObject({
       availableBytes: available,
       limitedBy: { kind: 'host', limitBytes: 16 * GiB, usedBytes: 15 * GiB, reclaimableBytes: 5632 * MiB },
       precise: true,
       pressure: 'normal',
     });
-    expect(snapshotOf(mac({ speculativePages: 0 })).availableBytes).toBe(available);
+    expect(makeSnapshot(mac({ speculativePages: 0 })).availableBytes).toBe(available);
   });
 
   it('do not count active, wired or compressed pages', () => {
-    const other = snapshotOf(mac({ activePages: 1, wiredPages: 2, compressorPages: Number.NaN }));
-    expect(other.availableBytes).toBe(snapshotOf(mac()).availableBytes);
+    const other = makeSnapshot(mac({ activePages: 1, wiredPages: 2, compressorPages: Number.NaN }));
+    expect(other.availableBytes).toBe(makeSnapshot(mac()).availableBytes);
   });
 
   it('never exceed the machine, where purgeable pages are inactive ones as well', () => {
     const half = (8 * GiB) / 16_384;
-    const full = snapshotOf(mac({ freePages: half, inactivePages: half, purgeablePages: half }));
+    const full = makeSnapshot(mac({ freePages: half, inactivePages: half, purgeablePages: half }));
     expect(full.availableBytes).toBe(16 * GiB);
   });
 
@@ -45,7 +45,7 @@ describe("macOS' figures", () => {
     [Number.NaN, undefined],
     [3, undefined],
   ])('tell level %s as %s, apart from the bytes', (pressureLevel, pressure) => {
-    expect(snapshotOf(mac({ pressureLevel })).pressure).toBe(pressure);
+    expect(makeSnapshot(mac({ pressureLevel })).pressure).toBe(pressure);
   });
 
   it.each<[string, Figures<typeof DARWIN>]>([

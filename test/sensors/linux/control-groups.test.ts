@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { MiB } from '../../../src/core/bytes.ts';
 import { findGroups, tellsCache } from '../../../src/sensors/linux/control-groups.ts';
-import { copyOf, fixture } from '../../support/fixtures.ts';
+import { copyFixture, getFixture } from '../../support/fixtures.ts';
 import { open } from '../../support/linux-readers.ts';
 
 /** The whole reading: what was found decides which limits count. */
@@ -14,7 +14,7 @@ const listPaths = (root: string) => findGroups(root)?.groups.map(({ path }) => p
 
 describe('findGroups', () => {
   it('names the groups from the topmost one down to ours, with their directories', () => {
-    const root = fixture('v2-three-levels');
+    const root = getFixture('v2-three-levels');
     const groups = ['a', 'a/b', 'a/b/c'].map((path) => ({
       directory: `${root}/sys/fs/cgroup/${path}`,
       path: `/${path}`,
@@ -23,25 +23,25 @@ describe('findGroups', () => {
   });
 
   it('leaves out the real root of a hierarchy, which cannot be limited, and takes the root of a container', () => {
-    expect(listPaths(fixture('v1-parent-limit'))).toEqual(['/pod', '/pod/app']);
-    expect(listPaths(fixture('v1-docker-bind'))).toEqual(['/']);
-    expect(listPaths(fixture('v2-namespace-hidden'))).toEqual(['/']);
+    expect(listPaths(getFixture('v1-parent-limit'))).toEqual(['/pod', '/pod/app']);
+    expect(listPaths(getFixture('v1-docker-bind'))).toEqual(['/']);
+    expect(listPaths(getFixture('v2-namespace-hidden'))).toEqual(['/']);
   });
 
   it('keeps the file that tells whether we were moved, as it was read', () => {
-    const root = fixture('v2-leaf');
+    const root = getFixture('v2-leaf');
     expect(findGroups(root)).toMatchObject({ file: `${root}/proc/self/cgroup`, bytes: Buffer.from('0::/app\n') });
   });
 
   it('finds none on a kernel without control groups', () => {
-    const root = copyOf('v2-leaf');
+    const root = copyFixture('v2-leaf');
     rmSync(join(root, 'proc/self/cgroup'));
     writeFileSync(join(root, 'proc/self/mountinfo'), '23 1 254:0 / / rw - ext4 /dev/root rw\n');
     expect(findGroups(root)).toBeUndefined();
   });
 
   it('finds none if no hierarchy has the memory controller', () => {
-    expect(findGroups(fixture('host-no-memory-controller'))).toMatchObject({ groups: [], ancestorsHidden: false });
+    expect(findGroups(getFixture('host-no-memory-controller'))).toMatchObject({ groups: [], ancestorsHidden: false });
   });
 });
 
@@ -50,7 +50,7 @@ describe('a mount', () => {
     const partial = '50 23 0:26 /a/b /mnt/part rw - cgroup2 cgroup2 rw\n';
     const whole = '30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n';
     for (const mounts of [partial + whole, whole + partial]) {
-      const root = copyOf('v2-three-levels');
+      const root = copyFixture('v2-three-levels');
       mkdirSync(join(root, 'mnt/part/c'), { recursive: true });
       writeFileSync(join(root, 'proc/self/mountinfo'), mounts);
       expect(read(root)).toMatchObject({ availableBytes: 370 * MiB, ancestorsHidden: false });
@@ -58,7 +58,7 @@ describe('a mount', () => {
   });
 
   it('is used in part if there is no other, and ancestors are then said to be hidden', () => {
-    const root = copyOf('v2-three-levels');
+    const root = copyFixture('v2-three-levels');
     renameSync(join(root, 'sys/fs/cgroup/a/b'), join(root, 'part'));
     writeFileSync(join(root, 'proc/self/mountinfo'), '50 23 0:26 /a/b /part rw - cgroup2 cgroup2 rw\n');
     const snapshot = read(root);
@@ -67,7 +67,7 @@ describe('a mount', () => {
   });
 
   it('is not taken if its directory is not there', () => {
-    const root = copyOf('v2-three-levels');
+    const root = copyFixture('v2-three-levels');
     writeFileSync(join(root, 'proc/self/mountinfo'), '50 23 0:26 / /nowhere rw - cgroup2 cgroup2 rw\n');
     expect(read(root)).toMatchObject({ ancestorsHidden: true });
     expect(read(root).scopes).toHaveLength(1);
@@ -76,7 +76,7 @@ describe('a mount', () => {
 
 describe('our own group', () => {
   it('is replaced by the part of the way that exists if it cannot be seen', () => {
-    const root = copyOf('v2-three-levels');
+    const root = copyFixture('v2-three-levels');
     writeFileSync(join(root, 'proc/self/cgroup'), '0::/a/x/y\n');
     const snapshot = read(root);
     expect(snapshot.scopes.map((scope) => scope.path)).toEqual(['host', '/a']);
@@ -84,14 +84,14 @@ describe('our own group', () => {
   });
 
   it('is replaced by the mounted group alone if nobody below lists this process', () => {
-    const root = copyOf('v1-unnamed-levels');
+    const root = copyFixture('v1-unnamed-levels');
     writeFileSync(join(root, 'sys/fs/cgroup/memory/pod/app/cgroup.procs'), '77\n');
     expect(read(root)).toMatchObject({ ancestorsHidden: true });
     expect(read(root).scopes.map((scope) => scope.path)).toEqual(['host']);
   });
 
   it('is found below the unnamed levels by its own path', () => {
-    const root = copyOf('v1-unnamed-levels');
+    const root = copyFixture('v1-unnamed-levels');
     writeFileSync(join(root, 'proc/self/cgroup'), '4:memory:/app\n');
     writeFileSync(
       join(root, 'proc/self/mountinfo'),
@@ -101,7 +101,7 @@ describe('our own group', () => {
   });
 
   it('is limited by a v1 parent only as far as that limits its children', () => {
-    const root = copyOf('v1-no-hierarchy');
+    const root = copyFixture('v1-no-hierarchy');
     expect(listPaths(root)).toEqual(['/pod/app']);
     writeFileSync(join(root, 'sys/fs/cgroup/memory/pod/memory.use_hierarchy'), '1\n');
     expect(listPaths(root)).toEqual(['/pod', '/pod/app']);
@@ -111,19 +111,19 @@ describe('our own group', () => {
 
 describe('what cannot be understood', () => {
   it('are control groups that are mounted and hidden from /proc', () => {
-    const root = copyOf('v2-leaf');
+    const root = copyFixture('v2-leaf');
     rmSync(join(root, 'proc/self/cgroup'));
     expectSensorError(root, 'proc/self/cgroup');
   });
 
   it('is a list of groups without a hierarchy that is mounted', () => {
-    const root = copyOf('v1-leaf-limit');
+    const root = copyFixture('v1-leaf-limit');
     writeFileSync(join(root, 'proc/self/cgroup'), '1:name=systemd:/\n');
     expectSensorError(root, 'a line such as "4:memory:/group", which is mounted,');
   });
 
   it('is a file in the place of a parent', () => {
-    const root = copyOf('v2-leaf');
+    const root = copyFixture('v2-leaf');
     rmSync(join(root, 'sys/fs/cgroup/app'), { recursive: true });
     writeFileSync(join(root, 'sys/fs/cgroup/app'), '');
     writeFileSync(join(root, 'proc/self/cgroup'), '0::/app/below\n');
@@ -135,7 +135,7 @@ describe('what cannot be understood', () => {
     ['v2-leaf', 'proc/self/mountinfo', 'no mounts here\n', 'lines such as'],
     ['v1-unnamed-levels', 'proc/self/stat', 'self (node) R\n', 'our process number'],
   ])('is, in %s, %s with %j', (name, file, text, message) => {
-    const root = copyOf(name);
+    const root = copyFixture(name);
     writeFileSync(join(root, file), text);
     expectSensorError(root, message);
   });
@@ -149,7 +149,7 @@ describe('what cannot be understood', () => {
 
 describe('tellsCache', () => {
   it('knows a kernel’s v1 group from a stand-in that has a limit and a usage only', () => {
-    expect(tellsCache(join(fixture('v1-leaf-limit'), 'sys/fs/cgroup/memory/app'))).toBe(true);
-    expect(tellsCache(join(fixture('gvisor-cgroupfs'), 'sys/fs/cgroup/memory'))).toBe(false);
+    expect(tellsCache(join(getFixture('v1-leaf-limit'), 'sys/fs/cgroup/memory/app'))).toBe(true);
+    expect(tellsCache(join(getFixture('gvisor-cgroupfs'), 'sys/fs/cgroup/memory'))).toBe(false);
   });
 });

@@ -11,7 +11,7 @@ import {
   type ReadProblem,
 } from '../../../src/sensors/linux/read-plan.ts';
 import { AVAILABLE, LIMIT } from '../../../src/sensors/scope-rows.ts';
-import { fixture } from '../../support/fixtures.ts';
+import { getFixture } from '../../support/fixtures.ts';
 
 /** Engines that end their readings as told, one outcome per reading over all of them. */
 function readerWith(outcomes: readonly ReadOutcome[], problem?: ReadProblem) {
@@ -29,7 +29,7 @@ function readerWith(outcomes: readonly ReadOutcome[], problem?: ReadProblem) {
       close: () => void log.closed++,
     };
   };
-  return { reader: new LinuxReader({ root: fixture('host-only'), swap: false, source: 'procfs', open }), log };
+  return { reader: new LinuxReader({ root: getFixture('host-only'), swap: false, source: 'procfs', open }), log };
 }
 
 describe('a reader whose group moves', () => {

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { MiB } from '../../../src/core/bytes.ts';
 import { readMappedFiles } from '../../../src/sensors/linux/mapped-files.ts';
-import { copyOf, fixture } from '../../support/fixtures.ts';
+import { copyFixture, getFixture } from '../../support/fixtures.ts';
 
 describe('readMappedFiles', () => {
-  const files = readMappedFiles({ root: fixture('mappings') });
+  const files = readMappedFiles({ root: getFixture('mappings') });
   const byInode = (device: string, inode: string) =>
     files.find((file) => file.device === device && file.inode === inode);
 
@@ -42,13 +42,13 @@ describe('readMappedFiles', () => {
   });
 
   it('refuses a line that it does not understand', () => {
-    const root = copyOf('mappings');
+    const root = copyFixture('mappings');
     writeFileSync(join(root, 'proc/self/maps'), 'somewhere r--p file\n');
     expect(() => readMappedFiles({ root })).toThrow(expect.objectContaining({ code: 'ERR_SENSOR' }));
   });
 
   it.each(['maps', 'mountinfo'])('refuses without %s', (name) => {
-    const root = copyOf('mappings');
+    const root = copyFixture('mappings');
     rmSync(join(root, 'proc/self', name));
     expect(() => readMappedFiles({ root })).toThrow('ENOENT');
   });

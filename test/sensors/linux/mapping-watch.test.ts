@@ -18,15 +18,15 @@ afterAll(async () => {
 });
 
 /** The kernel's name of a file, as the watch gives it, without the device. */
-const inodeOf = (path: string) => String(statSync(path).ino);
-const inodes = (held: readonly { readonly key: string }[] | undefined) => held?.map(({ key }) => key.split(' ')[1]);
+const readInode = (path: string) => String(statSync(path).ino);
+const listInodes = (held: readonly { readonly key: string }[] | undefined) => held?.map(({ key }) => key.split(' ')[1]);
 
 describe.runIf(process.platform === 'linux')('the files that a load mapped', () => {
   it('are those that the engine maps, with their size, once each', async () => {
     const mappedSince = watchMappings();
     const model = await sdk.loadModel('qwen2audio', { quantization: 'Q4_0' });
     const found = mappedSince([model.modelPath]);
-    const own = found?.filter(({ key }) => key.endsWith(` ${inodeOf(files.model('Q4_0'))}`));
+    const own = found?.filter(({ key }) => key.endsWith(` ${readInode(files.model('Q4_0'))}`));
     expect(own).toHaveLength(1);
     const { size } = statSync(files.model('Q4_0'));
     expect(own?.[0]?.bytes).toBeGreaterThanOrEqual(size * 0.9); // what is before the tensors need not stay mapped
@@ -38,10 +38,10 @@ describe.runIf(process.platform === 'linux')('the files that a load mapped', () 
     const first = await sdk.loadModel('qwen2audio', { quantization: 'Q4_K_M' });
     const mappedSince = watchMappings();
     const second = await sdk.loadModel('qwen2audio', { quantization: 'Q5_K_M' });
-    const found = inodes(mappedSince([second.modelPath]));
-    expect(found).toContain(inodeOf(second.modelPath));
-    expect(found).not.toContain(inodeOf(first.modelPath));
-    expect(found).not.toContain(inodeOf(process.execPath));
+    const found = listInodes(mappedSince([second.modelPath]));
+    expect(found).toContain(readInode(second.modelPath));
+    expect(found).not.toContain(readInode(first.modelPath));
+    expect(found).not.toContain(readInode(process.execPath));
     await first.dispose();
     await second.dispose();
   });
@@ -54,7 +54,7 @@ describe.runIf(process.platform === 'linux')('the files that a load mapped', () 
     symlinkSync(files.model('Q4_0'), link);
     for (const name of [files.model('Q4_0'), link]) {
       const mappedSince = watchMappings();
-      expect(inodes(mappedSince([name]))).toEqual([inodeOf(files.model('Q4_0'))]);
+      expect(listInodes(mappedSince([name]))).toEqual([readInode(files.model('Q4_0'))]);
     }
     await first.dispose();
   });
@@ -66,7 +66,7 @@ describe.runIf(process.platform === 'linux')('the files that a load mapped', () 
     expect(since([])).toEqual([]);
     const again = watchMappings();
     const mapped = await sdk.loadModel(files.model('Q4_0'));
-    expect(inodes(again([]))).toEqual([inodeOf(files.model('Q4_0'))]);
+    expect(listInodes(again([]))).toEqual([readInode(files.model('Q4_0'))]);
     for (const model of [first, read, mapped]) await model.dispose();
   });
 
@@ -80,7 +80,7 @@ describe.runIf(process.platform === 'linux')('the files that a load mapped', () 
   it('are found without the model telling them', async () => {
     const mappedSince = watchMappings();
     const model = await sdk.loadModel('qwen2audio', { quantization: 'Q5_K_M' });
-    expect(inodes(mappedSince([]))).toContain(inodeOf(model.modelPath));
+    expect(listInodes(mappedSince([]))).toContain(readInode(model.modelPath));
     await model.dispose();
   });
 
@@ -88,7 +88,7 @@ describe.runIf(process.platform === 'linux')('the files that a load mapped', () 
     for (let round = 0; round < 2; round++) {
       const mappedSince = watchMappings();
       const model = await sdk.loadModel('qwen2audio', { quantization: 'Q4_K_M' });
-      expect(inodes(mappedSince([]))).toContain(inodeOf(model.modelPath));
+      expect(listInodes(mappedSince([]))).toContain(readInode(model.modelPath));
       await model.dispose();
     }
   });

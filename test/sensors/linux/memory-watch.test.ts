@@ -22,7 +22,7 @@ import type { MemoryReader, MemoryWatch } from '../../../src/core/memory-reader.
 import { openMemoryWatch } from '../../../src/sensors/linux/memory-watch.ts';
 import { STRIDE } from '../../../src/sensors/scope-rows.ts';
 import { type ControlGroup, createControlGroup, whyNoControlGroups } from '../../support/create-control-group.ts';
-import { copyOf } from '../../support/fixtures.ts';
+import { copyFixture } from '../../support/fixtures.ts';
 import { open } from '../../support/linux-readers.ts';
 import { runProgram } from '../../support/run-program.ts';
 
@@ -32,7 +32,7 @@ if (whyNot) console.log(`skipped: watching real groups, since ${whyNot}`);
 
 /** A watch over a copy of a tree, from a first reading of it. */
 function watching(name: string, prefer: 'native' | 'procfs' = 'native') {
-  const root = copyOf(name);
+  const root = copyFixture(name);
   const reader = open(prefer, root);
   let wakes = 0;
   const watch = reader.openWatch?.(() => {
@@ -124,7 +124,7 @@ describe.runIf(threads)('the thread', () => {
   });
 
   it('counts swap that is used up where swap counts', async () => {
-    const root = copyOf('v2-swap');
+    const root = copyFixture('v2-swap');
     const reader = open('native', root, true);
     let wakes = 0;
     const watch = reader.openWatch?.(() => {

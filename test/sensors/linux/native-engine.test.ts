@@ -9,14 +9,14 @@ import { ProcfsEngine } from '../../../src/sensors/linux/procfs-engine.ts';
 import { DONE, FAILED, MOVED, PARSE } from '../../../src/sensors/linux/read-plan.ts';
 import { resolvePlan } from '../../../src/sensors/linux/resolve-plan.ts';
 import { STRIDE, USED } from '../../../src/sensors/scope-rows.ts';
-import { copyOf, fixture } from '../../support/fixtures.ts';
+import { copyFixture, getFixture } from '../../support/fixtures.ts';
 
 const addon = loadAddon();
 const resolve = (root: string, swap = false) => resolvePlan(root, swap, readProcessLimits(root));
 
 describe('toNativePlan', () => {
   it('gives each file its path, and its parser, row and column in one table', () => {
-    const root = fixture('v2-leaf');
+    const root = getFixture('v2-leaf');
     const plan = resolve(root, true);
     const rows = new Float64Array(2 * STRIDE);
     const [paths, table, given, swap, groupPath, groupBytes] = toNativePlan(plan, rows);
@@ -29,14 +29,14 @@ describe('toNativePlan', () => {
   });
 
   it('has no group on a kernel without control groups', () => {
-    const plan = { ...resolve(fixture('v2-leaf')), group: undefined };
+    const plan = { ...resolve(getFixture('v2-leaf')), group: undefined };
     expect(toNativePlan(plan, plan.initial).slice(4)).toEqual([undefined, undefined]);
   });
 });
 
 describe.runIf(addon?.memoryFilesSupported)('the addon’s engine', () => {
   function openEngine(name: string) {
-    const root = copyOf(name);
+    const root = copyFixture(name);
     const plan = resolve(root);
     const engine = new NativeEngine(addon!, plan);
     onTestFinished(() => engine.close());

@@ -8,10 +8,10 @@ import { ProcfsEngine } from '../../../src/sensors/linux/procfs-engine.ts';
 import { DONE, FAILED, MOVED } from '../../../src/sensors/linux/read-plan.ts';
 import { resolvePlan } from '../../../src/sensors/linux/resolve-plan.ts';
 import { AVAILABLE, DIRTY, LIMIT, RECLAIMABLE, STRIDE, USED } from '../../../src/sensors/scope-rows.ts';
-import { copyOf } from '../../support/fixtures.ts';
+import { copyFixture } from '../../support/fixtures.ts';
 
 function openEngine(name: string) {
-  const root = copyOf(name);
+  const root = copyFixture(name);
   const engine = new ProcfsEngine(resolvePlan(root, false, readProcessLimits(root)));
   onTestFinished(() => engine.close());
   const cell = (row: number, column: number) => engine.rows[row * STRIDE + column];
