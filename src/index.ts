@@ -89,6 +89,6 @@ export type {
   RuntimeName,
 } from './sdk/runtime.ts';
 export type { GenerateOptions, InitializeOptions, LoadOptions } from './sdk/sdk-options.ts';
-export type { ReadMemoryOptions } from './sensors/open-reader.ts';
 export { readMemory } from './sensors/read-memory.ts';
+export type { ReadMemoryOptions } from './sensors/read-memory-options.ts';
 export { type Guarded, type GuardedModel, type LoadsModels, withMemoryGuard } from './with-memory-guard.ts';

@@ -46,7 +46,7 @@ export interface PlanOptions {
   readonly [option: string]: unknown;
 }
 
-/** What the wrapping of an SDK calls. */
+/** @internal What the wrapping of an SDK calls. */
 export interface GuardRooms {
   readonly loader: ModelLoader;
   readonly models: LoadedModels;
@@ -55,7 +55,7 @@ export interface GuardRooms {
 /** The rooms of each guard, which no program sees. */
 const rooms = new WeakMap<MemoryGuard, GuardRooms>();
 
-/** What the wrapping of an SDK calls on its guard. */
+/** @internal What the wrapping of an SDK calls on its guard. */
 export function getGuardRooms(guard: MemoryGuard): GuardRooms {
   return rooms.get(guard)!;
 }

@@ -8,22 +8,9 @@ import { LinuxReader } from './linux/linux-reader.ts';
 import { NativeEngine } from './linux/native-engine.ts';
 import { ProcfsEngine } from './linux/procfs-engine.ts';
 import { NodeReader } from './node-reader.ts';
+import type { ReadMemoryOptions } from './read-memory-options.ts';
 import { type InterpretFigures, SystemCallReader } from './system-call-reader.ts';
 import { interpretWin32Figures } from './win32/win32-figures.ts';
-
-/** Options of `readMemory`. */
-export interface ReadMemoryOptions {
-  /**
-   * The directory that holds `proc/` and `sys/`, as an absolute path: a tree of captured files, or the root of another mount
-   * namespace. Linux only; elsewhere the system is asked by calls and this is ignored. @default '/'
-   */
-  readonly root?: string;
-  /**
-   * Counts free swap as available memory. Swap on zram counts for control groups only, since the machine itself gains nothing
-   * by it. Linux only; elsewhere it is ignored. @default false
-   */
-  readonly swap?: boolean;
-}
 
 export interface OpenReaderOptions extends ReadMemoryOptions {
   /** The first reader to try. If it doesn't exist here, the next one in this order serves. @default 'native' */
@@ -31,6 +18,7 @@ export interface OpenReaderOptions extends ReadMemoryOptions {
 }
 
 export const READ_MEMORY_CHECKS: Checks<ReadMemoryOptions> = { root: absolutePath, swap: flag };
+
 const CHECKS: Checks<OpenReaderOptions> = { ...READ_MEMORY_CHECKS, prefer: oneOf('native', 'procfs', 'node') };
 
 /** Systems that tell memory by calls of the addon. */

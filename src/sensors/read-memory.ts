@@ -2,7 +2,8 @@
 import type { MemoryReader } from '../core/memory-reader.ts';
 import type { MemorySnapshot } from '../core/types.ts';
 import { validate } from '../core/validate.ts';
-import { openReader, READ_MEMORY_CHECKS, type ReadMemoryOptions } from './open-reader.ts';
+import { openReader, READ_MEMORY_CHECKS } from './open-reader.ts';
+import type { ReadMemoryOptions } from './read-memory-options.ts';
 
 /** How many readers stay open. Captured trees come and go, so the reader that was used longest ago is closed beyond this many. */
 const KEPT_READERS = 4;
