@@ -1,15 +1,16 @@
-/** What is measured: each figure with its unit and where its numbers come from. It knows no metrics library. */
-import type { GuardEventOf, GuardEvents, LoadedModel, MemoryGuard } from '../index.ts';
+/** What is measured: each metric with its unit and where its numbers come from. It knows no metrics library. */
+import type { GuardEventName, GuardEventOf, LoadedModel, MemoryGuard } from '../index.ts';
 
-/** Values of a figure's labels, in the order of `labels`. */
+/** The value of each label of a metric, by the label's name. */
 export type Labels = Readonly<Record<string, string>>;
 
+/** One number under the labels that tell it from the metric's other numbers. */
 export interface Sample {
   readonly labels: Labels;
   readonly value: number;
 }
 
-export type Unit =
+export type MetricUnit =
   | 'bytes'
   | 'seconds'
   | 'ratio'
@@ -20,53 +21,56 @@ export type Unit =
   | 'refusals'
   | 'events';
 
-interface FigureBase {
-  /** Words with dots between them, by which every library makes its own name. */
+interface MetricBase {
+  /** Words with dots between them, from which the name in each library is made. */
   readonly name: string;
-  readonly unit: Unit;
+  readonly unit: MetricUnit;
   readonly help: string;
   readonly labels: readonly string[];
 }
 
-/** Read when somebody asks. Nothing is shown of what can't be read. */
-export interface Gauge extends FigureBase {
+/** Read when the metrics are collected. */
+export interface GaugeDefinition extends MetricBase {
   readonly kind: 'gauge';
   read(guard: MemoryGuard): readonly Sample[];
 }
 
-type Source<E extends keyof GuardEvents> = {
+/** An event of the guard, and the samples that one of them counts for: none, or one or more. */
+interface EventSource<E extends GuardEventName = GuardEventName> {
   readonly event: E;
-  /** `undefined` where this one counts for nothing. */
-  of(event: Parameters<GuardEvents[E]>[0]): readonly Sample[];
-};
-
-/** Added up as events are told. */
-export interface Counted extends FigureBase {
-  readonly kind: 'counter' | 'histogram';
-  readonly sources: readonly Source<keyof GuardEvents>[];
+  toSamples(event: GuardEventOf<E>): readonly Sample[];
 }
 
-export type Figure = Gauge | Counted;
+/** Added up as the guard's events come. */
+export interface EventMetricDefinition extends MetricBase {
+  readonly kind: 'counter' | 'histogram';
+  readonly sources: readonly EventSource[];
+}
 
-/** Loads take a minute at most; memory comes back in milliseconds. */
+export type MetricDefinition = GaugeDefinition | EventMetricDefinition;
+
+/** Buckets of every histogram, in seconds: loads take a minute at most, memory comes back in milliseconds. */
 export const SECONDS_BOUNDARIES = [0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 
 const STATUSES = ['ok', 'warning', 'critical'] as const;
 
-export const GAUGES: readonly Gauge[] = [
-  gauge('headroom', 'bytes', 'Bytes this process can still take without evicting what loaded models need.', (guard) => [
-    one(guard.status().headroomBytes),
+export const GAUGES: readonly GaugeDefinition[] = [
+  defineGauge(
+    'headroom',
+    'bytes',
+    'Bytes this process can still take without evicting what loaded models need.',
+    (guard) => [unlabelled(guard.status().headroomBytes)],
+  ),
+  defineGauge('available', 'bytes', 'Bytes the system calls available to this process.', (guard) => [
+    unlabelled(guard.status().availableBytes),
   ]),
-  gauge('available', 'bytes', 'Bytes the system calls available to this process.', (guard) => [
-    one(guard.status().availableBytes),
+  defineGauge('limit', 'bytes', 'The smallest limit over the machine and all control groups.', (guard) => [
+    unlabelled(guard.status().totalBytes),
   ]),
-  gauge('limit', 'bytes', 'The smallest limit over the machine and all control groups.', (guard) => [
-    one(guard.status().totalBytes),
+  defineGauge('min_free', 'bytes', 'Bytes that the loaded models ask to keep free.', (guard) => [
+    unlabelled(guard.status().minFreeBytes),
   ]),
-  gauge('min_free', 'bytes', 'Bytes that the loaded models ask to keep free.', (guard) => [
-    one(guard.status().minFreeBytes),
-  ]),
-  gauge(
+  defineGauge(
     'status',
     'state',
     '1 for the status now, 0 for the others.',
@@ -76,23 +80,29 @@ export const GAUGES: readonly Gauge[] = [
     },
     ['status'],
   ),
-  gauge('models', 'models', 'Models that are loaded.', (guard) => [
-    one(guard.models().filter(({ contextOf }) => contextOf === undefined).length),
+  defineGauge('models', 'models', 'Models that are loaded.', (guard) => [
+    unlabelled(guard.models().filter(({ contextOf }) => contextOf === undefined).length),
   ]),
-  gauge('contexts', 'contexts', 'Contexts that loaded models have made beside themselves.', (guard) => [
-    one(guard.models().filter(({ contextOf }) => contextOf !== undefined).length),
+  defineGauge('contexts', 'contexts', 'Contexts that loaded models have made beside themselves.', (guard) => [
+    unlabelled(guard.models().filter(({ contextOf }) => contextOf !== undefined).length),
   ]),
-  ofModels('model.predicted', 'bytes', 'What was reserved for a model when it was admitted.', ['kind'], ({ need }) => [
-    { labels: { kind: 'mapped' }, value: need.mappedBytes },
-    { labels: { kind: 'anonymous' }, value: need.anonymousBytes },
-  ]),
-  ofModels(
+  defineModelGauge(
+    'model.predicted',
+    'bytes',
+    'What was reserved for a model when it was admitted.',
+    ['kind'],
+    ({ need }) => [
+      { labels: { kind: 'mapped' }, value: need.mappedBytes },
+      { labels: { kind: 'anonymous' }, value: need.anonymousBytes },
+    ],
+  ),
+  defineModelGauge(
     'model.observed',
     'bytes',
     'What a model was seen to take, where nothing else ran beside it.',
     ['kind'],
     (model) => {
-      const takenBytes = anonymousTaken(model);
+      const takenBytes = findAnonymousTaken(model);
       if (!model.observed || takenBytes === undefined) return [];
       return [
         { labels: { kind: 'mapped' }, value: model.observed.mappedBytes },
@@ -100,20 +110,28 @@ export const GAUGES: readonly Gauge[] = [
       ];
     },
   ),
-  ofModels('model.estimate_error', 'ratio', 'Reserved anonymous bytes over those taken, less 1.', [], (model) => {
-    const takenBytes = anonymousTaken(model);
-    return takenBytes === undefined || takenBytes === 0 ? [] : [one(model.need.anonymousBytes / takenBytes - 1)];
-  }),
+  defineModelGauge(
+    'model.estimate_error',
+    'ratio',
+    'Reserved anonymous bytes over those taken, less 1.',
+    [],
+    (model) => {
+      const takenBytes = findAnonymousTaken(model);
+      return takenBytes === undefined || takenBytes === 0
+        ? []
+        : [unlabelled(model.need.anonymousBytes / takenBytes - 1)];
+    },
+  ),
 ];
 
-export const COUNTED: readonly Counted[] = [
+export const EVENT_METRICS: readonly EventMetricDefinition[] = [
   {
     kind: 'counter',
     name: 'decisions',
     unit: 'decisions',
     help: 'Loads that were decided on.',
     labels: ['verdict', 'forced', 'observed'],
-    sources: decisions(({ verdict, forced, observed }) => [
+    sources: fromDecisions(({ verdict, forced, observed }) => [
       { labels: { verdict, forced: String(forced), observed: String(observed) }, value: 1 },
     ]),
   },
@@ -123,7 +141,7 @@ export const COUNTED: readonly Counted[] = [
     unit: 'refusals',
     help: 'Rules that refused what was asked, each that did.',
     labels: ['verdict', 'rule'],
-    sources: decisions(({ verdict, candidates }) =>
+    sources: fromDecisions(({ verdict, candidates }) =>
       (candidates[0]?.rules ?? [])
         .filter(({ passed }) => !passed)
         .map(({ rule }) => ({ labels: { verdict, rule }, value: 1 })),
@@ -135,7 +153,7 @@ export const COUNTED: readonly Counted[] = [
     unit: 'seconds',
     help: 'How long loads waited for memory, until they were admitted or given up.',
     labels: ['verdict'],
-    sources: decisions(({ verdict, waitedMs }) =>
+    sources: fromDecisions(({ verdict, waitedMs }) =>
       waitedMs === undefined ? [] : [{ labels: { verdict }, value: waitedMs / 1000 }],
     ),
   },
@@ -145,7 +163,7 @@ export const COUNTED: readonly Counted[] = [
     unit: 'seconds',
     help: 'How long the SDK took to load.',
     labels: [],
-    sources: [source('loaded', ({ elapsedMs }) => [one(elapsedMs / 1000)])],
+    sources: [fromEvent('loaded', ({ elapsedMs }) => [unlabelled(elapsedMs / 1000)])],
   },
   {
     kind: 'counter',
@@ -153,7 +171,7 @@ export const COUNTED: readonly Counted[] = [
     unit: 'models',
     help: 'Models that were unloaded for memory, or since they were idle.',
     labels: ['reason'],
-    sources: [source('evicted', ({ reason = 'memory' }) => [{ labels: { reason }, value: 1 }])],
+    sources: [fromEvent('evicted', ({ reason }) => [{ labels: { reason }, value: 1 }])],
   },
   {
     kind: 'histogram',
@@ -161,7 +179,7 @@ export const COUNTED: readonly Counted[] = [
     unit: 'seconds',
     help: 'How long it took until the memory of an unloaded model was seen to be back.',
     labels: ['reason'],
-    sources: unloads(({ elapsedMs }) => elapsedMs / 1000),
+    sources: fromUnloads(({ elapsedMs }) => elapsedMs / 1000),
   },
   {
     kind: 'counter',
@@ -169,7 +187,7 @@ export const COUNTED: readonly Counted[] = [
     unit: 'bytes',
     help: 'By how much headroom rose as models were unloaded.',
     labels: ['reason'],
-    sources: unloads(({ freedBytes }) => freedBytes),
+    sources: fromUnloads(({ freedBytes }) => freedBytes),
   },
   {
     kind: 'counter',
@@ -177,12 +195,12 @@ export const COUNTED: readonly Counted[] = [
     unit: 'events',
     help: 'Times that the guard worked with less than it should.',
     labels: ['code'],
-    sources: [source('degraded', ({ code = 'none' }) => [{ labels: { code }, value: 1 }])],
+    sources: [fromEvent('degraded', ({ code = 'none' }) => [{ labels: { code }, value: 1 }])],
   },
 ];
 
-/** What the guard can't read now is left out rather than shown as nothing. */
-export function readGauge({ read }: Gauge, guard: MemoryGuard): readonly Sample[] {
+/** Empty if the guard can't read it now: a 0 would be a number that nobody measured. */
+export function readGauge({ read }: GaugeDefinition, guard: MemoryGuard): readonly Sample[] {
   try {
     return read(guard);
   } catch {
@@ -190,56 +208,65 @@ export function readGauge({ read }: Gauge, guard: MemoryGuard): readonly Sample[
   }
 }
 
-function one(value: number): Sample {
+function unlabelled(value: number): Sample {
   return { labels: {}, value };
 }
 
-function gauge(name: string, unit: Unit, help: string, read: Gauge['read'], labels: readonly string[] = []): Gauge {
+function defineGauge(
+  name: string,
+  unit: MetricUnit,
+  help: string,
+  read: GaugeDefinition['read'],
+  labels: readonly string[] = [],
+): GaugeDefinition {
   return { kind: 'gauge', name, unit, help, labels, read };
 }
 
-/** A sample for each model or context; several of the same name are told apart by their number. */
-function ofModels(
+/** A sample for each model or context. Several of the same name are told apart by their number. */
+function defineModelGauge(
   name: string,
-  unit: Unit,
+  unit: MetricUnit,
   help: string,
   labels: readonly string[],
-  samples: (model: LoadedModel) => readonly Sample[],
-): Gauge {
+  toSamples: (model: LoadedModel) => readonly Sample[],
+): GaugeDefinition {
   const read = (guard: MemoryGuard) => {
     const seen = new Map<string, number>();
     return guard.models().flatMap((model) => {
       const number = (seen.get(model.name) ?? 0) + 1;
       seen.set(model.name, number);
       const own = { model: model.name, quantization: model.quantization ?? '', number: String(number) };
-      return samples(model).map((sample) => ({ ...sample, labels: { ...own, ...sample.labels } }));
+      return toSamples(model).map((sample) => ({ ...sample, labels: { ...own, ...sample.labels } }));
     });
   };
-  return gauge(name, unit, help, read, ['model', 'quantization', 'number', ...labels]);
+  return defineGauge(name, unit, help, read, ['model', 'quantization', 'number', ...labels]);
 }
 
-/** The most that it was seen to take. */
-function anonymousTaken({ observed }: LoadedModel): number | undefined {
+/** The most anonymous bytes that the model was seen to take, or `undefined` if nobody saw it. */
+function findAnonymousTaken({ observed }: LoadedModel): number | undefined {
   return observed && Math.max(observed.anonymousAfterLoadBytes, observed.anonymousAfterCallBytes ?? 0);
 }
 
-function source<E extends keyof GuardEvents>(event: E, of: Source<E>['of']): Source<keyof GuardEvents> {
-  return { event, of: of as Source<keyof GuardEvents>['of'] };
+/** Forgets of which event `toSamples` is, so that sources of all events stand in one list. */
+function fromEvent<E extends GuardEventName>(event: E, toSamples: EventSource<E>['toSamples']): EventSource {
+  return { event, toSamples: toSamples as EventSource['toSamples'] };
 }
 
-function decisions(of: Source<'admitted'>['of']): Counted['sources'] {
-  return (['admitted', 'downgraded', 'refused'] as const).map((event) => source(event, of));
+function fromDecisions(
+  toSamples: EventSource<'admitted' | 'downgraded' | 'refused'>['toSamples'],
+): readonly EventSource[] {
+  return (['admitted', 'downgraded', 'refused'] as const).map((event) => fromEvent(event, toSamples));
 }
 
-function unloads(
-  value: (event: GuardEventOf<'unloaded' | 'evicted' | 'leaked'>) => number | undefined,
-): Counted['sources'] {
+/** The value of each model that was unloaded, under the reason for it; none if the value is unknown. */
+function fromUnloads(
+  readValue: (event: GuardEventOf<'unloaded' | 'evicted' | 'leaked'>) => number | undefined,
+): readonly EventSource[] {
   return (['unloaded', 'evicted', 'leaked'] as const).map((name) =>
-    source(name, (event: GuardEventOf<'unloaded' | 'evicted' | 'leaked'>) => {
-      const found = value(event);
-      return found === undefined
-        ? []
-        : [{ labels: { reason: event.type === 'evicted' ? event.reason : name }, value: found }];
+    fromEvent(name, (event: GuardEventOf<'unloaded' | 'evicted' | 'leaked'>) => {
+      const value = readValue(event);
+      const reason = event.type === 'evicted' ? event.reason : name;
+      return value === undefined ? [] : [{ labels: { reason }, value }];
     }),
   );
 }

@@ -1,13 +1,14 @@
-/** The figures as instruments of an OpenTelemetry meter, named as its conventions have it. It imports no OpenTelemetry: the meter is handed in. */
+/** The metrics as instruments of an OpenTelemetry meter, named by its conventions. It imports no OpenTelemetry: the program hands in its meter. */
 import type { MemoryGuard } from '../index.ts';
 import {
-  COUNTED,
-  type Figure,
+  EVENT_METRICS,
+  type EventMetricDefinition,
   GAUGES,
   type Labels,
+  type MetricDefinition,
+  type MetricUnit,
   readGauge,
   SECONDS_BOUNDARIES,
-  type Unit,
 } from './metric-definitions.ts';
 
 interface InstrumentOptions {
@@ -16,26 +17,26 @@ interface InstrumentOptions {
   readonly advice?: { explicitBucketBoundaries?: number[] };
 }
 
-interface Result {
+interface ObservableResult {
   observe(instrument: never, value: number, attributes: Record<string, string>): void;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: its own types name the instruments
-type Given = any;
+// biome-ignore lint/suspicious/noExplicitAny: OpenTelemetry's own types name the instruments
+type AnyInstrument = any;
 
-/** What is used of a `Meter` of `@opentelemetry/api`, 1.3 and later. */
+/** A `Meter` of `@opentelemetry/api`, 1.3 and later, as far as it is used. */
 export interface Meter {
   createObservableGauge(name: string, options: InstrumentOptions): object;
   createCounter(name: string, options: InstrumentOptions): { add(value: number, attributes: Attributes): void };
   createHistogram(name: string, options: InstrumentOptions): { record(value: number, attributes: Attributes): void };
-  addBatchObservableCallback(callback: (result: Given) => void, instruments: Given[]): void;
-  removeBatchObservableCallback(callback: (result: Given) => void, instruments: Given[]): void;
+  addBatchObservableCallback(callback: (result: AnyInstrument) => void, instruments: AnyInstrument[]): void;
+  removeBatchObservableCallback(callback: (result: AnyInstrument) => void, instruments: AnyInstrument[]): void;
 }
 
 type Attributes = Record<string, string>;
 
-/** UCUM: bytes, seconds, and for counts what is counted, in braces. */
-const UNITS: Readonly<Record<Unit, string>> = {
+/** Codes of UCUM: bytes, seconds, and for a count what is counted, in braces. */
+const UNITS: Readonly<Record<MetricUnit, string>> = {
   bytes: 'By',
   seconds: 's',
   ratio: '1',
@@ -49,41 +50,47 @@ const UNITS: Readonly<Record<Unit, string>> = {
 
 const NAMESPACE = 'nexa.memory_guard';
 
-/** Returns the way to count one sample of a figure, and the way to stop. */
-export function openTelemetry(
+/** Creates the instruments. Returns how one sample is counted, and how measuring ends. */
+export function openMeter(
   meter: Meter,
   guard: MemoryGuard,
   guardName: string,
-): { count(figure: Figure, labels: Labels, value: number): void; stop(): void } {
-  const gauges = GAUGES.map((figure) => ({ figure, instrument: meter.createObservableGauge(...named(figure)) }));
+): { count(metric: MetricDefinition, labels: Labels, value: number): void; stop(): void } {
+  const gauges = GAUGES.map((gauge) => ({
+    gauge,
+    instrument: meter.createObservableGauge(...describeInstrument(gauge)),
+  }));
   const instruments = gauges.map(({ instrument }) => instrument);
-  const observe = (result: Result) => {
-    for (const { figure, instrument } of gauges) {
-      for (const { labels, value } of readGauge(figure, guard)) {
-        result.observe(instrument as never, value, attributesOf(labels, guardName));
+  const observe = (result: ObservableResult) => {
+    for (const { gauge, instrument } of gauges) {
+      for (const { labels, value } of readGauge(gauge, guard)) {
+        result.observe(instrument as never, value, toAttributes(labels, guardName));
       }
     }
   };
   meter.addBatchObservableCallback(observe, instruments);
-  const count = new Map(COUNTED.map((figure) => [figure.name, counting(meter, figure)]));
+  const count = new Map(EVENT_METRICS.map((metric) => [metric.name, createInstrument(meter, metric)]));
   return {
-    count: ({ name }, labels, value) => count.get(name)?.(attributesOf(labels, guardName), value),
+    count: ({ name }, labels, value) => count.get(name)?.(toAttributes(labels, guardName), value),
     stop: () => meter.removeBatchObservableCallback(observe, instruments),
   };
 }
 
-/** `nexa.memory_guard.model.predicted`: dots, and the unit apart. */
-export function telemetryName({ name }: Figure): string {
+/** `nexa.memory_guard.model.predicted`: dots between the words, and no unit. */
+export function formatTelemetryName({ name }: MetricDefinition): string {
   return `${NAMESPACE}.${name}`;
 }
 
-function named(figure: Figure): [string, InstrumentOptions] {
-  return [telemetryName(figure), { description: figure.help, unit: UNITS[figure.unit] }];
+function describeInstrument(metric: MetricDefinition): [string, InstrumentOptions] {
+  return [formatTelemetryName(metric), { description: metric.help, unit: UNITS[metric.unit] }];
 }
 
-function counting(meter: Meter, figure: Figure): (attributes: Attributes, value: number) => void {
-  const [name, options] = named(figure);
-  if (figure.kind === 'counter') {
+function createInstrument(
+  meter: Meter,
+  metric: EventMetricDefinition,
+): (attributes: Attributes, value: number) => void {
+  const [name, options] = describeInstrument(metric);
+  if (metric.kind === 'counter') {
     const counter = meter.createCounter(name, options);
     return (attributes, value) => counter.add(value, attributes);
   }
@@ -94,8 +101,8 @@ function counting(meter: Meter, figure: Figure): (attributes: Attributes, value:
   return (attributes, value) => histogram.record(value, attributes);
 }
 
-/** In the namespace as well: attributes of other libraries stand beside them. */
-function attributesOf(labels: Labels, guardName: string): Attributes {
+/** Attributes carry the namespace, since attributes of other libraries stand beside them. */
+function toAttributes(labels: Labels, guardName: string): Attributes {
   const attributes: Attributes = { [`${NAMESPACE}.name`]: guardName };
   for (const [label, value] of Object.entries(labels)) attributes[`${NAMESPACE}.${label}`] = value;
   return attributes;

@@ -1,6 +1,13 @@
-/** The figures as prom-client's metrics, named as Prometheus has it. It imports no prom-client: the program's own is handed in. */
+/** The metrics as those of prom-client, named by the rules of Prometheus. It imports no prom-client: the program hands in its own. */
 import type { MemoryGuard } from '../index.ts';
-import { COUNTED, type Figure, GAUGES, type Labels, readGauge, SECONDS_BOUNDARIES } from './metric-definitions.ts';
+import {
+  EVENT_METRICS,
+  GAUGES,
+  type Labels,
+  type MetricDefinition,
+  readGauge,
+  SECONDS_BOUNDARIES,
+} from './metric-definitions.ts';
 
 interface Configuration {
   readonly name: string;
@@ -12,7 +19,6 @@ interface Configuration {
 }
 
 interface Registry {
-  getSingleMetric(name: string): unknown;
   removeSingleMetric(name: string): void;
 }
 
@@ -21,77 +27,85 @@ interface GaugeMetric {
   set(labels: object, value: number): void;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: its own types name each metric's labels
-type Given = any;
+// biome-ignore lint/suspicious/noExplicitAny: prom-client's own types name each metric's labels
+type AnyConfiguration = any;
 
-/** What is used of the module `prom-client`, 14 and later. */
+/** The module `prom-client`, 14 and later, as far as it is used: `import * as client from 'prom-client'`. */
 export interface Prometheus {
-  readonly Gauge: new (configuration: Given) => GaugeMetric;
-  readonly Counter: new (configuration: Given) => { inc(labels: object, value: number): void };
-  readonly Histogram: new (configuration: Given) => { observe(labels: object, value: number): void };
+  readonly Gauge: new (configuration: AnyConfiguration) => GaugeMetric;
+  readonly Counter: new (configuration: AnyConfiguration) => { inc(labels: object, value: number): void };
+  readonly Histogram: new (configuration: AnyConfiguration) => { observe(labels: object, value: number): void };
   readonly register: object;
 }
 
-/** The guards of a registry share its metrics, told apart by `guard`. */
-interface Shared {
-  readonly guards: Map<MemoryGuard, string>;
+/** The guards of a registry share its metrics; the label `guard` tells them apart. */
+interface SharedMetrics {
+  readonly guards: Set<MeasuredGuard>;
   readonly count: Map<string, (labels: Labels, value: number) => void>;
 }
 
-const registries = new WeakMap<object, Shared>();
+interface MeasuredGuard {
+  readonly guard: MemoryGuard;
+  readonly name: string;
+}
 
-/** Returns the way to count one sample of a figure, and the way to stop. */
+const registries = new WeakMap<object, SharedMetrics>();
+
+/** Registers the metrics with the first guard of a registry. Returns how one sample is counted, and how measuring ends. */
 export function openPrometheus(
   client: Prometheus,
   guard: MemoryGuard,
   guardName: string,
   registry: object = client.register,
-): { count(figure: Figure, labels: Labels, value: number): void; stop(): void } {
-  const shared = registries.get(registry) ?? register(client, registry as Registry);
-  shared.guards.set(guard, guardName);
+): { count(metric: MetricDefinition, labels: Labels, value: number): void; stop(): void } {
+  const shared = registries.get(registry) ?? registerMetrics(client, registry as Registry);
+  const measured = { guard, name: guardName };
+  shared.guards.add(measured);
   return {
     count: ({ name }, labels, value) => shared.count.get(name)?.({ guard: guardName, ...labels }, value),
     stop() {
-      shared.guards.delete(guard);
+      shared.guards.delete(measured);
       if (shared.guards.size > 0) return;
       registries.delete(registry);
-      for (const figure of [...GAUGES, ...COUNTED]) (registry as Registry).removeSingleMetric(prometheusName(figure));
+      for (const metric of [...GAUGES, ...EVENT_METRICS]) {
+        (registry as Registry).removeSingleMetric(formatPrometheusName(metric));
+      }
     },
   };
 }
 
-/** `nexa_memory_guard_model_predicted_bytes`, `nexa_memory_guard_decisions_total`: base units, and `_total` of what only grows. */
-export function prometheusName({ name, unit, kind }: Figure): string {
+/** `nexa_memory_guard_model_predicted_bytes`, `nexa_memory_guard_decisions_total`: base units, and `_total` for what only grows. */
+export function formatPrometheusName({ name, unit, kind }: MetricDefinition): string {
   const suffix = unit === 'bytes' || unit === 'seconds' || unit === 'ratio' ? `_${unit}` : '';
   return `nexa_memory_guard_${name.replaceAll('.', '_')}${suffix}${kind === 'counter' ? '_total' : ''}`;
 }
 
-function register(client: Prometheus, registry: Registry): Shared {
-  const shared: Shared = { guards: new Map(), count: new Map() };
-  const configuration = (figure: Figure): Configuration => ({
-    name: prometheusName(figure),
-    help: figure.help,
-    labelNames: ['guard', ...figure.labels],
+function registerMetrics(client: Prometheus, registry: Registry): SharedMetrics {
+  const shared: SharedMetrics = { guards: new Set(), count: new Map() };
+  const describeMetric = (metric: MetricDefinition): Configuration => ({
+    name: formatPrometheusName(metric),
+    help: metric.help,
+    labelNames: ['guard', ...metric.labels],
     registers: [registry],
   });
-  for (const figure of GAUGES) {
+  for (const gauge of GAUGES) {
     new client.Gauge({
-      ...configuration(figure),
+      ...describeMetric(gauge),
       collect(this: GaugeMetric) {
         this.reset();
-        for (const [guard, name] of shared.guards) {
-          for (const { labels, value } of readGauge(figure, guard)) this.set({ guard: name, ...labels }, value);
+        for (const { guard, name } of shared.guards) {
+          for (const { labels, value } of readGauge(gauge, guard)) this.set({ guard: name, ...labels }, value);
         }
       },
     } satisfies Configuration);
   }
-  for (const figure of COUNTED) {
-    if (figure.kind === 'counter') {
-      const counter = new client.Counter(configuration(figure));
-      shared.count.set(figure.name, (labels, value) => counter.inc(labels, value));
+  for (const metric of EVENT_METRICS) {
+    if (metric.kind === 'counter') {
+      const counter = new client.Counter(describeMetric(metric));
+      shared.count.set(metric.name, (labels, value) => counter.inc(labels, value));
     } else {
-      const histogram = new client.Histogram({ ...configuration(figure), buckets: SECONDS_BOUNDARIES });
-      shared.count.set(figure.name, (labels, value) => histogram.observe(labels, value));
+      const histogram = new client.Histogram({ ...describeMetric(metric), buckets: SECONDS_BOUNDARIES });
+      shared.count.set(metric.name, (labels, value) => histogram.observe(labels, value));
     }
   }
   registries.set(registry, shared);

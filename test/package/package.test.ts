@@ -219,7 +219,7 @@ describe('in an empty project', () => {
       guard.close();
     `);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    expect(stdout).toMatch(/^ERR_INVALID_OPTION Expected the module `prom-client`, or a meter/);
+    expect(stdout).toMatch(/^ERR_INVALID_OPTION Expected `target` to be the module `prom-client`, or a meter/);
   });
 
   it('says what to install where the engine is missing', () => {
