@@ -1,5 +1,4 @@
-/** The facts of this machine in one object, for people: it decides nothing and admits no load. */
-
+/** The facts of this machine in one object, for people. It decides nothing and admits no load. */
 import { describeAddonProblem, loadAddon } from './addon/load-addon.ts';
 import type { MemorySnapshot, Quantization } from './core/types.ts';
 import {
@@ -11,27 +10,43 @@ import {
 } from './policy/recommend-quantization.ts';
 import { openReader } from './sensors/open-reader.ts';
 
+/** What `machineReport` resolves with. Frozen; all sizes are bytes. */
 export interface MachineReport {
-  /** Such as "Debian GNU/Linux 12 (x64)". */
+  /** Name, version and architecture, for example "Debian GNU/Linux 12 (x64)". */
   readonly os: string;
   readonly kernel: string;
+  /** The processor's brand, for example "EPYC". */
   readonly cpu: string;
+  /** Logical cores. */
   readonly cores: number;
+  /** Version of Node, for example "v20.19.0". */
   readonly node: string;
   /** The native addon: `loaded`, `missing` (the JavaScript readers serve), or why it could not be loaded. */
   readonly addon: string;
   readonly memory: MemorySnapshot;
-  /** The files that were read for it, or how else memory was asked for. */
+  /** The files that were read for `memory`, or how else the system was asked. */
   readonly readFrom: readonly string[];
-  /** If the memory that this process may use stands among the documented requirements. */
+  /** Where the memory that this process may use stands among Qwen2-Audio's documented requirements. */
   readonly machineClass: MachineClass;
+  /** The quantization with which a load of Qwen2-Audio would begin. */
   readonly recommendedQuantization: Quantization;
 }
 
-/** Asks the system; takes some tens of milliseconds and may start processes. Throws `ERR_SENSOR` if memory can't be read. */
+/**
+ * Asks the system what it is and what memory this process may use there. Programs are started for that (`lscpu` on Linux), which
+ * takes some tenths of a second, so this is for people and logs and not for each load.
+ *
+ * @throws MemoryGuardError `ERR_SENSOR` if memory can't be read.
+ *
+ * @example
+ * import { formatBytes, machineReport } from 'nexa-memory-guard';
+ *
+ * const { os, memory, recommendedQuantization } = await machineReport();
+ * console.log(`${os}: ${formatBytes(memory.availableBytes)} of ${formatBytes(memory.totalBytes)}, ${recommendedQuantization}`);
+ */
 export async function machineReport(): Promise<MachineReport> {
   const { memory, readFrom } = readOnce();
-  // Imported here: it takes 25 ms, and a program that only guards its loads never asks.
+  // Imported here: it takes 44 ms (bench/import), and a program that only guards its loads never asks.
   const { default: systeminformation } = await import('systeminformation');
   const [os, cpu] = await Promise.all([systeminformation.osInfo(), systeminformation.cpu()]);
   const { totalBytes, availableBytes } = memory;
