@@ -1,115 +1,107 @@
-/** From words to a command's options: what is accepted, the help that says so, and the sentence for the rest. It acts on nothing. */
+/** Understands the words after a command's name, and says in one sentence what it doesn't understand. It acts on nothing. */
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { MemoryGuardError } from '../index.ts';
-import type { Io } from './io.ts';
-
-/** One option, for the parser and for the help. */
-export interface OptionSpec {
-  readonly type: 'string' | 'boolean';
-  readonly multiple?: boolean;
-  /** What stands for the value in the help, such as `n`. */
-  readonly value?: string;
-  readonly help: string;
-}
-
-export interface Given {
-  readonly positionals: readonly string[];
-  text(name: string): string | undefined;
-  texts(name: string): readonly string[];
-  flag(name: string): boolean;
-  /** A whole number from `least`, or `ERR_INVALID_OPTION`. */
-  whole(name: string, least: number): number | undefined;
-  /** A number from `least`, or `ERR_INVALID_OPTION`. */
-  number(name: string, least: number): number | undefined;
-}
-
-export interface Command {
-  readonly name: string;
-  /** Names of its positional arguments, all of them required. */
-  readonly takes: readonly string[];
-  readonly summary: string;
-  readonly options: Readonly<Record<string, OptionSpec>>;
-  readonly examples: readonly string[];
-  /** Resolves with the exit code. */
-  run(given: Given, io: Io): Promise<number>;
-}
+import { MemoryGuardError } from '../core/errors.ts';
+import { flag, nearestName } from '../core/validate.ts';
+import type { Command, CommandArguments, OptionSpec, OptionSpecs, OptionValues } from './command.ts';
 
 /** Every command has these. */
-export const COMMON: Readonly<Record<string, OptionSpec>> = {
-  json: { type: 'boolean', help: 'print JSON instead of text' },
-  help: { type: 'boolean', help: 'print this help' },
-};
+export const COMMON_OPTIONS = {
+  json: { check: flag, help: 'print JSON instead of text' },
+  help: { check: flag, help: 'print this help' },
+} satisfies OptionSpecs;
 
-/** Throws `ERR_INVALID_OPTION` with one sentence. */
-export function readArguments(words: readonly string[], command: Command): Given {
-  const options: ParseArgsConfig['options'] = {};
-  for (const [name, { type, multiple = false }] of Object.entries({ ...command.options, ...COMMON })) {
-    options[name] = { type, multiple };
-  }
-  const { values, positionals } = parse(words, options);
-  if (!values['help'] && positionals.length !== command.takes.length) {
-    const expected = command.takes.length === 0 ? 'no argument' : command.takes.map((each) => `<${each}>`).join(' ');
-    throw usage(
-      `Expected ${expected} after \`${command.name}\`, got ${positionals.length || 'nothing'}${extra(positionals)}.`,
-    );
-  }
-  return givenOf(values, positionals);
+/** Words by their place and name, not yet checked. */
+export interface ParsedWords {
+  readonly positionals: readonly string[];
+  /** All values of each option that was given, in their order: texts, or `true` for a flag. */
+  readonly given: ReadonlyMap<string, readonly (string | true)[]>;
 }
 
-export function usage(message: string): MemoryGuardError {
+/**
+ * Sorts the words into positional arguments and options of `command`.
+ *
+ * @throws MemoryGuardError `ERR_INVALID_OPTION` for an unknown option, for one without its value, or for a flag with one.
+ */
+export function parseWords(words: readonly string[], command: Pick<Command, 'name' | 'options'>): ParsedWords {
+  const specs: OptionSpecs = { ...command.options, ...COMMON_OPTIONS };
+  const options: NonNullable<ParseArgsConfig['options']> = {};
+  for (const [name, { value }] of Object.entries(specs)) options[name] = { type: value ? 'string' : 'boolean' };
+  // Its own sentences know no command and suggest nothing, so it refuses nothing and each token is judged here.
+  const { tokens, positionals } = parseArgs({
+    args: [...words],
+    options,
+    allowPositionals: true,
+    strict: false,
+    tokens: true,
+  });
+  const given = new Map<string, (string | true)[]>();
+  for (const token of tokens) {
+    if (token.kind !== 'option') continue;
+    const { name } = token;
+    if (!Object.hasOwn(specs, name) || token.rawName !== `--${name}`) {
+      throw unknownOption(token.rawName, Object.keys(specs), command.name);
+    }
+    given.set(name, [...(given.get(name) ?? []), readValue(token, specs[name]!)]);
+  }
+  return { positionals, given };
+}
+
+/**
+ * Counts the positional arguments and runs each value through its option's check.
+ *
+ * @throws MemoryGuardError `ERR_INVALID_OPTION` for too few or too many positional arguments, or a value that a check refuses.
+ */
+export function checkArguments<S extends OptionSpecs>(
+  { positionals, given }: ParsedWords,
+  { name: command, takes, options: specs }: Pick<Command<S>, 'name' | 'takes' | 'options'>,
+): CommandArguments<S> {
+  if (positionals.length !== takes.length) {
+    const expected = takes.length === 0 ? 'no argument' : takes.map((each) => `<${each}>`).join(' ');
+    const found = positionals.map((each) => JSON.stringify(each)).join(', ');
+    const got = found === '' ? 'nothing' : `${positionals.length} (${found})`;
+    throw usageError(`Expected ${expected} after \`${command}\`, got ${got}.`);
+  }
+  const options: Record<string, unknown> = {};
+  for (const [name, { check, repeatable }] of Object.entries(specs)) {
+    const values = given.get(name);
+    if (!values) continue;
+    const checked = values.map((value) => check(value, `--${name}`));
+    options[name] = repeatable ? checked : checked.at(-1);
+  }
+  return { positionals, options: options as OptionValues<S>, json: given.has('json') };
+}
+
+/** The error for words that can't be understood. */
+export function usageError(message: string): MemoryGuardError {
   return new MemoryGuardError('ERR_INVALID_OPTION', message);
 }
 
-export function helpOf(command: Command): string {
-  const options = { ...command.options, ...COMMON };
-  const names = Object.entries(options).map(([name, { type, value = 'text' }]) =>
-    type === 'boolean' ? `--${name}` : `--${name} <${value}>`,
-  );
-  const width = Math.max(...names.map((name) => name.length));
-  const lines = Object.values(options).map(({ help }, index) => `  ${(names[index] as string).padEnd(width)}  ${help}`);
-  const takes = command.takes.map((each) => ` <${each}>`).join('');
-  return [
-    `nexa-memory-guard ${command.name}${takes} [options]`,
-    '',
-    command.summary,
-    '',
-    ...lines,
-    '',
-    'Examples:',
-    ...command.examples.map((example) => `  $ nexa-memory-guard ${example}`),
-    '',
-  ].join('\n');
+/** The known word that was most likely meant: the only one that begins so, or the one that differs least. */
+export function nearestWord(written: string, known: readonly string[]): string | undefined {
+  const longer = written === '' ? [] : known.filter((each) => each.startsWith(written));
+  return longer.length === 1 ? longer[0] : nearestName(written, known);
 }
 
-function parse(words: readonly string[], options: NonNullable<ParseArgsConfig['options']>) {
-  try {
-    return parseArgs({ args: [...words], options, allowPositionals: true, strict: true });
-  } catch (error) {
-    // Its message ends with advice about positional arguments that begin with a dash.
-    const [sentence = ''] = (error as Error).message.split(/\.\s|\n/);
-    throw usage(`${sentence.replace(/\.$/, '')}; see \`--help\`.`);
+function unknownOption(written: string, known: readonly string[], command: string): MemoryGuardError {
+  const meant = nearestWord(written.replace(/^-+/, ''), known);
+  const listed = known.map((name) => `--${name}`).join(', ');
+  const help = meant === undefined ? `its options are ${listed}.` : `did you mean \`--${meant}\`?`;
+  return usageError(`Unknown option \`${written}\` of \`${command}\`; ${help}`);
+}
+
+/** What an option was given. A value that begins with a dash must be joined to its option: most often it is the next option. */
+function readValue(
+  { rawName, value, inlineValue }: { rawName: string; value: string | undefined; inlineValue: boolean | undefined },
+  spec: OptionSpec,
+): string | true {
+  if (spec.value === undefined) {
+    if (value === undefined) return true;
+    throw usageError(`Expected \`${rawName}\` to have no value, got ${JSON.stringify(value)}.`);
   }
-}
-
-function givenOf(values: Readonly<Record<string, unknown>>, positionals: readonly string[]): Given {
-  const text = (name: string) => values[name] as string | undefined;
-  const checked = (name: string, least: number, kind: string, accepts: (value: number) => boolean) => {
-    const given = text(name);
-    if (given === undefined) return undefined;
-    const value = given.trim() === '' ? Number.NaN : Number(given);
-    if (accepts(value) && value >= least) return value;
-    throw usage(`Expected \`--${name}\` to be ${kind} from ${least}, got ${JSON.stringify(given)}.`);
-  };
-  return {
-    positionals,
-    text,
-    texts: (name) => (values[name] as string[] | undefined) ?? [],
-    flag: (name) => values[name] === true,
-    whole: (name, least) => checked(name, least, 'a whole number', Number.isSafeInteger),
-    number: (name, least) => checked(name, least, 'a number', Number.isFinite),
-  };
-}
-
-function extra(positionals: readonly string[]): string {
-  return positionals.length === 0 ? '' : ` (${positionals.map((each) => JSON.stringify(each)).join(', ')})`;
+  const expected = `Expected \`${rawName} <${spec.value}>\` to have a value`;
+  if (value === undefined) throw usageError(`${expected}, got nothing.`);
+  if (!inlineValue && /^-./.test(value)) {
+    throw usageError(`${expected}, got \`${value}\`; if that is the value, write \`${rawName}=${value}\`.`);
+  }
+  return value;
 }

@@ -1,13 +1,19 @@
 /** The command line as a function: which command is meant, and how it ended. It knows no process. */
-import { type Command, helpOf, readArguments, usage } from './arguments.ts';
+import { checkArguments, nearestWord, parseWords, usageError } from './arguments.ts';
+import type { Command } from './command.ts';
+import { alignRows, formatCommandHelp, formatCommandName } from './command-help.ts';
 import { doctor } from './doctor/doctor.ts';
-import { EXIT, fail } from './exit-codes.ts';
+import { EXIT, reportFailure } from './exit-codes.ts';
 import type { Io } from './io.ts';
 import { plan } from './plan/plan.ts';
 import { run } from './run/run.ts';
 import { watch } from './watch/watch.ts';
 
 const COMMANDS: readonly Command[] = [doctor, plan, run, watch];
+
+/** In place of a command. */
+const HELP = ['help', '--help', '-h'];
+const VERSION = ['--version', '-v'];
 
 const EXIT_CODES = `Exit codes:
   0    done; of plan: the model fits, in whatever quantization
@@ -19,38 +25,44 @@ const EXIT_CODES = `Exit codes:
   6    memory can't be read
   130  ended by Ctrl-C, 143 by a request to end`;
 
-/** `argv` without program and script. Never rejects; gives the exit code. */
+/** Runs the command that `argv`, which is without program and script, names. Never rejects; resolves with the exit code. */
 export async function runCommandLine(argv: readonly string[], io: Io, version: string): Promise<number> {
   const [name, ...words] = argv;
   try {
     if (name === undefined) {
-      io.stderr.write(overview());
+      io.stderr.write(formatOverview());
       return EXIT.usage;
     }
-    if (name === '--help' || name === '-h' || name === 'help') return say(io, overview());
-    if (name === '--version' || name === '-v') return say(io, `${version}\n`);
-    const command = COMMANDS.find((each) => each.name === name);
-    if (!command)
-      throw usage(`Expected one of ${COMMANDS.map((each) => each.name).join(', ')}, got ${JSON.stringify(name)}.`);
-    const given = readArguments(words, command);
-    return given.flag('help') ? say(io, helpOf(command)) : await command.run(given, io);
+    if (HELP.includes(name)) return print(io, formatOverview());
+    if (VERSION.includes(name)) return print(io, `${version}\n`);
+    const command = findCommand(name);
+    const parsed = parseWords(words, command);
+    if (parsed.given.has('help')) return print(io, formatCommandHelp(command));
+    return await command.run(checkArguments(parsed, command), io);
   } catch (error) {
-    return fail(error, io, argv.includes('--json'));
+    return reportFailure(error, io, argv.includes('--json'));
   }
 }
 
-function say({ stdout }: Io, text: string): number {
+function findCommand(name: string): Command {
+  const names = COMMANDS.map((each) => each.name);
+  const command = COMMANDS.find((each) => each.name === name);
+  if (command) return command;
+  const meant = nearestWord(name, [...names, ...HELP, ...VERSION]);
+  const help = meant === undefined ? `the commands are ${names.join(', ')}.` : `did you mean \`${meant}\`?`;
+  throw usageError(`Unknown command \`${name}\`; ${help}`);
+}
+
+function print({ stdout }: Io, text: string): number {
   stdout.write(text);
   return EXIT.done;
 }
 
-function overview(): string {
-  const names = COMMANDS.map(({ name, takes }) => `${name}${takes.map((each) => ` <${each}>`).join('')}`);
-  const width = Math.max(...names.map((each) => each.length));
+function formatOverview(): string {
   return [
     'nexa-memory-guard <command> [options]',
     '',
-    ...COMMANDS.map(({ summary }, index) => `  ${(names[index] as string).padEnd(width)}  ${summary}`),
+    ...alignRows(COMMANDS.map((command) => [formatCommandName(command), command.summary] as const)),
     '',
     'Every command has `--help` and `--json`.',
     '',

@@ -1,8 +1,8 @@
 /** How the command line ends: one number for each kind of error, and the sentence on stderr. It knows no command. */
-import { MemoryGuardError } from '../index.ts';
+import { type ErrorCode, MemoryGuardError } from '../core/errors.ts';
 import { type Io, writeJson } from './io.ts';
 
-/** Documented in README and in `--help`. */
+/** README and `--help` have a table of them. */
 export const EXIT = {
   done: 0,
   failed: 1,
@@ -15,7 +15,7 @@ export const EXIT = {
   ended: 143,
 } as const;
 
-const BY_CODE: Readonly<Partial<Record<MemoryGuardError['code'], number>>> = {
+const BY_CODE: Readonly<Partial<Record<ErrorCode, number>>> = {
   ERR_INVALID_OPTION: EXIT.usage,
   ERR_INSUFFICIENT_MEMORY: EXIT.memory,
   ERR_ADMISSION_TIMEOUT: EXIT.memory,
@@ -28,8 +28,8 @@ const BY_CODE: Readonly<Partial<Record<MemoryGuardError['code'], number>>> = {
   ERR_SENSOR: EXIT.sensor,
 };
 
-/** Says what went wrong in one sentence with its code, with `--json` also as an object, and gives the exit code. */
-export function fail(error: unknown, io: Io, json: boolean): number {
+/** Writes the error's code and message on one line of stderr, with `json` also as an object on stdout. Returns the exit code. */
+export function reportFailure(error: unknown, io: Pick<Io, 'stdout' | 'stderr'>, json: boolean): number {
   const known = error instanceof MemoryGuardError;
   const code = known ? error.code : 'ERR_UNEXPECTED';
   const message = error instanceof Error ? error.message : String(error);

@@ -1,4 +1,4 @@
-/** What the command line writes to and is stopped by: the process, or in tests what stands in for it. It knows no command. */
+/** What the command line writes to and is stopped by: the process, or what stands in its place in a test. It knows no command. */
 import colors from 'picocolors';
 
 /** A stream that may be a terminal. */
@@ -11,7 +11,7 @@ export interface Output {
   off(event: 'resize', listener: () => void): unknown;
 }
 
-/** Keys that are typed. */
+/** The keyboard. */
 export interface Keys {
   readonly isTTY?: boolean;
   setRawMode?(raw: boolean): unknown;
@@ -26,16 +26,16 @@ export interface Io {
   readonly stderr: Output;
   readonly stdin: Keys;
   readonly env: NodeJS.ProcessEnv;
-  /** Of stderr, for another thread to write to; absent where it has none. */
+  /** The file descriptor of stderr, for another thread to write to. Absent if stderr has none. */
   readonly stderrFd?: number;
-  /** Calls back at Ctrl-C and at a polite request to end, instead of ending at once; returns the way to stop that. */
+  /** From now on Ctrl-C and a request to end call `listener` instead of ending the process. Returns the function that undoes it. */
   onInterrupt(listener: (signal: 'SIGINT' | 'SIGTERM') => void): () => void;
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
-/** The process itself. A reader that goes away, as of `nexa-memory-guard watch | head`, ends it without a fault. */
-export function processIo({ stdout, stderr, stdin, env }: NodeJS.Process, exit: (code: number) => void): Io {
+/** The process itself. If the reader of its output goes away, as with `nexa-memory-guard watch | head`, it exits with 0. */
+export function openProcessIo({ stdout, stderr, stdin, env }: NodeJS.Process, exit: (code: number) => void): Io {
   stdout.on('error', ({ code }: NodeJS.ErrnoException) => exit(code === 'EPIPE' ? 0 : 1));
   return {
     stdout,
@@ -55,16 +55,16 @@ export function processIo({ stdout, stderr, stdin, env }: NodeJS.Process, exit: 
 /** What a command may draw with. */
 export interface Screen {
   readonly colors: ReturnType<typeof colors.createColors>;
-  /** Columns of the terminal, or of a page where there is none. */
+  /** Columns of the terminal, or of a page if there is no terminal. */
   readonly width: number;
-  /** Blocks and arrows, or plain letters where the terminal has none. */
+  /** Whether the terminal can show blocks and arrows. */
   readonly unicode: boolean;
 }
 
 const PAGE_COLUMNS = 100;
 
-/** Colours only on a terminal, and not where `NO_COLOR` or a dumb terminal forbids them. */
-export function screenOf({ isTTY, columns }: Output, env: NodeJS.ProcessEnv): Screen {
+/** Colours only on a terminal, and none with `NO_COLOR` or on a dumb terminal. */
+export function detectScreen({ isTTY, columns }: Pick<Output, 'isTTY' | 'columns'>, env: NodeJS.ProcessEnv): Screen {
   const { NO_COLOR, TERM } = env;
   const colored = isTTY === true && !NO_COLOR && TERM !== 'dumb';
   return {
@@ -74,6 +74,7 @@ export function screenOf({ isTTY, columns }: Output, env: NodeJS.ProcessEnv): Sc
   };
 }
 
+/** Prints a value as indented JSON. */
 export function writeJson({ stdout }: Pick<Io, 'stdout'>, value: unknown): void {
   stdout.write(`${JSON.stringify(value, null, 2)}\n`);
 }

@@ -1,28 +1,29 @@
-/** A guard that looks and loads nothing, for commands that only ask. It knows no SDK. */
+/** A guard that reads and loads nothing, for commands that only ask. It knows no SDK. */
 import { resolve } from 'node:path';
+import { path } from '../core/validate.ts';
 import { type Guarded, type GuardOptions, withMemoryGuard } from '../index.ts';
-import type { Given, OptionSpec } from './arguments.ts';
+import type { OptionSpecs } from './command.ts';
 
-/** In place of an SDK. */
-export const NO_SDK = {
+/** Stands in the SDK's place. */
+const NO_SDK = {
   loadModel: (_name: string, _options?: object): Promise<never> => Promise.reject(new Error('nothing is loaded here')),
 };
 
-/** The option of every command: whose models count. */
-export const LEDGER: Readonly<Record<'ledger', OptionSpec>> = {
+/** The option of every command that says whose models count. Its value is an absolute path. */
+export const LEDGER_OPTION = {
   ledger: {
-    type: 'string',
     value: 'folder',
+    check: (typed: unknown, name: string): string => resolve(path(typed, name)),
     help: 'where processes meet that count each other; else all of this user',
   },
-};
+} satisfies OptionSpecs;
 
-export function ledgerIn(given: Given): Pick<GuardOptions, 'ledger'> {
-  const directory = given.text('ledger');
-  return directory === undefined ? {} : { ledger: { directory: resolve(directory) } };
+/** The guard's option for a ledger that was named, and nothing if none was. */
+export function selectLedger({ ledger }: { readonly ledger?: string }): Pick<GuardOptions, 'ledger'> {
+  return ledger === undefined ? {} : { ledger: { directory: ledger } };
 }
 
-/** Its `guard` is to be closed. */
-export function machineGuard(options: GuardOptions): Guarded<typeof NO_SDK> {
+/** The caller closes its `guard`. */
+export function openQueryGuard(options: GuardOptions): Guarded<typeof NO_SDK> {
   return withMemoryGuard({ ...NO_SDK }, options);
 }

@@ -1,14 +1,15 @@
 /** The scopes of a snapshot as lines of a table; the one that binds is marked. Pure. */
 import { formatBytes, type MemoryScope, type MemorySnapshot } from '../index.ts';
 import type { Screen } from './io.ts';
-import { table } from './table.ts';
+import { formatTable } from './table.ts';
 
-export function scopeTable({ scopes, limitedBy }: MemorySnapshot, { colors, width }: Screen): string[] {
+/** One line for the titles and one for each scope. */
+export function formatScopeTable({ scopes, limitedBy }: MemorySnapshot, { colors, width }: Screen): string[] {
   const rows = scopes.map((scope) => {
     const binds = scope === limitedBy;
     const cells = [
       binds ? '*' : '',
-      scopeInWords(scope),
+      formatScope(scope),
       formatBytes(scope.limitBytes ?? Number.POSITIVE_INFINITY),
       formatBytes(scope.usedBytes),
       formatBytes(scope.reclaimableBytes),
@@ -16,7 +17,7 @@ export function scopeTable({ scopes, limitedBy }: MemorySnapshot, { colors, widt
     ];
     return binds ? cells.map((cell) => colors.bold(cell)) : cells;
   });
-  return table(
+  return formatTable(
     [
       { title: '' },
       { title: 'scope', shrinks: true },
@@ -31,6 +32,6 @@ export function scopeTable({ scopes, limitedBy }: MemorySnapshot, { colors, widt
 }
 
 /** "host", "cgroup-v2 /docker/ab". */
-export function scopeInWords({ kind, path }: MemoryScope): string {
+export function formatScope({ kind, path }: MemoryScope): string {
   return path === kind ? kind : `${kind} ${path}`;
 }

@@ -4,44 +4,44 @@ import { stripVTControlCharacters } from 'node:util';
 export interface Column {
   readonly title: string;
   readonly align?: 'right';
-  /** This one gives way where the page is too narrow. */
+  /** Whether its cells are shortened if the page is too narrow. */
   readonly shrinks?: boolean;
 }
 
 const GAP = 2;
-/** A column that gives way keeps so much. */
-const LEAST = 12;
+/** A column that shrinks keeps so many columns. */
+const LEAST_WIDTH = 12;
 
 /** One line for the titles and one for each row, without line ends. */
-export function table(columns: readonly Column[], rows: readonly (readonly string[])[], width: number): string[] {
+export function formatTable(columns: readonly Column[], rows: readonly (readonly string[])[], width: number): string[] {
   const widths = columns.map(({ title }, index) =>
-    Math.max(title.length, ...rows.map((row) => columnsOf(row[index] ?? ''))),
+    Math.max(title.length, ...rows.map((row) => countColumns(row[index] ?? ''))),
   );
   const over = widths.reduce((sum, each) => sum + each + GAP, -GAP) - width;
   const shrinking = columns.findIndex(({ shrinks }) => shrinks);
-  if (over > 0 && shrinking !== -1) widths[shrinking] = Math.max(LEAST, (widths[shrinking] as number) - over);
+  if (over > 0 && shrinking !== -1) widths[shrinking] = Math.max(LEAST_WIDTH, widths[shrinking]! - over);
   const line = (cells: readonly string[]) =>
     columns
-      .map(({ align }, index) => pad(cells[index] ?? '', widths[index] as number, align))
+      .map(({ align }, index) => pad(cells[index] ?? '', widths[index]!, align))
       .join(' '.repeat(GAP))
       .trimEnd();
   return [line(columns.map(({ title }) => title)), ...rows.map(line)];
 }
 
-/** The middle gives way: of a path the beginning and the file are worth more. */
-export function shortened(text: string, width: number): string {
+/** A text that is too long loses its middle: of a path, the beginning and the file's name say more. */
+export function shortenMiddle(text: string, width: number): string {
   if (text.length <= width) return text;
   const end = Math.ceil((width - 1) * 0.6);
   return `${text.slice(0, Math.max(0, width - 1 - end))}…${text.slice(text.length - end)}`;
 }
 
-/** Columns that a text takes on the screen; colours take none. */
-export function columnsOf(text: string): number {
+/** Columns that a text takes on the screen. Colours take none. */
+export function countColumns(text: string): number {
   return stripVTControlCharacters(text).length;
 }
 
 function pad(text: string, width: number, align: 'right' | undefined): string {
-  const fitting = columnsOf(text) > width ? shortened(stripVTControlCharacters(text), width) : text;
-  const space = ' '.repeat(width - columnsOf(fitting));
+  const fitting = countColumns(text) > width ? shortenMiddle(stripVTControlCharacters(text), width) : text;
+  const space = ' '.repeat(width - countColumns(fitting));
   return align === 'right' ? space + fitting : fitting + space;
 }

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { columnsOf } from '../../src/cli/table.ts';
+import { countColumns } from '../../src/cli/table.ts';
 import { MiB } from '../../src/index.ts';
 import { type ControlGroup, createControlGroup, whyNoControlGroups } from '../support/create-control-group.ts';
 import { makeTinyModels, type TinyModels } from '../support/tiny-models.ts';
@@ -45,6 +45,20 @@ describe('the program', () => {
     const bad = spawnSync(process.execPath, [MAIN, 'plan', '/nowhere.gguf'], { encoding: 'utf8' });
     expect(bad).toMatchObject({ status: 4, stdout: '' });
     expect(bad.stderr).toMatch(/^nexa-memory-guard: ERR_MODEL_FILE: [^\n]+\n$/);
+  });
+
+  it('is given the words of its process and takes its exit code', async () => {
+    const written = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+    const { argv } = process;
+    onTestFinished(() => {
+      process.argv = argv;
+      process.exitCode = undefined;
+      vi.restoreAllMocks();
+    });
+    process.argv = ['node', 'nexa-memory-guard', '--version'];
+    await import('../../src/cli/main.ts');
+    expect(written.mock.lastCall?.[0]).toMatch(/^\d+\.\d+\.\d+\n$/);
+    expect(process.exitCode).toBe(0);
   });
 
   it.each(['watch --interval 5', 'watch --interval 5 --json'])('`%s | head` ends without a fault', (words) => {
@@ -109,7 +123,7 @@ describe.runIf(SCRIPT)('the program on a real terminal', () => {
     await vi.waitFor(() => expect(text()).toContain('Models and reservations'), { timeout: 20_000 });
     expect(text()).toContain('\x1b[?1049h');
     const drawn = text().split('\x1b[H')[1] as string;
-    for (const line of drawn.split(/\r?\n/)) expect(columnsOf(line)).toBeLessThanOrEqual(80);
+    for (const line of drawn.split(/\r?\n/)) expect(countColumns(line)).toBeLessThanOrEqual(80);
     child.stdin.write('\x03');
     await vi.waitFor(() => expect(text()).toContain('ended with 130'), { timeout: 20_000 });
     expect(text().lastIndexOf('\x1b[?1049l')).toBeGreaterThan(text().lastIndexOf('\x1b[?1049h'));

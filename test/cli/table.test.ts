@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { columnsOf, shortened, table } from '../../src/cli/table.ts';
+import { countColumns, formatTable, shortenMiddle } from '../../src/cli/table.ts';
 
 const columns = [
   { title: 'name', shrinks: true },
@@ -9,7 +9,7 @@ const columns = [
 describe('a table', () => {
   it('is as wide as its widest cells, numbers to the right', () => {
     expect(
-      table(
+      formatTable(
         columns,
         [
           ['a', '1'],
@@ -21,19 +21,19 @@ describe('a table', () => {
   });
 
   it('gives way in one column where the page is narrow, in the middle of the text', () => {
-    const [, row = ''] = table(columns, [['/a/very/long/path/to/a/model.gguf', '4 GiB']], 24);
+    const [, row = ''] = formatTable(columns, [['/a/very/long/path/to/a/model.gguf', '4 GiB']], 24);
     expect(row).toHaveLength(24);
     expect(row).toMatch(/^\/a\/ve.*….*model\.gguf {2}4 GiB$/);
   });
 
   it('gives way no further than can be read', () => {
-    const [title = ''] = table(columns, [['/a/very/long/path/to/a/model.gguf', '4 GiB']], 5);
+    const [title = ''] = formatTable(columns, [['/a/very/long/path/to/a/model.gguf', '4 GiB']], 5);
     expect(title).toBe('name           size');
   });
 
   it('counts no colours', () => {
-    const [, row = ''] = table(columns, [['\x1b[31mred\x1b[39m', '1']], 80);
-    expect(columnsOf(row)).toBe(10);
+    const [, row = ''] = formatTable(columns, [['\x1b[31mred\x1b[39m', '1']], 80);
+    expect(countColumns(row)).toBe(10);
     expect(row).toContain('\x1b[31m');
   });
 });
@@ -45,6 +45,6 @@ describe('a text that is too long', () => {
     ['0123456789ab', 6, '01…9ab'],
     ['0123456789', 1, '…'],
   ])('%s in %i columns is %s', (text, width, expected) => {
-    expect(shortened(text, width)).toBe(expected);
+    expect(shortenMiddle(text, width)).toBe(expected);
   });
 });

@@ -1,25 +1,25 @@
-/** The runtimes that a program here could load models with, and what each lacks. It loads no model. */
+/** The runtimes that a program here could load models with, and what each of them lacks. It loads no model. */
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { MemoryGuardError, NexaSDK } from '../../index.ts';
 
 export interface FoundRuntime {
   readonly name: string;
-  /** Absent where it can't be used. */
+  /** Absent if it can't be used. */
   readonly version?: string;
   /** How it is used, or why it can't be. */
   readonly note: string;
   readonly usable: boolean;
 }
 
-/** The SDK's own runtimes are opened and closed again; others are only looked for from this folder. */
+/** Opens the SDK's own runtimes and closes them again; node-llama-cpp is only looked for, from `folder` upwards. */
 export async function findRuntimes(folder: string = process.cwd()): Promise<readonly FoundRuntime[]> {
   const own = [];
-  for (const runtime of ['nexa', 'llama'] as const) own.push(await openRuntime(runtime));
-  return [...own, ...findOther('node-llama-cpp', folder)];
+  for (const runtime of ['nexa', 'llama'] as const) own.push(await tryRuntime(runtime));
+  return [...own, ...findNodeLlamaCpp(folder)];
 }
 
-async function openRuntime(runtime: 'nexa' | 'llama'): Promise<FoundRuntime> {
+async function tryRuntime(runtime: 'nexa' | 'llama'): Promise<FoundRuntime> {
   try {
     const sdk = await NexaSDK.initialize({ runtime });
     const { version } = sdk.runtime;
@@ -31,26 +31,26 @@ async function openRuntime(runtime: 'nexa' | 'llama'): Promise<FoundRuntime> {
   }
 }
 
-function findOther(name: string, folder: string): FoundRuntime[] {
-  const require = createRequire(join(folder, 'package.json'));
-  try {
-    const { path, version } = packageOf(name, require);
-    return [{ name, version, usable: true, note: `withMemoryGuard(await getLlama()), from ${path}` }];
-  } catch {
-    return []; // it is one that a program brings itself: nobody misses it here
-  }
+/** A package that a program brings itself. Nothing is said if it is not installed: not every program needs it. */
+function findNodeLlamaCpp(folder: string): FoundRuntime[] {
+  const name = 'node-llama-cpp';
+  const found = locatePackage(name, folder);
+  if (!found) return [];
+  const note = `withMemoryGuard(await getLlama()), from ${found.path}`;
+  return [{ name, version: found.version, usable: true, note }];
 }
 
-/** Its folder and version, also where its `exports` hide its package.json. */
-function packageOf(name: string, require: NodeJS.Require): { path: string; version: string } {
-  for (const folder of require.resolve.paths(name) ?? []) {
-    const path = join(folder, name);
+/** Reads package.json itself, since a package's `exports` may hide it. */
+function locatePackage(name: string, folder: string): { path: string; version: string } | undefined {
+  const require = createRequire(join(folder, 'package.json'));
+  for (const modules of require.resolve.paths(name) ?? []) {
+    const path = join(modules, name);
     try {
       const { version } = require(join(path, 'package.json')) as { version: string };
-      return { path: dirname(join(path, 'package.json')), version };
+      return { path, version };
     } catch {
-      // It isn't in this one; the next may have it.
+      // It isn't in this folder; the next one may have it.
     }
   }
-  throw new Error(`${name} is not installed`);
+  return undefined;
 }

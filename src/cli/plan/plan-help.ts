@@ -9,7 +9,7 @@ import {
 } from '../../index.ts';
 
 /** Empty where the load goes in as it was asked for. */
-export async function helpFor(
+export async function findPlanHelp(
   guard: MemoryGuard,
   model: string,
   decision: Decision,
@@ -18,7 +18,7 @@ export async function helpFor(
   const [wanted] = decision.candidates;
   if (!wanted || decision.verdict === 'admit') return [];
   const refused = decision.verdict === 'refuse';
-  const nearest = refused ? nearestOf(decision) : wanted;
+  const nearest = refused ? nearestCandidate(decision) : wanted;
   return [
     ...(refused ? await smallerShapes(guard, model, decision, asked) : []),
     ...(canBeFreed(decision, nearest) ? freeing(guard, nearest) : []),
@@ -27,7 +27,7 @@ export async function helpFor(
 }
 
 /** The candidate that needs the least more. */
-export function nearestOf({ candidates }: Decision): CandidateVerdict {
+export function nearestCandidate({ candidates }: Decision): CandidateVerdict {
   return candidates.reduce((least, each) => (each.shortfallBytes < least.shortfallBytes ? each : least));
 }
 

@@ -1,17 +1,41 @@
 /** Prints a plan: the table of needs and verdicts, what a load would do, and what would help. It plans nothing. */
-import { type CandidateVerdict, type Decision, formatBytes } from '../../index.ts';
-import { type Io, type Screen, screenOf } from '../io.ts';
-import { table } from '../table.ts';
-import type { Cell, Planned } from './plan.ts';
-import { nearestOf } from './plan-help.ts';
+import { type CandidateVerdict, type Decision, formatBytes, type Quantization } from '../../index.ts';
+import { detectScreen, type Io, type Screen } from '../io.ts';
+import { formatTable } from '../table.ts';
+import { nearestCandidate } from './plan-help.ts';
+
+/** One quantization with one context, as it would be loaded now. */
+export interface PlanCell extends CandidateVerdict {
+  readonly contextSize: number;
+}
+
+/** One quantization, or the file itself if it has none that is known, with a cell for each context. */
+export interface PlanRow {
+  readonly quantization?: Quantization;
+  readonly cells: readonly PlanCell[];
+}
+
+export interface Planned {
+  readonly model: string;
+  /** What a load would do now, as it would be asked for. */
+  readonly decision: Decision;
+  /** Tokens, one column each. */
+  readonly contexts: readonly number[];
+  /** The quantizations that are there, best first. */
+  readonly rows: readonly PlanRow[];
+  /** Whether the needs are the documented table's, which knows weights only. */
+  readonly fromTable: boolean;
+  /** Each would help by itself. Empty if the load goes in as it was asked for. */
+  readonly help: readonly string[];
+}
 
 export function printPlan({ model, decision, contexts, rows, fromTable, help }: Planned, { stdout, env }: Io): void {
-  const screen = screenOf(stdout, env);
+  const screen = detectScreen(stdout, env);
   const { totalBytes, headroomBytes } = decision;
   const lines = [
     `${screen.colors.bold(model)}: ${formatBytes(Math.max(0, headroomBytes))} can be taken, of ${formatBytes(totalBytes)}`,
     '',
-    ...table(
+    ...formatTable(
       [
         { title: 'quantization' },
         ...contexts.map((context) => ({
@@ -21,48 +45,51 @@ export function printPlan({ model, decision, contexts, rows, fromTable, help }: 
       ],
       rows.map(({ quantization, cells }) => [
         quantization ?? 'the file',
-        ...cells.map((cell) => verdictOf(cell, screen)),
+        ...cells.map((cell) => formatVerdict(cell, screen)),
       ]),
       screen.width,
     ).map((line) => `  ${line}`),
     '',
     ...(fromTable ? ['No file of it was found, so these are the documented sizes: they count weights only.', ''] : []),
-    outcome(decision, screen),
+    describeOutcome(decision, screen),
     ...help.map(
-      (each, index) => `${index === 0 ? (refused(decision) ? 'To load it, ' : 'For the asked one, ') : '  or '}${each}`,
+      (each, index) =>
+        `${index === 0 ? (decision.verdict === 'refuse' ? 'To load it, ' : 'For the asked one, ') : '  or '}${each}`,
     ),
   ];
   stdout.write(`${lines.join('\n')}\n`);
 }
 
 /** "8.1 GiB fits", "8.1 GiB lacks 1.2 GiB". */
-function verdictOf({ need, admitted, shortfallBytes, notes }: Cell, { colors }: Screen): string {
+function formatVerdict({ need, admitted, shortfallBytes, notes }: PlanCell, { colors }: Screen): string {
   const bound = notes && notes.length > 0 ? '≤ ' : '';
   const size = `${bound}${formatBytes(need.mappedBytes + need.anonymousBytes)}`;
   return admitted ? colors.green(`${size} fits`) : colors.red(`${size} lacks ${formatBytes(shortfallBytes)}`);
 }
 
-function outcome(decision: Decision, { colors }: Screen): string {
+function describeOutcome(decision: Decision, { colors }: Screen): string {
   const { verdict, candidates } = decision;
   const chosen = candidates.find(({ admitted }) => admitted);
   if (!chosen) {
-    const nearest = nearestOf(decision);
-    return colors.red(`A load is refused: even ${described(nearest)} does not fit; ${reasons(nearest)}.`);
+    const nearest = nearestCandidate(decision);
+    return colors.red(
+      `A load is refused: even ${describeCandidate(nearest)} does not fit; ${describeReasons(nearest)}.`,
+    );
   }
-  const loaded = `A load takes ${described(chosen)}: ${formatBytes(chosen.need.mappedBytes)} mapped from the file and ${formatBytes(chosen.need.anonymousBytes)} beside it.`;
+  const loaded = `A load takes ${describeCandidate(chosen)}: ${formatBytes(chosen.need.mappedBytes)} mapped from the file and ${formatBytes(chosen.need.anonymousBytes)} beside it.`;
   if (verdict === 'admit') return colors.green(loaded);
   return colors.yellow(
-    `${loaded} ${described(candidates[0] as CandidateVerdict)} does not fit; ${reasons(candidates[0] as CandidateVerdict)}.`,
+    `${loaded} ${describeCandidate(candidates[0]!)} does not fit; ${describeReasons(candidates[0]!)}.`,
   );
 }
 
-function described({ quantization, contextSize, kvCacheType }: CandidateVerdict): string {
+function describeCandidate({ quantization, contextSize, kvCacheType }: CandidateVerdict): string {
   const context = contextSize === undefined ? '' : ` with ${contextSize} tokens of context`;
   return `${quantization ?? 'the file'}${context}${kvCacheType ? ` and a ${kvCacheType} cache` : ''}`;
 }
 
 /** Each rule that refuses, with both of its numbers. */
-function reasons({ rules }: CandidateVerdict): string {
+function describeReasons({ rules }: CandidateVerdict): string {
   return rules
     .filter(({ passed }) => !passed)
     .map(
@@ -70,8 +97,4 @@ function reasons({ rules }: CandidateVerdict): string {
         `${rule}: ${formatBytes(requiredBytes)} needed, ${formatBytes(Math.max(0, foundBytes))} there`,
     )
     .join('; ');
-}
-
-function refused({ verdict }: Decision): boolean {
-  return verdict === 'refuse';
 }

@@ -1,4 +1,5 @@
 /** `run`: loads a model through the guard and streams its answer. The text goes to stdout, everything else to stderr. */
+import { flag, INT32_MAX, numberFrom, oneOf, path, text, wholeNumber } from '../../core/validate.ts';
 import {
   formatBytes,
   type GuardEventName,
@@ -8,45 +9,61 @@ import {
   NexaSDK,
   withMemoryGuard,
 } from '../../index.ts';
-import { type Command, type Given, usage } from '../arguments.ts';
+import { usageError } from '../arguments.ts';
+import type { Command, CommandArguments, OptionSpecs } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
-import { type Io, screenOf, writeJson } from '../io.ts';
-import { LEDGER, ledgerIn } from '../query-guard.ts';
-import { showProgress } from './load-progress-line.ts';
+import { detectScreen, type Io, writeJson } from '../io.ts';
+import { typedNumber } from '../option-checks.ts';
+import { LEDGER_OPTION, selectLedger } from '../query-guard.ts';
+import { showLoadProgressLine } from './load-progress-line.ts';
 
-export const run: Command = {
+const OPTIONS = {
+  prompt: { value: 'text', check: text, help: 'what to ask; with audio alone: what is said?' },
+  audio: {
+    value: 'file',
+    repeatable: true,
+    check: path,
+    help: 'a WAV, MP3 or FLAC file to listen to; may be repeated',
+  },
+  quantization: { value: 'q', check: text, help: 'begin with this one, not with the recommended' },
+  context: {
+    value: 'n',
+    check: typedNumber(wholeNumber(2)),
+    help: 'tokens of context; what fits of 2048 to 4096 without it',
+  },
+  'models-dir': { value: 'folder', check: path, help: 'where the model is looked for' },
+  projector: { value: 'file', check: path, help: 'the projector, if it does not lie beside the model' },
+  runtime: { value: 'name', check: oneOf('nexa', 'llama'), help: 'nexa or llama' },
+  'max-tokens': { value: 'n', check: typedNumber(wholeNumber(1)), help: 'the longest answer; 512 without it' },
+  temperature: { value: 't', check: typedNumber(numberFrom(0)), help: '0 always takes the likeliest token' },
+  seed: { value: 'n', check: typedNumber(wholeNumber(0)), help: 'the same seed gives the same text' },
+  wait: {
+    value: 's',
+    // A timer waits for so many milliseconds at the most.
+    check: typedNumber(numberFrom(0.001, Math.floor(INT32_MAX / 1000))),
+    help: 'wait so many seconds until it fits',
+  },
+  force: { check: flag, help: 'load it even if the rules refuse' },
+  ...LEDGER_OPTION,
+} satisfies OptionSpecs;
+
+export const run: Command<typeof OPTIONS> = {
   name: 'run',
   takes: ['model'],
-  summary: 'Loads a model where it fits and prints its answer as it comes.',
-  options: {
-    prompt: { type: 'string', value: 'text', help: 'what to ask; with audio alone: what is said?' },
-    audio: {
-      type: 'string',
-      value: 'file',
-      multiple: true,
-      help: 'a WAV, MP3 or FLAC file to listen to; may be repeated',
-    },
-    quantization: { type: 'string', value: 'q', help: 'begin with this one, not with the recommended' },
-    context: { type: 'string', value: 'n', help: 'tokens of context; what fits of 2048 to 4096 without it' },
-    'models-dir': { type: 'string', value: 'folder', help: 'where the model is looked for' },
-    projector: { type: 'string', value: 'file', help: 'the projector, where it does not lie beside the model' },
-    runtime: { type: 'string', value: 'name', help: 'nexa or llama' },
-    'max-tokens': { type: 'string', value: 'n', help: 'the longest answer; 512 without it' },
-    temperature: { type: 'string', value: 't', help: '0 always takes the likeliest token' },
-    seed: { type: 'string', value: 'n', help: 'the same seed gives the same text' },
-    wait: { type: 'string', value: 's', help: 'wait so many seconds until it fits' },
-    force: { type: 'boolean', help: 'load it even where the rules refuse' },
-    ...LEDGER,
-  },
+  summary: 'Loads a model that fits and prints its answer as it comes.',
+  options: OPTIONS,
   examples: ['run qwen2audio --audio speech.wav', 'run ./model.gguf --prompt "Who are you?" --max-tokens 64'],
   async run(given, io) {
-    const options = optionsIn(given);
-    const nexa = withMemoryGuard(await NexaSDK.initialize(options.initialize), ledgerIn(given));
-    const { said, quiet } = tellEvents(nexa.guard, io, given.flag('json'));
+    const { initialize, load, generate } = readRunOptions(given);
+    const [name] = given.positionals;
+    const nexa = withMemoryGuard(await NexaSDK.initialize(initialize), selectLedger(given.options));
+    const { json } = given;
+    const said = reportEvents(nexa.guard, io, json);
     try {
-      const model = await load(nexa, options, io, quiet);
-      const { text, interrupted } = await answer(model, options.generate, io, quiet);
-      finish(nexa, model, { text, said, quiet }, io);
+      const model = await loadModel(nexa, { name: name!, options: load }, io, json);
+      const { text, interrupted } = await streamAnswer(model, generate, io, json);
+      if (json) writeJson(io, describeRun(nexa.guard, model, { text, said }));
+      else printResult(model, io);
       return interrupted === undefined ? EXIT.done : interrupted === 'SIGINT' ? EXIT.interrupted : EXIT.ended;
     } finally {
       await nexa.dispose();
@@ -57,67 +74,73 @@ export const run: Command = {
 
 type Sdk = Guarded<NexaSDK>;
 
-function optionsIn(given: Given) {
-  const [name = ''] = given.positionals;
-  const audio = given.texts('audio');
-  const prompt = given.text('prompt') ?? (audio.length > 0 ? 'What is said?' : undefined);
-  if (prompt === undefined) throw usage('Expected `--prompt` with a text, or `--audio` with a file.');
-  const waitSeconds = given.number('wait', 0.001);
+/** What each call of the SDK is given. */
+function readRunOptions({ options }: CommandArguments<typeof OPTIONS>) {
+  const { audio = [], wait: waitSeconds } = options;
+  const prompt = options.prompt ?? (audio.length > 0 ? 'What is said?' : undefined);
+  if (prompt === undefined) throw usageError('Expected `--prompt` with a text, or `--audio` with a file.');
   return {
-    name,
-    initialize: defined({ modelsDir: given.text('models-dir'), runtime: given.text('runtime') }) as object,
+    initialize: omitUndefined({ modelsDir: options['models-dir'], runtime: options.runtime }),
     load: {
-      ...defined({
-        quantization: given.text('quantization'),
-        contextSize: given.whole('context', 2),
-        projectorPath: given.text('projector'),
+      ...omitUndefined({
+        quantization: options.quantization,
+        contextSize: options.context,
+        projectorPath: options.projector,
       }),
       memoryGuard: {
-        ...(given.flag('force') && { force: true }),
+        ...(options.force && { force: true }),
         ...(waitSeconds !== undefined && { wait: { timeoutMs: Math.ceil(waitSeconds * 1000) } }),
       },
     },
     generate: {
       prompt,
       ...(audio.length > 0 && { audio }),
-      ...defined({
-        maxTokens: given.whole('max-tokens', 1),
-        temperature: given.number('temperature', 0),
-        seed: given.whole('seed', 0),
+      ...omitUndefined({
+        maxTokens: options['max-tokens'],
+        temperature: options.temperature,
+        seed: options.seed,
       }),
     },
   };
 }
 
-/** Each event is a line on stderr, or is kept for the object that `--json` prints. */
-function tellEvents(guard: Sdk['guard'], { stderr, env }: Io, quiet: boolean) {
+type RunOptions = ReturnType<typeof readRunOptions>;
+
+/** Each event is a line on stderr, unless it is `quiet`. Returns the list to which the messages are added. */
+function reportEvents(guard: Sdk['guard'], { stderr, env }: Io, quiet: boolean): readonly string[] {
   const said: string[] = [];
-  const { colors } = screenOf(stderr, env);
-  const tell = ({ message }: { readonly message: string }) => {
+  const { colors } = detectScreen(stderr, env);
+  const report = ({ message }: { readonly message: string }) => {
     said.push(message);
     if (!quiet) stderr.write(`${colors.dim(message)}\n`);
   };
-  const told: GuardEventName[] = ['admitted', 'downgraded', 'waiting', 'warning', 'critical', 'degraded'];
-  for (const event of told) guard.on(event, tell);
-  return { said, quiet };
+  const reported: readonly GuardEventName[] = ['admitted', 'downgraded', 'waiting', 'warning', 'critical', 'degraded'];
+  for (const event of reported) guard.on(event, report);
+  return said;
 }
 
 /** Until it is loaded Ctrl-C ends the program at once: the engine hears nothing else while it reads a file. */
-async function load(nexa: Sdk, { name, load: options }: ReturnType<typeof optionsIn>, io: Io, quiet: boolean) {
-  let done = async () => {};
-  const begin = ({ need }: GuardEventOf<'admitted' | 'downgraded'>) => {
-    const bytes = need ? need.mappedBytes + need.anonymousBytes : 0;
-    if (!quiet && bytes > 0) done = showProgress(io, `Loading ${formatBytes(bytes)}`, bytes);
+async function loadModel(
+  nexa: Sdk,
+  { name, options }: { readonly name: string; readonly options: RunOptions['load'] },
+  io: Io,
+  quiet: boolean,
+): Promise<NexaModel> {
+  let removeLine = async () => {};
+  const showLine = ({ need }: GuardEventOf<'admitted' | 'downgraded'>) => {
+    if (quiet || !need) return;
+    const bytes = need.mappedBytes + need.anonymousBytes;
+    if (bytes > 0) removeLine = showLoadProgressLine(io, `Loading ${formatBytes(bytes)}`, bytes);
   };
-  nexa.guard.on('admitted', begin).on('downgraded', begin);
+  nexa.guard.on('admitted', showLine).on('downgraded', showLine);
   try {
     return await nexa.loadModel(name, options);
   } finally {
-    await done();
+    await removeLine();
   }
 }
 
-async function answer(model: NexaModel, options: ReturnType<typeof optionsIn>['generate'], io: Io, quiet: boolean) {
+async function streamAnswer(model: NexaModel, options: RunOptions['generate'], io: Io, quiet: boolean) {
   const stop = new AbortController();
   let interrupted: 'SIGINT' | 'SIGTERM' | undefined;
   const stopListening = io.onInterrupt((signal) => {
@@ -142,37 +165,36 @@ async function answer(model: NexaModel, options: ReturnType<typeof optionsIn>['g
   return { text, interrupted };
 }
 
-function finish(
-  { guard }: Sdk,
-  model: NexaModel,
-  { text, said, quiet }: { readonly text: string; readonly said: readonly string[]; readonly quiet: boolean },
-  io: Io,
-): void {
-  const { name, quantization, contextSize, modelPath, lastResult } = model;
-  const [held] = guard.models();
-  if (quiet) {
-    const { need, observed } = held ?? {};
-    writeJson(io, {
-      model: { name, quantization, contextSize, modelPath },
-      text,
-      result: lastResult,
-      need,
-      observed,
-      said,
-    });
-  }
-  if (quiet || !lastResult) return;
-  const { colors } = screenOf(io.stderr, io.env);
-  const { generatedTokens, promptTokens, totalMs, firstTextMs, finishReason } = lastResult;
-  const first = firstTextMs === undefined ? '' : `, the first after ${seconds(firstTextMs)}`;
-  const ended = `${generatedTokens} tokens in ${seconds(totalMs)}${first}, for ${promptTokens} of prompt; ended by: ${finishReason}.`;
-  io.stderr.write(`${colors.dim(ended)}\n`);
+/** What `--json` prints. */
+function describeRun(
+  guard: Sdk['guard'],
+  { name, quantization, contextSize, modelPath, lastResult }: NexaModel,
+  { text, said }: { readonly text: string; readonly said: readonly string[] },
+): object {
+  const [loaded] = guard.models();
+  return {
+    model: { name, quantization, contextSize, modelPath },
+    text,
+    result: lastResult,
+    need: loaded?.need,
+    observed: loaded?.observed,
+    said,
+  };
 }
 
-function seconds(ms: number): string {
+function printResult({ lastResult }: NexaModel, { stderr, env }: Io): void {
+  if (!lastResult) return;
+  const { generatedTokens, promptTokens, totalMs, firstTextMs, finishReason } = lastResult;
+  const first = firstTextMs === undefined ? '' : `, the first after ${formatSeconds(firstTextMs)}`;
+  const ended = `${generatedTokens} tokens in ${formatSeconds(totalMs)}${first}, for ${promptTokens} of prompt; ended by: ${finishReason}.`;
+  stderr.write(`${detectScreen(stderr, env).colors.dim(ended)}\n`);
+}
+
+function formatSeconds(ms: number): string {
   return `${(ms / 1000).toFixed(1)} s`;
 }
 
-function defined(options: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+/** The types of the SDK's options know no option that is present and `undefined`. */
+function omitUndefined<T extends object>(options: T): { readonly [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
 }

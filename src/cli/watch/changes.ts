@@ -1,8 +1,8 @@
-/** What happened between two looks: models that came, settled and went in any process, and edges of the headroom. Pure. */
-import { formatBytes, type LedgerEntry, type MemorySnapshot, MiB } from '../../index.ts';
+/** What happened between two readings: models that came, were loaded and went in any process, and edges of the headroom. Pure. */
+import { formatBytes, type LedgerEntry, type MemorySnapshot, type MemoryStatusLevel, MiB } from '../../index.ts';
 
-/** One look at the machine. */
-export interface Look {
+/** The machine and the ledger at one moment. */
+export interface Reading {
   readonly atMs: number;
   readonly snapshot: MemorySnapshot;
   readonly headroomBytes: number;
@@ -11,29 +11,36 @@ export interface Look {
 
 export interface Change {
   readonly atMs: number;
+  /** `told` is a message of the guard itself. */
   readonly kind: 'loading' | 'loaded' | 'gone' | 'level' | 'binds' | 'told';
   readonly message: string;
 }
-
-export type Level = 'ok' | 'warning' | 'critical';
 
 /** The bytes that a model without a row of its own asks to keep free, and twice as many. */
 const CRITICAL_BYTES = 512 * MiB;
 const WARNING_BYTES = 2 * CRITICAL_BYTES;
 
-/** How a guard with a loaded model would judge it. */
-export function levelOf(headroomBytes: number): Level {
+/** The status that a guard with a loaded model would have. */
+export function judgeHeadroom(headroomBytes: number): MemoryStatusLevel {
   if (headroomBytes < CRITICAL_BYTES) return 'critical';
   return headroomBytes < WARNING_BYTES ? 'warning' : 'ok';
 }
 
-export function changesBetween(before: Look | undefined, now: Look): Change[] {
+/** Empty before the first reading. */
+export function findChanges(before: Reading | undefined, now: Reading): Change[] {
   if (!before) return [];
-  const { atMs } = now;
-  const [was, is] = [new Map(before.entries.map(keyed)), new Map(now.entries.map(keyed))];
+  return [...findModelChanges(before, now), ...findEdges(before, now)];
+}
+
+export function bytesOf({ mappedBytes, anonymousBytes }: LedgerEntry): number {
+  return mappedBytes + anonymousBytes;
+}
+
+function findModelChanges(before: Reading, { atMs, entries }: Reading): Change[] {
+  const [was, is] = [before.entries, entries].map((each) => new Map(each.map((entry) => [makeKey(entry), entry])));
   const changes: Change[] = [];
-  for (const [key, entry] of is) {
-    const known = was.get(key);
+  for (const [key, entry] of is!) {
+    const known = was!.get(key);
     const ready = entry.state !== 'loading';
     const who = `${entry.label} in process ${entry.pid}`;
     if (!known && !ready) changes.push({ atMs, kind: 'loading', message: `loading ${who}` });
@@ -41,31 +48,27 @@ export function changesBetween(before: Look | undefined, now: Look): Change[] {
       changes.push({ atMs, kind: 'loaded', message: `loaded ${who}, ${formatBytes(bytesOf(entry))}` });
     }
   }
-  for (const [key, entry] of was) {
-    if (!is.has(key)) changes.push({ atMs, kind: 'gone', message: `${entry.label} of process ${entry.pid} is gone` });
+  for (const [key, { label, pid }] of was!) {
+    if (!is!.has(key)) changes.push({ atMs, kind: 'gone', message: `${label} of process ${pid} is gone` });
   }
-  return [...changes, ...edges(before, now)];
+  return changes;
 }
 
-export function bytesOf({ mappedBytes, anonymousBytes }: LedgerEntry): number {
-  return mappedBytes + anonymousBytes;
+/** A process may hold the same model twice: the moment of the reservation tells them apart. */
+function makeKey({ pid, label, atMs }: LedgerEntry): string {
+  return `${pid} ${label} ${atMs}`;
 }
 
-function edges(before: Look, now: Look): Change[] {
+function findEdges(before: Reading, now: Reading): Change[] {
   const { atMs, headroomBytes } = now;
-  const [was, is] = [levelOf(before.headroomBytes), levelOf(headroomBytes)];
+  const changes: Change[] = [];
+  const level = judgeHeadroom(headroomBytes);
+  if (level !== judgeHeadroom(before.headroomBytes)) {
+    changes.push({ atMs, kind: 'level', message: `${level}: ${formatBytes(headroomBytes)} can be taken` });
+  }
   const [bound, binds] = [before.snapshot.limitedBy, now.snapshot.limitedBy];
-  return [
-    ...(was === is
-      ? []
-      : [{ atMs, kind: 'level' as const, message: `${is}: ${formatBytes(headroomBytes)} can be taken` }]),
-    ...(bound.kind === binds.kind && bound.path === binds.path
-      ? []
-      : [{ atMs, kind: 'binds' as const, message: `${binds.kind} ${binds.path} binds now` }]),
-  ];
-}
-
-/** A process may hold the same model twice: the moment of the promise tells them apart. */
-function keyed(entry: LedgerEntry): [string, LedgerEntry] {
-  return [`${entry.pid} ${entry.label} ${entry.atMs}`, entry];
+  if (bound.kind !== binds.kind || bound.path !== binds.path) {
+    changes.push({ atMs, kind: 'binds', message: `${binds.kind} ${binds.path} binds now` });
+  }
+  return changes;
 }

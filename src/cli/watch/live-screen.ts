@@ -1,9 +1,8 @@
-/** Draws looks on a terminal, on its other screen, and leaves it as it was. It looks at nothing itself. */
-
-import { type Io, type Keys, screenOf } from '../io.ts';
-import type { Change, Look } from './changes.ts';
-import { frame } from './frame.ts';
-import type { View } from './watch.ts';
+/** Draws readings on the terminal's alternate screen, and leaves the terminal as it was. It reads no memory itself. */
+import { detectScreen, type Io, type Keys } from '../io.ts';
+import type { Change, Reading } from './changes.ts';
+import { drawFrame } from './frame.ts';
+import type { View } from './view.ts';
 
 const ENTER = '\x1b[?1049h\x1b[?25l';
 const LEAVE = '\x1b[?25h\x1b[?1049l';
@@ -11,9 +10,9 @@ const HOME = '\x1b[H';
 const CLEAR_LINE = '\x1b[K';
 const CLEAR_BELOW = '\x1b[J';
 
-/** Of a terminal that doesn't say. */
-const USUAL = { columns: 80, rows: 24 };
-const KEPT_LOOKS = 1000;
+/** The size of a terminal that doesn't tell its own. */
+const USUAL_SIZE = { columns: 80, rows: 24 };
+const KEPT_READINGS = 1000;
 const KEPT_CHANGES = 200;
 
 const CTRL_C = '\x03';
@@ -23,12 +22,12 @@ export function openLiveScreen(io: Io, intervalMs: number): View {
   const { stdout, stdin } = io;
   const history: number[] = [];
   const changes: Change[] = [];
-  let last: Look | undefined;
+  let last: Reading | undefined;
   const draw = () => {
     if (!last) return;
-    const size = { columns: stdout.columns || USUAL.columns, rows: stdout.rows || USUAL.rows };
-    const lines = frame({ look: last, history, changes, intervalMs }, screenOf(stdout, io.env), size);
-    // Each is cleared before it is written: a line that fills the last column would lose it afterwards.
+    const size = { columns: stdout.columns || USUAL_SIZE.columns, rows: stdout.rows || USUAL_SIZE.rows };
+    const lines = drawFrame({ reading: last, history, changes, intervalMs }, detectScreen(stdout, io.env), size);
+    // Each line is cleared before it is written: cleared afterwards, a line that fills the last column would lose it.
     const below = lines.length < size.rows ? `\n${CLEAR_BELOW}` : '';
     stdout.write(`${HOME}${lines.map((line) => `${CLEAR_LINE}${line}`).join('\n')}${below}`);
   };
@@ -37,11 +36,11 @@ export function openLiveScreen(io: Io, intervalMs: number): View {
   const keys = readKeys(stdin);
   return {
     left: keys.left,
-    show(look, happened) {
-      last = look;
-      history.push(look.headroomBytes);
+    show(reading, happened) {
+      last = reading;
+      history.push(reading.headroomBytes);
       changes.push(...happened);
-      history.splice(0, history.length - KEPT_LOOKS);
+      history.splice(0, history.length - KEPT_READINGS);
       changes.splice(0, changes.length - KEPT_CHANGES);
       draw();
     },
@@ -53,7 +52,7 @@ export function openLiveScreen(io: Io, intervalMs: number): View {
   };
 }
 
-/** One by one and unseen, so that nothing typed is drawn over the screen. Without a keyboard nobody ever leaves by it. */
+/** Keys one by one and unseen, so that nothing that is typed is drawn over the screen. Without a keyboard `left` is never fulfilled. */
 function readKeys(stdin: Keys): { readonly left: Promise<'key' | 'SIGINT'>; close(): void } {
   if (!stdin.isTTY) return { left: new Promise(() => {}), close() {} };
   let listener: (data: Buffer) => void;

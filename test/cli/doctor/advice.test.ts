@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { adviceFor, type Findings } from '../../../src/cli/doctor/advice.ts';
+import { type Findings, giveAdvice } from '../../../src/cli/doctor/advice.ts';
 import { GiB, type MachineReport, type MemoryScope } from '../../../src/index.ts';
 
 const host: MemoryScope = {
@@ -29,7 +29,7 @@ const found = (more: Partial<Findings> = {}): Findings => ({
 
 describe('the advice', () => {
   it('is none where nothing is to be changed', () => {
-    expect(adviceFor(found())).toEqual([]);
+    expect(giveAdvice(found())).toEqual([]);
   });
 
   it.each([
@@ -62,7 +62,7 @@ describe('the advice', () => {
       /\/pod has `memory\.high` at 3\.0 GiB/,
     ],
   ])('for %s is one sentence', (_what, findings, sentence) => {
-    const advice = adviceFor(findings);
+    const advice = giveAdvice(findings);
     expect(advice).toHaveLength(1);
     expect(advice[0]).toMatch(sentence);
     expect(advice[0]).toMatch(/\.$/);

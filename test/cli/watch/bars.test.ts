@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { bar, sparkline } from '../../../src/cli/watch/bars.ts';
+import { drawBar, drawSparkline } from '../../../src/cli/watch/bars.ts';
 
 const drawn = (used: number, reclaimable: number, unicode = true) => {
   const {
     kept,
     reclaimable: back,
     free,
-  } = bar({ usedBytes: used, reclaimableBytes: reclaimable, limitBytes: 100 }, 10, unicode);
+  } = drawBar({ usedBytes: used, reclaimableBytes: reclaimable, limitBytes: 100 }, 10, unicode);
   return kept + back + free;
 };
 
@@ -30,17 +30,17 @@ describe('a bar', () => {
 
 describe('a line of values', () => {
   it('goes from the smallest to the largest', () => {
-    expect(sparkline([0, 50, 100], 10, true)).toBe('▁▅█');
-    expect(sparkline([0, 50, 100], 10, false)).toBe('_=#');
+    expect(drawSparkline([0, 50, 100], 10, true)).toBe('▁▅█');
+    expect(drawSparkline([0, 50, 100], 10, false)).toBe('_=#');
   });
 
   it('shows the last ones that fit', () => {
-    expect(sparkline([1, 2, 3, 100, 0], 2, true)).toBe('█▁');
+    expect(drawSparkline([1, 2, 3, 100, 0], 2, true)).toBe('█▁');
   });
 
   it('draws what hardly moves as hardly moving', () => {
-    expect(sparkline([1000, 999, 1000], 10, true)).toBe('███');
-    expect(sparkline([0, 0], 10, true)).toBe('██');
-    expect(sparkline([-5, 5], 10, true)).toBe('▁█');
+    expect(drawSparkline([1000, 999, 1000], 10, true)).toBe('███');
+    expect(drawSparkline([0, 0], 10, true)).toBe('██');
+    expect(drawSparkline([-5, 5], 10, true)).toBe('▁█');
   });
 });

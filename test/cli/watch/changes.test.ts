@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { changesBetween, type Look, levelOf } from '../../../src/cli/watch/changes.ts';
+import { findChanges, judgeHeadroom, type Reading } from '../../../src/cli/watch/changes.ts';
 import { GiB, type LedgerEntry, type MemorySnapshot, MiB } from '../../../src/index.ts';
 
 const entry = (label: string, state: LedgerEntry['state'], more: Partial<LedgerEntry> = {}): LedgerEntry => ({
@@ -12,46 +12,48 @@ const entry = (label: string, state: LedgerEntry['state'], more: Partial<LedgerE
   ...more,
 });
 
-const look = (entries: readonly LedgerEntry[], headroomBytes = 8 * GiB, path = 'host'): Look => ({
+const makeReading = (entries: readonly LedgerEntry[], headroomBytes = 8 * GiB, path = 'host'): Reading => ({
   atMs: 100,
   headroomBytes,
   entries,
   snapshot: { limitedBy: { kind: path === 'host' ? 'host' : 'cgroup-v2', path } } as MemorySnapshot,
 });
 
-const messages = (before: Look | undefined, now: Look) => changesBetween(before, now).map(({ message }) => message);
+const messages = (before: Reading | undefined, now: Reading) => findChanges(before, now).map(({ message }) => message);
 
-describe('what happened between two looks', () => {
+describe('what happened between two readings', () => {
   it('is nothing before the first, and nothing where nothing did', () => {
-    expect(messages(undefined, look([entry('m', 'loaded')]))).toEqual([]);
-    expect(messages(look([entry('m', 'settled')]), look([entry('m', 'settled')]))).toEqual([]);
+    expect(messages(undefined, makeReading([entry('m', 'loaded')]))).toEqual([]);
+    expect(messages(makeReading([entry('m', 'settled')]), makeReading([entry('m', 'settled')]))).toEqual([]);
   });
 
   it('tells of models that come, are ready and go', () => {
-    const [loading, loaded] = [look([entry('m', 'loading')]), look([entry('m', 'loaded')])];
-    expect(messages(look([]), loading)).toEqual(['loading m in process 7']);
+    const [loading, loaded] = [makeReading([entry('m', 'loading')]), makeReading([entry('m', 'loaded')])];
+    expect(messages(makeReading([]), loading)).toEqual(['loading m in process 7']);
     expect(messages(loading, loaded)).toEqual(['loaded m in process 7, 2.0 GiB']);
-    expect(messages(look([]), loaded)).toEqual(['loaded m in process 7, 2.0 GiB']);
-    expect(messages(loaded, look([entry('m', 'settled')]))).toEqual([]);
-    expect(messages(loaded, look([]))).toEqual(['m of process 7 is gone']);
+    expect(messages(makeReading([]), loaded)).toEqual(['loaded m in process 7, 2.0 GiB']);
+    expect(messages(loaded, makeReading([entry('m', 'settled')]))).toEqual([]);
+    expect(messages(loaded, makeReading([]))).toEqual(['m of process 7 is gone']);
   });
 
   it('tells the same model of two processes, and two of one, apart', () => {
     const [one, other] = [entry('m', 'loaded'), entry('m', 'loaded', { pid: 8 })];
-    expect(messages(look([one]), look([one, other]))).toEqual(['loaded m in process 8, 2.0 GiB']);
+    expect(messages(makeReading([one]), makeReading([one, other]))).toEqual(['loaded m in process 8, 2.0 GiB']);
     const again = entry('m', 'loaded', { atMs: 2 });
-    expect(messages(look([one, again]), look([again]))).toEqual(['m of process 7 is gone']);
+    expect(messages(makeReading([one, again]), makeReading([again]))).toEqual(['m of process 7 is gone']);
   });
 
   it('tells of edges of the headroom, and of another scope that binds', () => {
-    expect(messages(look([], 2 * GiB), look([], 900 * MiB))).toEqual(['warning: 900.0 MiB can be taken']);
-    expect(messages(look([], 900 * MiB), look([], 100 * MiB))).toEqual(['critical: 100.0 MiB can be taken']);
-    expect(messages(look([], 100 * MiB), look([], 100 * MiB))).toEqual([]);
-    expect(messages(look([]), look([], 8 * GiB, '/a'))).toEqual(['cgroup-v2 /a binds now']);
+    expect(messages(makeReading([], 2 * GiB), makeReading([], 900 * MiB))).toEqual(['warning: 900.0 MiB can be taken']);
+    expect(messages(makeReading([], 900 * MiB), makeReading([], 100 * MiB))).toEqual([
+      'critical: 100.0 MiB can be taken',
+    ]);
+    expect(messages(makeReading([], 100 * MiB), makeReading([], 100 * MiB))).toEqual([]);
+    expect(messages(makeReading([]), makeReading([], 8 * GiB, '/a'))).toEqual(['cgroup-v2 /a binds now']);
   });
 
   it('judges as a guard with a loaded model would', () => {
-    expect([512 * MiB - 1, 512 * MiB, 1024 * MiB - 1, 1024 * MiB].map(levelOf)).toEqual([
+    expect([512 * MiB - 1, 512 * MiB, 1024 * MiB - 1, 1024 * MiB].map(judgeHeadroom)).toEqual([
       'critical',
       'warning',
       'warning',

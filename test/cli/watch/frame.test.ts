@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { screenOf } from '../../../src/cli/io.ts';
-import { columnsOf } from '../../../src/cli/table.ts';
+import { detectScreen } from '../../../src/cli/io.ts';
+import { countColumns } from '../../../src/cli/table.ts';
 import type { Change } from '../../../src/cli/watch/changes.ts';
-import { frame, type Size, type Watched } from '../../../src/cli/watch/frame.ts';
+import { drawFrame, type TerminalSize, type Watched } from '../../../src/cli/watch/frame.ts';
 import { GiB, type LedgerEntry, type MemoryScope, MiB } from '../../../src/index.ts';
 
 const host: MemoryScope = {
@@ -48,7 +48,7 @@ const changes = (count: number): Change[] =>
   }));
 
 const watched = (models: number, events: number, headroomBytes = 1.5 * GiB): Watched => ({
-  look: {
+  reading: {
     atMs: Date.UTC(2026, 0, 1),
     headroomBytes,
     entries: entries(models),
@@ -68,10 +68,10 @@ const watched = (models: number, events: number, headroomBytes = 1.5 * GiB): Wat
   intervalMs: 1000,
 });
 
-const drawn = (what: Watched, size: Size, env: NodeJS.ProcessEnv = { NO_COLOR: '1' }) =>
-  frame(what, screenOf({ isTTY: true, columns: size.columns } as never, env), size);
+const drawn = (what: Watched, size: TerminalSize, env: NodeJS.ProcessEnv = { NO_COLOR: '1' }) =>
+  drawFrame(what, detectScreen({ isTTY: true, columns: size.columns } as never, env), size);
 
-const SIZES: Size[] = [
+const SIZES: TerminalSize[] = [
   { columns: 80, rows: 24 },
   { columns: 200, rows: 50 },
   { columns: 60, rows: 15 },
@@ -83,7 +83,7 @@ describe('the live screen', () => {
     for (const what of [watched(0, 0), watched(3, 2), watched(40, 100)]) {
       const lines = drawn(what, size);
       expect(lines.length).toBeLessThanOrEqual(size.rows);
-      for (const line of lines) expect([line, columnsOf(line) <= size.columns]).toEqual([line, true]);
+      for (const line of lines) expect([line, countColumns(line) <= size.columns]).toEqual([line, true]);
     }
   });
 

@@ -1,7 +1,7 @@
 /** `watch` in this process, with the real machine and ledger: on a terminal that a test holds, as lines and as JSON. */
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
-import { columnsOf } from '../../../src/cli/table.ts';
+import { countColumns } from '../../../src/cli/table.ts';
 import { MiB, withMemoryGuard } from '../../../src/index.ts';
 import { FakeKeys, fakeIo } from '../../support/fake-io.ts';
 
@@ -33,7 +33,7 @@ describe('watch on a terminal', () => {
     await eventually(() => expect(io.stdout.text).toMatch(/loaded a-model-to-see in process/));
     io.stdout.text = '';
     io.stdout.resize(60, 12);
-    expect(Math.max(...io.stdout.text.split('\n').map(columnsOf))).toBeLessThan(61);
+    expect(Math.max(...io.stdout.text.split('\n').map(countColumns))).toBeLessThan(61);
     expect(io.stdout.text.split('\n').length).toBeLessThan(13);
     io.stdout.resize(100, 30);
     model.dispose();
@@ -73,7 +73,7 @@ describe('watch on a terminal without a keyboard', () => {
 });
 
 describe('watch elsewhere', () => {
-  it('prints a line for each look, and one for what happened', async () => {
+  it('prints a line for each reading, and one for what happened', async () => {
     const io = fakeIo();
     const ending = start('--interval 20 --count 200', io);
     const { model } = await hold('another');
@@ -88,16 +88,16 @@ describe('watch elsewhere', () => {
     expect(io.stdout.text).not.toContain('\x1b');
   });
 
-  it('prints an object for each look, a line each, so many as are asked for', async () => {
+  it('prints an object for each reading, a line each, so many as are asked for', async () => {
     const io = fakeIo({ isTTY: true });
     expect(await start('--json --interval 5 --count 3', io)).toBe(0);
-    const looks = io.stdout.text
+    const readings = io.stdout.text
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
-    expect(looks).toHaveLength(3);
-    for (const look of looks) {
-      expect(look).toMatchObject({
+    expect(readings).toHaveLength(3);
+    for (const reading of readings) {
+      expect(reading).toMatchObject({
         atMs: expect.any(Number),
         headroomBytes: expect.any(Number),
         snapshot: { scopes: expect.any(Array) },

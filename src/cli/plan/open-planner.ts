@@ -1,0 +1,69 @@
+/** The guard that a plan asks: of the SDK, of its model files without a runtime, or of the documented table. It plans nothing itself. */
+import { type GuardOptions, type MemoryGuard, MemoryGuardError, NexaSDK, withMemoryGuard } from '../../index.ts';
+import { openQueryGuard } from '../query-guard.ts';
+
+export interface Planner {
+  readonly guard: MemoryGuard;
+  close(): Promise<void>;
+}
+
+/**
+ * Planning needs no runtime. If there is one, what its loads took before counts in the plan. A known model whose files are
+ * not there is planned by the documented table, unless the caller says in which folder they are.
+ *
+ * @throws MemoryGuardError `ERR_UNKNOWN_MODEL` or `ERR_MODEL_FILE` if neither files nor table know the model.
+ */
+export async function openPlanner(
+  model: string,
+  modelsDir: string | undefined,
+  options: GuardOptions,
+): Promise<Planner> {
+  const planner = await openFilePlanner(modelsDir, options);
+  try {
+    await planner.guard.plan(model);
+    return planner;
+  } catch (error) {
+    await planner.close();
+    const isPath = /[/\\]|\.gguf$/i.test(model);
+    if (!hasCode(error, 'ERR_UNKNOWN_MODEL') || modelsDir !== undefined || isPath) throw error;
+    return await openTablePlanner(model, options, error);
+  }
+}
+
+/** Stands in a runtime's place if none is installed. */
+export const NO_RUNTIME = {
+  name: 'llama',
+  version: 'none',
+  load: () => Promise.reject(new Error('nothing is loaded for a plan')),
+  close: async () => {},
+} as const;
+
+async function openFilePlanner(modelsDir: string | undefined, options: GuardOptions): Promise<Planner> {
+  const sdk = await NexaSDK.initialize(modelsDir === undefined ? {} : { modelsDir }).catch((error: unknown) => {
+    if (hasCode(error, 'ERR_RUNTIME_NOT_FOUND')) return new NexaSDK(NO_RUNTIME, modelsDir);
+    throw error;
+  });
+  const { guard } = withMemoryGuard(sdk, options);
+  return {
+    guard,
+    async close() {
+      guard.close();
+      await sdk.dispose();
+    },
+  };
+}
+
+async function openTablePlanner(model: string, options: GuardOptions, missing: unknown): Promise<Planner> {
+  const { guard } = openQueryGuard(options);
+  try {
+    await guard.plan(model);
+  } catch {
+    guard.close();
+    throw missing;
+  }
+  return { guard, close: async () => guard.close() };
+}
+
+function hasCode(error: unknown, code: MemoryGuardError['code']): boolean {
+  return error instanceof MemoryGuardError && error.code === code;
+}

@@ -1,0 +1,45 @@
+/** Where watched readings are shown, and the two views that need no terminal: a line of text or of JSON for each. It reads nothing. */
+import { formatBytes } from '../../index.ts';
+import type { Io } from '../io.ts';
+import { type Change, judgeHeadroom, type Reading } from './changes.ts';
+
+/** Shows readings, and what happened since the one before. */
+export interface View {
+  show(reading: Reading, changes: readonly Change[]): void;
+  /** Fulfilled if the view itself is left by a key. If keys are read one by one, Ctrl-C is a key too. */
+  readonly left: Promise<'key' | 'SIGINT'>;
+  close(): void;
+}
+
+/** A view without keys is left by none. */
+const NEVER = new Promise<never>(() => {});
+
+/** One object for each reading, a line each. */
+export function makeJsonView({ stdout }: Pick<Io, 'stdout'>): View {
+  return {
+    left: NEVER,
+    show: (reading, changes) => void stdout.write(`${JSON.stringify({ ...reading, changes })}\n`),
+    close() {},
+  };
+}
+
+/** One line for each reading, and before it one for each change. */
+export function makeTextView({ stdout }: Pick<Io, 'stdout'>): View {
+  return {
+    left: NEVER,
+    show({ atMs, headroomBytes, snapshot, entries }, changes) {
+      const time = formatTime(atMs);
+      const processes = new Set(entries.map(({ pid }) => pid)).size;
+      const held = `${entries.length} held by ${processes} process${processes === 1 ? '' : 'es'}`;
+      const headroom = `${formatBytes(headroomBytes)} of ${formatBytes(snapshot.totalBytes)}`;
+      for (const { message } of changes) stdout.write(`${time} ${message}\n`);
+      stdout.write(`${time} headroom ${headroom}, ${judgeHeadroom(headroomBytes)}; ${held}\n`);
+    },
+    close() {},
+  };
+}
+
+/** "14:05:09", in the time zone of the process. */
+export function formatTime(ms: number): string {
+  return new Date(ms).toTimeString().slice(0, 8);
+}

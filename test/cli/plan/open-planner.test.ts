@@ -1,0 +1,47 @@
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { NO_RUNTIME, openPlanner } from '../../../src/cli/plan/open-planner.ts';
+import { GiB, MemoryGuardError, NexaSDK } from '../../../src/index.ts';
+import { makeTinyModels, type TinyModels } from '../../support/tiny-models.ts';
+
+let files: TinyModels;
+beforeAll(() => {
+  files = makeTinyModels();
+});
+afterAll(() => files.remove());
+
+const MACHINE = { sensor: () => ({ totalBytes: 8 * GiB, availableBytes: 8 * GiB }) };
+
+async function planWith(model: string, modelsDir?: string) {
+  const planner = await openPlanner(model, modelsDir, MACHINE);
+  onTestFinished(() => planner.close());
+  return (await planner.guard.plan(model)).candidates[0]?.need.basis;
+}
+
+describe('a planner', () => {
+  it('reads the files of a model', async () => {
+    expect(await planWith('qwen2audio', files.folder)).toBe('gguf');
+    expect(await planWith(files.model('Q4_0'))).toBe('gguf');
+  });
+
+  it('knows a model without files from the documented table', async () => {
+    expect(await planWith('qwen2audio')).toBe('table');
+  });
+
+  it.each([
+    ['a folder without its files', 'qwen2audio', '/nowhere', 'ERR_UNKNOWN_MODEL'],
+    ['a path to no file', '/nowhere/model.gguf', undefined, 'ERR_MODEL_FILE'],
+    ['a name that nobody knows', 'nobody', undefined, 'ERR_UNKNOWN_MODEL'],
+  ])('does not take the table for %s', async (_what, model, modelsDir, code) => {
+    await expect(openPlanner(model, modelsDir, MACHINE)).rejects.toMatchObject({ code });
+  });
+
+  it('needs no runtime, but no other error of opening one is hidden', async () => {
+    const opened = vi.spyOn(NexaSDK, 'initialize');
+    onTestFinished(() => opened.mockRestore());
+    opened.mockRejectedValue(new MemoryGuardError('ERR_RUNTIME_NOT_FOUND', 'It is not installed.'));
+    expect(await planWith('qwen2audio', files.folder)).toBe('gguf');
+    opened.mockRejectedValue(new MemoryGuardError('ERR_RUNTIME_ABI', 'It is another version.'));
+    await expect(openPlanner('qwen2audio', files.folder, MACHINE)).rejects.toMatchObject({ code: 'ERR_RUNTIME_ABI' });
+    await expect(NO_RUNTIME.load()).rejects.toThrow(/nothing is loaded/);
+  });
+});

@@ -1,0 +1,108 @@
+/** `plan` in this process, with real model files, the real ledger and the real engine. */
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { MemoryGuardError, MiB, NexaSDK, withMemoryGuard } from '../../../src/index.ts';
+import { runCommand, runCommandForJson } from '../../support/run-command.ts';
+import { makeTinyModels, type TinyModels } from '../../support/tiny-models.ts';
+
+let files: TinyModels;
+beforeAll(() => {
+  files = makeTinyModels();
+});
+afterAll(() => files.remove());
+
+describe('plan', () => {
+  it('shows every quantization with every context, what a load would take, and ends with 0 where it fits', async () => {
+    const { code, out } = await runCommand(`plan qwen2audio --models-dir ${files.folder} --memory 8GiB`);
+    expect(code).toBe(0);
+    expect(out).toMatch(/quantization +2048 tokens +4096 tokens +8192 tokens/);
+    for (const step of ['Q5_K_M', 'Q4_K_M', 'Q4_0']) {
+      expect(out).toMatch(new RegExp(`^ {2}${step} +[\\d.]+ MiB fits +[\\d.]+ MiB fits +[\\d.]+ MiB fits$`, 'm'));
+    }
+    expect(out).toMatch(/^A load takes Q4_0 with 4096 tokens of context: .* mapped from the file and .* beside it\.$/m);
+    expect(out).not.toMatch(/To load it/);
+  });
+
+  it('says what is lacking and what would help where it is refused, and ends with 3', async () => {
+    const { code, out } = await runCommand(`plan ${files.model('Q4_0')} --memory 530MiB --context 4096,65536`);
+    expect(code).toBe(3);
+    expect(out).toMatch(/^ {2}Q4_0 +[\d.]+ MiB lacks [\d.]+ MiB +[\d.]+ MiB lacks [\d.]+ MiB$/m);
+    expect(out).toMatch(
+      /^A load is refused: even Q4_0 with 4096 tokens of context does not fit; .*min-free: 512\.0 MiB needed/m,
+    );
+    expect(out).toMatch(/^To load it, use a machine or container of [\d.]+ MiB at the least$/m);
+  });
+
+  it('tries a smaller context and a smaller cache before it gives up', async () => {
+    const size = await runCommandForJson(`plan ${files.model('F32')} --memory 8GiB --context 8192`);
+    const [{ cells }] = size.value.rows;
+    const { mappedBytes, anonymousBytes } = cells[0].need;
+    const tight = 512 * MiB + mappedBytes + anonymousBytes - 2 * MiB;
+    const { code, value } = await runCommandForJson(`plan ${files.model('F32')} --memory ${tight}B --context 8192`);
+    expect(code).toBe(3);
+    expect(value.help[0]).toMatch(/^ask for \d+ tokens of context$/);
+    expect(value.help[1]).toMatch(/^use a cache of type q8_0, with 8192 tokens of context$/);
+  });
+
+  it('names who holds what is lacking', async () => {
+    const sdk = { loadModel: async (_name: string, _options?: object) => ({ dispose() {} }) };
+    const hold = withMemoryGuard(sdk, { minFreeBytes: 0, minFreeRatioAfterLoad: 0 });
+    const { headroomBytes } = hold.guard.status();
+    const sized = (share: number) => ({
+      memoryGuard: { footprint: { mappedBytes: 0, anonymousBytes: Math.floor(headroomBytes * share) } },
+    });
+    const models = [await hold.loadModel('small', sized(0.01)), await hold.loadModel('qwen2audio', sized(0.9))];
+    onTestFinished(() => {
+      for (const model of models) model.dispose();
+      hold.guard.close();
+    });
+    const { code, out } = await runCommand('plan qwen2audio --quantization Q5_K_M');
+    expect(code).toBe(3);
+    expect(out).toMatch(new RegExp(`unload qwen2audio of process ${process.pid} \\(`));
+  });
+
+  it('goes by the documented table where no file of a known model is there, and says so', async () => {
+    const { code, value } = await runCommandForJson('plan qwen2audio --memory 16GiB');
+    expect(code).toBe(0);
+    expect(value).toMatchObject({ fromTable: true, decision: { quantization: 'Q4_K_M' } });
+    expect((await runCommand('plan qwen2audio --memory 16GiB')).out).toMatch(
+      /documented sizes: they count weights only/,
+    );
+    expect((await runCommand('plan qwen2audio --memory 4.5GiB')).out).toMatch(/^ {2}Q4_0 +3\.8 GiB lacks/m);
+  });
+
+  it('needs no runtime', async () => {
+    const missing = new MemoryGuardError('ERR_RUNTIME_NOT_FOUND', 'It is not installed.');
+    const opened = vi.spyOn(NexaSDK, 'initialize').mockRejectedValue(missing);
+    onTestFinished(() => opened.mockRestore());
+    const { code, out } = await runCommand(
+      `plan qwen2audio --models-dir ${files.folder} --memory 8GiB --kv-cache-type q8_0`,
+    );
+    expect(code).toBe(0);
+    expect(out).toMatch(/^A load takes Q4_0 with 4096 tokens of context and a q8_0 cache/m);
+    expect(await runCommand(`run ${files.model()} --prompt Hi`)).toMatchObject({ code: 5, out: '' });
+    opened.mockRejectedValue(new Error('a fault'));
+    expect(await runCommand('plan qwen2audio')).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/ERR_UNEXPECTED: a fault/),
+    });
+  });
+
+  it('says why where a downgrade is planned', async () => {
+    const { code, out } = await runCommand('plan qwen2audio --memory 6GiB --quantization Q5_K_M');
+    expect(code).toBe(0);
+    expect(out).toMatch(
+      /A load takes Q4_K_M: .* Q5_K_M does not fit; free-ratio-after-load: 1\.5 GiB needed, 1\.2 GiB there/,
+    );
+    expect(out).toMatch(/^For the asked one, use a machine or container of/m);
+  });
+
+  it.each([
+    ['plan /nowhere/model.gguf', 4, 'ERR_MODEL_FILE'],
+    ['plan nobody', 4, 'ERR_UNKNOWN_MODEL'],
+    ['plan qwen2audio --models-dir /nowhere', 4, 'ERR_UNKNOWN_MODEL'],
+    ['plan qwen2audio --quantization Q9', 4, 'ERR_UNKNOWN_QUANTIZATION'],
+  ])('`%s` ends with %i', async (words, code, name) => {
+    expect(await runCommand(words)).toMatchObject({ code, out: '', err: expect.stringContaining(`${name}: `) });
+    expect((await runCommandForJson(words)).value).toMatchObject({ error: { code: name } });
+  });
+});

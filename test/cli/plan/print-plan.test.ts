@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+import { type PlanCell, type Planned, printPlan } from '../../../src/cli/plan/print-plan.ts';
+import { type CandidateVerdict, type Decision, GiB, type Quantization } from '../../../src/index.ts';
+import { fakeIo } from '../../support/fake-io.ts';
+
+const makeCandidate = (quantization: Quantization, gib: number, more: Partial<PlanCell> = {}): PlanCell => ({
+  quantization,
+  contextSize: 4096,
+  need: { mappedBytes: (gib - 1) * GiB, anonymousBytes: 1 * GiB, basis: 'gguf' },
+  minFreeBytes: 0,
+  admitted: gib <= 4,
+  rules: [{ rule: 'headroom', requiredBytes: gib * GiB, foundBytes: 4 * GiB, passed: gib <= 4 }],
+  shortfallBytes: Math.max(0, gib - 4) * GiB,
+  ...more,
+});
+const [large, small] = [makeCandidate('Q5_K_M', 6), makeCandidate('Q4_0', 3)];
+
+function makePlanned(verdict: Decision['verdict'], candidates: readonly CandidateVerdict[], more = {}): Planned {
+  const decision = { verdict, model: 'm', totalBytes: 8 * GiB, headroomBytes: 4 * GiB, candidates } as Decision;
+  const rows = [
+    { quantization: 'Q5_K_M', cells: [large] },
+    { quantization: 'Q4_0', cells: [small] },
+  ] as const;
+  return { model: 'm', decision, contexts: [4096], rows, fromTable: false, help: [], ...more };
+}
+
+function print(planned: Planned, terminal = false): string {
+  const io = fakeIo({ isTTY: terminal });
+  printPlan(planned, io);
+  return io.stdout.text;
+}
+
+describe('a printed plan', () => {
+  it('has a row for each quantization, with what each lacks', () => {
+    expect(print(makePlanned('admit', [small])).split('\n')).toEqual([
+      'm: 4.0 GiB can be taken, of 8.0 GiB',
+      '',
+      '  quantization            4096 tokens',
+      '  Q5_K_M        6.0 GiB lacks 2.0 GiB',
+      '  Q4_0                   3.0 GiB fits',
+      '',
+      expect.stringMatching(/^A load takes Q4_0 with 4096 tokens of context: 2\.0 GiB mapped .* 1\.0 GiB beside it\.$/),
+      '',
+    ]);
+  });
+
+  it('names what is loaded without a quantization `the file`, and an upper bound as one', () => {
+    const { quantization: _none, ...file } = { ...small, notes: ['it may be less'] };
+    const text = print(makePlanned('admit', [file], { rows: [{ cells: [file] }] }));
+    expect(text).toMatch(/^ {2}the file +≤ 3\.0 GiB fits$/m);
+    expect(text).toMatch(/^A load takes the file with 4096 tokens/m);
+  });
+
+  it('says why the asked one is not taken, and what would help it', () => {
+    const text = print(makePlanned('downgrade', [large, small], { help: ['do this', 'do that'] }));
+    expect(text).toMatch(/^A load takes Q4_0 .* Q5_K_M with 4096 tokens of context does not fit; .*\.$/m);
+    expect(text).toMatch(/^For the asked one, do this\n {2}or do that$/m);
+  });
+
+  it('says why nothing fits, by the candidate that came nearest, and what would help', () => {
+    const text = print(makePlanned('refuse', [makeCandidate('Q5_K_M', 9), large], { help: ['do this'] }));
+    expect(text).toMatch(/^A load is refused: even Q5_K_M with 4096 tokens of context does not fit; .*6\.0 GiB/m);
+    expect(text).toMatch(/^To load it, do this$/m);
+  });
+
+  it('says that documented sizes count weights only', () => {
+    const text = print(makePlanned('admit', [small], { fromTable: true }));
+    expect(text).toMatch(/^ {2}quantization +weights$/m);
+    expect(text).toContain('these are the documented sizes: they count weights only');
+    expect(print(makePlanned('admit', [small]))).not.toContain('documented');
+  });
+
+  it('is green and red on a terminal only', () => {
+    const text = print(makePlanned('admit', [small]), true);
+    expect([text.includes('\x1b[31m'), text.includes('\x1b[32m')]).toEqual([true, true]);
+    expect(print(makePlanned('admit', [small]))).not.toContain('\x1b');
+  });
+});
