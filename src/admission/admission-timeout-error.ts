@@ -2,11 +2,11 @@
 import { MemoryGuardError } from '../core/errors.ts';
 import type { AdmissionRule } from '../policy/admission-rules.ts';
 import type { Decision } from '../policy/decision.ts';
-import type { InsufficientMemoryError, RefusalNumbers } from './insufficient-memory-error.ts';
+import { InsufficientMemoryError, type RefusalNumbers } from './insufficient-memory-error.ts';
 
 /**
  * `ERR_ADMISSION_TIMEOUT`: a load waited for its `timeoutMs`. The numbers are those of the last look, as in a refusal. They are absent
- * if other loads took so long that this one was never looked at.
+ * if the load was never looked at: other loads took so long, or another process held the ledger's lock for two seconds.
  */
 export class AdmissionTimeoutError extends MemoryGuardError implements Partial<RefusalNumbers> {
   protected static override readonly brand: symbol = Symbol.for('nexa-memory-guard.AdmissionTimeoutError');
@@ -20,11 +20,12 @@ export class AdmissionTimeoutError extends MemoryGuardError implements Partial<R
   declare readonly refusedBy?: readonly AdmissionRule[];
   declare readonly plan?: Decision;
 
-  constructor(message: string, waitedMs: number, refusal: InsufficientMemoryError | undefined) {
-    super('ERR_ADMISSION_TIMEOUT', message, refusal && { cause: refusal });
+  /** `cause` is the refusal of the last look, or why there was none. */
+  constructor(message: string, waitedMs: number, cause?: MemoryGuardError) {
+    super('ERR_ADMISSION_TIMEOUT', message, cause && { cause });
     this.waitedMs = waitedMs;
-    if (!refusal) return;
-    const { requiredBytes, headroomBytes, availableBytes, shortfallBytes, refusedBy, plan } = refusal;
+    if (!(cause instanceof InsufficientMemoryError)) return;
+    const { requiredBytes, headroomBytes, availableBytes, shortfallBytes, refusedBy, plan } = cause;
     Object.assign(this, { requiredBytes, headroomBytes, availableBytes, shortfallBytes, refusedBy, plan });
   }
 }

@@ -1,5 +1,6 @@
 /** Asks the gate for one load and lets it wait if it may. It loads nothing, and what it decides is told elsewhere. */
 import type { AdmissionGate, DecideOptions, GateOutcome, ReservedCandidate } from '../admission/admission-gate.ts';
+import { AdmissionTimeoutError } from '../admission/admission-timeout-error.ts';
 import { describeRefusal } from '../admission/decision-messages.ts';
 import { InsufficientMemoryError } from '../admission/insufficient-memory-error.ts';
 import type { Clock } from '../core/clock.ts';
@@ -127,16 +128,19 @@ export class LoadAdmission {
 
   /** One look: read, judged and reserved. It tells nothing. */
   async #look(load: PreparedLoad, ticket: WaitTicket | undefined, signal: AbortSignal | undefined): Promise<Look> {
-    const takesFirst = this.#parts.settings.mode === 'observe' || load.choices.force;
+    const { settings, clock } = this.#parts;
+    const takesFirst = settings.mode === 'observe' || load.choices.force;
+    const startMs = clock.nowMs();
     try {
       const options: DecideOptions = { reserve: takesFirst ? 'first' : 'chosen', ticket, collects: false };
       const { decision, reserved } = await this.#decide(load, options, signal);
       return reserved ? { kind: 'reserved', decision, reserved } : { kind: 'refused', decision };
     } catch (error) {
-      const unread =
-        error instanceof MemoryGuardError && (error.code === 'ERR_SENSOR' || error.code === 'ERR_ADMISSION_TIMEOUT');
-      if (!unread || signal?.aborted) throw error;
-      return { kind: 'unread', error };
+      if (signal?.aborted || !(error instanceof MemoryGuardError)) throw error;
+      if (error.code === 'ERR_SENSOR') return { kind: 'unread', error };
+      if (error.code !== 'ERR_ADMISSION_TIMEOUT') throw error;
+      // The ledger's lock: whoever holds it may be stopped.
+      return { kind: 'unread', error: new AdmissionTimeoutError(error.message, clock.nowMs() - startMs, error) };
     }
   }
 

@@ -87,7 +87,7 @@ export class WaitingLine {
     const { waitedMs } = deadline;
     if (!refusal) {
       const waited = `Waited ${(waitedMs / 1000).toFixed(1)} s for other loads to end`;
-      return new AdmissionTimeoutError(`${waited}, and ${model} was not looked at.`, waitedMs, undefined);
+      return new AdmissionTimeoutError(`${waited}, and ${model} was not looked at.`, waitedMs);
     }
     const message = describeTimeout(waitedMs, refusal.message);
     this.#parts.teller.refused(refusal.plan, message, waitedMs);

@@ -23,6 +23,13 @@ describe('the error of a load that waited for too long', () => {
     expect(error).not.toBeInstanceOf(InsufficientMemoryError);
   });
 
+  it('has another error as its cause, and no numbers, if that kept it from being looked at', () => {
+    const stuck = new MemoryGuardError('ERR_ADMISSION_TIMEOUT', 'The ledger is locked.');
+    const error = new AdmissionTimeoutError('The ledger is locked.', 2000, stuck);
+    expect(error).toMatchObject({ cause: stuck, waitedMs: 2000 });
+    expect(Object.keys(error).sort()).toEqual(['code', 'name', 'waitedMs']);
+  });
+
   it('has no numbers if it was never looked at', () => {
     const error = new AdmissionTimeoutError('Waited.', 10, undefined);
     expect(Object.keys(error).sort()).toEqual(['code', 'name', 'waitedMs']);
