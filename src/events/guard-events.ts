@@ -113,7 +113,7 @@ export interface EvictedEvent extends Omit<UnloadedEvent, 'type'> {
  * - `sensor-failed`: memory could not be read. The status isn't watched until a reading succeeds.
  * - `admitted-unread`: a load went in although memory could not be read, since it was forced, only observed, or
  *   `onSensorFailure` is `'admit'`.
- * - `ledger-failed`: other processes are not seen, or don't see this one.
+ * - `ledger-failed`: other processes are not seen, or don't see this one, or one of them keeps the ledger locked.
  * - `calibration-failed`: what loads really took can't be read or kept. Estimates stay as they are.
  * - `unknown-model`: nobody knows what a model needs. It was admitted because `unknownModels` says so, and nothing is reserved.
  * - `not-understood`: a load that is only observed could not be understood. It was not judged.

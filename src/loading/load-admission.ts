@@ -161,7 +161,8 @@ export class LoadAdmission {
     const { settings, gate, teller } = this.#parts;
     const admits = settings.mode === 'observe' || load.choices.force || settings.onSensorFailure === 'admit';
     const reason = admits ? `Admitted unread: ${error.message}` : error.message;
-    teller.degraded({ reason: admits ? 'admitted-unread' : 'sensor-failed', message: reason }, error);
+    const failed = error.code === 'ERR_SENSOR' ? 'sensor-failed' : 'ledger-failed';
+    teller.degraded({ reason: admits ? 'admitted-unread' : failed, message: reason }, error);
     if (!admits) throw error;
     return { ...gate.reserveFirst(load.listCandidates(() => DEFAULT_QUANTIZATION)), reason };
   }
