@@ -1,7 +1,5 @@
 /** The arithmetic over rows that are written by hand; test/contract/linux-readers.test.ts holds it against trees of files. */
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import * as columns from '../../src/sensors/scope-rows.ts';
 import {
   AVAILABLE,
   computeAvailablePerScope,
@@ -181,18 +179,5 @@ describe('computeRoomWithoutReclaim', () => {
 describe('takeLower', () => {
   it('takes the lower number, and leaves out one that is absent', () => {
     expect([takeLower(5, 3), takeLower(3, 5), takeLower(5, Number.NaN)]).toEqual([3, 3, 5]);
-  });
-});
-
-describe('the columns', () => {
-  it('are the addon’s as well', () => {
-    const header = readFileSync(new URL('../../native/memory_files.h', import.meta.url), 'utf8');
-    const inHeader = [...header.matchAll(/^ {2}k([A-Z]\w+) = (\d+),$/gm)].map(([, name, number]) => [
-      name!.replace(/(?<=[a-z])(?=[A-Z])/g, '_').toUpperCase(),
-      Number(number),
-    ]);
-    const here = Object.entries(columns).filter(([, value]) => typeof value === 'number');
-    expect(Object.fromEntries(inHeader)).toEqual(Object.fromEntries(here));
-    expect(inHeader).toHaveLength(STRIDE + 1);
   });
 });
