@@ -29,6 +29,7 @@ export type MemoryPressure = 'normal' | 'warning' | 'critical';
 
 /** One level that limits memory, read once and frozen. All sizes are bytes. */
 export interface MemoryScope {
+  /** What kind of level this is. */
   readonly kind: ScopeKind;
   /** The control group's path inside its hierarchy, or a name for the other kinds. */
   readonly path: string;
@@ -105,6 +106,7 @@ export interface LoadNeed {
   readonly mappedBytes: number;
   /** Bytes that the system can't take back without swap. */
   readonly anonymousBytes: number;
+  /** How the need was found. */
   readonly basis: FootprintBasis;
   /** The files that `mappedBytes` belong to, if they are known. A file that is mapped already needs nothing more. */
   readonly files?: readonly HeldFile[];

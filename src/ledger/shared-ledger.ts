@@ -79,7 +79,7 @@ export class SharedLedger {
 
   /**
    * Runs one synchronous step while no other process decides. Without the directory it runs all the same: what is held
-   * here still counts. Rejects with `ERR_ADMISSION_TIMEOUT` where the lock is not free after two seconds, and with the
+   * here still counts. Rejects with `ERR_ADMISSION_TIMEOUT` if the lock is not free after two seconds, and with the
    * signal's reason.
    */
   async inSection<T>(step: () => T, signal?: AbortSignal): Promise<T> {

@@ -23,7 +23,7 @@ describe('the meeting place of users without a number, as on Windows', () => {
     ensureLedgerDirectory(directory, undefined);
   });
 
-  it('is refused where it is a link or a file', () => {
+  it('is refused if it is a link or a file', () => {
     symlinkSync(parent, join(parent, 'link'));
     expect(() => ensureLedgerDirectory(join(parent, 'link'), undefined)).toThrow(
       'to be a directory, found that it is a symbolic link',

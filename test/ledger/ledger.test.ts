@@ -5,7 +5,7 @@ import { Ledger } from '../../src/ledger/ledger.ts';
 const START = { clockMs: 0, epochMs: 0 };
 const need = (anonymousBytes: number, mappedBytes = 0): LoadNeed => ({ mappedBytes, anonymousBytes, basis: 'given' });
 
-describe('a promise', () => {
+describe('a reservation', () => {
   it('counts in full until memory is taken, and shrinks as the process grows', () => {
     const ledger = new Ledger();
     ledger.reserve('a', need(100), START, 1000);
@@ -24,7 +24,7 @@ describe('a promise', () => {
     expect(ledger.computeBurden(1120)).toMatchObject({ promisedAnonymousBytes: 30, loadingAnonymousBytes: 30 });
   });
 
-  it('counts in full where growth cannot be read', () => {
+  it('counts in full if growth cannot be read', () => {
     const ledger = new Ledger();
     ledger.reserve('a', need(100), START, undefined);
     expect(ledger.computeBurden(undefined).promisedAnonymousBytes).toBe(100);
@@ -90,7 +90,7 @@ describe('a promise', () => {
 });
 
 describe('mapped files', () => {
-  it('move from the promise to the sum when the load is done', () => {
+  it('move from the reservation to the sum when the load is done', () => {
     const ledger = new Ledger();
     const a = ledger.reserve('a', need(100, 400), START, 1000);
     expect(ledger.computeBurden(1000)).toMatchObject({
@@ -106,7 +106,7 @@ describe('mapped files', () => {
     });
   });
 
-  it('come out of a promise that counted them as anonymous, as the table does', () => {
+  it('come out of a reservation that counted them as anonymous, as the table does', () => {
     const ledger = new Ledger();
     const a = ledger.reserve('a', need(4200), START, 1000);
     ledger.markLoaded(a, [{ key: 'model', bytes: 4563 }]);
@@ -125,7 +125,7 @@ describe('mapped files', () => {
     expect(ledger.computeBurden(0).mappedBytes).toBe(0);
   });
 
-  it('count once from the promise on where they are named, also while two loads of them run', () => {
+  it('count once from the reservation on if they are named, also while two loads of them run', () => {
     const ledger = new Ledger();
     const named = { ...need(10, 400), files: [{ key: 'fe:00 1', bytes: 410 }] };
     const first = ledger.reserve('first', named, START, 0);
@@ -145,7 +145,7 @@ describe('mapped files', () => {
     expect(ledger.computeBurden(0).mappedBytes).toBe(0);
   });
 
-  it('that another model mapped before are no reason to promise less anonymous memory', () => {
+  it('that another model mapped before are no reason to reserve less anonymous memory', () => {
     const ledger = new Ledger();
     const [a, b] = [ledger.reserve('a', need(100, 400), START, 0), ledger.reserve('b', need(100, 0), START, 0)];
     ledger.markLoaded(a, [{ key: 'same', bytes: 400 }]);
@@ -159,7 +159,7 @@ describe('mapped files', () => {
     expect(ledger.computeBurden(0)).toMatchObject({ mappedBytes: 400, promisedAnonymousBytes: 200 });
   });
 
-  it('keep their promised size where the mappings cannot be read', () => {
+  it('keep their reserved size if the mappings cannot be read', () => {
     const ledger = new Ledger();
     const [a, b] = [
       ledger.reserve('a', need(0, 400), START, undefined),

@@ -50,7 +50,7 @@ describe('the ledger of this thread', () => {
     expect(readdirSync(option.directory)).toEqual(['lock']);
   });
 
-  it('says that others are not seen where there are no locks, and is shared by none', () => {
+  it('says that others are not seen if there are no locks, and is shared by none', () => {
     const told: unknown[] = [];
     const alone = openLedger(place(), MEMORY, (error) => told.push(error), null as never);
     expect(alone.shared).toBeUndefined();

@@ -20,11 +20,11 @@ const left = (peers: readonly Peer[], own = none, beforeUs = Number.POSITIVE_INF
   subtractPeers(scopes, peers, own, beforeUs);
 
 describe('what peers leave', () => {
-  it('is everything where they hold nothing', () => {
+  it('is everything if they hold nothing', () => {
     expect(left([peer()])).toMatchObject({ headroomBytes: 500, availableBytes: 500, waitingBytes: 0 });
   });
 
-  it('is less by their promises in a scope that we share, and only there', () => {
+  it('is less by their reservations in a scope that we share, and only there', () => {
     expect(left([peer({ promisedAnonymousBytes: 100 })]).headroomBytes).toBe(400);
     expect(left([peer({ promisedAnonymousBytes: 100, scopes: ['host', 'other'] })]).headroomBytes).toBe(500);
     expect(left([peer({ promisedAnonymousBytes: 700, scopes: ['host', 'other'] })]).headroomBytes).toBe(300);

@@ -90,7 +90,7 @@ describe.runIf(locks)('ledgers that meet in a directory', () => {
     expect(shown.map(({ atMs }) => atMs)).toEqual([entry.atMs, entry.atMs]);
   });
 
-  it('take off what a running load has taken since, and nothing where its process can’t be looked at', async () => {
+  it('take off what a running load has taken since, and nothing if its process can’t be looked at', async () => {
     const reader = member();
     const loading = { promisedAnonymousBytes: 64 * MiB, loadingAnonymousBytes: 64 * MiB };
     // This very process stands for a peer, which had nothing when it wrote and has all its memory now.
@@ -163,7 +163,7 @@ describe.runIf(locks)('ledgers that meet in a directory', () => {
     expect(await ledger.inSection(() => 5)).toBe(5);
   });
 
-  it('go on alone where locking fails, and say so', async () => {
+  it('go on alone if locking fails, and say so', async () => {
     let calls = 0;
     // Its own file can be locked, the section's can't.
     const broken = member({}, { ...locks, tryLock: (file) => (++calls === 1 ? locks.tryLock(file) : -9) });
@@ -197,7 +197,7 @@ describe.runIf(locks)('ledgers that meet in a directory', () => {
     expect(readdirSync(directory)).not.toContain('1-bbbbbbbbbbbb');
   });
 
-  it('make themselves known again where their files were taken away', async () => {
+  it('make themselves known again if their files were taken away', async () => {
     const [first, second] = [member(), member()];
     await hold(first, { promisedAnonymousBytes: 7 });
     for (const name of readdirSync(directory)) rmSync(join(directory, name));

@@ -33,7 +33,7 @@ const child = (group?: ControlGroup, options: object = {}) =>
 const group = () => createControlGroup(LIMIT);
 
 describe.skipIf(whyNot)('processes that share a ledger', () => {
-  it('count what the others were promised', async () => {
+  it('count what is reserved for the others', async () => {
     const shared = group();
     const [first, second] = [child(shared), child(shared)];
     expect(await first.load('first', 600 * MiB)).toEqual({ loaded: 'first' });
@@ -43,14 +43,14 @@ describe.skipIf(whyNot)('processes that share a ledger', () => {
     expect(await second.load('second', 600 * MiB)).toEqual({ loaded: 'second' });
   });
 
-  it('do not count them where each was told to count alone', async () => {
+  it('do not count them if each was told to count alone', async () => {
     const shared = group();
     const [first, second] = [child(shared, { ledger: 'process' }), child(shared, { ledger: 'process' })];
     expect(await first.load('first', 600 * MiB)).toEqual({ loaded: 'first' });
     expect(await second.load('second', 600 * MiB)).toEqual({ loaded: 'second' });
   });
 
-  it('let exactly one in where one fits, however many ask at once', async () => {
+  it('let exactly one in if one fits, however many ask at once', async () => {
     const shared = group();
     const children = [1, 2, 3, 4].map(() => child(shared));
     await Promise.all(children.map((each) => each.ask({})));
@@ -149,7 +149,7 @@ describe.skipIf(whyNot)('processes that share a ledger', () => {
     expect(await second.load('large', 600 * MiB)).toMatchObject({ code: 'ERR_INSUFFICIENT_MEMORY' });
   });
 
-  it('say so and count alone where the directory is somebody else’s, a link, or open to others', async () => {
+  it('say so and count alone if the directory is somebody else’s, a link, or open to others', async () => {
     const elsewhere = join(directory, '..', 'elsewhere');
     mkdirSync(elsewhere, { mode: 0o700 });
     symlinkSync(elsewhere, directory);
@@ -169,7 +169,7 @@ describe.skipIf(whyNot)('processes that share a ledger', () => {
   it.each([
     ['is full', 'size=4k,mode=700', 'ENOSPC'],
     ['is read-only', 'ro,mode=700', 'EROFS'],
-  ])('say so and go on where the directory %s', async (_, options, errno) => {
+  ])('say so and go on if the directory %s', async (_, options, errno) => {
     mkdirSync(directory, { mode: 0o700 });
     const mounted = spawn('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', directory]);
     expect(await once(mounted, 'exit')).toEqual([0, null]);
@@ -185,7 +185,7 @@ describe.skipIf(whyNot)('processes that share a ledger', () => {
     }
   });
 
-  it('say so where there is no addon, and count alone', async () => {
+  it('say so if there is no addon, and count alone', async () => {
     const alone = new LedgerChild({ ledger: { directory } }, undefined, { NEXA_MEMORY_GUARD_ADDON: 'off' });
     expect((await alone.answer()).degraded).toContain('Other processes are not seen');
     expect(await alone.ask({})).toMatchObject({ kind: 'process' });

@@ -26,7 +26,7 @@ describe('the notices of pressure', () => {
     expect(PressureWatch.last?.open).toBe(false);
   });
 
-  it('are not asked for in a worker, without an addon, or where the system can not be asked', () => {
+  it('are not asked for in a worker, without an addon, or if the system can not be asked', () => {
     PressureWatch.last = undefined;
     watchPressure(() => {}, { PressureWatch }, false)();
     watchPressure(() => {}, {}, true)();

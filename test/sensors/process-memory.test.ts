@@ -26,7 +26,7 @@ describe('readProcessMemory', () => {
     expect(readProcessMemory({ root })?.anonymousBytes).toBe(1500 * KiB);
   });
 
-  it('does not know where the kernel does not tell', () => {
+  it('does not know if the kernel does not tell', () => {
     expect(readProcessMemory({ root: getFixture('gvisor') })).toBeUndefined();
   });
 
@@ -36,7 +36,7 @@ describe('readProcessMemory', () => {
     expect(() => readProcessMemory({ root })).toThrow(expect.objectContaining({ code: 'ERR_SENSOR' }));
   });
 
-  it('refuses where the file cannot be read', () => {
+  it('refuses if the file cannot be read', () => {
     const root = copyFixture('v2-leaf');
     rmSync(join(root, STATUS));
     expect(() => readProcessMemory({ root })).toThrow('ENOENT');

@@ -27,7 +27,7 @@ describe('the reader of a system without kernel files', () => {
     expect(reader.scopeKeys?.()).toEqual(['host', 'commit', undefined]);
   });
 
-  it('refuses where a call failed, and reads again when it works', () => {
+  it('refuses if a call failed, and reads again when it works', () => {
     let failed: string | undefined = 'host_statistics64 failed with 5';
     const reader = openReader({}, 'darwin', () =>
       telling(

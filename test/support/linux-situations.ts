@@ -78,7 +78,7 @@ export const SITUATIONS: readonly TreeSituation[] = [
     limitedBy: '/pod/app',
     scopes: ['host', '/pod', '/pod/app'],
   },
-  // Memory and swap together leave 80 MiB where memory alone would leave 112, whether swap counts or not.
+  // Memory and swap together leave 80 MiB, memory alone would leave 112, whether swap counts or not.
   { name: 'v1-memsw', ...mib(512, 640 - 560 + 50), limitedBy: '/app', scopes: ['host', '/app'] },
   {
     name: 'v1-memsw',

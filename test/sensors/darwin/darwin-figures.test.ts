@@ -32,7 +32,7 @@ describe("macOS' figures", () => {
     expect(other.availableBytes).toBe(makeSnapshot(mac()).availableBytes);
   });
 
-  it('never exceed the machine, where purgeable pages are inactive ones as well', () => {
+  it('never exceed the machine, even if purgeable pages are inactive ones as well', () => {
     const half = (8 * GiB) / 16_384;
     const full = makeSnapshot(mac({ freePages: half, inactivePages: half, purgeablePages: half }));
     expect(full.availableBytes).toBe(16 * GiB);
@@ -53,7 +53,7 @@ describe("macOS' figures", () => {
     ['a total of nothing', { totalBytes: 0 }],
     ['pages of a wrong size', { pageBytes: 1 }],
     ['no free pages told', { freePages: Number.NaN }],
-    // Seen where the caller's structure was an older one.
+    // This was seen when the caller's structure was an older one.
     ['more speculative pages than memory', { speculativePages: 1.07e9 }],
     ['more inactive pages than memory', { inactivePages: 2 ** 40 }],
     ['a negative count', { purgeablePages: -1 }],

@@ -59,7 +59,7 @@ describe.runIf(process.platform === 'linux')('the files that a load mapped', () 
     await first.dispose();
   });
 
-  it('are none where a file is read that another model maps, and one where it is mapped once more', async () => {
+  it('are none if a file is read that another model maps, and one if it is mapped once more', async () => {
     const first = await sdk.loadModel(files.model('Q4_0'));
     const since = watchMappings();
     const read = await sdk.loadModel(files.model('Q4_0'), { mmap: false });
@@ -70,7 +70,7 @@ describe.runIf(process.platform === 'linux')('the files that a load mapped', () 
     for (const model of [first, read, mapped]) await model.dispose();
   });
 
-  it('are none where nothing was mapped, whether or not the model tells its files', () => {
+  it('are none if nothing was mapped, whether or not the model tells its files', () => {
     const mappedSince = watchMappings();
     expect(mappedSince([])).toEqual([]);
     expect(mappedSince([files.model('F32')])).toEqual([]);

@@ -64,7 +64,7 @@ function change(file: string, found: RegExp, value: (old: number) => number): vo
 const rise = (file: string, bytes: number) => change(file, /^()(\d+)/, (old) => old + bytes);
 
 describe.runIf(threads)('the thread', () => {
-  it('wakes once where the smallest scope has fallen below the figure, and tells the least', async () => {
+  it('wakes once if the smallest scope has fallen below the figure, and tells the least', async () => {
     const { root, reader, watch, begin, wakes } = watching('v2-leaf');
     const { begun, leftBytes } = begin(8 * MiB);
     expect(begun).toBe(true);
@@ -91,7 +91,7 @@ describe.runIf(threads)('the thread', () => {
   it.each([
     ['v2-leaf', 'memory.max'],
     ['v1-leaf-limit', 'memory.limit_in_bytes'],
-  ])('wakes where the limit of %s changes, also upwards: only a reading tells what that leaves', async (tree, name) => {
+  ])('wakes if the limit of %s changes, also upwards: only a reading tells what that leaves', async (tree, name) => {
     const { root, reader, begin, wakes } = watching(tree);
     begin(64 * MiB);
     const hierarchy = tree.startsWith('v1') ? 'sys/fs/cgroup/memory' : 'sys/fs/cgroup';
@@ -103,7 +103,7 @@ describe.runIf(threads)('the thread', () => {
   it.each([
     ['rlimits', 'proc/self/status', /^(VmData:\s+)(\d+)/m],
     ['overcommit-2', 'proc/meminfo', /^(Committed_AS:\s+)(\d+)/m],
-  ])('wakes where a limit of %s is used up, of which nothing can be reclaimed', async (tree, file, used) => {
+  ])('wakes if a limit of %s is used up, of which nothing can be reclaimed', async (tree, file, used) => {
     const { root, begin, wakes } = watching(tree);
     begin(8 * MiB);
     change(join(root, file), used, (old) => old + 20 * 1024);
@@ -123,7 +123,7 @@ describe.runIf(threads)('the thread', () => {
     await expect.poll(host.wakes, { timeout: 5000 }).toBe(1);
   });
 
-  it('counts swap that is used up where swap counts', async () => {
+  it('counts swap that is used up if swap counts', async () => {
     const root = copyFixture('v2-swap');
     const reader = open('native', root, true);
     let wakes = 0;
@@ -233,7 +233,7 @@ describe.runIf(threads)('the thread', () => {
 });
 
 describe('without the thread', () => {
-  it('the kernel’s events wake where there are any, now and then', async () => {
+  it('the kernel’s events wake if there are any, now and then', async () => {
     const { root, reader, begin, wakes } = watching('v2-leaf', 'procfs');
     const events = groupFile(root, reader, 'memory.events');
     writeFileSync(events, 'max 0\n');
@@ -243,7 +243,7 @@ describe('without the thread', () => {
     await expect.poll(wakes, { timeout: 5000 }).toBe(1);
   });
 
-  it('nothing wakes where there are none', () => {
+  it('nothing wakes if there are none', () => {
     const { watch, begin, wakes } = watching('host-only', 'procfs');
     expect(begin(MiB).begun).toBe(false);
     expect(watch.least()).toBeUndefined();

@@ -18,7 +18,7 @@ describe('parseMembership', () => {
     expect(parseMembership('0::/a:b c\n', 'f')?.path).toBe('/a:b c');
   });
 
-  it('knows none where only other controllers are', () => {
+  it('knows none if only other controllers are', () => {
     expect(parseMembership('4:cpu:/a\n1:name=systemd:/\n', 'f')).toBeUndefined();
     expect(parseMembership('', 'f')).toBeUndefined();
   });

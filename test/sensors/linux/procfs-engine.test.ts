@@ -52,7 +52,7 @@ describe('the engine in JavaScript', () => {
     expect(engine.problem()).toEqual({ file: group('memory.current'), errno: 'ENOENT' });
   });
 
-  it('says what stands where a number should be, and forgets it when that is mended', () => {
+  it('says what stands in the place of a number, and forgets it when that is mended', () => {
     const { engine, group } = openEngine('v2-leaf');
     writeFileSync(group('memory.current'), 'soon\n');
     expect(engine.read(true)).toBe(FAILED);

@@ -1,4 +1,4 @@
-/** Plans: which scopes hold, which files tell about them, and what they read as where swap counts. */
+/** Plans: which scopes hold, which files tell about them, and what they read as if swap counts. */
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -107,7 +107,7 @@ describe('swap', () => {
     writeFileSync(join(root, file), '0\n');
     const { availableBytes, scopes } = read(root, true);
     expect(availableBytes).toBe(without * MiB);
-    // The machine still swaps where it is short itself.
+    // The machine still swaps if it is short itself.
     expect(scopes[0]?.availableBytes).toBeGreaterThan(HOST_AVAILABLE);
   });
 });

@@ -10,7 +10,7 @@ const makeSnapshot = (figures: Float64Array) => {
 };
 
 describe("Windows' figures", () => {
-  it('are limited by commit where less of it is left than of physical memory', () => {
+  it('are limited by commit if less of it is left than of physical memory', () => {
     expect(makeSnapshot(pc())).toMatchObject({
       totalBytes: 16 * GiB,
       availableBytes: 5 * GiB,
@@ -19,7 +19,7 @@ describe("Windows' figures", () => {
     });
   });
 
-  it('are limited by the machine where the page file has room', () => {
+  it('are limited by the machine if the page file has room', () => {
     const { availableBytes, limitedBy, scopes } = makeSnapshot(pc({ commitAvailableBytes: 10 * GiB }));
     expect(availableBytes).toBe(6 * GiB);
     expect(limitedBy.kind).toBe('host');
