@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { formatBytes, machineReport } from 'nexa-memory-guard';
 import { ControlGroup } from '../tools/control-groups.mjs';
-import { makeFiles, ownFiles } from './demo/files.mjs';
-import { live } from './demo/life.mjs';
+import { describeOwnFiles, makeFiles } from './demo/files.mjs';
+import { runLife } from './demo/life.mjs';
 
 const USAGE = `usage: npm run demo                                             small synthetic models
        npm run demo -- --full                                   the shapes of Qwen2-Audio 7B, about 8 GiB of memory
@@ -19,11 +19,11 @@ const USAGE = `usage: npm run demo                                             s
 // `npm run demo | head` closes the pipe early: that is no fault.
 process.stdout.on('error', ({ code }) => process.exit(code === 'EPIPE' ? 0 : 1));
 
-if (process.send) await child();
-else process.exitCode = await parent();
+if (process.send) await runChild();
+else process.exitCode = await runParent();
 
 /** Makes the files and the limit, watches the child live under it, and cleans up whatever happens to it. */
-async function parent() {
+async function runParent() {
   const options = readArguments();
   if (!options) return 2;
   const { full, model, projector, audio } = options;
@@ -42,7 +42,7 @@ async function parent() {
     `${os}, ${cores} x ${cpu}, Node ${node}; memory for Qwen2-Audio: ${machineClass}; native addon: ${addon}`,
   );
   if (full) console.log('Writing the 7B shapes as sparse files...');
-  const files = model && projector && audio ? ownFiles(model, projector, audio) : await makeFiles(full);
+  const files = model && projector && audio ? describeOwnFiles(model, projector, audio) : await makeFiles(full);
   const { group, limitNote } = files.temporary
     ? makeLimitedGroup()
     : { limitNote: "none is set for your own files: the machine's own memory decides" };
@@ -76,7 +76,7 @@ function makeLimitedGroup() {
 }
 
 /** Lives in the group, so that the limit holds for the guard, the engine and the program beside them. */
-async function child() {
+async function runChild() {
   const [scene] = /** @type {[Scene]} */ (await once(process, 'message'));
   // Without its parent nobody would clean up after it.
   process.on('disconnect', () => process.exit(1));
@@ -84,7 +84,7 @@ async function child() {
   const group = scene.group && new ControlGroup(scene.group);
   group?.enter(process.pid);
   try {
-    await live({ ...scene, limitFile: group?.limitFile });
+    await runLife({ ...scene, limitFile: group?.limitFile });
   } catch (error) {
     const { code, message } = /** @type {Error & { code?: string }} */ (error);
     console.error(`\n${code ?? 'Error'}: ${message}`);

@@ -17,7 +17,7 @@ import { NexaSDK, withMemoryGuard } from 'nexa-memory-guard';
 const RETRY_AFTER_SECONDS = 10;
 
 /** Sent to whoever should come again later. @param {express.Response} response @param {string} reason @param {object} numbers */
-function shed(response, reason, numbers) {
+function sendUnavailable(response, reason, numbers) {
   response
     .status(503)
     .set('Retry-After', String(RETRY_AFTER_SECONDS))
@@ -25,10 +25,10 @@ function shed(response, reason, numbers) {
 }
 
 /** Turns requests away while memory is critical. @param {import('nexa-memory-guard').MemoryGuard} guard @returns {express.RequestHandler} */
-function shedWhenCritical(guard) {
+function refuseWhenCritical(guard) {
   return (_request, response, next) => {
     const { status, headroomBytes, minFreeBytes } = guard.status();
-    if (status === 'critical') shed(response, 'Memory is short.', { headroomBytes, minFreeBytes });
+    if (status === 'critical') sendUnavailable(response, 'Memory is short.', { headroomBytes, minFreeBytes });
     else next();
   };
 }
@@ -42,7 +42,7 @@ export function makeApp(nexa, folder) {
   const models = new Map();
 
   /** One load for all that ask at once; one that failed is tried again. @param {string} file */
-  function modelOf(file) {
+  function getModel(file) {
     const known = models.get(file);
     if (known) return known;
     const loading = nexa.loadModel(path.join(folder, path.basename(file)), {
@@ -58,8 +58,8 @@ export function makeApp(nexa, folder) {
     const { status, headroomBytes } = nexa.guard.status();
     response.status(status === 'critical' ? 503 : 200).json({ status, headroomBytes });
   });
-  app.post('/ask/:file', shedWhenCritical(nexa.guard), express.json(), async (request, response) => {
-    const model = await modelOf(String(request.params['file']));
+  app.post('/ask/:file', refuseWhenCritical(nexa.guard), express.json(), async (request, response) => {
+    const model = await getModel(String(request.params['file']));
     const { prompt } = /** @type {{ prompt: string }} */ (request.body);
     response.type('text/plain');
     // A client that goes away ends the pipeline, and that stops the model.
@@ -74,7 +74,7 @@ function answerErrors(error, _request, response, next) {
   if (response.headersSent) return next(error);
   const { code, message, shortfallBytes } = error;
   if (code === 'ERR_INSUFFICIENT_MEMORY' || code === 'ERR_ADMISSION_TIMEOUT') {
-    return shed(response, message, { shortfallBytes: shortfallBytes ?? error.cause?.shortfallBytes });
+    return sendUnavailable(response, message, { shortfallBytes: shortfallBytes ?? error.cause?.shortfallBytes });
   }
   const unknown = code === 'ERR_MODEL_FILE' || code === 'ERR_UNKNOWN_MODEL';
   response.status(unknown ? 404 : (error.status ?? 500)).json({ error: message, code });

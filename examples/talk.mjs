@@ -10,7 +10,7 @@ import { writeAudioProjector, writeLanguageModel, writeTone } from '../tools/syn
  * @param {readonly string[]} args a model by path or name and an audio file; without them a tiny synthetic model babbles
  */
 export async function talk(sdk, [model, audio]) {
-  const files = model === undefined ? synthetic() : { model, audio, remove() {} };
+  const files = model === undefined ? makeSyntheticFiles() : { model, audio, remove() {} };
   const nexa = withMemoryGuard(sdk);
   nexa.guard.on('loaded', (event) => console.log(event.message));
   nexa.guard.on('warning', (event) => console.warn(event.message));
@@ -31,7 +31,7 @@ export async function talk(sdk, [model, audio]) {
   }
 }
 
-function synthetic() {
+function makeSyntheticFiles() {
   const folder = mkdtempSync(path.join(tmpdir(), 'nexa-memory-guard-example-'));
   const at = (/** @type {string} */ name) => path.join(folder, name);
   writeLanguageModel(at('qwen2audio-Q4_K_M.gguf'));

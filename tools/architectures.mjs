@@ -130,10 +130,10 @@ export function writeModel(file, shape) {
     const own = `blk.${layer}.`;
     const kv = Array.isArray(kvHeads) ? (kvHeads[layer] ?? 0) : kvHeads;
     vector(`${own}attn_norm.weight`, hidden);
-    if (architecture === 'mamba') mamba(own, hidden, inner, rank, add, vector);
-    else if (kv === 0) shortConvolution(own, hidden, add);
-    else attention(own, { ...shared, kv }, add, vector);
-    if (architecture !== 'mamba') feedForward(own, shared, add, vector);
+    if (architecture === 'mamba') addMamba(own, hidden, inner, rank, add, vector);
+    else if (kv === 0) addShortConvolution(own, hidden, add);
+    else addAttention(own, { ...shared, kv }, add, vector);
+    if (architecture !== 'mamba') addFeedForward(own, shared, add, vector);
   }
   return writeGgufFile(file, entries, tensors);
 }
@@ -144,7 +144,7 @@ export function writeModel(file, shape) {
 /** @typedef {{ architecture: string, hidden: number, ffn: number, experts: number, expertFfn: number, biased: boolean }} FeedForward */
 
 /** @param {string} own @param {Attention & { kv: number }} shape @param {Add} add @param {Vector} vector */
-function attention(own, { architecture, hidden, heads, headLength, kv, fused, biased }, add, vector) {
+function addAttention(own, { architecture, hidden, heads, headLength, kv, fused, biased }, add, vector) {
   const q = heads * headLength;
   if (fused) {
     add(`${own}attn_qkv.weight`, [hidden, q + 2 * kv * headLength]);
@@ -168,14 +168,14 @@ function attention(own, { architecture, hidden, heads, headLength, kv, fused, bi
 }
 
 /** @param {string} own @param {number} hidden @param {Add} add */
-function shortConvolution(own, hidden, add) {
+function addShortConvolution(own, hidden, add) {
   add(`${own}shortconv.conv.weight`, [3, hidden], 'F32');
   add(`${own}shortconv.in_proj.weight`, [hidden, 3 * hidden]);
   add(`${own}shortconv.out_proj.weight`, [hidden, hidden]);
 }
 
 /** @param {string} own @param {FeedForward} shape @param {Add} add @param {Vector} vector */
-function feedForward(own, { architecture, hidden, ffn, experts, expertFfn, biased }, add, vector) {
+function addFeedForward(own, { architecture, hidden, ffn, experts, expertFfn, biased }, add, vector) {
   vector(`${own}ffn_norm.weight`, hidden);
   if (experts > 0) {
     add(`${own}ffn_gate_inp.weight`, [hidden, experts], 'F32');
@@ -199,7 +199,7 @@ function feedForward(own, { architecture, hidden, ffn, experts, expertFfn, biase
 }
 
 /** @param {string} own @param {number} hidden @param {number} inner @param {number} rank @param {Add} add @param {Vector} vector */
-function mamba(own, hidden, inner, rank, add, vector) {
+function addMamba(own, hidden, inner, rank, add, vector) {
   add(`${own}ssm_in.weight`, [hidden, 2 * inner]);
   add(`${own}ssm_conv1d.weight`, [4, inner], 'F32');
   vector(`${own}ssm_conv1d.bias`, inner);

@@ -1,15 +1,18 @@
-// One load in a process of its own: what the engine says it allocated, and what the process really took. It knows nothing of this package.
-//   node tools/engine-load.mjs '{"model":"x.gguf","n_ctx":2048}' [PROJECTOR] [TOKENS to decode] [AUDIO to hear]
+/**
+ * One load in a process of its own: what the engine says it allocated, and what the process really took. It knows nothing of this package.
+ *   node tools/engine-load.mjs '{"model":"x.gguf","n_ctx":2048}' [PROJECTOR] [TOKENS to decode] [AUDIO to hear]
+ */
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { readProcessMemory } from './process-memory.mjs';
 
 const MARK = 'MEASURED ';
 
-/** @typedef {{ anonymousBytes: number, fileBytes: number }} Memory */
+/** @typedef {import('./process-memory.mjs').ProcessMemory} Memory */
 /** @typedef {{ before: Memory, loaded: Memory, decoded?: Memory, mappedBytes: number, tokens: number, loadMs: number, decodeMs: number }} Measured */
 /** @typedef {{ lines: string[], text: string, measured: Measured | undefined, peakAnonymousBytes: number }} Load */
 /** @typedef {{ model: number, kvCache: number, state: number, compute: number, output: number, projector: number, projectorCompute: number }} Said */
@@ -22,7 +25,7 @@ const MARK = 'MEASURED ';
  * @param {(anonymousBytes: number) => void} [seen] told of every reading
  * @returns {Promise<Load>}
  */
-export function engineLoad(options, projector = '', tokens = 0, audio = '', seen = () => {}) {
+export function measureEngineLoad(options, projector = '', tokens = 0, audio = '', seen = () => {}) {
   const script = fileURLToPath(import.meta.url);
   // Files, since Node makes pipes non-blocking: what the engine prints into a full one is lost. Apart, since one may come in the
   // middle of the other's line.
@@ -35,7 +38,7 @@ export function engineLoad(options, projector = '', tokens = 0, audio = '', seen
   let peakAnonymousBytes = 0;
   const timer = setInterval(() => {
     try {
-      const { anonymousBytes } = memory(child.pid ?? 0);
+      const { anonymousBytes } = readProcessMemory(child.pid ?? 0);
       // A process that has just ended names none.
       if (anonymousBytes > peakAnonymousBytes) peakAnonymousBytes = anonymousBytes;
       seen(peakAnonymousBytes);
@@ -62,7 +65,7 @@ export function engineLoad(options, projector = '', tokens = 0, audio = '', seen
 }
 
 /** The engine's own sums in MiB, by kind. @param {readonly string[]} lines @returns {Said} */
-export function saidBytes(lines) {
+export function sumBuffersMiB(lines) {
   const said = { model: 0, kvCache: 0, state: 0, compute: 0, output: 0, projector: 0, projectorCompute: 0 };
   for (const line of lines) {
     const mib = Number(/([\d.]+) MiB/.exec(line)?.[1]);
@@ -77,15 +80,8 @@ export function saidBytes(lines) {
   return said;
 }
 
-/** @param {number | 'self'} pid @returns {Memory} */
-function memory(pid) {
-  const status = fs.readFileSync(`/proc/${pid}/status`, 'utf8');
-  const kib = (/** @type {string} */ key) => Number(new RegExp(`${key}:\\s+(\\d+)`).exec(status)?.[1]);
-  return { anonymousBytes: kib('RssAnon') * 1024, fileBytes: kib('RssFile') * 1024 };
-}
-
 /** Resident bytes of the mapped files with this ending. @param {string} ending */
-function mappedBytes(ending) {
+function readMappedBytes(ending) {
   let bytes = 0;
   let counts = false;
   for (const line of fs.readFileSync('/proc/self/smaps', 'utf8').split('\n')) {
@@ -96,16 +92,16 @@ function mappedBytes(ending) {
 }
 
 /** @param {any} options @param {string} projector @param {number} tokens @param {string} audio */
-async function main(options, projector, tokens, audio) {
+async function loadEngine(options, projector, tokens, audio) {
   const llama = createRequire(import.meta.url)('@fugood/llama.node');
   await llama.initLlama();
-  const before = memory('self');
+  const before = readProcessMemory();
   const startMs = performance.now();
   const context = await llama.loadModel({ n_gpu_layers: 0, ctx_shift: false, n_parallel: 1, ...options });
   if (projector !== '') context.initMultimodal({ path: projector, use_gpu: false });
   const loadMs = performance.now() - startMs;
-  const loaded = memory('self');
-  const mappedAtLoad = mappedBytes('.gguf');
+  const loaded = readProcessMemory();
+  const mappedAtLoad = readMappedBytes('.gguf');
   let decoded;
   let evaluated = 0;
   const decodeStartMs = performance.now();
@@ -114,16 +110,16 @@ async function main(options, projector, tokens, audio) {
     const media = audio === '' ? {} : { media_paths: [audio] };
     const result = await context.completion({ prompt, ...media, n_predict: 1, temperature: 0, top_k: 1 }, () => {});
     evaluated = result.tokens_evaluated;
-    decoded = memory('self');
+    decoded = readProcessMemory();
   }
   const decodeMs = performance.now() - decodeStartMs;
   // While it computes, the kernel may take pages back for others.
-  const mapped = Math.max(mappedAtLoad, mappedBytes('.gguf'));
+  const mapped = Math.max(mappedAtLoad, readMappedBytes('.gguf'));
   const measured = { before, loaded, decoded, mappedBytes: mapped, tokens: evaluated, loadMs, decodeMs };
   process.stdout.write(`\n${MARK}${JSON.stringify(measured)}\n`, () => process.exit(0));
 }
 
 const [, script, options, projector = '', tokens = '0', audio = ''] = process.argv;
 if (options && script && import.meta.url === pathToFileURL(script).href) {
-  await main(JSON.parse(options), projector, Number(tokens), audio);
+  await loadEngine(JSON.parse(options), projector, Number(tokens), audio);
 }

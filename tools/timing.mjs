@@ -5,6 +5,11 @@ export function findQuantile(values, quantile) {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length * quantile)] ?? Number.NaN;
 }
 
+/** @param {readonly number[]} values */
+export function findMedian(values) {
+  return findQuantile(values, 0.5);
+}
+
 /** A row of a printed table. @param {readonly number[]} timesUs */
 export function summarizeTimes(timesUs) {
   const round = (/** @type {number} */ quantile) => Number(findQuantile(timesUs, quantile).toFixed(2));

@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { SMALL, VARIANTS, writeModel } from './architectures.mjs';
-import { engineLoad } from './engine-load.mjs';
+import { measureEngineLoad } from './engine-load.mjs';
 import { writeProjector } from './projectors.mjs';
 import { writeAudioProjector } from './synthetic-model.mjs';
 
@@ -120,7 +120,7 @@ async function recordLoads(folder) {
 
 /** @param {object} options @param {string} projector */
 async function recordSaid(options, projector) {
-  const { lines, measured, text } = await engineLoad(options, projector);
+  const { lines, measured, text } = await measureEngineLoad(options, projector);
   if (!measured) throw new Error(`The engine did not load it: ${text.slice(-2000)}`);
   return lines;
 }

@@ -25,13 +25,13 @@ const wide = { ...MID, vocab: 32_000 };
 
 /** @type {Case[]} */
 const CASES = [
-  mid('512 tokens of vocabulary, 2048', narrow, 'createContext', { contextSize: 2048 }),
-  mid('the same, 8192', narrow, 'createContext', { contextSize: 8192 }),
-  mid('the same, batches of 64', narrow, 'createContext', { contextSize: 2048, batchSize: 64 }),
-  mid('the same, 2 sequences', narrow, 'createContext', { contextSize: 2048, sequences: 2 }),
-  mid('the same, no flash attention', narrow, 'createContext', { contextSize: 2048, flashAttention: false }),
-  mid('32000 tokens of vocabulary', wide, 'createContext', { contextSize: 2048 }),
-  mid('the same, embeddings', wide, 'createEmbeddingContext', { contextSize: 2048 }),
+  createCase('512 tokens of vocabulary, 2048', narrow, 'createContext', { contextSize: 2048 }),
+  createCase('the same, 8192', narrow, 'createContext', { contextSize: 8192 }),
+  createCase('the same, batches of 64', narrow, 'createContext', { contextSize: 2048, batchSize: 64 }),
+  createCase('the same, 2 sequences', narrow, 'createContext', { contextSize: 2048, sequences: 2 }),
+  createCase('the same, no flash attention', narrow, 'createContext', { contextSize: 2048, flashAttention: false }),
+  createCase('32000 tokens of vocabulary', wide, 'createContext', { contextSize: 2048 }),
+  createCase('the same, embeddings', wide, 'createEmbeddingContext', { contextSize: 2048 }),
   ...[false, true].map((swaFullCache) => ({
     name: `gemma3${swaFullCache ? ', full sliding cache' : ''}`,
     method: 'createContext',
@@ -61,26 +61,26 @@ const CASES = [
 ];
 
 /** @param {string} name @param {object} shape @param {string} method @param {ContextOptions} options @returns {Case} */
-function mid(name, shape, method, options) {
+function createCase(name, shape, method, options) {
   return { name, method, options, write: (file) => void writeLanguageModel(file, shape) };
 }
 
-if (process.send) await child();
-else await parent();
+if (process.send) await measureContext();
+else await compareContexts();
 
-async function parent() {
+async function compareContexts() {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nexa-contexts-'));
   try {
     console.log('MiB                              weights            context');
     console.log(`${''.padEnd(32)} estimated   took   estimated  said by the library  took  after ${TOKENS} tokens`);
-    for (const each of CASES) await measure(each, path.join(folder, 'model.gguf'));
+    for (const each of CASES) await measureCase(each, path.join(folder, 'model.gguf'));
   } finally {
     fs.rmSync(folder, { recursive: true });
   }
 }
 
 /** @param {Case} each @param {string} modelPath */
-async function measure({ name, method, options, tokens = TOKENS, write }, modelPath) {
+async function measureCase({ name, method, options, tokens = TOKENS, write }, modelPath) {
   write(modelPath);
   const { sequences = 1, contextSize, batchSize = 512, swaFullCache = false, flashAttention = true } = options;
   const shape = {
@@ -96,21 +96,21 @@ async function measure({ name, method, options, tokens = TOKENS, write }, modelP
   };
   const weights = await estimateFootprint({ ...shape, part: 'weights' });
   const context = await estimateFootprint({ ...shape, part: 'context' });
-  const taken = await inChild({ method, modelPath, options, tokens });
+  const taken = await measureInChild({ method, modelPath, options, tokens });
   const said = taken.lines.reduce((sum, line) => sum + Number(/([\d.]+) MiB/.exec(line)?.[1]), 0);
   const columns = [
-    mib(weights.anonymousBytes).padStart(9),
-    mib(taken.weights).padStart(6),
-    mib(context.anonymousBytes).padStart(11),
+    formatMiB(weights.anonymousBytes).padStart(9),
+    formatMiB(taken.weights).padStart(6),
+    formatMiB(context.anonymousBytes).padStart(11),
     said.toFixed(1).padStart(12),
-    mib(taken.context - taken.weights).padStart(13),
-    mib(taken.called - taken.weights).padStart(8),
+    formatMiB(taken.context - taken.weights).padStart(13),
+    formatMiB(taken.called - taken.weights).padStart(8),
   ];
   console.log(`${name.padEnd(32)} ${columns.join(' ')}`);
 }
 
 /** @param {{ method: string, modelPath: string, options: ContextOptions, tokens: number }} work @returns {Promise<Taken>} */
-async function inChild(work) {
+async function measureInChild(work) {
   const process_ = fork(fileURLToPath(import.meta.url), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   process_.send(work);
   const [taken] = await once(process_, 'message');
@@ -118,7 +118,7 @@ async function inChild(work) {
   return taken;
 }
 
-async function child() {
+async function measureContext() {
   const { getLlama, LlamaLogLevel } = await import('node-llama-cpp');
   const [{ method, modelPath, options, tokens }] = await once(process, 'message');
   /** @type {string[]} */
@@ -129,28 +129,28 @@ async function child() {
     logLevel: LlamaLogLevel.debug,
     logger: (_level, text) => lines.push(text),
   });
-  const start = anonymousBytes();
+  const start = readOwnBytes();
   const model = await llama.loadModel({ modelPath });
-  const weights = anonymousBytes() - start;
+  const weights = readOwnBytes() - start;
   lines.length = 0;
   const context = await /** @type {any} */ (model)[method](options);
-  const made = anonymousBytes() - start;
+  const made = readOwnBytes() - start;
   const input = Array.from({ length: tokens }, (_, index) => index % 200);
   if (method === 'createContext') await context.getSequence().evaluateWithoutGeneratingNewTokens(input);
   else await context.getEmbeddingFor(input.slice(0, 500));
   // Lines come from another thread, some of them late.
   const said = lines.filter((line) => / (KV|output|compute) buffer size = /.test(line));
-  process.send?.({ weights, context: made, called: anonymousBytes() - start, lines: said }, () => process.exit());
+  process.send?.({ weights, context: made, called: readOwnBytes() - start, lines: said }, () => process.exit());
 }
 
 /** Without what JavaScript itself holds. */
-function anonymousBytes() {
+function readOwnBytes() {
   const memory = readProcessMemory();
   const { heapTotal, external } = process.memoryUsage();
   return memory.anonymousBytes + memory.swappedBytes - heapTotal - external;
 }
 
 /** @param {number} bytes */
-function mib(bytes) {
+function formatMiB(bytes) {
   return (bytes / MiB).toFixed(1);
 }

@@ -7,8 +7,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { writeModel } from '../../tools/architectures.mjs';
-import { engineLoad, saidBytes } from '../../tools/engine-load.mjs';
+import { measureEngineLoad, sumBuffersMiB } from '../../tools/engine-load.mjs';
 import { fullLanguage, fullProjector, writeAudioProjector, writeLanguageModel } from '../../tools/synthetic-model.mjs';
+import { findMedian } from '../../tools/timing.mjs';
 import { createEngineOptions } from '../../tools/transcripts.mjs';
 
 const MiB = 2 ** 20;
@@ -63,7 +64,7 @@ async function compareMethods() {
     const modelShape = readModelShape(await readGguf(file));
     const sized = sizeRun(modelShape, createRunOptions(run));
     const graph = buildDecoderGraph(modelShape, sized);
-    const engineMiB = saidBytes(said).compute;
+    const engineMiB = sumBuffersMiB(said).compute;
     for (const [name, method] of Object.entries(METHODS)) {
       // The engine rounds to 0.01 MiB.
       const differenceMiB = method(graph, modelShape, sized) / MiB - engineMiB;
@@ -75,7 +76,7 @@ async function compareMethods() {
   console.log('| computed as | exact | lowest | median | highest |\n| --- | --- | --- | --- | --- |');
   for (const [name, all] of Object.entries(errors)) {
     const exact = all.filter((each) => each === 0).length;
-    const cells = [Math.min(...all), median(all), Math.max(...all)].map((each) => `${each.toFixed(1)} %`);
+    const cells = [Math.min(...all), findMedian(all), Math.max(...all)].map((each) => `${each.toFixed(1)} %`);
     console.log(`| ${[name, exact, ...cells].join(' | ')} |`);
   }
 }
@@ -107,7 +108,7 @@ async function compareTimes() {
   writeModel(small, shape);
   const loads = [];
   for (let index = 0; index < RUNS; index++) {
-    const { measured } = await engineLoad({ model: small, ...createEngineOptions({ contextSize: 2048 }) });
+    const { measured } = await measureEngineLoad({ model: small, ...createEngineOptions({ contextSize: 2048 }) });
     loads.push(Number(measured?.loadMs));
   }
   console.log('\n| what | median ms | best and worst |\n| --- | --- | --- |');
@@ -119,7 +120,7 @@ async function compareTimes() {
   ]);
   for (const [what, all] of rows) {
     console.log(
-      `| ${what} | ${median(all).toFixed(2)} | ${Math.min(...all).toFixed(2)} … ${Math.max(...all).toFixed(2)} |`,
+      `| ${what} | ${findMedian(all).toFixed(2)} | ${Math.min(...all).toFixed(2)} … ${Math.max(...all).toFixed(2)} |`,
     );
   }
 }
@@ -163,11 +164,6 @@ function createRunOptions(run) {
     valueType: v ?? 'f16',
     flashAttention: run.flashAttention !== 'off',
   };
-}
-
-/** @param {readonly number[]} values */
-function median(values) {
-  return Number(values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]);
 }
 
 /** @param {readonly number[]} values */

@@ -23,11 +23,13 @@ const MID = { hidden: 512, layers: 8, ffn: 1408, vocab: 32_000 };
 
 /** @type {readonly Case[]} */
 export const CASES = [
-  ...Object.entries(SMALL).map(([architecture, small]) => mid(architecture, { architecture, ...MID, ...small }, {})),
-  mid('llama, no flash attention', { architecture: 'llama', ...MID }, { flashAttention: 'off' }),
-  mid('llama, K q8_0 V q4_0', { architecture: 'llama', ...MID }, { kvCacheType: { k: 'q8_0', v: 'q4_0' } }),
-  mid('llama, no mmap', { architecture: 'llama', ...MID }, { mmap: false }),
-  mid('gemma3, 2 sequences', { architecture: 'gemma3', ...MID, ...SMALL['gemma3'] }, { sequences: 2 }),
+  ...Object.entries(SMALL).map(([architecture, small]) =>
+    createSmallCase(architecture, { architecture, ...MID, ...small }, {}),
+  ),
+  createSmallCase('llama, no flash attention', { architecture: 'llama', ...MID }, { flashAttention: 'off' }),
+  createSmallCase('llama, K q8_0 V q4_0', { architecture: 'llama', ...MID }, { kvCacheType: { k: 'q8_0', v: 'q4_0' } }),
+  createSmallCase('llama, no mmap', { architecture: 'llama', ...MID }, { mmap: false }),
+  createSmallCase('gemma3, 2 sequences', { architecture: 'gemma3', ...MID, ...SMALL['gemma3'] }, { sequences: 2 }),
   {
     name: 'qwen2 hearing 30 s',
     full: false,
@@ -42,12 +44,20 @@ export const CASES = [
       writeAudioProjector(projector, { ...audio, type: 'F16' });
     },
   },
-  ...['Q4_0', 'Q4_K_M', 'Q5_K_M'].flatMap((quantization) => [2048, 4096].map((context) => full(quantization, context))),
-  { ...full('Q4_0', 2048), name: 'Qwen2-Audio 7B hearing 30 s, Q4_0, 2048', extra: true, tokens: 1, hears: true },
+  ...['Q4_0', 'Q4_K_M', 'Q5_K_M'].flatMap((quantization) =>
+    [2048, 4096].map((context) => createFullCase(quantization, context)),
+  ),
+  {
+    ...createFullCase('Q4_0', 2048),
+    name: 'Qwen2-Audio 7B hearing 30 s, Q4_0, 2048',
+    extra: true,
+    tokens: 1,
+    hears: true,
+  },
 ];
 
 /** @param {string} name @param {any} shape @param {any} run @returns {Case} */
-function mid(name, shape, run) {
+function createSmallCase(name, shape, run) {
   const write = (/** @type {string} */ model) => {
     writeModel(model, shape);
   };
@@ -56,7 +66,7 @@ function mid(name, shape, run) {
 }
 
 /** @param {any} quantization @param {number} contextSize @returns {Case} */
-function full(quantization, contextSize) {
+function createFullCase(quantization, contextSize) {
   return {
     name: `Qwen2-Audio 7B ${quantization}, ${contextSize}`,
     full: true,

@@ -10,11 +10,11 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { engineLoad, saidBytes } from '../../tools/engine-load.mjs';
+import { measureEngineLoad, sumBuffersMiB } from '../../tools/engine-load.mjs';
 import { writeTone } from '../../tools/synthetic-model.mjs';
 import { createEngineOptions } from '../../tools/transcripts.mjs';
 import { CASES } from './cases.mjs';
-import { nodeLlamaCpp } from './node-llama-cpp.mjs';
+import { openNodeLlamaCpp } from './node-llama-cpp.mjs';
 import { Rows } from './rows.mjs';
 
 /** @typedef {import('./cases.mjs').Case} Case */
@@ -38,17 +38,17 @@ const engine = createRequire(import.meta.url)('@fugood/llama.node/package.json')
 const facts = { engine, node: process.version, cpu: os.cpus()[0]?.model ?? process.arch };
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nexa-footprint-'));
 try {
-  await bench();
+  await compareLoads();
 } finally {
   fs.rmSync(folder, { recursive: true });
 }
 
-async function bench() {
+async function compareLoads() {
   const rowsFile = values.resume ?? path.join(os.tmpdir(), `nexa-footprint-rows-${process.pid}.jsonl`);
   const rows = new Rows(rowsFile, facts);
-  const other = await nodeLlamaCpp();
+  const other = await openNodeLlamaCpp();
   const beside = other ? `node-llama-cpp ${other.version}` : 'node-llama-cpp is not installed';
-  console.log(`@fugood/llama.node ${engine}; Node ${facts.node}; ${facts.cpu}; ${beside}; begun ${now()}`);
+  console.log(`@fugood/llama.node ${engine}; Node ${facts.node}; ${facts.cpu}; ${beside}; begun ${formatNow()}`);
   console.log(`An interrupted run goes on with --resume ${rowsFile}\n`);
   const chosen = CASES.filter(({ name, full, extra }) => {
     if (values.only !== '') return name.includes(values.only);
@@ -58,10 +58,10 @@ async function bench() {
   const prepared = [];
   for (const [index, each] of chosen.entries()) prepared.push(await prepareLoad(each, index, other));
   await measureAll(prepared, rows);
-  table(prepared.map((each) => ({ ...each, row: /** @type {Row} */ (rows.get(each.each.name)) })));
+  printTable(prepared.map((each) => ({ ...each, row: /** @type {Row} */ (rows.get(each.each.name)) })));
 }
 
-/** @param {Case} each @param {number} index @param {Awaited<ReturnType<typeof nodeLlamaCpp>>} other @returns {Promise<Prepared>} */
+/** @param {Case} each @param {number} index @param {Awaited<ReturnType<typeof openNodeLlamaCpp>>} other @returns {Promise<Prepared>} */
 async function prepareLoad(each, index, other) {
   const { estimateFootprint } = await import(
     new URL('../../lib/footprint/estimate-footprint.js', import.meta.url).href
@@ -85,10 +85,10 @@ async function measureAll(prepared, rows) {
       const next = waiting.shift();
       if (!next) return;
       const { totalBytes } = next.footprint;
-      const enough = () => availableBytes() >= sum([...missing.values()]) + totalBytes + LEFT_BYTES;
+      const enough = () => readAvailableBytes() >= sum([...missing.values()]) + totalBytes + LEFT_BYTES;
       while (missing.size > 0 && !enough()) await sleep(1000);
       missing.set(next, totalBytes);
-      const row = await measure(next, tone, (bytes) => missing.set(next, totalBytes - bytes));
+      const row = await measureCase(next, tone, (bytes) => missing.set(next, totalBytes - bytes));
       missing.delete(next);
       rows.add(row);
       // Their pages would stay in the cache.
@@ -99,8 +99,8 @@ async function measureAll(prepared, rows) {
 }
 
 /** @param {Prepared} prepared @param {string} tone @param {(anonymousBytes: number) => void} seen @returns {Promise<Row>} */
-async function measure({ each, modelPath, projectorPath }, tone, seen) {
-  const { lines, measured, peakAnonymousBytes, text } = await engineLoad(
+async function measureCase({ each, modelPath, projectorPath }, tone, seen) {
+  const { lines, measured, peakAnonymousBytes, text } = await measureEngineLoad(
     { model: modelPath, ...createEngineOptions(each.run) },
     each.hasProjector ? projectorPath : '',
     each.tokens,
@@ -108,17 +108,17 @@ async function measure({ each, modelPath, projectorPath }, tone, seen) {
     seen,
   );
   if (!measured) throw new Error(`The engine did not load ${each.name}: ${text.slice(-2000)}`);
-  const said = saidBytes(lines);
+  const said = sumBuffersMiB(lines);
   const expected = [said.model, said.compute, said.kvCache + said.state];
   if (each.hasProjector) expected.push(said.projector, said.projectorCompute);
   if (expected.includes(0))
     throw new Error(`The engine did not tell all its buffers of ${each.name}: ${lines.join('; ')}`);
-  return { name: each.name, at: now(), ...facts, said, measured, peakAnonymousBytes };
+  return { name: each.name, at: formatNow(), ...facts, said, measured, peakAnonymousBytes };
 }
 
 /** @param {readonly (Prepared & { row: Row })[]} measured */
-function table(measured) {
-  line(
+function printTable(measured) {
+  printLine(
     'shape',
     'predicted',
     'engine said',
@@ -133,7 +133,7 @@ function table(measured) {
     'simulation',
     'measured',
   );
-  line(...new Array(13).fill('---'));
+  printLine(...new Array(13).fill('---'));
   const judged = measured.map(({ each, footprint, theirs, row }) => {
     const said = sum(Object.values(row.said)) * MiB;
     const saidWithoutProjector = said - (row.said.projector + row.said.projectorCompute) * MiB;
@@ -145,19 +145,19 @@ function table(measured) {
     const apart = [footprint.anonymousBytes / anonymous];
     if (mappedBytes > 0) apart.push(footprint.mappedBytes / mappedBytes);
     const lowest = Math.min(against, ...apart.map((ratio) => ratio - 1));
-    line(
+    printLine(
       each.name,
-      mib(predicted),
-      mib(said),
-      percent(off),
-      mib(footprint.anonymousBytes),
-      mib(anonymous),
-      mib(footprint.mappedBytes),
-      mib(mappedBytes),
-      percent(against),
+      formatMiB(predicted),
+      formatMiB(said),
+      formatPercent(off),
+      formatMiB(footprint.anonymousBytes),
+      formatMiB(anonymous),
+      formatMiB(footprint.mappedBytes),
+      formatMiB(mappedBytes),
+      formatPercent(against),
       `${tokens} in ${(decodeMs / 1000).toFixed(0)} s`,
-      estimated(theirs?.formula, saidWithoutProjector),
-      estimated(theirs?.simulation, saidWithoutProjector),
+      formatEstimate(theirs?.formula, saidWithoutProjector),
+      formatEstimate(theirs?.simulation, saidWithoutProjector),
       row.at,
     );
     return { off: Math.abs(off), against, lowest };
@@ -167,22 +167,22 @@ function table(measured) {
   const lowest = Math.min(...judged.map((each) => each.lowest));
   const good = worst <= TOLERANCE && lowest >= -TOLERANCE;
   console.log(
-    `\n${good ? 'GOOD' : 'BAD'}: ${measured.length} shapes; at most ${percent(worst)} off the engine's own sum; against what was taken at the peak between ${percent(Math.min(...againsts))} and ${percent(Math.max(...againsts))}, mapped and anonymous each by itself at least ${percent(lowest)}.`,
+    `\n${good ? 'GOOD' : 'BAD'}: ${measured.length} shapes; at most ${formatPercent(worst)} off the engine's own sum; against what was taken at the peak between ${formatPercent(Math.min(...againsts))} and ${formatPercent(Math.max(...againsts))}, mapped and anonymous each by itself at least ${formatPercent(lowest)}.`,
   );
   if (!good) process.exitCode = 1;
 }
 
 /** Against the engine's own sum without the projector. @param {number | string | undefined} bytes @param {number} said */
-function estimated(bytes, said) {
+function formatEstimate(bytes, said) {
   if (typeof bytes !== 'number') return bytes ?? 'not installed';
-  return `${mib(bytes)} (${percent(bytes / said - 1)})`;
+  return `${formatMiB(bytes)} (${formatPercent(bytes / said - 1)})`;
 }
 
-function availableBytes() {
+function readAvailableBytes() {
   return Number(/MemAvailable:\s+(\d+)/.exec(fs.readFileSync('/proc/meminfo', 'utf8'))?.[1]) * 1024;
 }
 
-function now() {
+function formatNow() {
   return `${new Date().toISOString().slice(0, 16)}Z`;
 }
 
@@ -192,16 +192,16 @@ function sum(numbers) {
 }
 
 /** @param {...string} cells */
-function line(...cells) {
+function printLine(...cells) {
   console.log(`| ${cells.join(' | ')} |`);
 }
 
 /** @param {number} bytes */
-function mib(bytes) {
+function formatMiB(bytes) {
   return `${(bytes / MiB).toFixed(1)} MiB`;
 }
 
 /** @param {number} ratio */
-function percent(ratio) {
+function formatPercent(ratio) {
   return `${(ratio * 100).toFixed(2)} %`;
 }

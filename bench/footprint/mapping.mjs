@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { engineLoad, saidBytes } from '../../tools/engine-load.mjs';
+import { measureEngineLoad, sumBuffersMiB } from '../../tools/engine-load.mjs';
 import { writeAudioProjector, writeLanguageModel } from '../../tools/synthetic-model.mjs';
 import { createEngineOptions } from '../../tools/transcripts.mjs';
 
@@ -12,12 +12,12 @@ const SHAPE = { hidden: 1024, layers: 4, heads: 8, kvHeads: 8, ffn: 2816, vocab:
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nexa-mapping-'));
 try {
-  await table();
+  await printTable();
 } finally {
   fs.rmSync(folder, { recursive: true });
 }
 
-async function table() {
+async function printTable() {
   const model = path.join(folder, 'model.gguf');
   const projector = path.join(folder, 'mmproj.gguf');
   const audio = { projection: SHAPE.hidden, width: 512, layers: 8, heads: 8, ffn: 2048, random: false };
@@ -31,9 +31,9 @@ async function table() {
     writeLanguageModel(model, { ...SHAPE, quantization });
     for (const mmap of [true, false]) {
       const options = { model, ...createEngineOptions({ contextSize: 2048, mmap }) };
-      const { lines, measured, text } = await engineLoad(options, projector);
+      const { lines, measured, text } = await measureEngineLoad(options, projector);
       if (!measured) throw new Error(`The engine did not load it: ${text.slice(-2000)}`);
-      const { model: weights, kvCache, projector: encoder } = saidBytes(lines);
+      const { model: weights, kvCache, projector: encoder } = sumBuffersMiB(lines);
       const anonymous = (measured.loaded.anonymousBytes - measured.before.anonymousBytes) / MiB;
       const said = [weights, kvCache, encoder].map((mib) => mib.toFixed(1)).join(', ');
       const found = [measured.mappedBytes / MiB, anonymous, anonymous - kvCache - encoder].map((mib) => mib.toFixed(1));

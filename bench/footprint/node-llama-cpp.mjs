@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 /** Bytes of weights and context; neither knows projectors. A reason where it fails. @typedef {{ formula: number | string, simulation: number | string }} Theirs */
 
 /** `undefined` where the package can't be resolved. @returns {Promise<{ version: string, estimate(model: string, run: any): Promise<Theirs> } | undefined>} */
-export async function nodeLlamaCpp() {
+export async function openNodeLlamaCpp() {
   /** @type {any} */
   let library;
   try {
@@ -26,15 +26,15 @@ export async function nodeLlamaCpp() {
           batchSize: 512,
           sequences: run.sequences ?? 1,
           flashAttention: run.flashAttention !== 'off',
-          ...cacheTypes(run.kvCacheType, library.GgmlType),
+          ...createCacheTypes(run.kvCacheType, library.GgmlType),
         },
       ];
       return {
-        formula: await bytesOf(async () => [
+        formula: await sumCpuBytes(async () => [
           insights.estimateModelResourceRequirements(weights),
           insights.estimateContextResourceRequirements(context),
         ]),
-        simulation: await bytesOf(async () => [
+        simulation: await sumCpuBytes(async () => [
           await insights.estimateModelResourceRequirementsV2(weights),
           await insights.estimateContextResourceRequirementsV2({ ...context, useMmap }),
         ]),
@@ -44,7 +44,7 @@ export async function nodeLlamaCpp() {
 }
 
 /** @param {() => Promise<{ cpuRam: number }[]>} ask @returns {Promise<number | string>} */
-async function bytesOf(ask) {
+async function sumCpuBytes(ask) {
   try {
     return (await ask()).reduce((sum, { cpuRam }) => sum + cpuRam, 0);
   } catch (error) {
@@ -53,7 +53,7 @@ async function bytesOf(ask) {
 }
 
 /** @param {any} type @param {any} types */
-function cacheTypes(type, types) {
+function createCacheTypes(type, types) {
   if (type === undefined) return {};
   const { k, v } = typeof type === 'string' ? { k: type, v: type } : type;
   return { kvCacheKeyType: types[k.toUpperCase()], kvCacheValueType: types[v.toUpperCase()] };

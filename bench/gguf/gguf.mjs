@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { findMedian } from '../../tools/timing.mjs';
 import { HEADERS } from './headers.mjs';
 
 const CHILDREN = 9;
@@ -30,7 +31,12 @@ const READERS = {
 
 /** @typedef {(path: string) => Promise<unknown>} Read */
 /** Each in a process of its own, which reads for the first time. @type {Record<string, (read: Read, path: string, name: string) => Promise<Record<string, number | string>>>} */
-const MEASUREMENTS = { '--time': time, '--block': block, '--resident': resident, '--heap': heap };
+const MEASUREMENTS = {
+  '--time': measureTime,
+  '--block': measureBlock,
+  '--resident': measureResident,
+  '--heap': measureHeap,
+};
 
 const [mode = '', name = '', file = ''] = process.argv.slice(2);
 const measurement = MEASUREMENTS[mode];
@@ -39,31 +45,31 @@ if (measurement) {
   if (!read) throw new Error(`No reader is called ${name}.`);
   await sleep(50);
   console.log(JSON.stringify(await measurement(read, file, name)));
-} else await tables(mode);
+} else await printTables(mode);
 
 /** First call of the process, later calls that read, later calls that need not read. @param {Read} read @param {string} path @param {string} name */
-async function time(read, path, name) {
-  const coldMs = await milliseconds(() => read(path));
+async function measureTime(read, path, name) {
+  const coldMs = await measureMs(() => read(path));
   // Another name for the same file is read anew, and is settled already.
   const links = mkdtempSync(join(tmpdir(), 'gguf-links-'));
   const warm = [];
   for (let index = 0; index < 5; index++) {
     const link = join(links, `${index}.gguf`);
     symlinkSync(path, link);
-    warm.push(await milliseconds(() => read(link)));
+    warm.push(await measureMs(() => read(link)));
   }
   await read(path);
   const again = [];
-  for (let index = 0; index < (name === OWN ? 2000 : 3); index++) again.push(await milliseconds(() => read(path)));
+  for (let index = 0; index < (name === OWN ? 2000 : 3); index++) again.push(await measureMs(() => read(path)));
   rmSync(links, { recursive: true });
-  return { coldMs, warmMs: median(warm), againMs: median(again) };
+  return { coldMs, warmMs: findMedian(warm), againMs: findMedian(again) };
 }
 
 /** The longest time between two turns of the event loop. @param {Read} read @param {string} path */
-async function block(read, path) {
+async function measureBlock(read, path) {
   let blockMs = 0;
   let last = performance.now();
-  await whileReading(read, path, () => {
+  await runWhileReading(read, path, () => {
     const now = performance.now();
     blockMs = Math.max(blockMs, now - last);
     last = now;
@@ -75,17 +81,17 @@ async function block(read, path) {
  * What the kernel counted at the peak of the call, by which the process grew: all of it, and anonymous memory alone. The rest is
  * pages of node's own program file, such as its compiler, which is needed for the first time. @param {Read} read @param {string} path
  */
-async function resident(read, path) {
-  const before = status();
+async function measureResident(read, path) {
+  const before = readStatus();
   writeFileSync('/proc/self/clear_refs', '5');
-  const outcome = await outcomeOf(read(path));
-  const after = status();
+  const outcome = await describeOutcome(read(path));
+  const after = readStatus();
   const peakMiB = (after.VmHWM - before.VmRSS) / 1024;
   return { outcome, peakMiB, anonymousMiB: peakMiB - (after.RssFile - before.RssFile) / 1024 };
 }
 
 /** The peak of what V8 and Node count, looked at in every turn of the event loop. @param {Read} read @param {string} path */
-async function heap(read, path) {
+async function measureHeap(read, path) {
   globalThis.gc?.();
   const used = () => {
     const { heapUsed, external } = process.memoryUsage(); // external contains arrayBuffers
@@ -93,7 +99,7 @@ async function heap(read, path) {
   };
   const before = used();
   let peak = before;
-  await whileReading(read, path, () => {
+  await runWhileReading(read, path, () => {
     peak = Math.max(peak, used());
   });
   globalThis.gc?.();
@@ -101,9 +107,9 @@ async function heap(read, path) {
 }
 
 /** @param {Read} read @param {string} path @param {() => void} each */
-async function whileReading(read, path, each) {
+async function runWhileReading(read, path, each) {
   let done = false;
-  const reading = outcomeOf(read(path)).finally(() => {
+  const reading = describeOutcome(read(path)).finally(() => {
     done = true;
   });
   while (!done) {
@@ -114,7 +120,7 @@ async function whileReading(read, path, each) {
 }
 
 /** @param {Promise<unknown>} reading @returns {Promise<string>} */
-function outcomeOf(reading) {
+function describeOutcome(reading) {
   return reading.then(
     () => 'read',
     (error) => (error.code === 'ERR_MODEL_FILE' ? 'refused' : Promise.reject(error)),
@@ -122,7 +128,7 @@ function outcomeOf(reading) {
 }
 
 /** @param {string} given */
-async function tables(given) {
+async function printTables(given) {
   const dir = mkdtempSync(join(tmpdir(), 'gguf-bench-'));
   console.log(`Node ${process.version}; median of ${CHILDREN} fresh processes, best and worst in brackets`);
   const headers = HEADERS.map(({ name: what, write }, index) => {
@@ -136,12 +142,16 @@ async function tables(given) {
   );
   for (const { what, path } of headers.slice(0, 2)) {
     for (const reader of Object.keys(READERS)) {
-      const times = children('--time', reader, path);
-      const blocks = children('--block', reader, path);
+      const times = measureInChildren('--time', reader, path);
+      const blocks = measureInChildren('--block', reader, path);
       if (!times || !blocks) console.log(`| ${what} | ${reader} | not installed |`);
       else {
-        const cells = [spread(times, 'coldMs', 1), spread(times, 'warmMs', 2), spread(times, 'againMs', 4)];
-        console.log(`| ${[what, reader, ...cells, spread(blocks, 'blockMs', 1)].join(' | ')} |`);
+        const cells = [
+          formatSpread(times, 'coldMs', 1),
+          formatSpread(times, 'warmMs', 2),
+          formatSpread(times, 'againMs', 4),
+        ];
+        console.log(`| ${[what, reader, ...cells, formatSpread(blocks, 'blockMs', 1)].join(' | ')} |`);
       }
     }
   }
@@ -150,17 +160,17 @@ async function tables(given) {
     '| header | bytes | | resident | of it anonymous | heap and external | kept |\n| --- | --- | --- | --- | --- | --- | --- |',
   );
   for (const { what, path } of headers) {
-    const residents = children('--resident', OWN, path) ?? [];
-    const heaps = children('--heap', OWN, path) ?? [];
-    const cells = [spread(residents, 'peakMiB', 1), spread(residents, 'anonymousMiB', 1)];
-    cells.push(spread(heaps, 'heapMiB', 1), spread(heaps, 'keptMiB', 2));
+    const residents = measureInChildren('--resident', OWN, path) ?? [];
+    const heaps = measureInChildren('--heap', OWN, path) ?? [];
+    const cells = [formatSpread(residents, 'peakMiB', 1), formatSpread(residents, 'anonymousMiB', 1)];
+    cells.push(formatSpread(heaps, 'heapMiB', 1), formatSpread(heaps, 'keptMiB', 2));
     console.log(`| ${[what, statSync(path).blocks * 512, residents[0]?.['outcome'], ...cells].join(' | ')} |`);
   }
   rmSync(dir, { recursive: true });
 }
 
 /** @param {string} kind @param {string} reader @param {string} path @returns {Record<string, any>[] | undefined} */
-function children(kind, reader, path) {
+function measureInChildren(kind, reader, path) {
   try {
     return Array.from({ length: CHILDREN }, () => {
       const args = ['--expose-gc', fileURLToPath(import.meta.url), kind, reader, path];
@@ -173,25 +183,20 @@ function children(kind, reader, path) {
 }
 
 /** @param {Record<string, any>[]} results @param {string} key @param {number} digits */
-function spread(results, key, digits) {
+function formatSpread(results, key, digits) {
   const values = results.map((result) => Number(result[key]));
-  return `${median(values).toFixed(digits)} (${Math.min(...values).toFixed(digits)} … ${Math.max(...values).toFixed(digits)})`;
-}
-
-/** @param {number[]} values @returns {number} */
-function median(values) {
-  return Number(values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]);
+  return `${findMedian(values).toFixed(digits)} (${Math.min(...values).toFixed(digits)} … ${Math.max(...values).toFixed(digits)})`;
 }
 
 /** @param {() => Promise<unknown>} work */
-async function milliseconds(work) {
+async function measureMs(work) {
   const start = performance.now();
   await work();
   return performance.now() - start;
 }
 
 /** KiB. */
-function status() {
+function readStatus() {
   const text = readFileSync('/proc/self/status', 'utf8');
   const field = (/** @type {string} */ key) => Number(new RegExp(`${key}:\\s*(\\d+) kB`).exec(text)?.[1]);
   return { VmRSS: field('VmRSS'), VmHWM: field('VmHWM'), RssFile: field('RssFile') };

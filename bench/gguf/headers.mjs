@@ -13,22 +13,22 @@ const [Q4_0, BLOCK_WEIGHTS, BLOCK_BYTES] = [2, 32, 18];
 
 /** @type {readonly Header[]} the first two are what a 7B model has */
 export const HEADERS = [
-  header('Qwen2-Audio 7B: 156,032 tokens, 387 tensors', { tensors: 387, vocabulary: VOCABULARY }),
-  header('the same and 151,387 merges', { tensors: 387, vocabulary: VOCABULARY, merges: MERGES }),
-  header('the same with 10,000 tensors and 200 texts of 250 letters', {
+  createHeader('Qwen2-Audio 7B: 156,032 tokens, 387 tensors', { tensors: 387, vocabulary: VOCABULARY }),
+  createHeader('the same and 151,387 merges', { tensors: 387, vocabulary: VOCABULARY, merges: MERGES }),
+  createHeader('the same with 10,000 tensors and 200 texts of 250 letters', {
     tensors: 10_000,
     vocabulary: VOCABULARY,
     merges: MERGES,
     texts: 200,
     textLetters: 250,
   }),
-  header('8,000 tensors', { tensors: 8000 }),
-  header('24,000 tensors', { tensors: 24_000 }),
-  header('24,000 tensors with names of 250 letters', { tensors: 24_000, nameLetters: 250 }),
-  header('15 million empty tokens', { tensors: 387, empty: 15_000_000 }),
-  header('60,000 tensors', { tensors: 60_000 }),
-  header('20,000 tensors, each of another shape', { tensors: 20_000, shapes: true }),
-  header('20,000 texts of 1024 letters', { tensors: 1, texts: 20_000, textLetters: 1024 }),
+  createHeader('8,000 tensors', { tensors: 8000 }),
+  createHeader('24,000 tensors', { tensors: 24_000 }),
+  createHeader('24,000 tensors with names of 250 letters', { tensors: 24_000, nameLetters: 250 }),
+  createHeader('15 million empty tokens', { tensors: 387, empty: 15_000_000 }),
+  createHeader('60,000 tensors', { tensors: 60_000 }),
+  createHeader('20,000 tensors, each of another shape', { tensors: 20_000, shapes: true }),
+  createHeader('20,000 texts of 1024 letters', { tensors: 1, texts: 20_000, textLetters: 1024 }),
 ];
 
 /**
@@ -44,12 +44,12 @@ export const HEADERS = [
  */
 
 /** @param {string} name @param {Contents} contents @returns {Header} */
-function header(name, contents) {
-  return { name, write: (file) => write(file, contents) };
+function createHeader(name, contents) {
+  return { name, write: (file) => writeHeader(file, contents) };
 }
 
 /** @param {string} file @param {Contents} contents */
-function write(file, contents) {
+function writeHeader(file, contents) {
   const { tensors, vocabulary = 0, merges = 0, empty = 0, texts = 0, textLetters = 0, nameLetters = 0 } = contents;
   const bytes = new GrowingBuffer();
   const arrays = Number(vocabulary > 0) * 2 + Number(merges > 0) + Number(empty > 0);

@@ -38,7 +38,7 @@ class InstantSdk {
 /** Every load fits: the cost is the same. */
 const options = { memoryGuard: { footprint: 1 } };
 const raw = new InstantSdk();
-let guarded = guard();
+let guarded = createGuard();
 let loads = 0;
 
 console.log(`\nGuarded against bare, Node ${process.version}; the guard reads ${guarded.guard.snapshot().source}`);
@@ -77,7 +77,7 @@ console.table({
 });
 guarded.guard.close();
 
-function guard() {
+function createGuard() {
   return withMemoryGuard(new InstantSdk(), { minFreeBytes: 0, minFreeRatioAfterLoad: 0 });
 }
 
@@ -86,23 +86,23 @@ function loadGuarded() {
   loads += 1;
   if (loads % 25 === 0) {
     guarded.guard.close();
-    guarded = guard();
+    guarded = createGuard();
   }
   return guarded.loadModel('qwen2audio', options);
 }
 
 /** @param {() => unknown} bare @param {() => unknown} guarded @param {number} [calls] */
 function compare(bare, guarded, calls) {
-  return row(measureCallNs(bare, calls), measureCallNs(guarded, calls));
+  return makeRow(measureCallNs(bare, calls), measureCallNs(guarded, calls));
 }
 
 /** @param {() => Promise<unknown>} bare @param {() => Promise<unknown>} guarded */
 async function compareAwaited(bare, guarded) {
-  return row(await measureAwaitedCallNs(bare), await measureAwaitedCallNs(guarded));
+  return makeRow(await measureAwaitedCallNs(bare), await measureAwaitedCallNs(guarded));
 }
 
 /** @param {number} bareNs @param {number} guardedNs */
-function row(bareNs, guardedNs) {
+function makeRow(bareNs, guardedNs) {
   const round = (/** @type {number} */ ns) => Number(ns.toFixed(1));
   return { 'bare ns': round(bareNs), 'guarded ns': round(guardedNs), 'more ns': round(guardedNs - bareNs) };
 }

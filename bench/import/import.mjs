@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { MiB } from 'nexa-memory-guard';
 import { importStatement, listLoadedBuiltins, listLoadedFiles, runModule } from '../../tools/loaded-modules.mjs';
-import { findQuantile } from '../../tools/timing.mjs';
+import { findMedian, findQuantile } from '../../tools/timing.mjs';
 
 const EMPTY = 'an empty program';
 const IMPORTED = ['nexa-memory-guard', 'eventemitter3', 'systeminformation', 'node-llama-cpp'];
@@ -46,14 +46,14 @@ function measureProcess(statement) {
 /** @param {string} name @param {Runs} own */
 function makeRow(name, own) {
   const row = {
-    'median ms': round(findQuantile(own.wallMs, 0.5)),
+    'median ms': round(findMedian(own.wallMs)),
     'p99 ms': round(findQuantile(own.wallMs, 0.99)),
-    'CPU ms': round(findQuantile(own.cpuMs, 0.5)),
-    'RSS MiB': round(findQuantile(own.rssBytes, 0.5) / MiB),
+    'CPU ms': round(findMedian(own.cpuMs)),
+    'RSS MiB': round(findMedian(own.rssBytes) / MiB),
     'p99 RSS MiB': round(findQuantile(own.rssBytes, 0.99) / MiB),
   };
   if (name === EMPTY) return row;
-  const more = (/** @type {keyof Runs} */ key) => findQuantile(own[key], 0.5) - findQuantile(empty[key], 0.5);
+  const more = (/** @type {keyof Runs} */ key) => findMedian(own[key]) - findMedian(empty[key]);
   return {
     ...row,
     'more ms': round(more('wallMs')),

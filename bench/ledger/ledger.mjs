@@ -8,7 +8,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MiB, withMemoryGuard } from 'nexa-memory-guard';
 import { ControlGroup, whyNoControlGroups } from '../../tools/control-groups.mjs';
-import { summarizeTimes } from '../../tools/timing.mjs';
+import { findMedian, summarizeTimes } from '../../tools/timing.mjs';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'nexa-ledger-bench-'));
 const directory = path.join(folder, 'ledger');
@@ -104,7 +104,7 @@ async function showKills() {
     for (const gib of [0.25, 1, 4]) {
       const times = [];
       for (let run = 0; run < 5; run++) times.push(await measureKill(gib * 1024 * MiB, group));
-      const middle = (/** @type {number[]} */ all) => Number(all.toSorted((a, b) => a - b)[2]?.toFixed(1));
+      const middle = (/** @type {number[]} */ all) => Number(findMedian(all).toFixed(1));
       rows[`${gib} GiB resident, 5 runs`] = {
         'memory back after': middle(times.map(({ backMs }) => backMs)),
         'no longer counted, later by (median)': middle(times.map(({ laterMs }) => laterMs)),

@@ -8,7 +8,7 @@ const CONTROLLER = '/sys/fs/cgroup/blkio';
 export function makeDiskGroup(folder, bytesPerSecond) {
   if (!existsSync(`${CONTROLLER}/blkio.throttle.read_bps_device`))
     return { reason: 'no v1 block controller is mounted' };
-  const device = diskOf(folder);
+  const device = findDisk(folder);
   if (device === undefined) return { reason: `what ${folder} lies on is no disk of its own` };
   const directory = `${CONTROLLER}/nexa-memory-guard-mapped-${process.pid}`;
   mkdirSync(directory);
@@ -22,7 +22,7 @@ export function makeDiskGroup(folder, bytesPerSecond) {
 }
 
 /** `254:0`; the whole disk's where the folder lies on a partition of it. @param {string} folder */
-function diskOf(folder) {
+function findDisk(folder) {
   // Linux' makedev: 12 bits of major from bit 8, 20 bits of minor around them.
   const { dev } = statSync(folder);
   const link = `/sys/dev/block/${(dev >> 8) & 0xfff}:${(dev & 0xff) | ((dev >> 12) & 0xfff00)}`;

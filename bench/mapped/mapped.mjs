@@ -6,6 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { formatBytes } from 'nexa-memory-guard';
 import { ControlGroup, whyNoControlGroups } from '../../tools/control-groups.mjs';
+import { findMedian } from '../../tools/timing.mjs';
 import { makeDiskGroup } from './disk.mjs';
 import {
   ANSWER_TOKENS,
@@ -37,8 +38,8 @@ async function runInGroup(script, args, limitBytes, diskBytesPerSecond) {
   const options = { version: VERSION, limitBytes };
   return await ControlGroup.use(`nexa-memory-guard-mapped-${process.pid}`, options, async (group) => {
     try {
-      if (diskBytesPerSecond === undefined) return await run(group, [], script, args);
-      return await withDisk(diskBytesPerSecond, (disk) => run(group, [disk], script, args));
+      if (diskBytesPerSecond === undefined) return await runScript(group, [], script, args);
+      return await withDisk(diskBytesPerSecond, (disk) => runScript(group, [disk], script, args));
     } finally {
       // Else the pages stay in memory, charged to a group that is gone, and the next variant would find its files cached.
       group.writeFile('memory.force_empty', '0');
@@ -58,7 +59,7 @@ async function withDisk(bytesPerSecond, action) {
 }
 
 /** @param {ControlGroup} group @param {string[]} alsoIn @param {string} script @param {string[]} args @returns {Promise<unknown>} */
-async function run(group, alsoIn, script, args) {
+async function runScript(group, alsoIn, script, args) {
   interrupted.signal.throwIfAborted();
   const program = [process.execPath, ...process.execArgv, fileURLToPath(new URL(script, import.meta.url)), ...args];
   const child = group.spawn(program, { alsoIn, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
@@ -91,8 +92,7 @@ function whyNotHere() {
 /** @param {Rows} rows */
 function showTable(rows) {
   const medians = Object.entries(rows).map(([name, answers]) => {
-    const median = (/** @type {keyof Answer} */ key) =>
-      answers.map((answer) => answer[key]).toSorted((a, b) => a - b)[Math.floor(answers.length / 2)] ?? Number.NaN;
+    const median = (/** @type {keyof Answer} */ key) => findMedian(answers.map((answer) => answer[key]));
     return {
       name,
       'tokens/s': Number(median('tokensPerSecond').toFixed(2)),
@@ -111,7 +111,7 @@ function showTable(rows) {
 }
 
 /** Both variants, each from cold files. @param {number} [diskBytesPerSecond] */
-async function measure(diskBytesPerSecond) {
+async function measureBothVariants(diskBytesPerSecond) {
   /** @type {Rows} */
   const rows = {};
   for (const variant of ['unguarded', 'guarded']) {
@@ -135,13 +135,13 @@ try {
     );
     for (const file of [FIRST, SECOND]) await runInGroup('./write.mjs', [path.join(folder, file)]);
     console.log("\nAt this disk's own speed");
-    await measure();
+    await measureBothVariants();
     const disk = makeDiskGroup(folder, DISK_BYTES_PER_SECOND);
     if ('reason' in disk) console.log(`Not measured with a slower disk: ${disk.reason}.`);
     else {
       rmdirSync(disk.directory);
       console.log(`\nWith the disk held to ${formatBytes(DISK_BYTES_PER_SECOND)}/s by the block controller`);
-      await measure(DISK_BYTES_PER_SECOND);
+      await measureBothVariants(DISK_BYTES_PER_SECOND);
     }
   }
 } catch (error) {

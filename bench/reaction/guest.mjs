@@ -1,8 +1,8 @@
 /** The reaction bench inside a machine of its own, on control groups v2: reports its tables as they come. */
 import { input, report } from '../../tools/vm/guest/report.mjs';
-import { idling, reactions, swinging } from './measures.mjs';
+import { measureIdling, measureReactions, measureSwinging } from './measures.mjs';
 
 const setting = input();
-for await (const table of reactions(setting)) report(table);
-report(await idling(setting));
-report(await swinging(setting));
+for await (const table of measureReactions(setting)) report(table);
+report(await measureIdling(setting));
+report(await measureSwinging(setting));

@@ -1,5 +1,6 @@
 /** The three questions of the reaction bench, as rows of tables. It prints nothing. */
-import { lateness, MiB, react } from './run.mjs';
+import { findMedian } from '../../tools/timing.mjs';
+import { MiB, measureLateness, measureReaction } from './run.mjs';
 
 /**
  * @typedef {object} Setting
@@ -13,24 +14,28 @@ import { lateness, MiB, react } from './run.mjs';
 
 /** @typedef {{ title: string, rows: Record<string, Record<string, string | number>> }} Table */
 
-const guard = (/** @type {string} */ name, /** @type {Setting} */ { minFreeBytes }, options = {}) =>
+const createGuardWatcher = (/** @type {string} */ name, /** @type {Setting} */ { minFreeBytes }, options = {}) =>
   /** @type {const} */ ({ name, kind: 'guard', parameter: JSON.stringify({ minFreeBytes, ...options }) });
-const poll = (/** @type {number} */ everyMs, /** @type {Setting} */ { minFreeBytes }) =>
+const createPollWatcher = (/** @type {number} */ everyMs, /** @type {Setting} */ { minFreeBytes }) =>
   /** @type {const} */ ({
     name: `poll every ${everyMs / 1000} s`,
     kind: 'poll',
     parameter: JSON.stringify({ everyMs, options: { minFreeBytes } }),
   });
 const NOTHING = /** @type {const} */ ({ name: 'nothing', kind: 'nothing', parameter: '{"options":{}}' });
-const thresholdsOf = (/** @type {Setting} */ { minFreeBytes }) => ({
+const getThresholds = (/** @type {Setting} */ { minFreeBytes }) => ({
   warning: 2 * minFreeBytes,
   critical: minFreeBytes,
 });
 
 /** How late each level was heard of, at each rate. @param {Setting} setting @returns {AsyncGenerator<Table>} */
-export async function* reactions(setting) {
-  const watchers = [guard('guard', setting), poll(500, setting), poll(1000, setting)];
-  const thresholds = thresholdsOf(setting);
+export async function* measureReactions(setting) {
+  const watchers = [
+    createGuardWatcher('guard', setting),
+    createPollWatcher(500, setting),
+    createPollWatcher(1000, setting),
+  ];
+  const thresholds = getThresholds(setting);
   for (const rate of setting.rates) {
     const perSecondBytes = rate === 'fastest' ? Number.MAX_SAFE_INTEGER : rate * MiB;
     /** @type {Map<string, { ms: number, bytes: number }[]>} */
@@ -39,41 +44,49 @@ export async function* reactions(setting) {
     const speeds = [];
     for (let run = 0; run < setting.runs; run++) {
       const stopBytes = setting.minFreeBytes / 8;
-      const { log, told } = await react({ watchers, limitBytes: setting.limitBytes, stopBytes, perSecondBytes });
+      const { log, told } = await measureReaction({
+        watchers,
+        limitBytes: setting.limitBytes,
+        stopBytes,
+        perSecondBytes,
+      });
       const [first, last] = [log[0], log.at(-1)];
       if (first && last) speeds.push((first[1] - last[1]) / MiB / ((last[0] - first[0]) / 1000));
       for (const [index, { name }] of watchers.entries()) {
         for (const level of /** @type {const} */ (['warning', 'critical'])) {
           // A poll may see critical at once; then it was warned as well.
           const event = told[index]?.find((each) => each.level === level || each.level === 'critical');
-          const late = lateness(log, thresholds[level], event?.atMs);
+          const late = measureLateness(log, thresholds[level], event?.atMs);
           const key = `${name}, ${level}`;
           found.set(key, [...(found.get(key) ?? []), ...(late ? [late] : [])]);
         }
       }
     }
-    const title = `Memory eaten at ${rate === 'fastest' ? 'full speed' : `${rate} MiB/s`} (measured ${Math.round(middle(speeds))} MiB/s), ${setting.runs} runs`;
-    yield { title, rows: Object.fromEntries([...found].map(([key, lates]) => [key, lateRow(lates, setting.runs)])) };
+    const title = `Memory eaten at ${rate === 'fastest' ? 'full speed' : `${rate} MiB/s`} (measured ${Math.round(findMedian(speeds))} MiB/s), ${setting.runs} runs`;
+    yield {
+      title,
+      rows: Object.fromEntries([...found].map(([key, lates]) => [key, makeLateRow(lates, setting.runs)])),
+    };
   }
 }
 
 /** @param {readonly { ms: number, bytes: number }[]} lates @param {number} runs */
-function lateRow(lates, runs) {
+function makeLateRow(lates, runs) {
   const ms = lates.map((late) => late.ms);
   const mib = lates.map(({ bytes }) => bytes / MiB);
   return {
-    'median ms': rounded(middle(ms)),
-    'worst ms': rounded(Math.max(...ms)),
-    'median MiB': rounded(middle(mib)),
-    'worst MiB': rounded(Math.max(...mib)),
+    'median ms': round(findMedian(ms)),
+    'worst ms': round(Math.max(...ms)),
+    'median MiB': round(findMedian(mib)),
+    'worst MiB': round(Math.max(...mib)),
     heard: `${lates.length} of ${runs}`,
   };
 }
 
 /** What watching costs while nothing moves, beside the same program with nothing to watch. @param {Setting} setting @returns {Promise<Table>} */
-export async function idling(setting) {
+export async function measureIdling(setting) {
   const { limitBytes, idleSeconds } = setting;
-  const { warning, critical } = thresholdsOf(setting);
+  const { warning, critical } = getThresholds(setting);
   /** @type {Table['rows']} */
   const rows = {};
   for (const [where, stopBytes] of /** @type {const} */ ([
@@ -82,8 +95,8 @@ export async function idling(setting) {
     ['20 MiB above the critical threshold', critical + 20 * MiB],
     ['critical', critical / 2],
   ])) {
-    const { costRatios } = await react({
-      watchers: [guard('guard', setting), NOTHING],
+    const { costRatios } = await measureReaction({
+      watchers: [createGuardWatcher('guard', setting), NOTHING],
       limitBytes,
       stopBytes,
       perSecondBytes: Number.MAX_SAFE_INTEGER,
@@ -103,19 +116,19 @@ export async function idling(setting) {
 }
 
 /** What a value makes it tell that swings around the warning threshold. @param {Setting} setting @returns {Promise<Table>} */
-export async function swinging(setting) {
+export async function measureSwinging(setting) {
   const watchers = [
-    guard('defaults (0.05, 1000 ms)', setting),
-    guard('no hysteresis (0, 1000 ms)', setting, { hysteresisRatio: 0 }),
-    guard('no dwell time (0.05, 0 ms)', setting, { dwellMs: 0 }),
-    guard('neither', setting, { hysteresisRatio: 0, dwellMs: 0 }),
+    createGuardWatcher('defaults (0.05, 1000 ms)', setting),
+    createGuardWatcher('no hysteresis (0, 1000 ms)', setting, { hysteresisRatio: 0 }),
+    createGuardWatcher('no dwell time (0.05, 0 ms)', setting, { dwellMs: 0 }),
+    createGuardWatcher('neither', setting, { hysteresisRatio: 0, dwellMs: 0 }),
   ];
-  const { warning } = thresholdsOf(setting);
+  const { warning } = getThresholds(setting);
   /** @type {Table['rows']} */
   const rows = Object.fromEntries(watchers.map(({ name }) => [name, {}]));
   for (const ratio of [0.01, 0.08]) {
     const swing = { bytes: warning * ratio, everyMs: 300 };
-    const { told } = await react({
+    const { told } = await measureReaction({
       watchers,
       limitBytes: setting.limitBytes,
       // It stands at the upper turn first, and goes down and up by twice the swing.
@@ -132,12 +145,7 @@ export async function swinging(setting) {
   return { title, rows };
 }
 
-/** @param {readonly number[]} numbers */
-function middle(numbers) {
-  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
-}
-
 /** @param {number} number */
-function rounded(number) {
+function round(number) {
   return Number(number.toFixed(1));
 }

@@ -4,7 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { runInVm, whyNoVm } from '../../tools/vm/run-in-vm.mjs';
-import { idling, reactions, swinging } from './measures.mjs';
+import { measureIdling, measureReactions, measureSwinging } from './measures.mjs';
 import { MiB } from './run.mjs';
 
 const { values } = parseArgs({
@@ -39,14 +39,14 @@ if (values.vm) {
     input: setting,
     memoryMiB: 1792,
     cpus: 2,
-    include: ['bench/reaction'],
+    include: ['bench/reaction', 'tools/timing.mjs'],
     onLine: print,
     timeoutMs: 30 * 60_000,
   });
 } else {
-  for await (const table of reactions(setting)) print(table);
-  print(await idling(setting));
-  print(await swinging(setting));
+  for await (const table of measureReactions(setting)) print(table);
+  print(await measureIdling(setting));
+  print(await measureSwinging(setting));
 }
 
 /** @param {import('./measures.mjs').Table} table */

@@ -24,39 +24,39 @@ let nextId = 0;
 
 /** Tells the parent, and waits for its word where it has one. @param {object} message */
 const tell = (message) => process.send?.({ pid: process.pid, ...message });
-const word = () => new Promise((resolve) => process.once('message', resolve));
+const waitForWord = () => new Promise((resolve) => process.once('message', resolve));
 
 nexa?.guard.on('admitted', () => tell({ decided: 'admitted' }));
 nexa?.guard.on('refused', () => tell({ decided: 'refused' }));
 // What every guarded program should do when memory gets critical: let something go.
-nexa?.guard.on('critical', () => void shed());
+nexa?.guard.on('critical', () => void disposeIdleModel());
 
-async function shed() {
+async function disposeIdleModel() {
   const idle = held.find(({ busy }) => !busy);
-  if (idle) await dispose(idle);
+  if (idle) await disposeModel(idle);
 }
 
 /** The usual advice: file size times 1.2, compared with what the runtime says is there. @param {string} file */
-function naiveAdmits(file) {
+function admitsNaively(file) {
   if (mode === 'unguarded') return true;
   const neededBytes = statSync(file).size * 1.2;
   return neededBytes <= (mode === 'freemem' ? os.freemem() : process.availableMemory());
 }
 
-async function load() {
+async function loadAtRandom() {
   const model = /** @type {string} */ (MODELS[Math.floor(random() ** 1.5 * MODELS.length)]);
   const mmap = random() < 0.3;
   const file = getModelFile(folder, model);
   tell({ asks: { model, mmap }, id: nextId });
-  await word();
+  await waitForWord();
   const id = nextId++;
   try {
-    if (!guarded) tell({ decided: naiveAdmits(file) ? 'admitted' : 'refused' });
-    if (!guarded && !naiveAdmits(file)) return await ponder();
+    if (!guarded) tell({ decided: admitsNaively(file) ? 'admitted' : 'refused' });
+    if (!guarded && !admitsNaively(file)) return await ponder();
     const loaded = await (nexa ?? sdk).loadModel(file, { ...LOAD, mmap });
     const entry = { id, model: loaded, busy: true };
     held.push(entry);
-    await use(entry);
+    await useModel(entry);
     tell({ loaded: id });
   } catch (error) {
     const { code, message } = /** @type {{ code?: string, message: string }} */ (error);
@@ -70,14 +70,14 @@ async function load() {
 const ponder = () => sleep(random() * 400);
 
 /** @param {{ model: Model, busy: boolean }} entry */
-async function use(entry) {
+async function useModel(entry) {
   entry.busy = true;
   for await (const _ of entry.model.generate({ prompt: PROMPT, maxTokens: 2, temperature: 0, seed: 1 }));
   entry.busy = false;
 }
 
 /** @param {{ id: number, model: Model }} entry */
-async function dispose(entry) {
+async function disposeModel(entry) {
   const at = held.findIndex(({ id }) => id === entry.id);
   if (at === -1) return;
   held.splice(at, 1);
@@ -96,11 +96,11 @@ process.on('disconnect', () => process.exit());
 }
 // What this process holds beside its models.
 tell({ ready: readProcessMemory().anonymousBytes });
-await word();
+await waitForWord();
 for (;;) {
   const idle = held.filter(({ busy }) => !busy);
   const entry = idle[Math.floor(random() * idle.length)];
-  if (entry && (held.length >= 6 || random() < 0.3)) await dispose(entry);
-  else if (entry && random() < 0.2) await use(entry);
-  else await load();
+  if (entry && (held.length >= 6 || random() < 0.3)) await disposeModel(entry);
+  else if (entry && random() < 0.2) await useModel(entry);
+  else await loadAtRandom();
 }

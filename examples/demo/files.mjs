@@ -55,7 +55,7 @@ export async function makeFiles(full) {
 }
 
 /** The user's own files. @param {string} model @param {string} projector @param {string} audio @returns {Files} */
-export function ownFiles(model, projector, audio) {
+export function describeOwnFiles(model, projector, audio) {
   return {
     name: model,
     directory: path.dirname(model),

@@ -6,7 +6,7 @@ import readline from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { estimateFootprint, formatBytes, MiB, NexaSDK, readMemory, withMemoryGuard } from 'nexa-memory-guard';
 import { CONTEXT } from './files.mjs';
-import { grow, heading, row, showPlan, showSnapshot } from './screen.mjs';
+import { growRow, printHeading, printRow, showPlan, showSnapshot } from './screen.mjs';
 
 /** @typedef {import('./files.mjs').Files} Files */
 
@@ -17,26 +17,26 @@ import { grow, heading, row, showPlan, showSnapshot } from './screen.mjs';
  * @param {string | undefined} scene.limitFile where this process's group takes its limit; absent where there is no group
  * @param {string} scene.limitNote why
  */
-export async function live({ files, full, limitFile, limitNote }) {
+export async function runLife({ files, full, limitFile, limitNote }) {
   const minFreeBytes = (full ? 512 : 64) * MiB;
   const sdk = await NexaSDK.initialize({ modelsDir: files.directory });
   const eater = new Eater();
   try {
     await eater.take(0);
-    await show({ files, full, limitFile, limitNote }, sdk, eater, minFreeBytes);
+    await showLife({ files, full, limitFile, limitNote }, sdk, eater, minFreeBytes);
   } finally {
     await eater.end();
     await sdk.dispose();
   }
 }
 
-/** @param {Parameters<typeof live>[0]} scene @param {NexaSDK} sdk @param {Eater} eater @param {number} minFreeBytes */
-async function show({ files, full, limitFile, limitNote }, sdk, eater, minFreeBytes) {
+/** @param {Parameters<typeof runLife>[0]} scene @param {NexaSDK} sdk @param {Eater} eater @param {number} minFreeBytes */
+async function showLife({ files, full, limitFile, limitNote }, sdk, eater, minFreeBytes) {
   const limit = files.temporary ? await setLimit(files, minFreeBytes, limitFile) : undefined;
   const nexa = withMemoryGuard(sdk, {
     minFreeBytes,
     dwellMs: 200,
-    ...(limit && !limitFile && { sensor: () => injected(limit.totalBytes, eater) }),
+    ...(limit && !limitFile && { sensor: () => readInjected(limit.totalBytes, eater) }),
   });
   const { guard } = nexa;
   for (const name of /** @type {const} */ ([
@@ -50,15 +50,15 @@ async function show({ files, full, limitFile, limitNote }, sdk, eater, minFreeBy
     'unloaded',
     'degraded',
   ])) {
-    guard.on(name, (/** @type {{ message: string }} */ event) => row(name, event.message));
+    guard.on(name, (/** @type {{ message: string }} */ event) => printRow(name, event.message));
   }
 
-  heading('1. What this process can really take');
-  row('limit', limitNote);
+  printHeading('1. What this process can really take');
+  printRow('limit', limitNote);
   showSnapshot(guard.snapshot());
 
-  heading('2. What fits (a dry run)');
-  row('reserves', `${formatBytes(minFreeBytes)} stay free and 25 % stay available after a load`);
+  printHeading('2. What fits (a dry run)');
+  printRow('reserves', `${formatBytes(minFreeBytes)} stay free and 25 % stay available after a load`);
   const options = {
     contextSize: CONTEXT,
     projectorPath: files.projector,
@@ -66,19 +66,19 @@ async function show({ files, full, limitFile, limitNote }, sdk, eater, minFreeBy
   };
   showPlan(await guard.plan(files.name, options));
 
-  heading(`3. Loading ${files.name}${files.temporary ? ' Q5_K_M' : ''}`);
+  printHeading(`3. Loading ${files.name}${files.temporary ? ' Q5_K_M' : ''}`);
   const model = await nexa.loadModel(files.name, options);
 
-  heading(full ? '4. Answering' : '4. Answering, then listening');
-  row('prompt', 'Hi');
-  await answer(model, { prompt: 'Hi', maxTokens: 2 });
-  await recovered(guard);
-  if (full) row('', '(text only: two cores take 1.2 s a token here, and a chunk of audio is 750 tokens)');
-  else await listen(model, files);
+  printHeading(full ? '4. Answering' : '4. Answering, then listening');
+  printRow('prompt', 'Hi');
+  await printAnswer(model, { prompt: 'Hi', maxTokens: 2 });
+  await waitForRecovery(guard);
+  if (full) printRow('', '(text only: two cores take 1.2 s a token here, and a chunk of audio is 750 tokens)');
+  else await askAboutAudio(model, files);
 
   // What the first one really took has corrected its estimate, so the same again might fit by now.
   const contextSize = full ? 8192 : 65_536;
-  heading(`5. A second one beside it, with ${contextSize} tokens of context`);
+  printHeading(`5. A second one beside it, with ${contextSize} tokens of context`);
   try {
     await (await nexa.loadModel(files.name, { ...options, contextSize })).dispose();
   } catch (error) {
@@ -86,28 +86,28 @@ async function show({ files, full, limitFile, limitNote }, sdk, eater, minFreeBy
       /** @type {import('nexa-memory-guard').InsufficientMemoryError} */ (error);
     if (code !== 'ERR_INSUFFICIENT_MEMORY') throw error;
     const numbers = `required ${formatBytes(requiredBytes)}, available ${formatBytes(availableBytes)}, short of ${formatBytes(shortfallBytes)}`;
-    row('error', `${code}: ${numbers}, refused by ${refusedBy.join(' and ')}`);
+    printRow('error', `${code}: ${numbers}, refused by ${refusedBy.join(' and ')}`);
   }
 
   if (files.temporary) {
-    heading('6. Another program takes memory');
+    printHeading('6. Another program takes memory');
     await eater.until(guard, 'warning', minFreeBytes);
     await eater.until(guard, 'critical', minFreeBytes);
-    row('', `the other program took ${formatBytes(eater.takenBytes)} and ends`);
+    printRow('', `the other program took ${formatBytes(eater.takenBytes)} and ends`);
     await eater.end();
-    await recovered(guard);
+    await waitForRecovery(guard);
   }
 
-  heading(`${files.temporary ? 7 : 6}. Giving it back`);
+  printHeading(`${files.temporary ? 7 : 6}. Giving it back`);
   const unloaded = new Promise((resolve) => guard.once('unloaded', resolve));
   await model.dispose();
   await unloaded;
-  row('models', `${guard.models().length} loaded, ${formatBytes(guard.headroomBytes())} headroom`);
+  printRow('models', `${guard.models().length} loaded, ${formatBytes(guard.headroomBytes())} headroom`);
   guard.close();
 }
 
 /** Waits until the guard tells that pressure has ended, for 2 s at the most: there may have been none. @param {import('nexa-memory-guard').MemoryGuard} guard */
-async function recovered(guard) {
+async function waitForRecovery(guard) {
   await Promise.race([
     new Promise((resolve) => guard.once('ok', resolve)),
     new Promise((resolve) => setTimeout(resolve, 2000)),
@@ -115,16 +115,17 @@ async function recovered(guard) {
 }
 
 /** @param {import('nexa-memory-guard').NexaModel} model @param {Files} files */
-async function listen(model, { audio, temporary }) {
-  row('prompt', `What is said?, with ${audio}`);
-  await answer(model, { prompt: 'What is said?', audio, maxTokens: 24, ...(temporary && { seed: 1 }) });
-  if (temporary) row('', '(the weights are noise, so the answer is babble; the audio went through the real encoder)');
+async function askAboutAudio(model, { audio, temporary }) {
+  printRow('prompt', `What is said?, with ${audio}`);
+  await printAnswer(model, { prompt: 'What is said?', audio, maxTokens: 24, ...(temporary && { seed: 1 }) });
+  if (temporary)
+    printRow('', '(the weights are noise, so the answer is babble; the audio went through the real encoder)');
 }
 
 /** @param {import('nexa-memory-guard').NexaModel} model @param {import('nexa-memory-guard').GenerateOptions} request */
-async function answer(model, request) {
-  grow('answer', '');
-  for await (const text of model.generate(request)) grow('answer', JSON.stringify(text).slice(1, -1));
+async function printAnswer(model, request) {
+  growRow('answer', '');
+  for await (const text of model.generate(request)) growRow('answer', JSON.stringify(text).slice(1, -1));
 }
 
 /**
@@ -143,19 +144,19 @@ async function setLimit(files, minFreeBytes, limitFile) {
     minFreeBytes + (middle - least > 32 * MiB ? (middle + least) / 2 : middle + 0.75 * (best - middle));
   const usedBytes = limitFile
     ? (readMemory().scopes.at(-1)?.usedBytes ?? 0) - (readMemory().scopes.at(-1)?.reclaimableBytes ?? 0)
-    : ownBytes();
+    : readOwnBytes();
   const totalBytes = Math.round(headroomBytes + usedBytes);
   if (limitFile) writeFileSync(limitFile, String(totalBytes));
   return { totalBytes };
 }
 
 /** Where no real limit may be set: the same arithmetic over this process and the other program. @param {number} totalBytes @param {Eater} eater */
-function injected(totalBytes, eater) {
-  return { totalBytes, availableBytes: Math.max(0, totalBytes - ownBytes() - eater.takenBytes) };
+function readInjected(totalBytes, eater) {
+  return { totalBytes, availableBytes: Math.max(0, totalBytes - readOwnBytes() - eater.takenBytes) };
 }
 
 /** What this process holds besides mapped files, as far as every system tells. */
-function ownBytes() {
+function readOwnBytes() {
   const { heapTotal, external } = process.memoryUsage();
   return heapTotal + external;
 }

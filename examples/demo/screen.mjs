@@ -8,19 +8,19 @@ const bold = (/** @type {string} */ text) => (terminal && !process.env['NO_COLOR
 let open = false;
 
 /** @param {string} text */
-export function heading(text) {
+export function printHeading(text) {
   endRow();
   console.log(`\n${bold(text)}`);
 }
 
 /** @param {string} label @param {string} text */
-export function row(label, text) {
+export function printRow(label, text) {
   endRow();
   console.log(`  ${label.padEnd(12)} ${text}`);
 }
 
 /** The next piece of a row that grows; where another row came between, it goes on in a row of its own. @param {string} label @param {string} text */
-export function grow(label, text) {
+export function growRow(label, text) {
   if (!open) process.stdout.write(`  ${label.padEnd(12)} `);
   process.stdout.write(text);
   open = true;
@@ -36,17 +36,20 @@ export function showSnapshot({ scopes, limitedBy, availableBytes, source }) {
   for (const scope of scopes) {
     const limit = formatBytes(scope.limitBytes ?? Number.POSITIVE_INFINITY);
     const binds = scope === limitedBy ? '  <- binds' : '';
-    row(
+    printRow(
       scope.kind,
-      `${formatBytes(scope.availableBytes).padStart(10)} available of ${limit.padStart(10)}  ${shortened(scope.path)}${binds}`,
+      `${formatBytes(scope.availableBytes).padStart(10)} available of ${limit.padStart(10)}  ${shortenPath(scope.path)}${binds}`,
     );
   }
-  row('', `${formatBytes(availableBytes).padStart(10)} can be taken before this process is killed (source: ${source})`);
+  printRow(
+    '',
+    `${formatBytes(availableBytes).padStart(10)} can be taken before this process is killed (source: ${source})`,
+  );
 }
 
 /** @param {import('nexa-memory-guard').Decision} plan */
 export function showPlan({ candidates, headroomBytes }) {
-  row('headroom', formatBytes(headroomBytes));
+  printRow('headroom', formatBytes(headroomBytes));
   for (const { quantization, need, admitted, rules } of candidates) {
     const refused = rules
       .filter((rule) => !rule.passed)
@@ -55,11 +58,11 @@ export function showPlan({ candidates, headroomBytes }) {
           `${rule.rule}: needs ${formatBytes(rule.requiredBytes)}, has ${formatBytes(Math.max(0, rule.foundBytes))}`,
       );
     const size = `${formatBytes(need.mappedBytes)} mapped + ${formatBytes(need.anonymousBytes)} anonymous`;
-    row(quantization ?? 'model', `${size.padEnd(42)} ${admitted ? 'fits' : `refused by ${refused.join('; ')}`}`);
+    printRow(quantization ?? 'model', `${size.padEnd(42)} ${admitted ? 'fits' : `refused by ${refused.join('; ')}`}`);
   }
 }
 
 /** @param {string} path */
-function shortened(path) {
+function shortenPath(path) {
   return path.length <= 44 ? path : `...${path.slice(-41)}`;
 }

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { estimateFootprint } from '../../src/footprint/estimate-footprint.ts';
 import { SMALL } from '../../tools/architectures.mjs';
-import { engineLoad, saidBytes } from '../../tools/engine-load.mjs';
+import { measureEngineLoad, sumBuffersMiB } from '../../tools/engine-load.mjs';
 import { createEngineOptions } from '../../tools/transcripts.mjs';
 import { getProjectorType, makeModels, predicted, type Transcript, transcripts } from '../support/model-headers.ts';
 
@@ -48,7 +48,7 @@ describe.skipIf(!existsSync('/proc/self/status'))('what the engine prints now', 
     it(`is what the estimate says, for ${shape.architecture} with ${JSON.stringify({ ...run, projector })}`, async () => {
       const path = projector ? models.projector(projector) : '';
       const options = { model: models.model(shape), ...createEngineOptions(run) };
-      const { lines, measured, text } = await engineLoad(options, path);
+      const { lines, measured, text } = await measureEngineLoad(options, path);
       expect(measured, text.slice(-500)).toBeDefined();
       await expectSaid(transcript, lines);
     });
@@ -62,7 +62,7 @@ async function expectSaid({ shape, projector, run }: Transcript, lines: readonly
     ...run,
     repack: false,
   });
-  const { kvCache, state, ...said } = saidBytes(lines);
+  const { kvCache, state, ...said } = sumBuffersMiB(lines);
   const estimated = predicted(footprint);
   const bounded = projector !== undefined && getProjectorType(projector) === 'mlp';
   for (const [part, mib] of Object.entries({ ...said, cache: kvCache + state })) {

@@ -77,7 +77,7 @@ function readLines(): readonly unknown[] {
     .map((line) => JSON.parse(line));
 }
 
-/** A footprint in the words of `saidBytes`, in MiB. */
+/** A footprint in the words of `sumBuffersMiB`, in MiB. */
 export function predicted(footprint: Footprint): Record<string, number> {
   const mib = (bytes: number) => bytes / 2 ** 20;
   return {

@@ -107,6 +107,6 @@ export const V1 = {
 };
 
 /** @param {'v1' | 'v2'} hierarchy */
-export function situationsOf(hierarchy) {
+export function getSituations(hierarchy) {
   return hierarchy === 'v1' ? V1 : V2;
 }

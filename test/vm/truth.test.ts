@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { MiB } from '../../src/core/bytes.ts';
 import { runInVm } from '../../tools/vm/run-in-vm.mjs';
-import { type Situation, situationsOf } from './situations.mjs';
+import { getSituations, type Situation } from './situations.mjs';
 import { whyNotHere } from './why-not-here.ts';
 
 /** Relative error that a promise may have, unless a situation says otherwise. */
@@ -33,7 +33,7 @@ interface Truth {
   readonly stalledUs?: number;
 }
 
-async function truthsOf(hierarchy: 'v1' | 'v2', names: readonly string[]): Promise<Map<string, Truth>> {
+async function measureTruths(hierarchy: 'v1' | 'v2', names: readonly string[]): Promise<Map<string, Truth>> {
   const truths: Truth[] = await runInVm({
     script: 'test/vm/guest/truth.mjs',
     input: { hierarchy, names },
@@ -47,10 +47,10 @@ async function truthsOf(hierarchy: 'v1' | 'v2', names: readonly string[]): Promi
   return new Map(truths.map((truth) => [truth.name, truth]));
 }
 
-const errorOf = (bytes: number, { truthBytes }: Truth) => bytes / truthBytes - 1;
-const percent = (bytes: number, truth: Truth) => (errorOf(bytes, truth) * 100).toFixed(1);
+const computeError = (bytes: number, { truthBytes }: Truth) => bytes / truthBytes - 1;
+const percent = (bytes: number, truth: Truth) => (computeError(bytes, truth) * 100).toFixed(1);
 
-function rowOf(truth: Truth): Record<string, string | number> {
+function makeRow(truth: Truth): Record<string, string | number> {
   const row: Record<string, string | number> = { situation: truth.name, 'truth MiB': truth.truthBytes / MiB };
   for (const { source, availableBytes, measuredBytes } of truth.found) {
     row[`${source} %`] = percent(availableBytes, truth);
@@ -61,7 +61,7 @@ function rowOf(truth: Truth): Record<string, string | number> {
 }
 
 describe.skipIf(whyNotHere !== undefined).each(['v2', 'v1'] as const)('on control groups %s a process', (hierarchy) => {
-  const situations = situationsOf(hierarchy);
+  const situations = getSituations(hierarchy);
   const names = Object.keys(situations);
   let run: Promise<Map<string, Truth>> | undefined;
   const table: Record<string, unknown>[] = [];
@@ -70,12 +70,12 @@ describe.skipIf(whyNotHere !== undefined).each(['v2', 'v1'] as const)('on contro
   it.each(names)(
     'is promised what it can allocate: %s',
     async (name) => {
-      run ??= truthsOf(hierarchy, names);
+      run ??= measureTruths(hierarchy, names);
       const truth = (await run).get(name) as Truth;
       const situation = situations[name] as Situation;
       const { limitedBy, namespace, throttled, hidden, below = TOLERANCE, above = TOLERANCE } = situation;
       const { reclaimable = 0, dirty = 0, truth: least = 32 } = situation.atLeast ?? {};
-      table.push(rowOf(truth));
+      table.push(makeRow(truth));
       expect(truth.truthBytes).toBeGreaterThanOrEqual(least * MiB);
       expect(truth.ended).toBe(throttled ? 0 : 'SIGKILL');
       if (throttled) expect(truth.stalledUs).toBeGreaterThan(STALL_US);
@@ -85,7 +85,7 @@ describe.skipIf(whyNotHere !== undefined).each(['v2', 'v1'] as const)('on contro
         expect(reclaimableBytes).toBeGreaterThanOrEqual(reclaimable * MiB);
         expect(dirtyBytes).toBeGreaterThanOrEqual(dirty * MiB);
         for (const bytes of [availableBytes, measuredBytes]) {
-          const error = errorOf(bytes, truth);
+          const error = computeError(bytes, truth);
           if (hidden) expect(error, `${source}: nothing is hidden here`).toBeGreaterThan(above);
           else expect(error, source).toBeLessThanOrEqual(above);
           expect(error, source).toBeGreaterThanOrEqual(-below);

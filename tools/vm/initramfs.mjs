@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Archive } from './archive.mjs';
-import { moduleFiles } from './kernel.mjs';
+import { listModuleFiles } from './kernel.mjs';
 
 const PACKAGE = fileURLToPath(new URL('../../', import.meta.url));
 const ADDON = 'build/Release/nexa_memory_guard.node';
@@ -34,7 +34,7 @@ export function buildInitramfs(file, kernel, busybox, { script, input, include, 
   archive.file('/init', readFileSync(new URL('guest/init', import.meta.url)), { executable: true });
   archive.copy(busybox, '/bin/busybox');
 
-  const files = moduleFiles(kernel, [...DISK_MODULES, ...modules]);
+  const files = listModuleFiles(kernel, [...DISK_MODULES, ...modules]);
   for (const module of files) archive.copy(module, `/modules/${basename(module)}`);
   const wanted = {
     script: `/package/${script}`,
@@ -49,20 +49,20 @@ export function buildInitramfs(file, kernel, busybox, { script, input, include, 
   );
   archive.file('/input.json', JSON.stringify(input ?? null));
 
-  const binaries = [process.execPath, ...programs.map(programFile)];
+  const binaries = [process.execPath, ...programs.map(findProgram)];
   for (const binary of binaries) archive.copy(binary, `/bin/${basename(binary)}`);
   for (const path of [...ALWAYS, script, ...include]) {
-    for (const source of filesOf(join(PACKAGE, path))) {
+    for (const source of listFiles(join(PACKAGE, path))) {
       archive.copy(source, `/package/${relative(PACKAGE, source)}`);
       if (/\.node$|\.so(\.|$)/.test(source)) binaries.push(source);
     }
   }
-  for (const library of librariesOf(binaries)) archive.copy(library, library);
+  for (const library of listLibraries(binaries)) archive.copy(library, library);
   archive.close();
 }
 
 /** @param {string} path @returns {string[]} */
-function filesOf(path) {
+function listFiles(path) {
   if (statSync(path).isFile()) return [path];
   return readdirSync(path, { recursive: true, withFileTypes: true })
     .filter((entry) => !entry.isDirectory())
@@ -70,14 +70,14 @@ function filesOf(path) {
 }
 
 /** @param {string} name */
-function programFile(name) {
+function findProgram(name) {
   const found = spawnSync('sh', ['-c', 'command -v "$1"', 'sh', name], { encoding: 'utf8' }).stdout.trim();
   if (found === '') throw new Error(`${name} is not on this machine`);
   return found;
 }
 
 /** `libm.so.6 => /lib/x86_64-linux-gnu/libm.so.6 (0x00007f2499920000)` and the loader without an arrow. @param {string[]} binaries */
-function librariesOf(binaries) {
+function listLibraries(binaries) {
   const { stdout } = spawnSync('ldd', binaries, { encoding: 'utf8' });
   const found = [...stdout.matchAll(/^\s+(?:\S+ => )?(\/\S+) \(0x/gm)].map((match) => /** @type {string} */ (match[1]));
   return new Set(found);

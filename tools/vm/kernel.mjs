@@ -17,35 +17,35 @@ let known;
  * @returns {Kernel} @throws {Error} with one sentence where there is none
  */
 export function getKernel() {
-  known ??= newestKernel();
+  known ??= findNewestKernel();
   return known;
 }
 
 /** Where apt can't be asked (offline, or while it is updated) the newest one that is kept serves. */
-function newestKernel() {
+function findNewestKernel() {
   try {
-    return kernelIn(downloaded());
+    return readKernel(getNewestFolder());
   } catch (error) {
     const kept = existsSync(KEPT) ? readdirSync(KEPT).filter((name) => name.startsWith('linux-image-')) : [];
     const newest = kept.sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1);
     if (newest === undefined) throw error;
-    return kernelIn(join(KEPT, newest));
+    return readKernel(join(KEPT, newest));
   }
 }
 
 /** The folder of the newest kernel that apt knows. */
-function downloaded() {
+function getNewestFolder() {
   const name = /^\s*Depends: (linux-image-\S+)/m.exec(run('apt-cache', ['depends', META_PACKAGE]))?.[1];
   if (name === undefined) throw new Error(`apt knows no kernel for ${META_PACKAGE} (apt-get update)`);
   const version = /^Version: (\S+)/m.exec(run('apt-cache', ['show', '--no-all-versions', name]))?.[1];
   if (version === undefined) throw new Error(`apt knows no version of ${name} (apt-get update)`);
   const folder = join(KEPT, `${name}_${version.replaceAll(':', '_')}`);
-  if (!existsSync(folder)) download(name, version, folder);
+  if (!existsSync(folder)) downloadPackage(name, version, folder);
   return folder;
 }
 
 /** Unpacked beside and moved into place, so that a folder that is there is whole and two runs don't meet. @param {string} name @param {string} version @param {string} folder */
-function download(name, version, folder) {
+function downloadPackage(name, version, folder) {
   mkdirSync(KEPT, { recursive: true });
   const beside = mkdtempSync(join(KEPT, 'unpacking-'));
   try {
@@ -64,7 +64,7 @@ function download(name, version, folder) {
 }
 
 /** @param {string} folder @returns {Kernel} */
-function kernelIn(folder) {
+function readKernel(folder) {
   const image = readdirSync(join(folder, 'boot')).find((file) => file.startsWith('vmlinuz-'));
   if (image === undefined) throw new Error(`${folder} holds no kernel; remove it`);
   const version = image.slice('vmlinuz-'.length);
@@ -78,27 +78,27 @@ function kernelIn(folder) {
  * Files of modules in the order in which they can be loaded. What one needs stands in itself: `depends=virtio,virtio_ring`.
  * @param {Kernel} kernel @param {readonly string[]} names such as `zram`; one that the kernel has built in needs no file
  */
-export function moduleFiles(kernel, names) {
+export function listModuleFiles(kernel, names) {
   const files = new Map();
   for (const entry of readdirSync(kernel.modulesFolder, { recursive: true, withFileTypes: true })) {
-    if (entry.name.endsWith('.ko')) files.set(nameOf(entry.name), join(entry.parentPath, entry.name));
+    if (entry.name.endsWith('.ko')) files.set(normalizeName(entry.name), join(entry.parentPath, entry.name));
   }
-  const builtIn = readFileSync(join(kernel.modulesFolder, 'modules.builtin'), 'utf8').split('\n').map(nameOf);
+  const builtIn = readFileSync(join(kernel.modulesFolder, 'modules.builtin'), 'utf8').split('\n').map(normalizeName);
   const ordered = new Set();
   const add = (/** @type {string} */ name) => {
     const file = files.get(name);
     if (file === undefined && builtIn.includes(name)) return;
     if (file === undefined) throw new Error(`Linux ${kernel.version} has no module ${name}`);
     const needs = /\0depends=([^\0]*)\0/.exec(readFileSync(file, 'latin1'))?.[1] ?? '';
-    for (const need of needs.split(',').filter(Boolean)) add(nameOf(need));
+    for (const need of needs.split(',').filter(Boolean)) add(normalizeName(need));
     ordered.add(file);
   };
-  for (const name of names) add(nameOf(name));
+  for (const name of names) add(normalizeName(name));
   return /** @type {string[]} */ ([...ordered]);
 }
 
 /** `kernel/fs/9p/foo-bar.ko` and `foo_bar` are one. @param {string} path */
-function nameOf(path) {
+function normalizeName(path) {
   return basename(path, '.ko').replaceAll('-', '_');
 }
 

@@ -82,7 +82,7 @@ export async function runInVm(options) {
     }
     const { memoryMiB = 1024, cpus = 1 } = options;
     const machine = { kernel: kernel.imageFile, initramfs, disks, memoryMiB, cpus, port: join(folder, 'port') };
-    return await boot(machine, { timeoutMs, started: forget, onLine: options.onLine });
+    return await bootMachine(machine, { timeoutMs, started: forget, onLine: options.onLine });
   } finally {
     forget();
   }
@@ -95,7 +95,7 @@ export async function runInVm(options) {
  * @param {{ timeoutMs: number, started: () => void, onLine: VmOptions['onLine'] }} options
  * `started` is called when the machine has its files open and needs their names no more.
  */
-async function boot(machine, { timeoutMs, started, onLine }) {
+async function bootMachine(machine, { timeoutMs, started, onLine }) {
   /** @type {unknown[]} */
   const lines = [];
   /** @type {string[]} */
@@ -105,7 +105,7 @@ async function boot(machine, { timeoutMs, started, onLine }) {
   /** @type {string | undefined} */
   let broken;
   const take = (/** @type {string} */ text) => {
-    const message = parsed(text);
+    const message = parseMessage(text);
     if (message === undefined) broken ??= `The guest sent a line that is no JSON: ${text.slice(0, 100)}`;
     else if (message.booted) started();
     else if (message.ended !== undefined) ended = message.ended;
@@ -147,7 +147,7 @@ async function boot(machine, { timeoutMs, started, onLine }) {
 }
 
 /** `{"booted":true}`, `{"line":…}` for each report, at last `{"ended":0}` with the program's exit code. @param {string} text */
-function parsed(text) {
+function parseMessage(text) {
   try {
     return /** @type {{ booted?: boolean, line?: unknown, ended?: number }} */ (JSON.parse(text));
   } catch {

@@ -13,7 +13,7 @@ const TIMEOUT_MS = 120_000;
 const act = (act: string, options: Partial<VmOptions> = {}) =>
   runInVm({ script: 'test/vm/guest/acts.mjs', input: { act, more: [1, 'two'] }, memoryMiB: 512, ...options });
 
-async function failureOf(run: Promise<unknown>): Promise<VmError> {
+async function catchFailure(run: Promise<unknown>): Promise<VmError> {
   const error = await run.then(
     () => undefined,
     (reason: unknown) => reason,
@@ -60,7 +60,7 @@ describe.skipIf(whyNotHere !== undefined)('a program in a machine of its own', (
   ])(
     'that %s is told as such, with what it had reported',
     async (_, name, message) => {
-      const error = await failureOf(act(name));
+      const error = await catchFailure(act(name));
       expect(error.message).toMatch(message);
       expect(error.lines).toEqual([{ act: name, more: [1, 'two'] }]);
     },
@@ -70,7 +70,7 @@ describe.skipIf(whyNotHere !== undefined)('a program in a machine of its own', (
   it(
     'that hangs is ended when its time is over',
     async () => {
-      const { message } = await failureOf(act('hang', { timeoutMs: 6000 }));
+      const { message } = await catchFailure(act('hang', { timeoutMs: 6000 }));
       expect(message).toMatch(/^The guest did not end within 6 s\./);
     },
     TIMEOUT_MS,

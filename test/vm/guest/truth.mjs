@@ -6,7 +6,7 @@ import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ControlGroup } from '../../../tools/control-groups.mjs';
 import { input, report } from '../../../tools/vm/guest/report.mjs';
-import { situationsOf } from '../situations.mjs';
+import { getSituations } from '../situations.mjs';
 
 const MiB = 2 ** 20;
 const CHILD = fileURLToPath(new URL('../../support/programs/allocate-until-killed.mjs', import.meta.url));
@@ -26,13 +26,22 @@ const NAMESPACES = {
 };
 
 /** @param {import('../situations.mjs').Situation} situation */
-async function truthIn({ groups: wanted, neighbour, write, lookUpMiB, throttled, swap, swappiness = 60, namespace }) {
+async function measureTruth({
+  groups: wanted,
+  neighbour,
+  write,
+  lookUpMiB,
+  throttled,
+  swap,
+  swappiness = 60,
+  namespace,
+}) {
   const groups = createGroups(wanted);
   const ours = /** @type {ControlGroup} */ (groups.at(-1));
   if (swap) swapOn(swap);
   setKernel('swappiness', swappiness);
   setKernel('drop_caches', 3);
-  const others = neighbour ? [await settle(neighbour, groups)] : [];
+  const others = neighbour ? [await startNeighbour(neighbour, groups)] : [];
 
   const task = {
     result: RESULT,
@@ -94,7 +103,7 @@ function killStalled(child, seen) {
 }
 
 /** @param {import('../situations.mjs').Situation['neighbour'] & {}} neighbour @param {readonly ControlGroup[]} groups */
-async function settle({ in: path, hold, lock }, groups) {
+async function startNeighbour({ in: path, hold, lock }, groups) {
   const group = /** @type {ControlGroup} */ (groups.find((candidate) => candidate.path === path));
   const command =
     lock === undefined
@@ -131,6 +140,8 @@ setKernel('dirty_expire_centisecs', 100_000);
 const { hierarchy, names } = input();
 for (const name of names) {
   const startedAt = performance.now();
-  const truth = await truthIn(/** @type {import('../situations.mjs').Situation} */ (situationsOf(hierarchy)[name]));
+  const truth = await measureTruth(
+    /** @type {import('../situations.mjs').Situation} */ (getSituations(hierarchy)[name]),
+  );
   report({ name, ...truth, seconds: (performance.now() - startedAt) / 1000 });
 }
