@@ -19,7 +19,7 @@ export function printRow(label, text) {
   console.log(`  ${label.padEnd(12)} ${text}`);
 }
 
-/** The next piece of a row that grows; where another row came between, it goes on in a row of its own. @param {string} label @param {string} text */
+/** The next piece of a row that grows; if another row came between, it goes on in a row of its own. @param {string} label @param {string} text */
 export function growRow(label, text) {
   if (!open) process.stdout.write(`  ${label.padEnd(12)} `);
   process.stdout.write(text);

@@ -1,0 +1,42 @@
+/** The limit that the demo lives under, so that the step below the asked one just fits. It loads nothing. */
+import { writeFileSync } from 'node:fs';
+import { estimateFootprint, MiB, readMemory } from 'nexa-memory-guard';
+import { CONTEXT } from './files.mjs';
+
+/**
+ * Limits this process so that the step below the asked one just fits: at full size Q4_0, else Q4_K_M.
+ * @param {import('./files.mjs').Files} files @param {number} minFreeBytes @param {string | undefined} limitFile
+ */
+export async function setLimit(files, minFreeBytes, limitFile) {
+  const { models, projector } = files;
+  const sizes = await Promise.all(
+    Object.values(models).map((modelPath) =>
+      estimateFootprint({ modelPath, projectorPath: projector, contextSize: CONTEXT }),
+    ),
+  );
+  const [best = 0, middle = 0, least = 0] = sizes.map(({ totalBytes }) => totalBytes);
+  const headroomBytes =
+    minFreeBytes + (middle - least > 32 * MiB ? (middle + least) / 2 : middle + 0.75 * (best - middle));
+  const usedBytes = limitFile ? readGroupBytes() : readOwnBytes();
+  const totalBytes = Math.round(headroomBytes + usedBytes);
+  if (limitFile) writeFileSync(limitFile, String(totalBytes));
+  return { totalBytes };
+}
+
+/** If no real limit may be set: the same arithmetic over this process and another program. @param {number} totalBytes @param {number} otherBytes */
+export function readInjected(totalBytes, otherBytes) {
+  return { totalBytes, availableBytes: Math.max(0, totalBytes - readOwnBytes() - otherBytes) };
+}
+
+/** What the group of this process holds and can't give back. */
+function readGroupBytes() {
+  const own = readMemory().scopes.at(-1);
+  if (own?.usedBytes === undefined) throw new Error("The demo's group does not tell what it holds.");
+  return own.usedBytes - own.reclaimableBytes;
+}
+
+/** What this process holds besides mapped files, as far as every system says. */
+function readOwnBytes() {
+  const { heapTotal, external } = process.memoryUsage();
+  return heapTotal + external;
+}
