@@ -37,7 +37,7 @@ export function formatCacheType(type: KvCacheType): string {
 }
 
 /** " with 4096 tokens of context and a cache of q8_0" */
-function describeShape({ contextSize, kvCacheType }: ChosenShape): string {
+export function describeShape({ contextSize, kvCacheType }: ChosenShape): string {
   const parts = [
     ...(contextSize === undefined ? [] : [`${contextSize} tokens of context`]),
     ...(kvCacheType === undefined ? [] : [`a cache of ${formatCacheType(kvCacheType)}`]),
@@ -57,7 +57,8 @@ export function describeRefusal(decision: Decision, limitedBy: MemoryScope | und
   );
 }
 
-function describeHelp(
+/** What would let a load in, each by itself: "free 2.0 GiB", "unload m Q4_0", "take it with 2048 tokens of context". */
+export function describeHelp(
   { freeBytes, unload, context, raiseLimit }: RefusalHelp,
   { askedQuantization }: Decision,
 ): string[] {

@@ -47,9 +47,11 @@ const MAY_KNOW: Readonly<Record<string, readonly string[]>> = {
   metrics: ['core', '.'],
   cli: ['core', '.', 'cli/doctor', 'cli/plan', 'cli/run', 'cli/watch', 'picocolors'],
   'cli/doctor': ['core', '.', 'cli'],
-  'cli/plan': ['core', '.', 'cli'],
+  // A plan is told in the words and sums of a refusal, which are no part of the public surface.
+  'cli/plan': ['core', '.', 'cli', 'admission', 'policy'],
   'cli/run': ['core', '.', 'cli'],
-  'cli/watch': ['core', '.', 'cli', 'picocolors'],
+  // The live screen judges headroom as a guard would, with the guard's own thresholds.
+  'cli/watch': ['core', '.', 'cli', 'footprint', 'policy'],
 };
 
 /** Single files that know more or less than their room. */

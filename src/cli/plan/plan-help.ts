@@ -1,14 +1,18 @@
-/** What would let a planned load in, or let it in as it was asked for: tried on the guard, not guessed. */
+/** What would let a planned load in, or let it in as it was asked for: tried on the guard, and told in the words of a refusal. */
+import { describeHelp } from '../../admission/decision-messages.ts';
+import { neededBytes } from '../../core/needed-bytes.ts';
 import {
-  type CandidateVerdict,
   type Decision,
   formatBytes,
   type MemoryGuard,
   type MemoryScope,
   type PlanOptions,
+  type RefusalHelp,
 } from '../../index.ts';
+import { chooseVictims } from '../../policy/choose-victims.ts';
+import { canBeFreed, nearestCandidate } from '../../policy/decision.ts';
 
-/** Empty where the load goes in as it was asked for. */
+/** Empty if the load goes in as it was asked for. */
 export async function findPlanHelp(
   guard: MemoryGuard,
   model: string,
@@ -18,80 +22,64 @@ export async function findPlanHelp(
   const [wanted] = decision.candidates;
   if (!wanted || decision.verdict === 'admit') return [];
   const refused = decision.verdict === 'refuse';
-  const nearest = refused ? nearestCandidate(decision) : wanted;
+  // A load for which a smaller quantization is taken is helped to the one that was asked for.
+  const lacking = refused ? decision : { ...decision, candidates: [wanted] };
+  const help = [
+    ...(refused ? await findSmallerShapes(guard, model, decision, asked) : []),
+    ...findMemoryToFree(guard, lacking),
+  ];
   return [
-    ...(refused ? await smallerShapes(guard, model, decision, asked) : []),
-    ...(canBeFreed(decision, nearest) ? freeing(guard, nearest) : []),
-    ...raising(decision, nearest, guard.snapshot().limitedBy),
+    ...help.flatMap((each) => describeHelp(each, decision)),
+    ...describeLargerLimit(lacking, guard.snapshot().limitedBy),
   ];
 }
 
-/** The candidate that needs the least more. */
-export function nearestCandidate({ candidates }: Decision): CandidateVerdict {
-  return candidates.reduce((least, each) => (each.shortfallBytes < least.shortfallBytes ? each : least));
-}
-
-/** A smaller context, which the guard has found already, or a smaller cache. */
-async function smallerShapes(
+/** A smaller context, which the guard has found already, and a smaller cache. */
+async function findSmallerShapes(
   guard: MemoryGuard,
   model: string,
   { candidates, help }: Decision,
   asked: PlanOptions,
-): Promise<string[]> {
-  const less = help?.context ? [`ask for ${contextInWords(help.context)}`] : [];
+): Promise<RefusalHelp[]> {
+  const smallerContext = help?.context ? [{ unload: [], context: help.context }] : [];
   const smallest = candidates.at(-1)?.contextSize;
-  if (smallest === undefined || asked['kvCacheType'] !== undefined) return less;
-  const narrow = await guard.plan(model, {
-    ...asked,
-    contextSize: asked['contextSize'] ?? smallest,
-    kvCacheType: 'q8_0',
-  });
-  return narrow.contextSize === undefined
-    ? less
-    : [...less, `use a cache of type q8_0, with ${contextInWords(narrow)}`];
+  if (smallest === undefined || asked['kvCacheType'] !== undefined) return smallerContext;
+  const contextSize = asked['contextSize'] ?? smallest;
+  const narrow = await guard.plan(model, { ...asked, contextSize, kvCacheType: 'q8_0' });
+  if (narrow.contextSize === undefined) return smallerContext;
+  const { quantization, kvCacheType } = narrow;
+  const context = {
+    contextSize: narrow.contextSize,
+    ...(quantization && { quantization }),
+    ...(kvCacheType && { kvCacheType }),
+  };
+  return [...smallerContext, { unload: [], context }];
 }
 
-/** Whoever holds models now, the largest first, as far as they are needed. */
-function freeing(guard: MemoryGuard, { shortfallBytes }: CandidateVerdict): string[] {
-  const held = guard.ledger
-    .entries()
-    .map(({ pid, label, mappedBytes, anonymousBytes }) => ({ pid, label, bytes: mappedBytes + anonymousBytes }))
-    .sort((a, b) => b.bytes - a.bytes);
-  const enough: string[] = [];
-  let freedBytes = 0;
-  for (const { pid, label, bytes } of held) {
-    if (freedBytes >= shortfallBytes) break;
-    enough.push(`${label} of process ${pid} (${formatBytes(bytes)})`);
-    freedBytes += bytes;
-  }
-  if (freedBytes < shortfallBytes || enough.length === 0) return [`free ${formatBytes(shortfallBytes)}`];
-  return [`unload ${enough.join(' and ')}`, `free ${formatBytes(shortfallBytes)} otherwise`];
+/** What must come free, and the models of all processes that hold as much. Empty if even an empty machine would refuse the load. */
+function findMemoryToFree(guard: MemoryGuard, lacking: Decision): RefusalHelp[] {
+  if (!canBeFreed(lacking)) return [];
+  const { shortfallBytes } = nearestCandidate(lacking);
+  const holders = chooseVictims(guard.ledger.entries(), neededBytes, shortfallBytes) ?? [];
+  const unload = holders.map((each) => `${each.label} of process ${each.pid} (${formatBytes(neededBytes(each))})`);
+  return [{ freeBytes: shortfallBytes, unload }];
 }
 
-/** False where even an empty machine of this size would refuse it. */
-function canBeFreed({ totalBytes, headroomBytes }: Decision, { shortfallBytes }: CandidateVerdict): boolean {
-  return shortfallBytes <= totalBytes - headroomBytes;
-}
-
-/** The rule on the share that stays available asks for more as the limit rises. */
-function raising(decision: Decision, nearest: CandidateVerdict, limitedBy: MemoryScope): string[] {
-  const group = limitedBy.kind.startsWith('cgroup');
-  if (!group && canBeFreed(decision, nearest)) return [];
-  const { totalBytes } = decision;
-  const missing = nearest.rules
-    .filter(({ passed }) => !passed)
+/** To what the limit must be raised. The rule on the share that stays available asks for more as the limit rises. */
+function describeLargerLimit(lacking: Decision, limitedBy: MemoryScope): string[] {
+  const isGroup = limitedBy.kind.startsWith('cgroup');
+  if (!isGroup && canBeFreed(lacking)) return [];
+  const { totalBytes } = lacking;
+  const missing = nearestCandidate(lacking)
+    .rules.filter(({ passed }) => !passed)
     .map(({ rule, requiredBytes, foundBytes }) => {
       const lessBytes = requiredBytes - foundBytes;
       return rule === 'free-ratio-after-load' ? lessBytes / (1 - requiredBytes / totalBytes) : lessBytes;
     });
   const bytes = totalBytes + Math.max(0, ...missing);
   return [
-    group
+    isGroup
       ? `raise the limit of ${limitedBy.path} from ${formatBytes(totalBytes)} to ${formatBytes(bytes)}`
       : `use a machine or container of ${formatBytes(bytes)} at the least`,
   ];
-}
-
-function contextInWords({ contextSize, quantization }: Pick<Decision, 'contextSize' | 'quantization'>): string {
-  return `${contextSize} tokens of context${quantization === undefined ? '' : `, in ${quantization}`}`;
 }

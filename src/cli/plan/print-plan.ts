@@ -1,8 +1,10 @@
 /** Prints a plan: the table of needs and verdicts, what a load would do, and what would help. It plans nothing. */
+import { describeRule, describeShape } from '../../admission/decision-messages.ts';
+import { neededBytes } from '../../core/needed-bytes.ts';
 import { type CandidateVerdict, type Decision, formatBytes, type Quantization } from '../../index.ts';
+import { nearestCandidate } from '../../policy/decision.ts';
 import { detectScreen, type Io, type Screen } from '../io.ts';
 import { formatTable } from '../table.ts';
-import { nearestCandidate } from './plan-help.ts';
 
 /** One quantization with one context, as it would be loaded now. */
 export interface PlanCell extends CandidateVerdict {
@@ -63,7 +65,7 @@ export function printPlan({ model, decision, contexts, rows, fromTable, help }: 
 /** "8.1 GiB fits", "8.1 GiB lacks 1.2 GiB". */
 function formatVerdict({ need, admitted, shortfallBytes, notes }: PlanCell, { colors }: Screen): string {
   const bound = notes && notes.length > 0 ? '≤ ' : '';
-  const size = `${bound}${formatBytes(need.mappedBytes + need.anonymousBytes)}`;
+  const size = `${bound}${formatBytes(neededBytes(need))}`;
   return admitted ? colors.green(`${size} fits`) : colors.red(`${size} lacks ${formatBytes(shortfallBytes)}`);
 }
 
@@ -73,28 +75,25 @@ function describeOutcome(decision: Decision, { colors }: Screen): string {
   if (!chosen) {
     const nearest = nearestCandidate(decision);
     return colors.red(
-      `A load is refused: even ${describeCandidate(nearest)} does not fit; ${describeReasons(nearest)}.`,
+      `A load is refused: even ${describeCandidate(nearest)} does not fit; ${describeRefusingRules(nearest)}.`,
     );
   }
   const loaded = `A load takes ${describeCandidate(chosen)}: ${formatBytes(chosen.need.mappedBytes)} mapped from the file and ${formatBytes(chosen.need.anonymousBytes)} beside it.`;
   if (verdict === 'admit') return colors.green(loaded);
   return colors.yellow(
-    `${loaded} ${describeCandidate(candidates[0]!)} does not fit; ${describeReasons(candidates[0]!)}.`,
+    `${loaded} ${describeCandidate(candidates[0]!)} does not fit; ${describeRefusingRules(candidates[0]!)}.`,
   );
 }
 
-function describeCandidate({ quantization, contextSize, kvCacheType }: CandidateVerdict): string {
-  const context = contextSize === undefined ? '' : ` with ${contextSize} tokens of context`;
-  return `${quantization ?? 'the file'}${context}${kvCacheType ? ` and a ${kvCacheType} cache` : ''}`;
+/** "Q4_0 with 4096 tokens of context" */
+function describeCandidate(candidate: CandidateVerdict): string {
+  return `${candidate.quantization ?? 'the file'}${describeShape(candidate)}`;
 }
 
 /** Each rule that refuses, with both of its numbers. */
-function describeReasons({ rules }: CandidateVerdict): string {
+function describeRefusingRules({ rules }: CandidateVerdict): string {
   return rules
     .filter(({ passed }) => !passed)
-    .map(
-      ({ rule, requiredBytes, foundBytes }) =>
-        `${rule}: ${formatBytes(requiredBytes)} needed, ${formatBytes(Math.max(0, foundBytes))} there`,
-    )
+    .map(describeRule)
     .join('; ');
 }

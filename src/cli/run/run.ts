@@ -1,4 +1,5 @@
 /** `run`: loads a model through the guard and streams its answer. The text goes to stdout, everything else to stderr. */
+import { neededBytes } from '../../core/needed-bytes.ts';
 import { flag, INT32_MAX, numberFrom, oneOf, path, text, wholeNumber } from '../../core/validate.ts';
 import {
   formatBytes,
@@ -129,7 +130,7 @@ async function loadModel(
   let removeLine = async () => {};
   const showLine = ({ need }: GuardEventOf<'admitted' | 'downgraded'>) => {
     if (quiet || !need) return;
-    const bytes = need.mappedBytes + need.anonymousBytes;
+    const bytes = neededBytes(need);
     if (bytes > 0) removeLine = showLoadProgressLine(io, `Loading ${formatBytes(bytes)}`, bytes);
   };
   nexa.guard.on('admitted', showLine).on('downgraded', showLine);

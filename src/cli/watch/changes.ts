@@ -1,5 +1,8 @@
 /** What happened between two readings: models that came, were loaded and went in any process, and edges of the headroom. Pure. */
-import { formatBytes, type LedgerEntry, type MemorySnapshot, type MemoryStatusLevel, MiB } from '../../index.ts';
+import { neededBytes } from '../../core/needed-bytes.ts';
+import { DEFAULT_MIN_FREE_BYTES } from '../../footprint/documented-requirements.ts';
+import { formatBytes, type LedgerEntry, type MemorySnapshot, type MemoryStatusLevel } from '../../index.ts';
+import { judgeStatus } from '../../policy/memory-status.ts';
 
 /** The machine and the ledger at one moment. */
 export interface Reading {
@@ -16,24 +19,18 @@ export interface Change {
   readonly message: string;
 }
 
-/** The bytes that a model without a row of its own asks to keep free, and twice as many. */
-const CRITICAL_BYTES = 512 * MiB;
-const WARNING_BYTES = 2 * CRITICAL_BYTES;
+/** A guard's own default. */
+const WARNING_FACTOR = 2;
 
-/** The status that a guard with a loaded model would have. */
+/** The status that a guard with default options has once it has loaded a model without a row in the documented table. */
 export function judgeHeadroom(headroomBytes: number): MemoryStatusLevel {
-  if (headroomBytes < CRITICAL_BYTES) return 'critical';
-  return headroomBytes < WARNING_BYTES ? 'warning' : 'ok';
+  return judgeStatus(headroomBytes, DEFAULT_MIN_FREE_BYTES, WARNING_FACTOR);
 }
 
 /** Empty before the first reading. */
 export function findChanges(before: Reading | undefined, now: Reading): Change[] {
   if (!before) return [];
   return [...findModelChanges(before, now), ...findEdges(before, now)];
-}
-
-export function bytesOf({ mappedBytes, anonymousBytes }: LedgerEntry): number {
-  return mappedBytes + anonymousBytes;
 }
 
 function findModelChanges(before: Reading, { atMs, entries }: Reading): Change[] {
@@ -45,7 +42,7 @@ function findModelChanges(before: Reading, { atMs, entries }: Reading): Change[]
     const who = `${entry.label} in process ${entry.pid}`;
     if (!known && !ready) changes.push({ atMs, kind: 'loading', message: `loading ${who}` });
     if (ready && (!known || known.state === 'loading')) {
-      changes.push({ atMs, kind: 'loaded', message: `loaded ${who}, ${formatBytes(bytesOf(entry))}` });
+      changes.push({ atMs, kind: 'loaded', message: `loaded ${who}, ${formatBytes(neededBytes(entry))}` });
     }
   }
   for (const [key, { label, pid }] of was!) {

@@ -1,10 +1,11 @@
 /** One picture of the live screen: lines that fit the terminal. Pure; it writes nothing. */
+import { neededBytes } from '../../core/needed-bytes.ts';
 import { formatBytes, type LedgerEntry, type MemoryScope, type MemoryStatusLevel } from '../../index.ts';
 import type { Screen } from '../io.ts';
 import { formatScope } from '../scope-table.ts';
 import { type Column, formatTable, shortenMiddle } from '../table.ts';
 import { drawBar, drawSparkline } from './bars.ts';
-import { bytesOf, type Change, judgeHeadroom, type Reading } from './changes.ts';
+import { type Change, judgeHeadroom, type Reading } from './changes.ts';
 import { formatTime } from './view.ts';
 
 export interface Watched {
@@ -106,7 +107,7 @@ function formatNumbers({ availableBytes, limitBytes, usedBytes }: MemoryScope, n
 /** The largest first. The last line says how many more there are. */
 function drawModels({ entries, atMs }: Reading, columns: number, most: number): string[] {
   if (entries.length === 0) return [];
-  const sorted = [...entries].sort((a, b) => bytesOf(b) - bytesOf(a));
+  const sorted = [...entries].sort((a, b) => neededBytes(b) - neededBytes(a));
   const room = most - 1;
   const shown = sorted.length > room ? sorted.slice(0, Math.max(1, room - 1)) : sorted;
   const narrow = columns < WIDE_TABLE_COLUMNS;
@@ -116,7 +117,7 @@ function drawModels({ entries, atMs }: Reading, columns: number, most: number): 
     columns - 2,
   ).map((line) => `  ${line}`);
   const rest = sorted.slice(shown.length);
-  const bytes = rest.reduce((sum, entry) => sum + bytesOf(entry), 0);
+  const bytes = rest.reduce((sum, entry) => sum + neededBytes(entry), 0);
   return rest.length === 0 ? lines : [...lines, `  and ${rest.length} more, ${formatBytes(bytes)}`];
 }
 
@@ -124,7 +125,7 @@ function formatModelRow(entry: LedgerEntry, nowMs: number, narrow: boolean): str
   const { pid, state, label, mappedBytes, anonymousBytes, atMs } = entry;
   const words = { loading: 'loading', loaded: 'loaded', settled: 'in use' };
   const what = [String(pid), words[state], label];
-  if (narrow) return [...what, formatBytes(bytesOf(entry))];
+  if (narrow) return [...what, formatBytes(neededBytes(entry))];
   return [...what, formatBytes(mappedBytes), formatBytes(anonymousBytes), formatAge(nowMs - atMs)];
 }
 

@@ -27,7 +27,7 @@ describe('plan', () => {
     expect(code).toBe(3);
     expect(out).toMatch(/^ {2}Q4_0 +[\d.]+ MiB lacks [\d.]+ MiB +[\d.]+ MiB lacks [\d.]+ MiB$/m);
     expect(out).toMatch(
-      /^A load is refused: even Q4_0 with 4096 tokens of context does not fit; .*min-free: 512\.0 MiB needed/m,
+      /^A load is refused: even Q4_0 with 4096 tokens of context does not fit; .* would stay free, where 512\.0 MiB must\.$/m,
     );
     expect(out).toMatch(/^To load it, use a machine or container of [\d.]+ MiB at the least$/m);
   });
@@ -39,8 +39,8 @@ describe('plan', () => {
     const tight = 512 * MiB + mappedBytes + anonymousBytes - 2 * MiB;
     const { code, value } = await runCommandForJson(`plan ${files.model('F32')} --memory ${tight}B --context 8192`);
     expect(code).toBe(3);
-    expect(value.help[0]).toMatch(/^ask for \d+ tokens of context$/);
-    expect(value.help[1]).toMatch(/^use a cache of type q8_0, with 8192 tokens of context$/);
+    expect(value.help[0]).toMatch(/^take it with \d+ tokens of context$/);
+    expect(value.help[1]).toMatch(/^take it with 8192 tokens of context and a cache of q8_0$/);
   });
 
   it('names who holds what is lacking', async () => {
@@ -78,7 +78,7 @@ describe('plan', () => {
       `plan qwen2audio --models-dir ${files.folder} --memory 8GiB --kv-cache-type q8_0`,
     );
     expect(code).toBe(0);
-    expect(out).toMatch(/^A load takes Q4_0 with 4096 tokens of context and a q8_0 cache/m);
+    expect(out).toMatch(/^A load takes Q4_0 with 4096 tokens of context and a cache of q8_0/m);
     expect(await runCommand(`run ${files.model()} --prompt Hi`)).toMatchObject({ code: 5, out: '' });
     opened.mockRejectedValue(new Error('a fault'));
     expect(await runCommand('plan qwen2audio')).toMatchObject({
@@ -91,7 +91,7 @@ describe('plan', () => {
     const { code, out } = await runCommand('plan qwen2audio --memory 6GiB --quantization Q5_K_M');
     expect(code).toBe(0);
     expect(out).toMatch(
-      /A load takes Q4_K_M: .* Q5_K_M does not fit; free-ratio-after-load: 1\.5 GiB needed, 1\.2 GiB there/,
+      /A load takes Q4_K_M: .* Q5_K_M does not fit; 1\.2 GiB would stay available to the system, where 1\.5 GiB must\./,
     );
     expect(out).toMatch(/^For the asked one, use a machine or container of/m);
   });
