@@ -194,8 +194,8 @@ export const EVENT_METRICS: readonly EventMetricDefinition[] = [
     name: 'degraded',
     unit: 'events',
     help: 'Times that the guard worked with less than it should.',
-    labels: ['code'],
-    sources: [fromEvent('degraded', ({ code = 'none' }) => [{ labels: { code }, value: 1 }])],
+    labels: ['reason', 'code'],
+    sources: [fromEvent('degraded', ({ reason, code = 'none' }) => [{ labels: { reason, code }, value: 1 }])],
   },
 ];
 

@@ -71,7 +71,7 @@ describe('metrics for OpenTelemetry', () => {
     expect(measured(metrics, 'evictions', { reason: 'memory' })).toBe(1);
     expect(measured(metrics, 'reclaim.duration', { reason: 'unloaded' })).toBe(1);
     expect(measured(metrics, 'load.duration')).toBe(4);
-    expect(measured(metrics, 'degraded', { code: 'ERR_SENSOR' })).toBe(1);
+    expect(measured(metrics, 'degraded', { reason: 'sensor-failed', code: 'ERR_SENSOR' })).toBe(1);
     const wait = metrics.find(({ descriptor }) => descriptor.name === 'nexa.memory_guard.wait.duration');
     expect(wait?.descriptor.unit).toBe('s');
     expect(wait?.dataPoints[0]?.value).toMatchObject({ buckets: { boundaries: expect.arrayContaining([0.01]) } });

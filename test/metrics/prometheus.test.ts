@@ -67,7 +67,7 @@ describe('metrics for prom-client', () => {
     expect(found.get(metric('reclaim_duration_seconds_count', { reason: 'unloaded' }))).toBe(1);
     expect(found.get(metric('reclaimed_bytes_total', { reason: 'unloaded' }))).toBeGreaterThanOrEqual(0);
     expect(found.get(metric('load_duration_seconds_count'))).toBe(4);
-    expect(found.get(metric('degraded_total', { code: 'ERR_SENSOR' }))).toBe(1);
+    expect(found.get(metric('degraded_total', { reason: 'sensor-failed', code: 'ERR_SENSOR' }))).toBe(1);
   });
 
   it('show nothing of what can’t be read, and no collection fails for it', async () => {
