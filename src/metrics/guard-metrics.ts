@@ -2,7 +2,8 @@
 import { invalidOption } from '../core/errors.ts';
 import { type Checks, objectOf, text, validate } from '../core/validate.ts';
 import type { MemoryGuard } from '../index.ts';
-import { EVENT_METRICS, type Labels, type MetricDefinition } from './metric-definitions.ts';
+import { EVENT_METRICS } from './event-metrics.ts';
+import type { Labels, MetricDefinition } from './metric-definitions.ts';
 import { type Meter, openMeter } from './opentelemetry.ts';
 import { openPrometheus, type Prometheus } from './prometheus.ts';
 
@@ -33,9 +34,9 @@ export interface GuardMetrics {
 
 /**
  * Measures a guard: with the module `prom-client` (14 and later), or with a meter of `@opentelemetry/api` (1.3 and later).
- * docs/metrics.md lists the metrics with their units and labels. Gauges are read when they are collected, which takes some
- * microseconds each; one that can't be read then is left out. Everything else is counted as the guard's events come, from this
- * call on.
+ * docs/metrics.md lists the metrics with their units and labels. Gauges are read when they are collected: five of them read the
+ * machine's memory, about 0.1 ms each, and one that can't be read is left out. Everything else is counted as the guard's events
+ * come, from this call on.
  *
  * @throws MemoryGuardError `ERR_INVALID_OPTION` if `guard` is no guard, `target` is neither of the two, or an option is unknown or wrong.
  *

@@ -1,15 +1,8 @@
 /** The metrics as instruments of an OpenTelemetry meter, named by its conventions. It imports no OpenTelemetry: the program hands in its meter. */
 import type { MemoryGuard } from '../index.ts';
-import {
-  EVENT_METRICS,
-  type EventMetricDefinition,
-  GAUGES,
-  type Labels,
-  type MetricDefinition,
-  type MetricUnit,
-  readGauge,
-  SECONDS_BOUNDARIES,
-} from './metric-definitions.ts';
+import { EVENT_METRICS, SECONDS_BOUNDARIES } from './event-metrics.ts';
+import { GAUGES, readGauge } from './gauges.ts';
+import type { EventMetricDefinition, Labels, MetricDefinition, MetricUnit } from './metric-definitions.ts';
 
 interface InstrumentOptions {
   readonly description: string;

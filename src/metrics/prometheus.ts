@@ -1,13 +1,8 @@
 /** The metrics as those of prom-client, named by the rules of Prometheus. It imports no prom-client: the program hands in its own. */
 import type { MemoryGuard } from '../index.ts';
-import {
-  EVENT_METRICS,
-  GAUGES,
-  type Labels,
-  type MetricDefinition,
-  readGauge,
-  SECONDS_BOUNDARIES,
-} from './metric-definitions.ts';
+import { EVENT_METRICS, SECONDS_BOUNDARIES } from './event-metrics.ts';
+import { GAUGES, readGauge } from './gauges.ts';
+import type { Labels, MetricDefinition } from './metric-definitions.ts';
 
 interface Configuration {
   readonly name: string;

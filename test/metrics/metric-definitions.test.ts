@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { EVENT_NAMES } from '../../src/events/guard-events.ts';
-import { EVENT_METRICS, GAUGES } from '../../src/metrics/metric-definitions.ts';
+import { EVENT_METRICS } from '../../src/metrics/event-metrics.ts';
+import { GAUGES } from '../../src/metrics/gauges.ts';
 import { formatTelemetryName } from '../../src/metrics/opentelemetry.ts';
 import { formatPrometheusName } from '../../src/metrics/prometheus.ts';
 

@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import { EVENT_METRICS, SECONDS_BOUNDARIES } from '../../src/metrics/event-metrics.ts';
+import type { Sample } from '../../src/metrics/metric-definitions.ts';
+import { live, startLife } from '../support/guard-life.ts';
+
+/** All samples that each metric counts of a life in which every kind of decision, a wait, an eviction and a disposal happen. */
+async function countLife(): Promise<ReadonlyMap<string, readonly Sample[]>> {
+  const life = startLife();
+  const samples = new Map<string, Sample[]>(EVENT_METRICS.map(({ name }) => [name, []]));
+  for (const { name, sources } of EVENT_METRICS) {
+    for (const { event, toSamples } of sources) {
+      life.guard.on(event, (told: Parameters<typeof toSamples>[0]) => {
+        samples.get(name)!.push(...toSamples(told));
+      });
+    }
+  }
+  await live(life);
+  return samples;
+}
+
+describe('the metrics of events', () => {
+  it('all count something in the life of a guard, with exactly the labels that they are defined with', async () => {
+    const samples = await countLife();
+    for (const { name, labels } of EVENT_METRICS) {
+      expect([name, samples.get(name)!.length > 0]).toEqual([name, true]);
+      for (const sample of samples.get(name)!) {
+        expect([name, Object.keys(sample.labels).sort()]).toEqual([name, [...labels].sort()]);
+        expect(sample.value).toBeGreaterThanOrEqual(0);
+      }
+    }
+  });
+
+  it('count no wait of a load that did not wait', async () => {
+    const samples = await countLife();
+    expect(samples.get('decisions')!.length).toBeGreaterThan(samples.get('wait.duration')!.length);
+    expect(samples.get('wait.duration')!.map(({ labels }) => labels['verdict'])).toEqual(['admit']);
+  });
+
+  it('tell an eviction from a disposal by its reason', async () => {
+    const samples = await countLife();
+    const reasons = samples.get('reclaim.duration')!.map(({ labels }) => labels['reason']);
+    expect(reasons.sort()).toEqual(['memory', 'unloaded']);
+  });
+});
+
+it('the buckets of seconds rise', () => {
+  expect([...SECONDS_BOUNDARIES].sort((a, b) => a - b)).toEqual(SECONDS_BOUNDARIES);
+});
