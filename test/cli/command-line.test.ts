@@ -49,6 +49,7 @@ describe('the command line', () => {
       'plan a --memory lots',
       'Expected `--memory` to be a safe integer >= 0 or a size such as "512 MiB", got \'lots\' (string).',
     ],
+    ['plan a --memory 8', "Expected `--memory` to be 1 MiB or more, for example 8GiB, got '8' (string)."],
     ['watch --interval soon', "Expected `--interval` to be a whole number from 1 to 2147483647, got 'soon' (string)."],
     [
       'watch --interval 1e12',

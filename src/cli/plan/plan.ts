@@ -1,9 +1,15 @@
 /** `plan`: every quantization with every context, whether it fits here, what a load would do, and what would help. */
-
+import { MiB } from '../../core/bytes.ts';
+import { invalidOption } from '../../core/errors.ts';
 import { QUANTIZATIONS } from '../../core/quantizations.ts';
 import { path, size, text, wholeNumber } from '../../core/validate.ts';
-import type { GuardOptions, MemoryGuard, PlanOptions, Quantization } from '../../index.ts';
-import { MemoryGuardError } from '../../index.ts';
+import {
+  type GuardOptions,
+  type MemoryGuard,
+  MemoryGuardError,
+  type PlanOptions,
+  type Quantization,
+} from '../../index.ts';
 import type { Command, CommandArguments, OptionSpecs } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { writeJson } from '../io.ts';
@@ -24,7 +30,7 @@ const OPTIONS = {
   'models-dir': { value: 'folder', check: path, help: 'where the model is looked for' },
   memory: {
     value: 'size',
-    check: typedNumber(size),
+    check: checkMachineSize,
     help: 'plan for an empty machine or container of this size, such as 8GiB',
   },
   ...LEDGER_OPTION,
@@ -43,6 +49,13 @@ export const plan: Command<typeof OPTIONS> = {
     return planned.decision.verdict === 'refuse' ? EXIT.memory : EXIT.done;
   },
 };
+
+/** A number without a unit is of bytes. No machine has so few: whoever types `--memory 8` means another unit. */
+function checkMachineSize(typed: unknown, name: string): number {
+  const bytes = typedNumber(size)(typed, name);
+  if (bytes < MiB) throw invalidOption(name, '1 MiB or more, for example 8GiB', typed);
+  return bytes;
+}
 
 const USUAL_CONTEXTS = [2048, 4096, 8192];
 
