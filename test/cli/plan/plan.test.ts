@@ -1,4 +1,5 @@
 /** `plan` in this process, with real model files, the real ledger and the real engine. */
+import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { MemoryGuardError, MiB, NexaSDK, withMemoryGuard } from '../../../src/index.ts';
 import { runCommand, runCommandForJson } from '../../support/run-command.ts';
@@ -20,6 +21,14 @@ describe('plan', () => {
     }
     expect(out).toMatch(/^A load takes Q4_0 with 4096 tokens of context: .* mapped from the file and .* beside it\.$/m);
     expect(out).not.toMatch(/To load it/);
+  });
+
+  it('has no row for a quantization whose file is not there', async () => {
+    const some = makeTinyModels();
+    onTestFinished(() => some.remove());
+    rmSync(some.model('Q4_K_M'));
+    const { value } = await runCommandForJson(`plan qwen2audio --models-dir ${some.folder} --memory 8GiB`);
+    expect(value.rows.map(({ quantization }: { quantization: string }) => quantization)).toEqual(['Q5_K_M', 'Q4_0']);
   });
 
   it('says what is lacking and what would help where it is refused, and ends with 3', async () => {

@@ -1,4 +1,7 @@
 /** `watch` in this process, with the real machine and ledger: on a terminal that a test holds, as lines and as JSON. */
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
 import { countColumns } from '../../../src/cli/table.ts';
@@ -105,5 +108,14 @@ describe('watch elsewhere', () => {
         changes: expect.any(Array),
       });
     }
+  });
+
+  it('tells what the guard does without, for example if the processes can’t meet', async () => {
+    const open = mkdtempSync(join(tmpdir(), 'nexa-open-'));
+    onTestFinished(() => rmSync(open, { recursive: true }));
+    chmodSync(open, 0o755);
+    const io = fakeIo();
+    expect(await start(`--count 2 --interval 1 --ledger ${open}`, io)).toBe(0);
+    expect(io.stdout.text).toMatch(/^\d\d:\d\d:\d\d Expected .* found that it is open to others/m);
   });
 });
