@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** `npm run demo`: shows the guard at work on a real engine, under a real memory limit where it may set one. */
+/** `npm run demo`: shows the guard at work on a real engine, under a real memory limit if it may set one. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, rmSync } from 'node:fs';

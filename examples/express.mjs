@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * A server that loads each model when it is first asked for, unloads idle ones for it, and answers 503 with Retry-After where a
+ * A server that loads each model when it is first asked for, unloads idle ones for it, and answers 503 with Retry-After if a
  * model doesn't fit or memory is critical.
  *
  *   npm install express nexa-memory-guard @fugood/llama.node

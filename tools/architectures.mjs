@@ -1,5 +1,7 @@
-// Writes sparse GGUF files of several architectures: every weight is zero, every shape is real. It knows nothing of this package.
-//   node tools/architectures.mjs qwen3 FILE '{"layers":4}'
+/**
+ * Writes sparse GGUF files of several architectures: every weight is zero, every shape is real. It knows nothing of this package.
+ *   node tools/architectures.mjs qwen3 FILE '{"layers":4}'
+ */
 import { pathToFileURL } from 'node:url';
 import { listByteTokens, writeGgufFile } from './gguf-file.mjs';
 
@@ -9,7 +11,7 @@ import { listByteTokens, writeGgufFile } from './gguf-file.mjs';
 /**
  * @typedef {object} Shape
  * @property {string} [architecture]
- * @property {string} [header] the architecture that the header names, where it shall lie
+ * @property {string} [header] the architecture that the header names, for a header that lies
  * @property {number} [hidden]
  * @property {number} [layers]
  * @property {number} [heads]
@@ -59,11 +61,30 @@ export const VARIANTS = {
 
 /** @param {string} file @param {Shape} shape @returns {{ fileBytes: number }} */
 export function writeModel(file, shape) {
+  const whole = completeShape(shape);
+  return writeGgufFile(file, listEntries(whole), listTensors(whole));
+}
+
+/** @typedef {ReturnType<typeof completeShape>} WholeShape */
+
+/** @param {Shape} shape */
+function completeShape(shape) {
   const { architecture = 'llama', hidden = 512, layers = 4, heads = 8, ffn = 1408, vocab = 2048 } = shape;
-  const { experts = 0, expertsUsed = 0, expertFfn = ffn, window = 0, type = 'Q4_0' } = shape;
+  const { experts = 0, expertsUsed = 0, expertFfn = ffn, window = 0, type = /** @type {Type} */ ('Q4_0') } = shape;
   const { kvHeads = heads, headLength = hidden / heads, header = architecture } = shape;
+  const { tied = false, fused = false, biased = false, normed = false } = shape;
+  return {
+    ...{ architecture, header, hidden, layers, heads, kvHeads, headLength, ffn, vocab, window, type },
+    ...{ experts, expertsUsed, expertFfn, tied, fused, biased, normed },
+    scan: { inner: hidden * 2, rank: hidden / 16 },
+  };
+}
+
+/** @param {WholeShape} shape @returns {Entry[]} */
+function listEntries({ architecture, header, hidden, layers, heads, kvHeads, headLength, ffn, vocab, ...shape }) {
   /** @param {string} key */
   const own = (key) => `${header}.${key}`;
+  const attends = architecture !== 'mamba';
   const tokens = [...listByteTokens(), '<|end|>', ...(architecture === 'phi3' ? PHI_TOKENS : [])];
   while (tokens.length < vocab) tokens.push(`t${tokens.length}`);
   /** @type {Entry[]} */
@@ -73,11 +94,11 @@ export function writeModel(file, shape) {
     [own('context_length'), 'u32', 131_072],
     [own('embedding_length'), 'u32', hidden],
     [own('block_count'), 'u32', layers],
-    [own('feed_forward_length'), 'u32', architecture === 'mamba' ? 0 : ffn],
-    [own('attention.head_count'), 'u32', architecture === 'mamba' ? 0 : heads],
+    [own('feed_forward_length'), 'u32', attends ? ffn : 0],
+    [own('attention.head_count'), 'u32', attends ? heads : 0],
     Array.isArray(kvHeads)
       ? [own('attention.head_count_kv'), 'i32s', kvHeads]
-      : [own('attention.head_count_kv'), 'u32', architecture === 'mamba' ? 0 : kvHeads],
+      : [own('attention.head_count_kv'), 'u32', attends ? kvHeads : 0],
     [own('attention.layer_norm_rms_epsilon'), 'f32', 1e-5],
     ['tokenizer.ggml.model', 'text', 'gpt2'],
     ['tokenizer.ggml.pre', 'text', 'qwen2'],
@@ -89,61 +110,51 @@ export function writeModel(file, shape) {
     ['tokenizer.ggml.add_bos_token', 'bool', false],
     ['tokenizer.chat_template', 'text', TEMPLATE],
   ];
-  if (architecture !== 'mamba' && headLength * heads !== hidden) {
+  if (attends && headLength * heads !== hidden) {
     entries.push([own('attention.key_length'), 'u32', headLength], [own('attention.value_length'), 'u32', headLength]);
   }
   if (architecture === 'phi3') entries.push([own('rope.dimension_count'), 'u32', headLength]);
-  if (window > 0) entries.push([own('attention.sliding_window'), 'u32', window]);
-  if (experts > 0) {
-    entries.push([own('expert_count'), 'u32', experts], [own('expert_used_count'), 'u32', expertsUsed]);
-    entries.push([own('expert_feed_forward_length'), 'u32', expertFfn]);
+  if (shape.window > 0) entries.push([own('attention.sliding_window'), 'u32', shape.window]);
+  if (shape.experts > 0) {
+    entries.push([own('expert_count'), 'u32', shape.experts], [own('expert_used_count'), 'u32', shape.expertsUsed]);
+    entries.push([own('expert_feed_forward_length'), 'u32', shape.expertFfn]);
   }
   if (architecture === 'lfm2') entries.push([own('shortconv.l_cache'), 'u32', 3]);
-  const inner = hidden * 2;
-  const rank = hidden / 16;
-  if (architecture === 'mamba') {
-    entries.push([own('ssm.conv_kernel'), 'u32', 4], [own('ssm.inner_size'), 'u32', inner]);
-    entries.push([own('ssm.dt_b_c_rms'), 'bool', shape.normed ?? false]);
-    entries.push([own('ssm.state_size'), 'u32', 16], [own('ssm.time_step_rank'), 'u32', rank]);
+  if (!attends) {
+    entries.push([own('ssm.conv_kernel'), 'u32', 4], [own('ssm.inner_size'), 'u32', shape.scan.inner]);
+    entries.push([own('ssm.dt_b_c_rms'), 'bool', shape.normed]);
+    entries.push([own('ssm.state_size'), 'u32', 16], [own('ssm.time_step_rank'), 'u32', shape.scan.rank]);
   }
+  return entries;
+}
+
+/** @param {WholeShape} shape @returns {Tensor[]} */
+function listTensors(shape) {
+  const { architecture, hidden, layers, kvHeads, vocab, type } = shape;
   /** @type {Tensor[]} */
   const tensors = [{ name: 'token_embd.weight', dims: [hidden, vocab], type }];
-  /** @param {string} name @param {number[]} dims @param {Type} [as] */
-  const add = (name, dims, as = type) => tensors.push({ name, dims, type: as });
-  /** @param {string} name @param {number} length */
+  /** @type {Add} */
+  const add = (name, dims, as = type) => void tensors.push({ name, dims, type: as });
+  /** @type {Vector} */
   const vector = (name, length) => add(name, [length], 'F32');
   vector(architecture === 'lfm2' ? 'token_embd_norm.weight' : 'output_norm.weight', hidden);
   if (!shape.tied) add('output.weight', [hidden, vocab], type === 'F32' ? 'F32' : 'Q6_K');
-  const shared = {
-    hidden,
-    heads,
-    headLength,
-    ffn,
-    experts,
-    expertFfn,
-    architecture,
-    fused: shape.fused ?? false,
-    biased: shape.biased ?? false,
-    window,
-  };
   for (let layer = 0; layer < layers; layer++) {
     const own = `blk.${layer}.`;
     const kv = Array.isArray(kvHeads) ? (kvHeads[layer] ?? 0) : kvHeads;
     vector(`${own}attn_norm.weight`, hidden);
-    if (architecture === 'mamba') addMamba(own, hidden, inner, rank, add, vector);
+    if (architecture === 'mamba') addMamba(own, shape, add, vector);
     else if (kv === 0) addShortConvolution(own, hidden, add);
-    else addAttention(own, { ...shared, kv }, add, vector);
-    if (architecture !== 'mamba') addFeedForward(own, shared, add, vector);
+    else addAttention(own, { ...shape, kv }, add, vector);
+    if (architecture !== 'mamba') addFeedForward(own, shape, add, vector);
   }
-  return writeGgufFile(file, entries, tensors);
+  return tensors;
 }
 
 /** @typedef {(name: string, dims: number[], as?: Type) => void} Add */
 /** @typedef {(name: string, length: number) => void} Vector */
-/** @typedef {{ architecture: string, hidden: number, heads: number, headLength: number, fused: boolean, biased: boolean }} Attention */
-/** @typedef {{ architecture: string, hidden: number, ffn: number, experts: number, expertFfn: number, biased: boolean }} FeedForward */
 
-/** @param {string} own @param {Attention & { kv: number }} shape @param {Add} add @param {Vector} vector */
+/** @param {string} own @param {WholeShape & { kv: number }} shape @param {Add} add @param {Vector} vector */
 function addAttention(own, { architecture, hidden, heads, headLength, kv, fused, biased }, add, vector) {
   const q = heads * headLength;
   if (fused) {
@@ -174,7 +185,7 @@ function addShortConvolution(own, hidden, add) {
   add(`${own}shortconv.out_proj.weight`, [hidden, hidden]);
 }
 
-/** @param {string} own @param {FeedForward} shape @param {Add} add @param {Vector} vector */
+/** @param {string} own @param {WholeShape} shape @param {Add} add @param {Vector} vector */
 function addFeedForward(own, { architecture, hidden, ffn, experts, expertFfn, biased }, add, vector) {
   vector(`${own}ffn_norm.weight`, hidden);
   if (experts > 0) {
@@ -198,8 +209,8 @@ function addFeedForward(own, { architecture, hidden, ffn, experts, expertFfn, bi
   if (architecture === 'gemma3') vector(`${own}post_ffw_norm.weight`, hidden);
 }
 
-/** @param {string} own @param {number} hidden @param {number} inner @param {number} rank @param {Add} add @param {Vector} vector */
-function addMamba(own, hidden, inner, rank, add, vector) {
+/** @param {string} own @param {WholeShape} shape @param {Add} add @param {Vector} vector */
+function addMamba(own, { hidden, scan: { inner, rank } }, add, vector) {
   add(`${own}ssm_in.weight`, [hidden, 2 * inner]);
   add(`${own}ssm_conv1d.weight`, [4, inner], 'F32');
   vector(`${own}ssm_conv1d.bias`, inner);

@@ -44,7 +44,7 @@ shift && { [ -z "$1" ] || echo "$1" > /proc/self/oom_score_adj; } && shift && ex
  * @property {NodeJS.ProcessEnv} [env] Default: this process's.
  */
 
-/** Why no groups can be made here; `undefined` where they can. @param {Wanted} [wanted] @returns {string | undefined} */
+/** Why no groups can be made here; `undefined` if they can. @param {Wanted} [wanted] @returns {string | undefined} */
 export function whyNoControlGroups(wanted) {
   const place = findPlace(wanted);
   return typeof place === 'string' ? place : undefined;

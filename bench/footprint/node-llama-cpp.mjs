@@ -2,9 +2,9 @@
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
-/** Bytes of weights and context; neither knows projectors. A reason where it fails. @typedef {{ formula: number | string, simulation: number | string }} Theirs */
+/** Bytes of weights and context; neither knows projectors. A reason if it fails. @typedef {{ formula: number | string, simulation: number | string }} Theirs */
 
-/** `undefined` where the package can't be resolved. @returns {Promise<{ version: string, estimate(model: string, run: any): Promise<Theirs> } | undefined>} */
+/** `undefined` if the package can't be resolved. @returns {Promise<{ version: string, estimate(model: string, run: any): Promise<Theirs> } | undefined>} */
 export async function openNodeLlamaCpp() {
   /** @type {any} */
   let library;

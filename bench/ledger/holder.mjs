@@ -1,4 +1,4 @@
-/** A process of the ledger's bench: holds a promise, takes memory where it is told to, and decides again and again where it is told to. */
+/** A process of the ledger's bench: holds a promise, takes memory and decides again and again if it is told to. */
 import { withMemoryGuard } from 'nexa-memory-guard';
 
 const [, , directory = '', takes = '0', decides = 'no'] = process.argv;

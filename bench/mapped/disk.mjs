@@ -21,7 +21,7 @@ export function makeDiskGroup(folder, bytesPerSecond) {
   }
 }
 
-/** `254:0`; the whole disk's where the folder lies on a partition of it. @param {string} folder */
+/** `254:0`; the whole disk's if the folder lies on a partition of it. @param {string} folder */
 function findDisk(folder) {
   // Linux' makedev: 12 bits of major from bit 8, 20 bits of minor around them.
   const { dev } = statSync(folder);

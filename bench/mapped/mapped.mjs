@@ -1,4 +1,4 @@
-/** What a second mapped model does to the first where only one fits, with and without the guard. Needs root, a v1 memory controller and `npm run compile`. */
+/** What a second mapped model does to the first if only one fits, with and without the guard. Needs root, a v1 memory controller and `npm run compile`. */
 import { once } from 'node:events';
 import { mkdtempSync, rmdirSync, rmSync, statfsSync } from 'node:fs';
 import os from 'node:os';
@@ -80,7 +80,7 @@ async function runScript(group, alsoIn, script, args) {
   }
 }
 
-/** Why it can't be measured here; `undefined` where it can. */
+/** Why it can't be measured here; `undefined` if it can. */
 function whyNotHere() {
   const whyNot = whyNoControlGroups({ version: VERSION });
   if (whyNot === undefined && statfsSync(folder).type === TMPFS_MAGIC) {

@@ -22,7 +22,7 @@ const nexa = guarded ? withMemoryGuard(sdk, { ...reserves, ledger: { directory }
 const held = [];
 let nextId = 0;
 
-/** Tells the parent, and waits for its word where it has one. @param {object} message */
+/** Tells the parent. @param {object} message */
 const tell = (message) => process.send?.({ pid: process.pid, ...message });
 const waitForWord = () => new Promise((resolve) => process.once('message', resolve));
 

@@ -116,10 +116,10 @@ async function showRefusal(nexa, name, options) {
   try {
     await (await nexa.loadModel(name, options)).dispose();
   } catch (error) {
-    const { code, requiredBytes, availableBytes, shortfallBytes, refusedBy } =
+    const { code, requiredBytes, headroomBytes, shortfallBytes, refusedBy } =
       /** @type {import('nexa-memory-guard').InsufficientMemoryError} */ (error);
     if (code !== 'ERR_INSUFFICIENT_MEMORY') throw error;
-    const numbers = `required ${formatBytes(requiredBytes)}, available ${formatBytes(availableBytes)}, short of ${formatBytes(shortfallBytes)}`;
+    const numbers = `required ${formatBytes(requiredBytes)}, headroom ${formatBytes(headroomBytes)}, short of ${formatBytes(shortfallBytes)}`;
     printRow('error', `${code}: ${numbers}, refused by ${refusedBy.join(' and ')}`);
   }
 }

@@ -43,7 +43,7 @@ export class Models {
     return session.prompt(prompt, { maxTokens: 64, onTextChunk: onText });
   }
 
-  /** Weights and context are admitted one after the other; what was loaded goes again where the context is refused. @param {string} modelPath */
+  /** Weights and context are admitted one after the other; what was loaded goes again if the context is refused. @param {string} modelPath */
   async #open(modelPath) {
     const model = await this.#llama.loadModel({ modelPath });
     try {

@@ -11,9 +11,9 @@ import type { MemorySnapshot } from '../../src/core/types.ts';
 import { readMappedFiles } from '../../src/sensors/linux/mapped-files.ts';
 import { openReader } from '../../src/sensors/open-reader.ts';
 import { readProcessMemory } from '../../src/sensors/process-memory.ts';
+import { textDamages } from '../support/damage-text.ts';
 import { copyFixture, listFixtureFiles } from '../support/fixtures.ts';
 import { READERS } from '../support/linux-readers.ts';
-import { damages } from '../support/mutate.ts';
 
 const numRuns = Number(process.env['FUZZ_RUNS'] ?? 150);
 
@@ -81,7 +81,7 @@ describe.each([...TREES, ...MORE])('damage to %s', (name) => {
     const files = listFixtureFiles(root);
     const whole = readSnapshot('procfs', root, swap) as MemorySnapshot;
     fc.assert(
-      fc.property(fc.constantFrom(...files), damages, (file, damaged) => {
+      fc.property(fc.constantFrom(...files), textDamages, (file, damaged) => {
         const path = join(root, file);
         const before = readFileSync(path);
         const after = damaged(before);
@@ -129,7 +129,7 @@ it('damaged numbers in memory.max are numbers or errors, never "no limit"', () =
   const path = join(root, 'sys/fs/cgroup/app/memory.max');
   const before = readFileSync(path);
   fc.assert(
-    fc.property(damages, (damaged) => {
+    fc.property(textDamages, (damaged) => {
       const after = damaged(before).toString('latin1');
       writeFileSync(path, after, 'latin1');
       for (const prefer of READERS) {
@@ -150,7 +150,7 @@ it.each(['proc/self/maps', 'proc/self/mountinfo'])('damage to %s is read or refu
   const root = copyFixture('mappings');
   const before = readFileSync(join(root, file));
   fc.assert(
-    fc.property(damages, (damaged) => {
+    fc.property(textDamages, (damaged) => {
       writeFileSync(join(root, file), damaged(before));
       const answer = catchAnswer(() => readMappedFiles({ root }));
       if (typeof answer !== 'string')
@@ -165,7 +165,7 @@ it('damage to our own status is a number, unknown, or refused', () => {
   const file = join(root, 'proc/self/status');
   const before = readFileSync(file);
   fc.assert(
-    fc.property(damages, (damaged) => {
+    fc.property(textDamages, (damaged) => {
       writeFileSync(file, damaged(before));
       const answer = catchAnswer(() => readProcessMemory({ root }));
       if (typeof answer === 'object') expect(Number.isFinite(answer.anonymousBytes)).toBe(true);

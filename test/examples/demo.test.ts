@@ -25,7 +25,7 @@ describe('the demo', { timeout: 120_000 }, () => {
     expect(order.filter((word) => told.includes(word))).toEqual(order);
     expect(stdout).toMatch(/Q5_K_M .* refused by min-free/);
     expect(stdout).toMatch(/Q4_K_M .* fits/);
-    expect(stdout).toMatch(/ERR_INSUFFICIENT_MEMORY: required .* available .* short of/);
+    expect(stdout).toMatch(/ERR_INSUFFICIENT_MEMORY: required .* headroom .* short of/);
     expect(stdout).toMatch(/0 loaded/);
     expect(leftovers()).toEqual(before);
   });

@@ -50,7 +50,7 @@ describe('the models of the Electron example', () => {
     expect(notices.length).toBeGreaterThanOrEqual(2);
   });
 
-  it('keep nothing where the context is refused, and load at the next question', async () => {
+  it('keep nothing if the context is refused, and load at the next question', async () => {
     const { models, machine, guard, notices } = await start();
     const { need } = await guard.plan({ modelPath: files.model('Q4_0') });
     const weightsBytes = (need?.mappedBytes ?? 0) + (need?.anonymousBytes ?? 0);

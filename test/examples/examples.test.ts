@@ -28,7 +28,7 @@ describe('the example', { timeout: 60_000 }, () => {
     expect(leftovers()).toEqual([]);
   });
 
-  it('nexa.mjs says what to install where there is no library', () => {
+  it('nexa.mjs says what to install if there is no library', () => {
     const { status, stdout, stderr } = runExample('nexa.mjs', [], { GENIEX_LIB_PATH: '/nowhere' });
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
     expect(stderr).toMatch(/^ERR_RUNTIME_NOT_FOUND: .*\/nowhere\. Install the Nexa SDK or its successor GenieX/);

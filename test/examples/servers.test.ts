@@ -65,7 +65,7 @@ describe('the Fastify example', () => {
     expect(JSON.parse((await get(`${url}/health`)).text)).toEqual({ status: 'ok' });
   });
 
-  it('turns away where memory can’t be read', async () => {
+  it('turns away if memory can’t be read', async () => {
     const { url, machine } = await start();
     machine.availableBytes = Number.NaN;
     await eventually(async () => expect((await ask(`${url}/ask`)).status).toBe(503));
@@ -125,7 +125,7 @@ describe('the Express example', () => {
     expect(JSON.parse((await get(`${url}/health`)).text)).toMatchObject({ status: 'ok' });
   });
 
-  it('tells to come again where a model does not fit, and that there is none where there is none', async () => {
+  it('tells to come again if a model does not fit, and that there is none if there is none', async () => {
     const { of, machine } = await start();
     machine.availableBytes = 1 * MiB;
     const refused = await ask(of('qwen2audio-Q4_0.gguf'));

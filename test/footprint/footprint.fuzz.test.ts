@@ -8,7 +8,7 @@ import type { GgufFile } from '../../src/gguf/read-gguf.ts';
 import { SMALL } from '../../tools/architectures.mjs';
 import { memorySource } from '../support/memory-source.ts';
 import { makeModels } from '../support/model-headers.ts';
-import { mutate, mutation } from '../support/mutations.ts';
+import { headerMutation, mutateHeader } from '../support/mutate-header.ts';
 
 const RUNS = 4000;
 const SEED = 20_260_102;
@@ -61,11 +61,11 @@ test(`${RUNS} damaged headers are estimated or refused, in bounded time`, async 
   let longestMs = 0;
   const damaged = fc.tuple(
     fc.nat(headers.length - 1),
-    fc.array(mutation, { minLength: 1, maxLength: 3 }),
+    fc.array(headerMutation, { minLength: 1, maxLength: 3 }),
     fc.boolean(),
   );
   const property = fc.asyncProperty(damaged, async ([which, mutations, flashAttention]) => {
-    const bytes = mutate(headers[which] as { bytes: Buffer; headerBytes: number }, mutations);
+    const bytes = mutateHeader(headers[which] as { bytes: Buffer; headerBytes: number }, mutations);
     const start = performance.now();
     try {
       const file = await read(bytes);

@@ -6,7 +6,7 @@ import type { TensorKind } from '../../src/gguf/gguf-tensors.ts';
 import { CHUNK_BYTES } from '../../src/gguf/header-cursor.ts';
 import { ggufBytes, smallModel, smallProjector } from '../support/gguf-writer.ts';
 import { memorySource } from '../support/memory-source.ts';
-import { mutate, mutation } from '../support/mutations.ts';
+import { headerMutation, mutateHeader } from '../support/mutate-header.ts';
 
 const RUNS = 40_000;
 const SEED = 20_260_101;
@@ -50,11 +50,11 @@ test(`${RUNS} damaged headers are read soundly or refused, in bounded time and m
   const heapBefore = process.memoryUsage().heapUsed;
   const damaged = fc.tuple(
     fc.nat(HEADERS.length - 1),
-    fc.array(mutation, { minLength: 1, maxLength: 4 }),
+    fc.array(headerMutation, { minLength: 1, maxLength: 4 }),
     fc.boolean(),
   );
   const property = fc.asyncProperty(damaged, async ([which, mutations, longer]) => {
-    const bytes = mutate(HEADERS[which] as Header, mutations);
+    const bytes = mutateHeader(HEADERS[which] as Header, mutations);
     // A sparse tail: huge counts pass the first comparison with the file's length.
     const sizeBytes = longer ? bytes.length + 1e12 : bytes.length;
     const source = memorySource(bytes, sizeBytes);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { EVENT_METRICS, SECONDS_BOUNDARIES } from '../../src/metrics/event-metrics.ts';
 import type { Sample } from '../../src/metrics/metric-definitions.ts';
-import { live, startLife } from '../support/guard-life.ts';
+import { runLife, startLife } from '../support/guard-life.ts';
 
 /** All samples that each metric counts of a life in which every kind of decision, a wait, an eviction and a disposal happen. */
 async function countLife(): Promise<ReadonlyMap<string, readonly Sample[]>> {
@@ -14,7 +14,7 @@ async function countLife(): Promise<ReadonlyMap<string, readonly Sample[]>> {
       });
     }
   }
-  await live(life);
+  await runLife(life);
   return samples;
 }
 

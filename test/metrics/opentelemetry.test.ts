@@ -10,7 +10,7 @@ import { GiB, MiB } from '../../src/core/bytes.ts';
 import { guardMetrics } from '../../src/metrics/guard-metrics.ts';
 import { NexaSDK } from '../../src/sdk/nexa-sdk.ts';
 import { withMemoryGuard } from '../../src/with-memory-guard.ts';
-import { live, startLife } from '../support/guard-life.ts';
+import { runLife, startLife } from '../support/guard-life.ts';
 import { makeTinyModels } from '../support/tiny-models.ts';
 
 let exporter: InMemoryMetricExporter;
@@ -62,7 +62,7 @@ describe('metrics for OpenTelemetry', () => {
   it('count decisions by verdict and rule, waits, evictions and what came back', async () => {
     const life = startLife();
     guardMetrics(life.guard, provider.getMeter('test'), { name: 'speech' });
-    await live(life);
+    await runLife(life);
     const metrics = await collected();
     expect(measured(metrics, 'decisions', { verdict: 'admit', name: 'speech' })).toBe(3);
     expect(measured(metrics, 'decisions', { verdict: 'downgrade' })).toBe(1);

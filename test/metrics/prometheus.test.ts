@@ -2,7 +2,7 @@ import * as client from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import { guardMetrics } from '../../src/metrics/guard-metrics.ts';
-import { live, startLife } from '../support/guard-life.ts';
+import { runLife, startLife } from '../support/guard-life.ts';
 
 let registry: client.Registry;
 beforeEach(() => {
@@ -52,7 +52,7 @@ describe('metrics for prom-client', () => {
   it('count decisions by verdict and rule, waits, evictions and what came back', async () => {
     const life = startLife();
     guardMetrics(life.guard, client, { registry });
-    await live(life);
+    await runLife(life);
     const found = await collected();
     const decided = { forced: 'false', observed: 'false' };
     expect(found.get(metric('decisions_total', { verdict: 'admit', ...decided }))).toBe(3);

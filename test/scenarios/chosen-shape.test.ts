@@ -66,7 +66,7 @@ describe('a load with choices', () => {
     expect(events[0]?.message).toContain('a cache of q8_0');
   });
 
-  it('has the default where nothing was left to choose, and the guard says nothing of it', async () => {
+  it('has the default if nothing was left to choose, and the guard says nothing of it', async () => {
     const { nexa, guard } = await guarded(4 * GiB);
     const model = await nexa.loadModel('qwen2audio', { quantization: 'Q4_0', contextSize: 1024 });
     expect(model.kvCacheType).toBe('f16');
@@ -75,7 +75,7 @@ describe('a load with choices', () => {
 });
 
 describe("another SDK's model", () => {
-  it('tells what was chosen for it, where it does not say so itself', async () => {
+  it('tells what was chosen for it, unless it says so itself', async () => {
     const passed: unknown[] = [];
     const sdk = {
       async loadModel(name: string, options: object) {

@@ -34,7 +34,7 @@ describe('a load that doesn’t fit', () => {
     expect(types()).not.toContain('evicted');
   });
 
-  it('evicts nothing where that would not be enough', async () => {
+  it('evicts nothing if that would not be enough', async () => {
     const { nexa, clock, guard } = guardedFake(new FakeMachine(4 * GiB), options);
     await nexa.loadModel('m', sized(1));
     await expect(through(clock, nexa.loadModel('new', sized(8)))).rejects.toMatchObject({
@@ -139,7 +139,7 @@ describe('a model that is used after its eviction', () => {
     expect(model.name).toBe('m');
   });
 
-  it('is loaded again where that was asked for, once for calls that come together', async () => {
+  it('is loaded again if that was asked for, once for calls that come together', async () => {
     const { model, other, sdk, guard, clock } = await evictOne({ reload: true });
     await other.dispose();
     const both = Promise.all([model.generate(), model.generate()]);
@@ -161,7 +161,7 @@ describe('a model that is used after its eviction', () => {
     expect(await through(clock, read)).toEqual(['one', 'two']);
   });
 
-  it('is refused as any load where it fits no more, and tried again by the next call', async () => {
+  it('is refused as any load if it fits no more, and tried again by the next call', async () => {
     const { model, other, clock, sdk } = await evictOne({ reload: true });
     const running = deferred();
     const call = other.generate({ wait: running.promise });

@@ -43,7 +43,7 @@ describe('what a load really took', () => {
     guard.close();
   });
 
-  it('is told where it is more than was promised', async () => {
+  it('is told of if it is more than was promised', async () => {
     const { nexa, guard, events } = await guardEngine(files.folder);
     const memoryGuard = { footprint: { mappedBytes: 2 * MiB, anonymousBytes: 0 } };
     const model = await nexa.loadModel('qwen2audio', { quantization: 'Q5_K_M', contextSize: 8192, memoryGuard });
@@ -78,7 +78,7 @@ describe('what a load really took', () => {
     guard.close();
   });
 
-  it('is told of where it cannot be kept, and the load goes on', async () => {
+  it('is told of if it cannot be kept, and the load goes on', async () => {
     vi.stubEnv('XDG_CACHE_HOME', files.tone); // a file in place of the folder
     const { nexa, guard, events } = await guardEngine(files.folder);
     vi.unstubAllEnvs();
@@ -111,7 +111,7 @@ describe.runIf(process.platform === 'linux')('a load that outgrows its reservati
     expect(stdout).toMatch(/took [\d.]+ MiB of anonymous memory, where 1(\.0)? MiB had been reserved for it\./);
   });
 
-  it('is not reported where it stays within', async () => {
+  it('is not reported if it stays within', async () => {
     expect((await loadWith(400 * MiB)).stdout).toBe('done\n');
   });
 });

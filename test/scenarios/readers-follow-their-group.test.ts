@@ -63,7 +63,7 @@ describe.skipIf(reason !== undefined)('open readers in a real group', () => {
     }
   });
 
-  it.skipIf(noNamespace !== undefined)('find their groups by name where a namespace does not tell it', async () => {
+  it.skipIf(noNamespace !== undefined)('find their groups by name if a namespace does not tell it', async () => {
     const parent = createControlGroup(512 * MiB);
     const leaf = parent.createChild('leaf', 400 * MiB);
     // The mounts stay the ones of the host: mountinfo then says /../.. and /proc/self/cgroup says /.

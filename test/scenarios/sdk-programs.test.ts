@@ -35,14 +35,14 @@ describe('what a program prints', () => {
     expect(ended.stdout).toMatch(/^start\nsaid: [\x21-\x7e]{8}\nend\n$/);
   });
 
-  test('is its own text alone where a load fails', async () => {
+  test('is its own text alone if a load fails', async () => {
     const ended = await programs.run(`const sdk = await NexaSDK.initialize({ modelsDir: folder });
       await sdk.loadModel(folder + '/tone.wav').catch((error) => console.log(error.code));
       await sdk.loadModel(folder + '/mmproj-qwen2audio.gguf').catch((error) => console.log(error.code));`);
     expect(ended).toMatchObject({ code: 0, stderr: '', stdout: 'ERR_MODEL_FILE\nERR_MODEL_FILE\n' });
   });
 
-  test('contains the engine where the addon is switched off', async () => {
+  test('contains the engine if the addon is switched off', async () => {
     const ended = await programs.run(`${LOAD}await sdk.dispose();`, { addon: false });
     expect(ended.code).toBe(0);
     expect(ended.stderr).toContain('llama_model_loader');
@@ -73,7 +73,7 @@ describe('a process ends', () => {
     expect(ended).toMatchObject({ code: 7, signal: null, stderr: '', stdout: 'first\n' });
   });
 
-  test('at once, where the rest of the text would take seconds', async () => {
+  test('at once, although the rest of the text would take seconds', async () => {
     const run = async (program: string) => {
       const startMs = performance.now();
       const { code } = await programs.run(`${LOAD}${program}`);
@@ -103,7 +103,7 @@ describe('a process ends', () => {
 });
 
 describe('a process lives on', () => {
-  test('where the KV cache finds no memory', async () => {
+  test('if the KV cache finds no memory', async () => {
     // 4 Mi cells of 2 KiB are 8 GiB, and the process may map 6.
     const ended = await programs.run(
       `const sdk = await NexaSDK.initialize({ modelsDir: folder });

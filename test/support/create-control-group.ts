@@ -15,7 +15,7 @@ export function createControlGroup(limitBytes?: number): ControlGroup {
   return group;
 }
 
-/** Why no groups can be made here; `undefined` where they can. */
+/** Why no groups can be made here; `undefined` if they can. */
 export function whyNoControlGroups(): string | undefined {
   return whyNoGroups(WANTED);
 }

@@ -10,7 +10,7 @@ export function startLife() {
 }
 
 /** One admitted, one downgraded, one that evicts it, one refused, one that waited for a second, one disposed, one reading that fails. */
-export async function live({ nexa, machine, clock, guard }: ReturnType<typeof startLife>): Promise<void> {
+export async function runLife({ nexa, machine, clock, guard }: ReturnType<typeof startLife>): Promise<void> {
   const through = async <T>(load: Promise<T>): Promise<T> => {
     load.catch(() => {});
     await clock.advanceAsync(600);

@@ -36,7 +36,7 @@ describe.skipIf(whyNot)('a control group', () => {
     expect(Number(readFileSync(limited.limitFile, 'utf8'))).toBe(96 * MiB);
   });
 
-  it('is made at the root where that is asked for', () => {
+  it('is made at the root if that is asked for', () => {
     const group = create({ atRoot: true });
     expect(group.path).toBe(`/${basename(group.directory)}`);
   });

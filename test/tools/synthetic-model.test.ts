@@ -1,4 +1,4 @@
-/** The models that other tests rely on are what they say: real lengths, repeatable, and sparse where they are large. */
+/** The models that other tests rely on are what they say: real lengths, repeatable, and sparse if they are large. */
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -14,14 +14,14 @@ let known;
 
 /**
  * The newest kernel that apt knows, from `.vm/` or downloaded (27 MB).
- * @returns {Kernel} @throws {Error} with one sentence where there is none
+ * @returns {Kernel} @throws {Error} with one sentence if there is none
  */
 export function getKernel() {
   known ??= findNewestKernel();
   return known;
 }
 
-/** Where apt can't be asked (offline, or while it is updated) the newest one that is kept serves. */
+/** If apt can't be asked (offline, or while it is updated), the newest one that is kept serves. */
 function findNewestKernel() {
   try {
     return readKernel(getNewestFolder());

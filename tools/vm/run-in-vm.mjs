@@ -38,7 +38,7 @@ const CONSOLE_LINES = 25;
  * @property {number} [timeoutMs] Default 120000.
  */
 
-/** Why no machine can be booted here; `undefined` where one can. Downloads the kernel (27 MB) where it isn't kept yet. */
+/** Why no machine can be booted here; `undefined` if one can. Downloads the kernel (27 MB) if it isn't kept yet. */
 export function whyNoVm() {
   if (process.platform !== 'linux' || process.arch !== 'x64') return 'this is not Linux on x64, as the guest is';
   if (spawnSync(QEMU, ['--version']).status !== 0) return `${QEMU} is missing (Debian: qemu-system-x86)`;
@@ -65,7 +65,7 @@ export class VmError extends Error {
 /**
  * @param {VmOptions} options
  * @returns {Promise<any[]>} what the program reported, in order
- * @throws {VmError} where the program fails, the kernel panics or the time is over; the machine is gone by then
+ * @throws {VmError} if the program fails, the kernel panics or the time is over; the machine is gone by then
  */
 export async function runInVm(options) {
   const { script, input, include = [], programs = [], modules = [], hierarchy = 'v2', timeoutMs = 120_000 } = options;
@@ -155,7 +155,7 @@ function parseMessage(text) {
   }
 }
 
-/** The machine ends with this process, however that ends, where util-linux can arrange it. @param {Machine} machine */
+/** The machine ends with this process, however that ends, if util-linux can arrange it. @param {Machine} machine */
 function spawnMachine({ kernel, initramfs, disks, memoryMiB, cpus, port }) {
   const qemu = [
     ...[QEMU, '-accel', 'tcg,thread=multi', '-cpu', 'max', '-m', `${memoryMiB}M`, '-smp', String(cpus)],

@@ -28,7 +28,7 @@ function make(library: string, mistake: string, { projector }: TinyModels = file
 describe.each(LAYOUTS)('the double of %s', (layout) => {
   const library = doubleLibrary(layout);
 
-  test('lives where no mistake is made', () => {
+  test('lives if no mistake is made', () => {
     expect(make(library, 'none')).toEqual({ status: 0, signal: null, stderr: '' });
   });
 

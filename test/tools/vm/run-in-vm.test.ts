@@ -84,7 +84,7 @@ describe.skipIf(whyNotHere !== undefined)('a program in a machine of its own', (
   });
 
   it(
-    'leaves no process and no file, even where the one who started it is killed',
+    'leaves no process and no file, even if the one who started it is killed',
     async () => {
       const folder = mkdtempSync(join(tmpdir(), 'nexa-vm-killed-'));
       onTestFinished(() => rmSync(folder, { recursive: true, force: true }));

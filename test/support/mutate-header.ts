@@ -25,13 +25,13 @@ const HUGE = [
 /** Where in the header, from 0 to 1. */
 const place = fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true });
 
-export type Mutation =
+export type HeaderMutation =
   | { readonly kind: 'flip'; readonly at: number; readonly bit: number }
   | { readonly kind: 'write'; readonly at: number; readonly width: 4 | 8; readonly value: bigint }
   | { readonly kind: 'cut'; readonly at: number }
   | { readonly kind: 'copy'; readonly at: number; readonly from: number; readonly bytes: number };
 
-export const mutation: fc.Arbitrary<Mutation> = fc.oneof(
+export const headerMutation: fc.Arbitrary<HeaderMutation> = fc.oneof(
   fc.record({ kind: fc.constant('flip'), at: place, bit: fc.nat(7) } as const),
   fc.record({
     kind: fc.constant('write'),
@@ -44,7 +44,7 @@ export const mutation: fc.Arbitrary<Mutation> = fc.oneof(
 );
 
 /** The bytes of a file after `mutations` to its header. */
-export function mutate(base: Header, mutations: readonly Mutation[]): Buffer {
+export function mutateHeader(base: Header, mutations: readonly HeaderMutation[]): Buffer {
   let bytes = Buffer.from(base.bytes);
   for (const change of mutations) {
     const at = Math.min(Math.floor(change.at * base.headerBytes), bytes.length);

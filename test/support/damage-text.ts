@@ -66,6 +66,6 @@ const damage: fc.Arbitrary<Damage> = fc.oneof(
 );
 
 /** One to three damages, one after the other. */
-export const damages: fc.Arbitrary<Damage> = fc
+export const textDamages: fc.Arbitrary<Damage> = fc
   .array(damage, { minLength: 1, maxLength: 3 })
   .map((all) => (bytes: Buffer) => all.reduce((text, each) => each(text), bytes));
