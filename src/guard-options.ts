@@ -20,6 +20,7 @@ import type { Logger } from './events/publish-event.ts';
 import type { LedgerOption } from './ledger/open-ledger.ts';
 import type { EvictChoice, LoadSettings } from './loading/load-settings.ts';
 import type { EdgeRules } from './monitor/status-edges.ts';
+import { DEFAULT_WARNING_FACTOR } from './policy/memory-status.ts';
 
 /** Options of `withMemoryGuard`. Sizes are bytes or a text such as "512 MiB". */
 export interface GuardOptions {
@@ -88,7 +89,7 @@ const DEFAULTS: GuardSettings = {
   mode: 'enforce',
   minFreeBytes: undefined,
   minFreeRatioAfterLoad: 0.25,
-  warningFactor: 2,
+  warningFactor: DEFAULT_WARNING_FACTOR,
   downgrade: true,
   ledger: 'shared',
   evict: 'never',

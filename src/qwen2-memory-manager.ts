@@ -16,7 +16,7 @@ import { Ledger, type Reservation } from './ledger/ledger.ts';
 import type { Machine } from './machine/machine.ts';
 import { shareMachine } from './machine/open-machine.ts';
 import type { AdmissionRequest } from './policy/decision.ts';
-import { judgeStatus } from './policy/memory-status.ts';
+import { DEFAULT_WARNING_FACTOR, judgeStatus } from './policy/memory-status.ts';
 import { comparedTotalBytes, recommendQuantization } from './policy/recommend-quantization.ts';
 import { findRefusalHelp } from './policy/refusal-help.ts';
 
@@ -51,7 +51,6 @@ export interface MemoryStats {
 }
 
 const MIN_FREE_RATIO = 0.25;
-const WARNING_FACTOR = 2;
 
 interface Registered {
   readonly quantization: Qwen2Quantization;
@@ -141,7 +140,7 @@ export class Qwen2MemoryManager {
     const availableMemory = this.#machine.reader.measure().availableBytes;
     if (!this.#registered) return { status: 'ok', availableMemory };
     const { minFreeMemory } = getRequirements(this.#registered.quantization);
-    const status = judgeStatus(availableMemory, minFreeMemory, WARNING_FACTOR);
+    const status = judgeStatus(availableMemory, minFreeMemory, DEFAULT_WARNING_FACTOR);
     if (status === 'ok') return { status, availableMemory };
     const [found, least] = [formatBytes(availableMemory), formatBytes(minFreeMemory)];
     const warning =

@@ -1,6 +1,9 @@
 /** Free memory judged against the reserve: ok, warning or critical. Pure; when to report a change is the monitor's. */
 import type { MemoryStatusLevel } from '../core/types.ts';
 
+/** The documented factor: a warning is told below twice the bytes to keep free. */
+export const DEFAULT_WARNING_FACTOR = 2;
+
 /** Below `minFreeBytes` critical, below `warningFactor` times it warning, else ok. */
 export function judgeStatus(freeBytes: number, minFreeBytes: number, warningFactor: number): MemoryStatusLevel {
   if (freeBytes < minFreeBytes) return 'critical';

@@ -2,7 +2,7 @@
 import { neededBytes } from '../../core/needed-bytes.ts';
 import { DEFAULT_MIN_FREE_BYTES } from '../../footprint/documented-requirements.ts';
 import { formatBytes, type LedgerEntry, type MemorySnapshot, type MemoryStatusLevel } from '../../index.ts';
-import { judgeStatus } from '../../policy/memory-status.ts';
+import { DEFAULT_WARNING_FACTOR, judgeStatus } from '../../policy/memory-status.ts';
 
 /** The machine and the ledger at one moment. */
 export interface Reading {
@@ -20,11 +20,10 @@ export interface Change {
 }
 
 /** A guard's own default. */
-const WARNING_FACTOR = 2;
 
 /** The status that a guard with default options has once it has loaded a model without a row in the documented table. */
 export function judgeHeadroom(headroomBytes: number): MemoryStatusLevel {
-  return judgeStatus(headroomBytes, DEFAULT_MIN_FREE_BYTES, WARNING_FACTOR);
+  return judgeStatus(headroomBytes, DEFAULT_MIN_FREE_BYTES, DEFAULT_WARNING_FACTOR);
 }
 
 /** Empty before the first reading. */
