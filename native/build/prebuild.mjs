@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { listSources } from './sources.mjs';
-import { compileFlags, linkFlags, TARGETS } from './targets.mjs';
+import { listCompileFlags, listLinkFlags, TARGETS } from './targets.mjs';
 import { installToolchain, packages, zig } from './zig.mjs';
 
 /** @typedef {import('./targets.mjs').Target} Target */
@@ -64,13 +64,13 @@ function build(target) {
     target.zig,
     '-shared',
     '-s',
-    ...compileFlags(target),
+    ...listCompileFlags(target),
     '-isystem',
     'api',
     '-isystem',
     'headers',
     ...listSources(target.platform),
-    ...linkFlags(target, { exports: 'exports.map', imports }),
+    ...listLinkFlags(target, { exports: 'exports.map', imports }),
     '-o',
     output,
   ];

@@ -1,13 +1,13 @@
 /**
- * Which files make the addon of a system: `node native/build/sources.mjs linux`. The folder of the system decides; what it lacks of
- * the interfaces comes from `other/`. Both builds, binding.gyp and prebuild.mjs, ask here.
+ * Says which files make the addon of a system: `node native/build/sources.mjs linux`. An interface comes from the folder of the system if it
+ * has a file for it, and otherwise from `other/`. Both builds, binding.gyp and prebuild.mjs, ask here.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const native = fileURLToPath(new URL('..', import.meta.url));
 
-/** Whether a system knows what POSIX has: folders that several systems share. */
+/** Folders that several systems share. */
 const SHARED = { linux: ['posix'], darwin: ['posix'], win32: [] };
 
 /** @param {string} folder @returns {string[]} */

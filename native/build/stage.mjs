@@ -1,4 +1,4 @@
-/** Puts the addon that was built here where the packed tarball carries it, under the name that is looked for at run time. */
+/** Copies the addon that was built for this machine into `prebuilds/`, which the tarball holds. */
 import { copyFileSync, existsSync, mkdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +12,7 @@ const folder = path.join(root, 'prebuilds', `${process.platform}-${process.arch}
 
 const built = path.join(root, 'build', 'Release', 'nexa_memory_guard.node');
 const staged = path.join(folder, 'nexa-memory-guard.node');
-// What prebuild.mjs made since then stays.
+// What prebuild.mjs has made since then stays.
 if (!existsSync(staged) || statSync(staged).mtimeMs < statSync(built).mtimeMs) {
   mkdirSync(folder, { recursive: true });
   copyFileSync(built, staged);

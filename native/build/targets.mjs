@@ -1,4 +1,4 @@
-/** The eight systems that an addon is built for, and how zig is told. It runs nothing. */
+/** The eight systems that an addon is built for, and the flags of zig for each. It runs nothing. */
 
 /**
  * @typedef {object} Target
@@ -20,14 +20,14 @@ export const TARGETS = [
   { name: 'win32-arm64', platform: 'win32', arch: 'arm64', zig: 'aarch64-windows-gnu' },
 ];
 
-/** The same as in binding.gyp, where they are explained. */
+/** The same as in binding.gyp, which explains them. */
 const DEFINES = ['NAPI_VERSION=8', 'NAPI_DISABLE_CPP_EXCEPTIONS', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'];
 
-/** Apple's headers have pointers without nullability, and the compiler says so of libc++'s as well. */
+/** The last one: Apple's headers and libc++ have pointers without nullability. */
 const WARNINGS = ['-Wall', '-Wextra', '-Wconversion', '-Werror', '-Wno-nullability-completeness'];
 
 /** @param {Target} target @returns {string[]} */
-export function compileFlags({ platform }) {
+export function listCompileFlags({ platform }) {
   const position = platform === 'win32' ? [] : ['-fPIC'];
   return [
     '-std=c++17',
@@ -41,7 +41,7 @@ export function compileFlags({ platform }) {
 }
 
 /** `exports`: a version script for ELF; `imports`: the import library of node.exe. @param {Target} target @param {{ exports: string, imports: string }} files @returns {string[]} */
-export function linkFlags({ platform }, { exports, imports }) {
+export function listLinkFlags({ platform }, { exports, imports }) {
   switch (platform) {
     case 'linux':
       return ['-Wl,-z,nodelete', `-Wl,--version-script=${exports}`];

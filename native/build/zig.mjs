@@ -16,7 +16,7 @@ export function installToolchain() {
   execFileSync(npm, ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: toolchain, stdio: 'inherit' });
 }
 
-/** Throws what the compiler says where it fails. @param {string[]} args @param {string} cwd */
+/** Runs zig, and throws what it says if it fails. @param {string[]} args @param {string} cwd */
 export function zig(args, cwd) {
   const name = `@zigc/${process.platform}-${process.arch}`;
   const program = path.join(packages, name, 'bin', process.platform === 'win32' ? 'zig.exe' : 'zig');
@@ -27,7 +27,7 @@ export function zig(args, cwd) {
     ZIG_GLOBAL_CACHE_DIR: cache,
     SOURCE_DATE_EPOCH: '0',
   };
-  // Told only where it failed: the first run builds libc++, whose warnings are not ours.
+  // Its output is kept back unless it fails: the first run builds libc++, whose warnings are not ours.
   const options = { cwd, env: { ...env, ZIG_LOCAL_CACHE_DIR: cache }, encoding: /** @type {const} */ ('utf8') };
   const { status, stderr, error } = spawnSync(program, args, { ...options, maxBuffer: 2 ** 30 });
   if (status === 0) return;

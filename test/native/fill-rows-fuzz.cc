@@ -1,5 +1,5 @@
-// Feeds damaged kernel files to the addon's parser under the compiler's sanitizers: `fillfuzz RUNS SEED FILE…`. Texts lie
-// in memory of exactly their length, so a read behind the end is seen.
+// Feeds damaged kernel files to the addon's parser under the compiler's sanitizers: `fill-rows-fuzz RUNS SEED FILE…`. Texts
+// lie in memory of exactly their length, so a read behind the end is seen.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>

@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { listSources } from '../../native/build/sources.mjs';
-import { compileFlags, linkFlags, TARGETS } from '../../native/build/targets.mjs';
+import { listCompileFlags, listLinkFlags, TARGETS } from '../../native/build/targets.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const INTERFACES = readdirSync(`${root}native`)
@@ -82,9 +82,9 @@ describe('the eight targets', () => {
   it('are compiled with the definitions of binding.gyp, and stay in memory', () => {
     const gyp = readFileSync(`${root}binding.gyp`, 'utf8');
     for (const target of TARGETS) {
-      const defines = compileFlags(target).filter((flag) => flag.startsWith('-D'));
+      const defines = listCompileFlags(target).filter((flag) => flag.startsWith('-D'));
       expect(defines.map((flag) => gyp.includes(`'${flag.slice(2)}'`))).toEqual([true, true, true]);
-      const links = linkFlags(target, { exports: 'exports.map', imports: 'node.lib' });
+      const links = listLinkFlags(target, { exports: 'exports.map', imports: 'node.lib' });
       expect(links.includes('-Wl,-z,nodelete')).toBe(target.platform === 'linux');
       expect(links.includes('node.lib')).toBe(target.platform === 'win32');
     }
