@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { doubleLibrary } from '../support/nexa/libraries.ts';
 
 function runExample(name: string, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}) {
-  const file = fileURLToPath(new URL(`../examples/${name}`, import.meta.url));
+  const file = fileURLToPath(new URL(`../../examples/${name}`, import.meta.url));
   const options = { encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '', ...env } } as const;
   const { status, stdout, stderr } = spawnSync(process.execPath, [file, ...args], options);
   return { status, stdout, stderr };

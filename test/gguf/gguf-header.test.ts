@@ -1,9 +1,9 @@
 /** The frame of a header: version, alignment, and a file that ends too early. */
 import { describe, expect, test } from 'vitest';
 import { type GgufHeader, readHeader } from '../../src/gguf/gguf-header.ts';
+import { expectRefusal } from '../support/expect-refusal.ts';
 import { type Entry, ggufBytes, smallModel } from '../support/gguf-writer.ts';
 import { memorySource, readBytes, readState } from '../support/memory-source.ts';
-import { expectRefusal } from '../support/refusal.ts';
 
 const BASE: Entry[] = [['general.architecture', 'string', 'qwen2']];
 

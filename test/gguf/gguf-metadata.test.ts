@@ -1,9 +1,9 @@
 /** Absurd numbers in the metadata, and how much of it is kept. */
 import { describe, expect, test } from 'vitest';
 import { KEPT_BYTES } from '../../src/gguf/header-cursor.ts';
+import { expectRefusal } from '../support/expect-refusal.ts';
 import { type Entry, entryBytes, ggufBytes, string, u32, u64 } from '../support/gguf-writer.ts';
 import { readBytes } from '../support/memory-source.ts';
-import { expectRefusal } from '../support/refusal.ts';
 
 const BASE: Entry[] = [['general.architecture', 'string', 'qwen2']];
 const withValue = (...value: Buffer[]) => {

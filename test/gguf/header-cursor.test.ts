@@ -1,9 +1,9 @@
 /** Numbers, texts and lengths through a buffer that is shorter than the header. */
 import { describe, expect, test } from 'vitest';
 import { HeaderCursor, MAX_HEADER_BYTES, takeBudget } from '../../src/gguf/header-cursor.ts';
+import { expectRefusal } from '../support/expect-refusal.ts';
 import { string, u32, u64 } from '../support/gguf-writer.ts';
 import { memorySource } from '../support/memory-source.ts';
-import { expectRefusal } from '../support/refusal.ts';
 
 const BUFFER_BYTES = 100;
 const cursorOver = (bytes: Buffer, sizeBytes?: number) =>

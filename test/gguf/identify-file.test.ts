@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { identifyFile } from '../../src/gguf/identify-file.ts';
 import { readGguf } from '../../src/gguf/read-gguf.ts';
+import { expectRefusal } from '../support/expect-refusal.ts';
 import { u64 } from '../support/gguf-writer.ts';
-import { expectRefusal } from '../support/refusal.ts';
 
 let dir: string;
 beforeAll(() => {

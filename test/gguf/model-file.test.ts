@@ -8,9 +8,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readHeader } from '../../src/gguf/gguf-header.ts';
 import { formatByteCount, openModelFile, quote, stampFile } from '../../src/gguf/model-file.ts';
 import { readGguf } from '../../src/gguf/read-gguf.ts';
+import { expectRefusal } from '../support/expect-refusal.ts';
 import { ggufBytes, smallModel, writeGguf } from '../support/gguf-writer.ts';
 import { readState } from '../support/memory-source.ts';
-import { expectRefusal } from '../support/refusal.ts';
 
 let dir: string;
 beforeAll(() => {

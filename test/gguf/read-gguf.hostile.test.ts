@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readGguf } from '../../src/gguf/read-gguf.ts';
+import { expectRefusal } from '../support/expect-refusal.ts';
 import { type Entry, ggufBytes, string, type TensorSpec, u32, u64 } from '../support/gguf-writer.ts';
 import { readBytes } from '../support/memory-source.ts';
-import { expectRefusal } from '../support/refusal.ts';
 
 let dir: string;
 beforeAll(() => {

@@ -1,8 +1,8 @@
 /** Descriptions of tensors that are absurd, damaged or too many. */
 import { describe, expect, test } from 'vitest';
+import { expectRefusal } from '../support/expect-refusal.ts';
 import { type Entry, ggufBytes, type TensorSpec } from '../support/gguf-writer.ts';
 import { readBytes } from '../support/memory-source.ts';
-import { expectRefusal } from '../support/refusal.ts';
 
 const HUGE = 2n ** 60n;
 const BASE: Entry[] = [['general.architecture', 'string', 'qwen2']];
