@@ -293,6 +293,8 @@ describe.skipIf(whyNot)('a real group', () => {
     await once(eater.stdout as NodeJS.ReadableStream, 'data');
     await new Promise((resolve) => setTimeout(resolve, 200)); // what lasts for less than a reading can't be seen
     eater.kill('SIGKILL');
+    await once(eater, 'exit');
+    await new Promise((resolve) => setTimeout(resolve, 300)); // its memory is back, and what was seen is no longer new
     child.stdin?.write('.');
     await exited;
     const [edge] = text
