@@ -1,6 +1,6 @@
 /** The three questions of the reaction bench, as rows of tables. It prints nothing. */
 import { findMedian } from '../../tools/timing.mjs';
-import { MiB, measureLateness, measureReaction } from './run.mjs';
+import { MiB, measureLateness, measureReaction } from './measure-reaction.mjs';
 
 /**
  * @typedef {object} Setting

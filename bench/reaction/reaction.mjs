@@ -4,8 +4,8 @@
  */
 import { parseArgs } from 'node:util';
 import { runInVm, whyNoVm } from '../../tools/vm/run-in-vm.mjs';
+import { MiB } from './measure-reaction.mjs';
 import { measureIdling, measureReactions, measureSwinging } from './measures.mjs';
-import { MiB } from './run.mjs';
 
 const { values } = parseArgs({
   options: {

@@ -114,6 +114,19 @@ describe('the folders of the repository', () => {
     expect(findBreaches(imports)).toEqual([]);
   });
 
+  it('hold files in kebab-case; a dot parts the aspect of a test', () => {
+    const names = files.map((file) => file.slice(file.lastIndexOf('/') + 1));
+    const kebab = /^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)*\.[cm]?[jt]s$/;
+    expect(names.filter((name) => !kebab.test(name))).toEqual([]);
+  });
+
+  it('hold a folder for each bench, with a program of its name', () => {
+    const benches = readdirSync(join(ROOT, 'bench'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    expect(benches.length).toBeGreaterThan(5);
+    expect(benches.filter(({ name }) => !files.includes(`bench/${name}/${name}.mjs`))).toEqual([]);
+    expect(files.filter((file) => /^bench\/[^/]+$/.test(file))).toEqual([]);
+  });
+
   it('have no exception that nothing needs any more', () => {
     const used = new Set(imports.map(({ from, to }) => `${from} > ${to}`));
     const allowed = Object.entries(EXCEPTIONS).flatMap(([from, all]) => all.map((to) => `${from} > ${to}`));
