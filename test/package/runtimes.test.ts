@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { copyFixture } from '../support/fixtures.ts';
-import { Installed } from './installed.ts';
+import { Installed, ROOT } from './installed.ts';
 
 const here = fileURLToPath(new URL('runtimes', import.meta.url));
 const RUNTIMES: readonly (readonly [name: string, program: string])[] = [
@@ -61,7 +61,8 @@ describe.each(RUNTIMES)('the package in %s', (name, program) => {
   it.runIf(existsSync(program) && process.platform === 'linux')(
     'is woken by the thread of the addon, and keeps no descriptor of it',
     () => {
-      const reader = join(installed.project, 'node_modules/nexa-memory-guard/lib/sensors/open-reader.js');
+      // No program can import it from the package, whose files are bundled.
+      const reader = join(ROOT, 'lib/sensors/open-reader.js');
       const tree = copyFixture('v2-leaf');
       const { stdout, ...ended } = installed.program(
         'wake.mjs',

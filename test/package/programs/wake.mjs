@@ -1,6 +1,6 @@
 /**
  * Whether the addon's thread wakes this runtime: a watch over a tree of kernel files in which memory falls, and no timer that reads.
- * `wake.mjs READER TREE GROUP`: the module of the installed package, the tree and its group. Told as one line of JSON.
+ * `wake.mjs READER TREE GROUP`: the compiled module, the tree and its group. Told as one line of JSON.
  */
 import { closeSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
