@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { isQuantization, QUANTIZATIONS } from '../core/quantizations.ts';
 import type { Quantization } from '../core/types.ts';
 import { readModelName } from '../model-files/model-name.ts';
+import { findSiblings } from '../model-files/resolve-model.ts';
 import type { ModelOffer } from './adapter.ts';
 
 /** The quantization in the file's name; `undefined` if there is none, or one that the guard's ladder doesn't have. */
@@ -16,7 +17,6 @@ export async function listLadderOffers(path: string, projectorPath?: string): Pr
   const projector = projectorPath === undefined ? {} : { projectorPath };
   const own = readLadderStep(path);
   if (own === undefined) return [{ modelPath: path, ...projector }];
-  const { findSiblings } = await import('../model-files/resolve-model.ts');
   const found = new Map(await findSiblings(path)).set(own, resolve(path));
   return QUANTIZATIONS.flatMap((quantization) => {
     const modelPath = found.get(quantization);

@@ -7,8 +7,9 @@ import { invalidOption } from '../core/errors.ts';
 import type { CacheType, KvCacheType } from '../core/types.ts';
 import { type Checks, describedPath, flag, oneOf, validate, wholeNumber } from '../core/validate.ts';
 import { findGgmlTypeByName } from '../gguf/ggml-types.ts';
-import type { FileIdentity } from '../gguf/read-gguf.ts';
-import type { Footprint, FootprintPart, FootprintSettings } from './footprint.ts';
+import { refuseSwappedFiles } from '../gguf/model-pair.ts';
+import { type FileIdentity, readGguf } from '../gguf/read-gguf.ts';
+import { computeFootprint, type Footprint, type FootprintPart, type FootprintSettings } from './footprint.ts';
 import { repacksByDefault } from './llama-cpp/repacked-weights.ts';
 
 export type { Footprint, FootprintPart } from './footprint.ts';
@@ -143,12 +144,6 @@ export type EstimateShape = Omit<EstimateFootprintOptions, 'modelPath' | 'projec
 
 /** Reads the headers. Rejects with `ERR_MODEL_FILE` if the files can't be understood, or one is in the other's place. */
 export async function openEstimator(modelPath: string, projectorPath?: string): Promise<Estimator> {
-  // Loaded here, since a program that never reads a file needs none of it.
-  const [{ readGguf }, { refuseSwappedFiles }, { computeFootprint }] = await Promise.all([
-    import('../gguf/read-gguf.ts'),
-    import('../gguf/model-pair.ts'),
-    import('./footprint.ts'),
-  ]);
   const [model, projector] = await Promise.all([
     readGguf(modelPath),
     projectorPath === undefined ? undefined : readGguf(projectorPath),

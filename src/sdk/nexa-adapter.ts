@@ -5,6 +5,7 @@ import { defaultAdapter } from '../adapters/default-adapter.ts';
 import { isQuantization, QUANTIZATIONS } from '../core/quantizations.ts';
 import { readModelName } from '../model-files/model-name.ts';
 import { readRepository } from '../model-files/repository-name.ts';
+import { listQuantizations, resolveModel } from '../model-files/resolve-model.ts';
 import type { NexaModel } from './nexa-model.ts';
 import { type ResolvedLoadOptions, readLoadOptions } from './read-sdk-options.ts';
 import type { Runtime } from './runtime.ts';
@@ -60,7 +61,6 @@ function withShape(args: readonly unknown[], { contextSize, kvCacheType }: Chose
 async function listOffers(args: readonly unknown[], sdkModelsDir: string | undefined): Promise<readonly ModelOffer[]> {
   const request = readRequest(args);
   const { modelsDir = sdkModelsDir, projectorPath } = readOptions(args);
-  const { listQuantizations, resolveModel } = await import('../model-files/resolve-model.ts');
   const found = await listQuantizations(request.name, { modelsDir });
   return Promise.all(
     chooseSteps(request, found).map(async (quantization) => {

@@ -2,8 +2,10 @@
 
 import { ADAPTER, type Adapter } from '../adapters/adapter.ts';
 import { MemoryGuardError } from '../core/errors.ts';
+import { resolveModel } from '../model-files/resolve-model.ts';
 import { nexaAdapter } from './nexa-adapter.ts';
-import type { NexaModel } from './nexa-model.ts';
+import { NexaModel } from './nexa-model.ts';
+import { openRuntime } from './open-runtime.ts';
 import { readInitializeOptions, readLoadOptions } from './read-sdk-options.ts';
 import type { Runtime, RuntimeDevice } from './runtime.ts';
 import type { InitializeOptions, LoadOptions } from './sdk-options.ts';
@@ -36,7 +38,6 @@ export class NexaSDK {
    */
   static async initialize(options?: InitializeOptions): Promise<NexaSDK> {
     const given = readInitializeOptions(options);
-    const { openRuntime } = await import('./open-runtime.ts');
     return new NexaSDK(await openRuntime(given), given.modelsDir);
   }
 
@@ -112,17 +113,13 @@ export class NexaSDK {
   async #load(name: string, options: LoadOptions | undefined): Promise<NexaModel> {
     const { quantization, modelsDir = this.#modelsDir, projectorPath, ...load } = readLoadOptions(options);
     load.signal?.throwIfAborted();
-    const [{ resolveModel }, { NexaModel: Model }] = await Promise.all([
-      import('../model-files/resolve-model.ts'),
-      import('./nexa-model.ts'),
-    ]);
     const files = await resolveModel(name, { quantization, modelsDir, projectorPath });
     const { modelPath } = files;
     const { contextSize, microBatchSize, kvCacheType } = load;
     load.signal?.throwIfAborted();
     this.#assertUsable();
     const loaded = await this.#runtime.load({ ...load, modelPath, projectorPath: files.projectorPath });
-    const model = new Model({ ...files, contextSize, microBatchSize, kvCacheType }, loaded, (gone) =>
+    const model = new NexaModel({ ...files, contextSize, microBatchSize, kvCacheType }, loaded, (gone) =>
       this.#models.delete(gone),
     );
     this.#models.add(model);

@@ -201,6 +201,13 @@ describe('the rooms of the source', () => {
     expect(loading).toEqual(['addon/load-addon.ts']);
   });
 
+  it('import nothing of the package later: an import that failed once fails for ever in that process', () => {
+    const later = files.filter((file) =>
+      /\bimport\(\s*['"]\./.test(sources.get(file)!.replace(/\/\*[\s\S]*?\*\//g, '')),
+    );
+    expect(later).toEqual([]);
+  });
+
   it('use few packages, each of them in its own room', () => {
     const packages = imports.filter(({ to }) => !isBuiltin(to) && !sources.has(to));
     const used = new Set(packages.map(({ from, to }) => `${roomOf(from) === '.' ? from : roomOf(from)} > ${to}`));

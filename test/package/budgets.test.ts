@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { listLoadedBuiltins, listLoadedFiles } from '../../tools/loaded-modules.mjs';
 
 /** Lower it when fewer are loaded; each file costs every program that imports the package (bench/import). */
-const MOST_FILES = 14;
+const MOST_FILES = 3;
 /** Other packages' files, each of them. */
 const PACKAGES = ['node_modules/eventemitter3/index.js', 'node_modules/eventemitter3/index.mjs'];
 /** Modules of Node that no program should get by an import alone. */
@@ -28,10 +28,6 @@ describe("import 'nexa-memory-guard'", () => {
 
   it('loads neither the command line nor the metrics', () => {
     expect(own.filter((file) => /^dist\/(cli|metrics)\//.test(file))).toEqual([]);
-    // What reads headers and what runs models is loaded by those who do.
-    expect(own.filter((file) => /(footprint|read-gguf|open-runtime|nexa-model|resolve-model)\.js$/.test(file))).toEqual(
-      [],
-    );
     expect(listLoadedFiles('nexa-memory-guard/metrics')).toContain('dist/metrics/guard-metrics.js');
   });
 

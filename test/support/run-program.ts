@@ -23,6 +23,8 @@ export interface RunOptions {
   readonly group?: ControlGroup;
   /** What the process may map at most, as `ulimit -v` takes it. */
   readonly addressSpaceKiB?: number;
+  /** How many files it may have open at most, as `ulimit -n` takes it. */
+  readonly descriptors?: number;
   /** After this it is killed. Default 20000. */
   readonly timeoutMs?: number;
 }
@@ -36,10 +38,14 @@ export function runProgram(body: string, options: RunOptions = {}): Promise<Ende
 
 /** Runs Node with these arguments, in the folder of this repository. TEST_NODE=/path/to/node is another version of it. */
 export function runNode(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
-  const { flags = [], addressSpaceKiB, timeoutMs = 20_000 } = options;
+  const { flags = [], addressSpaceKiB, descriptors, timeoutMs = 20_000 } = options;
   const program = [process.env['TEST_NODE'] ?? process.execPath, ...flags, ...args];
-  const limit = ['/bin/sh', '-c', `ulimit -v ${addressSpaceKiB}; exec "$0" "$@"`];
-  return waitForEnd(start(addressSpaceKiB === undefined ? program : [...limit, ...program], options), timeoutMs);
+  const limits = [
+    ...(addressSpaceKiB === undefined ? [] : [`ulimit -v ${addressSpaceKiB}`]),
+    ...(descriptors === undefined ? [] : [`ulimit -n ${descriptors}`]),
+  ];
+  const command = limits.length === 0 ? program : ['/bin/sh', '-c', `${limits.join('; ')}; exec "$0" "$@"`, ...program];
+  return waitForEnd(start(command, options), timeoutMs);
 }
 
 function start(command: readonly string[], { env, group }: RunOptions): ChildProcess {

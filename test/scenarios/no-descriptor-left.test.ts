@@ -1,0 +1,80 @@
+/** A process that has no descriptor left for a moment: what it could not do then, it does afterwards. Real files and a real limit. Needs `dist/`. */
+import { expect, it, onTestFinished } from 'vitest';
+import { runProgram } from '../support/run-program.ts';
+import { makeTinyModels } from '../support/tiny-models.ts';
+
+/** Opens descriptors until none is left, runs `body` with `attempt`, and closes them. */
+const PROGRAM = (body: string) => `
+  import { closeSync, openSync, readdirSync } from 'node:fs';
+  const results = [];
+  const attempt = async (act) => {
+    try {
+      results.push(await act());
+    } catch (error) {
+      results.push(error.code);
+    }
+  };
+  const held = [];
+  ${body}
+  console.log(JSON.stringify(results));`;
+
+const FILL = `
+  try {
+    for (;;) held.push(openSync('/dev/null'));
+  } catch (error) {
+    if (error.code !== 'EMFILE') throw error;
+  }`;
+const FREE = 'for (const descriptor of held.splice(0)) closeSync(descriptor);';
+
+async function run(body: string): Promise<unknown> {
+  const { code, stdout, stderr } = await runProgram(PROGRAM(body), { descriptors: 64 });
+  expect(code, stderr).toBe(0);
+  return JSON.parse(stdout);
+}
+
+it.runIf(process.platform === 'linux')(
+  'refuses a load of a file with a code, holds nothing, and loads it afterwards',
+  async () => {
+    const files = makeTinyModels();
+    onTestFinished(() => files.remove());
+    const load = `attempt(async () => {
+    const model = await nexa.loadModel(${JSON.stringify(files.model())});
+    const { basis } = nexa.guard.models()[0].need;
+    await model.dispose();
+    return basis;
+  })`;
+    expect(
+      await run(`
+      const sdk = { loadModel: async () => ({ dispose() {} }) };
+      const nexa = door.withMemoryGuard(sdk, { minFreeRatioAfterLoad: 0, ledger: 'process' });
+      ${FILL}
+      await ${load};
+      results.push(nexa.guard.models().length, nexa.guard.ledger.entries().length);
+      ${FREE}
+      await ${load};
+      nexa.guard.close();`),
+    ).toEqual(['ERR_MODEL_FILE', 0, 0, expect.stringMatching(/^(gguf|measured)$/)]);
+  },
+);
+
+it.runIf(process.platform === 'linux')(
+  'refuses a load of NexaSDK with a code, and loads by the name afterwards',
+  async () => {
+    const files = makeTinyModels();
+    onTestFinished(() => files.remove());
+    const load = `attempt(async () => {
+    const model = await nexa.loadModel('qwen2audio', { quantization: 'Q4_0' });
+    await model.dispose();
+    return model.quantization;
+  })`;
+    expect(
+      await run(`
+      const nexa = await door.NexaSDK.initialize({ runtime: 'llama', modelsDir: ${JSON.stringify(files.folder)} });
+      ${FILL}
+      await ${load};
+      ${FREE}
+      await ${load};
+      await nexa.dispose();`),
+    ).toEqual([expect.stringMatching(/^ERR_(UNKNOWN_MODEL|MODEL_FILE|RUNTIME)$/), 'Q4_0']);
+  },
+);
