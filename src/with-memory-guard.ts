@@ -4,8 +4,9 @@ import { detectAdapter } from './adapters/detect-adapter.ts';
 import { describe, MemoryGuardError } from './core/errors.ts';
 import { isWrapped, type Takeover, unwrap, wrapObject } from './core/wrap-object.ts';
 import { type GuardOptions, readGuardOptions } from './guard-options.ts';
+import { GuardRooms } from './guard-rooms.ts';
 import type { LoadGuardOptions } from './loading/load-guard-options.ts';
-import { getGuardRooms, MemoryGuard } from './memory-guard.ts';
+import { MemoryGuard } from './memory-guard.ts';
 import type { GuardedModelChoice } from './models/model-handle.ts';
 
 /** Anything with a `loadModel`. */
@@ -107,8 +108,9 @@ export function withMemoryGuard<T extends LoadsModels>(sdk: T, options?: GuardOp
     );
   }
   const adapter = settings.adapter ?? detectAdapter(sdk);
-  const guard = new MemoryGuard(settings, adapter);
-  const { loader, models } = getGuardRooms(guard);
+  const rooms = new GuardRooms(settings, adapter);
+  const { loader, models } = rooms;
+  const guard = new MemoryGuard(rooms);
   const { all = [], one = [] } = adapter.sdkDisposers ?? {};
 
   const load: Takeover = (invoke, args) => loader.load(invoke, args);

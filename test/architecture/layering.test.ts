@@ -213,8 +213,8 @@ describe('the rooms of the source', () => {
     const used = new Set(packages.map(({ from, to }) => `${roomOf(from) === '.' ? from : roomOf(from)} > ${to}`));
     expect([...used].sort()).toEqual([
       'cli > picocolors',
+      'guard-rooms.ts > eventemitter3',
       'machine-report.ts > systeminformation',
-      'memory-guard.ts > eventemitter3',
     ]);
   });
 });

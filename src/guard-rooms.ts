@@ -1,0 +1,174 @@
+/** The rooms of one guard, put together: machine, ledger, gate, models, loads and monitor. Programs see them through the guard alone. */
+import { EventEmitter } from 'eventemitter3';
+import type { Adapter } from './adapters/adapter.ts';
+import { AdmissionGate } from './admission/admission-gate.ts';
+import { formatBytes } from './core/bytes.ts';
+import { describeError, MemoryGuardError } from './core/errors.ts';
+import type { DegradedEvent, GuardEvent, GuardEvents } from './events/guard-events.ts';
+import { createPublisher } from './events/publish-event.ts';
+import type { CalibrationStore } from './footprint/calibration-store.ts';
+import type { GuardSettings } from './guard-options.ts';
+import type { OpenLedger } from './ledger/open-ledger.ts';
+import { ModelLoader } from './loading/model-loader.ts';
+import type { Machine } from './machine/machine.ts';
+import { openMachine } from './machine/open-machine.ts';
+import type { HeldModel } from './models/held-model.ts';
+import { LoadedModels } from './models/loaded-models.ts';
+import type { Observing } from './models/observe-load.ts';
+import { UnloadReports } from './models/report-unloads.ts';
+import { StatusWatch } from './monitor/status-watch.ts';
+
+export class GuardRooms {
+  readonly events = new EventEmitter<GuardEvents>();
+  readonly machine: Machine;
+  readonly ledger: OpenLedger;
+  readonly models: LoadedModels;
+  readonly loader: ModelLoader;
+  readonly status: StatusWatch;
+  readonly #settings: GuardSettings;
+  readonly #tell: (event: GuardEvent) => void;
+  readonly #calibration: CalibrationStore | undefined;
+  readonly #gate: AdmissionGate;
+  readonly #unloads: UnloadReports;
+  readonly #stopWatchingPressure: () => void;
+  #closed = false;
+  /** Why other processes are not seen, as it was told last. */
+  #ledgerProblem: string | undefined;
+
+  constructor(settings: GuardSettings, adapter: Adapter) {
+    const { clock, logger, ledger } = settings;
+    this.#settings = settings;
+    this.#tell = createPublisher((event) => this.events.emit(event.type, event as never), logger);
+    this.machine = openMachine(settings);
+    this.#calibration = this.machine.openCalibration((message, cause) =>
+      this.#tellDegraded('calibration-failed', message, cause),
+    );
+    this.ledger = this.machine.openLedger(ledger, (error) => this.#tellLedgerProblem(error));
+    this.#gate = this.#makeGate();
+    this.models = this.#makeModels(adapter);
+    this.#unloads = new UnloadReports({
+      clock,
+      freeBytes: () => this.#freeBytes(),
+      releaseMemory: (files) => this.machine.releaseMemory(files),
+      tell: this.#tell,
+    });
+    const { reader } = this.machine;
+    this.status = new StatusWatch({ settings, gate: this.#gate, models: this.models, reader, tell: this.#tell });
+    this.#stopWatchingPressure = this.machine.watchPressure(() => this.status.read());
+    this.loader = this.#makeLoader(adapter);
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Ends watching and refuses further loads. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.loader.close();
+    this.#stopWatchingPressure();
+    this.status.close();
+    this.machine.close();
+    this.ledger.close();
+    this.events.removeAllListeners();
+  }
+
+  #makeGate(): AdmissionGate {
+    const { clock, minFreeRatioAfterLoad } = this.#settings;
+    const { ledger, shared } = this.ledger;
+    return new AdmissionGate({
+      reader: this.machine.reader,
+      ledger,
+      ...(shared && { shared }),
+      grownBytes: () => this.machine.readGrowthBytes(),
+      collect: (missingBytes) => this.machine.collectGarbage(missingBytes),
+      nowMs: () => clock.nowMs(),
+      minFreeRatioAfterLoad,
+    });
+  }
+
+  #makeModels(adapter: Adapter): LoadedModels {
+    const { clock, keepAliveMs, dropPageCache } = this.#settings;
+    return new LoadedModels({
+      gate: this.#gate,
+      freeBytes: () => this.#freeBytes(),
+      changed: () => {
+        this.status.read();
+        this.loader.wake();
+      },
+      busy: (model) => adapter.isBusy?.(model) === true,
+      filledMicroBatch: (model) => adapter.hasFilledMicroBatch?.(model) === true,
+      observed: (observing) => this.#keep(observing),
+      removed: ({ facts }, cause, beforeBytes) => {
+        const { name, quantization, reservation, files } = facts;
+        const { need } = reservation;
+        return this.#unloads.add({ cause, name, quantization, need, files: dropPageCache ? files : [], beforeBytes });
+      },
+      outgrown: (held, takenBytes) => this.#tellOutgrown(held, takenBytes),
+      unevicted: ({ facts }, error) =>
+        this.#tellDegraded('eviction-failed', `${facts.name} could not be evicted: ${describeError(error)}`, error),
+      keepAliveMs,
+      clock,
+    });
+  }
+
+  #makeLoader(adapter: Adapter): ModelLoader {
+    const { shared } = this.ledger;
+    return new ModelLoader({
+      settings: this.#settings,
+      adapter,
+      reader: this.machine.reader,
+      gate: this.#gate,
+      inSection: async (step, signal) => (shared ? shared.inSection(step, signal) : step()),
+      models: this.models,
+      clock: this.#settings.clock,
+      calibration: this.#calibration,
+      noteMappings: () => this.machine.noteMappings((error) => this.status.tellBlind(error)),
+      emit: this.#tell,
+    });
+  }
+
+  /** What was observed is kept already, and reserved for the next load of this model. */
+  #tellOutgrown({ facts }: HeldModel, takenBytes: number): void {
+    const [taken, reserved] = [formatBytes(takenBytes), formatBytes(facts.reservation.need.anonymousBytes)];
+    this.#tellDegraded(
+      'outgrown',
+      `${facts.name} took ${taken} of anonymous memory, where ${reserved} had been reserved for it.`,
+    );
+  }
+
+  /** What a load really took corrects the next estimate of the same one. */
+  #keep({ key, observation }: Observing): void {
+    if (key !== undefined) void this.#calibration?.record(key, observation);
+  }
+
+  /** Once for each reason: what is missed stays missed until the sentence changes. */
+  #tellLedgerProblem(cause: unknown): void {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    if (message === this.#ledgerProblem) return;
+    this.#ledgerProblem = message;
+    // A guard that is being made has no listeners yet.
+    queueMicrotask(() => this.#tellDegraded('ledger-failed', message, cause));
+  }
+
+  #tellDegraded(reason: DegradedEvent['reason'], message: string, cause?: unknown): void {
+    const code = cause instanceof MemoryGuardError ? cause.code : undefined;
+    this.#tell({
+      type: 'degraded',
+      reason,
+      message,
+      ...(code !== undefined && { code }),
+      ...(cause !== undefined && { cause }),
+      atMs: this.#settings.clock.nowMs(),
+    });
+  }
+
+  #freeBytes(): number | undefined {
+    try {
+      return this.#closed ? undefined : this.#gate.look().headroomBytes;
+    } catch {
+      return undefined; // told by the next decision or reading that needs it
+    }
+  }
+}
