@@ -77,7 +77,8 @@ function print(value: unknown): string {
   }
 }
 
-function clip(text: string): string {
+/** A text on one line and at most 120 characters long, so that a hostile one leaves its sentence readable. */
+export function clip(text: string): string {
   const line = text.replace(/\s+/g, ' ');
   return line.length > 120 ? `${line.slice(0, 117)}...` : line;
 }

@@ -1,7 +1,7 @@
 /** What is accepted as an option, and the one sentence for the rest. It knows no option by name. */
 import { isAbsolute } from 'node:path';
 import { parseBytes } from './bytes.ts';
-import { invalidOption, MemoryGuardError } from './errors.ts';
+import { clip, invalidOption, MemoryGuardError } from './errors.ts';
 
 /** Returns the value as it is used, or throws `ERR_INVALID_OPTION` with `name` in its sentence. */
 export type Check<T> = (value: unknown, name: string) => T;
@@ -36,7 +36,7 @@ export function validate<S extends object>(given: unknown, checks: Checks<S>, ca
 export function unknownOption(key: string, known: readonly string[], call: string, prefix = ''): MemoryGuardError {
   const meant = nearestName(key, known);
   const help = meant === undefined ? `its options are ${known.join(', ')}.` : `did you mean \`${prefix}${meant}\`?`;
-  return new MemoryGuardError('ERR_INVALID_OPTION', `Unknown option \`${prefix}${key}\` of \`${call}\`; ${help}`);
+  return new MemoryGuardError('ERR_INVALID_OPTION', `Unknown option \`${prefix}${clip(key)}\` of \`${call}\`; ${help}`);
 }
 
 /** The known name that differs least from what was written, or `undefined` if none is close. */
