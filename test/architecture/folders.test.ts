@@ -23,12 +23,6 @@ const MAY_IMPORT: Readonly<Record<Folder, (from: string) => RegExp>> = {
       : /^(test|src|lib|dist|tools|native)\//,
 };
 
-/** Single files that import more than their folder may. */
-const EXCEPTIONS: Readonly<Record<string, readonly string[]>> = {
-  // A user's program is given its limit by a container or a service; the demo has to make one.
-  'examples/demo.mjs': ['tools/control-groups.mjs'],
-};
-
 /** Folders of test/ that mirror no room of src/. */
 const OTHER_TESTS = [
   'architecture',
@@ -76,7 +70,7 @@ function findBreaches(found: readonly Import[]): string[] {
       if (isBuiltin(to)) return false;
       const folder = from.split('/', 1)[0] as Folder;
       if (!LOCAL.test(to)) return to === 'vitest' && folder !== 'test';
-      return !MAY_IMPORT[folder](from).test(to) && !EXCEPTIONS[from]?.includes(to);
+      return !MAY_IMPORT[folder](from).test(to);
     })
     .map(({ from, to }) => `${from} > ${to}`);
 }
@@ -125,12 +119,6 @@ describe('the folders of the repository', () => {
     expect(benches.length).toBeGreaterThan(5);
     expect(benches.filter(({ name }) => !files.includes(`bench/${name}/${name}.mjs`))).toEqual([]);
     expect(files.filter((file) => /^bench\/[^/]+$/.test(file))).toEqual([]);
-  });
-
-  it('have no exception that nothing needs any more', () => {
-    const used = new Set(imports.map(({ from, to }) => `${from} > ${to}`));
-    const allowed = Object.entries(EXCEPTIONS).flatMap(([from, all]) => all.map((to) => `${from} > ${to}`));
-    expect(allowed.filter((each) => !used.has(each))).toEqual([]);
   });
 });
 

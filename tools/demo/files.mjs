@@ -8,7 +8,7 @@ import {
   writeAudioProjector,
   writeLanguageModel,
   writeTone,
-} from '../../tools/synthetic-model.mjs';
+} from '../synthetic-model.mjs';
 
 /** @typedef {import('nexa-memory-guard').Quantization} Quantization */
 

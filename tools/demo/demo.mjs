@@ -6,15 +6,15 @@ import { existsSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { formatBytes, machineReport } from 'nexa-memory-guard';
-import { ControlGroup } from '../tools/control-groups.mjs';
-import { describeOwnFiles, makeFiles } from './demo/files.mjs';
-import { runLife } from './demo/life.mjs';
+import { ControlGroup } from '../control-groups.mjs';
+import { describeOwnFiles, makeFiles } from './files.mjs';
+import { runLife } from './life.mjs';
 
 const USAGE = `usage: npm run demo                                             small synthetic models
        npm run demo -- --full                                   the shapes of Qwen2-Audio 7B, about 8 GiB of memory
        npm run demo -- --model F --projector P --audio A.wav    your own files`;
 
-/** @typedef {{ files: import('./demo/files.mjs').Files, full: boolean, group?: ControlGroup, limitNote: string }} Scene the group only with its fields */
+/** @typedef {{ files: import('./files.mjs').Files, full: boolean, group?: ControlGroup, limitNote: string }} Scene the group only with its fields */
 
 // `npm run demo | head` closes the pipe early: that is no fault.
 process.stdout.on('error', ({ code }) => process.exit(code === 'EPIPE' ? 0 : 1));

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
-const demo = fileURLToPath(new URL('../../examples/demo.mjs', import.meta.url));
+const demo = fileURLToPath(new URL('../../../tools/demo/demo.mjs', import.meta.url));
 
 function runDemo(...args: string[]): { status: number | null; stdout: string; stderr: string } {
   return spawnSync(process.execPath, [demo, ...args], { encoding: 'utf8' });
