@@ -30,6 +30,7 @@ export interface Candidate {
   readonly smaller?: SmallerContexts;
 }
 
+/** The same candidate with smaller contexts. */
 export interface SmallerContexts {
   /** The least that the caller allows: the candidate's own if the context is exact. */
   readonly leastContextSize: number;

@@ -53,6 +53,7 @@ export class NexaModel {
   #lastResult: GenerateResult | undefined;
   #disposal: Promise<void> | undefined;
 
+  /** @internal Programs get a model from `NexaSDK.loadModel()`. */
   constructor(facts: NexaModelFacts, model: RuntimeModel, onDisposed?: (model: NexaModel) => void) {
     this.name = facts.name;
     this.quantization = facts.quantization;
