@@ -35,11 +35,11 @@ export class GuardRooms {
   /** Why other processes are not seen, as it was told last. */
   #ledgerProblem: string | undefined;
 
-  constructor(settings: GuardSettings, adapter: Adapter) {
+  constructor(settings: GuardSettings, adapter: Adapter, machine: Machine = openMachine(settings)) {
     const { clock, logger, ledger } = settings;
     this.#settings = settings;
     this.#tell = createPublisher((event) => this.events.emit(event.type, event as never), logger);
-    this.machine = openMachine(settings);
+    this.machine = machine;
     this.#calibration = this.machine.openCalibration((message, cause) =>
       this.#tellDegraded('calibration-failed', message, cause),
     );

@@ -3,9 +3,14 @@ import { closeSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { MiB } from '../src/core/bytes.ts';
+import { defaultAdapter } from '../src/adapters/default-adapter.ts';
+import { GiB, MiB } from '../src/core/bytes.ts';
+import { readGuardOptions } from '../src/guard-options.ts';
+import { GuardRooms } from '../src/guard-rooms.ts';
+import { InjectedMachine } from '../src/machine/injected-machine.ts';
 import { withMemoryGuard } from '../src/with-memory-guard.ts';
-import { FakeSDK, recordEvents, settled } from './support/fake-sdk.ts';
+import { FakeMachine, FakeSDK, recordEvents, settled } from './support/fake-sdk.ts';
+import { ManualClock } from './support/manual-clock.ts';
 
 describe('a guard over the real machine', () => {
   const guarded = (during: () => unknown = () => undefined) => {
@@ -148,5 +153,37 @@ describe('a guard over the real machine', () => {
     expect(guard.status().availableBytes - guard.headroomBytes()).toBeGreaterThanOrEqual(4 * MiB); // the promise stands
     await during.dispose();
     guard.close();
+  });
+});
+
+describe('a machine that tells of pressure', () => {
+  const MODEL = { memoryGuard: { footprint: 1 * MiB } };
+
+  /** The replaced machine, with the notices of a system that gives any. */
+  class TellingMachine extends InjectedMachine {
+    changed: (() => void) | undefined;
+
+    override watchPressure(changed?: () => void): () => void {
+      this.changed = changed;
+      return () => {
+        this.changed = undefined;
+      };
+    }
+  }
+
+  it('has memory read at once, and nobody listens to it after the guard is closed', async () => {
+    const memory = new FakeMachine(8 * GiB);
+    const machine = new TellingMachine(memory.sensor);
+    const settings = readGuardOptions({ sensor: memory.sensor, clock: new ManualClock(), minFreeRatioAfterLoad: 0 });
+    const rooms = new GuardRooms(settings, defaultAdapter, machine);
+    const told: string[] = [];
+    rooms.events.on('critical', ({ type }) => told.push(type));
+    await rooms.loader.load(() => ({ dispose() {} }), ['m', MODEL]);
+    memory.availableBytes = 1 * MiB;
+    expect(told).toEqual([]);
+    machine.changed?.();
+    expect(told).toEqual(['critical']);
+    rooms.close();
+    expect(machine.changed).toBeUndefined();
   });
 });

@@ -26,10 +26,7 @@ export class RealMachine implements Machine {
   }
 
   openLedger(option: LedgerOption, failed: Failed): OpenLedger {
-    const readers = {
-      readOwnBytes: () => readAnonymousBytes(),
-      readPeerBytes: (pid: number) => readPeerAnonymousBytes(pid),
-    };
+    const readers = { readOwnBytes: readAnonymousBytes, readPeerBytes: readPeerAnonymousBytes };
     return openLedger(option, readers, failed);
   }
 
