@@ -20,6 +20,13 @@ export type ErrorCode =
 export class MemoryGuardError extends Error {
   /** A class with a brand of its own is known by it, not by its prototype: a program may load two copies of this package. */
   protected static readonly brand: symbol = Symbol.for('nexa-memory-guard.MemoryGuardError');
+
+  /** @internal An error of one copy of this package is an instance of the other's class as well. */
+  static override [Symbol.hasInstance]<E>(this: abstract new (...parts: never) => E, value: unknown): value is E {
+    // biome-ignore lint/complexity/noThisInStatic: a class that extends this one has a brand of its own
+    return isMadeBy(this, value);
+  }
+
   override readonly name: string = 'MemoryGuardError';
   readonly code: ErrorCode;
 
@@ -32,13 +39,11 @@ export class MemoryGuardError extends Error {
   }
 }
 
-// A program may load two copies of this package: an error of one is an instance of the other's class as well.
-Object.defineProperty(MemoryGuardError, Symbol.hasInstance, { value: hasBrand });
-
-function hasBrand(this: { readonly brand: symbol }, value: unknown): boolean {
-  if (!Object.hasOwn(this, 'brand')) return Function.prototype[Symbol.hasInstance].call(this, value);
+function isMadeBy(made: unknown, value: unknown): boolean {
+  if (!isErrorClass(made) || !Object.hasOwn(made, 'brand'))
+    return Function.prototype[Symbol.hasInstance].call(made, value);
   try {
-    return Object.hasOwn(Object(value), this.brand);
+    return Object.hasOwn(Object(value), made.brand);
   } catch {
     return false; // a proxy that resists being looked at
   }
