@@ -5,7 +5,11 @@ export type { Adapter, ChosenShape, LoadRequest, ModelOffer, RequestedShape } fr
 export type { LayoutName } from './addon/nexa-binding.ts';
 export { AdmissionTimeoutError } from './admission/admission-timeout-error.ts';
 export { InsufficientMemoryError, type RefusalNumbers } from './admission/insufficient-memory-error.ts';
-export { type AnyMemoryGuardError, isMemoryGuardError } from './admission/is-memory-guard-error.ts';
+export {
+  type AnyMemoryGuardError,
+  isMemoryGuardError,
+  type PlainMemoryGuardError,
+} from './admission/is-memory-guard-error.ts';
 export { formatBytes, GiB, KiB, MiB, parseBytes } from './core/bytes.ts';
 export type { Clock } from './core/clock.ts';
 export { type ErrorCode, MemoryGuardError } from './core/errors.ts';
@@ -26,11 +30,13 @@ export type {
 } from './core/types.ts';
 export type {
   DecisionEvent,
+  DecisionEventName,
   DegradedEvent,
   DegradedReason,
   EvictedEvent,
   EvictionReason,
   GuardEvent,
+  GuardEventBase,
   GuardEventName,
   GuardEventOf,
   GuardEvents,
@@ -91,4 +97,14 @@ export type {
 export type { GenerateOptions, InitializeOptions, LoadOptions } from './sdk/sdk-options.ts';
 export { readMemory } from './sensors/read-memory.ts';
 export type { ReadMemoryOptions } from './sensors/read-memory-options.ts';
-export { type Guarded, type GuardedModel, type LoadsModels, withMemoryGuard } from './with-memory-guard.ts';
+export {
+  type DisposeMethodName,
+  type Guarded,
+  type GuardedLoadArguments,
+  type GuardedLoadOptions,
+  type GuardedModel,
+  type GuardedPathOptions,
+  type LoadsModels,
+  type WithGuardedContexts,
+  withMemoryGuard,
+} from './with-memory-guard.ts';

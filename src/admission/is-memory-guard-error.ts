@@ -3,16 +3,13 @@ import { type ErrorCode, MemoryGuardError } from '../core/errors.ts';
 import type { AdmissionTimeoutError } from './admission-timeout-error.ts';
 import type { InsufficientMemoryError } from './insufficient-memory-error.ts';
 
-/** The errors that have fields of their own. */
-type NumberedError = InsufficientMemoryError | AdmissionTimeoutError;
-
-/** The errors that have a code and nothing else. */
-interface PlainError extends MemoryGuardError {
-  readonly code: Exclude<ErrorCode, NumberedError['code']>;
+/** An error that has a code and no fields of its own. */
+export interface PlainMemoryGuardError extends MemoryGuardError {
+  readonly code: Exclude<ErrorCode, (InsufficientMemoryError | AdmissionTimeoutError)['code']>;
 }
 
 /** Any error of this package. Its `code` tells which fields it has. */
-export type AnyMemoryGuardError = NumberedError | PlainError;
+export type AnyMemoryGuardError = InsufficientMemoryError | AdmissionTimeoutError | PlainMemoryGuardError;
 
 /**
  * Whether an error is one of this package, also of another copy of it that the program has loaded.

@@ -30,7 +30,7 @@ export function checkEventName<E extends GuardEventName>(name: E): E {
 }
 
 /** Every event carries these. */
-interface EventBase<T extends string> {
+export interface GuardEventBase<T extends string> {
   readonly type: T;
   /** One printable sentence. */
   readonly message: string;
@@ -39,7 +39,7 @@ interface EventBase<T extends string> {
 }
 
 /** An edge of the status: told once when it is crossed, in either direction. */
-export interface StatusEvent<T extends MemoryStatusLevel = MemoryStatusLevel> extends EventBase<T> {
+export interface StatusEvent<T extends MemoryStatusLevel = MemoryStatusLevel> extends GuardEventBase<T> {
   readonly previous: MemoryStatusLevel;
   readonly availableBytes: number;
   readonly headroomBytes: number;
@@ -50,7 +50,7 @@ export interface StatusEvent<T extends MemoryStatusLevel = MemoryStatusLevel> ex
 }
 
 /** What was decided about a load. */
-export interface DecisionEvent<T extends DecisionEventName = DecisionEventName> extends EventBase<T>, Decision {
+export interface DecisionEvent<T extends DecisionEventName = DecisionEventName> extends GuardEventBase<T>, Decision {
   /**
    * True if the user's `force` let the load in although rules refuse it. `need` then is what was reserved all the same, and
    * `refusedBy` names the rules that failed.
@@ -64,10 +64,11 @@ export interface DecisionEvent<T extends DecisionEventName = DecisionEventName> 
   readonly waitedMs?: number;
 }
 
-type DecisionEventName = 'admitted' | 'downgraded' | 'refused';
+/** The events that carry a decision. */
+export type DecisionEventName = 'admitted' | 'downgraded' | 'refused';
 
 /** A load waits for memory: told when it begins to wait, and when its place changes. */
-export interface WaitingEvent extends EventBase<'waiting'>, Omit<Decision, 'verdict'> {
+export interface WaitingEvent extends GuardEventBase<'waiting'>, Omit<Decision, 'verdict'> {
   readonly verdict: 'wait';
   /** 1 for the load that is next. Loads of other processes count. */
   readonly position: number;
@@ -75,7 +76,7 @@ export interface WaitingEvent extends EventBase<'waiting'>, Omit<Decision, 'verd
 }
 
 /** A load is done and its model registered. */
-export interface LoadedEvent extends EventBase<'loaded'> {
+export interface LoadedEvent extends GuardEventBase<'loaded'> {
   readonly model: string;
   readonly quantization?: Quantization;
   readonly need: LoadNeed;
@@ -91,7 +92,7 @@ export type UnloadCause = 'unloaded' | 'leaked' | EvictionReason;
 export type EvictionReason = 'memory' | 'keep-alive';
 
 /** A model is gone, and what it held was seen to come back. `leaked`: its handle was lost undisposed. */
-export interface UnloadedEvent<T extends 'unloaded' | 'leaked' = 'unloaded' | 'leaked'> extends EventBase<T> {
+export interface UnloadedEvent<T extends 'unloaded' | 'leaked' = 'unloaded' | 'leaked'> extends GuardEventBase<T> {
   readonly model: string;
   readonly quantization?: Quantization;
   /**
@@ -131,7 +132,7 @@ export type DegradedReason =
   | 'eviction-failed';
 
 /** The guard works with less than it should: what is missing, and what that means. */
-export interface DegradedEvent extends EventBase<'degraded'> {
+export interface DegradedEvent extends GuardEventBase<'degraded'> {
   readonly reason: DegradedReason;
   /** The code of the error behind it. Absent if there is no error, or it has no code of this package. */
   readonly code?: ErrorCode;

@@ -7,8 +7,8 @@ import type { Labels, MetricDefinition } from './metric-definitions.ts';
 import { type Meter, openMeter } from './opentelemetry.ts';
 import { openPrometheus, type Prometheus } from './prometheus.ts';
 
-export type { Meter } from './opentelemetry.ts';
-export type { Prometheus } from './prometheus.ts';
+export type { AnyInstrument, InstrumentOptions, Meter, MetricAttributes } from './opentelemetry.ts';
+export type { AnyConfiguration, GaugeMetric, Prometheus } from './prometheus.ts';
 
 /** Options of `guardMetrics`. */
 export interface GuardMetricsOptions {

@@ -4,7 +4,8 @@ import { EVENT_METRICS, SECONDS_BOUNDARIES } from './event-metrics.ts';
 import { GAUGES, readGauge } from './gauges.ts';
 import type { EventMetricDefinition, Labels, MetricDefinition, MetricUnit } from './metric-definitions.ts';
 
-interface InstrumentOptions {
+/** What an instrument is made with. */
+export interface InstrumentOptions {
   readonly description: string;
   readonly unit: string;
   readonly advice?: { explicitBucketBoundaries?: number[] };
@@ -15,18 +16,22 @@ interface ObservableResult {
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: OpenTelemetry's own types name the instruments
-type AnyInstrument = any;
+export type AnyInstrument = any;
 
 /** A `Meter` of `@opentelemetry/api`, 1.3 and later, as far as it is used. */
 export interface Meter {
   createObservableGauge(name: string, options: InstrumentOptions): object;
-  createCounter(name: string, options: InstrumentOptions): { add(value: number, attributes: Attributes): void };
-  createHistogram(name: string, options: InstrumentOptions): { record(value: number, attributes: Attributes): void };
+  createCounter(name: string, options: InstrumentOptions): { add(value: number, attributes: MetricAttributes): void };
+  createHistogram(
+    name: string,
+    options: InstrumentOptions,
+  ): { record(value: number, attributes: MetricAttributes): void };
   addBatchObservableCallback(callback: (result: AnyInstrument) => void, instruments: AnyInstrument[]): void;
   removeBatchObservableCallback(callback: (result: AnyInstrument) => void, instruments: AnyInstrument[]): void;
 }
 
-type Attributes = Record<string, string>;
+/** Attribute values by their names. */
+export type MetricAttributes = Record<string, string>;
 
 /** Codes of UCUM: bytes, seconds, and for a count what is counted, in braces. */
 const UNITS: Readonly<Record<MetricUnit, string>> = {
@@ -81,7 +86,7 @@ function describeInstrument(metric: MetricDefinition): [string, InstrumentOption
 function createInstrument(
   meter: Meter,
   metric: EventMetricDefinition,
-): (attributes: Attributes, value: number) => void {
+): (attributes: MetricAttributes, value: number) => void {
   const [name, options] = describeInstrument(metric);
   if (metric.kind === 'counter') {
     const counter = meter.createCounter(name, options);
@@ -95,8 +100,8 @@ function createInstrument(
 }
 
 /** Attributes carry the namespace, since attributes of other libraries stand beside them. */
-function toAttributes(labels: Labels, guardName: string): Attributes {
-  const attributes: Attributes = { [`${NAMESPACE}.name`]: guardName };
+function toAttributes(labels: Labels, guardName: string): MetricAttributes {
+  const attributes: MetricAttributes = { [`${NAMESPACE}.name`]: guardName };
   for (const [label, value] of Object.entries(labels)) attributes[`${NAMESPACE}.${label}`] = value;
   return attributes;
 }

@@ -17,13 +17,13 @@ interface Registry {
   removeSingleMetric(name: string): void;
 }
 
-interface GaugeMetric {
+export interface GaugeMetric {
   reset(): void;
   set(labels: object, value: number): void;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: prom-client's own types name each metric's labels
-type AnyConfiguration = any;
+export type AnyConfiguration = any;
 
 /** The module `prom-client`, 14 and later, as far as it is used: `import * as client from 'prom-client'`. */
 export interface Prometheus {
