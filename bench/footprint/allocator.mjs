@@ -6,6 +6,12 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { estimateFootprint } from 'nexa-memory-guard';
+import { sizeRun } from '../../lib/footprint/llama-cpp/cache-sizes.js';
+import { buildDecoderGraph } from '../../lib/footprint/llama-cpp/decoder-graph.js';
+import { computeGraphBytes } from '../../lib/footprint/llama-cpp/graph-allocator.js';
+import { readModelShape } from '../../lib/footprint/llama-cpp/model-shape.js';
+import { readGguf } from '../../lib/gguf/read-gguf.js';
 import { writeModel } from '../../tools/architectures.mjs';
 import { measureEngineLoad, sumBuffersMiB } from '../../tools/engine-load.mjs';
 import { fullLanguage, fullProjector, writeAudioProjector, writeLanguageModel } from '../../tools/synthetic-model.mjs';
@@ -17,17 +23,9 @@ const RUNS = 15;
 const F32_BYTES = 4;
 const FIXTURE = new URL('../../test/fixtures/engine-transcripts.jsonl', import.meta.url);
 
-const inDist = (/** @type {string} */ file) => import(new URL(`../../dist/${file}`, import.meta.url).href);
-const { estimateFootprint } = await inDist('footprint/estimate-footprint.js');
-const { sizeRun } = await inDist('footprint/llama-cpp/cache-sizes.js');
-const { buildDecoderGraph } = await inDist('footprint/llama-cpp/decoder-graph.js');
-const { computeGraphBytes } = await inDist('footprint/llama-cpp/graph-allocator.js');
-const { readModelShape } = await inDist('footprint/llama-cpp/model-shape.js');
-const { readGguf } = await inDist('gguf/read-gguf.js');
-
-/** @typedef {{ sources: readonly Tensor[], kind: string, bytes: number, viewOf?: Tensor, output: boolean }} Tensor */
-/** @typedef {{ leafs: readonly Tensor[], nodes: readonly Tensor[], scratchBytes: number }} Graph */
-/** @typedef {(graph: Graph, shape: any, run: any) => number} Method */
+/** @typedef {import('../../lib/footprint/llama-cpp/graph.js').Tensor} Tensor */
+/** @typedef {import('../../lib/footprint/llama-cpp/graph.js').Graph} Graph */
+/** @typedef {(graph: Graph, shape: import('../../lib/footprint/llama-cpp/model-shape.js').ModelShape, run: ReturnType<typeof sizeRun>) => number} Method */
 
 /** From the engine's own rules to what needs no graph. @type {Record<string, Method>} */
 const METHODS = {
@@ -41,7 +39,7 @@ const METHODS = {
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nexa-allocator-'));
 try {
   if (process.argv[2] === '--cold') {
-    const [, , , model, projector] = process.argv;
+    const [model = '', projector = ''] = process.argv.slice(3);
     const startMs = performance.now();
     await estimateFootprint({ modelPath: model, projectorPath: projector, contextSize: 2048 });
     console.log(performance.now() - startMs);

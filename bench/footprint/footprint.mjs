@@ -10,6 +10,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { estimateFootprint } from 'nexa-memory-guard';
 import { measureEngineLoad, sumBuffersMiB } from '../../tools/engine-load.mjs';
 import { writeTone } from '../../tools/synthetic-model.mjs';
 import { createEngineOptions } from '../../tools/transcripts.mjs';
@@ -63,9 +64,6 @@ async function compareLoads() {
 
 /** @param {Case} each @param {number} index @param {Awaited<ReturnType<typeof openNodeLlamaCpp>>} other @returns {Promise<Prepared>} */
 async function prepareLoad(each, index, other) {
-  const { estimateFootprint } = await import(
-    new URL('../../lib/footprint/estimate-footprint.js', import.meta.url).href
-  );
   const modelPath = path.join(folder, `model-${index}.gguf`);
   const projectorPath = path.join(folder, `mmproj-${index}.gguf`);
   each.write(modelPath, projectorPath);

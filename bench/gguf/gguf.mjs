@@ -17,7 +17,7 @@ const MiB = 2 ** 20;
 
 /** @type {Record<string, () => Promise<(path: string) => Promise<unknown>>>} */
 const READERS = {
-  [OWN]: async () => (await import(new URL('../../lib/gguf/read-gguf.js', import.meta.url).href)).readGguf,
+  [OWN]: async () => (await import('../../lib/gguf/read-gguf.js')).readGguf,
   '@huggingface/gguf': async () => {
     const { gguf } = await import('@huggingface/gguf');
     return (path) => gguf(path, { allowLocalFile: true });

@@ -108,6 +108,13 @@ describe('the folders of the repository', () => {
     expect(findBreaches(imports)).toEqual([]);
   });
 
+  it('name in their text what they import of the package, so that it is read', () => {
+    const computed = /\bimport\(\s*(?!['"])[^)]*\.\.\/(?:lib|dist|src)\//;
+    expect(computed.test("await import(new URL('../../lib/gguf/read-gguf.js', import.meta.url).href)")).toBe(true);
+    const programs = files.filter((file) => /^(?:bench|tools|examples)\//.test(file));
+    expect(programs.filter((file) => computed.test(read(file)))).toEqual([]);
+  });
+
   it('hold files in kebab-case; a dot parts the aspect of a test', () => {
     const names = files.map((file) => file.slice(file.lastIndexOf('/') + 1));
     const kebab = /^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)*\.[cm]?[jt]s$/;
