@@ -99,10 +99,15 @@ export class LlamaModel implements RuntimeModel {
   }
 
   #format(context: LlamaContext, turns: readonly ChatTurn[], { tools, thinking }: ChatSettings): FormattedChat {
-    return context.getFormattedChat(turns.map(toEngineMessage), this.#chatTemplate, {
+    const params = {
       ...(tools !== undefined && { tools: JSON.parse(tools) }),
       ...(thinking !== undefined && { enable_thinking: thinking }),
-    });
+    };
+    try {
+      return context.getFormattedChat(turns.map(toEngineMessage), this.#chatTemplate, params);
+    } catch (cause) {
+      throw this.#engineError('could not format the conversation', cause);
+    }
   }
 
   #getContext(): LlamaContext {

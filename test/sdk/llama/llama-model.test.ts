@@ -88,6 +88,28 @@ test("an error's own line is told once, and what is no error is told too", async
   await expect(model.generate(request, () => {})).rejects.toMatchObject({ message: 'The engine failed: no thread.' });
 });
 
+test('a conversation that the template refuses is an error of the runtime, and the model goes on', async () => {
+  const cause = new Error('unknown role');
+  const refusing = {
+    ...scripted({}),
+    getFormattedChat: (messages: readonly { readonly role: string }[]) => {
+      if (messages.some(({ role }) => role === 'critic')) throw cause;
+      return { prompt: 'p' };
+    },
+  };
+  const model = new LlamaModel(refusing, new EngineLog(undefined, null), facts);
+  const messages = [{ role: 'critic', parts: [] }];
+  const expected = {
+    name: 'MemoryGuardError',
+    code: 'ERR_RUNTIME',
+    message: 'The engine could not format the conversation: unknown role.',
+    cause,
+  };
+  await expect(model.format(messages, {})).rejects.toMatchObject(expected);
+  await expect(model.generate({ ...request, messages }, () => {})).rejects.toMatchObject(expected);
+  expect(await model.generate(request, () => {})).toMatchObject({ finishReason: 'length' });
+});
+
 test('texts that run are stopped when the process exits, by one listener for all of them', async () => {
   let stops = 0;
   let finish: (completion: Completion) => void = () => {};

@@ -76,6 +76,20 @@ test('says what it could not decode, and takes the mark of audio as text where t
   await model.dispose();
 });
 
+test('says why a template refuses a conversation, and formats the next one', async () => {
+  const chatTemplate =
+    "{% for m in messages %}{% if m.role == 'critic' %}{{ raise_exception('no critics') }}{% endif %}{{ m.content }}{% endfor %}";
+  const model = await load({ chatTemplate });
+  const turns = (role: string) => [{ role, parts: [{ type: 'text' as const, text: 'Hi' }] }];
+  await expect(model.format(turns('critic'), {})).rejects.toMatchObject({
+    code: 'ERR_RUNTIME',
+    message: expect.stringMatching(/^The engine could not format the conversation: .*no critics/s),
+    cause: expect.any(Error),
+  });
+  expect(await model.format(turns('user'), {})).toContain('Hi');
+  await model.dispose();
+});
+
 test('hands tools, thinking and a grammar to the engine', async () => {
   const model = await load({ modelPath: files.model('F32') });
   const tools = JSON.stringify([
