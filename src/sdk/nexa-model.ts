@@ -4,7 +4,7 @@ import { MemoryGuardError } from '../core/errors.ts';
 import { path as checkPath } from '../core/validate.ts';
 import { type ChatMessage, checkMessages, listPaths, printTools, readTurns } from './chat-messages.ts';
 import { listMedia, prepareGenerate, refuseMedia } from './prepare-generate.ts';
-import { readGenerateOptions } from './read-sdk-options.ts';
+import { readGenerateOptions, readTemplateOptions } from './read-sdk-options.ts';
 import type { Capabilities, GenerateResult, RuntimeGenerate, RuntimeModel } from './runtime.ts';
 import type { GenerateOptions } from './sdk-options.ts';
 import { TextQueue } from './text-queue.ts';
@@ -100,14 +100,15 @@ export class NexaModel {
   /**
    * The text that the model's chat template makes of a conversation.
    *
-   * @throws MemoryGuardError `ERR_INVALID_OPTION` for bad messages, or for media that the model can't take; rejects with
-   * `ERR_RUNTIME` if the engine fails.
+   * @throws MemoryGuardError `ERR_INVALID_OPTION` for bad messages, for a bad option, or for media that the model can't take;
+   * rejects with `ERR_RUNTIME` if the engine fails or the template refuses the conversation.
    */
   applyChatTemplate(
     messages: readonly ChatMessage[],
-    { tools, thinking }: Pick<GenerateOptions, 'tools' | 'thinking'> = {},
+    options: Pick<GenerateOptions, 'tools' | 'thinking'> = {},
   ): Promise<string> {
     const turns = readTurns(checkMessages(messages, 'messages'));
+    const { tools, thinking } = readTemplateOptions(options);
     refuseMedia(this, listPaths(turns, 'audio'), listPaths(turns, 'image'));
     return this.#inTurn(() => this.#model.format(turns, { tools: printTools(tools), thinking }));
   }

@@ -32,6 +32,9 @@ export interface ResolvedGenerateOptions extends Omit<GenerateOptions, 'audio' |
   readonly maxTokens: number;
 }
 
+/** What a chat template may be told. */
+export type TemplateOptions = Pick<GenerateOptions, 'tools' | 'thinking'>;
+
 const LOAD_DEFAULTS = {
   contextSize: DEFAULT_CONTEXT_RANGE.min,
   batchSize: 512,
@@ -96,6 +99,8 @@ const GENERATE_CHECKS: Checks<ResolvedGenerateOptions> = {
   signal: abortSignal,
 };
 
+const TEMPLATE_CHECKS: Checks<TemplateOptions> = { tools: checkTools, thinking: flag };
+
 /** @throws MemoryGuardError `ERR_INVALID_OPTION` */
 export function readInitializeOptions(given: unknown): InitializeOptions {
   const options: InitializeOptions = validate<InitializeOptions>(given, INITIALIZE_CHECKS, 'initialize');
@@ -136,6 +141,11 @@ export function readGenerateOptions(given: unknown): ResolvedGenerateOptions {
     throw clash('`raw` goes without a template, so tools, thinking and media have no place in it');
   }
   return { ...GENERATE_DEFAULTS, ...options };
+}
+
+/** @throws MemoryGuardError `ERR_INVALID_OPTION` */
+export function readTemplateOptions(given: unknown): TemplateOptions {
+  return validate<TemplateOptions>(given, TEMPLATE_CHECKS, 'applyChatTemplate');
 }
 
 function clash(what: string): MemoryGuardError {

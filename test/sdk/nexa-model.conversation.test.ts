@@ -100,6 +100,36 @@ describe('a conversation', () => {
     if (messages) expect(() => model.generate({ messages } as never)).toThrow(/^Expected `messages` to be a list/);
   });
 
+  test.each([
+    [
+      { tools: 'not json' },
+      "Expected `tools` to be a list of tools, or the same as JSON text, got 'not json' (string).",
+    ],
+    [{ tools: {} }, 'Expected `tools` to be a list of tools'],
+    [{ thinking: 'yes' }, "Expected `thinking` to be true or false, got 'yes' (string)."],
+    [{ thinkng: true }, 'Unknown option `thinkng` of `applyChatTemplate`; did you mean `thinking`?'],
+    [{ prompt: 'Hi' }, 'Unknown option `prompt` of `applyChatTemplate`; its options are tools, thinking.'],
+    [null, 'Expected `options` to be an object, got null.'],
+  ])('is not formatted with %j', (options, sentence) => {
+    const { model } = makeModel();
+    const apply = () => model.applyChatTemplate([{ role: 'user', content: 'Hi' }], options as never);
+    expect(apply).toThrow(sentence);
+    expect(apply).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
+  });
+
+  test('is formatted with every option, and with options that are undefined', async () => {
+    const { model } = makeModel();
+    const messages = [{ role: 'user', content: 'Hi' }];
+    const settings = async (options: Parameters<typeof model.applyChatTemplate>[1]) =>
+      JSON.parse(await model.applyChatTemplate(messages, options))[1];
+    expect(await settings({ tools: [{ type: 'function' }], thinking: false })).toEqual({
+      tools: '[{"type":"function"}]',
+      thinking: false,
+    });
+    expect(await settings(undefined)).toEqual({});
+    expect(await settings({ tools: undefined, thinking: undefined } as object)).toEqual({});
+  });
+
   test('needs a model that hears and sees what is in it', () => {
     const { model } = makeModel();
     const image = [{ role: 'user', content: [{ type: 'image', path: 'x.png' }] }] as const;
