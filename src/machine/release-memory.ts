@@ -1,33 +1,7 @@
 /** Gives memory back on purpose: V8's garbage, and what the allocator keeps of freed blocks. Who calls it knows when that is worth its pause. */
 import { loadAddon } from '../addon/load-addon.ts';
 import type { Clock } from '../core/clock.ts';
-import { loadNodeModule } from '../core/node-module.ts';
-
-/** What a runtime may have to collect with. Bun has no V8. */
-interface Host {
-  readonly gc?: (() => void) | undefined;
-  readonly Bun?: { gc(synchronous: boolean): void };
-}
-
-let collector: (() => void) | undefined;
-
-/** A full, synchronous collection. */
-export function collectGarbage(): void {
-  collector ??= findCollector(globalThis as Host);
-  collector();
-}
-
-/** V8 shows the function only if a flag asks for it, so the flag is set once, here. Does nothing if a runtime has none. */
-export function findCollector({ gc, Bun: bun }: Host, run?: (code: string) => unknown): () => void {
-  if (gc) return gc;
-  if (bun) return () => bun.gc(true);
-  loadNodeModule('node:v8').setFlagsFromString('--expose-gc');
-  const code = "typeof gc === 'function' ? gc : undefined";
-  const found = run ? run(code) : loadNodeModule('node:vm').runInNewContext(code);
-  return (found as (() => void) | undefined) ?? nothing;
-}
-
-function nothing(): void {}
+import { collectGarbage } from '../core/collect-garbage.ts';
 
 /** What native code freed goes back to the system. Does nothing if there is no addon or the allocator can't. */
 export async function trimHeap(): Promise<void> {

@@ -7,7 +7,7 @@ const MOST_FILES = 3;
 /** Other packages' files, each of them. */
 const PACKAGES = ['node_modules/eventemitter3/index.js', 'node_modules/eventemitter3/index.mjs'];
 /** Modules of Node that no program should get by an import alone. */
-const NOT_FROM_NODE = ['child_process', 'http', 'https', 'inspector', 'tls', 'zlib'];
+const NOT_FROM_NODE = ['child_process', 'http', 'https', 'inspector', 'tls', 'v8', 'vm', 'worker_threads', 'zlib'];
 
 describe("import 'nexa-memory-guard'", () => {
   let files: readonly string[];
@@ -31,10 +31,12 @@ describe("import 'nexa-memory-guard'", () => {
     expect(listLoadedFiles('nexa-memory-guard/metrics')).toContain('dist/metrics/guard-metrics.js');
   });
 
-  it('loads no part of Node that starts programs, speaks HTTP or packs files', () => {
+  it('loads no part of Node that starts programs or threads, speaks HTTP, packs files or steers V8', () => {
     const builtins = listLoadedBuiltins('nexa-memory-guard');
     expect(builtins.length).toBeGreaterThan(0);
     expect(builtins.filter((name) => NOT_FROM_NODE.includes(name))).toEqual([]);
-    expect(listLoadedBuiltins('node:child_process')).toContain('child_process');
+    for (const name of ['child_process', 'v8', 'vm', 'worker_threads']) {
+      expect(listLoadedBuiltins(`node:${name}`)).toContain(name);
+    }
   });
 });

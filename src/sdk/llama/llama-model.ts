@@ -1,7 +1,6 @@
 /** One loaded model of the engine and what it takes to call it safely. It knows no files besides their paths. */
 import { setImmediate } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { collectGarbage } from '../../core/collect-garbage.ts';
 import { invalidOption, MemoryGuardError } from '../../core/errors.ts';
 import { type ChatSettings, type ChatTurn, makeTurn } from '../chat-messages.ts';
 import type { Capabilities, FinishReason, GenerateResult, RuntimeGenerate, RuntimeModel } from '../runtime.ts';
@@ -92,7 +91,7 @@ export class LlamaModel implements RuntimeModel {
 
   async dispose(): Promise<void> {
     // No variable may hold the context here: a broken one is ended by a collection only.
-    const release = this.#broken ? collectGarbage : this.#context?.release.bind(this.#context);
+    const release = this.#broken ? runFinalizers : this.#context?.release.bind(this.#context);
     this.#context = undefined;
     await release?.();
     this.#log.flush();
@@ -198,11 +197,9 @@ function stopRunning(): void {
 }
 
 /** A model whose completion failed must not be released, since that writes through the stale pointer. Its finalizer is safe. */
-async function collectGarbage(): Promise<void> {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
+async function runFinalizers(): Promise<void> {
   // The frames that still see the context end first; then the finalizers run.
   await setImmediate();
-  collect();
+  collectGarbage();
   await setImmediate();
 }

@@ -1,8 +1,8 @@
 /** The SDK's own library as a runtime. It asks the library only what that survives, and knows no other runtime. */
-import { isMainThread } from 'node:worker_threads';
 import { describeAddonProblem, loadAddon } from '../../addon/load-addon.ts';
 import type { LayoutName, LibraryHandle, NativeFailure, NexaBinding } from '../../addon/nexa-binding.ts';
 import { invalidOption, MemoryGuardError } from '../../core/errors.ts';
+import { loadNodeModule } from '../../core/node-module.ts';
 import type { GgufFile } from '../../gguf/read-gguf.ts';
 import { checkModelFiles } from '../check-model-files.ts';
 import { LoadProgress } from '../load-progress.ts';
@@ -66,7 +66,7 @@ function stopAtExit(nexa: NexaBinding): void {
   function leaveAtExit(code: number): void {
     nexa.leave(code);
   }
-  if (!watchesExit && isMainThread) process.on('exit', leaveAtExit);
+  if (!watchesExit && loadNodeModule('node:worker_threads').isMainThread) process.on('exit', leaveAtExit);
   watchesExit = true;
 }
 
