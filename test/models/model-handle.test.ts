@@ -1,13 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { AdmissionGate } from '../../src/admission/admission-gate.ts';
-import type { UnloadCause } from '../../src/events/guard-events.ts';
-import { Ledger } from '../../src/ledger/ledger.ts';
-import { LoadedModels } from '../../src/models/loaded-models.ts';
 import { findHandle, type ModelHandleParts, type ModelMethods, wrapModel } from '../../src/models/model-handle.ts';
-import { InjectedReader } from '../../src/sensors/injected-reader.ts';
 import { deferred, FakeModel } from '../support/fake-sdk.ts';
-import { type HeldModelParts, makeHeldModel } from '../support/make-held-model.ts';
-import { ManualClock } from '../support/manual-clock.ts';
+import type { HeldModelParts } from '../support/make-held-model.ts';
+import { makeLoadedModels } from '../support/make-loaded-models.ts';
 
 const METHODS: ModelMethods<string> = {
   disposers: ['dispose', 'close'],
@@ -17,30 +12,7 @@ const METHODS: ModelMethods<string> = {
 
 /** Handles of models that are registered with real bookkeeping over a machine of 10 GiB. */
 function handles(methods: Partial<ModelMethods<string>> = {}) {
-  const clock = new ManualClock();
-  const ledger = new Ledger();
-  const gate = new AdmissionGate({
-    reader: new InjectedReader(() => ({ totalBytes: 2e10, availableBytes: 1e10 })),
-    ledger,
-    grownBytes: () => undefined,
-    collect: () => false,
-    nowMs: () => clock.nowMs(),
-    minFreeRatioAfterLoad: 0,
-  });
-  const removed: UnloadCause[] = [];
-  const models = new LoadedModels({
-    gate,
-    freeBytes: () => gate.look().headroomBytes,
-    changed() {},
-    busy: () => false,
-    filledMicroBatch: () => false,
-    observed() {},
-    removed: async (_held, cause) => void removed.push(cause),
-    outgrown() {},
-    unevicted() {},
-    keepAliveMs: undefined,
-    clock,
-  });
+  const { models, causes, hold: register, promisedBytes } = makeLoadedModels();
   const contexts: unknown[][] = [];
   const parts: ModelHandleParts<string> = {
     models,
@@ -52,14 +24,10 @@ function handles(methods: Partial<ModelMethods<string>> = {}) {
   };
   /** Loads nothing: registers `raw` as a model that is loaded, and wraps it. */
   function hold<T extends object>(raw: T, facts: HeldModelParts = {}) {
-    const reservation = gate.reserve('m', { mappedBytes: 0, anonymousBytes: 1000, basis: 'given' });
-    gate.loaded(reservation, undefined);
-    const held = makeHeldModel({ raw, reservation, ...facts });
-    models.add(held);
+    const held = register(raw, facts);
     return { held, handle: wrapModel(raw, held, parts) as T & { [Symbol.asyncDispose]?: () => Promise<void> } };
   }
-  const promisedBytes = () => gate.look().promisedAnonymousBytes;
-  return { hold, models, removed, contexts, parts, promisedBytes };
+  return { hold, models, causes, contexts, parts, promisedBytes };
 }
 
 describe('the handle of a model', () => {
@@ -72,12 +40,12 @@ describe('the handle of a model', () => {
   });
 
   it('is not found once the model is disposed', async () => {
-    const { hold, parts, models, removed } = handles();
+    const { hold, parts, models, causes } = handles();
     const raw = new FakeModel('m');
     await hold(raw).handle.dispose();
     expect(raw.disposals).toBe(1);
     expect(models.size).toBe(0);
-    expect(removed).toEqual(['unloaded']);
+    expect(causes()).toEqual(['unloaded']);
     expect(findHandle(raw, parts)).toBeUndefined();
   });
 

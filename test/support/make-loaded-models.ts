@@ -1,0 +1,53 @@
+/** Makes the register of loaded models over a replaced machine of 10 GiB, for tests that need no SDK. Its bookkeeping is the real one. */
+import { AdmissionGate } from '../../src/admission/admission-gate.ts';
+import type { UnloadCause } from '../../src/events/guard-events.ts';
+import { Ledger } from '../../src/ledger/ledger.ts';
+import { LoadedModels, type LoadedModelsParts } from '../../src/models/loaded-models.ts';
+import { InjectedReader } from '../../src/sensors/injected-reader.ts';
+import { type HeldModelParts, makeHeldModel } from './make-held-model.ts';
+import { ManualClock } from './manual-clock.ts';
+
+/** A model that the register has forgotten. */
+export interface RemovedModel {
+  readonly name: string;
+  readonly cause: UnloadCause;
+  readonly beforeBytes: number | undefined;
+}
+
+export function makeLoadedModels(parts: Partial<LoadedModelsParts> = {}) {
+  const clock = new ManualClock();
+  const gate = new AdmissionGate({
+    reader: new InjectedReader(() => ({ totalBytes: 2e10, availableBytes: 1e10 })),
+    ledger: new Ledger(),
+    grownBytes: () => undefined,
+    collect: () => false,
+    nowMs: () => clock.nowMs(),
+    minFreeRatioAfterLoad: 0,
+  });
+  const removed: RemovedModel[] = [];
+  const models = new LoadedModels({
+    gate,
+    freeBytes: () => gate.look().headroomBytes,
+    changed() {},
+    busy: () => false,
+    filledMicroBatch: () => false,
+    observed() {},
+    removed: async ({ facts }, cause, beforeBytes) => void removed.push({ name: facts.name, cause, beforeBytes }),
+    outgrown() {},
+    unevicted() {},
+    keepAliveMs: undefined,
+    clock,
+    ...parts,
+  });
+  /** Registers `raw` as a model that is loaded, with 1000 bytes reserved for it. */
+  const hold = (raw: unknown, facts: HeldModelParts = {}) => {
+    const reservation = gate.reserve('m', { mappedBytes: 0, anonymousBytes: 1000, basis: 'given' });
+    gate.loaded(reservation, undefined);
+    const held = makeHeldModel({ raw, reservation, ...facts });
+    models.add(held);
+    return held;
+  };
+  const promisedBytes = () => gate.look().promisedAnonymousBytes;
+  const causes = () => removed.map(({ cause }) => cause);
+  return { models, gate, clock, removed, causes, hold, promisedBytes };
+}
