@@ -44,7 +44,9 @@ export class HeldModel {
   disturbed = false;
   /** It was evicted, or is just being: nothing may be called on it any more. */
   evicted = false;
-  /** Its handle was collected while a call was running: the model ends with that call. */
+  /** Disposals of it that are running. */
+  disposals = 0;
+  /** Its handle was collected while a call or a disposal was running: the model ends with that call, or if that disposal fails. */
   orphaned = false;
   /** Ends the wait until it has been idle for too long. */
   cancelKeepAlive: (() => void) | undefined;
@@ -64,9 +66,10 @@ export class HeldModel {
     return this.#reach();
   }
 
-  /** Nothing runs on it, nothing depends on it, and it may go. */
+  /** Nothing runs on it, nothing depends on it, nobody is ending it, and it may go. */
   get idle(): boolean {
-    return this.callsInFlight === 0 && this.contexts === 0 && !this.facts.pinned && !this.evicted;
+    const { callsInFlight, contexts, disposals, evicted, facts } = this;
+    return callsInFlight === 0 && contexts === 0 && disposals === 0 && !facts.pinned && !evicted;
   }
 
   /** The way to end it. `undefined` if it has none. */

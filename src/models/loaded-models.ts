@@ -35,8 +35,6 @@ export interface LoadedModelsParts {
 export class LoadedModels {
   readonly #parts: LoadedModelsParts;
   readonly #held = new Set<HeldModel>();
-  /** Those that are just being disposed. */
-  readonly #going = new Set<HeldModel>();
   readonly #windows = new CallWindows(this.#held);
 
   constructor(parts: LoadedModelsParts) {
@@ -109,7 +107,7 @@ export class LoadedModels {
   /** The SDK ends it, whoever asked for that. */
   ended(held: HeldModel): void {
     // If a disposal runs, that knows better how much was free before.
-    if (!this.#going.has(held)) void this.#remove(held, 'unloaded', this.#parts.freeBytes());
+    if (held.disposals === 0) void this.#remove(held, 'unloaded', this.#parts.freeBytes());
   }
 
   /** A load begins. The result tells later whether it ran alone. */
@@ -157,9 +155,12 @@ export class LoadedModels {
       for (const held of going) void this.#remove(held, 'unloaded', beforeBytes);
     };
     const keep = () => {
-      for (const held of going) this.#going.delete(held);
+      for (const held of going) this.#keep(held);
     };
-    for (const held of going) this.#going.add(held);
+    for (const held of going) {
+      held.disposals += 1;
+      this.#endKeepAlive(held);
+    }
     let result: unknown;
     try {
       result = run();
@@ -186,7 +187,7 @@ export class LoadedModels {
   /** The handle was garbage-collected undisposed: its model is disposed for it, then forgotten. */
   lost(held: HeldModel): void {
     if (!this.#held.has(held)) return;
-    if (held.callsInFlight > 0) {
+    if (held.callsInFlight > 0 || held.disposals > 0) {
       held.orphaned = true;
       return;
     }
@@ -195,6 +196,13 @@ export class LoadedModels {
     // Nobody is left to hear of an error: the model is forgotten either way, and its memory is read, not assumed.
     const forget = () => void this.#remove(held, 'leaked', beforeBytes);
     new Promise((resolve) => resolve(dispose?.())).then(forget, forget);
+  }
+
+  /** A disposal has failed: the model stays. */
+  #keep(held: HeldModel): void {
+    held.disposals -= 1;
+    if (held.orphaned) this.lost(held);
+    else this.#beginKeepAlive(held);
   }
 
   #canGo(held: HeldModel): boolean {
@@ -240,7 +248,6 @@ export class LoadedModels {
   /** Resolves when its memory is seen to be back. */
   #remove(held: HeldModel, cause: UnloadCause, beforeBytes: number | undefined): Promise<void> {
     const { gate, removed, changed } = this.#parts;
-    this.#going.delete(held);
     if (!this.#held.delete(held)) return Promise.resolve();
     held.cancelKeepAlive?.();
     this.#windows.change();

@@ -11,6 +11,7 @@ describe('a held model', () => {
   it.each([
     ['a call runs', { callsInFlight: 1 }],
     ['it has a context', { contexts: 1 }],
+    ['a disposal runs', { disposals: 1 }],
     ['it was evicted', { evicted: true }],
   ])('is not idle if %s', (_why, change) => {
     expect(Object.assign(makeHeldModel(), change).idle).toBe(false);
