@@ -80,11 +80,14 @@ export class LoadedModels {
     if (!dispose || !this.#canGo(held) || !this.#held.has(held)) return false;
     const beforeBytes = this.#parts.freeBytes();
     held.evicted = true;
+    held.disposals += 1;
     try {
       await dispose();
     } catch (error) {
       held.evicted = false;
+      held.disposals -= 1;
       this.#parts.unevicted(held, error);
+      if (held.orphaned) this.lost(held);
       return false;
     }
     await this.#remove(held, reason, beforeBytes);
@@ -106,7 +109,7 @@ export class LoadedModels {
 
   /** The SDK ends it, whoever asked for that. */
   ended(held: HeldModel): void {
-    // If a disposal runs, that knows better how much was free before.
+    // A disposal that runs forgets the model itself: it knows why, and how much was free before.
     if (held.disposals === 0) void this.#remove(held, 'unloaded', this.#parts.freeBytes());
   }
 
@@ -193,6 +196,7 @@ export class LoadedModels {
     }
     const dispose = held.findDisposer();
     const beforeBytes = this.#parts.freeBytes();
+    held.disposals += 1;
     // Nobody is left to hear of an error: the model is forgotten either way, and its memory is read, not assumed.
     const forget = () => void this.#remove(held, 'leaked', beforeBytes);
     new Promise((resolve) => resolve(dispose?.())).then(forget, forget);

@@ -212,7 +212,7 @@ describe('the end of a context', () => {
   });
 
   it('keeps its model from being evicted until then', async () => {
-    const { llama, guard, names } = await guarded({ keepAliveMs: 1 });
+    const { llama, guard, events, names } = await guarded({ keepAliveMs: 1 });
     const model = await llama.loadModel({ modelPath, memoryGuard: { pin: false } });
     const context = await model.createContext({ contextSize: 256 });
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -223,6 +223,11 @@ describe('the end of a context', () => {
       code: 'ERR_MODEL_EVICTED',
     });
     expect(guard.models()).toEqual([]);
+    // The library tells of the end within the guard's own disposal.
+    await eventually(() =>
+      expect(events.at(-1)).toMatchObject({ type: 'evicted', reason: 'keep-alive', model: modelPath }),
+    );
+    expect(events.filter(({ type }) => type === 'unloaded')).toHaveLength(1);
   });
 
   it('lets one in that waited for it', async () => {

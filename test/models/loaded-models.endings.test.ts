@@ -110,3 +110,112 @@ describe('a model whose disposal runs', () => {
     expect(causes()).toEqual(['leaked']);
   });
 });
+
+/** A model that tells of its end within its own disposal, as those of node-llama-cpp do. */
+class TellingModel {
+  fails: Error | undefined;
+  tell = () => {};
+
+  async dispose(): Promise<void> {
+    if (this.fails) throw this.fails;
+    this.tell();
+  }
+}
+
+describe('a model that tells of its end while the guard disposes it', () => {
+  /** A guarded SDK of which every model tells of its end. */
+  const guardTelling = (options: GuardOptions) => {
+    const raws: TellingModel[] = [];
+    const sdk = new FakeSDK();
+    sdk.during = () => raws[raws.push(new TellingModel()) - 1];
+    const adapter: GuardOptions['adapter'] = {
+      onEnd: (model, tell) => {
+        (model as TellingModel).tell = tell;
+      },
+    };
+    return { raws, ...guardedFake(new FakeMachine(4 * GiB), { ...OPTIONS, adapter, ...options }, sdk) };
+  };
+
+  it('is told as evicted, before the load is decided on that needed its memory', async () => {
+    const { nexa, clock, types, last } = guardTelling({ evict: 'idle' });
+    await nexa.loadModel('m', sized(3));
+    const other = nexa.loadModel('other', sized(2));
+    await clock.advanceAsync(600);
+    await other;
+    expect(types()).toEqual(['admitted', 'loaded', 'evicted', 'admitted', 'loaded']);
+    expect(last('evicted')).toMatchObject({ model: 'm', reason: 'memory' });
+  });
+
+  it('is told as evicted if it was idle for too long', async () => {
+    const { nexa, clock, types, last } = guardTelling({ keepAliveMs: 1000 });
+    await nexa.loadModel('m', sized(3));
+    await clock.advanceAsync(2000);
+    expect(types()).toEqual(['admitted', 'loaded', 'evicted']);
+    expect(last('evicted')).toMatchObject({ model: 'm', reason: 'keep-alive' });
+  });
+
+  it('is told as leaked if its handle was lost', async () => {
+    const { models, hold, causes } = makeLoadedModels();
+    const raw = new TellingModel();
+    const held = hold(raw);
+    raw.tell = () => models.ended(held);
+    models.lost(held);
+    await settled();
+    expect(causes()).toEqual(['leaked']);
+  });
+
+  it('is told as unloaded if it ends by itself later, since its eviction had failed', async () => {
+    const { models, hold, causes } = makeLoadedModels();
+    const raw = new TellingModel();
+    const held = hold(raw);
+    raw.tell = () => models.ended(held);
+    raw.fails = new Error('cannot');
+    expect(await models.evict(held, 'memory')).toBe(false);
+    raw.fails = undefined;
+    await raw.dispose();
+    expect(causes()).toEqual(['unloaded']);
+  });
+});
+
+describe('a model that is being evicted', () => {
+  it('is not disposed again if its handle is lost', async () => {
+    const { models, hold, causes } = makeLoadedModels();
+    const raw = new SlowModel();
+    const held = hold(raw);
+    const eviction = models.evict(held, 'memory');
+    models.lost(held);
+    expect(raw.disposals).toHaveLength(1);
+    raw.disposals[0]?.resolve();
+    expect(await eviction).toBe(true);
+    expect(causes()).toEqual(['memory']);
+  });
+
+  it('is disposed as lost if its handle is lost meanwhile and the eviction fails', async () => {
+    const { models, hold, causes } = makeLoadedModels();
+    const raw = new SlowModel();
+    const held = hold(raw);
+    const eviction = models.evict(held, 'memory');
+    models.lost(held);
+    raw.disposals[0]?.reject(new Error('cannot'));
+    expect(await eviction).toBe(false);
+    expect(raw.disposals).toHaveLength(2);
+    raw.disposals[1]?.resolve();
+    await settled();
+    expect(causes()).toEqual(['leaked']);
+  });
+});
+
+describe('a model whose handle was lost', () => {
+  it('is not evicted while it is disposed for that', async () => {
+    const { models, hold, causes } = makeLoadedModels();
+    const raw = new SlowModel();
+    const held = hold(raw);
+    models.lost(held);
+    expect(models.idle()).toEqual([]);
+    expect(await models.evict(held, 'memory')).toBe(false);
+    expect(raw.disposals).toHaveLength(1);
+    raw.disposals[0]?.resolve();
+    await settled();
+    expect(causes()).toEqual(['leaked']);
+  });
+});
