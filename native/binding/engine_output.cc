@@ -7,7 +7,7 @@
 
 namespace guard::binding {
 
-// `engineLog`; its type is in src/sdk/llama/engine-log.ts.
+// `engineLog`; its type is `NativeEngineLog` in src/addon/addon.ts.
 void DefineEngineOutput(Napi::Env env, Napi::Object exports) {
   Napi::Object log = Napi::Object::New(env);
   log.Set("silence", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {

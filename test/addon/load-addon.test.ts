@@ -117,7 +117,7 @@ describe('finding the addon', () => {
 });
 
 describe.skipIf(!there)('the addon', () => {
-  const { MemoryFiles } = (loadAddon() ?? {}) as Addon;
+  const { MemoryFiles, engineLog } = (loadAddon() ?? {}) as Addon;
   const rows = () => new Float64Array(2 * STRIDE);
   const meminfo = join(getFixture('host-only'), 'proc/meminfo');
 
@@ -136,6 +136,11 @@ describe.skipIf(!there)('the addon', () => {
     ['a negative row', [[meminfo], Int32Array.of(PARSE.number, -1, 0), rows(), false]],
   ])('refuses %s', (_, args) => {
     expect(() => new MemoryFiles(...(args as ConstructorParameters<typeof MemoryFiles>))).toThrow(TypeError);
+  });
+
+  it('has a log of engines, which reaches nothing in what is no loaded library', () => {
+    expect(engineLog.silence('/proc/self/nothing')).toEqual({ loggers: 0, calls: 0, catches: false, holds: false });
+    expect(engineLog.drain()).toEqual([]);
   });
 
   it('does not read after it was closed', () => {

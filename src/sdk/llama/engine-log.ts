@@ -1,37 +1,10 @@
 /** What the engine would print: it is kept from the output, handed to listeners, and searched for a reason after a failure. */
+import type { NativeEngineLog } from '../../addon/addon.ts';
 import { loadAddon } from '../../addon/load-addon.ts';
 import type { LogLevel, LogListener } from '../runtime.ts';
 
-/** The addon's part: it reaches the loggers of a native library without the library's help. */
-export interface NativeEngineLog {
-  /** Sends what the library at this path prints to a queue. Returns how much of the library was reached. */
-  silence(path: string): NativeReach;
-  /** Drops lines below this level. ggml's levels are 1 debug, 2 info, 3 warn, 4 error. */
-  keep(level: number): void;
-  /** Empties the queue. Level and text of each line, in turn. */
-  drain(): readonly (number | string)[];
-  /** Whether a constructor of the engine may unwind when it fails, so that the process goes on. */
-  catchNextThrow(on: boolean): void;
-  /** The next work that the engine starts waits for `startHeldWork`. */
-  holdNextWork(): void;
-  /** False if the work could not be started. */
-  startHeldWork(): boolean;
-}
-
-/** How much of the engine's library `silence` reached. */
-export interface NativeReach {
-  /** Functions that set a logger. */
-  readonly loggers: number;
-  /** Calls that print. */
-  readonly calls: number;
-  /** Whether `catchNextThrow` works. */
-  readonly catches: boolean;
-  /** Whether `holdNextWork` works. */
-  readonly holds: boolean;
-}
-
-/** By the numbers that ggml gives the levels; 5 continues a line. */
-const LEVELS: readonly LogLevel[] = ['info', 'debug', 'info', 'warn', 'error', 'info'];
+/** By the numbers that ggml gives the levels. */
+const LEVELS: readonly LogLevel[] = ['info', 'debug', 'info', 'warn', 'error'];
 const KEEP_ALL = 0;
 const KEEP_ERRORS = 4;
 
@@ -40,7 +13,7 @@ export class EngineLog {
   readonly #native: NativeEngineLog | undefined;
   readonly #listeners = new Set<LogListener>();
 
-  constructor(libraryPath: string | undefined, native: NativeEngineLog | null | undefined = loadNativeLog()) {
+  constructor(libraryPath: string | undefined, native: NativeEngineLog | null | undefined = loadAddon()?.engineLog) {
     this.#native = native ?? undefined;
     if (libraryPath !== undefined) native?.silence(libraryPath);
   }
@@ -120,8 +93,4 @@ export function findReason(errors: readonly string[]): string | undefined {
     .map((line) => /error loading model: (.+)/.exec(line)?.[1])
     .find((reason) => reason !== undefined);
   return found ?? errors.find((line) => line !== '');
-}
-
-function loadNativeLog(): NativeEngineLog | undefined {
-  return (loadAddon() as { engineLog?: NativeEngineLog } | undefined)?.engineLog;
 }

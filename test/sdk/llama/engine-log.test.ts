@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest';
-import { EngineLog, findReason, type NativeEngineLog } from '../../../src/sdk/llama/engine-log.ts';
+import type { NativeEngineLog } from '../../../src/addon/addon.ts';
+import { EngineLog, findReason } from '../../../src/sdk/llama/engine-log.ts';
 import type { LogLevel } from '../../../src/sdk/runtime.ts';
 
 /** The addon's part with lines of the test's own. */
