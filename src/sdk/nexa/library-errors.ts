@@ -50,6 +50,12 @@ function explainOpenFailure(failure: NativeFailure): readonly [ErrorCode, string
   }
 }
 
+/** For a list of plugins or devices. */
+export function listFailure(failure: NativeFailure): MemoryGuardError {
+  const why = failure.call === '' ? failure.text : printFailure(failure);
+  return new MemoryGuardError('ERR_RUNTIME', `The library could not tell: ${why}.`, { cause: failure });
+}
+
 /** The files of a load. */
 export interface LoadedFiles {
   readonly modelPath: string;

@@ -16,7 +16,7 @@ import type {
   RuntimeModel,
 } from '../runtime.ts';
 import { findLibrary } from './find-library.ts';
-import { libraryNotFound, loadFailure, noLoader, openFailure } from './library-errors.ts';
+import { libraryNotFound, listFailure, loadFailure, noLoader, openFailure } from './library-errors.ts';
 import { NexaLibraryModel } from './nexa-library-model.ts';
 
 export interface NexaRuntimeOptions {
@@ -120,9 +120,8 @@ class NexaRuntime implements Runtime {
   }
 
   #ask<T>(call: () => Promise<T>): Promise<T> {
-    return call().catch(({ call: name, code, text, detail }: NativeFailure) => {
-      const why = name === '' ? text : `${text} (${name} gave ${code}${detail === '' ? '' : `: ${detail}`})`;
-      throw new MemoryGuardError('ERR_RUNTIME', `The library could not tell: ${why}.`);
+    return call().catch((failure: NativeFailure) => {
+      throw listFailure(failure);
     });
   }
 }

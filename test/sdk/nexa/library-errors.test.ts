@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { LayoutName, NativeFailure } from '../../../src/addon/nexa-binding.ts';
 import {
   libraryNotFound,
+  listFailure,
   loadFailure,
   noLoader,
   openFailure,
@@ -42,6 +43,19 @@ describe('a library that cannot be opened', () => {
     const error = openFailure('/lib.so', failure);
     expect(error).toMatchObject({ code, cause: failure });
     expect(error.message).toContain(`The library "/lib.so" ${sentence}`);
+  });
+});
+
+describe('a list that the library does not give', () => {
+  test.each([
+    [unasked('no-library'), 'no-library.'],
+    [failed(-100302), 'Sorry (lib_call gave -100302).'],
+    [failed(-100302, 'Sorry', 'why'), 'Sorry (lib_call gave -100302: why).'],
+    [failed(-100302, ''), 'no reason is known (lib_call gave -100302).'],
+    [failed(0, 'it threw an exception'), 'it threw an exception (lib_call).'],
+  ])('%j is %s', (failure, sentence) => {
+    const message = `The library could not tell: ${sentence}`;
+    expect(listFailure(failure)).toMatchObject({ code: 'ERR_RUNTIME', message, cause: failure });
   });
 });
 

@@ -187,6 +187,7 @@ describe('a library', () => {
         message: expect.stringMatching(
           /^The library could not tell: Invalid plugin \(\w+_get_device_list gave -100302\)\.$/,
         ),
+        cause: expect.objectContaining({ code: -100302 }),
       });
     }, layout);
   });
