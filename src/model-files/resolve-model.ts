@@ -37,25 +37,28 @@ const PREFERRED_QUANTIZATIONS = ['Q4_K_M', 'Q4_0', 'Q5_K_M'];
  * quantization of it is not there.
  */
 export async function resolveModel(name: string, options: ResolveOptions = {}): Promise<ResolvedModel> {
-  const known = readKnownName(name);
-  const quantization = checkQuantization(options.quantization ?? readRepository(name)?.quantization);
-  const files = known ? await resolveKnown(known, quantization, options) : await resolvePath(name, quantization);
-  const projectorPath = options.projectorPath === undefined ? files.projectorPath : resolve(options.projectorPath);
-  return {
-    name: files.name,
-    modelPath: files.modelPath,
-    ...(projectorPath !== undefined && { projectorPath }),
-    ...(files.quantization !== undefined && { quantization: files.quantization }),
-  };
+  return resolveFrom(name, options, (known) => findKnownFiles(known, options.modelsDir));
 }
 
-/** The quantizations that are there, with their paths; for a path, its own and those of its siblings. Throws as `resolveModel` does. */
-export async function listQuantizations(
+/** A model whose files were found. */
+export interface FoundModel {
+  /** The quantizations that are there, with their paths; for a path, its own and those of its siblings. */
+  readonly quantizations: ReadonlyMap<string, string>;
+  /** Does what `resolveModel` does, with the files of a known model that were found. */
+  resolve(options: Omit<ResolveOptions, 'modelsDir'>): Promise<ResolvedModel>;
+}
+
+/** Searches the folders once, however many quantizations are resolved then. Throws as `resolveModel` does. */
+export async function findModel(
   name: string,
-  options: Pick<ResolveOptions, 'modelsDir'> = {},
-): Promise<ReadonlyMap<string, string>> {
+  { modelsDir }: Pick<ResolveOptions, 'modelsDir'> = {},
+): Promise<FoundModel> {
   const known = readKnownName(name);
-  return known ? groupByQuantization(await findKnownFiles(known, options.modelsDir)) : findSiblings(readPath(name));
+  const files = known === undefined ? [] : await findKnownFiles(known, modelsDir);
+  return {
+    quantizations: known === undefined ? await findSiblings(readPath(name)) : groupByQuantization(files),
+    resolve: (options) => resolveFrom(name, options, async () => files),
+  };
 }
 
 /** Files beside `path`, itself among them, whose names differ from its own in the quantization alone; their paths by quantization. */
@@ -66,12 +69,31 @@ export async function findSiblings(path: string): Promise<ReadonlyMap<string, st
   return groupByQuantization(beside.filter((file) => file.pattern === own.pattern && !file.projector));
 }
 
+/** `findFiles` finds the files of a known model; a path needs none. */
+async function resolveFrom(
+  name: string,
+  options: ResolveOptions,
+  findFiles: (known: string) => Promise<readonly FoundFile[]>,
+): Promise<ResolvedModel> {
+  const known = readKnownName(name);
+  const quantization = checkQuantization(options.quantization ?? readRepository(name)?.quantization);
+  const files = known
+    ? await resolveKnown(known, quantization, await findFiles(known))
+    : await resolvePath(name, quantization);
+  const projectorPath = options.projectorPath === undefined ? files.projectorPath : resolve(options.projectorPath);
+  return {
+    name: files.name,
+    modelPath: files.modelPath,
+    ...(projectorPath !== undefined && { projectorPath }),
+    ...(files.quantization !== undefined && { quantization: files.quantization }),
+  };
+}
+
 async function resolveKnown(
   name: string,
   quantization: string | undefined,
-  { modelsDir }: ResolveOptions,
+  files: readonly FoundFile[],
 ): Promise<ResolvedModel> {
-  const files = await findKnownFiles(name, modelsDir);
   const models = groupByQuantization(files);
   const chosen = quantization ?? PREFERRED_QUANTIZATIONS.find((each) => models.has(each)) ?? [...models.keys()][0];
   const modelPath = chosen === undefined ? files.find((file) => !file.projector)?.path : models.get(chosen);

@@ -5,7 +5,7 @@ import { defaultAdapter } from '../adapters/default-adapter.ts';
 import { isQuantization, QUANTIZATIONS } from '../core/quantizations.ts';
 import { readModelName } from '../model-files/model-name.ts';
 import { readRepository } from '../model-files/repository-name.ts';
-import { listQuantizations, resolveModel } from '../model-files/resolve-model.ts';
+import { findModel } from '../model-files/resolve-model.ts';
 import type { NexaModel } from './nexa-model.ts';
 import { type ResolvedLoadOptions, readLoadOptions } from './read-sdk-options.ts';
 import type { Runtime } from './runtime.ts';
@@ -61,10 +61,10 @@ function withShape(args: readonly unknown[], { contextSize, kvCacheType }: Chose
 async function listOffers(args: readonly unknown[], sdkModelsDir: string | undefined): Promise<readonly ModelOffer[]> {
   const request = readRequest(args);
   const { modelsDir = sdkModelsDir, projectorPath } = readOptions(args);
-  const found = await listQuantizations(request.name, { modelsDir });
+  const found = await findModel(request.name, { modelsDir });
   return Promise.all(
-    chooseSteps(request, found).map(async (quantization) => {
-      const files = await resolveModel(request.name, { quantization, modelsDir, projectorPath });
+    chooseSteps(request, found.quantizations).map(async (quantization) => {
+      const files = await found.resolve({ quantization, projectorPath });
       return {
         ...(isQuantization(quantization) && { quantization }),
         modelPath: files.modelPath,

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { findSiblings, listQuantizations, resolveModel } from '../../src/model-files/resolve-model.ts';
+import { findModel, findSiblings, resolveModel } from '../../src/model-files/resolve-model.ts';
 
 let modelsDir: string;
 beforeEach(() => {
@@ -100,11 +100,34 @@ describe('a known model', () => {
 
   test('lists its quantizations', async () => {
     lay('qwen2audio-Q4_0.gguf', 'qwen2audio-Q5_K_M.gguf', 'mmproj-qwen2audio-f16.gguf', 'llama-Q4_K_M.gguf');
-    const found = await listQuantizations('qwen2audio', { modelsDir });
+    const found = (await findModel('qwen2audio', { modelsDir })).quantizations;
     expect([...found]).toEqual([
       ['Q4_0', at('qwen2audio-Q4_0.gguf')],
       ['Q5_K_M', at('qwen2audio-Q5_K_M.gguf')],
     ]);
+  });
+});
+
+describe('a model that was found', () => {
+  test('is resolved in every quantization from the files that were there then', async () => {
+    lay('sub/qwen2audio-Q4_0.gguf', 'sub/qwen2audio-Q5_K_M.gguf');
+    const found = await findModel('qwen2audio', { modelsDir });
+    lay('qwen2audio-Q4_0.gguf');
+    for (const quantization of ['Q4_0', 'Q5_K_M']) {
+      const modelPath = at(`sub/qwen2audio-${quantization}.gguf`);
+      expect(await found.resolve({ quantization })).toEqual({ name: 'qwen2audio', modelPath, quantization });
+    }
+    expect(await resolveModel('qwen2audio', { modelsDir, quantization: 'Q4_0' })).toMatchObject({
+      modelPath: at('qwen2audio-Q4_0.gguf'),
+    });
+  });
+
+  test('refuses what `resolveModel` refuses, and takes a projector of the caller’s', async () => {
+    lay('qwen2audio-Q4_0.gguf');
+    const { resolve } = await findModel('qwen2audio', { modelsDir });
+    await expect(resolve({ quantization: 'Q5_K_M' })).rejects.toMatchObject({ code: 'ERR_MODEL_FILE' });
+    await expect(resolve({ quantization: 'none' })).rejects.toMatchObject({ code: 'ERR_UNKNOWN_QUANTIZATION' });
+    expect(await resolve({ projectorPath: at('p.gguf') })).toMatchObject({ projectorPath: at('p.gguf') });
   });
 });
 
@@ -137,7 +160,7 @@ describe('a path', () => {
         ['Q5_K_M', at('M-q5_k_m.gguf')],
       ]),
     );
-    await expect(listQuantizations(at('m-Q4_0.gguf'))).resolves.toEqual(found);
+    expect((await findModel(at('m-Q4_0.gguf'))).quantizations).toEqual(found);
     await expect(findSiblings(at('unnamed.gguf'))).resolves.toEqual(new Map());
   });
 
@@ -171,7 +194,7 @@ describe('a path', () => {
 
 describe('what is no model', () => {
   test.each(['llama3', '', ' ', 'a\0b', 42, undefined])('refuses %j', async (name) => {
-    for (const call of [resolveModel(name as string), listQuantizations(name as string)]) {
+    for (const call of [resolveModel(name as string), findModel(name as string)]) {
       await expect(call).rejects.toMatchObject({
         code: 'ERR_UNKNOWN_MODEL',
         message: expect.stringContaining('Expected a known model (qwen2audio) or the path of a .gguf file, got '),

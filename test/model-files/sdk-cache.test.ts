@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { readRepositoryName } from '../../src/model-files/repository-name.ts';
-import { listQuantizations, resolveModel } from '../../src/model-files/resolve-model.ts';
+import { findModel, resolveModel } from '../../src/model-files/resolve-model.ts';
 import { nexaAdapter } from '../../src/sdk/nexa-adapter.ts';
 
 let cache: string;
@@ -60,7 +60,7 @@ describe('a repository', () => {
     expect(await describedPath(`${REPOSITORY}:Q5_K_M`)).toBe('m-Q5_K_M.gguf');
     expect(await describedPath(`${REPOSITORY}:q4_0`)).toBe('m-Q4_0.gguf');
     expect(await describedPath(`${REPOSITORY}:Q5_K_M`, 'Q4_0')).toBe('m-Q4_0.gguf');
-    expect([...(await listQuantizations(REPOSITORY, { modelsDir })).keys()].sort()).toEqual([
+    expect([...(await findModel(REPOSITORY, { modelsDir })).quantizations.keys()].sort()).toEqual([
       'Q4_0',
       'Q4_K_M',
       'Q5_K_M',
@@ -104,7 +104,7 @@ describe('a manifest', () => {
       projectorPath: at(`${folder}/ear.gguf`),
       quantization: 'Q4_0',
     });
-    expect([...(await listQuantizations(REPOSITORY, { modelsDir: cache })).keys()]).toEqual(['Q4_0']);
+    expect([...(await findModel(REPOSITORY, { modelsDir: cache })).quantizations.keys()]).toEqual(['Q4_0']);
   });
 
   test('may leave quantizations to file names, and have no projector', async () => {

@@ -1,13 +1,17 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ADAPTER } from '../../src/adapters/adapter.ts';
 import { defaultAdapter } from '../../src/adapters/default-adapter.ts';
 import { detectAdapter } from '../../src/adapters/detect-adapter.ts';
 import { nexaAdapter } from '../../src/sdk/nexa-adapter.ts';
 import { NexaSDK } from '../../src/sdk/nexa-sdk.ts';
 import type { Runtime } from '../../src/sdk/runtime.ts';
+
+/** The real calls, counted. */
+vi.mock('node:fs/promises', { spy: true });
 
 /** A folder with these (empty) files; only their names matter here. */
 function folder(...files: string[]): string {
@@ -46,6 +50,16 @@ describe('the adapter of NexaSDK', () => {
     ];
     expect(await offered(['qwen2audio'], modelsDir)).toEqual(expected);
     expect(await offered(['qwen2audio', { modelsDir }], '/nowhere')).toEqual(expected);
+  });
+
+  it('searches the folders once for all quantizations', async () => {
+    const modelsDir = folder('qwen2audio-Q4_0.gguf', 'qwen2audio-Q4_K_M.gguf', 'qwen2audio-Q5_K_M.gguf');
+    mkdirSync(join(modelsDir, 'below'));
+    vi.mocked(readdir).mockClear();
+    expect(await offered(['qwen2audio'], modelsDir)).toHaveLength(3);
+    // Projectors are looked for beside each model, not below it.
+    const searched = vi.mocked(readdir).mock.calls.map(([path]) => path);
+    expect(searched.filter((path) => path === join(modelsDir, 'below'))).toHaveLength(1);
   });
 
   it('asks for no KV cache type that the runtime lacks, where there is a choice', () => {
