@@ -77,8 +77,9 @@ export function computeFootprint(
   settings: FootprintSettings,
 ): Footprint {
   const notes: string[] = [];
-  const weights = settings.part === 'context' ? NO_WEIGHTS : computeWeights(model, projector, settings, notes);
-  const context = settings.part === 'weights' ? NO_CONTEXT : computeContext(readModelShape(model), settings, notes);
+  const shape = readModelShape(model);
+  const weights = settings.part === 'context' ? NO_WEIGHTS : computeWeights(model, shape, projector, settings, notes);
+  const context = settings.part === 'weights' ? NO_CONTEXT : computeContext(shape, settings, notes);
   const { mappedBytes, runtime: weightsRuntime, ...weightsParts } = weights;
   const { runtime: contextRuntime, ...contextParts } = context;
   const scratchBytes = weightsRuntime.scratchBytes + contextRuntime.scratchBytes;
@@ -111,6 +112,7 @@ const NO_WEIGHTS: Weights = {
 /** Computes what is there once for all contexts: tensors, encoders and the vocabulary. */
 function computeWeights(
   model: GgufFile,
+  { vocabulary }: ModelShape,
   projector: GgufFile | undefined,
   { mmap, repack, repackNote, gpuLayers }: FootprintSettings,
   notes: string[],
@@ -127,7 +129,7 @@ function computeWeights(
     projectorComputeBytes: encoders.reduce((sum, { bytes }) => sum + bytes, 0),
     mappedBytes,
     runtime: {
-      tokens: readModelShape(model).vocabulary,
+      tokens: vocabulary,
       merges: readArrayLength(model, 'tokenizer.ggml.merges'),
       projector: projector !== undefined,
       scratchBytes: encoders.reduce((sum, { scratchBytes }) => sum + scratchBytes, 0),
