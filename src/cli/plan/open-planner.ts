@@ -24,8 +24,7 @@ export async function openPlanner(
     return planner;
   } catch (error) {
     await planner.close();
-    const isPath = /[/\\]|\.gguf$/i.test(model);
-    if (!hasCode(error, 'ERR_UNKNOWN_MODEL') || modelsDir !== undefined || isPath) throw error;
+    if (!hasCode(error, 'ERR_UNKNOWN_MODEL') || modelsDir !== undefined) throw error;
     return await openTablePlanner(model, options, error);
   }
 }

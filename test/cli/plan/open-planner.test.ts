@@ -30,6 +30,7 @@ describe('a planner', () => {
   it.each([
     ['a folder without its files', 'qwen2audio', '/nowhere', 'ERR_UNKNOWN_MODEL'],
     ['a path to no file', '/nowhere/model.gguf', undefined, 'ERR_MODEL_FILE'],
+    ['a repository that no folder has', 'nobody/qwen2audio', undefined, 'ERR_UNKNOWN_MODEL'],
     ['a name that nobody knows', 'nobody', undefined, 'ERR_UNKNOWN_MODEL'],
   ])('does not take the table for %s', async (_what, model, modelsDir, code) => {
     await expect(openPlanner(model, modelsDir, MACHINE)).rejects.toMatchObject({ code });
