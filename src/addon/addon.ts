@@ -69,7 +69,7 @@ export interface NativeProblem {
   readonly found?: string;
 }
 
-/** A kernel notification: its kind (`NOTICE` of src/sensors/linux/memory-watch.ts), the path it is asked of, and the row it is about. */
+/** A kernel notification: its kind (`THRESHOLD`, `EVENTS` or `PRESSURE` of src/sensors/linux/memory-watch.ts), the path it is asked of, and the row it is about. */
 export type NativeNotice = readonly [kind: number, path: string, row: number];
 
 /** One watch of the addon's own thread (native/memory_watch.h). Its methods do nothing after `close()`. */

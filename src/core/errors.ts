@@ -1,4 +1,4 @@
-/** The package's only error class and the sentence every bad option gets. */
+/** The base of the package's errors, the sentence that every bad option gets, and how any value is printed in a sentence. It knows no option by name. */
 import { inspect } from 'node:util';
 
 /** Stable codes that programs match on. README has a table of what each means and what to do. */

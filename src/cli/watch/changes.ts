@@ -19,8 +19,6 @@ export interface Change {
   readonly message: string;
 }
 
-/** A guard's own default. */
-
 /** The status that a guard with default options has once it has loaded a model without a row in the documented table. */
 export function judgeHeadroom(headroomBytes: number): MemoryStatusLevel {
   return judgeStatus(headroomBytes, DEFAULT_MIN_FREE_BYTES, DEFAULT_WARNING_FACTOR);

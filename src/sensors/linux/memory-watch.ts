@@ -1,7 +1,7 @@
 /** Watches memory while the event loop is blocked: on the addon's own thread, or by the kernel's notifications. It judges nothing. */
 import { type FSWatcher, watch as watchFile } from 'node:fs';
 import type { NetConnectOpts, Socket } from 'node:net';
-import type { Addon, NativeMemoryWatch } from '../../addon/addon.ts';
+import type { Addon, NativeMemoryWatch, NativeNotice } from '../../addon/addon.ts';
 import type { MemoryWatch } from '../../core/memory-reader.ts';
 import { loadNodeModule } from '../../core/node-module.ts';
 import { toNativePlan } from './native-engine.ts';
@@ -28,12 +28,10 @@ const THRESHOLD = 0;
 const EVENTS = 1;
 const PRESSURE = 2;
 
-type Notice = readonly [kind: number, path: string, row: number];
-
 /** Groups of either version have notifications of their own, the machine has its pressure. */
-function listNotices(plan: ReadPlan): readonly Notice[] {
+function listNotices(plan: ReadPlan): readonly NativeNotice[] {
   const meminfo = plan.files[0]?.path ?? '';
-  const notices: Notice[] = [[PRESSURE, meminfo.replace(/meminfo$/, 'pressure/memory'), 0]];
+  const notices: NativeNotice[] = [[PRESSURE, meminfo.replace(/meminfo$/, 'pressure/memory'), 0]];
   for (const [row, { kind, directory }] of plan.scopes.entries()) {
     if (kind === 'cgroup-v1') notices.push([THRESHOLD, directory!, row]);
     if (kind === 'cgroup-v2') {
