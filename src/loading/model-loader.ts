@@ -160,6 +160,7 @@ export class ModelLoader {
     const known = isObject(raw) ? findHandle(raw, this.#handleParts) : undefined;
     if (known) {
       gate.release(reservation);
+      owner?.letGo();
       return known;
     }
     const modelFiles = listFiles(load.adapter, raw, call.args);

@@ -1,0 +1,56 @@
+/** Contexts of a model, loaded as loads of their own, and what becomes of their model meanwhile. The SDK and the machine are fakes. */
+import { describe, expect, it } from 'vitest';
+import { defaultAdapter } from '../../src/adapters/default-adapter.ts';
+import { GiB, MiB } from '../../src/core/bytes.ts';
+import type { GuardOptions } from '../../src/guard-options.ts';
+import { FakeMachine, FakeModel, FakeSDK, guardedFake } from '../support/fake-sdk.ts';
+
+const MODEL = { memoryGuard: { footprint: 1 * GiB } };
+
+/** A model whose contexts are the ones that the test gives it. */
+class ContextModel extends FakeModel {
+  makesContext: () => FakeModel = () => new FakeModel('context');
+
+  async createContext(): Promise<FakeModel> {
+    return this.makesContext();
+  }
+}
+
+const adapter: NonNullable<GuardOptions['adapter']> = {
+  adaptContext: (_model, method) =>
+    method === 'createContext'
+      ? {
+          ...defaultAdapter,
+          readRequest: () => ({ name: 'context', memoryGuard: { footprint: 1 * MiB } }),
+          withQuantization: (args) => args,
+        }
+      : undefined,
+};
+
+/** A guarded SDK that loads this one model. */
+async function loadModel(options: GuardOptions = {}) {
+  const raw = new ContextModel('m');
+  const sdk = new FakeSDK();
+  sdk.during = (name) => (name === 'm' ? raw : undefined);
+  const fake = guardedFake(new FakeMachine(4 * GiB), { minFreeRatioAfterLoad: 0, adapter, ...options }, sdk);
+  const model = (await fake.nexa.loadModel('m', MODEL)) as unknown as ContextModel;
+  const names = () => fake.guard.models().map(({ name }) => name);
+  return { ...fake, raw, model, names };
+}
+
+describe('a context that the SDK returns twice', () => {
+  it('is one context, and its model is idle once that is disposed', async () => {
+    const { raw, model, clock, names, last } = await loadModel({ keepAliveMs: 1000 });
+    const shared = new FakeModel('context');
+    raw.makesContext = () => shared;
+    const context = await model.createContext();
+    expect(await model.createContext()).toBe(context);
+    expect(names()).toEqual(['m', 'm: context']);
+    await clock.advanceAsync(2000);
+    expect(names()).toEqual(['m', 'm: context']);
+    await context.dispose();
+    await clock.advanceAsync(2000);
+    expect(names()).toEqual([]);
+    expect(last('evicted')).toMatchObject({ model: 'm', reason: 'keep-alive' });
+  });
+});
