@@ -177,7 +177,7 @@ export class ModelLoader {
     models.add(held, load.request.shape?.part === 'weights');
     this.#tellLoaded(held, files, clock.nowMs() - startMs);
     if (!isObject(raw)) return raw;
-    adapter.onEnd?.(raw, () => models.ended(held));
+    listenForEnd(adapter, raw, () => models.ended(held));
     return wrapModel(raw, held, this.#handleParts);
   }
 
@@ -250,6 +250,15 @@ function listFiles(adapter: Adapter, model: unknown, args: readonly unknown[]): 
     return adapter.listFiles?.(model, args) ?? [];
   } catch {
     return [];
+  }
+}
+
+/** The same holds here: such a model ends with a disposal through its handle, or when the SDK's own object is collected. */
+function listenForEnd(adapter: Adapter, model: object, tell: () => void): void {
+  try {
+    adapter.onEnd?.(model, tell);
+  } catch {
+    // Nothing of the model depends on being told.
   }
 }
 
