@@ -258,7 +258,7 @@ export class LoadedModels {
     gate.release(held.facts.reservation);
     // Contexts end with their model.
     for (const other of [...this.#held]) {
-      if (other.facts.owner?.held === held) void this.#remove(other, cause, undefined);
+      if (other.facts.owner?.held === held) void this.#remove(other, cause, beforeBytes);
     }
     held.facts.owner?.letGo();
     const seen = removed(held, cause, beforeBytes);

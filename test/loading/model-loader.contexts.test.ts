@@ -54,3 +54,19 @@ describe('a context that the SDK returns twice', () => {
     expect(last('evicted')).toMatchObject({ model: 'm', reason: 'keep-alive' });
   });
 });
+
+describe('a model that is disposed with its context', () => {
+  it('tells once what came back with both', async () => {
+    const { model, machine, clock, events } = await loadModel();
+    await model.createContext();
+    const disposal = model.dispose();
+    machine.availableBytes += 512 * MiB;
+    await disposal;
+    await clock.advanceAsync(600);
+    const unloads = events.filter(({ type }) => type === 'unloaded');
+    expect(unloads).toMatchObject([{ model: 'm: context' }, { model: 'm' }]);
+    expect(unloads[0]).not.toHaveProperty('freedBytes');
+    // What was reserved for both was not taken yet, so it is free again as well.
+    expect(unloads[1]).toMatchObject({ freedBytes: 512 * MiB + 1 * GiB + 1 * MiB });
+  });
+});

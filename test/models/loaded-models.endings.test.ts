@@ -219,3 +219,18 @@ describe('a model whose handle was lost', () => {
     expect(causes()).toEqual(['leaked']);
   });
 });
+
+describe('a model that goes with its contexts', () => {
+  it('tells for each of them how much was free before', () => {
+    const { models, gate, hold, removed } = makeLoadedModels();
+    const owned = hold({}, { name: 'm' });
+    hold({}, { name: 'm: context', owner: { held: owned, letGo: models.beginContext(owned) } });
+    const beforeBytes = gate.look().headroomBytes;
+    models.dispose(owned, () => undefined);
+    expect(removed).toEqual([
+      { name: 'm: context', cause: 'unloaded', beforeBytes },
+      { name: 'm', cause: 'unloaded', beforeBytes },
+    ]);
+    expect(gate.look().headroomBytes).toBe(beforeBytes + 2000);
+  });
+});
