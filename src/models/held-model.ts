@@ -46,7 +46,7 @@ export class HeldModel {
   evicted = false;
   /** Disposals of it that are running. */
   disposals = 0;
-  /** Its handle was collected while a call or a disposal was running: the model ends with that call, or if that disposal fails. */
+  /** Its handle was collected while a call ran, a context lived or a disposal ran. The model ends when nothing of that is left. */
   orphaned = false;
   /** Ends the wait until it has been idle for too long. */
   cancelKeepAlive: (() => void) | undefined;

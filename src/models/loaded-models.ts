@@ -94,7 +94,7 @@ export class LoadedModels {
     return true;
   }
 
-  /** A context of this model is being made. It keeps the model from being evicted until the result is called. */
+  /** A context of this model is being made. The model is neither evicted nor disposed as lost until the result is called. */
   beginContext(held: HeldModel): () => void {
     held.contexts += 1;
     this.#endKeepAlive(held);
@@ -103,7 +103,8 @@ export class LoadedModels {
       if (letGo) return;
       letGo = true;
       held.contexts -= 1;
-      this.#beginKeepAlive(held);
+      if (held.orphaned) this.lost(held);
+      else this.#beginKeepAlive(held);
     };
   }
 
@@ -133,7 +134,7 @@ export class LoadedModels {
     this.#windows.endCall(held);
     if (settles) this.computed(held, called);
     if (held.callsInFlight === 0) held.disturbed = false;
-    if (held.callsInFlight === 0 && held.orphaned) this.lost(held);
+    if (held.orphaned) this.lost(held);
     else this.#beginKeepAlive(held);
   }
 
@@ -187,10 +188,10 @@ export class LoadedModels {
     );
   }
 
-  /** The handle was garbage-collected undisposed: its model is disposed for it, then forgotten. */
+  /** The handle was garbage-collected undisposed: once nothing needs its model any more, that is disposed for it, then forgotten. */
   lost(held: HeldModel): void {
     if (!this.#held.has(held)) return;
-    if (held.callsInFlight > 0 || held.disposals > 0) {
+    if (held.callsInFlight > 0 || held.contexts > 0 || held.disposals > 0) {
       held.orphaned = true;
       return;
     }

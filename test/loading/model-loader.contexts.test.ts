@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { defaultAdapter } from '../../src/adapters/default-adapter.ts';
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import type { GuardOptions } from '../../src/guard-options.ts';
-import { FakeMachine, FakeModel, FakeSDK, guardedFake } from '../support/fake-sdk.ts';
+import { collectUntil, FakeMachine, FakeModel, FakeSDK, guardedFake } from '../support/fake-sdk.ts';
 
 const MODEL = { memoryGuard: { footprint: 1 * GiB } };
 
@@ -68,5 +68,24 @@ describe('a model that is disposed with its context', () => {
     expect(unloads[0]).not.toHaveProperty('freedBytes');
     // What was reserved for both was not taken yet, so it is free again as well.
     expect(unloads[1]).toMatchObject({ freedBytes: 512 * MiB + 1 * GiB + 1 * MiB });
+  });
+});
+
+describe('a model whose handle is lost while it has a context', () => {
+  it('is disposed when the context ends, not before', async () => {
+    const fake = await loadModel();
+    const { raw, guard, clock, types, last, names } = fake;
+    const context = await fake.model.createContext();
+    (fake as { model?: unknown }).model = undefined;
+    expect(await collectUntil(() => raw.disposals > 0)).toBe(false);
+    expect(names()).toEqual(['m', 'm: context']);
+    expect(await context.generate()).toBe('text');
+    await context.dispose();
+    await clock.advanceAsync(600);
+    expect(raw.disposals).toBe(1);
+    expect(guard.models()).toEqual([]);
+    expect(last('unloaded')).toMatchObject({ model: 'm: context' });
+    expect(last('leaked')).toMatchObject({ model: 'm' });
+    expect(types().filter((type) => type === 'unloaded' || type === 'leaked')).toHaveLength(2);
   });
 });

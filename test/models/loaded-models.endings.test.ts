@@ -234,3 +234,33 @@ describe('a model that goes with its contexts', () => {
     expect(gate.look().headroomBytes).toBe(beforeBytes + 2000);
   });
 });
+
+describe('a model whose handle was lost while a context was being made', () => {
+  it('is disposed if that fails, and once both are ended if there are two', async () => {
+    const { models, hold, causes } = makeLoadedModels();
+    const raw = new SlowModel();
+    const held = hold(raw);
+    const [first, second] = [models.beginContext(held), models.beginContext(held)];
+    models.lost(held);
+    first();
+    first();
+    expect(raw.disposals).toHaveLength(0);
+    second();
+    expect(raw.disposals).toHaveLength(1);
+    raw.disposals[0]?.resolve();
+    await settled();
+    expect(causes()).toEqual(['leaked']);
+  });
+
+  it('is kept if it was found again meanwhile', () => {
+    const { models, hold } = makeLoadedModels();
+    const raw = new SlowModel();
+    const held = hold(raw);
+    const letGo = models.beginContext(held);
+    models.lost(held);
+    held.orphaned = false; // what a handle that is found again does
+    letGo();
+    expect(raw.disposals).toHaveLength(0);
+    expect(models.size).toBe(1);
+  });
+});
