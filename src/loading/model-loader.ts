@@ -95,6 +95,13 @@ export class ModelLoader {
     return this.#through(await this.#prepare(args), invoke);
   }
 
+  /** Loads an evicted model again. The signal of its first load ended the waiting of that load, and counts no more. */
+  async #reload(invoke: Invoke, args: readonly unknown[]): Promise<unknown> {
+    this.#assertOpen();
+    const load = await this.#prepare(args);
+    return this.#through({ ...load, choices: { ...load.choices, signal: undefined } }, invoke);
+  }
+
   /** A context is loaded as a model is. Its model can't be evicted meanwhile, nor while it lives. */
   async #makeContext(held: HeldModel, invoke: Invoke, args: readonly unknown[], adapter: Adapter): Promise<unknown> {
     this.#assertOpen();
@@ -201,7 +208,7 @@ export class ModelLoader {
       files,
       pinned: choices.pin || owner !== undefined,
       disposers: adapter.disposers,
-      reload: settings.reload && !owner ? () => this.load(invoke, args) : undefined,
+      reload: settings.reload && !owner ? () => this.#reload(invoke, args) : undefined,
       owner,
     };
   }

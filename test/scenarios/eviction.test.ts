@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import type { GuardOptions } from '../../src/guard-options.ts';
+import type { LoadGuardOptions } from '../../src/loading/load-guard-options.ts';
 import { deferred, FakeMachine, type FakeModel, guardedFake } from '../support/fake-sdk.ts';
 
 const options: GuardOptions = { minFreeRatioAfterLoad: 0, minFreeBytes: 100 * MiB, evict: 'idle' };
@@ -123,9 +124,9 @@ describe('an idle model', () => {
 });
 
 describe('a model that is used after its eviction', () => {
-  const evictOne = async (more: GuardOptions = {}) => {
+  const evictOne = async (more: GuardOptions = {}, own: LoadGuardOptions = {}) => {
     const fake = guardedFake(new FakeMachine(4 * GiB), { ...options, ...more });
-    const model = await fake.nexa.loadModel('m', sized(3));
+    const model = await fake.nexa.loadModel('m', sized(3, own));
     const other = await through(fake.clock, fake.nexa.loadModel('other', sized(2)));
     return { ...fake, model: model as FakeModel, other };
   };
@@ -148,6 +149,21 @@ describe('a model that is used after its eviction', () => {
     expect(guard.models()).toHaveLength(1);
     await model.dispose();
     expect(guard.models()).toHaveLength(0);
+  });
+
+  it.each([
+    ['without waiting', {}],
+    ['waiting for memory', { wait: true }],
+  ])('is loaded again although the signal of its first load has ended since (%s)', async (_how, own) => {
+    const controller = new AbortController();
+    const { nexa, model, other, sdk, clock } = await evictOne({ reload: true }, { ...own, signal: controller.signal });
+    controller.abort(new Error('too late for the first load'));
+    await other.dispose();
+    expect(await through(clock, model.generate())).toBe('text');
+    expect(sdk.calls.map(([name]) => name)).toEqual(['m', 'other', 'm']);
+    await (await through(clock, nexa.loadModel('other', sized(2)))).dispose();
+    expect(await through(clock, model.generate())).toBe('text'); // evicted again, and loaded again
+    expect(sdk.calls.map(([name]) => name)).toEqual(['m', 'other', 'm', 'other', 'm']);
   });
 
   it('streams as before once it is loaded again', async () => {
