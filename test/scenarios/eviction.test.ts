@@ -156,11 +156,16 @@ describe('a model that is used after its eviction', () => {
     ['waiting for memory', { wait: true }],
   ])('is loaded again although the signal of its first load has ended since (%s)', async (_how, own) => {
     const controller = new AbortController();
-    const { nexa, model, other, sdk, clock } = await evictOne({ reload: true }, { ...own, signal: controller.signal });
+    const fake = await evictOne({ reload: true }, { ...own, signal: controller.signal });
+    const { nexa, guard, machine, model, other, sdk, clock } = fake;
     controller.abort(new Error('too late for the first load'));
     await other.dispose();
     expect(await through(clock, model.generate())).toBe('text');
     expect(sdk.calls.map(([name]) => name)).toEqual(['m', 'other', 'm']);
+    machine.availableBytes = 1 * GiB;
+    guard.on('evicted', () => {
+      machine.availableBytes = 4 * GiB;
+    });
     await (await through(clock, nexa.loadModel('other', sized(2)))).dispose();
     expect(await through(clock, model.generate())).toBe('text'); // evicted again, and loaded again
     expect(sdk.calls.map(([name]) => name)).toEqual(['m', 'other', 'm', 'other', 'm']);
