@@ -1,16 +1,12 @@
 /** The models that are loaded now: their reservations, their calls in flight, and how each of them ends. */
-import type { AdmissionGate } from '../admission/admission-gate.ts';
 import type { Clock } from '../core/clock.ts';
-import type { LoadNeed } from '../core/types.ts';
 import type { EvictionReason, UnloadCause } from '../events/guard-events.ts';
-import { AUDIO_CALL_BYTES } from '../footprint/documented-requirements.ts';
 import { CallWindows } from './call-windows.ts';
 import type { HeldModel } from './held-model.ts';
 import { describeModel, type LoadedModel } from './loaded-model.ts';
-import { type Observing, observeCall, outgrownBytes } from './observe-load.ts';
+import { reserveAudio, type SettleModelParts, settleModel, tellObserved } from './settle-model.ts';
 
-export interface LoadedModelsParts {
-  readonly gate: AdmissionGate;
+export interface LoadedModelsParts extends SettleModelParts {
   /** Headroom before a model goes, to compare with what it is after. `undefined` if it can't be read. */
   readonly freeBytes: () => number | undefined;
   /** Called after every change. */
@@ -19,12 +15,8 @@ export interface LoadedModelsParts {
   readonly busy: (model: unknown) => boolean;
   /** Whether a model's last call touched all that it ever will. */
   readonly filledMicroBatch: (model: unknown) => boolean;
-  /** Called if something was observed: after a load, after its first call, and after the first full one. */
-  readonly observed: (observing: Observing) => void;
   /** Called once for a model that is forgotten. */
   readonly removed: (held: HeldModel, cause: UnloadCause, beforeBytes: number | undefined) => Promise<void>;
-  /** Called if a model has taken more anonymous memory than was reserved for it. */
-  readonly outgrown: (held: HeldModel, takenBytes: number) => void;
   /** Called if a model could not be evicted. */
   readonly unevicted: (held: HeldModel, error: unknown) => void;
   /** How long a model may be idle. Absent if that is for ever. */
@@ -63,7 +55,7 @@ export class LoadedModels {
   /** `complete`: it has taken all that it ever will. */
   add(held: HeldModel, complete = false): void {
     this.#held.add(held);
-    if (held.observing) this.#tellObserved(held, held.observing);
+    if (held.observing) tellObserved(held, held.observing, this.#parts);
     if (complete) this.#settle(held, true);
     this.#beginKeepAlive(held);
     this.#parts.changed();
@@ -138,12 +130,9 @@ export class LoadedModels {
     else this.#beginKeepAlive(held);
   }
 
-  /** Promises what processing audio takes. The caller gets the way to take the promise back. */
+  /** Reserves what processing audio takes. The caller gets the way to release it. */
   reserveAudio(held: HeldModel): () => void {
-    held.heard = true;
-    const need: LoadNeed = { mappedBytes: 0, anonymousBytes: AUDIO_CALL_BYTES, basis: 'table' };
-    const reservation = this.#parts.gate.reserve(`${held.facts.name}: audio`, need);
-    return () => this.#parts.gate.release(reservation);
+    return reserveAudio(held, this.#parts.gate);
   }
 
   /** Runs a disposal and forgets the model when it is done. One that fails leaves the model registered. */
@@ -227,27 +216,7 @@ export class LoadedModels {
   }
 
   #settle(held: HeldModel, full: boolean): void {
-    const { gate } = this.#parts;
-    const { reservation } = held.facts;
-    const { observing: before, callsBegun, heard } = held;
-    if (before) {
-      held.observing = observeCall(before, {
-        changes: this.#windows.changes,
-        ownCalls: callsBegun,
-        full,
-        heard,
-        grown: () => gate.grownSince(reservation),
-      });
-      if (held.observing !== before) this.#tellObserved(held, held.observing);
-    }
-    gate.settle(reservation);
-  }
-
-  /** And that a model has taken more than was reserved for it. */
-  #tellObserved(held: HeldModel, observing: Observing): void {
-    this.#parts.observed(observing);
-    const takenBytes = outgrownBytes(held.facts.reservation.need, observing);
-    if (takenBytes !== undefined) this.#parts.outgrown(held, takenBytes);
+    settleModel(held, { full, changes: this.#windows.changes }, this.#parts);
   }
 
   /** Resolves when its memory is seen to be back. */

@@ -3,7 +3,6 @@ import { GiB, MiB } from '../../src/core/bytes.ts';
 import type { GuardEvent } from '../../src/events/guard-events.ts';
 import { collectUntil, deferred, FakeMachine, FakeModel, FakeSDK, guardedFake, settled } from '../support/fake-sdk.ts';
 
-const AUDIO = 100 * MiB;
 const FOOTPRINT = { memoryGuard: { footprint: 1 * GiB } };
 
 /** Guards an SDK that loads this model. */
@@ -213,87 +212,6 @@ describe('calls in flight', () => {
     wait.resolve();
     await call;
     expect(inFlight()).toBe(0);
-  });
-});
-
-describe('audio', () => {
-  it('holds 100 MiB while a promise runs, and not after', async () => {
-    const { handle, guard } = await loaded(new FakeModel('m'));
-    const before = guard.headroomBytes();
-    const wait = deferred();
-    const call = handle.generate({ audio: 'a.wav', wait: wait.promise });
-    expect(before - guard.headroomBytes()).toBe(AUDIO);
-    const second = handle.generate({ audio: 'b.wav', wait: wait.promise });
-    expect(before - guard.headroomBytes()).toBe(2 * AUDIO);
-    wait.resolve();
-    await Promise.all([call, second]);
-    expect(guard.headroomBytes()).toBe(before);
-  });
-
-  it('holds them for audio in the middle of a conversation, and not for a text', async () => {
-    const { handle, guard } = await loaded(new FakeModel('m'));
-    await handle.generate(); // settles the model's own promise
-    const before = guard.headroomBytes();
-    const holds = async (content: unknown) => {
-      const wait = deferred();
-      const call = handle.generate({ messages: [null, { content: 'x' }, { content }], wait: wait.promise } as never);
-      const held = before - guard.headroomBytes();
-      wait.resolve();
-      await call;
-      return held;
-    };
-    expect(await holds([{ type: 'text', text: 'x' }, null, { type: 'audio', path: 'a.wav' }])).toBe(AUDIO);
-    expect(await holds([{ type: 'text', text: 'audio' }])).toBe(0);
-    expect(guard.headroomBytes()).toBe(before);
-  });
-
-  it('holds them while a stream is read, from its first reading to its end', async () => {
-    const { handle, guard } = await loaded(new FakeModel('m'));
-    await handle.generate(); // settles the model's own promise
-    const before = guard.headroomBytes();
-    const stream = handle.generateStream({ audio: 'a.wav' });
-    expect(guard.headroomBytes()).toBe(before);
-    for await (const _text of stream) expect(before - guard.headroomBytes()).toBe(AUDIO);
-    expect(guard.headroomBytes()).toBe(before);
-  });
-
-  it('gives them back if the call fails, the stream fails, or the reader leaves', async () => {
-    const { handle, guard } = await loaded(new FakeModel('m'));
-    await handle.generate(); // settles the model's own promise
-    const before = guard.headroomBytes();
-    const fails = new Error('deaf');
-    await expect(handle.generate({ audio: 'a.wav', fails })).rejects.toBe(fails);
-    expect(guard.headroomBytes()).toBe(before);
-    const stream = handle.generateStream({ audio: 'a.wav', fails });
-    await stream.next();
-    expect(before - guard.headroomBytes()).toBe(AUDIO);
-    await expect(stream.next()).rejects.toBe(fails);
-    expect(guard.headroomBytes()).toBe(before);
-    for await (const _text of handle.generateStream({ audio: 'a.wav' })) break;
-    expect(guard.headroomBytes()).toBe(before);
-  });
-
-  it('is seen beside other arguments too', async () => {
-    const wait = deferred();
-    const raw = { ask: (_prompt: string, _options: object) => wait.promise, dispose() {} };
-    const { handle, guard } = await loaded(raw);
-    const before = guard.headroomBytes();
-    const call = handle.ask('What is said?', { audio: 'a.wav' });
-    expect(before - guard.headroomBytes()).toBe(AUDIO);
-    wait.resolve();
-    await call;
-  });
-
-  it('that is not there holds nothing', async () => {
-    const { handle, guard } = await loaded(new FakeModel('m'));
-    const before = guard.headroomBytes();
-    const wait = deferred();
-    const calls = [undefined, {}, { audio: undefined }, { audio: null }].map((options) =>
-      handle.generate({ ...(options as object), wait: wait.promise }),
-    );
-    expect(guard.headroomBytes()).toBe(before);
-    wait.resolve();
-    await Promise.all(calls);
   });
 });
 

@@ -1,0 +1,55 @@
+/** When what is reserved for a loaded model counts as taken, and what the model was seen to take. It follows no calls and ends no model. */
+import type { AdmissionGate } from '../admission/admission-gate.ts';
+import type { LoadNeed } from '../core/types.ts';
+import { AUDIO_CALL_BYTES } from '../footprint/documented-requirements.ts';
+import type { HeldModel } from './held-model.ts';
+import { type Observing, observeCall, outgrownBytes } from './observe-load.ts';
+
+export interface SettleModelParts {
+  readonly gate: AdmissionGate;
+  /** Called if something was observed: after a load, after its first call, and after the first full one. */
+  readonly observed: (observing: Observing) => void;
+  /** Called if a model has taken more anonymous memory than was reserved for it. */
+  readonly outgrown: (held: HeldModel, takenBytes: number) => void;
+}
+
+/** What is known at the moment at which a model has taken what it needs. */
+export interface SettlingMoment {
+  /** Whether it has touched all memory that it ever will. */
+  readonly full: boolean;
+  /** Loads, unloads and calls that have begun so far. */
+  readonly changes: number;
+}
+
+/** A model has taken what it needs: that is observed if nothing ran beside it, and its reservation is settled. */
+export function settleModel(held: HeldModel, { full, changes }: SettlingMoment, parts: SettleModelParts): void {
+  const { gate } = parts;
+  const { reservation } = held.facts;
+  const { observing: before, callsBegun, heard } = held;
+  if (before) {
+    held.observing = observeCall(before, {
+      changes,
+      ownCalls: callsBegun,
+      full,
+      heard,
+      grown: () => gate.grownSince(reservation),
+    });
+    if (held.observing !== before) tellObserved(held, held.observing, parts);
+  }
+  gate.settle(reservation);
+}
+
+/** Tells what was observed of a model, and also if that is more than was reserved for it. */
+export function tellObserved(held: HeldModel, observing: Observing, { observed, outgrown }: SettleModelParts): void {
+  observed(observing);
+  const takenBytes = outgrownBytes(held.facts.reservation.need, observing);
+  if (takenBytes !== undefined) outgrown(held, takenBytes);
+}
+
+/** Reserves what processing audio takes. The caller gets the way to release it. */
+export function reserveAudio(held: HeldModel, gate: AdmissionGate): () => void {
+  held.heard = true;
+  const need: LoadNeed = { mappedBytes: 0, anonymousBytes: AUDIO_CALL_BYTES, basis: 'table' };
+  const reservation = gate.reserve(`${held.facts.name}: audio`, need);
+  return () => gate.release(reservation);
+}
