@@ -1,12 +1,12 @@
 /** The models that are loaded now: their reservations, their calls in flight, and how each of them ends. */
-import type { Clock } from '../core/clock.ts';
 import type { EvictionReason, UnloadCause } from '../events/guard-events.ts';
 import { CallWindows } from './call-windows.ts';
 import type { HeldModel } from './held-model.ts';
+import { KeepAlive, type KeepAliveParts } from './keep-alive.ts';
 import { describeModel, type LoadedModel } from './loaded-model.ts';
 import { reserveAudio, type SettleModelParts, settleModel, tellObserved } from './settle-model.ts';
 
-export interface LoadedModelsParts extends SettleModelParts {
+export interface LoadedModelsParts extends SettleModelParts, Omit<KeepAliveParts, 'expired'> {
   /** Headroom before a model goes, to compare with what it is after. `undefined` if it can't be read. */
   readonly freeBytes: () => number | undefined;
   /** Called after every change. */
@@ -19,18 +19,17 @@ export interface LoadedModelsParts extends SettleModelParts {
   readonly removed: (held: HeldModel, cause: UnloadCause, beforeBytes: number | undefined) => Promise<void>;
   /** Called if a model could not be evicted. */
   readonly unevicted: (held: HeldModel, error: unknown) => void;
-  /** How long a model may be idle. Absent if that is for ever. */
-  readonly keepAliveMs: number | undefined;
-  readonly clock: Clock;
 }
 
 export class LoadedModels {
   readonly #parts: LoadedModelsParts;
   readonly #held = new Set<HeldModel>();
   readonly #windows = new CallWindows(this.#held);
+  readonly #keepAlive: KeepAlive;
 
   constructor(parts: LoadedModelsParts) {
     this.#parts = parts;
+    this.#keepAlive = new KeepAlive({ ...parts, expired: (held) => void this.evict(held, 'keep-alive') });
   }
 
   get size(): number {
@@ -89,7 +88,7 @@ export class LoadedModels {
   /** A context of this model is being made. The model is neither evicted nor disposed as lost until the result is called. */
   beginContext(held: HeldModel): () => void {
     held.contexts += 1;
-    this.#endKeepAlive(held);
+    this.#keepAlive.end(held);
     let letGo = false;
     return () => {
       if (letGo) return;
@@ -113,7 +112,7 @@ export class LoadedModels {
 
   beginCall(held: HeldModel): void {
     this.#windows.beginCall(held);
-    this.#endKeepAlive(held);
+    this.#keepAlive.end(held);
   }
 
   /** A stream has given its first part: its prompt is computed. */
@@ -152,7 +151,7 @@ export class LoadedModels {
     };
     for (const held of going) {
       held.disposals += 1;
-      this.#endKeepAlive(held);
+      this.#keepAlive.end(held);
     }
     let result: unknown;
     try {
@@ -204,15 +203,7 @@ export class LoadedModels {
   }
 
   #beginKeepAlive(held: HeldModel): void {
-    const { keepAliveMs, clock } = this.#parts;
-    this.#endKeepAlive(held);
-    if (keepAliveMs === undefined || !held.idle || !this.#held.has(held)) return;
-    held.cancelKeepAlive = clock.schedule(() => void this.evict(held, 'keep-alive'), keepAliveMs);
-  }
-
-  #endKeepAlive(held: HeldModel): void {
-    held.cancelKeepAlive?.();
-    held.cancelKeepAlive = undefined;
+    if (this.#held.has(held)) this.#keepAlive.begin(held);
   }
 
   #settle(held: HeldModel, full: boolean): void {
@@ -223,7 +214,7 @@ export class LoadedModels {
   #remove(held: HeldModel, cause: UnloadCause, beforeBytes: number | undefined): Promise<void> {
     const { gate, removed, changed } = this.#parts;
     if (!this.#held.delete(held)) return Promise.resolve();
-    held.cancelKeepAlive?.();
+    this.#keepAlive.end(held);
     this.#windows.change();
     gate.release(held.facts.reservation);
     // Contexts end with their model.
