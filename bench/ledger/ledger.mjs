@@ -8,6 +8,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MiB, withMemoryGuard } from 'nexa-memory-guard';
 import { ControlGroup, whyNoControlGroups } from '../../tools/control-groups.mjs';
+import { killChild } from '../../tools/kill-child.mjs';
 import { findMedian, summarizeTimes } from '../../tools/timing.mjs';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'nexa-ledger-bench-'));
@@ -23,16 +24,9 @@ async function startHolder(bytes = 0, decides = false, group) {
     ? group.spawn([process.execPath, HOLDER, ...args], { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] })
     : fork(HOLDER, args);
   children.add(child);
+  child.once('exit', () => children.delete(child));
   await once(child, 'message');
   return child;
-}
-
-/** @param {import('node:child_process').ChildProcess} child */
-async function killChild(child) {
-  const gone = once(child, 'exit');
-  child.kill('SIGKILL');
-  await gone;
-  children.delete(child);
 }
 
 /** Microseconds for which each lock of this process was held: only the section's are given back before their process ends. @type {number[]} */
@@ -86,7 +80,7 @@ async function measureKill(bytes, group) {
     if (Number.isNaN(backMs) && group.readUsedBytes() < 8 * MiB) backMs = performance.now();
     if (Number.isNaN(forgottenMs) && !counts()) forgottenMs = performance.now();
   }
-  await killChild(child).catch(() => {});
+  await killChild(child);
   nexa.guard.close();
   return { backMs: backMs - killedMs, laterMs: forgottenMs - backMs };
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { ControlGroup } from '../../tools/control-groups.mjs';
+import { killChild } from '../../tools/kill-child.mjs';
 
 export const MiB = 2 ** 20;
 
@@ -12,7 +13,7 @@ const SETTLING_MS = 5000;
 /** @typedef {{ level?: string, atMs?: number, ready?: boolean, cpuRatio?: number, availableBytes?: number, reclaimableBytes?: number, limitBytes?: number, log?: [number, number][] }} Told */
 
 /** Starts a program of this folder inside the group. @param {ControlGroup} group @param {string} script @param {string[]} args */
-export function startProgram(group, script, args) {
+function startProgram(group, script, args) {
   const file = fileURLToPath(new URL(script, import.meta.url));
   const child = group.spawn([process.execPath, '--expose-gc', file, ...args], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
@@ -39,14 +40,7 @@ async function waitForMessage(child, told, key) {
 
 /** @param {readonly Started[]} started */
 export async function end(started) {
-  await Promise.all(
-    started.map(async ({ child }) => {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      const gone = once(child, 'exit');
-      child.kill('SIGKILL');
-      await gone;
-    }),
-  );
+  await Promise.all(started.map(({ child }) => killChild(child)));
 }
 
 /**

@@ -1,10 +1,10 @@
 /** One mode of the survival run: its processes in one limited group, their decisions one after the other, and what the perfect packer says to each. */
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ControlGroup } from '../../tools/control-groups.mjs';
+import { killChild } from '../../tools/kill-child.mjs';
 import { dropPages, readAnonymousBytes, readAvailableBytes, readKernelBytes } from './group-memory.mjs';
 import { packerAdmits, sumMappedBytes } from './packer.mjs';
 import { DISTURBER, LIMIT_BYTES, RESERVES } from './setting.mjs';
@@ -191,14 +191,6 @@ class ModeRun {
     if (this.#result.tried >= loads || (untilKilled && this.#result.kills > 0)) this.#finish();
     else this.#startWorker();
   }
-}
-
-/** @param {ChildProcess} child */
-async function killChild(child) {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = once(child, 'exit');
-  child.kill('SIGKILL');
-  await gone;
 }
 
 /** What a process holds beside its models: at least as much as when it began, now as far as its models don't explain it. @param {Worker} worker @param {(holder: Holder) => Truth} truthOf */
