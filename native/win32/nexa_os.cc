@@ -1,12 +1,10 @@
 // Shared libraries and the end of a process on Windows.
 #include "../nexa_os.h"
 
-#define WIN32_LEAN_AND_MEAN
-#define NOMINMAX
-#include <windows.h>
-
 #include <cstdlib>
 #include <new>
+
+#include "wide_text.h"
 
 namespace guard::nexa::os {
 namespace {
@@ -24,13 +22,6 @@ DWORD WINAPI Begin(void* given) {
   delete static_cast<Start*>(given);
   start.work(start.data);
   return 0;
-}
-
-std::wstring ToWide(const std::string& text) {
-  const int length = MultiByteToWideChar(CP_UTF8, 0, text.data(), static_cast<int>(text.size()), nullptr, 0);
-  std::wstring wide(static_cast<std::size_t>(length > 0 ? length : 0), L'\0');
-  MultiByteToWideChar(CP_UTF8, 0, text.data(), static_cast<int>(text.size()), wide.data(), length);
-  return wide;
 }
 
 std::string ToNarrow(const wchar_t* text, std::size_t count) {

@@ -1,24 +1,12 @@
 // The process's heaps and its working set, and the cached pages of a file.
 #include "../release_memory.h"
 
-#define WIN32_LEAN_AND_MEAN
-#define NOMINMAX
-#include <windows.h>
-
-#include <string>
+#include "wide_text.h"
 
 namespace guard {
 namespace {
 
 constexpr DWORD kMostHeaps = 64;
-
-std::wstring ToWide(const char* path) {
-  const int length = MultiByteToWideChar(CP_UTF8, 0, path, -1, nullptr, 0);
-  if (length <= 0) return {};
-  std::wstring wide(static_cast<std::size_t>(length), L'\0');
-  MultiByteToWideChar(CP_UTF8, 0, path, -1, wide.data(), length);
-  return wide;
-}
 
 }  // namespace
 
