@@ -1,9 +1,19 @@
 /** What users install: the packed tarball, in an empty project, with nothing on the PATH that compiles. Needs `npm run compile` and a registry. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { namePrebuildFolder } from '../../src/addon/load-addon.ts';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PROGRAMS = fileURLToPath(new URL('programs', import.meta.url));
@@ -31,7 +41,7 @@ export class Installed {
 
   constructor() {
     try {
-      execFileSync(process.execPath, [join(ROOT, 'native/build/stage.mjs')]);
+      stageAddon();
       // The scripts would build what is built already, and the addons of all systems.
       const asked = ['pack', '--json', '--ignore-scripts', '--pack-destination', this.project];
       [this.packed] = JSON.parse(execFileSync('npm', asked, { cwd: ROOT, encoding: 'utf8', stdio: 'pipe' }));
@@ -75,6 +85,18 @@ export class Installed {
   remove(): void {
     rmSync(this.project, { recursive: true, force: true });
   }
+}
+
+/** Copies the addon that was built for this machine to where the tarball has it. What prebuild.mjs has made since then stays. */
+function stageAddon(): void {
+  const { header } = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
+  const musl = header.glibcVersionRuntime === undefined;
+  const folder = join(ROOT, 'prebuilds', namePrebuildFolder(process.platform, process.arch, musl));
+  const built = join(ROOT, 'build', 'Release', 'nexa_memory_guard.node');
+  const staged = join(folder, 'nexa-memory-guard.node');
+  if (existsSync(staged) && statSync(staged).mtimeMs >= statSync(built).mtimeMs) return;
+  mkdirSync(folder, { recursive: true });
+  copyFileSync(built, staged);
 }
 
 function onPath(name: string): string {
