@@ -1,12 +1,12 @@
 /** The life of one load: its turn, the decision, the SDK's own call, the model's registration. */
 
-import type { Adapter, ChosenShape } from '../adapters/adapter.ts';
+import type { Adapter } from '../adapters/adapter.ts';
 import type { AdmissionGate } from '../admission/admission-gate.ts';
 import { formatBytes } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import type { MemoryReader } from '../core/memory-reader.ts';
-import type { HeldFile, Quantization } from '../core/types.ts';
+import type { HeldFile } from '../core/types.ts';
 import type { Invoke } from '../core/wrap-object.ts';
 import type { DecisionEvent, DegradedEvent, LoadedEvent, WaitingEvent } from '../events/guard-events.ts';
 import type { CalibrationStore } from '../footprint/calibration-store.ts';
@@ -15,9 +15,8 @@ import { HeldModel } from '../models/held-model.ts';
 import type { LoadedModels } from '../models/loaded-models.ts';
 import { findHandle, type ModelHandleParts, wrapModel } from '../models/model-handle.ts';
 import { observeLoad } from '../models/observe-load.ts';
-import type { Candidate } from '../policy/choose-candidate.ts';
 import { type Decision, formatModelName } from '../policy/decision.ts';
-import { chooseShape } from './context-range.ts';
+import { type ChosenCall, chooseCall } from './choose-call.ts';
 import { type AdmittedLoad, LoadAdmission } from './load-admission.ts';
 import { ownMinFreeBytes } from './load-candidates.ts';
 import { LoadQueue } from './load-queue.ts';
@@ -41,13 +40,6 @@ export interface ModelLoaderParts {
 
 /** The model that a context is made from. */
 type ContextOwner = NonNullable<HeldModel['facts']['owner']>;
-
-/** What the SDK is called with, and what was chosen for that. */
-interface ChosenCall {
-  readonly args: readonly unknown[];
-  readonly quantization: Quantization | undefined;
-  readonly shape: ChosenShape;
-}
 
 export class ModelLoader {
   readonly #parts: ModelLoaderParts;
@@ -159,7 +151,7 @@ export class ModelLoader {
   ): Promise<unknown> {
     const { gate, models, clock, adapter } = this.#parts;
     const { candidate, reservation } = admitted;
-    const call = this.#choose(load, candidate);
+    const call = chooseCall(load, candidate, this.#parts.settings.mode);
     const startMs = clock.nowMs();
     const findNewMappings = this.#parts.noteMappings();
     const ranAlone = models.beginLoad();
@@ -211,17 +203,6 @@ export class ModelLoader {
       reload: settings.reload && !owner ? () => this.#reload(invoke, args) : undefined,
       owner,
     };
-  }
-
-  /** The arguments for the SDK. Observing changes nothing but what only a guard understands: ranges and lists. */
-  #choose({ adapter, args, request }: PreparedLoad, candidate: Candidate): ChosenCall {
-    const observed = this.#parts.settings.mode === 'observe';
-    const quantization = observed && request.quantization === undefined ? undefined : candidate.quantization;
-    const sdkArgs = adapter.withQuantization(args, quantization, observed ? undefined : candidate.modelPath);
-    if (observed && adapter.understandsRanges) return { args: sdkArgs, quantization, shape: {} };
-    const shape = chooseShape(request.shape, observed ? {} : candidate);
-    if (!shape || !adapter.withShape) return { args: sdkArgs, quantization, shape: {} };
-    return { args: adapter.withShape(sdkArgs, shape), quantization, shape };
   }
 
   #tellLoaded({ facts }: HeldModel, files: readonly HeldFile[] | undefined, elapsedMs: number): void {
