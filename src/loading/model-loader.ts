@@ -2,11 +2,9 @@
 
 import type { Adapter } from '../adapters/adapter.ts';
 import type { AdmissionGate } from '../admission/admission-gate.ts';
-import { formatBytes } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import type { MemoryReader } from '../core/memory-reader.ts';
-import type { HeldFile } from '../core/types.ts';
 import type { Invoke } from '../core/wrap-object.ts';
 import type { DecisionEvent, DegradedEvent, LoadedEvent, WaitingEvent } from '../events/guard-events.ts';
 import type { CalibrationStore } from '../footprint/calibration-store.ts';
@@ -15,14 +13,14 @@ import { HeldModel } from '../models/held-model.ts';
 import type { LoadedModels } from '../models/loaded-models.ts';
 import { findHandle, type ModelHandleParts, wrapModel } from '../models/model-handle.ts';
 import { observeLoad } from '../models/observe-load.ts';
-import { type Decision, formatModelName } from '../policy/decision.ts';
+import type { Decision } from '../policy/decision.ts';
 import { type ChosenCall, chooseCall } from './choose-call.ts';
 import { type AdmittedLoad, LoadAdmission } from './load-admission.ts';
 import { ownMinFreeBytes } from './load-candidates.ts';
 import { LoadQueue } from './load-queue.ts';
 import type { LoadSettings } from './load-settings.ts';
 import { type PreparedLoad, prepareLoad } from './prepare-load.ts';
-import { DecisionTeller } from './tell-decision.ts';
+import { DecisionTeller, tellLoaded } from './tell-decision.ts';
 
 export interface ModelLoaderParts {
   readonly settings: LoadSettings;
@@ -174,7 +172,7 @@ export class ModelLoader {
     const held = new HeldModel(raw, adapter.onEnd !== undefined, facts, observing);
     // Weights that are loaded by themselves have taken all that they ever will.
     models.add(held, load.request.shape?.part === 'weights');
-    this.#tellLoaded(held, files, clock.nowMs() - startMs);
+    tellLoaded(held, { files, elapsedMs: clock.nowMs() - startMs }, this.#parts);
     if (!isObject(raw)) return raw;
     listenForEnd(adapter, raw, () => models.ended(held));
     return wrapModel(raw, held, this.#handleParts);
@@ -203,23 +201,6 @@ export class ModelLoader {
       reload: settings.reload && !owner ? () => this.#reload(invoke, args) : undefined,
       owner,
     };
-  }
-
-  #tellLoaded({ facts }: HeldModel, files: readonly HeldFile[] | undefined, elapsedMs: number): void {
-    const { clock, emit } = this.#parts;
-    const { name, quantization, reservation } = facts;
-    const mappedBytes = files?.reduce((sum, { bytes }) => sum + bytes, 0);
-    const maps = mappedBytes === undefined || mappedBytes === 0 ? '' : `; it maps ${formatBytes(mappedBytes)}`;
-    emit({
-      type: 'loaded',
-      message: `Loaded ${formatModelName(name, quantization)} in ${Math.round(elapsedMs)} ms${maps}.`,
-      atMs: clock.nowMs(),
-      model: name,
-      ...(quantization && { quantization }),
-      need: reservation.need,
-      ...(mappedBytes !== undefined && { mappedBytes }),
-      elapsedMs,
-    });
   }
 
   #assertOpen(): void {

@@ -1,12 +1,15 @@
-/** Tells what was decided of a load, as events. It decides nothing. */
+/** Tells what was decided of a load, and that it is done, as events. It decides nothing. */
 import { describeAdmission, describeForced, describeWaiting } from '../admission/decision-messages.ts';
 import { listFailedRules } from '../admission/insufficient-memory-error.ts';
+import { formatBytes } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
 import type { MemoryGuardError } from '../core/errors.ts';
-import type { DecisionEvent, DegradedEvent, WaitingEvent } from '../events/guard-events.ts';
+import type { HeldFile } from '../core/types.ts';
+import type { DecisionEvent, DegradedEvent, LoadedEvent, WaitingEvent } from '../events/guard-events.ts';
+import type { HeldModel } from '../models/held-model.ts';
 import type { AdmissionRule } from '../policy/admission-rules.ts';
 import type { Candidate } from '../policy/choose-candidate.ts';
-import { type Decision, describeChoice } from '../policy/decision.ts';
+import { type Decision, describeChoice, formatModelName } from '../policy/decision.ts';
 
 export interface DecisionTellerParts {
   readonly mode: 'enforce' | 'observe';
@@ -80,4 +83,32 @@ export class DecisionTeller {
       ...(waitedMs !== undefined && { waitedMs }),
     });
   }
+}
+
+/** How a load went. */
+export interface LoadOutcome {
+  /** The files that it mapped. `undefined` if the system doesn't tell. */
+  readonly files: readonly HeldFile[] | undefined;
+  readonly elapsedMs: number;
+}
+
+/** The load that was decided on is done, and its model registered. */
+export function tellLoaded(
+  { facts }: HeldModel,
+  { files, elapsedMs }: LoadOutcome,
+  { clock, emit }: { readonly clock: Clock; readonly emit: (event: LoadedEvent) => void },
+): void {
+  const { name, quantization, reservation } = facts;
+  const mappedBytes = files?.reduce((sum, { bytes }) => sum + bytes, 0);
+  const maps = mappedBytes === undefined || mappedBytes === 0 ? '' : `; it maps ${formatBytes(mappedBytes)}`;
+  emit({
+    type: 'loaded',
+    message: `Loaded ${formatModelName(name, quantization)} in ${Math.round(elapsedMs)} ms${maps}.`,
+    atMs: clock.nowMs(),
+    model: name,
+    ...(quantization && { quantization }),
+    need: reservation.need,
+    ...(mappedBytes !== undefined && { mappedBytes }),
+    elapsedMs,
+  });
 }

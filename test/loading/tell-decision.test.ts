@@ -2,12 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { GiB } from '../../src/core/bytes.ts';
 import { MemoryGuardError } from '../../src/core/errors.ts';
 import type { LoadNeed, Quantization } from '../../src/core/types.ts';
-import type { DecisionEvent, DegradedEvent, WaitingEvent } from '../../src/events/guard-events.ts';
-import { DecisionTeller } from '../../src/loading/tell-decision.ts';
+import type { DecisionEvent, DegradedEvent, LoadedEvent, WaitingEvent } from '../../src/events/guard-events.ts';
+import { DecisionTeller, tellLoaded } from '../../src/loading/tell-decision.ts';
 import { type Candidate, judgeCandidates } from '../../src/policy/choose-candidate.ts';
 import { type Decision, makeDecision } from '../../src/policy/decision.ts';
 import { DOCUMENTED_NEEDS, KEPT_BYTES } from '../support/documented-needs.ts';
 import { FakeMachine, guardedFake } from '../support/fake-sdk.ts';
+import { makeHeldModel } from '../support/make-held-model.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 const need = (gib: number): LoadNeed => ({ mappedBytes: 0, anonymousBytes: gib * GiB, basis: 'given' });
@@ -183,5 +184,38 @@ describe('the sentence of a downgrade', () => {
       'qwen2audio Q5_K_M needs 4.8 GiB: 3.4 GiB would stay available to the system, where 4.0 GiB must. ' +
         'Loading Q4_K_M instead, which needs 4.2 GiB of 8.2 GiB.',
     );
+  });
+});
+
+describe('a load that is done', () => {
+  const tell = (mapped: readonly number[] | undefined, quantization?: Quantization) => {
+    const clock = new ManualClock();
+    clock.advance(42);
+    const events: LoadedEvent[] = [];
+    const files = mapped?.map((bytes, index) => ({ key: `${index}`, bytes }));
+    const held = makeHeldModel({ name: 'm', quantization });
+    tellLoaded(held, { files, elapsedMs: 12.6 }, { clock, emit: (event) => events.push(event) });
+    return events;
+  };
+
+  it('is told with its time, what was reserved and what it mapped', () => {
+    expect(tell([3 * GiB, 1 * GiB], 'Q4_0')).toEqual([
+      {
+        type: 'loaded',
+        message: 'Loaded m Q4_0 in 13 ms; it maps 4.0 GiB.',
+        atMs: 42,
+        model: 'm',
+        quantization: 'Q4_0',
+        need: { mappedBytes: 1, anonymousBytes: 2, basis: 'given' },
+        mappedBytes: 4 * GiB,
+        elapsedMs: 12.6,
+      },
+    ]);
+  });
+
+  it('is told to map nothing only if that is known', () => {
+    expect(tell([])[0]).toMatchObject({ message: 'Loaded m in 13 ms.', mappedBytes: 0 });
+    expect(tell(undefined)[0]).not.toHaveProperty('mappedBytes');
+    expect(tell(undefined)[0]).not.toHaveProperty('quantization');
   });
 });
