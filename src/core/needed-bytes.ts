@@ -1,4 +1,5 @@
-/** The one sum over a need. It knows nothing else. */
+/** The sums over a need and over its files. It knows nothing else. */
+import type { HeldFile } from './types.ts';
 
 /** Bytes of all kinds that a load needs, a model holds or an entry of the ledger stands for. */
 export function neededBytes({
@@ -9,4 +10,9 @@ export function neededBytes({
   readonly anonymousBytes: number;
 }): number {
   return mappedBytes + anonymousBytes;
+}
+
+/** Bytes of these files. */
+export function sumFileBytes(files: readonly HeldFile[]): number {
+  return files.reduce((sum, { bytes }) => sum + bytes, 0);
 }

@@ -1,4 +1,5 @@
 /** Keeps who holds what in this process: reservations and loaded models. Pure bookkeeping; it reads no memory and decides nothing. */
+import { sumFileBytes } from '../core/needed-bytes.ts';
 import type { HeldFile, LoadNeed } from '../core/types.ts';
 import type { Holdings, LedgerEntry } from './ledger-record.ts';
 
@@ -97,19 +98,22 @@ export class Ledger {
 
   /**
    * Notes that a load is done: its mapped bytes move from the reservation to the files held. Bytes mapped beyond those that
-   * were reserved as mapped were reserved as anonymous (the table knows no difference) and leave that part.
+   * were reserved as mapped, and beyond the files that were named, were reserved as anonymous (the table knows no difference)
+   * and leave that part.
    */
   markLoaded(reservation: Reservation, files: readonly HeldFile[] | undefined): void {
     const entry = this.#entries.get(reservation);
     if (!entry) return;
-    const { mappedBytes } = entry.need;
-    const found = files ?? nameFiles(entry, mappedBytes);
+    const { need } = entry;
+    const found = files ?? nameFiles(entry, need.mappedBytes);
     entry.files = [];
     // A file that another model mapped before was never part of this reservation.
-    const foundBytes = found.reduce((sum, { bytes }) => sum + bytes, 0) - this.sumHeldBytes(found);
+    const foundBytes = sumFileBytes(found) - this.sumHeldBytes(found);
+    // What another process mapped is missing in `mappedBytes`, and was no anonymous memory either.
+    const reservedBytes = Math.max(need.mappedBytes, sumFileBytes(need.files ?? []));
     entry.state = 'loaded';
     entry.files = found;
-    entry.anonymousBytes = Math.max(0, entry.anonymousBytes - Math.max(0, foundBytes - mappedBytes));
+    entry.anonymousBytes = Math.max(0, entry.anonymousBytes - Math.max(0, foundBytes - reservedBytes));
   }
 
   /**
@@ -232,6 +236,6 @@ function nameFiles({ id, need }: Reservation, mappedBytes: number): readonly Hel
 }
 
 function describeEntry({ owner, label, state, epochMs, files, need, anonymousBytes }: Entry): LedgerEntry {
-  const mappedBytes = state === 'loading' ? need.mappedBytes : files.reduce((sum, { bytes }) => sum + bytes, 0);
+  const mappedBytes = state === 'loading' ? need.mappedBytes : sumFileBytes(files);
   return { pid: owner, label, state, mappedBytes, anonymousBytes, atMs: epochMs };
 }

@@ -159,6 +159,17 @@ describe('mapped files', () => {
     expect(ledger.computeBurden(0)).toMatchObject({ mappedBytes: 400, promisedAnonymousBytes: 200 });
   });
 
+  it.each([
+    ['are read', [{ key: 'same', bytes: 400 }]],
+    ['cannot be read', undefined],
+  ])('that another process maps take no anonymous memory off the reservation, if the mappings %s', (_, found) => {
+    const ledger = new Ledger();
+    // The peer has mapped all of it, so nothing of it was to be reserved as mapped.
+    const reservation = ledger.reserve('a', { ...need(100, 0), files: [{ key: 'same', bytes: 400 }] }, START, 0);
+    ledger.markLoaded(reservation, found);
+    expect(ledger.computeBurden(0)).toMatchObject({ mappedBytes: 400, promisedAnonymousBytes: 100 });
+  });
+
   it('keep their reserved size if the mappings cannot be read', () => {
     const ledger = new Ledger();
     const [a, b] = [
