@@ -6,6 +6,7 @@ import type { WaitingLoad } from './ledger-record.ts';
 export interface Peer {
   /** The same process: it shares every scope with us, also those of the process alone. */
   readonly ownProcess: boolean;
+  /** Empty if it has not read its scopes yet: then it may share any with us. */
   readonly scopes: readonly string[];
   readonly files: readonly HeldFile[];
   readonly promisedMappedBytes: number;
@@ -46,7 +47,7 @@ export function subtractPeers(
   const left = { headroomBytes: Number.POSITIVE_INFINITY, availableBytes: Number.POSITIVE_INFINITY, waitingBytes: 0 };
   const scopesBytes: number[] = [];
   for (const { key, availableBytes } of scopes) {
-    const sharing = peers.filter(({ ownProcess, scopes: theirs }) => ownProcess || (key && theirs.includes(key)));
+    const sharing = peers.filter((peer) => sharesScope(peer, key));
     const files = new Map<string, number>();
     let [mappedBytes, anonymousBytes, loadingBytes, waitingBytes] = [0, 0, 0, 0];
     for (const peer of sharing) {
@@ -69,6 +70,10 @@ export function subtractPeers(
     scopesBytes.push(availableBytes - mappedBytes - anonymousBytes + loadingBytes);
   }
   return { ...left, scopesBytes };
+}
+
+function sharesScope({ ownProcess, scopes }: Peer, key: string | undefined): boolean {
+  return ownProcess || scopes.length === 0 || (key !== undefined && scopes.includes(key));
 }
 
 /** Lists the loads of these peers that came before. */

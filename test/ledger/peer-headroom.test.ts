@@ -28,7 +28,10 @@ describe('what peers leave', () => {
     expect(left([peer({ promisedAnonymousBytes: 100 })]).headroomBytes).toBe(400);
     expect(left([peer({ promisedAnonymousBytes: 100, scopes: ['host', 'other'] })]).headroomBytes).toBe(500);
     expect(left([peer({ promisedAnonymousBytes: 700, scopes: ['host', 'other'] })]).headroomBytes).toBe(300);
-    expect(left([peer({ promisedAnonymousBytes: 700, scopes: [] })]).headroomBytes).toBe(500);
+  });
+
+  it('is less in every scope by a peer that has not said yet where it is charged', () => {
+    expect(left([peer({ promisedAnonymousBytes: 100, scopes: [] })]).scopesBytes).toEqual([900, 400]);
   });
 
   it('is less by each file once, and not by one that we map ourselves', () => {
@@ -67,6 +70,7 @@ describe('what peers leave', () => {
     const alone = [{ availableBytes: 200 }];
     const thread = peer({ ownProcess: true, promisedAnonymousBytes: 150, scopes: [] });
     expect(subtractPeers(alone, [thread], none, 0).headroomBytes).toBe(50);
-    expect(subtractPeers(alone, [{ ...thread, ownProcess: false }], none, 0).headroomBytes).toBe(200);
+    const other = { ...thread, ownProcess: false, scopes: ['host'] };
+    expect(subtractPeers(alone, [other], none, 0).headroomBytes).toBe(200);
   });
 });
