@@ -1,6 +1,7 @@
 /** The one critical section: reads, judges and reserves in one synchronous step, so that no load slips between. */
 
 import type { MemoryReader } from '../core/memory-reader.ts';
+import { sumFileBytes } from '../core/needed-bytes.ts';
 import type { HeldFile, LoadNeed } from '../core/types.ts';
 import type { Ledger, Reservation, WaitTicket } from '../ledger/ledger.ts';
 import type { Holdings } from '../ledger/ledger-record.ts';
@@ -55,12 +56,13 @@ export interface GateOutcome {
 
 /** How one load is decided on. */
 export interface DecideOptions {
-  /** What is reserved: the candidate that was chosen, the first whatever was decided, or nothing. */
-  readonly reserve: 'chosen' | 'first' | 'nothing';
+  /**
+   * What is reserved: the candidate that was chosen, the first if none was chosen (for a load that is forced), the first whatever was
+   * chosen (for one that is only observed), or nothing.
+   */
+  readonly reserve: 'chosen' | 'chosen-or-first' | 'first' | 'nothing';
   /** The load's place in the line: loads that wait before it keep what they wait for, all of them if it has none. */
   readonly ticket?: WaitTicket | undefined;
-  /** Whether garbage is collected if that may turn a refusal. @default true */
-  readonly collects?: boolean;
 }
 
 export class AdmissionGate {
@@ -83,26 +85,23 @@ export class AdmissionGate {
   }
 
   /**
-   * Decides, and reserves the candidate that was chosen, the first whatever was decided, or nothing.
-   * There must be no `await` in here.
+   * Decides, and reserves what `reserve` says. There must be no `await` in here.
    *
    * @throws MemoryGuardError `ERR_SENSOR` if the machine can't be read.
    */
-  decide(request: AdmissionRequest, { reserve, ticket, collects = true }: DecideOptions): GateOutcome {
+  decide(request: AdmissionRequest, { reserve, ticket }: DecideOptions): GateOutcome {
     const candidates = listSteps(request);
-    let judged = this.#judge(candidates, ticket);
-    if (!judged.chosen && collects && this.#parts.collect(leastMissing(judged.verdicts))) {
-      judged = this.#judge(candidates, ticket);
-    }
+    const judged = this.#judge(candidates, ticket);
     const decision = makeDecision(request, judged);
-    const candidate = reserve === 'first' ? candidates[0] : reserve === 'chosen' ? judged.chosen : undefined;
+    const candidate = pickReserved(reserve, judged.chosen, candidates[0]!);
     return candidate ? { decision, reserved: this.#reserve(request.model, candidate) } : { decision };
   }
 
   /** For a load that was refused: what would fit if it took a smaller context than it allows. */
   findSmallerContext(request: AdmissionRequest, ticket?: WaitTicket): CandidateVerdict | undefined {
     const view = this.#viewer.look(ticket);
-    const unheld = listSteps(request).map((candidate) => this.#lessHeld(candidate));
+    const heldKeys = this.#listHeldKeys(view);
+    const unheld = listSteps(request).map((candidate) => subtractHeldFiles(candidate, heldKeys));
     return findSmallerContext(unheld, view, this.#parts.minFreeRatioAfterLoad);
   }
 
@@ -188,33 +187,44 @@ export class AdmissionGate {
 
   #judge(candidates: readonly Candidate[], ticket: WaitTicket | undefined): JudgedCandidates {
     const view = this.#viewer.look(ticket);
-    const unheld = candidates.map((candidate) => this.#lessHeld(candidate));
+    const heldKeys = this.#listHeldKeys(view);
+    const unheld = candidates.map((candidate) => subtractHeldFiles(candidate, heldKeys));
     const verdicts = judgeCandidates(unheld, view, this.#parts.minFreeRatioAfterLoad);
     const chosen = verdicts.find((candidate) => candidate.admitted);
     return { view, verdicts, chosen };
   }
 
-  /** Files that loaded models keep mapped are in their sum already: this one needs only the rest. */
-  #lessHeld(candidate: Candidate): Candidate {
-    const { need, smaller } = candidate;
-    const heldBytes = need.files ? this.#heldBytes(need.files) : 0;
-    if (heldBytes === 0) return candidate;
-    return {
-      ...candidate,
-      need: { ...need, mappedBytes: Math.max(0, need.mappedBytes - heldBytes) },
-      ...(smaller && { smaller: { ...smaller, at: (contextSize) => this.#lessHeld(smaller.at(contextSize)) } }),
-    };
-  }
-
   /** Whoever maps a file, its pages are there and counted once. */
-  #heldBytes(files: readonly HeldFile[]): number {
-    const { ledger, shared } = this.#parts;
-    const elsewhere = new Set((shared?.peers() ?? []).flatMap((peer) => peer.files.map(({ key }) => key)));
-    const bytes = files.reduce((sum, file) => sum + (elsewhere.has(file.key) ? file.bytes : 0), 0);
-    return bytes + ledger.sumHeldBytes(files.filter(({ key }) => !elsewhere.has(key)));
+  #listHeldKeys({ peers }: MemoryView): ReadonlySet<string> {
+    const elsewhere = peers.flatMap(({ files }) => files.map(({ key }) => key));
+    return new Set([...elsewhere, ...this.#parts.ledger.listHeldKeys()]);
   }
 
   #reserve(model: string, candidate: Candidate): ReservedCandidate {
     return { candidate, reservation: this.reserve(model, candidate.need) };
   }
+}
+
+function pickReserved(
+  reserve: DecideOptions['reserve'],
+  chosen: Candidate | undefined,
+  first: Candidate,
+): Candidate | undefined {
+  if (reserve === 'nothing') return undefined;
+  if (reserve === 'first') return first;
+  return reserve === 'chosen' ? chosen : (chosen ?? first);
+}
+
+/** Files that loaded models keep mapped are in their sum already: this one needs only the rest. */
+function subtractHeldFiles(candidate: Candidate, heldKeys: ReadonlySet<string>): Candidate {
+  const { need, smaller } = candidate;
+  const heldBytes = sumFileBytes((need.files ?? []).filter(({ key }) => heldKeys.has(key)));
+  if (heldBytes === 0) return candidate;
+  return {
+    ...candidate,
+    need: { ...need, mappedBytes: Math.max(0, need.mappedBytes - heldBytes) },
+    ...(smaller && {
+      smaller: { ...smaller, at: (contextSize) => subtractHeldFiles(smaller.at(contextSize), heldKeys) },
+    }),
+  };
 }

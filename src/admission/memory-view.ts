@@ -19,6 +19,8 @@ export interface MemoryViewParts {
 export interface MemoryView extends MemorySituation {
   readonly measure: MemoryMeasure;
   readonly burden: Burden;
+  /** The other processes and threads, as they were at that moment. */
+  readonly peers: readonly Peer[];
   /** Kept for loads that wait, and taken off the headroom. */
   readonly waitingBytes: number;
   /**
@@ -56,7 +58,6 @@ export class MemoryViewer {
     const { reader, ledger, shared, grownBytes } = this.#parts;
     const grown = grownBytes();
     const peers = shared?.peers() ?? [];
-    // If several threads of one process hold promises, its growth can't be shared out: it pays for none of them.
     this.#threads = peers.some(({ ownProcess }) => ownProcess);
     const burden = ledger.computeBurden(this.#threads ? undefined : grown);
     const own = place === FIRST ? [] : ledger.listWaitingBefore(place).map(({ need }) => need);
@@ -71,6 +72,7 @@ export class MemoryViewer {
     return {
       measure,
       burden,
+      peers,
       totalBytes: measure.totalBytes,
       availableBytes: measure.availableBytes,
       headroomBytes: left.headroomBytes - ownBytes - (ownMapped + ownAnonymous),

@@ -39,6 +39,12 @@ export interface AdmittedLoad extends ReservedCandidate {
   readonly reason: string;
 }
 
+interface ExplainedDecision {
+  readonly decision: Decision;
+  /** Empty for a load that is not refused. */
+  readonly message: string;
+}
+
 /** What one look at the machine says of a load. */
 type Look =
   | { readonly kind: 'reserved'; readonly decision: Decision; readonly reserved: ReservedCandidate }
@@ -66,8 +72,14 @@ export class LoadAdmission {
 
   /** Every candidate with its verdict as things stand now. Nothing is reserved or told. */
   plan(load: PreparedLoad): Decision {
-    const request = load.listCandidates(() => this.#recommend());
-    return this.#withHelp(this.#parts.gate.decide(request, { reserve: 'nothing' }).decision, load, undefined);
+    const { gate } = this.#parts;
+    const decide = () =>
+      gate.decide(
+        load.listCandidates(() => this.#recommend()),
+        { reserve: 'nothing' },
+      ).decision;
+    const decision = decide();
+    return this.#explain(gate.collectFor(decision) ? decide() : decision, load, undefined).decision;
   }
 
   /**
@@ -110,15 +122,12 @@ export class LoadAdmission {
       const look = await this.#look(load, waiter?.ticket, signal);
       if (look.kind === 'unread') return this.#admitUnread(load, look.error);
       if (look.kind === 'reserved') return this.#letIn(load, look.decision, look.reserved, waiter);
-      const decision = this.#withHelp(look.decision, load, waiter?.ticket);
-      const freeable = canBeFreed(decision);
-      if (freeable && (await this.#evictFor(decision))) continue;
-      const refusal = new InsufficientMemoryError(
-        decision,
-        describeRefusal(decision, readLimitingScope(this.#parts.reader)),
-      );
+      const freeable = canBeFreed(look.decision);
+      if (freeable && (await this.#evictFor(look.decision))) continue;
+      const { decision, message } = this.#explain(look.decision, load, waiter?.ticket);
+      const refusal = new InsufficientMemoryError(decision, message);
       if (!freeable || !waiter) {
-        this.#parts.teller.refused(decision, refusal.message, waitedMs(waiter));
+        this.#parts.teller.refused(decision, message, waitedMs(waiter));
         throw refusal;
       }
       this.#line.letWait(waiter, refusal);
@@ -129,11 +138,10 @@ export class LoadAdmission {
   /** One look: read, judged and reserved. It tells nothing. */
   async #look(load: PreparedLoad, ticket: WaitTicket | undefined, signal: AbortSignal | undefined): Promise<Look> {
     const { settings, clock } = this.#parts;
-    const takesFirst = settings.mode === 'observe' || load.choices.force;
+    const reserve = settings.mode === 'observe' ? 'first' : load.choices.force ? 'chosen-or-first' : 'chosen';
     const startMs = clock.nowMs();
     try {
-      const options: DecideOptions = { reserve: takesFirst ? 'first' : 'chosen', ticket, collects: false };
-      const { decision, reserved } = await this.#decide(load, options, signal);
+      const { decision, reserved } = await this.#decide(load, { reserve, ticket }, signal);
       return reserved ? { kind: 'reserved', decision, reserved } : { kind: 'refused', decision };
     } catch (error) {
       if (signal?.aborted || !(error instanceof MemoryGuardError)) throw error;
@@ -144,7 +152,10 @@ export class LoadAdmission {
     }
   }
 
-  /** Decides while no other process does. Garbage is collected in between, outside the section. */
+  /**
+   * Decides while no other process does. Garbage is collected in between, outside the section: once, since a load that waits looks
+   * a hundred times a second.
+   */
   async #decide(load: PreparedLoad, options: DecideOptions, signal: AbortSignal | undefined): Promise<GateOutcome> {
     const { gate, inSection } = this.#parts;
     const decide = () =>
@@ -153,7 +164,8 @@ export class LoadAdmission {
         options,
       );
     const outcome = await inSection(decide, signal);
-    return !outcome.reserved && gate.collectFor(outcome.decision) ? inSection(decide, signal) : outcome;
+    const collects = !outcome.reserved && options.ticket === undefined && gate.collectFor(outcome.decision);
+    return collects ? inSection(decide, signal) : outcome;
   }
 
   /** A load that could not be judged, as the user chose for that. */
@@ -190,10 +202,9 @@ export class LoadAdmission {
     const { teller } = this.#parts;
     if (decision.verdict !== 'refuse') return teller.admitted(decision, waited);
     if (load.choices.force) return teller.forced(decision, candidate, waited);
-    const observed = this.#withHelp(decision, load, undefined);
-    const message = describeRefusal(observed, readLimitingScope(this.#parts.reader));
-    teller.refused(observed, message, waited);
-    return message;
+    const observed = this.#explain(decision, load, undefined);
+    teller.refused(observed.decision, observed.message, waited);
+    return observed.message;
   }
 
   /** Ends idle models as the user chose. False if none was ended, or ending all of them would not be enough. */
@@ -211,12 +222,13 @@ export class LoadAdmission {
     return recommendQuantization(comparedTotalBytes(measure), headroomBytes);
   }
 
-  /** A refused decision with what would help. */
-  #withHelp(decision: Decision, load: PreparedLoad, ticket: WaitTicket | undefined): Decision {
-    if (decision.verdict !== 'refuse') return decision;
-    const fitting = this.#findSmallerContext(load, ticket);
-    const facts = { holders: this.#parts.models.list(), limitedBy: readLimitingScope(this.#parts.reader), fitting };
-    return { ...decision, help: findRefusalHelp(decision, facts) };
+  /** A refused decision with what would help, and its sentence. Both speak of the same scope. */
+  #explain(decision: Decision, load: PreparedLoad, ticket: WaitTicket | undefined): ExplainedDecision {
+    if (decision.verdict !== 'refuse') return { decision, message: '' };
+    const limitedBy = readLimitingScope(this.#parts.reader);
+    const facts = { holders: this.#parts.models.list(), limitedBy, fitting: this.#findSmallerContext(load, ticket) };
+    const explained = { ...decision, help: findRefusalHelp(decision, facts) };
+    return { decision: explained, message: describeRefusal(explained, limitedBy) };
   }
 
   /** For the help only: a reading that fails here changes no decision. */

@@ -91,6 +91,32 @@ describe('the gate', () => {
     expect(reserved?.candidate.quantization).toBe('Q5_K_M');
   });
 
+  it('reserves the first step only if none fits, if that is asked for', () => {
+    const { gate } = gateOver();
+    const reserve = { reserve: 'chosen-or-first' } as const;
+    const fits = gate.decide(ask(candidate(200, 'Q5_K_M'), candidate(90, 'Q4_0')), reserve);
+    expect(fits.reserved?.candidate.quantization).toBe('Q4_0');
+    const refused = gate.decide(ask(candidate(200, 'Q5_K_M'), candidate(190, 'Q4_0')), reserve);
+    expect([refused.decision.verdict, refused.reserved?.candidate.quantization]).toEqual(['refuse', 'Q5_K_M']);
+  });
+
+  it('reads the peers once for a decision, however many candidates have files', () => {
+    let readings = 0;
+    const { gate } = gateOver({
+      shared: {
+        peers() {
+          readings += 1;
+          return [];
+        },
+        publish() {},
+      },
+    });
+    const files = [{ key: 'file', bytes: 60 }];
+    const wants = { ...candidate(0), need: { ...need(200, 60), files } };
+    gate.decide(ask({ ...wants, quantization: 'Q5_K_M' }, { ...wants, quantization: 'Q4_0' }), { reserve: 'nothing' });
+    expect(readings).toBe(1);
+  });
+
   it('judges the asked step alone if downgrading is off', () => {
     const { gate } = gateOver();
     const both = ask(candidate(200, 'Q5_K_M'), candidate(90, 'Q4_0'));
@@ -143,47 +169,31 @@ describe('the gate', () => {
 });
 
 describe('garbage before a refusal', () => {
-  const collecting = (freed: number, worth = true) => {
+  const collecting = (worth: boolean) => {
     const asked: number[] = [];
-    const { gate, state } = gateOver({
+    const { gate } = gateOver({
       collect(missingBytes) {
         asked.push(missingBytes);
-        if (worth) state.available += freed;
         return worth;
       },
     });
-    return { gate, asked, state };
+    const decide = (...candidates: Candidate[]) => gate.decide(ask(...candidates), { reserve: 'nothing' }).decision;
+    return { gate, asked, decide };
   };
 
-  it('is collected once, and the machine is read again', () => {
-    const { gate, asked, state } = collecting(20);
-    expect(gate.decide(ask(candidate(120)), { reserve: 'chosen' }).decision).toMatchObject({
-      verdict: 'admit',
-      availableBytes: 120,
-    });
-    expect(asked).toEqual([20]);
-    expect(state.order.filter((part) => part === 'machine')).toHaveLength(2);
+  it('is asked for with the least that is missing over all steps, and the answer says whether to look again', () => {
+    for (const worth of [true, false]) {
+      const { gate, asked, decide } = collecting(worth);
+      expect(gate.collectFor(decide(candidate(300, 'Q5_K_M'), candidate(150, 'Q4_0')))).toBe(worth);
+      expect(asked).toEqual([50]);
+    }
   });
 
-  it('that is too little turns nothing', () => {
-    const { gate, asked } = collecting(19);
-    expect(gate.decide(ask(candidate(120)), { reserve: 'chosen' }).decision.verdict).toBe('refuse');
-    expect(asked).toHaveLength(1);
-  });
-
-  it('is asked for with the least that is missing over all steps', () => {
-    const { gate, asked } = collecting(0);
-    gate.decide(ask(candidate(300, 'Q5_K_M'), candidate(150, 'Q4_0')), { reserve: 'chosen' });
-    expect(asked).toEqual([50]);
-  });
-
-  it('is not collected if the load fits, nor read again if it was not worth it', () => {
-    const fits = collecting(50);
-    fits.gate.decide(ask(candidate(100)), { reserve: 'chosen' });
-    expect(fits.asked).toEqual([]);
-    const worthless = collecting(50, false);
-    worthless.gate.decide(ask(candidate(120)), { reserve: 'chosen' });
-    expect(worthless.state.order.filter((part) => part === 'machine')).toHaveLength(1);
+  it('is left alone by a decision, and by a load that fits', () => {
+    const { gate, asked, decide } = collecting(true);
+    decide(candidate(120));
+    expect(gate.collectFor(decide(candidate(100)))).toBe(false);
+    expect(asked).toEqual([]);
   });
 });
 
