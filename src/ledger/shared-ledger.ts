@@ -68,6 +68,7 @@ export class SharedLedger {
   #open: OpenFiles | undefined;
   #buffer = Buffer.allocUnsafe(16 * 1024);
   #written: PublishedHoldings | undefined;
+  #closed = false;
 
   /** `onProblem` hears of everything that lets the ledger see less than it should; nothing of it stops a load. */
   constructor(directory: string, locks: NativeLocks, own: OwnProcess, onProblem: (error: unknown) => void) {
@@ -116,8 +117,13 @@ export class SharedLedger {
     if (this.#open) this.#write(this.#open.memberFile, this.#written);
   }
 
-  /** Takes our file away. What we held is forgotten by the others. */
+  /** Takes our file away for good. What we held is forgotten by the others. */
   close(): void {
+    this.#closed = true;
+    this.#closeFiles();
+  }
+
+  #closeFiles(): void {
     const open = this.#open;
     this.#open = undefined;
     if (!open) return;
@@ -138,11 +144,12 @@ export class SharedLedger {
 
   /** Finds the file whose lock is the section's. A directory that was deleted is made anew, with our record in it. */
   #findSectionFile(): number | undefined {
+    if (this.#closed) return undefined;
     try {
       const open = this.#open;
       if (open && fstatSync(open.sectionFile).nlink > 0 && fstatSync(open.memberFile).nlink > 0)
         return open.sectionFile;
-      this.close();
+      this.#closeFiles();
       this.#open = this.#openFiles();
       if (this.#written) this.#write(this.#open.memberFile, this.#written);
       return this.#open.sectionFile;
@@ -193,7 +200,7 @@ export class SharedLedger {
       names = readdirSync(this.directory);
     } catch (error) {
       this.#onProblem(error);
-      return [];
+      return [...this.#known.values()].map(({ record }) => record);
     }
     const records: LedgerRecord[] = [];
     for (const name of names) {
@@ -217,8 +224,9 @@ export class SharedLedger {
       }
       return this.#parseFile(file, name);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#onProblem(error);
-      return undefined;
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      this.#onProblem(error);
+      return this.#known.get(name)?.record; // what it said last counts on
     } finally {
       if (file !== undefined) closeSync(file);
     }

@@ -45,15 +45,23 @@ interface ExplainedDecision {
   readonly message: string;
 }
 
+interface ReservedLook {
+  readonly kind: 'reserved';
+  readonly decision: Decision;
+  readonly reserved: ReservedCandidate;
+}
+
 /** What one look at the machine says of a load. */
 type Look =
-  | { readonly kind: 'reserved'; readonly decision: Decision; readonly reserved: ReservedCandidate }
+  | ReservedLook
   | { readonly kind: 'refused'; readonly decision: Decision }
   | { readonly kind: 'unread'; readonly error: MemoryGuardError };
 
 export class LoadAdmission {
   readonly #parts: LoadAdmissionParts;
   readonly #line: WaitingLine;
+  /** Why no load goes in any more. */
+  #closedBy: { readonly reason: unknown } | undefined;
 
   constructor(parts: LoadAdmissionParts) {
     this.#parts = parts;
@@ -65,8 +73,9 @@ export class LoadAdmission {
     this.#line.wake();
   }
 
-  /** Ends every wait. */
+  /** Ends every wait, and refuses what is being decided now. */
   close(reason: unknown): void {
+    this.#closedBy = { reason };
     this.#line.close(reason);
   }
 
@@ -119,9 +128,11 @@ export class LoadAdmission {
     signal: AbortSignal | undefined,
   ): Promise<AdmittedLoad | undefined> {
     for (;;) {
+      this.#assertWanted(signal);
       const look = await this.#look(load, waiter?.ticket, signal);
+      if (look.kind === 'reserved') return this.#letIn(load, look, waiter, signal);
+      this.#assertWanted(signal);
       if (look.kind === 'unread') return this.#admitUnread(load, look.error);
-      if (look.kind === 'reserved') return this.#letIn(load, look.decision, look.reserved, waiter);
       const freeable = canBeFreed(look.decision);
       if (freeable && (await this.#evictFor(look.decision))) continue;
       const { decision, message } = this.#explain(look.decision, load, waiter?.ticket);
@@ -179,18 +190,31 @@ export class LoadAdmission {
     return { ...gate.reserveFirst(load.listCandidates(() => DEFAULT_QUANTIZATION)), reason };
   }
 
+  /** Whatever fails from here on, what was reserved is given back. */
   #letIn(
     load: PreparedLoad,
-    decision: Decision,
-    reserved: ReservedCandidate,
+    { decision, reserved }: ReservedLook,
     waiter: Waiter | undefined,
+    signal: AbortSignal | undefined,
   ): AdmittedLoad {
-    const reason = this.#tellEntry(load, decision, reserved, waitedMs(waiter));
-    if (reserved.candidate.need.basis === 'unknown') {
-      const message = `Nobody knows what ${decision.model} needs: nothing is reserved for it.`;
-      this.#parts.teller.degraded({ reason: 'unknown-model', code: 'ERR_UNKNOWN_MODEL', message });
+    try {
+      this.#assertWanted(signal);
+      const reason = this.#tellEntry(load, decision, reserved, waitedMs(waiter));
+      if (reserved.candidate.need.basis === 'unknown') {
+        const message = `Nobody knows what ${decision.model} needs: nothing is reserved for it.`;
+        this.#parts.teller.degraded({ reason: 'unknown-model', code: 'ERR_UNKNOWN_MODEL', message });
+      }
+      return { ...reserved, reason };
+    } catch (error) {
+      this.#parts.gate.release(reserved.reservation);
+      throw error;
     }
-    return { ...reserved, reason };
+  }
+
+  /** The load may have been given up, or the guard closed, while it waited for a lock or for a model that was ended. */
+  #assertWanted(signal: AbortSignal | undefined): void {
+    signal?.throwIfAborted();
+    if (this.#closedBy) throw this.#closedBy.reason;
   }
 
   #tellEntry(
