@@ -52,16 +52,17 @@ export class InjectedReader implements MemoryReader {
     }
     const [totalBytes, availableBytes] = found;
     return {
-      totalBytes: checkSize('totalBytes', totalBytes),
-      availableBytes: checkSize('availableBytes', availableBytes),
+      totalBytes: checkSize('totalBytes', totalBytes, 1),
+      availableBytes: checkSize('availableBytes', availableBytes, 0),
     };
   }
 }
 
-function checkSize(key: keyof SensorReading, value: unknown): number {
-  if (typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER) return value;
+/** Without a total the share of it that must stay available is nothing. */
+function checkSize(key: keyof SensorReading, value: unknown, leastBytes: number): number {
+  if (typeof value === 'number' && value >= leastBytes && value <= Number.MAX_SAFE_INTEGER) return value;
   throw new MemoryGuardError(
     'ERR_SENSOR',
-    `Expected the sensor's \`${key}\` to be bytes >= 0, got ${describe(value)}.`,
+    `Expected the sensor's \`${key}\` to be bytes >= ${leastBytes}, got ${describe(value)}.`,
   );
 }

@@ -1,17 +1,18 @@
-/** The public reading by one call; it keeps the readers that later calls reuse and knows nothing else. */
+/** The public reading by one call; it keeps the machine's readers for later calls and knows nothing else. */
 import type { MemoryReader } from '../core/memory-reader.ts';
 import type { MemorySnapshot } from '../core/types.ts';
 import { validate } from '../core/validate.ts';
 import { openReader, READ_MEMORY_CHECKS } from './open-reader.ts';
 import type { ReadMemoryOptions } from './read-memory-options.ts';
 
-/** How many readers stay open. Captured trees come and go, so the reader that was used longest ago is closed beyond this many. */
-const KEPT_READERS = 4;
-const readers = new Map<string, MemoryReader>();
+const MACHINE = '/';
+
+/** This machine's, by whether swap counts. */
+const readers = new Map<boolean, MemoryReader>();
 
 /**
- * Reads the memory of this machine, or of a tree of captured files, once. The snapshot and its scopes are frozen. A call takes
- * tens of microseconds; descriptors stay open for the next one.
+ * Reads the memory of this machine, or of a tree of captured files, once. The snapshot and its scopes are frozen. A call for this
+ * machine takes tens of microseconds, and its descriptors stay open for the next one; a captured tree is opened anew each time.
  *
  * @param options Where to read and whether swap counts; without them this machine is read, without swap.
  * @returns Every scope that limits this process, in bytes, and which of them has the least left.
@@ -27,15 +28,19 @@ const readers = new Map<string, MemoryReader>();
  * ```
  */
 export function readMemory(options: ReadMemoryOptions = {}): MemorySnapshot {
-  const { root = '/', swap = false } = validate<ReadMemoryOptions>(options, READ_MEMORY_CHECKS, 'readMemory');
-  const key = `${swap} ${root}`;
-  const reader = readers.get(key) ?? openReader({ root, swap });
-  readers.delete(key);
-  readers.set(key, reader);
-  for (const [oldest, other] of readers) {
-    if (readers.size <= KEPT_READERS) break;
-    readers.delete(oldest);
-    other.close();
-  }
+  const { root = MACHINE, swap = false } = validate<ReadMemoryOptions>(options, READ_MEMORY_CHECKS, 'readMemory');
+  if (root !== MACHINE) return readTree(root, swap);
+  const reader = readers.get(swap) ?? openReader({ root, swap });
+  readers.set(swap, reader);
   return reader.snapshot();
+}
+
+/** Trees come and go: a reader that was kept would tell what stood in files that are deleted. */
+function readTree(root: string, swap: boolean): MemorySnapshot {
+  const reader = openReader({ root, swap });
+  try {
+    return reader.snapshot();
+  } finally {
+    reader.close();
+  }
 }

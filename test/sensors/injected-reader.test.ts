@@ -52,6 +52,7 @@ describe('a replaced sensor', () => {
 
   it.each([
     ['NaN', { totalBytes: 1, availableBytes: Number.NaN }, '`availableBytes`'],
+    ['no total', { totalBytes: 0, availableBytes: 1 }, '`totalBytes`'],
     ['a negative size', { totalBytes: 1, availableBytes: -1 }, '`availableBytes`'],
     ['an infinite size', { totalBytes: Number.POSITIVE_INFINITY, availableBytes: 1 }, '`totalBytes`'],
     ['a text', { totalBytes: '16 GiB', availableBytes: 1 }, '`totalBytes`'],
