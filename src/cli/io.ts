@@ -34,9 +34,13 @@ export interface Io {
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
-/** The process itself. If the reader of its output goes away, as with `nexa-memory-guard watch | head`, it exits with 0. */
+/**
+ * The process itself. If the reader of its output goes away, as with `nexa-memory-guard watch | head`, it exits with 0. What can't be told on
+ * stderr is lost, and changes neither the work nor how it exits.
+ */
 export function openProcessIo({ stdout, stderr, stdin, env }: NodeJS.Process, exit: (code: number) => void): Io {
   stdout.on('error', ({ code }: NodeJS.ErrnoException) => exit(code === 'EPIPE' ? 0 : 1));
+  stderr.on('error', () => {});
   return {
     stdout,
     stderr,

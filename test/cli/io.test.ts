@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { detectScreen, openProcessIo, writeJson } from '../../src/cli/io.ts';
 import { fakeIo } from '../support/fake-io.ts';
@@ -10,6 +11,14 @@ describe('the process as the command line sees it', () => {
     openProcessIo({ ...process, stdout, env: {} } as never, (code) => void exits.push(code));
     for (const code of ['EPIPE', 'EIO']) errors[0]?.({ code });
     expect(exits).toEqual([0, 1]);
+  });
+
+  it('goes on if nobody reads its errors', () => {
+    const exits: number[] = [];
+    const stderr = new EventEmitter();
+    openProcessIo({ ...process, stdout: { on() {} }, stderr, env: {} } as never, (code) => void exits.push(code));
+    expect(() => stderr.emit('error', Object.assign(new Error('gone'), { code: 'EPIPE' }))).not.toThrow();
+    expect(exits).toEqual([]);
   });
 
   it('hears Ctrl-C until it is told to stop', () => {
