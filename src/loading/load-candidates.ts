@@ -50,7 +50,7 @@ export function listCandidates(
   const downgrade = !choices.force && (choices.downgrade ?? parts.settings.downgrade);
   const model = request.name;
   const steps = listLadder(request, choices, parts);
-  if (!steps) return { model, candidates: [makeCandidateWithoutLadder(request, choices, parts)], downgrade };
+  if (!steps) return { model, candidates: listCandidatesWithoutLadder(request, choices, parts), downgrade };
   const asked = chooseFirstStep(request, steps, parts);
   const below = steps.filter((step) => QUANTIZATIONS.indexOf(step) > QUANTIZATIONS.indexOf(asked));
   const candidates = [asked, ...below].flatMap((step) => listCandidatesOfStep(step, request, choices, parts));
@@ -91,16 +91,16 @@ function listCandidatesOfStep(
   return [{ quantization, need: giveNeed?.(quantization) ?? createTableNeed(quantization), minFreeBytes }];
 }
 
-function makeCandidateWithoutLadder(
+function listCandidatesWithoutLadder(
   request: LoadRequest,
   { giveNeed }: LoadChoices,
   parts: ListCandidatesParts,
-): Candidate {
+): readonly Candidate[] {
   const minFreeBytes = largestMinFreeBytes(undefined, parts);
-  if (giveNeed) return { need: giveNeed(undefined), minFreeBytes };
+  if (giveNeed) return [{ need: giveNeed(undefined), minFreeBytes }];
   const [offer] = parts.offers;
-  if (offer) return estimateCandidates(offer, request, minFreeBytes)[0]!;
-  if (parts.settings.unknownModels === 'admit') return { need: UNKNOWN_NEED, minFreeBytes };
+  if (offer) return estimateCandidates(offer, request, minFreeBytes);
+  if (parts.settings.unknownModels === 'admit') return [{ need: UNKNOWN_NEED, minFreeBytes }];
   throw new MemoryGuardError(
     'ERR_UNKNOWN_MODEL',
     `Expected a model whose needs are known ('qwen2audio', the path of a GGUF file) or its size as \`memoryGuard: { footprint }\`, got ${describe(request.name)}.`,

@@ -188,6 +188,15 @@ describe('a model whose files were read', () => {
     ]);
   });
 
+  it('has one for each cache type in order without a ladder too', () => {
+    const shape = { contextSize: 1000, kvCacheType: ['f16', 'q8_0'] };
+    const found = listCandidates({ name: './other.gguf', shape }, {} as never, parts({ offers: [offer(undefined)] }));
+    expect(found.candidates.map(({ kvCacheType, need }) => [kvCacheType, need.anonymousBytes / MiB])).toEqual([
+      ['f16', 1000],
+      ['q8_0', 500],
+    ]);
+  });
+
   it("is judged by the caller's own numbers if there are any", () => {
     const found = shaped({}, 'Q4_0', { footprint: 5 });
     expect(found.candidates[0]?.need).toEqual({ mappedBytes: 0, anonymousBytes: 5, basis: 'given' });
