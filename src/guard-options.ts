@@ -1,6 +1,6 @@
 /** The options of a guard: their defaults, and what is refused about them. It acts on nothing. */
 import type { Adapter } from './adapters/adapter.ts';
-import { defaultAdapter } from './adapters/default-adapter.ts';
+import { completeAdapter } from './adapters/default-adapter.ts';
 import { type Clock, systemClock } from './core/clock.ts';
 import { invalidOption } from './core/errors.ts';
 import type { SensorReading } from './core/types.ts';
@@ -154,14 +154,28 @@ const ADAPTER_FUNCTIONS = [
   'hasAudio',
 ] as const satisfies readonly (keyof Adapter)[];
 
-/** What an adapter leaves out is done in the usual way. */
+/** What an adapter leaves out is done in the usual way. It may be an object of a class. */
 function checkAdapter(value: unknown, name: string): Adapter {
-  const { sdkDisposers, ...parts } = objectOf<Partial<Adapter>>('an adapter')(value, name);
+  const given = objectOf<Partial<Adapter>>('an adapter')(value, name);
   for (const key of ADAPTER_FUNCTIONS) {
-    if (parts[key] !== undefined) callback(parts[key], `${name}.${key}`);
+    if (given[key] !== undefined) callback(given[key], `${name}.${key}`);
   }
-  if (sdkDisposers !== undefined) objectOf('{ all?, one? }')(sdkDisposers, `${name}.sdkDisposers`);
-  return { ...defaultAdapter, ...parts, ...(sdkDisposers !== undefined && { sdkDisposers }) };
+  const { disposers, sdkDisposers } = given;
+  if (disposers !== undefined) checkMethodNames(disposers, `${name}.disposers`);
+  if (sdkDisposers !== undefined) {
+    const { all, one } = objectOf<NonNullable<Adapter['sdkDisposers']>>('{ all?, one? }')(
+      sdkDisposers,
+      `${name}.sdkDisposers`,
+    );
+    if (all !== undefined) checkMethodNames(all, `${name}.sdkDisposers.all`);
+    if (one !== undefined) checkMethodNames(one, `${name}.sdkDisposers.one`);
+  }
+  return completeAdapter(given);
+}
+
+function checkMethodNames(value: unknown, name: string): void {
+  const isName = (each: unknown) => typeof each === 'string' || typeof each === 'symbol';
+  if (!Array.isArray(value) || !value.every(isName)) throw invalidOption(name, 'a list of names of methods', value);
 }
 
 function checkEvict(value: unknown, name: string): GuardSettings['evict'] {

@@ -154,10 +154,30 @@ describe('an adapter', () => {
     expect(readGuardOptions({ adapter: {} }).adapter).toEqual(defaultAdapter);
   });
 
-  it.each([{ readRequest: 5 }, { withQuantization: 'no' }, { listOffers: {} }, { sdkDisposers: 7 }])(
-    'of wrong parts is refused: %j',
-    (adapter) => {
-      expect(() => readGuardOptions({ adapter })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
-    },
-  );
+  it('may be an object of a class, and a part of it that is undefined is left out', () => {
+    class Own {
+      disposers = ['drop'];
+      isInference = undefined;
+      hasAudio(): boolean {
+        return true;
+      }
+    }
+    const { adapter } = readGuardOptions({ adapter: new Own() });
+    expect([adapter?.hasAudio([]), adapter?.disposers]).toEqual([true, ['drop']]);
+    expect(adapter?.isInference('generate')).toBe(true);
+    expect(readGuardOptions({ adapter: Object.freeze({ listFiles: undefined }) }).adapter?.listFiles).toBeDefined();
+  });
+
+  it.each([
+    { readRequest: 5 },
+    { withQuantization: 'no' },
+    { listOffers: {} },
+    { sdkDisposers: 7 },
+    { sdkDisposers: { all: 'dispose' } },
+    { disposers: 'dispose' },
+    { disposers: null },
+    { disposers: [() => {}] },
+  ])('of wrong parts is refused: %j', (adapter) => {
+    expect(() => readGuardOptions({ adapter })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
+  });
 });

@@ -31,8 +31,9 @@ export const defaultAdapter = Object.freeze({
 
 /** The given adapter with the parts of `defaultAdapter` that it leaves out. A class's methods count as its parts. */
 export function completeAdapter(given: Partial<Adapter>): Adapter {
-  const missing = Object.entries(defaultAdapter).filter(([part]) => !(part in given));
-  return Object.assign(Object.create(given) as Partial<Adapter>, Object.fromEntries(missing)) as Adapter;
+  const missing = Object.entries(defaultAdapter).filter(([part]) => given[part as keyof Adapter] === undefined);
+  const parts = missing.map(([part, value]) => [part, { value, enumerable: true }] as const);
+  return missing.length === 0 ? (given as Adapter) : Object.create(given, Object.fromEntries(parts));
 }
 
 const INFERENCE =

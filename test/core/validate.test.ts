@@ -68,6 +68,39 @@ describe('the checks of a set of options', () => {
     expect(validate<{ room?: number }>({ room: '1 KiB' }, { room: size }, 'call')).toEqual({ room: 1024 });
   });
 
+  it('read what an object inherits: getters of a class, and defaults under own options', () => {
+    class Settings {
+      readonly swap = true;
+      get dwellMs(): number {
+        return 7;
+      }
+      reload(): void {}
+    }
+    expect(validate<Options>(new Settings(), CHECKS, 'call')).toEqual({ swap: true, dwellMs: 7 });
+    const defaults = { dwellMs: 3, mode: 'observe' };
+    const own = Object.assign(Object.create(defaults), { dwellMs: 4 });
+    expect(validate<Options>(own, CHECKS, 'call')).toEqual({ dwellMs: 4, mode: 'observe' });
+    const bad = Object.create({ dwellMs: -1 });
+    expect(messageOf(() => validate<Options>(bad, CHECKS, 'call'))).toContain('Expected `dwellMs`');
+  });
+
+  it('do not read what somebody put on Object.prototype', () => {
+    const polluted = { value: 5, configurable: true, enumerable: true, writable: true };
+    Object.defineProperty(Object.prototype, 'dwellMs', polluted);
+    const found = [{ swap: true }, Object.create({ mode: 'observe' })].map((given) =>
+      Object.keys(validate<Options>(given, CHECKS, 'call')),
+    );
+    Reflect.deleteProperty(Object.prototype, 'dwellMs');
+    expect(found).toEqual([['swap'], ['mode']]);
+  });
+
+  it('refuse a promise of options, which would be none', () => {
+    const promise = Promise.resolve({ dwellMs: 1 });
+    expect(messageOf(() => validate(promise, CHECKS, 'call'))).toMatch(
+      /^Expected `options` to be an object and not a promise of one, got /,
+    );
+  });
+
   it('name the option by its path', () => {
     expect(messageOf(() => validate<Options>({ dwellMs: -1 }, CHECKS, 'call', 'watch'))).toBe(
       'Expected `watch.dwellMs` to be a whole number from 0 to 1000, got -1 (number).',
