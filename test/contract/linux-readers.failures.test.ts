@@ -179,5 +179,7 @@ describe.each(READERS)('the %s reader', (prefer) => {
     reader.close();
     expect(catchSensorError(() => reader.measure()).message).toContain('closed');
     expect(catchSensorError(() => reader.snapshot()).message).toContain('closed');
+    expect(catchSensorError(() => reader.scopeKeys?.()).message).toContain('closed');
+    expect(catchSensorError(() => reader.readFrom?.()).message).toContain('closed');
   });
 });

@@ -67,7 +67,7 @@ export class LinuxReader implements MemoryReader {
   }
 
   scopeKeys(): readonly (string | undefined)[] {
-    const current = this.#current ?? this.#resolve();
+    const current = this.#resolved;
     current.keys ??= current.plan.scopes.map(readScopeKey);
     return current.keys;
   }
@@ -78,7 +78,7 @@ export class LinuxReader implements MemoryReader {
   }
 
   readFrom(): readonly string[] {
-    return (this.#current ?? this.#resolve()).plan.files.map(({ path }) => path);
+    return this.#resolved.plan.files.map(({ path }) => path);
   }
 
   close(): void {
@@ -87,16 +87,21 @@ export class LinuxReader implements MemoryReader {
   }
 
   #read(full: boolean, nowMs: number): Resolved {
-    if (this.#closed) throw sensorError('an open memory reader', 'this one was closed', 'open another one');
     if (nowMs - this.#checkedAtMs >= RECHECK_MS) this.#recheck(nowMs);
     for (let attempt = 1; ; attempt++) {
-      const current = this.#current ?? this.#resolve();
+      const current = this.#resolved;
       const outcome = current.engine.read(full);
       if (outcome === DONE) return current;
       const problem = current.engine.problem();
       this.#forget();
       if (outcome !== MOVED || attempt === ATTEMPTS) throw toSensorError(problem);
     }
+  }
+
+  /** The plan and its engine, made anew if there are none. Throws once the reader is closed, so that nothing is opened again. */
+  get #resolved(): Resolved {
+    if (this.#closed) throw sensorError('an open memory reader', 'this one was closed', 'open another one');
+    return this.#current ?? this.#resolve();
   }
 
   #resolve(): Resolved {

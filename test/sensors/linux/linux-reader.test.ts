@@ -63,3 +63,16 @@ describe('a reader whose file fails', () => {
     expect(reader.snapshot().availableBytes).toBe(600);
   });
 });
+
+describe('a reader that is closed', () => {
+  it('reads nothing and opens nothing again, whatever it is asked', () => {
+    const { reader, log } = readerWith([DONE]);
+    reader.measure();
+    expect(reader.scopeKeys()).toHaveLength(1);
+    expect(reader.readFrom()).not.toEqual([]);
+    reader.close();
+    const calls = ['measure', 'measureScopes', 'snapshot', 'scopeKeys', 'readFrom'] as const;
+    for (const call of calls) expect(() => reader[call](), call).toThrow('but this one was closed');
+    expect(log).toEqual({ opened: 1, closed: 1 });
+  });
+});
