@@ -43,7 +43,7 @@ export { writeTone };
  * @property {boolean} [random]
  */
 
-export const tinyLanguage = { hidden: 256, layers: 2, heads: 4, kvHeads: 4, ffn: 512, vocab: 512, context: 4096 };
+const tinyLanguage = { hidden: 256, layers: 2, heads: 4, kvHeads: 4, ffn: 512, vocab: 512, context: 4096 };
 export const fullLanguage = {
   hidden: 4096,
   layers: 32,
@@ -53,7 +53,7 @@ export const fullLanguage = {
   vocab: 156032,
   context: 8192,
 };
-export const tinyProjector = { width: 64, layers: 2, heads: 4, ffn: 128, projection: 256, mels: 128, positions: 1500 };
+const tinyProjector = { width: 64, layers: 2, heads: 4, ffn: 128, projection: 256, mels: 128, positions: 1500 };
 export const fullProjector = {
   width: 1280,
   layers: 32,

@@ -3,7 +3,7 @@ import { type Budget, type HeaderCursor, KEPT_BYTES, type Subject, takeBudget } 
 import { modelFileError, quote } from './model-file.ts';
 
 /** The types that a value or an array's elements can have, in the order of `enum gguf_type`. */
-export const GGUF_VALUE_TYPES = [
+const GGUF_VALUE_TYPES = [
   'u8',
   'i8',
   'u16',

@@ -18,7 +18,7 @@ export async function openLlamaRuntime({ onLog }: { onLog?: LogListener | undefi
   return new LlamaRuntime(llama, version, log, onLog);
 }
 
-export class LlamaRuntime implements Runtime {
+class LlamaRuntime implements Runtime {
   readonly name = 'llama';
   readonly version: string;
   readonly #llama: Llama;

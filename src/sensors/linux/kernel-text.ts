@@ -6,7 +6,7 @@ const TAB = 9;
 const ZERO = 48;
 
 /** No kernel counts this many bytes; v1 writes "no limit" as 2^63 rounded down to a page of 4 or 64 KiB. */
-export const SENTINEL = 2 ** 62;
+const SENTINEL = 2 ** 62;
 /** The largest number that a kernel can print is one less. As a double they are the same. */
 const LARGEST = 2 ** 64;
 /** Digits were expected and are not there. It is never a valid size. */

@@ -49,7 +49,7 @@ export function parseMounts(text: string, version: 1 | 2, file: string): Mount[]
 }
 
 /** The kernel writes blank, tab, newline and backslash as three octal digits: `\040`. */
-export function unescapeOctal(text: string): string {
+function unescapeOctal(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 }
 
