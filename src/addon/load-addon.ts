@@ -1,23 +1,39 @@
-/** Finds and loads the addon, once. It knows where the file may lie and nothing of what the addon measures. */
+/** Finds and loads the addon, once, or again if the process lacked what that takes. It knows where the file may lie and nothing of what the addon measures. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { describeError } from '../core/errors.ts';
 import type { Addon } from './addon.ts';
 
 export interface LoadedAddon {
   readonly addon?: Addon;
   /** One sentence that says why an addon that exists could not be loaded. */
   readonly problem?: string;
+  /** Whether the process lacked descriptors or memory in that moment: the next try may succeed. */
+  readonly passing?: boolean;
 }
+
+/** Error codes of a process that has no descriptor or no memory left, and what the dynamic linker says then. */
+const PASSING_CODES = ['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN'];
+const PASSING_TEXT = /too many open files|cannot allocate memory/i;
 
 let loaded: LoadedAddon | undefined;
 
 /** Returns the addon, or `undefined` if there is none for this system, if it could not be loaded, or if `NEXA_MEMORY_GUARD_ADDON` is `off`. */
 export function loadAddon(): Addon | undefined {
   const { NEXA_MEMORY_GUARD_ADDON: setting } = process.env;
-  loaded ??= loadAddonFrom(findPackageDirectory(import.meta.url), setting);
+  if (!loaded || loaded.passing) loaded = findAddon(import.meta.url, setting);
   return loaded.addon;
+}
+
+/** Does what `loadAddon` does, for the module at `url`. */
+export function findAddon(url: string | undefined, setting: string | undefined): LoadedAddon {
+  try {
+    return loadAddonFrom(findPackageDirectory(url), setting);
+  } catch (error) {
+    return { problem: `The native addon could not be looked for: ${describeError(error)}.`, passing: isPassing(error) };
+  }
 }
 
 /** Returns one sentence if an addon was found and could not be loaded. A missing addon is no problem: the JavaScript readers serve. */
@@ -44,9 +60,16 @@ export function findPackageDirectory(url: string | undefined): string | undefine
 function namesPackage(file: string): boolean {
   try {
     return typeof JSON.parse(readFileSync(file, 'utf8')).name === 'string';
-  } catch {
+  } catch (error) {
+    // A file that can't be opened in this moment is not a file that isn't there.
+    if (isPassing(error)) throw error;
     return false;
   }
+}
+
+function isPassing(error: unknown): boolean {
+  const { code, message } = Object(error) as NodeJS.ErrnoException;
+  return PASSING_CODES.includes(code ?? '') || PASSING_TEXT.test(message ?? '');
 }
 
 /** Does what `loadAddon` does, for any package directory. `setting` is the value of `NEXA_MEMORY_GUARD_ADDON`. */
@@ -54,15 +77,18 @@ export function loadAddonFrom(directory: string | undefined, setting: string | u
   if (setting === 'off' || directory === undefined) return {};
   const require = createRequire(join(directory, 'package.json'));
   const problems: string[] = [];
+  let passing = false;
   for (const file of listCandidates(directory)) {
     if (!existsSync(file)) continue;
     try {
       return { addon: require(file) as Addon };
     } catch (error) {
       problems.push(`${file}: ${error instanceof Error ? error.message : String(error)}`);
+      passing ||= isPassing(error);
     }
   }
-  return problems.length === 0 ? {} : { problem: `The native addon could not be loaded: ${problems.join('; ')}.` };
+  if (problems.length === 0) return {};
+  return { problem: `The native addon could not be loaded: ${problems.join('; ')}.`, passing };
 }
 
 function listCandidates(directory: string): string[] {

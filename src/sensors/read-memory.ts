@@ -30,9 +30,17 @@ const readers = new Map<boolean, MemoryReader>();
 export function readMemory(options: ReadMemoryOptions = {}): MemorySnapshot {
   const { root = MACHINE, swap = false } = validate<ReadMemoryOptions>(options, READ_MEMORY_CHECKS, 'readMemory');
   if (root !== MACHINE) return readTree(root, swap);
-  const reader = readers.get(swap) ?? openReader({ root, swap });
-  readers.set(swap, reader);
-  return reader.snapshot();
+  const kept = readers.get(swap);
+  if (kept) return kept.snapshot();
+  const reader = openReader({ root, swap });
+  try {
+    const snapshot = reader.snapshot();
+    readers.set(swap, reader);
+    return snapshot;
+  } finally {
+    // One that was opened in a bad moment may be the lesser one for good.
+    if (readers.get(swap) !== reader) reader.close();
+  }
 }
 
 /** Trees come and go: a reader that was kept would tell what stood in files that are deleted. */

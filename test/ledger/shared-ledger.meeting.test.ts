@@ -184,6 +184,20 @@ describe.runIf(locks)('ledgers that meet in a directory', () => {
     expect(readdirSync(directory)).toContain('notes.txt');
   });
 
+  it('count a member that can’t be opened any more with what it said last', async () => {
+    const [ledger, other] = [member(), member({ pid: 1 })];
+    await hold(ledger, {});
+    await hold(other, { promisedAnonymousBytes: 7 * MiB });
+    expect(ledger.peers()).toMatchObject([{ promisedAnonymousBytes: 7 * MiB }]);
+    const asking = vi.spyOn(locks, 'ask').mockImplementation(() => {
+      throw Object.assign(new Error('too many open files'), { code: 'EMFILE' });
+    });
+    expect(ledger.peers()).toMatchObject([{ promisedAnonymousBytes: 7 * MiB }]);
+    asking.mockRestore();
+    other.close();
+    expect(ledger.peers()).toEqual([]);
+  });
+
   it('take away the files of those who ended without a word, but no file that may be about to be locked', async () => {
     const ledger = member();
     await hold(ledger, {});

@@ -1,5 +1,9 @@
 /** A process that has no descriptor left for a moment: what it could not do then, it does afterwards. Real files and a real limit. Needs `dist/`. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
+import { loadAddon } from '../../src/addon/load-addon.ts';
 import { runProgram } from '../support/run-program.ts';
 import { makeTinyModels } from '../support/tiny-models.ts';
 
@@ -76,5 +80,23 @@ it.runIf(process.platform === 'linux')(
       await ${load};
       await nexa.dispose();`),
     ).toEqual([expect.stringMatching(/^ERR_(UNKNOWN_MODEL|MODEL_FILE|RUNTIME)$/), 'Q4_0']);
+  },
+);
+
+it.runIf(process.platform === 'linux' && loadAddon() !== undefined)(
+  'finds the addon afterwards, and with it the other processes',
+  async () => {
+    const directory = join(mkdtempSync(join(tmpdir(), 'nexa-no-descriptor-')), 'ledger');
+    onTestFinished(() => rmSync(join(directory, '..'), { recursive: true, force: true }));
+    expect(
+      await run(`
+      ${FILL}
+      await attempt(() => door.readMemory().source);
+      ${FREE}
+      await attempt(() => door.readMemory().source);
+      const nexa = door.withMemoryGuard({ loadModel() {} }, { ledger: { directory: ${JSON.stringify(directory)} } });
+      results.push(nexa.guard.ledger.kind, (await door.machineReport()).addon);
+      nexa.guard.close();`),
+    ).toEqual(['ERR_SENSOR', 'native', 'shared', 'loaded']);
   },
 );
