@@ -97,14 +97,16 @@ function trackModelCall<C>(
   { models, methods }: ModelHandleParts<C>,
 ): unknown {
   const takeBackAudio: (() => void)[] = []; // one call's stream can be read twice
+  // Asked before the engine is: what throws here must neither lose a call that runs nor leave one counted.
+  const [audio, inference] = [mayHaveAudio(args, methods), isInference(key, methods)];
   return trackCall(invoke(args), {
     begin() {
       models.beginCall(held);
-      if (methods.hasAudio(args)) takeBackAudio.push(models.reserveAudio(held));
+      if (audio) takeBackAudio.push(models.reserveAudio(held));
     },
     end(completed) {
       takeBackAudio.pop()?.();
-      models.endCall(held, completed && isInference(key, methods));
+      models.endCall(held, completed && inference);
     },
   });
 }
@@ -113,17 +115,33 @@ function trackModelCall<C>(
 function wrapPart<C>(part: unknown, held: HeldModel, { models, methods }: ModelHandleParts<C>): unknown {
   if (typeof part !== 'object' || part === null) return part;
   return wrapObject(part, {
-    takeover: (key) => (invoke, args) =>
-      trackCall(invoke(args), {
+    takeover: (key) => (invoke, args) => {
+      const inference = isInference(key, methods);
+      return trackCall(invoke(args), {
         begin: () => models.beginCall(held),
-        gave: () => (isInference(key, methods) ? models.computed(held, part) : undefined),
-        end: (completed) => models.endCall(held, completed && isInference(key, methods), part),
-      }),
+        gave: () => (inference ? models.computed(held, part) : undefined),
+        end: (completed) => models.endCall(held, completed && inference, part),
+      });
+    },
   });
 }
 
+/** Arguments that throw when they are looked at may have it. The engine finds out by itself. */
+function mayHaveAudio<C>(args: readonly unknown[], methods: ModelMethods<C>): boolean {
+  try {
+    return methods.hasAudio(args);
+  } catch {
+    return true;
+  }
+}
+
+/** An adapter that can't answer keeps the model's memory reserved, and its calls are counted all the same. */
 function isInference<C>(key: PropertyKey, methods: ModelMethods<C>): boolean {
-  return typeof key === 'string' && methods.isInference(key);
+  try {
+    return typeof key === 'string' && methods.isInference(key);
+  } catch {
+    return false;
+  }
 }
 
 function isEvicted(handle: object): boolean {

@@ -85,6 +85,28 @@ describe('the handle of a model', () => {
   });
 });
 
+describe('a call whose arguments or adapter throw when they are looked at', () => {
+  const throws = (): never => {
+    throw new Error('lazy');
+  };
+
+  it.each([
+    ['arguments', { hasAudio: throws }],
+    ['an adapter', { isInference: throws }],
+  ])('runs and is counted to its end (%s)', async (_what, methods) => {
+    const { hold, promisedBytes } = handles(methods);
+    const { handle, held } = hold(new FakeModel('m'));
+    const before = promisedBytes();
+    const wait = deferred();
+    const call = handle.generate({ wait: wait.promise });
+    expect(held.callsInFlight).toBe(1);
+    expect(promisedBytes() > before).toBe('hasAudio' in methods); // what may have audio is reserved for
+    wait.resolve();
+    expect(await call).toBe('text');
+    expect(held.callsInFlight).toBe(0);
+  });
+});
+
 describe('a handle whose model was evicted', () => {
   it('throws for a call, and has nothing to dispose', async () => {
     const { hold, models } = handles();
