@@ -66,8 +66,9 @@ export function openMeter(
       }
     }
   };
-  meter.addBatchObservableCallback(observe, instruments);
   const count = new Map(EVENT_METRICS.map((metric) => [metric.name, createInstrument(meter, metric)]));
+  // Last: a meter keeps the callback, and with it the guard, until it is taken out.
+  meter.addBatchObservableCallback(observe, instruments);
   return {
     count: ({ name }, labels, value) => count.get(name)?.(toAttributes(labels, guardName), value),
     stop: () => meter.removeBatchObservableCallback(observe, instruments),

@@ -14,6 +14,7 @@ interface Configuration {
 }
 
 interface Registry {
+  getSingleMetric(name: string): object | undefined;
   removeSingleMetric(name: string): void;
 }
 
@@ -53,7 +54,8 @@ export function openPrometheus(
   guardName: string,
   registry: object = client.register,
 ): { count(metric: MetricDefinition, labels: Labels, value: number): void; stop(): void } {
-  const shared = registries.get(registry) ?? registerMetrics(client, registry as Registry);
+  const shared = registerMetrics(client, registry as Registry, registries.get(registry));
+  registries.set(registry, shared);
   const measured = { guard, name: guardName };
   shared.guards.add(measured);
   return {
@@ -75,8 +77,27 @@ export function formatPrometheusName({ name, unit, kind }: MetricDefinition): st
   return `nexa_memory_guard_${name.replaceAll('.', '_')}${suffix}${kind === 'counter' ? '_total' : ''}`;
 }
 
-function registerMetrics(client: Prometheus, registry: Registry): SharedMetrics {
-  const shared: SharedMetrics = { guards: new Set(), count: new Map() };
+/** Does nothing for metrics that are there; a program may have cleared the registry since. If one can't be registered, none is. */
+function registerMetrics(
+  client: Prometheus,
+  registry: Registry,
+  known: SharedMetrics = { guards: new Set(), count: new Map() },
+): SharedMetrics {
+  const all = [...GAUGES, ...EVENT_METRICS].map(formatPrometheusName);
+  if (registries.has(registry)) {
+    if (all.every((name) => registry.getSingleMetric(name))) return known;
+    for (const name of all) registry.removeSingleMetric(name);
+  }
+  const before = new Set(all.filter((name) => registry.getSingleMetric(name)));
+  try {
+    return createMetrics(client, registry, known);
+  } catch (error) {
+    for (const name of all) if (!before.has(name)) registry.removeSingleMetric(name);
+    throw error;
+  }
+}
+
+function createMetrics(client: Prometheus, registry: Registry, shared: SharedMetrics): SharedMetrics {
   const describeMetric = (metric: MetricDefinition): Configuration => ({
     name: formatPrometheusName(metric),
     help: metric.help,
@@ -103,6 +124,5 @@ function registerMetrics(client: Prometheus, registry: Registry): SharedMetrics 
       shared.count.set(metric.name, (labels, value) => histogram.observe(labels, value));
     }
   }
-  registries.set(registry, shared);
   return shared;
 }

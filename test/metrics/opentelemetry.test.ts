@@ -37,6 +37,20 @@ function measured(metrics: readonly MetricData[], name: string, attributes: Reco
   return typeof point?.value === 'object' ? (point.value as { count: number }).count : point?.value;
 }
 
+describe('a meter', () => {
+  it('that can make no counter keeps nothing of the guard', () => {
+    const { guard } = startLife();
+    const meter = provider.getMeter('test');
+    const callbacks: unknown[] = [];
+    meter.addBatchObservableCallback = (callback) => void callbacks.push(callback);
+    meter.createCounter = () => {
+      throw new Error('no counters here');
+    };
+    expect(() => guardMetrics(guard, meter)).toThrow('no counters here');
+    expect(callbacks).toEqual([]);
+  });
+});
+
 describe('metrics for OpenTelemetry', () => {
   it('observe what is free and promised, with units of their own', async () => {
     const { nexa, guard } = startLife();

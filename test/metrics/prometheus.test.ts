@@ -23,6 +23,35 @@ const metric = (name: string, labels: Record<string, string> = {}) => {
   return `nexa_memory_guard_${name}{${all.join(',')}}`;
 };
 
+describe('a registry', () => {
+  const names = () => registry.getMetricsAsArray().map(({ name }) => name);
+
+  it('that has a metric of such a name already is left as it was, and can be tried again', () => {
+    const { guard } = startLife();
+    const name = 'nexa_memory_guard_decisions_total';
+    new client.Counter({ name, help: "somebody else's", registers: [registry] });
+    expect(() => guardMetrics(guard, client, { registry })).toThrow(name);
+    expect(names()).toEqual([name]);
+    registry.removeSingleMetric(name);
+    guardMetrics(guard, client, { registry });
+    expect(names().length).toBeGreaterThan(10);
+  });
+
+  it('that was cleared shows all guards again once another one is measured in it', async () => {
+    const [first, second] = [startLife().guard, startLife().guard];
+    guardMetrics(first, client, { registry, name: 'first' });
+    const all = names();
+    for (const clear of [() => registry.clear(), () => registry.removeSingleMetric(all[3]!)]) {
+      clear();
+      const { stop } = guardMetrics(second, client, { registry, name: 'second' });
+      expect(names().sort()).toEqual([...all].sort());
+      const found = await collected();
+      for (const guard of ['first', 'second']) expect(found.has(metric('models', { guard }))).toBe(true);
+      stop();
+    }
+  });
+});
+
 describe('metrics for prom-client', () => {
   it('show what is free, what is promised and how things stand, when they are collected', async () => {
     const { nexa, guard, machine } = startLife();
