@@ -11,7 +11,8 @@ export interface Planner {
  * Planning needs no runtime. If there is one, what its loads took before counts in the plan. A known model whose files are
  * not there is planned by the documented table, unless the caller says in which folder they are.
  *
- * @throws MemoryGuardError `ERR_UNKNOWN_MODEL` or `ERR_MODEL_FILE` if neither files nor table know the model.
+ * @throws MemoryGuardError `ERR_UNKNOWN_MODEL` or `ERR_MODEL_FILE` if neither files nor table know the model, `ERR_SENSOR` if memory can't
+ * be read.
  */
 export async function openPlanner(
   model: string,
@@ -56,9 +57,10 @@ async function openTablePlanner(model: string, options: GuardOptions, missing: u
   const { guard } = openQueryGuard(options);
   try {
     await guard.plan(model);
-  } catch {
+  } catch (error) {
     guard.close();
-    throw missing;
+    // Any other error is about the machine, and not about what was asked for.
+    throw hasCode(error, 'ERR_UNKNOWN_MODEL') ? missing : error;
   }
   return { guard, close: async () => guard.close() };
 }

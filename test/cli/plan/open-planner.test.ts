@@ -36,6 +36,13 @@ describe('a planner', () => {
     await expect(openPlanner(model, modelsDir, MACHINE)).rejects.toMatchObject({ code });
   });
 
+  it('does not take a machine that can’t be read for a model that nobody knows', async () => {
+    const sensor = () => {
+      throw new Error('no machine');
+    };
+    await expect(openPlanner('qwen2audio', undefined, { sensor })).rejects.toMatchObject({ code: 'ERR_SENSOR' });
+  });
+
   it('needs no runtime, but no other error of opening one is hidden', async () => {
     const opened = vi.spyOn(NexaSDK, 'initialize');
     onTestFinished(() => opened.mockRestore());
