@@ -4,6 +4,7 @@ import type { Adapter, LoadRequest } from '../adapters/adapter.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import { DEFAULT_QUANTIZATION } from '../core/quantizations.ts';
 import type { Quantization } from '../core/types.ts';
+import { nativeText } from '../core/validate.ts';
 import { type CalibrationStore, createCalibrationKey } from '../footprint/calibration-store.ts';
 import { type EstimateShape, openEstimator } from '../footprint/estimate-footprint.ts';
 import type { AdmissionRequest } from '../policy/decision.ts';
@@ -56,6 +57,8 @@ export async function prepareLoad(args: readonly unknown[], parts: PrepareLoadPa
 async function understand(args: readonly unknown[], parts: PrepareLoadParts): Promise<PreparedLoad> {
   const { settings, adapter, owner, heldMinFreeBytes } = parts;
   const asked = adapter.readRequest(args);
+  // It stands in events, and other processes read it.
+  nativeText(asked.name, 'name');
   const request = owner === undefined ? asked : { ...asked, name: `${owner}: ${asked.name}` };
   const choices = readLoadChoices(request.memoryGuard);
   const offers = choices.giveNeed ? [] : await estimateOffers(args, parts);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Adapter } from '../../src/adapters/adapter.ts';
 import { defaultAdapter } from '../../src/adapters/default-adapter.ts';
 import { GiB } from '../../src/core/bytes.ts';
 import type { MemoryGuardError } from '../../src/core/errors.ts';
@@ -7,11 +8,11 @@ import type { LoadGuardOptions } from '../../src/loading/load-guard-options.ts';
 import { prepareLoad } from '../../src/loading/prepare-load.ts';
 import { deferred, FakeMachine, guardedFake } from '../support/fake-sdk.ts';
 
-function preparing(args: readonly unknown[], mode: 'enforce' | 'observe') {
+function preparing(args: readonly unknown[], mode: 'enforce' | 'observe', adapter: Adapter = defaultAdapter) {
   const misunderstood: MemoryGuardError[] = [];
   const prepared = prepareLoad(args, {
     settings: readGuardOptions({ mode }),
-    adapter: defaultAdapter,
+    adapter,
     heldMinFreeBytes: () => 0,
     calibration: undefined,
     misunderstood: (error) => misunderstood.push(error),
@@ -41,6 +42,14 @@ describe('a load that is not understood', () => {
     expect(ask.candidates[0]?.need).toEqual({ mappedBytes: 0, anonymousBytes: 0, basis: 'unknown' });
   });
 });
+
+it.each([[undefined], [Symbol('m')], [5n], [''], ['a\0b'], [{}]])(
+  'a name from an adapter that is no text is refused: %s',
+  async (name) => {
+    const { prepared } = preparing(['m'], 'enforce', { ...defaultAdapter, readRequest: () => ({ name }) as never });
+    await expect(prepared).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
+  },
+);
 
 describe('a load that is understood', () => {
   it('asks anew each time, with the recommendation of that moment', async () => {
