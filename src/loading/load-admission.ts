@@ -1,23 +1,18 @@
 /** Asks the gate for one load and lets it wait if it may. It loads nothing, and what it decides is told elsewhere. */
 import type { AdmissionGate, DecideOptions, GateOutcome, ReservedCandidate } from '../admission/admission-gate.ts';
 import { AdmissionTimeoutError } from '../admission/admission-timeout-error.ts';
-import { describeRefusal } from '../admission/decision-messages.ts';
 import { InsufficientMemoryError } from '../admission/insufficient-memory-error.ts';
 import type { Clock } from '../core/clock.ts';
 import { MemoryGuardError } from '../core/errors.ts';
-import { type MemoryReader, readLimitingScope } from '../core/memory-reader.ts';
-import { neededBytes } from '../core/needed-bytes.ts';
+import type { MemoryReader } from '../core/memory-reader.ts';
 import { DEFAULT_QUANTIZATION } from '../core/quantizations.ts';
 import type { Quantization } from '../core/types.ts';
 import type { WaitTicket } from '../ledger/ledger.ts';
-import type { HeldModel } from '../models/held-model.ts';
-import { describeModel } from '../models/loaded-model.ts';
 import type { LoadedModels } from '../models/loaded-models.ts';
-import type { CandidateVerdict } from '../policy/choose-candidate.ts';
-import { chooseVictims } from '../policy/choose-victims.ts';
-import { canBeFreed, type Decision, nearestCandidate } from '../policy/decision.ts';
+import { type AdmissionRequest, canBeFreed, type Decision, nearestCandidate } from '../policy/decision.ts';
 import { comparedTotalBytes, recommendQuantization } from '../policy/recommend-quantization.ts';
-import { findRefusalHelp } from '../policy/refusal-help.ts';
+import { type ExplainedDecision, explainRefusal } from './explain-refusal.ts';
+import { listVictims } from './list-victims.ts';
 import type { LoadSettings } from './load-settings.ts';
 import type { PreparedLoad } from './prepare-load.ts';
 import type { DecisionTeller } from './tell-decision.ts';
@@ -37,12 +32,6 @@ export interface LoadAdmissionParts {
 /** What was reserved for a load, and the sentence that let it in. */
 export interface AdmittedLoad extends ReservedCandidate {
   readonly reason: string;
-}
-
-interface ExplainedDecision {
-  readonly decision: Decision;
-  /** Empty for a load that is not refused. */
-  readonly message: string;
 }
 
 interface ReservedLook {
@@ -82,13 +71,9 @@ export class LoadAdmission {
   /** Every candidate with its verdict as things stand now. Nothing is reserved or told. */
   plan(load: PreparedLoad): Decision {
     const { gate } = this.#parts;
-    const decide = () =>
-      gate.decide(
-        load.listCandidates(() => this.#recommend()),
-        { reserve: 'nothing' },
-      ).decision;
+    const decide = () => gate.decide(this.#listCandidates(load), { reserve: 'nothing' }).decision;
     const decision = decide();
-    return this.#explain(gate.collectFor(decision) ? decide() : decision, load, undefined).decision;
+    return this.#explain(gate.collectFor(decision) ? decide() : decision, load).decision;
   }
 
   /**
@@ -169,11 +154,7 @@ export class LoadAdmission {
    */
   async #decide(load: PreparedLoad, options: DecideOptions, signal: AbortSignal | undefined): Promise<GateOutcome> {
     const { gate, inSection } = this.#parts;
-    const decide = () =>
-      gate.decide(
-        load.listCandidates(() => this.#recommend()),
-        options,
-      );
+    const decide = () => gate.decide(this.#listCandidates(load), options);
     const outcome = await inSection(decide, signal);
     const collects = !outcome.reserved && options.ticket === undefined && gate.collectFor(outcome.decision);
     return collects ? inSection(decide, signal) : outcome;
@@ -226,7 +207,7 @@ export class LoadAdmission {
     const { teller } = this.#parts;
     if (decision.verdict !== 'refuse') return teller.admitted(decision, waited);
     if (load.choices.force) return teller.forced(decision, candidate, waited);
-    const observed = this.#explain(decision, load, undefined);
+    const observed = this.#explain(decision, load);
     teller.refused(observed.decision, observed.message, waited);
     return observed.message;
   }
@@ -241,42 +222,17 @@ export class LoadAdmission {
     return evicted;
   }
 
+  #explain(decision: Decision, load: PreparedLoad, ticket?: WaitTicket): ExplainedDecision {
+    return explainRefusal(decision, this.#parts, () => this.#listCandidates(load), ticket);
+  }
+
+  /** As things stand now: without a quantization the recommendation of this moment counts. */
+  #listCandidates(load: PreparedLoad): AdmissionRequest {
+    return load.listCandidates(() => this.#recommend());
+  }
+
   #recommend(): Quantization {
     const { measure, headroomBytes } = this.#parts.gate.look();
     return recommendQuantization(comparedTotalBytes(measure), headroomBytes);
   }
-
-  /** A refused decision with what would help, and its sentence. Both speak of the same scope. */
-  #explain(decision: Decision, load: PreparedLoad, ticket: WaitTicket | undefined): ExplainedDecision {
-    if (decision.verdict !== 'refuse') return { decision, message: '' };
-    const limitedBy = readLimitingScope(this.#parts.reader);
-    const facts = { holders: this.#parts.models.list(), limitedBy, fitting: this.#findSmallerContext(load, ticket) };
-    const explained = { ...decision, help: findRefusalHelp(decision, facts) };
-    return { decision: explained, message: describeRefusal(explained, limitedBy) };
-  }
-
-  /** For the help only: a reading that fails here changes no decision. */
-  #findSmallerContext(load: PreparedLoad, ticket: WaitTicket | undefined): CandidateVerdict | undefined {
-    try {
-      return this.#parts.gate.findSmallerContext(
-        load.listCandidates(() => this.#recommend()),
-        ticket,
-      );
-    } catch {
-      return undefined;
-    }
-  }
-}
-
-function listVictims(
-  evict: LoadSettings['evict'],
-  idle: readonly HeldModel[],
-  missingBytes: number,
-): readonly HeldModel[] {
-  if (evict === 'never' || idle.length === 0) return [];
-  if (evict === 'idle')
-    return chooseVictims(idle, ({ facts }) => neededBytes(facts.reservation.need), missingBytes) ?? [];
-  const shown = idle.map(describeModel);
-  const chosen = evict(shown, missingBytes);
-  return idle.filter((_, index) => chosen.includes(shown[index]!));
 }

@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import { AdmissionGate } from '../../src/admission/admission-gate.ts';
+import { Ledger } from '../../src/ledger/ledger.ts';
+import { explainRefusal } from '../../src/loading/explain-refusal.ts';
+import type { Candidate } from '../../src/policy/choose-candidate.ts';
+import { InjectedReader } from '../../src/sensors/injected-reader.ts';
+
+/** Of 1000 bytes 500 are available. A candidate needs a byte for each token of context. */
+function refused(leastContextSize: number, contextSize: number) {
+  let readings = 0;
+  const reader = new InjectedReader(() => {
+    readings += 1;
+    return { totalBytes: 1000, availableBytes: 500 };
+  });
+  const gate = new AdmissionGate({
+    reader,
+    ledger: new Ledger(),
+    grownBytes: () => undefined,
+    collect: () => false,
+    nowMs: () => 0,
+    minFreeRatioAfterLoad: 0,
+  });
+  const at = (tokens: number): Candidate => ({
+    contextSize: tokens,
+    need: { mappedBytes: 0, anonymousBytes: tokens, basis: 'given' },
+    minFreeBytes: 0,
+  });
+  const request = () => ({
+    model: 'm',
+    candidates: [{ ...at(contextSize), smaller: { leastContextSize, at } }],
+    downgrade: false,
+  });
+  const { decision } = gate.decide(request(), { reserve: 'nothing' });
+  readings = 0;
+  return { decision, parts: { reader, gate, models: { list: () => [] } }, request, count: () => readings };
+}
+
+describe('a refusal that is explained', () => {
+  it('says what would help, of the scope that its sentence names', () => {
+    const { decision, parts, request } = refused(2048, 4096);
+    const explained = explainRefusal(decision, parts, request);
+    expect(explained.decision).toMatchObject({ verdict: 'refuse', help: { context: { contextSize: 256 } } });
+    expect(explained.message).toMatch(/^Insufficient memory to load m: .*take it with 256 tokens of context/);
+  });
+
+  it('says the rest if what would help can’t be found', () => {
+    const { decision, parts } = refused(2048, 4096);
+    const { message, decision: explained } = explainRefusal(decision, parts, () => {
+      throw new Error('the files are gone');
+    });
+    expect(explained.help?.context).toBeUndefined();
+    expect(message).toMatch(/^Insufficient memory to load m: /);
+  });
+
+  it('reads nothing for a load that is not refused', () => {
+    const { decision, parts, request, count } = refused(100, 200);
+    expect(explainRefusal(decision, parts, request)).toEqual({ decision, message: '' });
+    expect(count()).toBe(0);
+  });
+});
