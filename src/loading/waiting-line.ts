@@ -86,8 +86,8 @@ export class WaitingLine {
   #endLate(model: string, { deadline, refusal }: Waiter): AdmissionTimeoutError {
     const { waitedMs } = deadline;
     if (!refusal) {
-      const waited = `Waited ${(waitedMs / 1000).toFixed(1)} s for other loads to end`;
-      return new AdmissionTimeoutError(`${waited}, and ${model} was not looked at.`, waitedMs);
+      const waited = `Waited ${(waitedMs / 1000).toFixed(1)} s for its turn or for a model to end`;
+      return new AdmissionTimeoutError(`${waited}, and ${model} was not decided on.`, waitedMs);
     }
     const message = describeTimeout(waitedMs, refusal.message);
     this.#parts.teller.refused(refusal.plan, message, waitedMs);

@@ -163,7 +163,7 @@ describe('a wait that is over', () => {
     const { error, events } = lateAfter(() => {});
     expect(error).toMatchObject({
       code: 'ERR_ADMISSION_TIMEOUT',
-      message: 'Waited 1.0 s for other loads to end, and m was not looked at.',
+      message: 'Waited 1.0 s for its turn or for a model to end, and m was not decided on.',
       waitedMs: 1000,
     });
     expect(error.plan).toBeUndefined();
