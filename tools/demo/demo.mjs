@@ -16,9 +16,6 @@ const USAGE = `usage: npm run demo                                             s
 
 /** @typedef {{ files: import('./files.mjs').Files, full: boolean, group?: ControlGroup, limitNote: string }} Scene the group only with its fields */
 
-// `npm run demo | head` closes the pipe early: that is no fault.
-process.stdout.on('error', ({ code }) => process.exit(code === 'EPIPE' ? 0 : 1));
-
 if (process.send) await runChild();
 else process.exitCode = await runParent();
 
@@ -37,6 +34,12 @@ async function runParent() {
       life?.kill(signal);
     });
   }
+  // `npm run demo | head` closes the pipe early: that is no fault, and ends the demo.
+  let unread = false;
+  process.stdout.on('error', () => {
+    unread = true;
+    life?.kill();
+  });
   const { os, cpu, cores, node, addon, machineClass } = await machineReport();
   console.log(
     `${os}, ${cores} x ${cpu}, Node ${node}; memory for Qwen2-Audio: ${machineClass}; native addon: ${addon}`,
@@ -50,6 +53,7 @@ async function runParent() {
     // Signals that came while the files were written are heard now.
     await new Promise((resolve) => setTimeout(resolve));
     if (ended) return 1;
+    if (unread) return 0;
     // What is learned of models that are thrown away does not belong in the user's cache.
     const env = files.temporary ? { ...process.env, XDG_CACHE_HOME: files.directory } : process.env;
     life = fork(fileURLToPath(import.meta.url), { serialization: 'advanced', env });
@@ -57,6 +61,7 @@ async function runParent() {
     const progress = full && group ? showUsage(group) : undefined;
     const [code, signal] = await once(life, 'exit');
     clearInterval(progress);
+    if (unread) return 0;
     if (signal) console.error(`\nThe demo was ended by ${signal}.`);
     return code ?? 1;
   } finally {
@@ -78,6 +83,7 @@ function makeLimitedGroup() {
 /** Lives in the group, so that the limit holds for the guard, the engine and the program beside them. */
 async function runChild() {
   const [scene] = /** @type {[Scene]} */ (await once(process, 'message'));
+  process.stdout.on('error', ({ code }) => process.exit(code === 'EPIPE' ? 0 : 1));
   // Without its parent nobody would clean up after it.
   process.on('disconnect', () => process.exit(1));
   process.channel?.unref();

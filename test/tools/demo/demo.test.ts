@@ -30,6 +30,15 @@ describe('the demo', { timeout: 120_000 }, () => {
     expect(leftovers()).toEqual(before);
   });
 
+  it('cleans up and ends with 0 if nobody reads it', () => {
+    const before = leftovers();
+    const { status, stderr } = spawnSync('sh', ['-c', `{ "${process.execPath}" "${demo}"; echo $? >&2; } | true`], {
+      encoding: 'utf8',
+    });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '0\n' });
+    expect(leftovers()).toEqual(before);
+  });
+
   it('says what is wrong with its arguments', () => {
     expect(runDemo('--potato')).toMatchObject({ status: 2, stdout: '' });
     expect(runDemo('--model', demo)).toMatchObject({
