@@ -86,7 +86,6 @@ export class Qwen2MemoryManager {
       reader: this.#machine.reader,
       ledger: this.#ledger,
       grownBytes: () => this.#machine.readGrowthBytes(),
-      collect: () => false,
       nowMs: systemClock.nowMs,
       minFreeRatioAfterLoad: MIN_FREE_RATIO,
     });

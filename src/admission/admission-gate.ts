@@ -36,8 +36,8 @@ export interface AdmissionGateParts {
   readonly shared?: SharedHoldings;
   /** The process's own anonymous growth; absent if it can't be read. */
   readonly grownBytes: () => number | undefined;
-  /** Collects garbage if there may be as much as is missing. False if it wasn't worth trying. */
-  readonly collect: (missingBytes: number) => boolean;
+  /** Collects garbage if there may be as much as is missing. False if it wasn't worth trying. Absent where nobody does. */
+  readonly collect?: (missingBytes: number) => boolean;
   readonly nowMs: () => number;
   readonly minFreeRatioAfterLoad: number;
 }
@@ -107,7 +107,7 @@ export class AdmissionGate {
 
   /** Collects garbage if that may turn a refusal, outside the lock: it takes milliseconds. False if it can't. */
   collectFor({ verdict, candidates }: Decision): boolean {
-    return verdict === 'refuse' && this.#parts.collect(leastMissing(candidates));
+    return verdict === 'refuse' && (this.#parts.collect?.(leastMissing(candidates)) ?? false);
   }
 
   /** Promises the first candidate its need without asking the rules. */

@@ -29,7 +29,6 @@ function gateOver(changes: Partial<AdmissionGateParts> = {}) {
       state.order.push('growth');
       return state.grown;
     },
-    collect: () => false,
     nowMs: () => 7,
     minFreeRatioAfterLoad: 0,
     ...changes,

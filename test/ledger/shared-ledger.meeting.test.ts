@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -61,6 +62,16 @@ const hold = (ledger: SharedLedger, more: Partial<Holdings>, scopes = ['host']) 
   ledger.inSection(() => ledger.publish(scopes, holdings(more)));
 
 describe.runIf(locks)('ledgers that meet in a directory', () => {
+  it('still count what they knew of the others when the directory can’t be listed any more, and say so', async () => {
+    const [first, second] = [member(), member({ pid: NOBODY + 1 })];
+    await hold(first, { promisedAnonymousBytes: 7 });
+    const before = second.peers();
+    expect(before).toMatchObject([{ promisedAnonymousBytes: 7 }]);
+    renameSync(directory, `${directory}-moved`); // its files are still there, and open
+    expect(second.peers()).toEqual(before);
+    expect(told).toEqual([expect.objectContaining({ code: 'ENOENT', path: directory })]);
+  });
+
   it('tell each other what they hold, and forget who left', async () => {
     const [first, second] = [member(), member({ pid: NOBODY + 1 })];
     await hold(first, { promisedAnonymousBytes: 7, files: [{ key: 'fe:00 1', bytes: 5 }] });

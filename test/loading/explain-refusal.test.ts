@@ -16,7 +16,6 @@ function refused(leastContextSize: number, contextSize: number) {
     reader,
     ledger: new Ledger(),
     grownBytes: () => undefined,
-    collect: () => false,
     nowMs: () => 0,
     minFreeRatioAfterLoad: 0,
   });

@@ -38,7 +38,6 @@ function makeLine() {
     reader: new InjectedReader(() => ({ totalBytes: 1000, availableBytes: 500 })),
     ledger,
     grownBytes: () => undefined,
-    collect: () => false,
     nowMs: () => clock.nowMs(),
     minFreeRatioAfterLoad: 0,
   });

@@ -112,7 +112,6 @@ describe('a reader that can watch', () => {
       reader,
       ledger: new Ledger(),
       grownBytes: () => 0,
-      collect: () => false,
       nowMs: () => clock.nowMs(),
       minFreeRatioAfterLoad: 0,
     });

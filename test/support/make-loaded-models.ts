@@ -20,7 +20,6 @@ export function makeLoadedModels(parts: Partial<LoadedModelsParts> = {}) {
     reader: new InjectedReader(() => ({ totalBytes: 2e10, availableBytes: 1e10 })),
     ledger: new Ledger(),
     grownBytes: () => undefined,
-    collect: () => false,
     nowMs: () => clock.nowMs(),
     minFreeRatioAfterLoad: 0,
   });
