@@ -36,7 +36,7 @@ export interface AdmissionGateParts {
   readonly shared?: SharedHoldings;
   /** The process's own anonymous growth; absent if it can't be read. */
   readonly grownBytes: () => number | undefined;
-  /** Collects garbage if there may be as much as is missing. False if it wasn't worth trying. Absent where nobody does. */
+  /** Collects garbage if there may be as much as is missing. False if it wasn't worth trying. Absent if no garbage is collected for a load. */
   readonly collect?: (missingBytes: number) => boolean;
   readonly nowMs: () => number;
   readonly minFreeRatioAfterLoad: number;
