@@ -75,8 +75,9 @@ export function wrapModel<C>(raw: object, held: HeldModel, parts: ModelHandlePar
     if (methods.partMethods?.includes(key)) return (invoke, args) => wrapPart(invoke(args), held, parts);
     const context = methods.adaptContext?.(raw, key, files);
     if (!context) {
+      const inference = isInference(key, methods);
       return (invoke, args) =>
-        held.evicted ? successor.call(key, args) : trackModelCall(key, invoke, args, held, parts);
+        held.evicted ? successor.call(key, args) : trackModelCall(inference, invoke, args, held, parts);
     }
     return (invoke, args) => (held.evicted ? successor.call(key, args) : makeContext(held, invoke, args, context));
   }
@@ -90,7 +91,7 @@ export function wrapModel<C>(raw: object, held: HeldModel, parts: ModelHandlePar
 
 /** A call on the model itself: counted, and with what audio takes reserved while it runs. */
 function trackModelCall<C>(
-  key: PropertyKey,
+  inference: boolean,
   invoke: Invoke,
   args: readonly unknown[],
   held: HeldModel,
@@ -98,7 +99,7 @@ function trackModelCall<C>(
 ): unknown {
   const takeBackAudio: (() => void)[] = []; // one call's stream can be read twice
   // Asked before the engine is: what throws here must neither lose a call that runs nor leave one counted.
-  const [audio, inference] = [mayHaveAudio(args, methods), isInference(key, methods)];
+  const audio = mayHaveAudio(args, methods);
   return trackCall(invoke(args), {
     begin() {
       models.beginCall(held);
@@ -115,13 +116,14 @@ function trackModelCall<C>(
 function wrapPart<C>(part: unknown, held: HeldModel, { models, methods }: ModelHandleParts<C>): unknown {
   if (typeof part !== 'object' || part === null) return part;
   return wrapObject(part, {
-    takeover: (key) => (invoke, args) => {
+    takeover: (key) => {
       const inference = isInference(key, methods);
-      return trackCall(invoke(args), {
-        begin: () => models.beginCall(held),
-        gave: () => (inference ? models.computed(held, part) : undefined),
-        end: (completed) => models.endCall(held, completed && inference, part),
-      });
+      return (invoke, args) =>
+        trackCall(invoke(args), {
+          begin: () => models.beginCall(held),
+          gave: () => (inference ? models.computed(held, part) : undefined),
+          end: (completed) => models.endCall(held, completed && inference, part),
+        });
     },
   });
 }
