@@ -19,7 +19,8 @@ bool IsReadableFile(const std::string& path) noexcept;
 
 // Reads a variable of the process as native code sees it. Empty if it is not set.
 std::string ReadVariable(const char* name);
-void ClearVariable(const char* name) noexcept;
+// An empty value clears it.
+void WriteVariable(const char* name, const std::string& value);
 
 // Runs `work(data)` on a detached thread whose stack is as large as that of a main thread: some systems give other threads
 // a sixteenth of it or less. False if the system gives no thread.

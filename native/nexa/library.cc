@@ -1,31 +1,22 @@
 // Opening, listing and releasing. Lock order: the life mutex, then the mutex of the log sinks.
 #include "library.h"
 
-#include <map>
 #include <utility>
 
 #include "../nexa_os.h"
 #include "library_log.h"
+#include "plugin_path.h"
 #include "process_state.h"
 #include "shutdown.h"
 
 namespace guard::nexa {
 namespace {
 
-// The variable by which `init` tells plugins where they lie. It believes what another library left there.
-const char* GetPluginPathVariable(Generation generation) noexcept {
-  return generation == Generation::kNexa ? "NEXA_PLUGIN_PATH" : "GENIEX_PLUGIN_PATH";
-}
-
-std::int32_t Initialize(const Calls& calls) {
-  const char* variable = GetPluginPathVariable(calls.generation);
-  std::map<std::string, std::string>& left = GetProcessState().libraries.left_variables;
-  const auto stale = left.find(variable);
-  if (stale != left.end() && stale->second == os::ReadVariable(variable)) os::ClearVariable(variable);
-  const std::string before = os::ReadVariable(variable);
+std::int32_t Initialize(const Calls& calls, PluginPath& path) {
+  UsePluginPath({});
+  const PluginPath before = ReadPluginPath();
   const std::int32_t code = RunCall(calls.init);
-  const std::string after = os::ReadVariable(variable);
-  if (after != before) left[variable] = after;
+  path = NotePluginPath(before);
   return code;
 }
 
@@ -33,8 +24,8 @@ std::int32_t Initialize(const Calls& calls) {
 
 std::mutex& Library::LifeMutex() noexcept { return GetProcessState().libraries.life_mutex; }
 
-Library::Library(void* handle, const Calls& calls, Layout layout, std::string version)
-    : handle_(handle), calls_(calls), layout_(layout), version_(std::move(version)) {}
+Library::Library(void* handle, const Calls& calls, Layout layout, std::string version, PluginPath plugin_path)
+    : handle_(handle), calls_(calls), layout_(layout), version_(std::move(version)), plugin_path_(std::move(plugin_path)) {}
 
 Library::~Library() {
   const std::lock_guard<std::mutex> lock(LifeMutex());
@@ -95,15 +86,18 @@ Library::Opened Library::OpenLocked(const std::string& path, std::optional<Layou
   }
   KeptError logged;
   RunCall([&] { return calls->set_log(TakeLogLine); });
-  if (const std::int32_t code = Initialize(*calls); code != 0) {
+  PluginPath plugin_path;
+  if (const std::int32_t code = Initialize(*calls, plugin_path); code != 0) {
     return {nullptr, MakeFailure(*calls, "init", code, logged.Text())};
   }
   // After `init`, so that it runs before the destructors of the library and its plugins.
   PrepareShutdown();
-  std::shared_ptr<Library> library(new Library(handle, *calls, *layout, version));
+  std::shared_ptr<Library> library(new Library(handle, *calls, *layout, version, std::move(plugin_path)));
   known = library;
   return {std::move(library), {}};
 }
+
+void Library::PrepareCreate() const { UsePluginPath(plugin_path_); }
 
 void Library::NoteCreate() noexcept {
   if (!std::exchange(created_, true)) PrepareShutdown();
@@ -129,6 +123,7 @@ std::optional<Failure> Library::ListPlugins(std::vector<std::string>& plugins) c
 std::optional<Failure> Library::ListDevices(const std::string& plugin, std::vector<Device>& devices) const {
   const std::lock_guard<std::mutex> lock(LifeMutex());
   KeptError logged;
+  UsePluginPath(plugin_path_);
   const DeviceListInput input{plugin.c_str()};
   DeviceList list{};
   if (const std::int32_t code = RunCall([&] { return calls_.get_device_list(&input, &list); }); code != 0) {

@@ -11,6 +11,7 @@
 #include "calls.h"
 #include "failure.h"
 #include "layout.h"
+#include "plugin_path.h"
 
 namespace guard::nexa {
 
@@ -41,6 +42,8 @@ class Library {
   Layout UsedLayout() const noexcept { return layout_; }
   const std::string& Version() const noexcept { return version_; }
 
+  // To be called before a create: the first one lets a plugin look for what lies beside it.
+  void PrepareCreate() const;
   // To be called after a create: what the first create loads has destructors too.
   void NoteCreate() noexcept;
 
@@ -54,13 +57,14 @@ class Library {
   static std::mutex& LifeMutex() noexcept;
 
  private:
-  Library(void* handle, const Calls& calls, Layout layout, std::string version);
+  Library(void* handle, const Calls& calls, Layout layout, std::string version, PluginPath plugin_path);
   static Opened OpenLocked(const std::string& path, std::optional<Layout> forced);
 
   void* handle_;
   Calls calls_;
   Layout layout_;
   std::string version_;
+  PluginPath plugin_path_;
   bool created_ = false;
 };
 

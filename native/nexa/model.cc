@@ -89,6 +89,7 @@ std::unique_ptr<Model> Model::Load(std::shared_ptr<Library> library, const LoadS
   void* handle = nullptr;
   {
     const std::lock_guard<std::mutex> lock(Library::LifeMutex());
+    model->library_->PrepareCreate();
     code = InvokeCreate(layout, calls, spec, &handle);
     model->library_->NoteCreate();
   }

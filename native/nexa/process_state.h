@@ -36,12 +36,15 @@ struct TokenRuns {
 // library.cc: the libraries that are open.
 struct OpenLibraries {
   // Held around init, deinit, create, destroy and the lists of every library in this process, because none of these calls
-  // is safe beside another. It also guards the two maps.
+  // is safe beside another. It also guards the map, and the left variables.
   std::mutex life_mutex;
   // By the system's handle: one file is one library, whatever path led to it.
   std::map<void*, std::weak_ptr<Library>> by_handle;
-  // What `init` of an earlier library left in variables of the process, by the variable's name.
-  std::map<std::string, std::string> left_variables;
+};
+
+// plugin_path.cc: what libraries set in variables of the process, by the variable's name. Any other value is the program's.
+struct LeftVariables {
+  std::map<std::string, std::string> all;
 };
 
 // threads.cc: how many threads of the loader run.
@@ -74,6 +77,7 @@ struct NexaProcessState {
   LogSinks log_sinks;
   TokenRuns token_runs;
   OpenLibraries libraries;
+  LeftVariables left_variables;
   RunningThreads threads;
   OpenSessions sessions;
 };

@@ -18,7 +18,7 @@ bool IsReadableFile(const std::string&) noexcept { return false; }
 
 std::string ReadVariable(const char*) { return {}; }
 
-void ClearVariable(const char*) noexcept {}
+void WriteVariable(const char*, const std::string&) {}
 
 bool StartDetached(void (*)(void*), void*) noexcept { return false; }
 

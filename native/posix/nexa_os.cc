@@ -63,7 +63,13 @@ std::string ReadVariable(const char* name) {
   return value != nullptr ? value : "";
 }
 
-void ClearVariable(const char* name) noexcept { unsetenv(name); }
+void WriteVariable(const char* name, const std::string& value) {
+  if (value.empty()) {
+    unsetenv(name);
+  } else {
+    setenv(name, value.c_str(), 1);
+  }
+}
 
 bool StartDetached(void (*work)(void*), void* data) noexcept {
   auto* start = new (std::nothrow) Start{work, data};

@@ -73,7 +73,17 @@ std::string ReadVariable(const char* name) {
   return length < size ? ToNarrow(value.data(), length) : std::string();
 }
 
-void ClearVariable(const char* name) noexcept { SetEnvironmentVariableA(name, nullptr); }
+// Libraries read the copy of the C runtime that they share, which may be another one than that of the addon.
+void WriteVariable(const char* name, const std::string& value) {
+  const std::wstring wide_name = ToWide(name);
+  const std::wstring wide_value = ToWide(value);
+  SetEnvironmentVariableW(wide_name.c_str(), value.empty() ? nullptr : wide_value.c_str());
+  using Put = int(__cdecl*)(const wchar_t*, const wchar_t*);
+  const HMODULE runtime = GetModuleHandleW(L"ucrtbase.dll");
+  if (runtime == nullptr) return;
+  const auto put = reinterpret_cast<Put>(reinterpret_cast<void*>(GetProcAddress(runtime, "_wputenv_s")));
+  if (put != nullptr) put(wide_name.c_str(), wide_value.c_str());
+}
 
 bool StartDetached(void (*work)(void*), void* data) noexcept {
   auto* start = new (std::nothrow) Start{work, data};

@@ -1,5 +1,4 @@
 /** The SDK's library from finding it to letting it go, on its test double: its versions, and what its failures become. */
-import { copyFileSync, mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { LAYOUTS } from '../../../src/addon/nexa-binding.ts';
@@ -158,20 +157,6 @@ describe('a library', () => {
     await expect(load(runtime)).rejects.toMatchObject({ code: 'ERR_RUNTIME' });
     await expect(runtime.plugins?.()).rejects.toThrow('The library could not tell: no-library.');
     await expect(runtime.devices?.('llama_cpp')).rejects.toMatchObject({ code: 'ERR_RUNTIME' });
-  });
-
-  test('is not led astray by the plugin path that another one left', async () => {
-    const copies = ['one', 'two'].map((name) => {
-      mkdirSync(files.path(name), { recursive: true });
-      copyFileSync(doubleLibrary('geniex-0.5'), files.path(`${name}/libgeniex.so`));
-      return files.path(name);
-    });
-    for (const libraryPath of copies) {
-      const runtime = await openNexaRuntime({ libraryPath });
-      expect(await runtime.plugins?.()).toEqual(['llama_cpp', 'qairt']);
-      await (await load(runtime)).dispose();
-      await runtime.close();
-    }
   });
 
   test.each(LAYOUTS)('lists plugins and devices (%s)', async (layout) => {

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "abi.h"
@@ -33,6 +34,7 @@ struct State {
   std::map<void*, std::unique_ptr<Engine>> handles;
   int inits = 0;
   std::string plugin_path;
+  bool plugin_used = false;
   std::atomic<bool> living{false};
   std::atomic<void (*)(std::int32_t, const char*)> log{nullptr};
 };
@@ -43,10 +45,11 @@ State& The() {
 }
 
 #if DOUBLE_LAYOUT == 10
-constexpr char kVariable[] = "NEXA_PLUGIN_PATH";
+// The published source of the older generation reads and sets the second.
+const char* const kVariables[] = {"NEXA_PLUGIN_PATH", "GENIEX_PLUGIN_PATH"};
 const char* const kPlugins[] = {"cpu_gpu", "npu"};
 #else
-constexpr char kVariable[] = "GENIEX_PLUGIN_PATH";
+const char* const kVariables[] = {"GENIEX_PLUGIN_PATH"};
 const char* const kPlugins[] = {"llama_cpp", "qairt"};
 #endif
 
@@ -55,6 +58,23 @@ std::string Folder() {
   dladdr(reinterpret_cast<void*>(&The), &facts);
   const std::string path = facts.dli_fname;
   return path.substr(0, path.rfind('/'));
+}
+
+// The first variable that is set. If none is, all of them are set to the library's own folder.
+std::string PluginPath() {
+  for (const char* name : kVariables) {
+    if (const char* value = std::getenv(name)) return value;
+  }
+  for (const char* name : kVariables) setenv(name, Folder().c_str(), 1);
+  return Folder();
+}
+
+// Plugins lie beside the library: a path that another one left shows none. They look for what they need when they are first
+// used.
+bool HasPlugins() {
+  const std::lock_guard<std::mutex> lock(The().mutex);
+  if (!std::exchange(The().plugin_used, true) && The().plugin_path == Folder()) The().plugin_path = PluginPath();
+  return The().plugin_path == Folder();
 }
 
 // Lent memory comes back through `free`, once.
@@ -125,8 +145,7 @@ std::int32_t Made(Living& living, CreateRequest& request, void** handle) {
     Log(3, "llama_cpp is now called cpu_gpu");
     known = true;
   }
-  // Plugins lie beside the library; a stale path shows none.
-  if (!known || The().plugin_path != Folder()) return -100302;
+  if (!known || !HasPlugins()) return -100302;
   if (!request.device.empty() && request.device != "CPU") return -100001;
   std::int32_t code = 0;
   auto engine = Engine::Create(request, code);
@@ -277,9 +296,9 @@ EXPORT std::int32_t NAME(init)() {
     Log(4, "init failed by order");
     return orders.Whole("fail", 0);
   }
-  if (std::getenv(kVariable) == nullptr) setenv(kVariable, Folder().c_str(), 1);
   const std::lock_guard<std::mutex> lock(The().mutex);
-  The().plugin_path = std::getenv(kVariable);
+  The().plugin_path = PluginPath();
+  The().plugin_used = false;
   The().inits = 1;
   Log(0, "initialized");
   return 0;
@@ -336,7 +355,7 @@ EXPORT std::int32_t NAME(get_device_list)(const void* input, void* output) {
   MustBeZero("get_device_list", output, 24);
   Bytes fields("get_device_list", "DeviceListInput", input, 8, line);
   const char* plugin = fields.Text("plugin", 0);
-  if (plugin == nullptr || std::strcmp(plugin, kPlugins[0]) != 0) return -100302;
+  if (plugin == nullptr || std::strcmp(plugin, kPlugins[0]) != 0 || !HasPlugins()) return -100302;
   // The strings stay ours, so they are not in the list of what is lent.
   static const char* const kIds[] = {"CPU", "GPU0"};
   static const char* const kNames[] = {"Processor", "Graphics"};

@@ -1,0 +1,85 @@
+/** Several libraries in one process, each in a folder of its own with its plugins, on the test double. */
+import { copyFileSync, mkdirSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { LayoutName } from '../../../src/addon/nexa-binding.ts';
+import { doubleLibrary } from '../../support/nexa/libraries.ts';
+import { createSdkPrograms, type SdkPrograms } from '../../support/sdk-programs.ts';
+import { makeTinyModels, type TinyModels } from '../../support/tiny-models.ts';
+
+let files: TinyModels;
+let programs: SdkPrograms;
+beforeAll(() => {
+  files = makeTinyModels({ projector: 'F16' });
+  programs = createSdkPrograms(files.folder);
+});
+afterAll(() => {
+  programs.close();
+  files.remove();
+});
+
+const PLUGIN = { 'nexa-1.0': 'cpu_gpu', 'geniex-0.3': 'llama_cpp', 'geniex-0.5': 'llama_cpp' } as const;
+
+/** A copy of the double in a folder of its own. */
+function place(layout: LayoutName, name: string) {
+  const folder = files.path(name);
+  mkdirSync(folder, { recursive: true });
+  copyFileSync(doubleLibrary(layout), `${folder}/${layout === 'nexa-1.0' ? 'libnexa_bridge.so' : 'libgeniex.so'}`);
+  return { folder, plugin: PLUGIN[layout] };
+}
+
+const HEAD = `
+const open = ({ folder: libraryPath }) => NexaSDK.initialize({ libraryPath });
+const use = async (sdk, { plugin }) => {
+  await sdk.devices(plugin);
+  await (await sdk.loadModel(folder + '/qwen2audio-Q4_0.gguf')).dispose();
+};
+`;
+
+describe.each([
+  ['geniex-0.5', 'nexa-1.0'],
+  ['nexa-1.0', 'geniex-0.5'],
+  ['geniex-0.5', 'geniex-0.5'],
+  ['geniex-0.3', 'geniex-0.5'],
+] as const)('after %s, %s', (first, second) => {
+  const run = (work: string) => {
+    const [one, two] = [place(first, `one-${first}`), place(second, `two-${second}`)];
+    return programs.run(`${HEAD}const one = ${JSON.stringify(one)}; const two = ${JSON.stringify(two)};${work}`);
+  };
+
+  test('finds its plugins once the other is closed', async () => {
+    const ended = await run(`
+      const a = await open(one);
+      await use(a, one);
+      await a.dispose();
+      const b = await open(two);
+      await use(b, two);
+      console.log(await b.plugins());`);
+    expect(ended).toMatchObject({ code: 0, stderr: '', stdout: expect.stringContaining(PLUGIN[second]) });
+  });
+
+  test('finds its plugins beside the other, which still finds its own', async () => {
+    const ended = await run(`
+      const a = await open(one);
+      const b = await open(two);
+      await use(b, two);
+      await use(a, one);
+      await use(b, two);
+      console.log('used');`);
+    expect(ended).toMatchObject({ code: 0, stderr: '', stdout: 'used\n' });
+  });
+});
+
+test.each(['NEXA_PLUGIN_PATH', 'GENIEX_PLUGIN_PATH'])('what the program set in %s stays', async (name) => {
+  const [one, two] = [place('nexa-1.0', 'one'), place('geniex-0.5', 'two')];
+  const ended = await programs.run(
+    `${HEAD}
+    for (const each of ${JSON.stringify([one, two, one])}) {
+      const sdk = await open(each);
+      await sdk.plugins();
+      await sdk.dispose();
+      console.log(process.env[${JSON.stringify(name)}]);
+    }`,
+    { env: { [name]: '/my/plugins' } },
+  );
+  expect(ended).toMatchObject({ code: 0, stderr: '', stdout: '/my/plugins\n'.repeat(3) });
+});
