@@ -10,6 +10,11 @@ const TEXT_FAILED = -200101;
 /** Codes of a load that are about the model's file; the other ones are about the plugin or the device. */
 const FILE_CODES = [-100201, -100203, -100004];
 
+/** Versions that were published without a header that anybody could read. */
+const UNREAD = /^v?0\.[6-9]\./;
+const UNREAD_NOTE =
+  ', while GenieX v0.6.0 to v0.9.3 are published for arm64 only and without the layout of their structs';
+
 const INSTALL = 'Install the Nexa SDK or its successor GenieX (https://github.com/qualcomm/GenieX)';
 
 export function libraryNotFound(tried: readonly string[]): MemoryGuardError {
@@ -31,7 +36,7 @@ export function openFailure(path: string, failure: NativeFailure): MemoryGuardEr
 
 function explainOpenFailure(failure: NativeFailure): readonly [ErrorCode, string] {
   const { text, detail } = failure;
-  const known = `known are Nexa SDK v1.0.x, GenieX v0.3.20 to v0.4.0 and v0.5.x`;
+  const known = `known are Nexa SDK v1.0.x, GenieX v0.3.20 to v0.4.0 and v0.5.x${UNREAD.test(detail) ? UNREAD_NOTE : ''}`;
   const force = `pass \`layout\` (${LAYOUTS.join(', ')}) if you know which one it has`;
   if (failure.call !== '') return ['ERR_RUNTIME', `could not be initialized: ${printFailure(failure)}.`];
   switch (text) {

@@ -46,6 +46,21 @@ describe('a library that cannot be opened', () => {
   });
 });
 
+describe('a version whose structs nobody could read', () => {
+  const NOTE =
+    ', while GenieX v0.6.0 to v0.9.3 are published for arm64 only and without the layout of their structs; pass';
+  const explain = (version: string) => openFailure('/lib.so', unasked('version', version)).message;
+
+  test.each(['v0.6.0', '0.7.2', 'v0.8.0-rc1', 'v0.9.3'])('is told from one that is unknown: %s', (version) => {
+    expect(explain(version)).toContain(`says its version is "${version}", but known are`);
+    expect(explain(version)).toContain(NOTE);
+  });
+
+  test.each(['v0.5.0-rc1', 'v0.4.1', 'v0.10.0', 'v1.6.0', '0.6'])('is not %s', (version) => {
+    expect(explain(version)).toContain('v0.5.x; pass `layout`');
+  });
+});
+
 describe('a list that the library does not give', () => {
   test.each([
     [unasked('no-library'), 'no-library.'],

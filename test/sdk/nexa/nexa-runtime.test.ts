@@ -33,7 +33,7 @@ describe('a version', () => {
     ['geniex-0.5', 'v0.5.0', 'ok'],
     ['geniex-0.5', 'v0.5.17', 'ok'],
     ['geniex-0.5', 'v0.5.0-rc1', 'unknown'],
-    ['geniex-0.5', 'v0.6.0', 'unknown'],
+    ['geniex-0.5', 'v0.10.0', 'unknown'],
     ['geniex-0.5', 'v1.5.0', 'unknown'],
     ['geniex-0.5', 'v0.0.0', 'unknown'],
     ['geniex-0.5', '', 'unknown'],
@@ -71,6 +71,20 @@ describe('a version', () => {
     await model.dispose();
     await runtime.close();
   });
+
+  test.each(['v0.6.0', 'v0.9.3'])(
+    'of %s is refused with what is known of it, and its layout can be forced',
+    async (version) => {
+      order('NEXA_DOUBLE_VERSION', version);
+      await expect(openDouble('geniex-0.5')).rejects.toMatchObject({
+        code: 'ERR_RUNTIME_ABI',
+        message: expect.stringMatching(/GenieX v0\.6\.0 to v0\.9\.3 are published for arm64 only .* pass `layout`/),
+      });
+      const runtime = await openNexaRuntime({ libraryPath: doubleLibrary('geniex-0.5'), layout: 'geniex-0.5' });
+      await (await load(runtime)).dispose();
+      await runtime.close();
+    },
+  );
 
   test('has no layout of the other generation', async () => {
     const wrong = openNexaRuntime({ libraryPath: doubleLibrary('nexa-1.0'), layout: 'geniex-0.5' });
