@@ -92,7 +92,11 @@ export class NexaModel {
     const { audio, images } = listMedia(resolved);
     refuseMedia(this, audio, images);
     const queue = new TextQueue();
-    const stream = this.#stream(() => prepareGenerate(resolved), resolved.signal, queue);
+    const stream = this.#stream(
+      () => prepareGenerate(resolved, this.#model.longestAudioSeconds),
+      resolved.signal,
+      queue,
+    );
     dropped.register(stream, () => this.#cancel(queue, undefined));
     return stream;
   }

@@ -1,5 +1,6 @@
 /** What a runtime gets of the options of a text: files are looked at before any engine sees them, and named by absolute paths. */
 import { MemoryGuardError } from '../core/errors.ts';
+import { refuseLongAudio } from './audio/longest-audio.ts';
 import { type ChatTurn, listPaths, printTools, readTurns, replacePaths } from './chat-messages.ts';
 import { checkAudioFile, checkImageFile } from './media-file.ts';
 import type { ResolvedGenerateOptions } from './read-sdk-options.ts';
@@ -37,11 +38,19 @@ export function refuseMedia(model: MediaModel, audio: readonly string[], images:
   if (images.length > 0 && !sees) throw mediaError(model, 'images', 'sees');
 }
 
-/** Rejects with `ERR_INVALID_OPTION` for a file that isn't of its kind. */
-export async function prepareGenerate(options: ResolvedGenerateOptions): Promise<RuntimeGenerate> {
+/**
+ * Rejects with `ERR_INVALID_OPTION` for a file that isn't of its kind, and for sounds that last longer together than `longestAudioSeconds`.
+ */
+export async function prepareGenerate(
+  options: ResolvedGenerateOptions,
+  longestAudioSeconds?: number,
+): Promise<RuntimeGenerate> {
   const { audio: _audio, images: _images, messages: _messages, tools, signal: _signal, prompt = '', ...rest } = options;
   const { audio, images, turns } = listMedia(options);
-  const audioPaths = await Promise.all(audio.map(checkAudioFile));
+  const sounds = await Promise.all(audio.map(checkAudioFile));
+  const seconds = sounds.map((sound) => sound.seconds);
+  refuseLongAudio(seconds, longestAudioSeconds);
+  const audioPaths = sounds.map(({ path }) => path);
   const imagePaths = await Promise.all(images.map(checkImageFile));
   const absolutePaths = new Map([...pairUp(audio, audioPaths), ...pairUp(images, imagePaths)]);
   return {

@@ -117,6 +117,8 @@ export interface Capabilities {
 /** A loaded model. Calls come one at a time and never after `dispose`: the caller sees to that. */
 export interface RuntimeModel {
   readonly capabilities: Capabilities;
+  /** The longest sound of which the context may hold all; an hour if absent. */
+  readonly longestAudioSeconds?: number | undefined;
   /** Calls `onText` with each piece as it comes. Rejects with a `MemoryGuardError`. */
   generate(request: RuntimeGenerate, onText: (text: string) => void): Promise<GenerateResult>;
   /** Ends a running `generate` at its next token, with `finishReason: 'stopped'`; does nothing if none runs. */

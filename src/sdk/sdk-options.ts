@@ -62,7 +62,7 @@ export interface GenerateOptions {
   readonly prompt?: string;
   /** A whole conversation in place of `prompt`, `audio` and `images`. */
   readonly messages?: readonly ChatMessage[];
-  /** One path or several of WAV, MP3 or FLAC files. */
+  /** One path or several of WAV, MP3 or FLAC files; together not longer than the context can hold, and an hour at most. */
   readonly audio?: string | readonly string[];
   /** One path or several of PNG, JPEG, BMP or GIF files; of the SDK's library only. */
   readonly images?: string | readonly string[];

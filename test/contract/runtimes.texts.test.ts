@@ -11,6 +11,8 @@ describe.each(RUNTIMES)('the runtime $row', (row) => {
     const request = { modelPath: subject.files.model(quantization), projectorPath: subject.files.projector };
     await subject.withModel(request, async (model) => {
       expect(model.capabilities).toEqual({ audio: true, vision: false });
+      // The default context has 2048 tokens, of which a second takes 25, and one window of 30 s more.
+      expect(model.longestAudioSeconds).toBe(111);
       const pieces: string[] = [];
       const result = await generate(model, { audioPaths: [subject.files.tone], maxTokens: 300 }, (text) =>
         pieces.push(text),

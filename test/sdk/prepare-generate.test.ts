@@ -37,6 +37,15 @@ describe('what a runtime gets of a prompt', () => {
   });
 });
 
+test('sounds that last longer together than the model takes are refused, and as long as that they are not', async () => {
+  const options = readGenerateOptions({ prompt: 'Hi', audio: [tone, tone] });
+  await expect(prepareGenerate(options, 0.2)).resolves.toMatchObject({ audioPaths: [tone, tone] });
+  await expect(prepareGenerate(options, 0.19)).rejects.toMatchObject({
+    code: 'ERR_INVALID_OPTION',
+    message: expect.stringContaining('Expected `audio` to last 0.19 s at most in one text, got 1 s;'),
+  });
+});
+
 describe('what a runtime gets of a conversation', () => {
   const messages = () =>
     [

@@ -15,6 +15,7 @@ export interface LlamaModelFacts {
   readonly contextSize: number;
   /** `undefined` for a model without a projector. */
   readonly capabilities: Capabilities | undefined;
+  readonly longestAudioSeconds?: number;
   /** Is used in place of the model's own. */
   readonly chatTemplate?: string | undefined;
 }
@@ -25,6 +26,7 @@ let watchesExit = false;
 
 export class LlamaModel implements RuntimeModel {
   readonly capabilities: Capabilities;
+  readonly longestAudioSeconds: number | undefined;
   readonly #log: EngineLog;
   readonly #modelPath: string;
   readonly #contextSize: number;
@@ -41,6 +43,7 @@ export class LlamaModel implements RuntimeModel {
     this.#modelPath = facts.modelPath;
     this.#contextSize = facts.contextSize;
     this.#chatTemplate = facts.chatTemplate;
+    this.longestAudioSeconds = facts.longestAudioSeconds;
     // The engine can see images too, but that was not tried with this package.
     this.capabilities = { audio: facts.capabilities?.audio ?? false, vision: false };
   }

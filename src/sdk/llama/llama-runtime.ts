@@ -1,6 +1,7 @@
 /** llama.cpp from `@fugood/llama.node` as a runtime: it checks files first, loads one at a time, and leaves nothing of a failed load. */
 import { setImmediate } from 'node:timers/promises';
 import { MemoryGuardError } from '../../core/errors.ts';
+import { getLongestAudio } from '../audio/longest-audio.ts';
 import { checkModelFiles } from '../check-model-files.ts';
 import { LoadProgress } from '../load-progress.ts';
 import type { LogListener, Runtime, RuntimeLoad, RuntimeModel } from '../runtime.ts';
@@ -36,8 +37,9 @@ class LlamaRuntime implements Runtime {
 
   async load(request: RuntimeLoad): Promise<RuntimeModel> {
     refuseLibraryOptions(request);
-    await checkModelFiles(request);
-    const load = this.#turn.then(() => this.#load(request));
+    const projector = await checkModelFiles(request);
+    const longestAudioSeconds = getLongestAudio(projector, request.contextSize);
+    const load = this.#turn.then(() => this.#load(request, longestAudioSeconds));
     this.#turn = load.catch(() => {});
     return load;
   }
@@ -47,7 +49,7 @@ class LlamaRuntime implements Runtime {
     this.#unlisten?.();
   }
 
-  async #load(request: RuntimeLoad): Promise<RuntimeModel> {
+  async #load(request: RuntimeLoad, longestAudioSeconds: number): Promise<RuntimeModel> {
     const { modelPath, projectorPath, signal, contextSize, chatTemplate } = request;
     signal?.throwIfAborted();
     this.#log.flush();
@@ -66,7 +68,8 @@ class LlamaRuntime implements Runtime {
       signal?.throwIfAborted();
       const capabilities = projectorPath === undefined ? undefined : context.getMultimodalSupport();
       this.#log.flush();
-      return new LlamaModel(context, this.#log, { modelPath, contextSize, capabilities, chatTemplate });
+      const facts = { modelPath, contextSize, capabilities, longestAudioSeconds, chatTemplate };
+      return new LlamaModel(context, this.#log, facts);
     } catch (error) {
       await context.release();
       throw error;

@@ -14,17 +14,24 @@ import { readFinishReason, readProfile, Utf8Text } from './generate-result.ts';
 import { type LoadedLibraryModel, textFailure } from './library-errors.ts';
 import { toNativeSampling } from './sampling.ts';
 
+/** What is known of a model once it is loaded. */
+export interface NexaLibraryModelFacts extends LoadedLibraryModel {
+  readonly longestAudioSeconds?: number;
+}
+
 export class NexaLibraryModel implements RuntimeModel {
   readonly capabilities: Capabilities;
+  readonly longestAudioSeconds: number | undefined;
   readonly #nexa: NexaBinding;
   readonly #facts: LoadedLibraryModel;
   #model: ModelHandle | undefined;
 
-  constructor(nexa: NexaBinding, model: ModelHandle, facts: LoadedLibraryModel, capabilities: Capabilities) {
+  constructor(nexa: NexaBinding, model: ModelHandle, facts: NexaLibraryModelFacts, capabilities: Capabilities) {
     this.#nexa = nexa;
     this.#model = model;
     this.#facts = facts;
     this.capabilities = capabilities;
+    this.longestAudioSeconds = facts.longestAudioSeconds;
   }
 
   async generate(request: RuntimeGenerate, onText: (text: string) => void): Promise<GenerateResult> {

@@ -4,6 +4,7 @@ import type { LayoutName, LibraryHandle, NativeFailure, NexaBinding } from '../.
 import { invalidOption, MemoryGuardError } from '../../core/errors.ts';
 import { loadNodeModule } from '../../core/node-module.ts';
 import type { GgufFile } from '../../gguf/read-gguf.ts';
+import { getLongestAudio } from '../audio/longest-audio.ts';
 import { checkModelFiles } from '../check-model-files.ts';
 import { LoadProgress } from '../load-progress.ts';
 import type {
@@ -98,7 +99,8 @@ class NexaRuntime implements Runtime {
         throw loadFailure(request, failure);
       });
     const capabilities = asked || projector === undefined ? reported : readCapabilities(projector);
-    const facts = { modelPath, projectorPath, contextSize, layout: this.#layout };
+    const longestAudioSeconds = getLongestAudio(projector, contextSize);
+    const facts = { modelPath, projectorPath, contextSize, layout: this.#layout, longestAudioSeconds };
     const loaded = new NexaLibraryModel(this.#nexa, model, facts, capabilities);
     // The library reports no progress, and a load can't be interrupted.
     new LoadProgress(request.onProgress).finish();

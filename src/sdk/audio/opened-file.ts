@@ -1,0 +1,67 @@
+/** A media file that is open while it is looked at, and the errors that say what was found in it. It knows no format. */
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { MemoryGuardError } from '../../core/errors.ts';
+
+/** What is looked for in a file. */
+export interface FileKind {
+  /** The end of a sentence that begins with "Expected", for example "`audio` to be a WAV file". */
+  readonly expected: string;
+  /** What to do with a file of another kind, for example "convert it to PNG". */
+  readonly advice: string;
+}
+
+export class OpenedFile {
+  /** Absolute. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly #handle: FileHandle;
+  readonly #kind: FileKind;
+
+  private constructor(path: string, sizeBytes: number, handle: FileHandle, kind: FileKind) {
+    this.path = path;
+    this.sizeBytes = sizeBytes;
+    this.#handle = handle;
+    this.#kind = kind;
+  }
+
+  /**
+   * Opens a regular file that isn't empty for `look`, and closes it.
+   *
+   * @throws MemoryGuardError `ERR_INVALID_OPTION` if there is no such file.
+   */
+  static async look<T>(path: string, kind: FileKind, look: (file: OpenedFile) => Promise<T>): Promise<T> {
+    const { expected } = kind;
+    const absolute = resolve(path);
+    // A named pipe without a writer would block an ordinary open.
+    const handle = await open(absolute, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)).catch((cause) => {
+      const found = cause.code === 'ENOENT' ? 'no file there' : `no way to read it (${cause.code})`;
+      throw refuse(absolute, expected, found, { cause });
+    });
+    try {
+      const stats = await handle.stat();
+      if (!stats.isFile()) throw refuse(absolute, expected, 'no regular file');
+      if (stats.size === 0) throw refuse(absolute, expected, 'an empty file');
+      return await look(new OpenedFile(absolute, stats.size, handle, kind));
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** The bytes from `at` on; fewer than `count` at the end of the file. */
+  async read(at: number, count: number): Promise<Buffer> {
+    const { bytesRead, buffer } = await this.#handle.read(Buffer.alloc(count), 0, count, at);
+    return buffer.subarray(0, bytesRead);
+  }
+
+  /** The error for what was found instead of what is expected; `expected` stands in place of the kind's. */
+  refusal(found: string, expected = this.#kind.expected): MemoryGuardError {
+    return refuse(this.path, expected, `${found}; ${this.#kind.advice}`);
+  }
+}
+
+function refuse(path: string, expected: string, found: string, options?: ErrorOptions): MemoryGuardError {
+  const message = `Expected ${expected}, got ${JSON.stringify(path)}: ${found}.`;
+  return new MemoryGuardError('ERR_INVALID_OPTION', message, options);
+}
