@@ -11,7 +11,10 @@ export type ContentPart =
 export interface ChatMessage {
   /** 'system', 'user', 'assistant', or another one that the model's template knows. */
   readonly role: string;
-  /** A text, or parts; the model hears and sees audio and images in the order in which they stand here. */
+  /**
+   * A text, or parts; the model hears and sees audio and images in the order in which they stand here. The SDK's library takes images
+   * first, then audio, then text.
+   */
   readonly content: string | readonly ContentPart[];
 }
 

@@ -46,7 +46,7 @@ export interface LoadOptions {
   readonly gpuLayers?: number;
   /** Is called with the percentage of the file that is loaded, 0 to 100. The embedded engine blocks the thread, so calls come late. */
   readonly onProgress?: (percent: number) => void;
-  /** A chat template that is used in place of the model's own. */
+  /** A chat template that is used in place of the model's own. The SDK's library takes none for a model with a projector. */
   readonly chatTemplate?: string;
   /** One of `NexaSDK.plugins`; of the SDK's library only. @default the one for GGUF files on the CPU */
   readonly pluginId?: string;

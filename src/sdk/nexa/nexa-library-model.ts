@@ -1,6 +1,7 @@
 /** One model of the SDK's library. It knows the addon's calls and no files besides their paths. */
 
 import type {
+  LayoutName,
   ModelHandle,
   NativeChat,
   NativeFailure,
@@ -12,10 +13,13 @@ import { type ChatSettings, type ChatTurn, makeTurn } from '../chat-messages.ts'
 import type { Capabilities, GenerateResult, RuntimeGenerate, RuntimeModel } from '../runtime.ts';
 import { readFinishReason, readProfile, Utf8Text } from './generate-result.ts';
 import { type LoadedLibraryModel, textFailure } from './library-errors.ts';
+import { type LibraryModelKind, refuseTextOptions } from './library-options.ts';
+import { refuseMediaOrder } from './media-order.ts';
 import { toNativeSampling } from './sampling.ts';
 
 /** What is known of a model once it is loaded. */
 export interface NexaLibraryModelFacts extends LoadedLibraryModel {
+  readonly layout: LayoutName;
   readonly longestAudioSeconds?: number;
 }
 
@@ -24,17 +28,21 @@ export class NexaLibraryModel implements RuntimeModel {
   readonly longestAudioSeconds: number | undefined;
   readonly #nexa: NexaBinding;
   readonly #facts: LoadedLibraryModel;
+  readonly #kind: LibraryModelKind;
   #model: ModelHandle | undefined;
 
   constructor(nexa: NexaBinding, model: ModelHandle, facts: NexaLibraryModelFacts, capabilities: Capabilities) {
     this.#nexa = nexa;
     this.#model = model;
     this.#facts = facts;
+    this.#kind = { layout: facts.layout, hasProjector: facts.projectorPath !== undefined };
     this.capabilities = capabilities;
     this.longestAudioSeconds = facts.longestAudioSeconds;
   }
 
   async generate(request: RuntimeGenerate, onText: (text: string) => void): Promise<GenerateResult> {
+    refuseTextOptions(this.#kind, request);
+    refuseMediaOrder(request.messages ?? []);
     const startMs = performance.now();
     let firstTextMs: number | undefined;
     const text = new Utf8Text((piece) => {
@@ -59,6 +67,8 @@ export class NexaLibraryModel implements RuntimeModel {
   }
 
   async format(messages: readonly ChatTurn[], settings: ChatSettings): Promise<string> {
+    refuseTextOptions(this.#kind, settings);
+    refuseMediaOrder(messages);
     const bytes = await this.#call((model) => this.#nexa.format(model, toNativeChat(messages, settings)));
     return new TextDecoder().decode(bytes);
   }
@@ -83,9 +93,10 @@ export class NexaLibraryModel implements RuntimeModel {
 
   #start(model: ModelHandle, request: RuntimeGenerate, onBytes: (bytes: Uint8Array) => void): Promise<NativeResult> {
     const { prompt, raw, audioPaths: audio, imagePaths: images = [], maxTokens, stop } = request;
+    // In the order in which the library takes them.
     const media = [
-      ...audio.map((path) => ({ type: 'audio', path }) as const),
       ...images.map((path) => ({ type: 'image', path }) as const),
+      ...audio.map((path) => ({ type: 'audio', path }) as const),
     ];
     const turns = raw ? [] : (request.messages ?? [makeTurn(prompt, media)]);
     const generate = {

@@ -1,7 +1,7 @@
 /** The SDK's own library as a runtime. It asks the library only what that survives, and knows no other runtime. */
 import { describeAddonProblem, loadAddon } from '../../addon/load-addon.ts';
 import type { LayoutName, LibraryHandle, NativeFailure, NexaBinding } from '../../addon/nexa-binding.ts';
-import { invalidOption, MemoryGuardError } from '../../core/errors.ts';
+import { MemoryGuardError } from '../../core/errors.ts';
 import { loadNodeModule } from '../../core/node-module.ts';
 import type { GgufFile } from '../../gguf/read-gguf.ts';
 import { getLongestAudio } from '../audio/longest-audio.ts';
@@ -18,6 +18,7 @@ import type {
 } from '../runtime.ts';
 import { findLibrary } from './find-library.ts';
 import { libraryNotFound, listFailure, loadFailure, noLoader, openFailure } from './library-errors.ts';
+import { refuseLoadOptions } from './library-options.ts';
 import { NexaLibraryModel } from './nexa-library-model.ts';
 
 export interface NexaRuntimeOptions {
@@ -87,7 +88,7 @@ class NexaRuntime implements Runtime {
   }
 
   async load(request: RuntimeLoad): Promise<RuntimeModel> {
-    refuseFixedOptions(request);
+    refuseLoadOptions({ layout: this.#layout, hasProjector: request.projectorPath !== undefined }, request);
     const projector = await checkModelFiles(request);
     if (projector && this.#layout === OLD_LAYOUT) refuseWideKernels(projector);
     request.signal?.throwIfAborted();
@@ -142,16 +143,6 @@ function toNativeLoad(request: RuntimeLoad) {
     microBatchSize,
     gpuLayers,
   };
-}
-
-/** The library has one value for each of these; another one would make a memory estimate wrong. */
-function refuseFixedOptions({ kvCacheType, flashAttention, mmap }: RuntimeLoad): void {
-  if (kvCacheType !== 'f16')
-    throw invalidOption('kvCacheType', "'f16', the only one of the SDK's library", kvCacheType);
-  if (flashAttention !== 'auto') {
-    throw invalidOption('flashAttention', "'auto', the only one of the SDK's library", flashAttention);
-  }
-  if (!mmap) throw invalidOption('mmap', "true, the only one of the SDK's library", mmap);
 }
 
 /** The older generation ends the process over convolutions along one dimension in F32; published projectors have them in F16. */

@@ -88,9 +88,13 @@ describe('a conversation with audio', () => {
     content: [{ type: 'audio', path: subject.files.tone } as const, { type: 'text', text } as const],
   });
 
-  async function answer(model: NexaModel, messages: GenerateOptions['messages']): Promise<string> {
+  async function answer(
+    model: NexaModel,
+    messages: GenerateOptions['messages'],
+    drawn: Pick<GenerateOptions, 'seed'> = { seed: 1 },
+  ): Promise<string> {
     let text = '';
-    for await (const piece of model.generate({ messages: messages ?? [], maxTokens: 4, seed: 1 })) text += piece;
+    for await (const piece of model.generate({ messages: messages ?? [], maxTokens: 4, ...drawn })) text += piece;
     return text;
   }
 
@@ -99,18 +103,21 @@ describe('a conversation with audio', () => {
 
   test.each(LAYOUTS)('goes on where it continues, and starts again where it does not (%s)', async (layout) => {
     const calls = recordCalls();
+    // The older generation takes no seed with a projector.
+    const drawn = layout === 'nexa-1.0' ? {} : { seed: 1 };
     const model = await subject.load({ layout, hears: true, contextSize: 8192 });
     const first = [question('One?')];
-    const one = await answer(model, first);
+    const one = await answer(model, first, drawn);
     const second = [...first, { role: 'assistant', content: one }, { role: 'user', content: 'Two?' }];
-    await answer(model, second);
+    await answer(model, second, drawn);
     // The answer's end mark stands where the context ends, so nothing was said again.
     expect(resets(calls)).toBe(0);
-    await answer(model, first);
+    await answer(model, first, drawn);
     expect(resets(calls)).toBe(1);
     await model.reset();
     expect(resets(calls)).toBe(2);
-    expect(await answer(model, first)).toBe(one);
+    const again = await answer(model, first, drawn);
+    if (layout !== 'nexa-1.0') expect(again).toBe(one);
     expect(resets(calls)).toBe(2);
   });
 
