@@ -2,7 +2,7 @@
  * Knows the frame of a GGUF file's header, from any source of bytes. It must not know shards or what is remembered of them.
  */
 import { MiB } from '../core/bytes.ts';
-import { type GgufMetadata, readMetadata } from './gguf-metadata.ts';
+import { type GgufMetadata, type GgufTypes, readMetadata } from './gguf-metadata.ts';
 import { type GgufTensors, TensorTable } from './gguf-tensors.ts';
 import { type Budget, CHUNK_BYTES, HeaderCursor, KEPT_BYTES } from './header-cursor.ts';
 import { IDENTIFYING_BYTES, identifyFile } from './identify-file.ts';
@@ -16,6 +16,7 @@ export interface GgufHeader {
   /** Every tensor begins at a multiple of so many bytes. */
   readonly alignment: number;
   readonly metadata: GgufMetadata;
+  readonly types: GgufTypes;
   /** The tensors of all shards up to this one. */
   readonly tensors: GgufTensors;
   /** Where the data of the tensors begins in the file. */
@@ -51,10 +52,10 @@ export async function readHeader(source: ByteSource, state: ReadState): Promise<
   const cursor = new HeaderCursor(source, state.buffer);
   const version = await readFrame(cursor);
   const tensorCount = cursor.readU64();
-  const metadata = await readMetadata(cursor, cursor.readU64(), budget);
+  const { metadata, types } = await readMetadata(cursor, cursor.readU64(), budget);
   const alignment = readAlignment(source, metadata);
   const dataOffset = await readTensors(cursor, tensorCount, alignment, tensors);
-  return { version, alignment, metadata, tensors, dataOffset };
+  return { version, alignment, metadata, types, tensors, dataOffset };
 }
 
 async function readFrame(cursor: HeaderCursor): Promise<number> {

@@ -22,11 +22,16 @@ const GGUF_VALUE_TYPES = [
 /** A value's type in the file. */
 export type GgufValueType = (typeof GGUF_VALUE_TYPES)[number];
 
+/** A value's type, or that of an array by its elements: `u32[]`. */
+export type GgufTypeName = GgufValueType | `${GgufValueType}[]`;
+
 /** What is kept of a value that is too long to keep. */
 export interface GgufArraySummary {
   /** How many elements the array has, or how many bytes the text. */
   readonly length: number;
   readonly elementType: GgufValueType | 'utf8';
+  /** Where the first element, or the text, begins in the file that the header was read from. */
+  readonly offset: number;
 }
 
 /**
@@ -37,6 +42,9 @@ export type GgufValue = number | boolean | string | readonly (number | boolean)[
 
 /** The values of a header by their keys, for example `general.architecture`. */
 export type GgufMetadata = ReadonlyMap<string, GgufValue>;
+
+/** The types of the values by their keys. */
+export type GgufTypes = ReadonlyMap<string, GgufTypeName>;
 
 /** Longer arrays are vocabularies, since no model has more layers (`LLAMA_MAX_LAYERS`). */
 const MAX_KEPT_ELEMENTS = 512;
@@ -53,8 +61,8 @@ const MIN_ENTRY_BYTES = 13;
 const COPIES = 4;
 /** The part of the budget for keys and tensors: values become summaries before keys and tensors are refused. */
 const REST_BYTES = KEPT_BYTES * (3 / 4);
-/** What a map entry and its key cost, without the text. */
-const ENTRY_COST_BYTES = COPIES * 120;
+/** What the entries of both maps and their key cost, without the text. */
+const ENTRY_COST_BYTES = COPIES * 160;
 
 type NumberType = Exclude<GgufValueType, 'string' | 'array'>;
 
@@ -86,18 +94,26 @@ const SIZES: Readonly<Record<NumberType, number>> = {
   f64: 8,
 };
 
+/** The names of arrays by their elements, so that none is made anew for each key. */
+const ARRAY_NAMES = Object.fromEntries(GGUF_VALUE_TYPES.map((type) => [type, `${type}[]`])) as Readonly<
+  Record<GgufValueType, GgufTypeName>
+>;
+
+/** What is read of the entries of a header. */
+interface ReadEntries {
+  readonly metadata: Map<string, GgufValue>;
+  readonly types: Map<string, GgufTypeName>;
+}
+
 /**
  * @internal Reads `count` entries. Rejects with `ERR_MODEL_FILE` for anything that is damaged or needs more than the
  * budget.
  */
-export async function readMetadata(
-  cursor: HeaderCursor,
-  count: number,
-  budget: Budget,
-): Promise<Map<string, GgufValue>> {
+export async function readMetadata(cursor: HeaderCursor, count: number, budget: Budget): Promise<ReadEntries> {
   const { path } = cursor.source;
   cursor.requireInFile(count * MIN_ENTRY_BYTES, `${count} metadata entries`);
   const metadata = new Map<string, GgufValue>();
+  const types = new Map<string, GgufTypeName>();
   for (let index = 0; index < count; index++) {
     if (!cursor.holds(8 + MAX_KEY_BYTES)) await cursor.fillUpTo(8 + MAX_KEY_BYTES, 'a metadata key');
     const key = readKey(cursor, budget);
@@ -105,9 +121,9 @@ export async function readMetadata(
       const found = key === '' ? 'an empty one' : `${quote(key)} twice`;
       throw modelFileError(path, 'have unique metadata keys', found, 'the file is damaged, so download it again');
     }
-    metadata.set(key, await readValue(cursor, key, budget));
+    metadata.set(key, await readValue(cursor, key, budget, types));
   }
-  return metadata;
+  return { metadata, types };
 }
 
 /** Reads a key; the buffer holds the longest one or all that is left of the header. */
@@ -127,11 +143,17 @@ function readKey(cursor: HeaderCursor, budget: Budget): string {
   return cursor.readText(bytes);
 }
 
-async function readValue(cursor: HeaderCursor, key: string, budget: Budget): Promise<GgufValue> {
+async function readValue(
+  cursor: HeaderCursor,
+  key: string,
+  budget: Budget,
+  types: Map<string, GgufTypeName>,
+): Promise<GgufValue> {
   const subject = () => `the value of ${quote(key)}`;
   const type = await readType(cursor, key, subject);
+  if (type === 'array') return readArray(cursor, key, subject, budget, types);
+  types.set(key, type);
   if (type === 'string') return readString(cursor, subject, budget);
-  if (type === 'array') return readArray(cursor, key, subject, budget);
   const size = SIZES[type];
   if (!cursor.holds(size)) await cursor.fill(size, subject);
   return READERS[type](cursor.view, cursor.consume(size));
@@ -142,15 +164,23 @@ async function readString(cursor: HeaderCursor, subject: Subject, budget: Budget
   const bytes = cursor.readU64();
   cursor.requireInFile(bytes, subject);
   if (bytes > MAX_KEPT_STRING_BYTES || !takeBudget(budget, COPIES * bytes, REST_BYTES)) {
+    const offset = cursor.position;
     cursor.skip(bytes, subject);
-    return { length: bytes, elementType: 'utf8' };
+    return { length: bytes, elementType: 'utf8', offset };
   }
   if (!cursor.holds(bytes)) await cursor.fill(bytes, subject);
   return cursor.readText(bytes);
 }
 
-async function readArray(cursor: HeaderCursor, key: string, subject: Subject, budget: Budget): Promise<GgufValue> {
+async function readArray(
+  cursor: HeaderCursor,
+  key: string,
+  subject: Subject,
+  budget: Budget,
+  types: Map<string, GgufTypeName>,
+): Promise<GgufValue> {
   const elementType = await readType(cursor, key, subject);
+  types.set(key, ARRAY_NAMES[elementType]);
   if (!cursor.holds(8)) await cursor.fill(8, subject);
   const length = cursor.readU64();
   const elements = () => `the ${length} elements of ${quote(key)}`;
@@ -159,16 +189,17 @@ async function readArray(cursor: HeaderCursor, key: string, subject: Subject, bu
     const advice = 'no released version of llama.cpp reads that, so convert the model again';
     throw modelFileError(cursor.source.path, 'have flat arrays', found, advice);
   }
+  const offset = cursor.position;
   if (elementType === 'string') {
     cursor.requireInFile(length * 8, elements);
     await cursor.skipStrings(length, elements);
-    return { length, elementType };
+    return { length, elementType, offset };
   }
   const size = SIZES[elementType];
   cursor.requireInFile(length * size, elements);
   if (length > MAX_KEPT_ELEMENTS || !takeBudget(budget, COPIES * 8 * length, REST_BYTES)) {
     cursor.skip(length * size, elements);
-    return { length, elementType };
+    return { length, elementType, offset };
   }
   if (!cursor.holds(length * size)) await cursor.fill(length * size, elements);
   const read = READERS[elementType];

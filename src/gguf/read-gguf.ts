@@ -6,13 +6,20 @@ import { resolve } from 'node:path';
 import { describe } from '../core/errors.ts';
 import { describedPath } from '../core/validate.ts';
 import { createReadState, type GgufHeader, type ReadState, readHeader } from './gguf-header.ts';
-import type { GgufMetadata } from './gguf-metadata.ts';
+import type { GgufMetadata, GgufTypes } from './gguf-metadata.ts';
 import type { GgufTensors } from './gguf-tensors.ts';
 import { type FileIdentity, type FileStamp, modelFileError, openModelFile, stampFile } from './model-file.ts';
 import { checkShard, checkTensorCount, listShardPaths } from './split-files.ts';
 
 export type { GgmlType } from './ggml-types.ts';
-export type { GgufArraySummary, GgufMetadata, GgufValue, GgufValueType } from './gguf-metadata.ts';
+export type {
+  GgufArraySummary,
+  GgufMetadata,
+  GgufTypeName,
+  GgufTypes,
+  GgufValue,
+  GgufValueType,
+} from './gguf-metadata.ts';
 export type { GgufTensors, TensorKind } from './gguf-tensors.ts';
 export type { FileIdentity } from './model-file.ts';
 
@@ -36,6 +43,8 @@ export interface GgufFile {
   readonly fileType?: number;
   /** The metadata of the first shard. */
   readonly metadata: GgufMetadata;
+  /** The types of the metadata's values, for example `u32` or `string[]`. */
+  readonly types: GgufTypes;
   /** The tensors of all shards, in their order. */
   readonly tensors: GgufTensors;
   /** Bytes of all tensors together, without padding. */
@@ -164,7 +173,7 @@ async function readShard(path: string, state: ReadState): Promise<Shard> {
 }
 
 function assemble(path: string, paths: readonly string[], shards: readonly Shard[]): Reading {
-  const { metadata, version, alignment, dataOffset, tensors } = shards[0]!.header;
+  const { metadata, types, version, alignment, dataOffset, tensors } = shards[0]!.header;
   const architecture = metadata.get('general.architecture');
   if (typeof architecture !== 'string' || architecture === '') {
     const found = architecture === undefined ? 'no such key' : describe(architecture);
@@ -185,6 +194,7 @@ function assemble(path: string, paths: readonly string[], shards: readonly Shard
     ...(typeof name === 'string' ? { name } : {}),
     ...(typeof fileType === 'number' ? { fileType } : {}),
     metadata,
+    types,
     tensors,
     tensorBytes: tensors.kinds.reduce((sum, { bytes, count }) => sum + bytes * count, 0),
     dataOffset,

@@ -1,5 +1,6 @@
 /** Absurd numbers in the metadata, and how much of it is kept. */
 import { describe, expect, test } from 'vitest';
+import type { GgufArraySummary } from '../../src/gguf/gguf-metadata.ts';
 import { KEPT_BYTES } from '../../src/gguf/header-cursor.ts';
 import { expectRefusal } from '../support/expect-refusal.ts';
 import { type Entry, entryBytes, ggufBytes, string, u32, u64 } from '../support/gguf-writer.ts';
@@ -66,9 +67,20 @@ describe('what is kept of the metadata', () => {
       entries: [...BASE, ['long', 'string', long], ['many', 'string[]', ['a', long, 'b', long]], ['after', 'u8', 7]],
     });
     const { metadata } = await readBytes(bytes);
-    expect(metadata.get('long')).toEqual({ length: long.length, elementType: 'utf8' });
-    expect(metadata.get('many')).toEqual({ length: 4, elementType: 'string' });
+    expect(metadata.get('long')).toMatchObject({ length: long.length, elementType: 'utf8' });
+    expect(metadata.get('many')).toMatchObject({ length: 4, elementType: 'string' });
     expect(metadata.get('after')).toBe(7);
+  });
+
+  test('a value that is not kept can be found again in the file', async () => {
+    const long = 'x'.repeat(2000);
+    const entries: Entry[] = [...BASE, ['long', 'string', long], ['many', 'string[]', ['ab', 'c']]];
+    const { bytes } = ggufBytes({ entries: [...entries, ['numbers', 'u8[]', new Array(600).fill(3)]] });
+    const { metadata } = await readBytes(bytes);
+    const at = (key: string) => (metadata.get(key) as GgufArraySummary).offset;
+    expect(bytes.toString('utf8', at('long'), at('long') + 2000)).toBe(long);
+    expect(bytes.subarray(at('many'), at('many') + 10)).toEqual(string('ab'));
+    expect(bytes[at('numbers')]).toBe(3);
   });
 
   test('values beyond the budget become summaries, names beyond it are refused', async () => {
@@ -77,7 +89,7 @@ describe('what is kept of the metadata', () => {
     const kept = [...metadata.values()].filter((value) => typeof value === 'string');
     expect(kept.length).toBeGreaterThan(20);
     expect(kept.length * 1000).toBeLessThan(KEPT_BYTES / 4);
-    expect(metadata.get('k199')).toEqual({ length: 1000, elementType: 'utf8' });
+    expect(metadata.get('k199')).toMatchObject({ length: 1000, elementType: 'utf8' });
     const names: Entry[] = Array.from({ length: 200 }, (_, index) => [`${index}${'x'.repeat(60_000)}`, 'u8', 1]);
     expect(await expectRefusal(readBytes(ggufBytes({ entries: names }).bytes))).toMatch(/usual size, found more than/);
   });
@@ -87,6 +99,6 @@ describe('what is kept of the metadata', () => {
     const entries: Entry[] = Array.from({ length: 20 }, (_, index) => [`k${index}`, 'u32[]', numbers]);
     const { metadata } = await readBytes(ggufBytes({ entries }).bytes);
     expect(metadata.get('k0')).toEqual(numbers);
-    expect(metadata.get('k19')).toEqual({ length: 500, elementType: 'u32' });
+    expect(metadata.get('k19')).toMatchObject({ length: 500, elementType: 'u32' });
   });
 });
