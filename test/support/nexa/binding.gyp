@@ -7,7 +7,10 @@
     'xcode_settings': {'GCC_ENABLE_CPP_EXCEPTIONS': 'YES'},
   },
   'variables': {
-    'double': ['double/engine.cc', 'double/gguf.cc', 'double/library.cc', 'double/orders.cc', 'double/record.cc'],
+    'double': [
+      'double/engine.cc', 'double/gguf.cc', 'double/kv_cache.cc', 'double/language_text.cc', 'double/library.cc',
+      'double/multimodal_text.cc', 'double/orders.cc', 'double/record.cc', 'double/speech.cc', 'double/vocabulary.cc',
+    ],
   },
   'targets': [
     {
@@ -15,6 +18,16 @@
       'type': 'executable',
       'sources': [
         'core/mistakes.cc', '../../../native/nexa/calls.cc', '../../../native/nexa/invoke.cc',
+        '../../../native/nexa/layout.cc', '../../../native/nexa/process_state.cc',
+        '../../../native/nexa/stop_text.cc', '../../../native/nexa/token_run.cc', '../../../native/posix/nexa_os.cc',
+      ],
+      'libraries': ['-ldl', '-pthread'],
+    },
+    {
+      'target_name': 'answers',
+      'type': 'executable',
+      'sources': [
+        'core/answers.cc', '../../../native/nexa/calls.cc', '../../../native/nexa/invoke.cc',
         '../../../native/nexa/layout.cc', '../../../native/nexa/process_state.cc',
         '../../../native/nexa/stop_text.cc', '../../../native/nexa/token_run.cc', '../../../native/posix/nexa_os.cc',
       ],

@@ -1,5 +1,5 @@
 /** The test double of the SDK's library in its three layouts, and what it was called with. Needs `npm run build:double`. */
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished, vi } from 'vitest';
@@ -16,6 +16,17 @@ export function doubleLibrary(layout: LayoutName = 'geniex-0.5'): string {
   const path = join(BUILT, FILES[layout]);
   if (!existsSync(path)) throw new Error(`${path} is not there: npm run build:double`);
   return path;
+}
+
+const REAL_FILES = { REAL_GENIEX: 'libgeniex.so', REAL_ML: 'libnexa_bridge.so' } as const;
+/** The variables that name a real library, each by its path or by its folder: of the newer and of the older generation. */
+export type RealVariable = keyof typeof REAL_FILES;
+
+/** The path of the real library that this variable names. */
+export function realLibrary(variable: RealVariable): string | undefined {
+  const path = process.env[variable];
+  if (!path) return undefined;
+  return statSync(path).isDirectory() ? join(path, REAL_FILES[variable]) : path;
 }
 
 /** One call that the double received: its name and every field of every struct. */

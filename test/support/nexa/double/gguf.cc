@@ -40,6 +40,7 @@ Gguf::Gguf(const std::string& path, Memory memory) {
 
 Gguf::~Gguf() {
   if (base_ != nullptr) munmap(const_cast<unsigned char*>(base_), size_);
+  for (const auto& [memory, bytes] : repacked_) munmap(memory, bytes);
 }
 
 std::uint64_t Gguf::Take(std::size_t bytes) {
@@ -98,10 +99,13 @@ void Gguf::Parse() {
   for (std::uint64_t each = 0; each < tensors && problem_.empty(); each++) {
     const std::string name = TakeText();
     const std::uint64_t dims = Take(4);
-    for (std::uint64_t dim = 0; dim < dims && problem_.empty(); dim++) Take(8);
-    tensors_.emplace_back(name, static_cast<std::int64_t>(Take(4)));
-    Take(8);
+    std::uint64_t count = 1;
+    for (std::uint64_t dim = 0; dim < dims && problem_.empty(); dim++) count *= Take(8);
+    const auto type = static_cast<std::int64_t>(Take(4));
+    tensors_.push_back({name, type, count, Take(8)});
   }
+  const auto alignment = static_cast<std::size_t>(Whole("general.alignment", 32));
+  data_ = (at_ + alignment - 1) / alignment * alignment;
 }
 
 std::int64_t Gguf::Whole(const std::string& key, std::int64_t missing) const {
@@ -115,12 +119,32 @@ std::string Gguf::Text(const std::string& key) const {
 }
 
 std::int64_t Gguf::TypeOf(const std::string& part) const {
-  for (const auto& [name, type] : tensors_) {
+  for (const Tensor& tensor : tensors_) {
+    const std::string& name = tensor.name;
     if (name.find(part) != std::string::npos && name.size() > 7 && name.compare(name.size() - 7, 7, ".weight") == 0) {
-      return type;
+      return tensor.type;
     }
   }
   return -1;
+}
+
+void Gguf::Repack() {
+  constexpr std::uintptr_t kPage = 4096;
+  for (const Tensor& tensor : tensors_) {
+    // Q4_0 and Q4_K.
+    const std::uint64_t bytes = tensor.type == 2    ? tensor.values / 32 * 18
+                                : tensor.type == 12 ? tensor.values / 256 * 144
+                                                    : 0;
+    const std::size_t from = data_ + tensor.offset;
+    if (bytes == 0 || tensor.name.compare(0, 4, "blk.") != 0 || from + bytes > size_) continue;
+    void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) return;
+    std::memcpy(memory, base_ + from, bytes);
+    repacked_.emplace_back(memory, bytes);
+    const auto first = (reinterpret_cast<std::uintptr_t>(base_ + from) + kPage - 1) / kPage * kPage;
+    const auto last = reinterpret_cast<std::uintptr_t>(base_ + from + bytes) / kPage * kPage;
+    if (last > first) madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+  }
 }
 
 std::uint64_t Gguf::Touch() const {

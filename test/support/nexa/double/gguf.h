@@ -26,6 +26,8 @@ class Gguf {
   std::int64_t Count(const std::string& key) const { return Whole("count of " + key, 0); }
   // The type of a tensor whose name contains this; -1 without one. 0 is F32, 1 is F16.
   std::int64_t TypeOf(const std::string& part) const;
+  // Moves the matrices of the blocks that have a form for this processor from the file's pages into memory of its own.
+  void Repack();
   // Reads every page, so that they are resident; a number that depends on all of them.
   std::uint64_t Touch() const;
 
@@ -37,7 +39,15 @@ class Gguf {
   std::size_t at_ = 0;
   std::map<std::string, std::int64_t> numbers_;
   std::map<std::string, std::string> texts_;
-  std::vector<std::pair<std::string, std::int64_t>> tensors_;
+  struct Tensor {
+    std::string name;
+    std::int64_t type;
+    std::uint64_t values, offset;
+  };
+  std::vector<Tensor> tensors_;
+  // Where the tensors begin.
+  std::size_t data_ = 0;
+  std::vector<std::pair<void*, std::size_t>> repacked_;
 
   std::uint64_t Take(std::size_t bytes);
   std::string TakeText();

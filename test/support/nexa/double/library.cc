@@ -15,6 +15,7 @@
 
 #include "abi.h"
 #include "engine.h"
+#include "log.h"
 #include "orders.h"
 #include "record.h"
 
@@ -232,6 +233,8 @@ std::int32_t Generated(const char* call, void* handle, const void* input, std::s
   const TextRequest request = ReadText(call, input, size, line);
   TextResult result;
   const std::int32_t code = busy.engine->Generate(call, request, result);
+  line.Whole("code", code);
+  if (result.reason == nullptr && result.no_text && code != 0) return code;
   char* profile = static_cast<char*>(output) + 8;
   // Nothing may depend on what another layout keeps here.
   std::memset(profile, 0x7f, abi::kProfile);
@@ -249,7 +252,6 @@ std::int32_t Generated(const char* call, void* handle, const void* input, std::s
   Put(profile, abi::kGeneratedTokens, result.generated_tokens);
   Put(profile, abi::kStopReason, result.reason);
   Put(output, 0, result.no_text ? nullptr : LendText(result.text));
-  line.Whole("code", code);
   return code;
 }
 
@@ -271,7 +273,15 @@ std::string Ended(const Engine& engine, bool thinking) {
 }  // namespace
 
 void Log(int level, const std::string& text) {
-  if (const auto log = The().log.load()) log(level, (text + "\n").c_str());
+  if (const auto log = The().log.load()) log(level, text.c_str());
+}
+
+void LogFrom(const char* place, int level, const std::string& text) {
+  Log(level, abi::kOld ? text : "[" + std::string(place) + "] " + text);
+}
+
+void LogLlama(int level, const std::string& text) {
+  LogFrom("plugins/llama_cpp/src/plugin.cpp:52:ggml_to_geniex_log", level, text);
 }
 
 }  // namespace fake
@@ -323,11 +333,13 @@ EXPORT void NAME(free)(void* memory) {
 
 EXPORT const char* NAME(get_error_message)(std::int32_t code) {
   switch (code) {
+    case -100000: return "Unknown error";
     case -100001: return "Invalid input parameters or handle";
     case -100003: return "Memory allocation failed";
     case -100004: return "File not found or inaccessible";
     case -100201: return "Model loading failed";
     case -100302: return "Invalid plugin";
+    case -200004: return "Context length exceeded";
     case -200101: return "Text generation failed";
     case -200103: return "Input prompt too long";
     case -201101: return "Audio loading failed";
