@@ -1,31 +1,78 @@
 /**
  * The runtimes over which their contract runs: the embedded one on its real engine, the SDK's library on its test double in every
- * layout. Another runtime is one more row.
+ * layout, and on real libraries that variables name. Another runtime is one more row.
  */
-import { afterAll, beforeAll } from 'vitest';
-import { LAYOUTS } from '../../src/addon/nexa-binding.ts';
+import { afterAll, beforeAll, describe } from 'vitest';
+import { LAYOUTS, type LayoutName } from '../../src/addon/nexa-binding.ts';
 import { openLlamaRuntime } from '../../src/sdk/llama/llama-runtime.ts';
 import { openNexaRuntime } from '../../src/sdk/nexa/nexa-runtime.ts';
 import { readLoadOptions } from '../../src/sdk/read-sdk-options.ts';
 import type { GenerateResult, Runtime, RuntimeGenerate, RuntimeLoad, RuntimeModel } from '../../src/sdk/runtime.ts';
-import { doubleLibrary } from '../support/nexa/libraries.ts';
+import { doubleLibrary, type RealVariable, realLibrary } from '../support/nexa/libraries.ts';
 import { makeTinyModels, type TinyModels } from '../support/tiny-models.ts';
 
 export interface RuntimeRow {
   readonly row: string;
   readonly name: Runtime['name'];
   readonly projector: 'F32' | 'F16';
+  /** Whether a model with a projector draws as it is told: by a seed, by a grammar, or the likeliest token. */
+  readonly drawsWithProjector: boolean;
+  /** Whether it frees a model that has a projector. */
+  readonly freesWithProjector: boolean;
+  /** Whether texts follow a grammar. A double only takes it. */
+  readonly followsGrammar: boolean;
+  /** Whether it keeps KV caches of models without a projector in files. */
+  readonly keepsKvCache: boolean;
   open(): Promise<Runtime>;
 }
 
-export const RUNTIMES: readonly RuntimeRow[] = [
-  { row: 'llama', name: 'llama', projector: 'F32', open: () => openLlamaRuntime() },
-  ...LAYOUTS.map((layout): RuntimeRow => {
-    const projector = layout === 'nexa-1.0' ? 'F16' : 'F32';
-    const open = () => openNexaRuntime({ libraryPath: doubleLibrary(layout) });
-    return { row: `nexa on the double of ${layout}`, name: 'nexa', projector, open };
+const nexaRow = (place: string, layout: LayoutName, libraryPath: string, followsGrammar: boolean): RuntimeRow => {
+  const old = layout === 'nexa-1.0';
+  return {
+    row: `nexa on the ${place}`,
+    name: 'nexa',
+    projector: old ? 'F16' : 'F32',
+    drawsWithProjector: !old,
+    freesWithProjector: !old,
+    followsGrammar,
+    keepsKvCache: true,
+    open: () => openNexaRuntime({ libraryPath }),
+  };
+};
+const REAL: readonly (readonly [RealVariable, LayoutName])[] = [
+  ['REAL_GENIEX', 'geniex-0.5'],
+  ['REAL_ML', 'nexa-1.0'],
+];
+
+const LLAMA: RuntimeRow = {
+  row: 'llama',
+  name: 'llama',
+  projector: 'F32',
+  drawsWithProjector: true,
+  freesWithProjector: true,
+  followsGrammar: true,
+  keepsKvCache: false,
+  open: () => openLlamaRuntime(),
+};
+const RUNTIMES: readonly RuntimeRow[] = [
+  LLAMA,
+  ...LAYOUTS.map((layout) => nexaRow(`double of ${layout}`, layout, doubleLibrary(layout), false)),
+  ...REAL.flatMap(([variable, layout]) => {
+    const library = realLibrary(variable);
+    return library === undefined ? [] : [nexaRow(`library of ${variable}`, layout, library, true)];
   }),
 ];
+
+/** Runs the tests over every runtime. Those of a real library that no variable names are skipped. */
+export function describeRuntimes(tests: (row: RuntimeRow) => void): void {
+  describe.each(RUNTIMES)('the runtime $row', tests);
+  for (const [variable, layout] of REAL) {
+    if (realLibrary(variable) !== undefined) continue;
+    const reason = `${variable} names no library of ${layout}`;
+    describe.skip(`the runtime nexa on the library of ${variable}: ${reason}`, () => tests(LLAMA));
+    console.info(`Skipped: ${reason}.`);
+  }
+}
 
 /** A runtime that is open while the tests of a `describe` run, and files for it. */
 export interface RuntimeSubject {

@@ -1,10 +1,10 @@
 /** Why and where a text ends, with every runtime, and that the next one works. */
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { writeLanguageModel } from '../../tools/synthetic-model.mjs';
 import { TINY } from '../support/tiny-models.ts';
-import { generate, RUNTIMES, useRuntime } from './runtime-rows.ts';
+import { describeRuntimes, generate, useRuntime } from './runtime-rows.ts';
 
-describe.each(RUNTIMES)('the runtime $row', (row) => {
+describeRuntimes((row) => {
   const subject = useRuntime(row);
 
   test('ends where the model ends', async () => {
