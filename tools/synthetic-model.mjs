@@ -27,6 +27,7 @@ export { writeTone };
  * @property {number} [context] the context the model says it was trained for
  * @property {Quantization} [quantization]
  * @property {number} [endToken] the token that ends a text
+ * @property {readonly string[]} [merges] pairs such as "a b" that the tokenizer makes one token of; the model itself writes single characters
  * @property {string} [architecture]
  * @property {boolean} [random] fill the F32 tensors with seeded noise; without it the file is sparse
  */
@@ -74,8 +75,9 @@ const MIXES = {
 
 const PRINTABLE = 94;
 const SPECIALS = ['<|endoftext|>', '<|im_start|>', '<|im_end|>', '<|AUDIO|>', '<|audio_bos|>', '<|audio_eos|>'];
+// A template's last line break is dropped, but not that of a text in it.
 const TEMPLATE =
-  '{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n';
+  "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{{ '<|im_start|>assistant\n' }}";
 
 /**
  * The language model. Its text is made of printable characters: rows of the output for other tokens are zero.
@@ -90,8 +92,8 @@ export function writeLanguageModel(file, shape = {}) {
 
 /** @param {typeof tinyLanguage & LanguageShape & { quantization: Quantization }} shape @returns {Entry[]} */
 function listLanguageEntries({ hidden, layers, heads, kvHeads, ffn, vocab, context, quantization, ...shape }) {
-  const { endToken = 258, architecture = 'qwen2' } = shape;
-  const tokens = [...listByteTokens(), ...SPECIALS];
+  const { endToken = 258, architecture = 'qwen2', merges = [] } = shape;
+  const tokens = [...listByteTokens(), ...SPECIALS, ...merges.map((pair) => pair.replace(' ', ''))];
   while (tokens.length < vocab) tokens.push(`t${tokens.length}`);
   return [
     ['general.architecture', 'text', architecture],
@@ -110,7 +112,7 @@ function listLanguageEntries({ hidden, layers, heads, kvHeads, ffn, vocab, conte
     ['tokenizer.ggml.pre', 'text', 'qwen2'],
     ['tokenizer.ggml.tokens', 'texts', tokens],
     ['tokenizer.ggml.token_type', 'i32s', tokens.map((_, id) => (id >= 256 && id < 256 + SPECIALS.length ? 3 : 1))],
-    ['tokenizer.ggml.merges', 'texts', ['a b']],
+    ['tokenizer.ggml.merges', 'texts', merges.length > 0 ? merges : ['a b']],
     ['tokenizer.ggml.eos_token_id', 'u32', endToken],
     ['tokenizer.ggml.padding_token_id', 'u32', 256],
     ['tokenizer.ggml.bos_token_id', 'u32', 256],
