@@ -75,11 +75,12 @@ export class NexaModel {
   /**
    * Streams the answer in pieces of text; the generator's return value is the `GenerateResult`. Work starts with the first read and
    * waits for texts that were asked for before. Text that comes while nobody reads is kept. The engine stops at its next token if
-   * the loop is left, if the stream is dropped, or if the signal aborts; in the last case the read rejects with the signal's reason.
+   * the loop is left, if the stream is dropped, or if the signal aborts; in the last case the read rejects at once with the signal's
+   * reason. What is asked of the model next waits until the engine has stopped.
    *
    * @throws MemoryGuardError `ERR_INVALID_OPTION` for a bad option, or for media that the model can't take; the first read rejects
-   * with it for a file that isn't there or isn't of its kind. Reads reject with `ERR_RUNTIME` if the engine fails or the prompt
-   * doesn't fit in the context.
+   * with it for a file that isn't there or isn't of its kind. Reads reject with `ERR_CONTEXT_FULL` if the prompt and its media don't
+   * fit in the context, and with `ERR_RUNTIME` if the engine fails.
    * @example
    * for await (const text of model.generate({ prompt: 'What is said?', audio: 'speech.wav' })) {
    *   process.stdout.write(text);
@@ -123,19 +124,22 @@ export class NexaModel {
   }
 
   /**
-   * Writes what the context holds to a file, so that a long prompt need not be read again.
+   * Writes what the context holds to a file, so that a long prompt need not be read again, and a note beside it (`path` with
+   * `.json` behind it) of the text that this is. Of models without a projector only.
    *
    * @throws MemoryGuardError `ERR_INVALID_OPTION` if `path` is no path, `ERR_RUNTIME` if the runtime has nothing like it; rejects
-   * with `ERR_RUNTIME` if the engine fails.
+   * with `ERR_RUNTIME` if the engine fails, a file can't be written, or it isn't known what the context holds.
    */
   saveKvCache(path: string): Promise<void> {
     return this.#moveKvCache('saveKvCache', path);
   }
 
   /**
-   * Takes what `saveKvCache` of the same model wrote: the context then holds what it held when it was saved.
+   * Takes what `saveKvCache` of the same model wrote: the context then holds what it held when it was saved. The next prompt is
+   * given whole; what it shares with the cache is not read again. If it doesn't begin with all of it, or if the model puts a token
+   * before every prompt, the cache is given up and the prompt is read whole.
    *
-   * @throws MemoryGuardError As `saveKvCache` does.
+   * @throws MemoryGuardError As `saveKvCache` does; rejects with `ERR_RUNTIME` if the note is missing or is of another model.
    */
   loadKvCache(path: string): Promise<void> {
     return this.#moveKvCache('loadKvCache', path);
@@ -158,12 +162,13 @@ export class NexaModel {
     queue: TextQueue,
   ): AsyncGenerator<string, GenerateResult, void> {
     signal?.throwIfAborted();
-    const request = await prepared();
-    signal?.throwIfAborted();
     this.#assertUsable();
+    const preparation = prepared();
+    // The reader hears of it at once, even while other texts are in front of this one.
+    preparation.catch((error) => queue.fail(error));
     const abort = () => this.#cancel(queue, signal?.reason);
     signal?.addEventListener('abort', abort, { once: true });
-    const work = this.#turn.then(() => this.#run(request, queue));
+    const work = this.#turn.then(() => this.#run(preparation, queue));
     this.#turn = work;
     try {
       for (;;) {
@@ -173,9 +178,11 @@ export class NexaModel {
       }
     } finally {
       signal?.removeEventListener('abort', abort);
+      // Who leaves the loop gets the result of the engine's next token. An abort or a disposal doesn't wait for the engine, which may
+      // be in the middle of a long prompt; the next text does.
+      const left = queue.open && this.#running === queue;
       this.#cancel(queue, undefined);
-      // If the text still waits for its turn, the reader doesn't wait with it.
-      if (this.#running === queue) await work;
+      if (left) await work;
     }
   }
 
@@ -203,11 +210,12 @@ export class NexaModel {
   }
 
   /** Never rejects: an error goes to the reader of the text. */
-  async #run(request: RuntimeGenerate, queue: TextQueue): Promise<void> {
-    if (!queue.open) return;
-    if (this.#disposal) return queue.fail(this.#disposedError());
-    this.#running = queue;
+  async #run(preparation: Promise<RuntimeGenerate>, queue: TextQueue): Promise<void> {
     try {
+      const request = await preparation;
+      if (!queue.open) return;
+      this.#assertUsable();
+      this.#running = queue;
       const result = await this.#model.generate(request, (text) => queue.push(text));
       this.#lastResult = Object.freeze(result);
       queue.end(result);

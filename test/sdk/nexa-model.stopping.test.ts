@@ -59,6 +59,39 @@ describe('an aborted signal', () => {
     expect(await next).toBe('');
   });
 
+  test('is told at once, while the engine still reads the prompt, and what comes next waits for the engine', async () => {
+    const { raw, model } = makeModel({ stopsAtToken: true });
+    const controller = new AbortController();
+    const text = read(model.generate({ prompt: 'long', signal: controller.signal }));
+    await settle();
+    const reason = new Error('enough');
+    controller.abort(reason);
+    await expect(text).rejects.toBe(reason);
+    expect(raw.stops).toBe(1);
+    const next = read(model.generate({ prompt: 'next' }));
+    const reset = model.reset();
+    await settle();
+    expect(raw).toMatchObject({ requests: [{ prompt: 'long' }], resets: 0 });
+    raw.push('a');
+    await settle();
+    expect(raw.requests).toHaveLength(2);
+    raw.push('b');
+    raw.end();
+    expect(await next).toBe('b');
+    await reset;
+    expect(raw.resets).toBe(1);
+  });
+
+  test('is told at once, while the files of the text are still looked at', async () => {
+    const { raw, model } = makeModel();
+    const controller = new AbortController();
+    const text = read(model.generate({ prompt: 'Hello', audio: '/nowhere.wav', signal: controller.signal }));
+    controller.abort();
+    await expect(text).rejects.toMatchObject({ name: 'AbortError' });
+    await settle();
+    expect(raw.requests).toEqual([]);
+  });
+
   test('takes a waiting text out of the line and leaves the running one alone', async () => {
     const { raw, model } = makeModel();
     const running = read(model.generate({ prompt: 'running' }));
@@ -143,6 +176,19 @@ describe('dispose', () => {
         reason: { code: 'ERR_RUNTIME', message: 'The model "m" is disposed; load it again.' },
       });
     }
+  });
+
+  test('tells the reader at once, and waits for the engine itself', async () => {
+    const { raw, model } = makeModel({ stopsAtToken: true });
+    const text = read(model.generate({ prompt: 'long' }));
+    await settle();
+    const disposal = model.dispose();
+    await expect(text).rejects.toMatchObject({ code: 'ERR_RUNTIME' });
+    await settle();
+    expect(raw).toMatchObject({ stops: 1, disposals: 0 });
+    raw.push('a');
+    await disposal;
+    expect(raw.disposals).toBe(1);
   });
 
   test('inside the loop that reads does not wait for itself', async () => {

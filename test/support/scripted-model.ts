@@ -10,14 +10,22 @@ export class ScriptedModel implements RuntimeModel {
   stops = 0;
   resets = 0;
   disposals = 0;
+  readonly #stopsAtToken: boolean;
+  #stopping = false;
   #running:
     | { push(text: string): void; end(result: Partial<GenerateResult>): void; fail(error: Error): void }
     | undefined;
+
+  /** `stopsAtToken`: a text that is stopped ends at its next token, and not some time later. */
+  constructor({ stopsAtToken = false } = {}) {
+    this.#stopsAtToken = stopsAtToken;
+  }
 
   generate(request: RuntimeGenerate, onText: (text: string) => void): Promise<GenerateResult> {
     if (this.#running || this.disposals > 0) throw new Error('broken contract');
     this.requests.push(request);
     let text = '';
+    this.#stopping = false;
     return new Promise<GenerateResult>((resolve, reject) => {
       this.#running = {
         push: (piece) => {
@@ -25,7 +33,15 @@ export class ScriptedModel implements RuntimeModel {
           onText(piece);
         },
         end: (result) =>
-          resolve({ text, finishReason: 'length', promptTokens: 3, generatedTokens: 2, totalMs: 1, ...result }),
+          resolve({
+            text,
+            finishReason: 'length',
+            promptTokens: 3,
+            truncated: false,
+            generatedTokens: 2,
+            totalMs: 1,
+            ...result,
+          }),
         fail: reject,
       };
     }).finally(() => {
@@ -34,7 +50,10 @@ export class ScriptedModel implements RuntimeModel {
   }
 
   push(...texts: string[]): void {
-    for (const text of texts) this.#running?.push(text);
+    for (const text of texts) {
+      if (this.#stopping) this.#running?.end({ finishReason: 'stopped' });
+      else this.#running?.push(text);
+    }
   }
 
   end(): void {
@@ -47,6 +66,10 @@ export class ScriptedModel implements RuntimeModel {
 
   stop(): void {
     this.stops += 1;
+    if (this.#stopsAtToken) {
+      this.#stopping = true;
+      return;
+    }
     // An engine ends at its next token, later than now.
     setTimeout(() => this.#running?.end({ finishReason: 'stopped' }), 5);
   }
@@ -66,8 +89,12 @@ export class ScriptedModel implements RuntimeModel {
 }
 
 /** A handle on a scripted model, and the handles that were told to be disposed. */
-export function makeModel(): { raw: ScriptedModel; model: NexaModel; gone: NexaModel[] } {
-  const raw = new ScriptedModel();
+export function makeModel(options?: { readonly stopsAtToken?: boolean }): {
+  raw: ScriptedModel;
+  model: NexaModel;
+  gone: NexaModel[];
+} {
+  const raw = new ScriptedModel(options);
   const gone: NexaModel[] = [];
   const facts = { name: 'm', contextSize: 2048, microBatchSize: 512, modelPath: '/m.gguf' };
   return { raw, model: new NexaModel(facts, raw, (each) => gone.push(each)), gone };
