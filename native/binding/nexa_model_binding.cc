@@ -61,11 +61,7 @@ Napi::Value NexaBinding::Format(const Napi::CallbackInfo& info) {
   return BeginOnSession(info, [&chat](Session& session, const std::shared_ptr<Channel>& channel, std::uint64_t id) {
     session.Format(std::move(chat), [channel, id](std::optional<Failure> failure, std::string text) {
       if (failure) return channel->Reject(id, FailureMaker(std::move(*failure)));
-      channel->Resolve(id, [text = std::move(text)](napi_env env) {
-        napi_value buffer = nullptr;
-        napi_create_buffer_copy(env, text.size(), text.data(), nullptr, &buffer);
-        return buffer;
-      });
+      channel->Resolve(id, [text = std::move(text)](napi_env env) { return MakeBytes(env, text); });
     });
   });
 }
@@ -77,17 +73,25 @@ Napi::Value NexaBinding::Reset(const Napi::CallbackInfo& info) {
   });
 }
 
-// `saveKvCache(model, path)`
+// `saveKvCache(model, path)`: `{ text, tokens }`, what the file holds.
 Napi::Value NexaBinding::SaveKvCache(const Napi::CallbackInfo& info) {
   return BeginOnSession(info, [&info](Session& session, const std::shared_ptr<Channel>& channel, std::uint64_t id) {
-    session.SaveKvCache(GetText(info, 1), AnswerPromise(channel, id));
+    session.SaveKvCache(GetText(info, 1), [channel, id](std::optional<Failure> failure, HeldText held) {
+      if (failure) return channel->Reject(id, FailureMaker(std::move(*failure)));
+      channel->Resolve(id, [held = std::move(held)](napi_env env) {
+        return ObjectMaker(env)
+            .Set("text", MakeBytes(env, held.text))
+            .Set("tokens", static_cast<double>(held.tokens))
+            .Value();
+      });
+    });
   });
 }
 
-// `loadKvCache(model, path)`
+// `loadKvCache(model, path, held)`
 Napi::Value NexaBinding::LoadKvCache(const Napi::CallbackInfo& info) {
   return BeginOnSession(info, [&info](Session& session, const std::shared_ptr<Channel>& channel, std::uint64_t id) {
-    session.LoadKvCache(GetText(info, 1), AnswerPromise(channel, id));
+    session.LoadKvCache(GetText(info, 1), ReadHeldText(GetOptions(info, 2)), AnswerPromise(channel, id));
   });
 }
 

@@ -69,6 +69,9 @@ LoadSpec ReadLoadSpec(const Napi::Object& options) {
   spec.batch_size = ReadInteger(options, "batchSize");
   spec.micro_batch_size = ReadInteger(options, "microBatchSize");
   spec.gpu_layers = ReadInteger(options, "gpuLayers");
+  const Napi::Value adds_bos = options.Get("addsBos");
+  if (adds_bos.IsBoolean()) spec.adds_bos = adds_bos.As<Napi::Boolean>().Value();
+  spec.special_tokens = ReadTexts(options, "specialTokens");
   return spec;
 }
 
@@ -96,6 +99,8 @@ GenerateSpec ReadGenerateSpec(const Napi::Object& options) {
   spec.chat = ReadChat(options);
   spec.prompt = ReadText(options, "prompt");
   spec.max_tokens = ReadInteger(options, "maxTokens");
+  const Napi::Value truncate = options.Get("truncate");
+  spec.truncate = truncate.IsBoolean() && truncate.As<Napi::Boolean>().Value();
   spec.stop = ReadTexts(options, "stop");
   spec.images = ReadTexts(options, "images");
   spec.audio = ReadTexts(options, "audio");
@@ -109,6 +114,17 @@ GenerateSpec ReadGenerateSpec(const Napi::Object& options) {
   spec.sampling.seed = ReadInteger(options, "seed", -1);
   spec.sampling.grammar = ReadText(options, "grammar");
   return spec;
+}
+
+HeldText ReadHeldText(const Napi::Object& options) {
+  HeldText held;
+  const Napi::Value text = options.Get("text");
+  if (text.IsBuffer()) {
+    const auto bytes = text.As<Napi::Buffer<char>>();
+    held.text.assign(bytes.Data(), bytes.Length());
+  }
+  held.tokens = ReadInteger(options, "tokens");
+  return held;
 }
 
 }  // namespace guard::binding

@@ -18,5 +18,6 @@ napi_value GetListener(const Napi::CallbackInfo& info, std::size_t index);
 nexa::LoadSpec ReadLoadSpec(const Napi::Object& options);
 nexa::Chat ReadChat(const Napi::Object& options);
 nexa::GenerateSpec ReadGenerateSpec(const Napi::Object& options);
+nexa::HeldText ReadHeldText(const Napi::Object& options);
 
 }  // namespace guard::binding

@@ -41,6 +41,12 @@ napi_value MakeUndefined(napi_env env) {
   return value;
 }
 
+napi_value MakeBytes(napi_env env, const std::string& bytes) {
+  napi_value buffer = nullptr;
+  napi_create_buffer_copy(env, bytes.size(), bytes.data(), nullptr, &buffer);
+  return buffer;
+}
+
 Session::Answer AnswerPromise(std::shared_ptr<Channel> channel, std::uint64_t id) {
   return [channel = std::move(channel), id](std::optional<Failure> failure) {
     if (failure) {
@@ -57,10 +63,13 @@ napi_value MakeResult(napi_env env, const Generated& result) {
       .Set("stopReason", result.stop_reason)
       .Set("matched", MakeFlag(env, result.matched))
       .Set("stopped", MakeFlag(env, result.stopped))
+      .Set("contextFull", MakeFlag(env, result.context_full))
+      .Set("truncated", MakeFlag(env, result.truncated))
       .Set("firstTokenUs", static_cast<double>(profile.first_token_us))
       .Set("promptUs", static_cast<double>(profile.prompt_us))
       .Set("decodeUs", static_cast<double>(profile.decode_us))
-      .Set("promptTokens", static_cast<double>(profile.prompt_tokens))
+      .Set("promptTokens", static_cast<double>(result.reused_tokens + profile.prompt_tokens))
+      .Set("reusedTokens", static_cast<double>(result.reused_tokens))
       .Set("generatedTokens", static_cast<double>(profile.generated_tokens))
       .Set("mediaUs", profile.media_us)
       .Set("audioUs", profile.audio_us)

@@ -17,6 +17,8 @@ napi_value MakeText(napi_env env, const std::string& text);
 napi_value MakeNumber(napi_env env, double number);
 napi_value MakeFlag(napi_env env, bool flag);
 napi_value MakeUndefined(napi_env env);
+// A Buffer, for text that need not be valid UTF-8.
+napi_value MakeBytes(napi_env env, const std::string& bytes);
 napi_value MakeResult(napi_env env, const nexa::Generated& result);
 
 class ObjectMaker {

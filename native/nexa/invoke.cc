@@ -89,10 +89,10 @@ void ReadProfile(const typename L::ProfileData& data, Generated& result) {
 }
 
 template <class L>
-std::int32_t Generate(const Calls& calls, void* handle, bool multimodal, const GenerateSpec& spec,
-                      const std::string& prompt, TokenRun& run, Generated& result, std::string& text) {
-  std::vector<const char*> images = ListPointers(spec.images);
-  std::vector<const char*> audio = ListPointers(spec.audio);
+std::int32_t Generate(const Calls& calls, void* handle, bool multimodal, const GenerateSpec& spec, const GivenText& given,
+                      TokenRun& run, Generated& result, std::string& text) {
+  std::vector<const char*> images = ListPointers(given.images);
+  std::vector<const char*> audio = ListPointers(given.audio);
   typename L::SamplerConfig sampler;
   Zero(sampler);
   FillSampler(spec.sampling, sampler);
@@ -110,7 +110,7 @@ std::int32_t Generate(const Calls& calls, void* handle, bool multimodal, const G
   if (multimodal) {
     VlmGenerateInput input;
     Zero(input);
-    input.prompt_utf8 = prompt.c_str();
+    input.prompt_utf8 = given.prompt;
     input.config = &config;
     input.on_token = TokenRun::Take;
     input.user_data = run.UserData();
@@ -118,7 +118,7 @@ std::int32_t Generate(const Calls& calls, void* handle, bool multimodal, const G
   } else {
     LlmGenerateInput input;
     Zero(input);
-    input.prompt_utf8 = prompt.c_str();
+    input.prompt_utf8 = given.prompt;
     input.config = &config;
     input.on_token = TokenRun::Take;
     input.user_data = run.UserData();
@@ -145,11 +145,11 @@ std::int32_t InvokeCreate(Layout layout, const Calls& calls, const LoadSpec& spe
 }
 
 std::int32_t InvokeGenerate(Layout layout, const Calls& calls, void* handle, bool multimodal, const GenerateSpec& spec,
-                            const std::string& prompt, TokenRun& run, Generated& result, std::string& text) {
+                            const GivenText& given, TokenRun& run, Generated& result, std::string& text) {
   switch (layout) {
-    case Layout::kNexa10: return Generate<Nexa10>(calls, handle, multimodal, spec, prompt, run, result, text);
-    case Layout::kGeniex03: return Generate<Geniex03>(calls, handle, multimodal, spec, prompt, run, result, text);
-    case Layout::kGeniex05: return Generate<Geniex05>(calls, handle, multimodal, spec, prompt, run, result, text);
+    case Layout::kNexa10: return Generate<Nexa10>(calls, handle, multimodal, spec, given, run, result, text);
+    case Layout::kGeniex03: return Generate<Geniex03>(calls, handle, multimodal, spec, given, run, result, text);
+    case Layout::kGeniex05: return Generate<Geniex05>(calls, handle, multimodal, spec, given, run, result, text);
   }
   return kThrew;
 }

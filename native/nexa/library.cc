@@ -84,11 +84,11 @@ Library::Opened Library::OpenLocked(const std::string& path, std::optional<Layou
     if (open->layout_ != *layout) failure = MakeRefusal("other-layout", GetLayoutName(open->layout_));
     return {std::move(open), std::move(failure)};
   }
-  KeptError logged;
+  CallLog logged;
   RunCall([&] { return calls->set_log(TakeLogLine); });
   PluginPath plugin_path;
   if (const std::int32_t code = Initialize(*calls, plugin_path); code != 0) {
-    return {nullptr, MakeFailure(*calls, "init", code, logged.Text())};
+    return {nullptr, MakeFailure(*calls, "init", code, logged.Problem())};
   }
   // After `init`, so that it runs before the destructors of the library and its plugins.
   PrepareShutdown();
@@ -105,10 +105,10 @@ void Library::NoteCreate() noexcept {
 
 std::optional<Failure> Library::ListPlugins(std::vector<std::string>& plugins) const {
   const std::lock_guard<std::mutex> lock(LifeMutex());
-  KeptError logged;
+  CallLog logged;
   PluginList list{};
   if (const std::int32_t code = RunCall([&] { return calls_.get_plugin_list(&list); }); code != 0) {
-    return MakeFailure(calls_, "get_plugin_list", code, logged.Text());
+    return MakeFailure(calls_, "get_plugin_list", code, logged.Problem());
   }
   if (list.plugin_ids == nullptr) return std::nullopt;
   for (std::int32_t at = 0; at < list.plugin_count; at++) {
@@ -122,12 +122,12 @@ std::optional<Failure> Library::ListPlugins(std::vector<std::string>& plugins) c
 
 std::optional<Failure> Library::ListDevices(const std::string& plugin, std::vector<Device>& devices) const {
   const std::lock_guard<std::mutex> lock(LifeMutex());
-  KeptError logged;
+  CallLog logged;
   UsePluginPath(plugin_path_);
   const DeviceListInput input{plugin.c_str()};
   DeviceList list{};
   if (const std::int32_t code = RunCall([&] { return calls_.get_device_list(&input, &list); }); code != 0) {
-    return MakeFailure(calls_, "get_device_list", code, logged.Text());
+    return MakeFailure(calls_, "get_device_list", code, logged.Problem());
   }
   // The strings of the list stay the library's; the lists themselves must be freed.
   for (std::int32_t at = 0; list.device_ids != nullptr && at < list.device_count; at++) {

@@ -1,6 +1,7 @@
 // Log lines on their way out. The text is the library's and is copied; a line for which there is no memory is lost.
 #include "library_log.h"
 
+#include <cstring>
 #include <mutex>
 #include <utility>
 
@@ -9,9 +10,9 @@
 namespace guard::nexa {
 namespace {
 
-constexpr int kError = 4;
+constexpr int kWarning = 3, kError = 4;
 
-thread_local KeptError* kept = nullptr;
+thread_local CallLog* call = nullptr;
 
 std::string TrimEnd(const char* text) {
   std::string line(text);
@@ -38,22 +39,34 @@ void RemoveLogSink(int id) noexcept {
 }
 
 void TakeLogLine(std::int32_t level, const char* text) noexcept {
+  if (text == nullptr) return;
   // Libraries deliver every level, most of it a trace that nobody wants.
-  const bool error = level >= kError;
+  const bool kept = level >= kWarning && call != nullptr;
   LogSinks& sinks = GetProcessState().log_sinks;
-  if (text == nullptr || ((!error || kept == nullptr) && sinks.count == 0)) return;
   try {
+    if (call != nullptr && call->lines_.Take(text) && call->on_context_) call->on_context_();
+    if (!kept && sinks.count == 0) return;
     const std::string line = TrimEnd(text);
     if (line.empty()) return;
-    if (error && kept != nullptr) kept->text_ = line;
+    if (kept) call->Keep(level, line);
     const std::lock_guard<std::mutex> lock(sinks.mutex);
     for (const auto& [id, sink] : sinks.all) sink(level, line);
   } catch (...) {
   }
 }
 
-KeptError::KeptError() noexcept : outer_(std::exchange(kept, this)) {}
+void CallLog::Keep(int level, const std::string& line) {
+  const char* said = SkipLogPlace(line.c_str());
+  if (level >= kError) {
+    error_ = said;
+  } else if (warning_.empty() && (std::strstr(said, "error") != nullptr || std::strstr(said, "failed") != nullptr)) {
+    warning_ = said;
+  }
+}
 
-KeptError::~KeptError() { kept = outer_; }
+CallLog::CallLog(std::function<void()> on_context) noexcept
+    : on_context_(std::move(on_context)), outer_(std::exchange(call, this)) {}
+
+CallLog::~CallLog() { call = outer_; }
 
 }  // namespace guard::nexa

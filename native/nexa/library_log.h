@@ -1,9 +1,11 @@
-// What libraries log: it goes to those who listen, and the last error goes to the call that failed. It knows no library.
+// What libraries log: it goes to those who listen, and to the call that it is about. It knows no library.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <string>
+
+#include "context_lines.h"
 
 namespace guard::nexa {
 
@@ -17,19 +19,27 @@ void RemoveLogSink(int id) noexcept;
 // The one callback that every library is given: a library offers no way to tell which of them logs.
 void TakeLogLine(std::int32_t level, const char* text) noexcept;
 
-// While one lives, it keeps the last error that its thread logs.
-class KeptError {
+// What is logged on the thread of a call while the call lasts: what went wrong, and what is said of the context.
+class CallLog {
  public:
-  KeptError() noexcept;
-  ~KeptError();
-  KeptError(const KeptError&) = delete;
-  KeptError& operator=(const KeptError&) = delete;
-  const std::string& Text() const noexcept { return text_; }
+  // `on_context` is called when something was said of the context, on the thread of the call.
+  explicit CallLog(std::function<void()> on_context = {}) noexcept;
+  ~CallLog();
+  CallLog(const CallLog&) = delete;
+  CallLog& operator=(const CallLog&) = delete;
+
+  // The last error; without one, the first warning that tells of a failure, since llama.cpp's errors come as warnings.
+  const std::string& Problem() const noexcept { return error_.empty() ? warning_ : error_; }
+  const ContextLines& Lines() const noexcept { return lines_; }
 
  private:
   friend void TakeLogLine(std::int32_t level, const char* text) noexcept;
-  std::string text_;
-  KeptError* outer_;
+  void Keep(int level, const std::string& line);
+
+  std::string error_, warning_;
+  ContextLines lines_;
+  std::function<void()> on_context_;
+  CallLog* outer_;
 };
 
 }  // namespace guard::nexa

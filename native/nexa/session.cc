@@ -91,12 +91,15 @@ void Session::Generate(GenerateSpec spec, OnBytes on_bytes, Finished finished) {
   const bool added = Add({[spec = std::move(spec), on_bytes = std::move(on_bytes), stop, answer](Model& model) {
                             Generated result;
                             std::optional<Failure> failure;
+                            const auto refuse = [answer](Failure why) {
+                              if (auto once = std::exchange(*answer, nullptr)) once(std::move(why), {});
+                            };
                             try {
-                              failure = model.Generate(spec, stop, on_bytes, result);
+                              failure = model.Generate(spec, stop, on_bytes, refuse, result);
                             } catch (...) {
                               failure = MakeRefusal("no-memory");
                             }
-                            (*answer)(std::move(failure), std::move(result));
+                            if (*answer) (*answer)(std::move(failure), std::move(result));
                           },
                           stop});
   if (!added) (*answer)(MakeRefusal("disposed"), {});
@@ -113,12 +116,15 @@ void Session::Reset(Answer answer) {
   AddCall(std::move(answer), [](Model& model) { return model.Reset(); });
 }
 
-void Session::SaveKvCache(std::string path, Answer answer) {
-  AddCall(std::move(answer), [path = std::move(path)](Model& model) { return model.SaveKvCache(path); });
+void Session::SaveKvCache(std::string path, Saved saved) {
+  const auto held = std::make_shared<HeldText>();
+  AddCall([held, saved = std::move(saved)](std::optional<Failure> failure) { saved(std::move(failure), std::move(*held)); },
+          [held, path = std::move(path)](Model& model) { return model.SaveKvCache(path, *held); });
 }
 
-void Session::LoadKvCache(std::string path, Answer answer) {
-  AddCall(std::move(answer), [path = std::move(path)](Model& model) { return model.LoadKvCache(path); });
+void Session::LoadKvCache(std::string path, HeldText held, Answer answer) {
+  AddCall(std::move(answer),
+          [path = std::move(path), held = std::move(held)](Model& model) { return model.LoadKvCache(path, held); });
 }
 
 void Session::Stop() noexcept {

@@ -22,6 +22,7 @@ class Session : public std::enable_shared_from_this<Session> {
   using Answer = std::function<void(std::optional<Failure>)>;
   using Loaded = std::function<void(std::shared_ptr<Session>, Abilities, Failure)>;
   using Finished = std::function<void(std::optional<Failure>, Generated)>;
+  using Saved = std::function<void(std::optional<Failure>, HeldText)>;
   using Formatted = std::function<void(std::optional<Failure>, std::string)>;
 
   // `loaded` gets the session, or null and the failure.
@@ -31,8 +32,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void Generate(GenerateSpec spec, OnBytes on_bytes, Finished finished);
   void Format(Chat chat, Formatted formatted);
   void Reset(Answer answer);
-  void SaveKvCache(std::string path, Answer answer);
-  void LoadKvCache(std::string path, Answer answer);
+  void SaveKvCache(std::string path, Saved saved);
+  void LoadKvCache(std::string path, HeldText held, Answer answer);
 
   // Ends the text that is generated now at its next token, and those that wait before they begin.
   void Stop() noexcept;

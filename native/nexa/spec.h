@@ -22,6 +22,10 @@ struct LoadSpec {
   std::int32_t batch_size = 0;
   std::int32_t micro_batch_size = 0;
   std::int32_t gpu_layers = 0;
+  // Whether the model puts a token before every prompt; absent if that isn't known.
+  std::optional<bool> adds_bos;
+  // The texts of tokens that are cut out of a prompt before the rest of it is cut into tokens, such as "<|im_start|>".
+  std::vector<std::string> special_tokens;
 };
 
 struct Part {
@@ -57,6 +61,8 @@ struct GenerateSpec {
   std::string prompt;
   Sampling sampling;
   std::int32_t max_tokens = 0;
+  // Whether the library may drop the start of a prompt that is too long for the context.
+  bool truncate = false;
   // They are found here and not by the library, which would only match whole tokens.
   std::vector<std::string> stop;
   std::vector<std::string> images;
@@ -78,6 +84,18 @@ struct Generated {
   bool matched = false;
   // Whether it was asked to stop.
   bool stopped = false;
+  // Whether it ended because the context is full.
+  bool context_full = false;
+  // Whether the start of the prompt was dropped.
+  bool truncated = false;
+  // Tokens of the prompt that the context held already. The profile's prompt tokens are the other ones.
+  std::int64_t reused_tokens = 0;
+};
+
+// What a KV cache holds: the text of the prompt and the answer, and its tokens.
+struct HeldText {
+  std::string text;
+  std::int64_t tokens = 0;
 };
 
 struct Abilities {

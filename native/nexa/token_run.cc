@@ -12,8 +12,8 @@ namespace guard::nexa {
 
 // What a token reaches. It lives as long as its run or a late call that has found it.
 struct TokenReceiver {
-  TokenReceiver(std::vector<std::string> given, StopFlag flag, OnBytes out)
-      : stops(std::move(given)), stop(std::move(flag)), on_bytes(std::move(out)) {}
+  TokenReceiver(std::vector<std::string> given, StopFlag flag, OnBytes out, Admits ask)
+      : stops(std::move(given)), stop(std::move(flag)), on_bytes(std::move(out)), admits(std::move(ask)) {}
 
   bool Take(const char* token) {
     const std::lock_guard<std::mutex> lock(mutex);
@@ -23,6 +23,10 @@ struct TokenReceiver {
     }
     if (over) return false;
     if (token == nullptr) return true;
+    if (!admits()) {
+      over = true;
+      return false;
+    }
     taken++;
     std::string out;
     if (stops.Feed(token, out)) {
@@ -37,14 +41,16 @@ struct TokenReceiver {
   StopText stops;
   StopFlag stop;
   OnBytes on_bytes;
+  Admits admits;
   std::atomic<std::int64_t> taken{0};
   std::atomic<bool> matched{false};
   std::atomic<bool> stopped{false};
   bool over = false;
 };
 
-TokenRun::TokenRun(std::vector<std::string> stops, StopFlag stop, OnBytes on_bytes)
-    : receiver_(std::make_shared<TokenReceiver>(std::move(stops), std::move(stop), std::move(on_bytes))) {
+TokenRun::TokenRun(std::vector<std::string> stops, StopFlag stop, OnBytes on_bytes, Admits admits)
+    : receiver_(
+          std::make_shared<TokenReceiver>(std::move(stops), std::move(stop), std::move(on_bytes), std::move(admits))) {
   TokenRuns& runs = GetProcessState().token_runs;
   const std::lock_guard<std::mutex> lock(runs.mutex);
   number_ = runs.next++;

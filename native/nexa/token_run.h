@@ -15,12 +15,15 @@ namespace guard::nexa {
 using StopFlag = std::shared_ptr<std::atomic<bool>>;
 // Gets bytes as the model made them, cut anywhere. Called from the thread that the library calls from.
 using OnBytes = std::function<void(std::string bytes)>;
+using Admits = std::function<bool()>;
 
 struct TokenReceiver;
 
 class TokenRun {
  public:
-  TokenRun(std::vector<std::string> stops, StopFlag stop, OnBytes on_bytes);
+  // `admits` is asked before each token; if it says no, the token is not taken and the text ends.
+  TokenRun(
+      std::vector<std::string> stops, StopFlag stop, OnBytes on_bytes, Admits admits = [] { return true; });
   // After it no token reaches `on_bytes`.
   ~TokenRun();
   TokenRun(const TokenRun&) = delete;

@@ -37,12 +37,21 @@ export interface NexaBinding {
   /** Applies the model's chat template. The result is bytes because it need not be valid UTF-8. */
   format(model: ModelHandle, chat: NativeChat): Promise<Uint8Array>;
   reset(model: ModelHandle): Promise<void>;
-  saveKvCache(model: ModelHandle, path: string): Promise<void>;
-  loadKvCache(model: ModelHandle, path: string): Promise<void>;
+  /** Writes a file, and tells what it holds. */
+  saveKvCache(model: ModelHandle, path: string): Promise<HeldText>;
+  /** `held` is what `saveKvCache` told of the file. */
+  loadKvCache(model: ModelHandle, path: string, held: HeldText): Promise<void>;
   /** Destroys the model after what was asked of it so far. */
   destroy(model: ModelHandle): Promise<void>;
   /** Says that the process ends with this code: everything is stopped, and no promise is settled any more. */
   leave(code: number): void;
+}
+
+/** What a KV cache holds. */
+export interface HeldText {
+  /** The prompt and the answer; bytes because they need not be valid UTF-8. */
+  readonly text: Uint8Array;
+  readonly tokens: number;
 }
 
 /** A library or a model as the addon knows it. If a handle is collected, the addon releases what it stands for. */
@@ -72,6 +81,10 @@ export interface NativeLoad {
   readonly batchSize: number;
   readonly microBatchSize: number;
   readonly gpuLayers: number;
+  /** Whether the model puts a token before every prompt; absent if that isn't known. */
+  readonly addsBos?: boolean | undefined;
+  /** Texts of the tokens that a prompt is cut at first, such as `<|im_start|>`. */
+  readonly specialTokens: readonly string[];
 }
 
 /** A conversation, for the model's chat template. */
@@ -107,6 +120,8 @@ export interface NativeSampling {
 export interface NativeGenerate extends NativeChat, NativeSampling {
   readonly prompt: string;
   readonly maxTokens: number;
+  /** Whether the library may drop the start of a prompt that is longer than the context. */
+  readonly truncate?: boolean | undefined;
   /** Texts that end the result. The addon finds them, however tokens cut them apart. */
   readonly stop: readonly string[];
   /** Absolute paths, in the order of the conversation. */
@@ -125,10 +140,17 @@ export interface NativeResult {
   readonly matched: boolean;
   /** Whether `stop()` ended it. */
   readonly stopped: boolean;
+  /** Whether it ended because the context is full. */
+  readonly contextFull: boolean;
+  /** Whether the start of the prompt was dropped. */
+  readonly truncated: boolean;
   readonly firstTokenUs: number;
   readonly promptUs: number;
   readonly decodeUs: number;
+  /** Of the whole prompt. */
   readonly promptTokens: number;
+  /** Tokens of these that the context held already. */
+  readonly reusedTokens: number;
   readonly generatedTokens: number;
   readonly mediaUs?: number;
   readonly audioUs?: number;

@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'ERR_GUARD_CLOSED'
   | 'ERR_RUNTIME_NOT_FOUND'
   | 'ERR_RUNTIME_ABI'
+  | 'ERR_CONTEXT_FULL'
   | 'ERR_RUNTIME';
 
 /** Every error this package throws itself. Errors of the guarded SDK pass through unchanged. */

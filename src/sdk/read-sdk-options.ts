@@ -86,6 +86,7 @@ const GENERATE_CHECKS: Checks<ResolvedGenerateOptions> = {
   tools: checkTools,
   thinking: flag,
   maxTokens: wholeNumber(1),
+  truncate: flag,
   temperature: numberFrom(0),
   topK: wholeNumber(1),
   topP: numberFrom(0, 1),

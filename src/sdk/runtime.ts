@@ -55,6 +55,8 @@ export interface RuntimeGenerate extends ChatSettings {
   readonly audioPaths: readonly string[];
   readonly imagePaths?: readonly string[] | undefined;
   readonly maxTokens: number;
+  /** Whether the start of a prompt that is longer than the context may be dropped. */
+  readonly truncate?: boolean | undefined;
   readonly stop: readonly string[];
   readonly temperature?: number | undefined;
   readonly topK?: number | undefined;
@@ -79,6 +81,10 @@ export interface GenerateResult {
   readonly finishReason: FinishReason;
   /** Tokens of the prompt with its media. */
   readonly promptTokens: number;
+  /** Tokens of these that the context held from earlier texts, so that they were not read again; absent if the engine doesn't say. */
+  readonly cachedPromptTokens?: number;
+  /** Whether the start of the prompt was dropped because it is longer than the context; only with the option `truncate`. */
+  readonly truncated: boolean;
   readonly generatedTokens: number;
   /** Milliseconds from the start to the first text, with the reading of prompt and media; absent if no text came. */
   readonly firstTextMs?: number;

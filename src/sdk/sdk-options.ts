@@ -74,6 +74,11 @@ export interface GenerateOptions {
   readonly thinking?: boolean;
   /** The longest answer in tokens. @default 512 */
   readonly maxTokens?: number;
+  /**
+   * Drop the start of a prompt that is longer than the context, which `result.truncated` tells, in place of `ERR_CONTEXT_FULL`; not
+   * for models with a projector. @default false
+   */
+  readonly truncate?: boolean;
   /** From 0, which always takes the likeliest token. @default the engine's own choice */
   readonly temperature?: number;
   /** How many of the likeliest tokens are drawn from; from 1. @default the engine's own choice */

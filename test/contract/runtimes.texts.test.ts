@@ -78,6 +78,7 @@ describeRuntimes((row) => {
   test.runIf(row.followsGrammar)('follows a grammar', async () => {
     await subject.withModel({ modelPath: subject.files.model('F32') }, async (model) => {
       const { text } = await generate(model, { grammar: 'root ::= [ab]+', maxTokens: 12 });
+      // Wherever it may end, it may end.
       expect(text).toMatch(/^[ab]{1,12}$/);
     });
   });

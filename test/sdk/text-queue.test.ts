@@ -6,6 +6,7 @@ const result: GenerateResult = {
   text: 'ab',
   finishReason: 'end',
   promptTokens: 1,
+  truncated: false,
   generatedTokens: 2,
   totalMs: 3,
 };

@@ -46,10 +46,8 @@ export interface ChatParams {
 /** A loaded model of the engine. It allows one completion at a time and checks few of its arguments. */
 export interface LlamaContext {
   getFormattedChat(messages: readonly EngineMessage[], template?: string, params?: ChatParams): FormattedChat;
-  tokenize(
-    text: string,
-    media: { media_paths: readonly string[] },
-  ): Promise<{ readonly tokens: { readonly length: number } }>;
+  tokenize(text: string, media: { media_paths: readonly string[] }): Promise<{ readonly tokens: Int32Array }>;
+  detokenize(tokens: readonly number[]): Promise<string>;
   completion(options: object, onToken: (token: { readonly token: string }) => void): Promise<Completion>;
   stopCompletion(): void;
   clearCache(clearData: boolean): void;

@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { collectGarbage } from '../../core/collect-garbage.ts';
 import { invalidOption, MemoryGuardError } from '../../core/errors.ts';
 import { type ChatSettings, type ChatTurn, makeTurn } from '../chat-messages.ts';
+import { contextFull } from '../context-full.ts';
 import type { Capabilities, FinishReason, GenerateResult, RuntimeGenerate, RuntimeModel } from '../runtime.ts';
 import { type EngineLog, findReason } from './engine-log.ts';
 import { findMarkedText, MEDIA_MARKER, makeCompletionOptions, readProfile, toEngineMessage } from './engine-request.ts';
@@ -60,8 +61,8 @@ export class LlamaModel implements RuntimeModel {
       onText(text);
     });
     const chat = request.raw ? { prompt } : this.#format(context, turns, request);
-    const promptTokens = await this.#countTokens(context, chat.prompt, audioPaths);
-    const options = makeCompletionOptions(request, chat);
+    const { prompt: fitting, promptTokens, truncated } = await this.#fitPrompt(context, chat.prompt, request);
+    const options = makeCompletionOptions(request, { ...chat, prompt: fitting });
     const completion = await this.#complete(context, options, (piece) => received.push(piece));
     if (completion) received.end(completion.text);
     const finishReason = completion ? this.#readFinishReason(completion) : 'stopped';
@@ -71,6 +72,7 @@ export class LlamaModel implements RuntimeModel {
       text,
       finishReason,
       promptTokens,
+      truncated,
       // The engine leaves the first token out if it came right after a prompt of text.
       generatedTokens: finishReason === 'length' ? request.maxTokens : counted,
       ...(firstTextMs !== undefined && { firstTextMs }),
@@ -122,16 +124,24 @@ export class LlamaModel implements RuntimeModel {
    * freed memory, to which its next call writes. Decoding the audio twice costs 0.15 s on two busy cores, whatever its length up
    * to 30 s.
    */
-  async #countTokens(context: LlamaContext, prompt: string, audioPaths: readonly string[]): Promise<number> {
-    const { length } = await context.tokenize(prompt, { media_paths: audioPaths }).then(
-      ({ tokens }) => tokens,
+  async #fitPrompt(
+    context: LlamaContext,
+    prompt: string,
+    { audioPaths, truncate, maxTokens }: RuntimeGenerate,
+  ): Promise<FittingPrompt> {
+    const tokens = await context.tokenize(prompt, { media_paths: audioPaths }).then(
+      (tokenized) => tokenized.tokens,
       (cause) => {
         throw this.#engineError('could not read the prompt and its audio', cause);
       },
     );
-    if (length < this.#contextSize) return length;
-    const message = `The prompt takes ${length} tokens${audioPaths.length > 0 ? ' with its audio' : ''}, but the context has ${this.#contextSize}; shorten it or load the model with a larger \`contextSize\`.`;
-    throw new MemoryGuardError('ERR_RUNTIME', message);
+    if (tokens.length < this.#contextSize) return { prompt, promptTokens: tokens.length, truncated: false };
+    const hasMedia = audioPaths.length > 0;
+    if (!truncate || hasMedia) throw contextFull({ tokens: tokens.length, contextSize: this.#contextSize, hasMedia });
+    // The end of the prompt, with room for the answer in up to half of the context.
+    const kept = this.#contextSize - 1 - Math.min(maxTokens, Math.floor(this.#contextSize / 2));
+    const end = [...tokens.subarray(tokens.length - Math.max(kept, 1))];
+    return { prompt: await context.detokenize(end), promptTokens: end.length, truncated: true };
   }
 
   /** `undefined` if it was stopped before it began. */
@@ -177,6 +187,13 @@ export class LlamaModel implements RuntimeModel {
     const why = this.#broken ? 'failed inside the engine and can only be disposed' : 'is disposed';
     return new MemoryGuardError('ERR_RUNTIME', `The model ${JSON.stringify(this.#modelPath)} ${why}; load it again.`);
   }
+}
+
+/** A prompt that the context has room for. */
+interface FittingPrompt {
+  readonly prompt: string;
+  readonly promptTokens: number;
+  readonly truncated: boolean;
 }
 
 /** A function of its own: the engine keeps the listener longer than it should, and through it would keep the engine's context. */

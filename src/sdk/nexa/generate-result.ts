@@ -32,12 +32,13 @@ export class Utf8Text {
 export function readFinishReason(result: NativeResult, maxTokens: number): FinishReason {
   if (result.matched) return 'stop';
   if (result.stopped) return 'stopped';
+  if (result.contextFull) return 'context';
   const full = result.generatedTokens >= maxTokens;
   switch (result.stopReason) {
     case 'eos':
       return 'end';
     case 'length':
-      // The older generation has no word for a full context.
+      // A version that has no other word for a full context.
       return full ? 'length' : 'context';
     case 'stop_sequence':
       return 'stop';
@@ -52,12 +53,12 @@ export function readFinishReason(result: NativeResult, maxTokens: number): Finis
 
 /** Times of the library are microseconds. */
 export function readProfile(result: NativeResult): GenerateProfile {
-  const { promptUs, promptTokens, decodeUs, generatedTokens, mediaUs, audioUs } = result;
+  const { promptUs, promptTokens, reusedTokens, decodeUs, generatedTokens, mediaUs, audioUs } = result;
   const { draftTokens, acceptedDraftTokens, stopReason } = result;
   return {
     firstTokenMs: result.firstTokenUs / 1000,
     promptMs: promptUs / 1000,
-    ...(promptUs > 0 && { promptTokensPerSecond: (promptTokens / promptUs) * 1e6 }),
+    ...(promptUs > 0 && { promptTokensPerSecond: ((promptTokens - reusedTokens) / promptUs) * 1e6 }),
     decodeMs: decodeUs / 1000,
     ...(decodeUs > 0 && { tokensPerSecond: (generatedTokens / decodeUs) * 1e6 }),
     ...(mediaUs !== undefined && { mediaMs: mediaUs / 1000 }),

@@ -1,12 +1,11 @@
 /** The errors for what the addon's binding fails with: what a failure means and what to do about it, in one sentence each. It acts on nothing. */
 
-import { LAYOUTS, type LayoutName, type NativeFailure } from '../../addon/nexa-binding.ts';
+import { LAYOUTS, type NativeFailure } from '../../addon/nexa-binding.ts';
 import { type ErrorCode, MemoryGuardError } from '../../core/errors.ts';
+import { contextFull } from '../context-full.ts';
 
 /** Code of the library for a prompt that is longer than the context. */
 const PROMPT_TOO_LONG = -200103;
-/** Code for every other failure of a text; the older generation also has it for a prompt that is too long. */
-const TEXT_FAILED = -200101;
 /** Codes of a load that are about the model's file; the other ones are about the plugin or the device. */
 const FILE_CODES = [-100201, -100203, -100004];
 
@@ -83,18 +82,14 @@ export function loadFailure({ modelPath, projectorPath }: LoadedFiles, failure: 
 /** The model that a text is asked of. */
 export interface LoadedLibraryModel extends LoadedFiles {
   readonly contextSize: number;
-  readonly layout: LayoutName;
 }
 
 export function textFailure(model: LoadedLibraryModel, failure: NativeFailure): MemoryGuardError {
   const cause = { cause: failure };
-  const advice = `the context of ${model.contextSize} tokens; shorten it or load the model with a larger \`contextSize\`.`;
-  if (failure.code === PROMPT_TOO_LONG) {
-    return new MemoryGuardError('ERR_RUNTIME', `The prompt is longer than ${advice}`, cause);
-  }
-  if (failure.code === TEXT_FAILED && model.layout === 'nexa-1.0') {
-    const message = `${printTextFailure(failure)}; this version says so too if the prompt is longer than ${advice}`;
-    return new MemoryGuardError('ERR_RUNTIME', message, cause);
+  if (failure.code === PROMPT_TOO_LONG || (failure.call === '' && failure.text === 'context-full')) {
+    const tokens = failure.call === '' && failure.detail !== '' ? Number(failure.detail) : undefined;
+    const { contextSize, projectorPath } = model;
+    return contextFull({ tokens, contextSize, hasMedia: projectorPath !== undefined }, cause);
   }
   switch (failure.call === '' ? failure.text : '') {
     case 'disposed':
@@ -107,15 +102,31 @@ export function textFailure(model: LoadedLibraryModel, failure: NativeFailure): 
         `Expected one \`<__media__>\` for each audio and image, got ${failure.detail}; leave it out of your texts.`,
         cause,
       );
-    case 'multimodal':
+    case 'media-order':
+      return optionError(
+        'Expected the images of what is new in the conversation to come before its audio, got audio before an image; the library takes the images first, so put them first.',
+        cause,
+      );
+    case 'first-token':
       return new MemoryGuardError(
         'ERR_RUNTIME',
-        'The library keeps KV caches of models without a projector only.',
+        `${printModel(model)} still has the first token of its first prompt in its context, which this version of the library never forgets, so a prompt that begins otherwise would be answered wrongly; load the model again for it.`,
+        cause,
+      );
+    case 'unknown-context':
+      return new MemoryGuardError(
+        'ERR_RUNTIME',
+        'After a text that failed or filled the context it is not known what the context holds; generate a text, or `reset()`, and save then.',
         cause,
       );
     default:
       return new MemoryGuardError('ERR_RUNTIME', `${printTextFailure(failure)}.`, cause);
   }
+}
+
+/** For a KV cache that the library keeps of no model with a projector. */
+export function multimodalCache(): MemoryGuardError {
+  return new MemoryGuardError('ERR_RUNTIME', 'The library keeps KV caches of models without a projector only.');
 }
 
 function optionError(message: string, cause: { cause: unknown }): MemoryGuardError {

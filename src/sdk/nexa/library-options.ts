@@ -43,6 +43,8 @@ const TEXT: Readonly<Record<TextOption, Row>> = {
   grammar: ['any', 'none', 'any'],
   seed: ['any', 'none', 'any'],
   thinking: ['any', 'tools', 'off'],
+  // The context of a model with a projector is never shortened.
+  truncate: ['any', 'off', 'off'],
 };
 
 /** What the sentences are about. */

@@ -9,13 +9,22 @@ import type {
   NativeResult,
   NexaBinding,
 } from '../../addon/nexa-binding.ts';
+import { countFewestTokens } from '../../gguf/fewest-tokens.ts';
+import { readGguf } from '../../gguf/read-gguf.ts';
+import { readVocabulary } from '../../gguf/vocabulary.ts';
 import { type ChatSettings, type ChatTurn, makeTurn } from '../chat-messages.ts';
+import { contextFull } from '../context-full.ts';
 import type { Capabilities, GenerateResult, RuntimeGenerate, RuntimeModel } from '../runtime.ts';
 import { readFinishReason, readProfile, Utf8Text } from './generate-result.ts';
-import { type LoadedLibraryModel, textFailure } from './library-errors.ts';
+import { readKvCacheNote, removeKvCacheNote, writeKvCacheNote } from './kv-cache-note.ts';
+import { type LoadedLibraryModel, multimodalCache, textFailure } from './library-errors.ts';
 import { type LibraryModelKind, refuseTextOptions } from './library-options.ts';
-import { refuseMediaOrder } from './media-order.ts';
 import { toNativeSampling } from './sampling.ts';
+
+/** The library rounds a context up to a multiple of this. */
+const CONTEXT_STEP = 256;
+/** Ordinary text has 3 to 5 characters for a token. Shorter prompts are not looked at. */
+const USUAL_LENGTH_OF_TOKEN = 4;
 
 /** What is known of a model once it is loaded. */
 export interface NexaLibraryModelFacts extends LoadedLibraryModel {
@@ -30,6 +39,7 @@ export class NexaLibraryModel implements RuntimeModel {
   readonly #facts: LoadedLibraryModel;
   readonly #kind: LibraryModelKind;
   #model: ModelHandle | undefined;
+  #stopped = false;
 
   constructor(nexa: NexaBinding, model: ModelHandle, facts: NexaLibraryModelFacts, capabilities: Capabilities) {
     this.#nexa = nexa;
@@ -42,19 +52,22 @@ export class NexaLibraryModel implements RuntimeModel {
 
   async generate(request: RuntimeGenerate, onText: (text: string) => void): Promise<GenerateResult> {
     refuseTextOptions(this.#kind, request);
-    refuseMediaOrder(request.messages ?? []);
     const startMs = performance.now();
     let firstTextMs: number | undefined;
     const text = new Utf8Text((piece) => {
       firstTextMs ??= performance.now() - startMs;
       onText(piece);
     });
+    this.#stopped = false;
+    if (isSuspect(request, this.#facts.contextSize)) await this.#refuseLongPrompt(request);
     const result = await this.#call((model) => this.#start(model, request, (bytes) => text.push(bytes)));
     text.end();
     return {
       text: text.text,
       finishReason: readFinishReason(result, request.maxTokens),
       promptTokens: result.promptTokens,
+      cachedPromptTokens: result.reusedTokens,
+      truncated: result.truncated,
       generatedTokens: result.generatedTokens,
       ...(firstTextMs !== undefined && { firstTextMs }),
       totalMs: performance.now() - startMs,
@@ -63,12 +76,12 @@ export class NexaLibraryModel implements RuntimeModel {
   }
 
   stop(): void {
+    this.#stopped = true;
     if (this.#model) this.#nexa.stop(this.#model);
   }
 
   async format(messages: readonly ChatTurn[], settings: ChatSettings): Promise<string> {
     refuseTextOptions(this.#kind, settings);
-    refuseMediaOrder(messages);
     const bytes = await this.#call((model) => this.#nexa.format(model, toNativeChat(messages, settings)));
     return new TextDecoder().decode(bytes);
   }
@@ -77,12 +90,18 @@ export class NexaLibraryModel implements RuntimeModel {
     return this.#call((model) => this.#nexa.reset(model));
   }
 
-  saveKvCache(path: string): Promise<void> {
-    return this.#call((model) => this.#nexa.saveKvCache(model, path));
+  async saveKvCache(path: string): Promise<void> {
+    this.#refuseProjector();
+    // A note about an older file of this name must not outlive it.
+    await removeKvCacheNote(path);
+    const held = await this.#call((model) => this.#nexa.saveKvCache(model, path));
+    await writeKvCacheNote(path, this.#facts.modelPath, held);
   }
 
-  loadKvCache(path: string): Promise<void> {
-    return this.#call((model) => this.#nexa.loadKvCache(model, path));
+  async loadKvCache(path: string): Promise<void> {
+    this.#refuseProjector();
+    const held = await readKvCacheNote(path, this.#facts.modelPath);
+    await this.#call((model) => this.#nexa.loadKvCache(model, path, held));
   }
 
   async dispose(): Promise<void> {
@@ -91,8 +110,12 @@ export class NexaLibraryModel implements RuntimeModel {
     if (model) await this.#nexa.destroy(model);
   }
 
+  #refuseProjector(): void {
+    if (this.#facts.projectorPath !== undefined) throw multimodalCache();
+  }
+
   #start(model: ModelHandle, request: RuntimeGenerate, onBytes: (bytes: Uint8Array) => void): Promise<NativeResult> {
-    const { prompt, raw, audioPaths: audio, imagePaths: images = [], maxTokens, stop } = request;
+    const { prompt, raw, audioPaths: audio, imagePaths: images = [], maxTokens, truncate, stop } = request;
     // In the order in which the library takes them.
     const media = [
       ...images.map((path) => ({ type: 'image', path }) as const),
@@ -104,11 +127,29 @@ export class NexaLibraryModel implements RuntimeModel {
       ...toNativeSampling(request),
       prompt,
       maxTokens,
+      truncate,
       stop,
       audio,
       images,
     };
-    return this.#nexa.generate(model, generate, onBytes);
+    const result = this.#nexa.generate(model, generate, onBytes);
+    if (this.#stopped) this.#nexa.stop(model);
+    return result;
+  }
+
+  /**
+   * The library reads a prompt of megabytes to its end before it says that it is too long, and can't be interrupted. What is only
+   * somewhat too long is left to it, since only its tokenizer knows.
+   */
+  async #refuseLongPrompt(request: RuntimeGenerate): Promise<void> {
+    const { modelPath, projectorPath } = this.#facts;
+    const contextSize = roundUp(this.#facts.contextSize);
+    const { prompt, raw, messages = [makeTurn(prompt, [])] } = request;
+    const text = raw ? prompt : await this.format(messages, request);
+    const vocabulary = await readVocabulary(await readGguf(modelPath));
+    const fewest = vocabulary ? countFewestTokens(text, vocabulary, contextSize) : 0;
+    const hasMedia = projectorPath !== undefined;
+    if (fewest > contextSize) throw contextFull({ tokens: fewest, isLeast: true, contextSize, hasMedia });
   }
 
   /** Makes a call of the addon, whose failures become this package's errors. */
@@ -120,6 +161,15 @@ export class NexaLibraryModel implements RuntimeModel {
       throw failure instanceof Error ? failure : textFailure(this.#facts, failure as NativeFailure);
     }
   }
+}
+
+const roundUp = (contextSize: number) => Math.ceil(contextSize / CONTEXT_STEP) * CONTEXT_STEP;
+
+/** Whether a prompt has so many characters that it hardly fits in the context. */
+function isSuspect({ prompt, messages = [], truncate }: RuntimeGenerate, contextSize: number): boolean {
+  const parts = messages.flatMap((turn) => turn.parts);
+  const length = parts.reduce((sum, part) => sum + (part.type === 'text' ? part.text.length : 0), prompt.length);
+  return !truncate && length > USUAL_LENGTH_OF_TOKEN * roundUp(contextSize);
 }
 
 function toNativeChat(turns: readonly ChatTurn[], { tools, thinking }: ChatSettings): NativeChat {

@@ -1,9 +1,10 @@
 /** The SDK's own library as a runtime. It asks the library only what that survives, and knows no other runtime. */
 import { describeAddonProblem, loadAddon } from '../../addon/load-addon.ts';
-import type { LayoutName, LibraryHandle, NativeFailure, NexaBinding } from '../../addon/nexa-binding.ts';
+import type { LayoutName, LibraryHandle, NativeFailure, NativeLoad, NexaBinding } from '../../addon/nexa-binding.ts';
 import { MemoryGuardError } from '../../core/errors.ts';
 import { loadNodeModule } from '../../core/node-module.ts';
-import type { GgufFile } from '../../gguf/read-gguf.ts';
+import { type GgufFile, readGguf } from '../../gguf/read-gguf.ts';
+import { readsBosFirst, readVocabulary } from '../../gguf/vocabulary.ts';
 import { getLongestAudio } from '../audio/longest-audio.ts';
 import { checkModelFiles } from '../check-model-files.ts';
 import { LoadProgress } from '../load-progress.ts';
@@ -95,7 +96,7 @@ class NexaRuntime implements Runtime {
     const { modelPath, projectorPath, contextSize } = request;
     const { pluginId = this.#layout === OLD_LAYOUT ? 'cpu_gpu' : 'llama_cpp' } = request;
     const { model, asked, ...reported } = await this.#nexa
-      .load(this.#library, { ...toNativeLoad(request), pluginId })
+      .load(this.#library, { ...toNativeLoad(request), ...(await readTokenizer(modelPath)), pluginId })
       .catch((failure: NativeFailure) => {
         throw loadFailure(request, failure);
       });
@@ -127,6 +128,13 @@ class NexaRuntime implements Runtime {
       throw listFailure(failure);
     });
   }
+}
+
+/** What the addon must know of how the model cuts a prompt into tokens. */
+async function readTokenizer(modelPath: string): Promise<Pick<NativeLoad, 'addsBos' | 'specialTokens'>> {
+  const model = await readGguf(modelPath);
+  const vocabulary = await readVocabulary(model);
+  return { addsBos: readsBosFirst(model), specialTokens: vocabulary?.listSpecialTokens() ?? [] };
 }
 
 function toNativeLoad(request: RuntimeLoad) {

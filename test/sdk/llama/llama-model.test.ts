@@ -41,6 +41,7 @@ test('a completion that fails inside the engine makes the model unusable, and it
         rmSync(path, { force: true });
         return tokens;
       },
+      detokenize: (tokens) => real.detokenize(tokens),
       completion: (options, onToken) => real.completion(options, onToken),
       stopCompletion: () => real.stopCompletion(),
       clearCache: (clearData) => real.clearCache(clearData),
@@ -150,7 +151,8 @@ const ended: Completion = {
 function scripted(completion: Partial<Completion>): LlamaContext {
   return {
     getFormattedChat: () => ({ prompt: 'p' }),
-    tokenize: async () => ({ tokens: [1, 2] }),
+    tokenize: async () => ({ tokens: Int32Array.of(1, 2) }),
+    detokenize: async () => 'p',
     completion: async () => ({ ...ended, ...completion }),
     stopCompletion: () => {},
     clearCache: () => {},

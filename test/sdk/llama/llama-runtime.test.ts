@@ -55,11 +55,30 @@ test('says by how many tokens a prompt is too long', async () => {
   const model = await load({ contextSize: 256, projectorPath: files.projector });
   const generate = (more: object) => model.generate({ ...request, ...more }, () => {});
   await expect(generate({ prompt: 'x'.repeat(300) })).rejects.toThrow(
-    /^The prompt takes 3\d\d tokens, but the context has 256; shorten it or load/,
+    /^The prompt takes 3\d\d tokens, but the context has 256; shorten it, pass `truncate: true`, or load/,
   );
   await expect(generate({ audioPaths: [files.tone] })).rejects.toThrow(
-    /^The prompt takes 1\d\d\d tokens with its audio, but the context has 256;/,
+    /^The prompt with its media takes 1\d\d\d tokens, but the context has 256; shorten it or load/,
   );
+  await model.dispose();
+});
+
+test('keeps the end of a prompt that may be shortened, and says so', async () => {
+  const model = await load({ contextSize: 256 });
+  const generate = (more: object) => model.generate({ ...request, raw: true, truncate: true, ...more }, () => {});
+  const whole = await generate({ prompt: 'y'.repeat(200), maxTokens: 4 });
+  expect(whole).toMatchObject({ truncated: false, promptTokens: 200 });
+  const cut = await generate({ prompt: `${'x'.repeat(1000)}${'y'.repeat(300)}`, maxTokens: 55 });
+  expect(cut).toMatchObject({ truncated: true, promptTokens: 200, finishReason: 'length' });
+  // 256 less one less room for the answer: it is the end that was kept.
+  expect((await generate({ prompt: 'y'.repeat(200), maxTokens: 4, temperature: 0 })).text).toBe(
+    (await generate({ prompt: `${'x'.repeat(1000)}${'y'.repeat(300)}`, maxTokens: 55, temperature: 0 })).text.slice(
+      0,
+      4,
+    ),
+  );
+  // Half of the context is the most that an answer is given room.
+  expect(await generate({ prompt: 'y'.repeat(300), maxTokens: 5000 })).toMatchObject({ promptTokens: 127 });
   await model.dispose();
 });
 

@@ -6,10 +6,13 @@ const result: NativeResult = {
   stopReason: 'eos',
   matched: false,
   stopped: false,
+  contextFull: false,
+  truncated: false,
   firstTokenUs: 1500,
   promptUs: 2000,
   decodeUs: 10_000,
   promptTokens: 4,
+  reusedTokens: 0,
   generatedTokens: 20,
 };
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { LayoutName, NativeFailure } from '../../../src/addon/nexa-binding.ts';
+import type { NativeFailure } from '../../../src/addon/nexa-binding.ts';
 import {
   libraryNotFound,
   listFailure,
@@ -92,26 +92,28 @@ describe('a model that cannot be loaded', () => {
 });
 
 describe('a text that fails', () => {
-  const fail = (failure: NativeFailure, layout: LayoutName = 'geniex-0.5') =>
-    textFailure({ ...files, contextSize: 2048, layout }, failure);
+  const fail = (failure: NativeFailure) => textFailure({ ...files, contextSize: 2048 }, failure);
 
   test.each([
-    [failed(-200103), 'ERR_RUNTIME', 'The prompt is longer than the context of 2048 tokens; shorten it or load'],
+    [
+      failed(-200103),
+      'ERR_CONTEXT_FULL',
+      'The prompt with its media is longer than the context of 2048 tokens; shorten it or',
+    ],
+    [unasked('context-full', '3000'), 'ERR_CONTEXT_FULL', 'takes 3000 tokens, but the context has 2048; shorten it or'],
+    [unasked('context-full'), 'ERR_CONTEXT_FULL', 'is longer than the context of 2048 tokens; shorten it or'],
+    [unasked('media-order'), 'ERR_INVALID_OPTION', 'the library takes the images first, so put them first.'],
+    [unasked('first-token'), 'ERR_RUNTIME', 'would be answered wrongly; load the model again for it.'],
+    [unasked('unknown-context'), 'ERR_RUNTIME', 'it is not known what the context holds; generate a text'],
     [failed(-200101), 'ERR_RUNTIME', 'The library failed: Sorry (lib_call gave -200101).'],
     [unasked('disposed'), 'ERR_RUNTIME', 'The model "/m.gguf" is disposed; load it again.'],
     [unasked('no-model'), 'ERR_RUNTIME', 'The model "/m.gguf" is disposed; load it again.'],
     [unasked('empty-prompt'), 'ERR_INVALID_OPTION', 'Expected `prompt` to be a text that is not empty once'],
     [unasked('marks', '2'), 'ERR_INVALID_OPTION', 'for each audio and image, got 2;'],
-    [unasked('multimodal'), 'ERR_RUNTIME', 'keeps KV caches of models without a projector only.'],
     [unasked('closed'), 'ERR_RUNTIME', 'The model gave no answer: closed.'],
   ])('%j is %s', (failure, code, sentence) => {
     const error = fail(failure);
     expect(error).toMatchObject({ code, cause: failure });
     expect(error.message).toContain(sentence);
-  });
-
-  test('may be a prompt that is too long, if the library is of the older generation', () => {
-    expect(fail(failed(-200101), 'nexa-1.0').message).toMatch(/longer than the context of 2048 tokens; shorten it/);
-    expect(fail(failed(-200100), 'nexa-1.0').message).not.toContain('longer');
   });
 });

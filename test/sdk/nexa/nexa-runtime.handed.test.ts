@@ -102,7 +102,8 @@ describe.each(LAYOUTS)('what the library of %s is handed', (layout) => {
       tools: '[{"type":"function"}]',
       enable_thinking: false,
     });
-    const text = recorded.find(({ call }) => call === 'vlm_generate');
+    // Before its first text the older generation is given the token that it keeps.
+    const text = recorded.findLast(({ call }) => call === 'vlm_generate');
     expect(text).toMatchObject({
       max_tokens: 4,
       stop_count: 0,
@@ -122,7 +123,10 @@ describe.each(LAYOUTS)('what the library of %s is handed', (layout) => {
     });
     const grammar = text?.['grammar'] as string | null;
     expect(grammar && Buffer.from(grammar, 'latin1').toString()).toBe(old ? null : 'root ::= "ü"');
-    expect(text?.['prompt']).toMatch(/^<\|im_start\|>system\n\[.*<__media__>Was\?.*<think><\/think>$/s);
+    const begin = old ? '' : '<|im_start|>';
+    expect(text?.['prompt']).toMatch(
+      new RegExp(`^${begin.replaceAll('|', '\\|')}system\n\\[.*<__media__>Was\\?.*<think></think>$`, 's'),
+    );
   });
 
   test('for a text of which nothing more is said', async () => {

@@ -165,7 +165,7 @@ describe.each(LAYOUTS)('with the library of %s', (layout) => {
         nexa.generate(model, spec, () => {}),
         nexa.reset(model),
         nexa.format(model, { messages: [{ role: 'user', parts: [] }] }),
-        nexa.loadKvCache(model, files.path('six.bin')),
+        nexa.loadKvCache(model, files.path('six.bin'), { text: Buffer.from(''), tokens: 0 }),
       ]) {
         await expect(late).rejects.toMatchObject({ call: '', text: 'disposed' });
       }

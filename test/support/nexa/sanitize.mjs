@@ -85,7 +85,7 @@ const libraries = doubles.map(({ output }) => output);
 const os = path.join(ROOT, 'native/posix/nexa_os.cc');
 const core = {
   output: at('core'),
-  args: [path.join(HERE, 'core/core.cc'), ...sources('native/nexa'), os],
+  args: [path.join(HERE, 'core/core.cc'), path.join(HERE, 'core/contexts.cc'), ...sources('native/nexa'), os],
 };
 const home = at('package');
 const addon = () => ({

@@ -114,7 +114,7 @@ class Answers {
     const int most = std::stoi(words.at(3));
     spec.sampling.seed = std::stoi(words.at(4));
     if (spec.sampling.seed == 0) spec.sampling.top_k = 1;
-    for (std::size_t word = 6; word < words.size(); word++) spec.audio.push_back(words[word]);
+    const GivenText given{words.at(5).c_str(), {}, {words.begin() + 6, words.end()}};
     Generated result;
     std::string text, heard;
     const StopFlag stop = std::make_shared<std::atomic<bool>>(most < 0);
@@ -124,7 +124,7 @@ class Answers {
       if (++tokens == most) *stop = true;
     });
     const std::int32_t code =
-        InvokeGenerate(layout_, calls_, at.handle, at.multimodal, spec, words.at(5), run, result, text);
+        InvokeGenerate(layout_, calls_, at.handle, at.multimodal, spec, given, run, result, text);
     Print("\"code\":" + std::to_string(code) + ",\"text\":" + Quoted(text) + ",\"heard\":" + Quoted(heard) +
           ",\"reason\":" + Quoted(result.stop_reason) +
           ",\"promptTokens\":" + std::to_string(result.profile.prompt_tokens) +

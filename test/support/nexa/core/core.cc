@@ -14,16 +14,12 @@
 #include "../../../../native/nexa/shutdown.h"
 #include "../../../../native/nexa/stop_text.h"
 #include "../../../../native/nexa/threads.h"
+#include "contexts.h"
+#include "expect.h"
 
 namespace {
 
 using namespace guard::nexa;
-
-void Expect(bool right, const char* what, const std::string& found = {}) {
-  if (right) return;
-  std::fprintf(stderr, "wrong: %s %s\n", what, found.c_str());
-  std::_Exit(1);
-}
 
 struct Files {
   std::string model, projector, tone;
@@ -196,6 +192,7 @@ int main(int count, char** values) {
   const Files files{values[1], values[2], values[3]};
   TestStopText();
   TestVersions();
+  TestContexts();
   for (int at = 4; at < count; at++) {
     TestSessions(values[at], files);
     // Opened again after its last user went.

@@ -36,7 +36,7 @@ std::int32_t Text(Layout layout, const Calls& calls, void* handle, bool multimod
   Generated result;
   std::string text;
   TokenRun run({}, std::make_shared<std::atomic<bool>>(false), [](std::string) {});
-  return InvokeGenerate(layout, calls, handle, multimodal, spec, prompt, run, result, text);
+  return InvokeGenerate(layout, calls, handle, multimodal, spec, {prompt.c_str(), {}, {}}, run, result, text);
 }
 
 std::int32_t Format(const Calls& calls, void* handle, const char* role, const char* content, char* before) {

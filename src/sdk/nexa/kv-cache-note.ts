@@ -1,0 +1,96 @@
+/**
+ * The note beside a KV cache in a file: the text that it holds, and of which model. The library's file doesn't tell, and a prompt on
+ * top of another text would be answered wrongly.
+ */
+import { createHash } from 'node:crypto';
+import { open, readFile, rm, writeFile } from 'node:fs/promises';
+import type { HeldText } from '../../addon/nexa-binding.ts';
+import { MiB } from '../../core/bytes.ts';
+import { describeError, MemoryGuardError } from '../../core/errors.ts';
+
+/** The end of a model's file is weights, which differ between models of the same shapes. */
+const MARKED_BYTES = 1 * MiB;
+
+interface Note {
+  readonly format: 'nexa-memory-guard KV cache';
+  readonly version: 1;
+  /** Marks the model's file. */
+  readonly model: string;
+  readonly tokens: number;
+  /** The prompt and the answer, in base64. */
+  readonly text: string;
+}
+
+/** The path of the note of the cache at `path`. */
+export const kvCacheNotePath = (path: string) => `${path}.json`;
+
+/** Rejects with `ERR_RUNTIME` if the note can't be written. */
+export async function writeKvCacheNote(path: string, modelPath: string, held: HeldText): Promise<void> {
+  const note: Note = {
+    format: 'nexa-memory-guard KV cache',
+    version: 1,
+    model: await markModel(modelPath),
+    tokens: held.tokens,
+    text: Buffer.from(held.text).toString('base64'),
+  };
+  // As private as a conversation is.
+  await writeFile(kvCacheNotePath(path), `${JSON.stringify(note)}\n`, { mode: 0o600 }).catch((cause) => {
+    throw new MemoryGuardError('ERR_RUNTIME', `The note ${print(path)} could not be written (${cause.code}).`, {
+      cause,
+    });
+  });
+}
+
+/** Rejects with `ERR_RUNTIME` if there is no note, or if it is of another model. */
+export async function readKvCacheNote(path: string, modelPath: string): Promise<HeldText> {
+  const found = await readFile(kvCacheNotePath(path), 'utf8').then(parseNote, (cause) => {
+    throw noteError(path, cause.code === 'ENOENT' ? 'no file there' : `no way to read it (${cause.code})`, cause);
+  });
+  if (found === undefined) throw noteError(path, 'something else');
+  if (found.model !== (await markModel(modelPath))) {
+    throw noteError(path, 'that of a cache of another model');
+  }
+  return { text: Buffer.from(found.text, 'base64'), tokens: found.tokens };
+}
+
+export async function removeKvCacheNote(path: string): Promise<void> {
+  await rm(kvCacheNotePath(path), { force: true }).catch((cause) => {
+    throw new MemoryGuardError('ERR_RUNTIME', `The note ${print(path)} could not be removed (${cause.code}).`, {
+      cause,
+    });
+  });
+}
+
+function parseNote(json: string): Note | undefined {
+  try {
+    const note = JSON.parse(json) as Note;
+    const isNote = note.format === 'nexa-memory-guard KV cache' && note.version === 1;
+    return isNote && typeof note.text === 'string' && Number.isSafeInteger(note.tokens) ? note : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function markModel(modelPath: string): Promise<string> {
+  try {
+    const file = await open(modelPath, 'r');
+    try {
+      const { size } = await file.stat();
+      const end = Buffer.alloc(Math.min(size, MARKED_BYTES));
+      await file.read(end, 0, end.length, size - end.length);
+      return `${size} ${createHash('sha256').update(end).digest('hex')}`;
+    } finally {
+      await file.close();
+    }
+  } catch (cause) {
+    const message = `The model's file ${JSON.stringify(modelPath)} could not be read (${describeError(cause)}).`;
+    throw new MemoryGuardError('ERR_RUNTIME', message, { cause });
+  }
+}
+
+function noteError(path: string, found: string, cause?: unknown): MemoryGuardError {
+  const message = `Expected the note of a KV cache at ${print(path)}, found ${found}; save the cache again with \`saveKvCache\`.`;
+  return new MemoryGuardError('ERR_RUNTIME', message, cause === undefined ? undefined : { cause });
+}
+
+const print = (path: string) => JSON.stringify(kvCacheNotePath(path));

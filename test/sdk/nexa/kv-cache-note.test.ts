@@ -1,0 +1,65 @@
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readKvCacheNote, removeKvCacheNote, writeKvCacheNote } from '../../../src/sdk/nexa/kv-cache-note.ts';
+
+let folder: string;
+const at = (name: string) => join(folder, name);
+const held = { text: Buffer.from([0x68, 0x69, 0xff]), tokens: 3 };
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'nexa-note-'));
+  writeFileSync(at('model.gguf'), 'weights');
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('the note of a KV cache', () => {
+  it('keeps the text byte for byte, for its owner alone', async () => {
+    await writeKvCacheNote(at('cache'), at('model.gguf'), held);
+    expect(await readKvCacheNote(at('cache'), at('model.gguf'))).toEqual(held);
+    expect(statSync(at('cache.json')).mode & 0o777).toBe(0o600);
+  });
+
+  it('is good for a copy of the model, and for no other model of the same size', async () => {
+    await writeKvCacheNote(at('cache'), at('model.gguf'), held);
+    copyFileSync(at('model.gguf'), at('copy.gguf'));
+    expect(await readKvCacheNote(at('cache'), at('copy.gguf'))).toEqual(held);
+    writeFileSync(at('other.gguf'), 'Weights');
+    await expect(readKvCacheNote(at('cache'), at('other.gguf'))).rejects.toMatchObject({
+      code: 'ERR_RUNTIME',
+      message: `Expected the note of a KV cache at "${at('cache.json')}", found that of a cache of another model; save the cache again with \`saveKvCache\`.`,
+    });
+  });
+
+  it('is missed if it is not there, is something else, or can’t be read', async () => {
+    const read = () => readKvCacheNote(at('cache'), at('model.gguf'));
+    await expect(read()).rejects.toThrow(/found no file there; save/);
+    for (const text of ['', '{}', 'null', '{"format":"nexa-memory-guard KV cache","version":2}']) {
+      writeFileSync(at('cache.json'), text);
+      await expect(read(), text).rejects.toThrow(/found something else; save/);
+    }
+    await writeKvCacheNote(at('cache'), at('model.gguf'), held);
+    const note = JSON.parse(readFileSync(at('cache.json'), 'utf8'));
+    writeFileSync(at('cache.json'), JSON.stringify({ ...note, tokens: -0.5 }));
+    await expect(read()).rejects.toThrow(/found something else; save/);
+    await expect(readKvCacheNote(at('model.gguf/x'), at('model.gguf'))).rejects.toThrow(
+      /no way to read it \(ENOTDIR\)/,
+    );
+  });
+
+  it('can be removed, once or twice', async () => {
+    await writeKvCacheNote(at('cache'), at('model.gguf'), held);
+    await removeKvCacheNote(at('cache'));
+    await removeKvCacheNote(at('cache'));
+    expect(existsSync(at('cache.json'))).toBe(false);
+    await expect(removeKvCacheNote(at('model.gguf/x'))).rejects.toMatchObject({ code: 'ERR_RUNTIME' });
+  });
+
+  it('says if it can’t be written, or the model can’t be read', async () => {
+    await expect(writeKvCacheNote(at('no/cache'), at('model.gguf'), held)).rejects.toThrow(
+      /could not be written \(ENOENT\)/,
+    );
+    await expect(writeKvCacheNote(at('cache'), at('none.gguf'), held)).rejects.toThrow(/could not be read/);
+  });
+});
