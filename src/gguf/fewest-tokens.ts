@@ -94,12 +94,16 @@ class PieceTree {
 
   #grow(): void {
     const length = this.#byte.length * 2;
-    const copy = <T extends Uint8Array | Uint32Array>(from: T, to: T) => (to.set(from), to);
-    this.#byte = copy(this.#byte, new Uint8Array(length));
-    this.#isPiece = copy(this.#isPiece, new Uint8Array(length));
-    this.#child = copy(this.#child, new Uint32Array(length));
-    this.#sibling = copy(this.#sibling, new Uint32Array(length));
+    this.#byte = grow(this.#byte, new Uint8Array(length));
+    this.#isPiece = grow(this.#isPiece, new Uint8Array(length));
+    this.#child = grow(this.#child, new Uint32Array(length));
+    this.#sibling = grow(this.#sibling, new Uint32Array(length));
   }
+}
+
+function grow<T extends Uint8Array | Uint32Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
 }
 
 /** What a token stands for where that isn't what is written: in byte-level vocabularies, and where a mark stands for a space. */

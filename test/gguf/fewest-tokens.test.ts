@@ -41,7 +41,11 @@ describe('the fewest tokens of a text', () => {
     const vocabulary = vocabularyOf('ab');
     let asked = 0;
     const text = 'ab'.repeat(5_000_000);
-    const counted = countFewestTokens(text, { ...vocabulary, token: (id) => (asked++, vocabulary.token(id)) }, 50);
+    const token = (id: number) => {
+      asked++;
+      return vocabulary.token(id);
+    };
+    const counted = countFewestTokens(text, { ...vocabulary, token }, 50);
     expect(counted).toBe(51);
     expect(asked).toBe(1);
   });
