@@ -1,5 +1,6 @@
 /** The vocabulary of a model: the bytes of each token, and which tokens a prompt is cut at first. It cuts no text into tokens. */
 import type { GgufArraySummary, GgufValue } from './gguf-metadata.ts';
+import { HashIndex } from './hash-index.ts';
 import { type ByteSource, openModelFile } from './model-file.ts';
 import type { GgufFile } from './read-gguf.ts';
 
@@ -19,6 +20,8 @@ export interface Vocabulary {
   token(id: number): Buffer;
   /** The texts of the tokens that a prompt is cut at first, such as `<|im_start|>`. */
   listSpecialTokens(): string[];
+  /** The first token that stands there twice, up to its first NUL as engines read it; empty ones don't count. */
+  findRepeatedToken(): number | undefined;
 }
 
 /** Whether the model puts a token before every prompt; `undefined` if that isn't known. */
@@ -77,6 +80,22 @@ class FileVocabulary implements Vocabulary {
       if (text !== '' && !text.includes('\0')) special.push(text);
     }
     return special;
+  }
+
+  findRepeatedToken(): number | undefined {
+    const seen = new HashIndex();
+    seen.reserve(this.size);
+    const view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length);
+    for (let id = 0; id < this.size; id++) {
+      const start = this.#starts[id]! + 8;
+      const end = start + this.#bytes.readUInt32LE(start - 8);
+      let at = start;
+      while (at < end && this.#bytes[at] !== 0) at++;
+      if (at === start) continue;
+      if (seen.find(view, start, at - start) >= 0) return id;
+      seen.add(0);
+    }
+    return undefined;
   }
 }
 

@@ -10,7 +10,12 @@ import { writeLanguageModel } from '../../tools/synthetic-model.mjs';
 import { makeTinyModels, TINY } from '../support/tiny-models.ts';
 
 function vocabularyOf(...tokens: string[]): Vocabulary {
-  return { size: tokens.length, token: (id) => Buffer.from(tokens[id]!), listSpecialTokens: () => [] };
+  return {
+    size: tokens.length,
+    token: (id) => Buffer.from(tokens[id]!),
+    listSpecialTokens: () => [],
+    findRepeatedToken: () => undefined,
+  };
 }
 
 describe('the fewest tokens of a text', () => {

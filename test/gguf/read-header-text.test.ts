@@ -1,0 +1,38 @@
+import { mkdtempSync, rmSync, truncateSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { readGguf } from '../../src/gguf/read-gguf.ts';
+import { readHeaderText } from '../../src/gguf/read-header-text.ts';
+import { writeGguf } from '../support/gguf-writer.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'nexa-text-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const LONG = 'ä'.repeat(50_000);
+const path = writeGguf(join(folder, 'm.gguf'), {
+  entries: [
+    ['general.architecture', 'string', 'qwen2'],
+    ['a.short', 'string', 'kept'],
+    ['a.number', 'u32', 1],
+    ['a.list', 'string[]', Array(100).fill('x')],
+    ['a.long', 'string', LONG],
+  ],
+});
+
+test('a text is read whether it was kept or not', async () => {
+  const file = await readGguf(path);
+  expect(await readHeaderText(file, 'a.short', 10)).toBe('kept');
+  expect(await readHeaderText(file, 'a.long', 2 ** 20)).toBe(LONG);
+  expect(await readHeaderText(file, 'a.long', 100)).toBe('ä'.repeat(50));
+});
+
+test.each(['a.number', 'a.list', 'a.absent'])('%s is no text', async (key) => {
+  expect(await readHeaderText(await readGguf(path), key, 10)).toBeUndefined();
+});
+
+test('a file that became shorter gives what is left', async () => {
+  const file = await readGguf(path);
+  truncateSync(path, 1000);
+  expect((await readHeaderText(file, 'a.long', 2 ** 20))!.length).toBeLessThan(1000);
+});
