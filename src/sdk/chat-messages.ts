@@ -1,6 +1,7 @@
 /** Conversations: what a program may write, and the one form in which runtimes get it. It opens no file. */
 import { invalidOption } from '../core/errors.ts';
 import type { Check } from '../core/validate.ts';
+import { countJsonLevels, MOST_NESTED } from './nesting.ts';
 
 /** One part of a message. `path` is the path of a file. */
 export type ContentPart =
@@ -41,8 +42,12 @@ export const checkMessages: Check<readonly ChatMessage[]> = (value, name) => {
 };
 
 export const checkTools: Check<string | readonly object[]> = (value, name) => {
-  if (isTools(value) || (typeof value === 'string' && !value.includes('\0') && isToolsJson(value))) return value;
-  throw invalidOption(name, 'a list of tools, or the same as JSON text', value);
+  const json = typeof value === 'string' ? value : printJson(value);
+  if (json === undefined || json.includes('\0') || !isToolsJson(json)) {
+    throw invalidOption(name, 'a list of tools, or the same as JSON text', value);
+  }
+  if (countJsonLevels(json) <= MOST_NESTED) return value as string | readonly object[];
+  throw invalidOption(name, `a list of tools in at most ${MOST_NESTED} levels of arrays and objects`, value);
 };
 
 /** The JSON that templates get; `undefined` for no tools. */
@@ -94,13 +99,19 @@ function isName(value: unknown): boolean {
   return typeof value === 'string' && value.trim() !== '' && !value.includes('\0');
 }
 
-function isTools(value: unknown): value is readonly object[] {
-  return Array.isArray(value) && value.length > 0 && value.every((each) => typeof each === 'object' && each !== null);
+/** `undefined` for what has no JSON, for example an object within itself, or one that is nested deeper than V8 can print. */
+function printJson(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined;
+  }
 }
 
 function isToolsJson(json: string): boolean {
   try {
-    return isTools(JSON.parse(json));
+    const value: unknown = JSON.parse(json);
+    return Array.isArray(value) && value.length > 0 && value.every((each) => typeof each === 'object' && each !== null);
   } catch {
     return false;
   }

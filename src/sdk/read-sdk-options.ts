@@ -17,6 +17,8 @@ import {
   wholeNumber,
 } from '../core/validate.ts';
 import { checkMessages, checkTools } from './chat-messages.ts';
+import { checkGrammar } from './check-grammar.ts';
+import { checkTemplate } from './check-template.ts';
 import { FLASH_ATTENTION, KV_CACHE_TYPES, type LogListener } from './runtime.ts';
 import type { GenerateOptions, InitializeOptions, LoadOptions } from './sdk-options.ts';
 
@@ -69,7 +71,7 @@ const LOAD_CHECKS: Checks<LoadOptions> = {
   mmap: flag,
   gpuLayers: wholeNumber(0),
   onProgress: callback<(percent: number) => void>,
-  chatTemplate: nativeText,
+  chatTemplate: checkTemplate,
   pluginId: nativeText,
   deviceId: nativeText,
   signal: abortSignal,
@@ -94,7 +96,7 @@ const GENERATE_CHECKS: Checks<ResolvedGenerateOptions> = {
   repetitionPenalty: numberFrom(0.1, 10),
   presencePenalty: numberFrom(-10, 10),
   frequencyPenalty: numberFrom(-10, 10),
-  grammar: nativeText,
+  grammar: checkGrammar,
   seed: wholeNumber(0),
   stop: oneOrMore(text, 'a text or a list of texts'),
   signal: abortSignal,

@@ -22,7 +22,7 @@ const near = (path: string) => relative(process.cwd(), path);
 
 describe('what a runtime gets of a prompt', () => {
   test('is every option by its own name, without the signal', async () => {
-    const sampling = { maxTokens: 7, temperature: 0.5, seed: 3, stop: ['x'], grammar: 'g' };
+    const sampling = { maxTokens: 7, temperature: 0.5, seed: 3, stop: ['x'], grammar: 'root ::= "g"' };
     const options = readGenerateOptions({ prompt: 'Hi', ...sampling, signal: AbortSignal.timeout(1000) });
     expect(await prepareGenerate(options)).toEqual({ prompt: 'Hi', audioPaths: [], ...sampling });
   });
