@@ -45,6 +45,10 @@ export interface ChatParams {
 
 /** A loaded model of the engine. It allows one completion at a time and checks few of its arguments. */
 export interface LlamaContext {
+  /** Whether the template of the model's file can be parsed; only then are errors of a template caught. */
+  isJinjaSupported(): boolean;
+  /** Whether that template is one of those that the engine knows without parsing them. */
+  isLlamaChatSupported(): boolean;
   getFormattedChat(messages: readonly EngineMessage[], template?: string, params?: ChatParams): FormattedChat;
   tokenize(text: string, media: { media_paths: readonly string[] }): Promise<{ readonly tokens: Int32Array }>;
   detokenize(tokens: readonly number[]): Promise<string>;

@@ -17,6 +17,8 @@ export interface LlamaModelFacts {
   /** `undefined` for a model without a projector. */
   readonly capabilities: Capabilities | undefined;
   readonly longestAudioSeconds?: number;
+  /** The templates of the model's file by their names, as `CheckedModel` has them. */
+  readonly templates?: ReadonlyMap<string, string>;
   /** Is used in place of the model's own. */
   readonly chatTemplate?: string | undefined;
 }
@@ -32,6 +34,7 @@ export class LlamaModel implements RuntimeModel {
   readonly #modelPath: string;
   readonly #contextSize: number;
   readonly #chatTemplate: string | undefined;
+  readonly #templates: ReadonlyMap<string, string>;
   #context: LlamaContext | undefined;
   #stopped = false;
   /** True while the engine completes: only then does it have something to stop. */
@@ -44,6 +47,7 @@ export class LlamaModel implements RuntimeModel {
     this.#modelPath = facts.modelPath;
     this.#contextSize = facts.contextSize;
     this.#chatTemplate = facts.chatTemplate;
+    this.#templates = facts.templates ?? new Map();
     this.longestAudioSeconds = facts.longestAudioSeconds;
     // The engine can see images too, but that was not tried with this package.
     this.capabilities = { audio: facts.capabilities?.audio ?? false, vision: false };
@@ -107,11 +111,29 @@ export class LlamaModel implements RuntimeModel {
       ...(tools !== undefined && { tools: JSON.parse(tools) }),
       ...(thinking !== undefined && { enable_thinking: thinking }),
     };
+    this.#refuseTemplate(context);
+    const own = (tools !== undefined && this.#templates.get('tool_use')) || this.#templates.get('');
     try {
-      return context.getFormattedChat(turns.map(toEngineMessage), this.#chatTemplate, params);
+      return context.getFormattedChat(turns.map(toEngineMessage), this.#chatTemplate ?? own, params);
     } catch (cause) {
       throw this.#engineError('could not format the conversation', cause);
     }
+  }
+
+  /**
+   * The engine ends the process over a template that it can't parse, also if another one is given in its place, over an empty one as soon as
+   * it is asked whether it can, and over one that is given to a model without any.
+   */
+  #refuseTemplate(context: LlamaContext): void {
+    if (this.#templates.size === 0 && this.#chatTemplate === undefined) return;
+    const isKnown = () => this.#chatTemplate === undefined && context.isLlamaChatSupported();
+    if (this.#templates.get('') !== '' && (context.isJinjaSupported() || isKnown())) return;
+    const what =
+      this.#templates.size === 0
+        ? 'takes no `chatTemplate` for a model without a template,'
+        : "can't parse the chat template in";
+    const message = `The engine ${what} ${JSON.stringify(this.#modelPath)}; give the whole prompt with \`raw: true\`.`;
+    throw new MemoryGuardError('ERR_RUNTIME', message);
   }
 
   #getContext(): LlamaContext {

@@ -7,7 +7,7 @@ import { LoadProgress } from '../load-progress.ts';
 import type { LogListener, Runtime, RuntimeLoad, RuntimeModel } from '../runtime.ts';
 import { EngineLog, findReason } from './engine-log.ts';
 import { findEngine, type Llama, type LlamaContext } from './llama-engine.ts';
-import { LlamaModel } from './llama-model.ts';
+import { LlamaModel, type LlamaModelFacts } from './llama-model.ts';
 
 /** One for the process: the loggers belong to the native library, of which a process has one. */
 let log: EngineLog | undefined;
@@ -37,9 +37,9 @@ class LlamaRuntime implements Runtime {
 
   async load(request: RuntimeLoad): Promise<RuntimeModel> {
     refuseLibraryOptions(request);
-    const projector = await checkModelFiles(request);
+    const { projector, templates } = await checkModelFiles(request);
     const longestAudioSeconds = getLongestAudio(projector, request.contextSize);
-    const load = this.#turn.then(() => this.#load(request, longestAudioSeconds));
+    const load = this.#turn.then(() => this.#load(request, { longestAudioSeconds, templates }));
     this.#turn = load.catch(() => {});
     return load;
   }
@@ -49,7 +49,10 @@ class LlamaRuntime implements Runtime {
     this.#unlisten?.();
   }
 
-  async #load(request: RuntimeLoad, longestAudioSeconds: number): Promise<RuntimeModel> {
+  async #load(
+    request: RuntimeLoad,
+    read: Pick<LlamaModelFacts, 'longestAudioSeconds' | 'templates'>,
+  ): Promise<RuntimeModel> {
     const { modelPath, projectorPath, signal, contextSize, chatTemplate } = request;
     signal?.throwIfAborted();
     this.#log.flush();
@@ -68,7 +71,7 @@ class LlamaRuntime implements Runtime {
       signal?.throwIfAborted();
       const capabilities = projectorPath === undefined ? undefined : context.getMultimodalSupport();
       this.#log.flush();
-      const facts = { modelPath, contextSize, capabilities, longestAudioSeconds, chatTemplate };
+      const facts = { ...read, modelPath, contextSize, capabilities, chatTemplate };
       return new LlamaModel(context, this.#log, facts);
     } catch (error) {
       await context.release();
@@ -115,6 +118,8 @@ function makeLoadOptions(request: RuntimeLoad): object {
     flash_attn_type: request.flashAttention,
     // A text that outgrows the context ends: with a shift the model would silently forget its beginning.
     ctx_shift: false,
+    // The engine ends the process while it loads a model whose template it can't parse; each call gives the template that serves.
+    chat_template: 'chatml',
     ...(request.threads !== undefined && { n_threads: request.threads }),
   };
 }

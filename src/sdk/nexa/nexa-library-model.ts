@@ -13,6 +13,7 @@ import { countFewestTokens } from '../../gguf/fewest-tokens.ts';
 import { readGguf } from '../../gguf/read-gguf.ts';
 import { readVocabulary } from '../../gguf/vocabulary.ts';
 import { type ChatSettings, type ChatTurn, makeTurn } from '../chat-messages.ts';
+import { refuseLeftRecursion } from '../check-grammar.ts';
 import { contextFull } from '../context-full.ts';
 import type { Capabilities, GenerateResult, RuntimeGenerate, RuntimeModel } from '../runtime.ts';
 import { readFinishReason, readProfile, Utf8Text } from './generate-result.ts';
@@ -52,6 +53,7 @@ export class NexaLibraryModel implements RuntimeModel {
 
   async generate(request: RuntimeGenerate, onText: (text: string) => void): Promise<GenerateResult> {
     refuseTextOptions(this.#kind, request);
+    if (this.#kind.layout === 'nexa-1.0') refuseLeftRecursion(request.grammar);
     const startMs = performance.now();
     let firstTextMs: number | undefined;
     const text = new Utf8Text((piece) => {

@@ -1,10 +1,9 @@
 /** The SDK's own library as a runtime. It asks the library only what that survives, and knows no other runtime. */
 import { describeAddonProblem, loadAddon } from '../../addon/load-addon.ts';
-import type { LayoutName, LibraryHandle, NativeFailure, NativeLoad, NexaBinding } from '../../addon/nexa-binding.ts';
-import { MemoryGuardError } from '../../core/errors.ts';
+import type { LayoutName, LibraryHandle, NativeFailure, NexaBinding } from '../../addon/nexa-binding.ts';
 import { loadNodeModule } from '../../core/node-module.ts';
-import { type GgufFile, readGguf } from '../../gguf/read-gguf.ts';
-import { readsBosFirst, readVocabulary } from '../../gguf/vocabulary.ts';
+import type { GgufFile } from '../../gguf/read-gguf.ts';
+import { readsBosFirst } from '../../gguf/vocabulary.ts';
 import { getLongestAudio } from '../audio/longest-audio.ts';
 import { checkModelFiles } from '../check-model-files.ts';
 import { LoadProgress } from '../load-progress.ts';
@@ -21,6 +20,7 @@ import { findLibrary } from './find-library.ts';
 import { libraryNotFound, listFailure, loadFailure, noLoader, openFailure } from './library-errors.ts';
 import { refuseLoadOptions } from './library-options.ts';
 import { NexaLibraryModel } from './nexa-library-model.ts';
+import { refuseForOlderGeneration } from './older-generation.ts';
 
 export interface NexaRuntimeOptions {
   readonly libraryPath?: string | undefined;
@@ -90,13 +90,13 @@ class NexaRuntime implements Runtime {
 
   async load(request: RuntimeLoad): Promise<RuntimeModel> {
     refuseLoadOptions({ layout: this.#layout, hasProjector: request.projectorPath !== undefined }, request);
-    const projector = await checkModelFiles(request);
-    if (projector && this.#layout === OLD_LAYOUT) refuseWideKernels(projector);
+    const { model: header, projector, specialTokens } = await checkModelFiles(request);
+    if (projector && this.#layout === OLD_LAYOUT) refuseForOlderGeneration(projector);
     request.signal?.throwIfAborted();
     const { modelPath, projectorPath, contextSize } = request;
     const { pluginId = this.#layout === OLD_LAYOUT ? 'cpu_gpu' : 'llama_cpp' } = request;
     const { model, asked, ...reported } = await this.#nexa
-      .load(this.#library, { ...toNativeLoad(request), ...(await readTokenizer(modelPath)), pluginId })
+      .load(this.#library, { ...toNativeLoad(request), addsBos: readsBosFirst(header), specialTokens, pluginId })
       .catch((failure: NativeFailure) => {
         throw loadFailure(request, failure);
       });
@@ -130,13 +130,6 @@ class NexaRuntime implements Runtime {
   }
 }
 
-/** What the addon must know of how the model cuts a prompt into tokens. */
-async function readTokenizer(modelPath: string): Promise<Pick<NativeLoad, 'addsBos' | 'specialTokens'>> {
-  const model = await readGguf(modelPath);
-  const vocabulary = await readVocabulary(model);
-  return { addsBos: readsBosFirst(model), specialTokens: vocabulary?.listSpecialTokens() ?? [] };
-}
-
 function toNativeLoad(request: RuntimeLoad) {
   const { modelPath, projectorPath, chatTemplate, deviceId, contextSize, threads } = request;
   const { batchSize, microBatchSize, gpuLayers } = request;
@@ -151,14 +144,6 @@ function toNativeLoad(request: RuntimeLoad) {
     microBatchSize,
     gpuLayers,
   };
-}
-
-/** The older generation ends the process over convolutions along one dimension in F32; published projectors have them in F16. */
-function refuseWideKernels(projector: GgufFile): void {
-  const wide = projector.tensors.kinds.find(({ dims, type }) => type.name === 'F32' && dims.length === 3);
-  if (wide === undefined) return;
-  const message = `Expected ${JSON.stringify(projector.path)} to have convolution kernels in F16, found F32 (${wide.dims.join(' x ')}); convert the projector with --outtype f16.`;
-  throw new MemoryGuardError('ERR_MODEL_FILE', message);
 }
 
 function readCapabilities(projector: GgufFile): Capabilities {

@@ -34,6 +34,8 @@ test('a completion that fails inside the engine makes the model unusable, and it
   const model = await (async () => {
     const real = await realContext(log, contextSize);
     const context: LlamaContext = {
+      isJinjaSupported: () => real.isJinjaSupported(),
+      isLlamaChatSupported: () => real.isLlamaChatSupported(),
       getFormattedChat: (messages) => real.getFormattedChat(messages),
       // The file goes between the check and the completion.
       tokenize: async (text, media) => {
@@ -150,6 +152,8 @@ const ended: Completion = {
 
 function scripted(completion: Partial<Completion>): LlamaContext {
   return {
+    isJinjaSupported: () => true,
+    isLlamaChatSupported: () => true,
     getFormattedChat: () => ({ prompt: 'p' }),
     tokenize: async () => ({ tokens: Int32Array.of(1, 2) }),
     detokenize: async () => 'p',

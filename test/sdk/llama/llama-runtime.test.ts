@@ -26,7 +26,7 @@ const request = { prompt: 'What is said?', audioPaths: [] as string[], maxTokens
 
 test.each([
   ['a missing tensor', () => ({ modelPath: missingTensor() }), "missing tensor 'blk.0.ffn_down.weight'."],
-  ['a projector of another width', () => ({ projectorPath: otherWidth() }), 'could not load the projector'],
+  ['a projector of another width', () => ({ projectorPath: otherWidth() }), 'to give vectors of 256 elements'],
 ])('refuses %s and lives on', async (_what, shape, sentence) => {
   await expect(load(shape())).rejects.toMatchObject({
     code: 'ERR_MODEL_FILE',

@@ -5,7 +5,7 @@ import { LAYOUTS } from '../../../src/addon/nexa-binding.ts';
 import type { NexaModel } from '../../../src/sdk/nexa-model.ts';
 import type { GenerateOptions } from '../../../src/sdk/sdk-options.ts';
 import { writeTone } from '../../../tools/synthetic-model.mjs';
-import { smallProjector, writeGguf } from '../../support/gguf-writer.ts';
+import { createProjectorEntries, writeGguf } from '../../support/gguf-writer.ts';
 import { recordCalls, say } from '../../support/nexa/libraries.ts';
 import { orders, pieces, useDouble } from '../../support/nexa/models.ts';
 
@@ -174,13 +174,14 @@ describe('a conversation with audio', () => {
 
 test.each(LAYOUTS)('images go to the library beside audio (%s)', async (layout) => {
   const calls = recordCalls();
-  const spec = smallProjector();
-  const sees = ['clip.has_vision_encoder', 'bool', true] as const;
-  const projectorPath = writeGguf(subject.files.path(`mmproj-sees-${layout}.gguf`), {
-    ...spec,
-    entries: [...spec.entries, sees],
-    tensors: [],
-  });
+  // A type without tensors that this package knows.
+  const entries = (['audio', 'vision'] as const).flatMap((kind) => [
+    ...createProjectorEntries('gemma3na', kind),
+    [`clip.${kind}.attention.layer_norm_epsilon`, 'f32', 1e-6] as const,
+  ]);
+  const means = ['image_mean', 'image_std'].map((key) => [`clip.vision.${key}`, 'f32[]', [0.5, 0.5, 0.5]] as const);
+  const keys = new Map([...entries, ...means].map((entry) => [entry[0], entry]));
+  const projectorPath = writeGguf(subject.files.path(`mmproj-sees-${layout}.gguf`), { entries: [...keys.values()] });
   const png = subject.files.path('dot.png');
   writeFileSync(png, Buffer.from('89504e470d0a1a0a00', 'hex'));
   const model = await subject.load({ layout, projectorPath, contextSize: 4096 });

@@ -1,8 +1,9 @@
 /** Loads of the SDK's library on its test double: refused, failed, aborted, and what a model's senses are. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { readLoadOptions } from '../../../src/sdk/read-sdk-options.ts';
 import type { Runtime, RuntimeLoad } from '../../../src/sdk/runtime.ts';
+import { writeGguf } from '../../support/gguf-writer.ts';
 import { order, recordCalls } from '../../support/nexa/libraries.ts';
 import { withRuntime } from '../../support/nexa/runtimes.ts';
 import { makeTinyModels, type TinyModels } from '../../support/tiny-models.ts';
@@ -92,10 +93,12 @@ describe('a load', () => {
   });
 
   test('is not made where the projector is none that it hears or sees with', async () => {
-    const path = files.path('mmproj-silent.gguf');
-    const bytes = readFileSync(files.projector);
-    bytes.write('clip.has_audio_decoder', bytes.indexOf('clip.has_audio_encoder'));
-    writeFileSync(path, bytes);
+    const path = writeGguf(files.path('mmproj-silent.gguf'), {
+      entries: [
+        ['general.architecture', 'string', 'clip'],
+        ['clip.has_gen_audio_encoder', 'bool', true],
+      ],
+    });
     await withRuntime(async (runtime) => {
       const calls = recordCalls();
       await expect(load(runtime, { projectorPath: path })).rejects.toMatchObject({

@@ -139,7 +139,7 @@ describe.each(LAYOUTS)('with the library of %s', (layout) => {
     if (layout === 'nexa-1.0') {
       await expect(loading).rejects.toMatchObject({
         code: 'ERR_MODEL_FILE',
-        message: `Expected ${JSON.stringify(wide)} to have convolution kernels in F16, found F32 (3 x 128 x 32); convert the projector with --outtype f16.`,
+        message: `Expected '${wide}' to have convolution kernels in F16, found F32 (3 x 128 x 32); convert the projector with --outtype f16.`,
       });
     } else {
       await (await loading).dispose();
