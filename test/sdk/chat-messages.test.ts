@@ -70,6 +70,17 @@ describe('messages', () => {
 });
 
 describe('tools', () => {
+  test('may be nested 128 levels deep, as JSON and as objects', () => {
+    const nest = (levels: number) => `[{"a":${'['.repeat(levels - 2)}${']'.repeat(levels - 2)}}]`;
+    const sentence = 'Expected `tools` to be a list of tools in at most 128 levels of arrays and objects';
+    expect(checkTools(nest(128), 'tools')).toBe(nest(128));
+    expect(() => checkTools(nest(129), 'tools')).toThrow(sentence);
+    expect(() => checkTools(JSON.parse(nest(129)), 'tools')).toThrow(sentence);
+    const circular: object[] = [{}];
+    Object.assign(circular[0]!, { circular });
+    expect(() => checkTools(circular, 'tools')).toThrow('Expected `tools` to be a list of tools, or the same as JSON');
+  });
+
   test.each([[[{ type: 'function' }]], ['[{}]']])('are a list of objects, or the same as JSON: %j', (tools) => {
     expect(checkTools(tools, 'tools')).toBe(tools);
   });

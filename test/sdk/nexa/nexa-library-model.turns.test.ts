@@ -8,6 +8,7 @@ import { writeTone } from '../../../tools/synthetic-model.mjs';
 import { createProjectorEntries, writeGguf } from '../../support/gguf-writer.ts';
 import { recordCalls, say } from '../../support/nexa/libraries.ts';
 import { orders, pieces, useDouble } from '../../support/nexa/models.ts';
+import { TINY_PROJECTOR } from '../../support/tiny-models.ts';
 
 const subject = useDouble();
 
@@ -177,6 +178,7 @@ test.each(LAYOUTS)('images go to the library beside audio (%s)', async (layout) 
   // A type without tensors that this package knows.
   const entries = (['audio', 'vision'] as const).flatMap((kind) => [
     ...createProjectorEntries('gemma3na', kind),
+    [`clip.${kind}.projection_dim`, 'u32', TINY_PROJECTOR.projection] as const,
     [`clip.${kind}.attention.layer_norm_epsilon`, 'f32', 1e-6] as const,
   ]);
   const means = ['image_mean', 'image_std'].map((key) => [`clip.vision.${key}`, 'f32[]', [0.5, 0.5, 0.5]] as const);
