@@ -1,8 +1,15 @@
-/** Finds the control groups that limit us, from the topmost one that can be seen down to ours; it reads no memory figure. */
+/** Finds the control groups that limit us, from the topmost one that can be seen down to ours; it reads no figure of theirs. */
 import { readdirSync } from 'node:fs';
 import { getErrno, malformed, unreadable } from '../sensor-error.ts';
 import { exists, readBytes, readBytesIfPresent } from './kernel-files.ts';
-import { type Membership, type Mount, parseMembership, parseMounts, relateToMount } from './mountinfo.ts';
+import {
+  type Controller,
+  type Membership,
+  type Mount,
+  parseMembership,
+  parseMounts,
+  relateToMount,
+} from './mountinfo.ts';
 
 export interface ControlGroup {
   readonly directory: string;
@@ -29,7 +36,7 @@ export interface FoundGroups extends ControlGroups {
  * @returns `undefined` on a kernel without control groups.
  * @throws MemoryGuardError `ERR_SENSOR` if a file that tells where our groups are can't be read or understood.
  */
-export function findGroups(prefix: string): FoundGroups | undefined {
+export function findGroups(prefix: string, controller: Controller = 'memory'): FoundGroups | undefined {
   const file = `${prefix}/proc/self/cgroup`;
   const mountFile = `${prefix}/proc/self/mountinfo`;
   const mountText = readBytes(mountFile).toString('utf8');
@@ -39,12 +46,14 @@ export function findGroups(prefix: string): FoundGroups | undefined {
     if (/ - cgroup2? /.test(mountText)) throw unreadable(file, 'ENOENT');
     return undefined;
   }
-  const membership = parseMembership(bytes.toString('utf8'), file);
-  if (membership?.version !== 1) assertMountedIsListed(mountText, mountFile, membership === undefined, file);
+  const membership = parseMembership(bytes.toString('utf8'), file, controller);
+  if (membership?.version !== 1) {
+    assertMountedIsListed(mountText, mountFile, membership === undefined, file, controller);
+  }
   const found: ControlGroups =
     membership === undefined
       ? { version: 2, groups: [], ancestorsHidden: false }
-      : followMounts(prefix, membership, parseMounts(mountText, membership.version, mountFile));
+      : followMounts(prefix, membership, parseMounts(mountText, membership.version, mountFile, controller), controller);
   return { ...found, file, bytes };
 }
 
@@ -57,10 +66,16 @@ export function tellsCache(directory: string): boolean {
 }
 
 /** Every hierarchy that is mounted is listed among ours. If one isn't, the list is damaged and a limit would be missed. */
-function assertMountedIsListed(mountText: string, mountFile: string, nothingListed: boolean, file: string): void {
+function assertMountedIsListed(
+  mountText: string,
+  mountFile: string,
+  nothingListed: boolean,
+  file: string,
+  controller: Controller,
+): void {
   const missed =
-    parseMounts(mountText, 1, mountFile).length > 0
-      ? '"4:memory:/group"'
+    parseMounts(mountText, 1, mountFile, controller).length > 0
+      ? `"4:${controller}:/group"`
       : nothingListed && parseMounts(mountText, 2, mountFile).length > 0
         ? '"0::/group"'
         : undefined;
@@ -74,7 +89,12 @@ interface GroupChain {
 }
 
 /** Follows every mount and takes the one that shows our group and the most above it. */
-function followMounts(prefix: string, { version, path }: Membership, mounts: readonly Mount[]): ControlGroups {
+function followMounts(
+  prefix: string,
+  { version, path }: Membership,
+  mounts: readonly Mount[],
+  controller: Controller,
+): ControlGroups {
   let best: GroupChain | undefined;
   for (const mount of mounts) {
     const chain = followChain(prefix, mount, path);
@@ -88,7 +108,12 @@ function followMounts(prefix: string, { version, path }: Membership, mounts: rea
   const named = best.groups.slice(atRealRoot ? 1 : 0);
   return {
     version,
-    groups: version === 1 ? keepLimitingV1(best.groups, named) : named.filter(hasControllerV2),
+    groups:
+      version === 2
+        ? named.filter((group) => hasControllerV2(group, controller))
+        : controller === 'memory'
+          ? keepLimitingV1(best.groups, named)
+          : named,
     ancestorsHidden: !atRealRoot || !best.complete,
   };
 }
@@ -200,6 +225,6 @@ function usesHierarchy(directory: string): boolean {
 }
 
 /** `cpu memory pids`: without the memory controller the nearest ancestor that has it accounts this group. */
-function hasControllerV2(group: ControlGroup): boolean {
-  return readBytes(`${group.directory}/cgroup.controllers`).toString('latin1').trim().split(' ').includes('memory');
+function hasControllerV2({ directory }: ControlGroup, controller: Controller): boolean {
+  return readBytes(`${directory}/cgroup.controllers`).toString('latin1').trim().split(' ').includes(controller);
 }

@@ -1,17 +1,20 @@
 /** Parses /proc/self/cgroup and /proc/self/mountinfo and relates their paths; it opens nothing. */
 import { malformed } from '../sensor-error.ts';
 
-/** Which hierarchy accounts our memory, and where in it we are: `4:memory:/docker/0123` · `0::/user.slice` */
+/** What a control group limits. */
+export type Controller = 'memory' | 'cpu';
+
+/** Which hierarchy has the controller, and where in it we are: `4:memory:/docker/0123` · `0::/user.slice` */
 export interface Membership {
   readonly version: 1 | 2;
   readonly path: string;
 }
 
 /**
- * Parses the hierarchy that accounts our memory: v1 if a hierarchy has the `memory` controller (alone, co-mounted as in
- * `cpu,memory`, or in a long list), else v2. `undefined`: the kernel has neither.
+ * Parses the hierarchy that limits us: v1 if a hierarchy has the controller (alone, co-mounted as in `cpu,memory`, or in a long list),
+ * else v2. `undefined`: the kernel has neither.
  */
-export function parseMembership(text: string, file: string): Membership | undefined {
+export function parseMembership(text: string, file: string, controller: Controller = 'memory'): Membership | undefined {
   let unified: Membership | undefined;
   for (const line of text.split('\n')) {
     if (line === '') continue;
@@ -19,7 +22,7 @@ export function parseMembership(text: string, file: string): Membership | undefi
     const match = /^(\d+):([^:]*):(\/.*)$/.exec(line);
     if (match === null) throw malformed(file, 'lines such as "4:memory:/group"', line);
     const [, number, controllers, path] = match;
-    if (controllers!.split(',').includes('memory')) return { version: 1, path: path! };
+    if (controllers!.split(',').includes(controller)) return { version: 1, path: path! };
     if (number === '0' && controllers === '') unified = { version: 2, path: path! };
   }
   return unified;
@@ -32,8 +35,8 @@ export interface Mount {
   readonly point: string;
 }
 
-/** Parses the mounts that show the hierarchy of that version (for v1: the one with the memory controller), in mount order. */
-export function parseMounts(text: string, version: 1 | 2, file: string): Mount[] {
+/** Parses the mounts that show the hierarchy of that version (for v1: the one with the controller), in mount order. */
+export function parseMounts(text: string, version: 1 | 2, file: string, controller: Controller = 'memory'): Mount[] {
   const mounts: Mount[] = [];
   for (const line of text.split('\n')) {
     if (line === '') continue;
@@ -42,7 +45,7 @@ export function parseMounts(text: string, version: 1 | 2, file: string): Mount[]
     if (right === undefined || fields.length < 6)
       throw malformed(file, 'lines such as "35 31 0:32 / /sys rw - cgroup2 cgroup2 rw"', line);
     const [type, , options = ''] = right.split(' ');
-    if (version === 2 ? type !== 'cgroup2' : type !== 'cgroup' || !options.split(',').includes('memory')) continue;
+    if (version === 2 ? type !== 'cgroup2' : type !== 'cgroup' || !options.split(',').includes(controller)) continue;
     mounts.push({ root: unescapeOctal(fields[3]!), point: unescapeOctal(fields[4]!) });
   }
   return mounts;
