@@ -8,6 +8,7 @@
 #include "plugin_path.h"
 #include "process_state.h"
 #include "shutdown.h"
+#include "thread_spinning.h"
 
 namespace guard::nexa {
 namespace {
@@ -69,6 +70,7 @@ Library::Opened Library::Open(const std::string& path, std::optional<Layout> for
 
 Library::Opened Library::OpenLocked(const std::string& path, std::optional<Layout> forced) {
   std::string detail;
+  LimitThreadSpinning();
   void* handle = os::OpenLibrary(path, detail);
   if (handle == nullptr) return {nullptr, MakeRefusal("open", detail)};
   const std::optional<Calls> calls = FindCalls(handle, detail);

@@ -35,7 +35,7 @@ export interface RuntimeLoad {
   readonly mmap: boolean;
   /** Number of layers that go to a GPU. */
   readonly gpuLayers: number;
-  /** If absent, the engine chooses. */
+  /** If absent, the runtime or its engine chooses. */
   readonly threads?: number | undefined;
   /** Percent, whole and rising. An engine that blocks the thread reports late. */
   readonly onProgress?: ((percent: number) => void) | undefined;

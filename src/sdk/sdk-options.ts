@@ -30,7 +30,10 @@ export interface LoadOptions {
   readonly modelsDir?: string;
   /** Path of the projector, which lets a model hear or see. @default the projector beside the model */
   readonly projectorPath?: string;
-  /** Threads that compute, from 1 to 1024. @default the engine's own choice */
+  /**
+   * Threads that compute, from 1 to 1024. @default with the SDK's library on the CPU the processors that this process may use, less what a
+   * quota of its control groups takes; else the engine's own choice
+   */
   readonly threads?: number;
   /** Tokens per call of the engine; from 2. @default 512 */
   readonly batchSize?: number;

@@ -44,7 +44,7 @@ const MAY_KNOW: Readonly<Record<string, readonly string[]>> = {
   sdk: ['core', 'adapters', 'addon', 'gguf', 'model-files', 'sdk/audio', 'sdk/llama', 'sdk/nexa'],
   'sdk/audio': ['core', 'gguf'],
   'sdk/llama': ['core', 'addon', 'sdk', 'sdk/audio'],
-  'sdk/nexa': ['core', 'addon', 'gguf', 'sdk', 'sdk/audio'],
+  'sdk/nexa': ['core', 'addon', 'gguf', 'sensors', 'sdk', 'sdk/audio'],
   metrics: ['core', '.'],
   cli: ['core', '.', 'cli/doctor', 'cli/plan', 'cli/run', 'cli/watch', 'picocolors'],
   'cli/doctor': ['core', '.', 'cli'],

@@ -16,6 +16,7 @@ import type {
   RuntimeLoad,
   RuntimeModel,
 } from '../runtime.ts';
+import { chooseThreads } from './choose-threads.ts';
 import { findLibrary } from './find-library.ts';
 import { libraryNotFound, listFailure, loadFailure, noLoader, openFailure } from './library-errors.ts';
 import { refuseLoadOptions } from './library-options.ts';
@@ -131,7 +132,7 @@ class NexaRuntime implements Runtime {
 }
 
 function toNativeLoad(request: RuntimeLoad) {
-  const { modelPath, projectorPath, chatTemplate, deviceId, contextSize, threads } = request;
+  const { modelPath, projectorPath, chatTemplate, deviceId, contextSize } = request;
   const { batchSize, microBatchSize, gpuLayers } = request;
   return {
     modelPath,
@@ -139,7 +140,7 @@ function toNativeLoad(request: RuntimeLoad) {
     chatTemplate,
     deviceId,
     contextSize,
-    threads,
+    threads: chooseThreads(request),
     batchSize,
     microBatchSize,
     gpuLayers,

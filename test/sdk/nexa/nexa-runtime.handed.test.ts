@@ -3,9 +3,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { LAYOUTS } from '../../../src/addon/nexa-binding.ts';
 import { readLoadOptions } from '../../../src/sdk/read-sdk-options.ts';
 import type { Runtime, RuntimeLoad } from '../../../src/sdk/runtime.ts';
+import { countUsableProcessors } from '../../../src/sensors/usable-processors.ts';
 import { recordCalls } from '../../support/nexa/libraries.ts';
 import { withRuntime } from '../../support/nexa/runtimes.ts';
 import { makeTinyModels, type TinyModels } from '../../support/tiny-models.ts';
+
+const processors = countUsableProcessors();
 
 let files: TinyModels;
 beforeAll(() => {
@@ -40,8 +43,8 @@ describe.each(LAYOUTS)('what the library of %s is handed', (layout) => {
       {
         ...common,
         n_ctx: 2048,
-        n_threads: 0,
-        n_threads_batch: 0,
+        n_threads: processors,
+        n_threads_batch: processors,
         n_batch: 512,
         n_ubatch: 512,
         n_gpu_layers: 0,

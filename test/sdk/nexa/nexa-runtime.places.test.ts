@@ -83,3 +83,35 @@ test.each(['NEXA_PLUGIN_PATH', 'GENIEX_PLUGIN_PATH'])('what the program set in %
   );
   expect(ended).toMatchObject({ code: 0, stderr: '', stdout: '/my/plugins\n'.repeat(3) });
 });
+
+describe('threads of GNU OpenMP, which the library brings', () => {
+  const open = `
+    await (await NexaSDK.initialize({ libraryPath: ${JSON.stringify(doubleLibrary('geniex-0.5'))} })).dispose();
+    console.log(process.env.GOMP_SPINCOUNT ?? '-', process.env.OMP_WAIT_POLICY ?? '-');`;
+
+  test.each([
+    [{}, '1000 PASSIVE'],
+    [{ GOMP_SPINCOUNT: '7' }, '7 -'],
+    [{ OMP_WAIT_POLICY: 'ACTIVE' }, '- ACTIVE'],
+  ])('sleep soon, unless the program says how they wait: %j', async (env, printed) => {
+    const unset = ['GOMP_SPINCOUNT', 'OMP_WAIT_POLICY'].filter((name) => !(name in env));
+    const ended = await programs.run(`for (const name of ${JSON.stringify(unset)}) delete process.env[name];${open}`, {
+      env,
+    });
+    expect(ended).toMatchObject({ code: 0, stderr: '', stdout: `${printed}\n` });
+  });
+
+  test('are told so from a worker too, whose own variables are a copy', async () => {
+    const ended = await programs.run(`
+      import { isMainThread, Worker } from 'node:worker_threads';
+      if (isMainThread) {
+        delete process.env.GOMP_SPINCOUNT;
+        delete process.env.OMP_WAIT_POLICY;
+        await new Promise((resolve) => new Worker(new URL(import.meta.url)).on('exit', resolve));
+        console.log(process.env.GOMP_SPINCOUNT, process.env.OMP_WAIT_POLICY);
+      } else {
+        await (await NexaSDK.initialize({ libraryPath: ${JSON.stringify(doubleLibrary('geniex-0.5'))} })).dispose();
+      }`);
+    expect(ended).toMatchObject({ code: 0, stderr: '', stdout: '1000 PASSIVE\n' });
+  });
+});
