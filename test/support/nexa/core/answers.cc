@@ -123,8 +123,7 @@ class Answers {
       heard += token;
       if (++tokens == most) *stop = true;
     });
-    const std::int32_t code =
-        InvokeGenerate(layout_, calls_, at.handle, at.multimodal, spec, given, run, result, text);
+    const std::int32_t code = InvokeGenerate(layout_, calls_, at.handle, at.multimodal, spec, given, run, result, text);
     Print("\"code\":" + std::to_string(code) + ",\"text\":" + Quoted(text) + ",\"heard\":" + Quoted(heard) +
           ",\"reason\":" + Quoted(result.stop_reason) +
           ",\"promptTokens\":" + std::to_string(result.profile.prompt_tokens) +
