@@ -31,6 +31,9 @@ LoadSpec SpecOf(const Library& library, const Files& files, bool hears) {
   if (hears) spec.projector_path = files.projector;
   spec.plugin_id = library.UsedLayout() == Layout::kNexa10 ? "cpu_gpu" : "llama_cpp";
   spec.context_size = 4096;
+  // As the template of the doubles begins. Without these an older library with a projector answers the first prompt only.
+  spec.adds_bos = false;
+  spec.special_tokens = {"<|im_start|>"};
   spec.batch_size = spec.micro_batch_size = 64;
   return spec;
 }
@@ -133,7 +136,8 @@ void TestSessions(const std::string& path, const Files& files) {
       auto fails = Ask(session, Say("<<double fail=-201201;pace=0>>", 3));
       auto throws = Ask(session, Say("<<double throw=1>>"));
       Expect(one.get().text.size() == 20, "a text");
-      Expect(two.get().text == "\xe2\x82\xac\x41", "bytes");
+      const Answer second = two.get();
+      Expect(second.text == "\xe2\x82\xac\x41", "bytes", second.failure ? second.failure->text : second.text);
       Expect(three.get().text == "ab", "tokens from another thread");
       Expect(four.get().text.size() == 3, "a text before a late token");
       Expect(five.get().text.size() == 30, "a text with calls beside it");
