@@ -52,6 +52,18 @@ describe('a stop text', () => {
   });
 });
 
+test.each([true, false])(
+  'a prompt that is far too long is refused before the library reads it (raw: %s)',
+  async (raw) => {
+    const model = await subject.load();
+    await expect(pieces(model, 'x'.repeat(200_000), { raw })).rejects.toMatchObject({
+      code: 'ERR_CONTEXT_FULL',
+      message: expect.stringContaining('at least'),
+    });
+    expect(model.lastResult).toBeUndefined();
+  },
+);
+
 describe('a failure of the library', () => {
   test.each(LAYOUTS)('is told with its reason, and the next text works (%s)', async (layout) => {
     const model = await subject.load({ layout });
