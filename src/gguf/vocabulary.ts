@@ -1,7 +1,7 @@
 /** The vocabulary of a model: the bytes of each token, and which tokens a prompt is cut at first. It cuts no text into tokens. */
 import type { GgufArraySummary, GgufValue } from './gguf-metadata.ts';
 import { HashIndex } from './hash-index.ts';
-import { type ByteSource, openModelFile } from './model-file.ts';
+import { type ByteSource, modelFileError, openModelFile } from './model-file.ts';
 import type { GgufFile } from './read-gguf.ts';
 
 /** Of `enum llama_token_type`: unknown, control and user-defined. At these a prompt is cut before the rest of it is cut into tokens. */
@@ -32,7 +32,7 @@ export function readsBosFirst({ metadata }: Pick<GgufFile, 'metadata'>): boolean
   return BOS_BY_TOKENIZER.get(`${model}`) ?? BOS_BY_TOKENIZER.get(`${model} ${pre}`);
 }
 
-/** `undefined` if the header has no vocabulary. Rejects with `ERR_MODEL_FILE` if the file can't be read. */
+/** `undefined` if the header has no vocabulary. Rejects with `ERR_MODEL_FILE` if the file can't be read or has changed. */
 export async function readVocabulary(model: GgufFile): Promise<Vocabulary | undefined> {
   const tokens = findArray(model.metadata.get('tokenizer.ggml.tokens'), 'string');
   if (tokens === undefined) return undefined;
@@ -40,7 +40,11 @@ export async function readVocabulary(model: GgufFile): Promise<Vocabulary | unde
   const file = await openModelFile(model.shards[0]!);
   try {
     const bytes = await readBytes(file, tokens.offset, model.dataOffset);
-    return new FileVocabulary(bytes, tokens.length, Array.isArray(types) ? types : await readTypes(file, types));
+    const kinds = Array.isArray(types) ? types : await readTypes(file, types);
+    const vocabulary = new FileVocabulary(bytes, tokens.length, kinds);
+    if (vocabulary.size === tokens.length) return vocabulary;
+    const expected = `have the ${tokens.length} tokens of its header`;
+    throw modelFileError(model.path, expected, `${vocabulary.size}: it has changed meanwhile`, 'load it again');
   } finally {
     await file.close();
   }
@@ -59,10 +63,11 @@ class FileVocabulary implements Vocabulary {
     this.#starts = new Uint32Array(count);
     let at = 0;
     let size = 0;
-    // The reader of the header has walked over all of them; a file that changed since then ends early here.
+    // The reader of the header has walked over all of them; the tokens of a file that changed since then may end early.
     for (; size < count && at + 8 <= bytes.length; size++) {
       this.#starts[size] = at;
       at += 8 + bytes.readUInt32LE(at);
+      if (at > bytes.length) break;
     }
     this.size = size;
   }

@@ -1,3 +1,4 @@
+import { truncateSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readGguf } from '../../src/gguf/read-gguf.ts';
 import { readsBosFirst, readVocabulary } from '../../src/gguf/vocabulary.ts';
@@ -22,6 +23,21 @@ describe('a vocabulary', () => {
       '<|audio_bos|>',
       '<|audio_eos|>',
     ]);
+  });
+
+  it.each([
+    ['was cut', (path: string) => truncateSync(path, 3000)],
+    ['has a token that is longer than the header', (path: string) => writeFileSync(path, Buffer.alloc(200_000, 0x7f))],
+  ])('of a file that %s since its header was read is refused', async (_what, change) => {
+    using files = disposable();
+    const path = files.path('model.gguf');
+    writeLanguageModel(path, { ...TINY, vocab: 600, quantization: 'F32' });
+    const model = await readGguf(path);
+    change(path);
+    await expect(readVocabulary(model)).rejects.toMatchObject({
+      code: 'ERR_MODEL_FILE',
+      message: expect.stringContaining('it has changed meanwhile'),
+    });
   });
 
   it('is absent where the header has none', async () => {
