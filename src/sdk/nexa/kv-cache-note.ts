@@ -8,7 +8,7 @@ import type { HeldText } from '../../addon/nexa-binding.ts';
 import { MiB } from '../../core/bytes.ts';
 import { describeError, MemoryGuardError } from '../../core/errors.ts';
 
-/** The end of a model's file is weights, which differ between models of the same shapes. */
+/** The end of a model's file is weights, which differ between models of the same shapes; that of a cache is what was computed last. */
 const MARKED_BYTES = 1 * MiB;
 
 interface Note {
@@ -16,6 +16,8 @@ interface Note {
   readonly version: 1;
   /** Marks the model's file. */
   readonly model: string;
+  /** Marks the cache's file, which another program may write without a note. */
+  readonly cache: string;
   readonly tokens: number;
   /** The prompt and the answer, in base64. */
   readonly text: string;
@@ -24,12 +26,13 @@ interface Note {
 /** The path of the note of the cache at `path`. */
 export const kvCacheNotePath = (path: string) => `${path}.json`;
 
-/** Rejects with `ERR_RUNTIME` if the note can't be written. */
+/** Rejects with `ERR_RUNTIME` if the note can't be written. The cache must be there. */
 export async function writeKvCacheNote(path: string, modelPath: string, held: HeldText): Promise<void> {
   const note: Note = {
     format: 'nexa-memory-guard KV cache',
     version: 1,
-    model: await markModel(modelPath),
+    model: await markFile(modelPath),
+    cache: await markFile(path),
     tokens: held.tokens,
     text: Buffer.from(held.text).toString('base64'),
   };
@@ -41,15 +44,14 @@ export async function writeKvCacheNote(path: string, modelPath: string, held: He
   });
 }
 
-/** Rejects with `ERR_RUNTIME` if there is no note, or if it is of another model. */
+/** Rejects with `ERR_RUNTIME` if there is no note, or if it is of another model or of another cache. */
 export async function readKvCacheNote(path: string, modelPath: string): Promise<HeldText> {
   const found = await readFile(kvCacheNotePath(path), 'utf8').then(parseNote, (cause) => {
     throw noteError(path, cause.code === 'ENOENT' ? 'no file there' : `no way to read it (${cause.code})`, cause);
   });
   if (found === undefined) throw noteError(path, 'something else');
-  if (found.model !== (await markModel(modelPath))) {
-    throw noteError(path, 'that of a cache of another model');
-  }
+  if (found.model !== (await markFile(modelPath))) throw noteError(path, 'that of a cache of another model');
+  if (found.cache !== (await markFile(path))) throw noteError(path, 'that of another cache');
   return { text: Buffer.from(found.text, 'base64'), tokens: found.tokens };
 }
 
@@ -65,15 +67,18 @@ function parseNote(json: string): Note | undefined {
   try {
     const note = JSON.parse(json) as Note;
     const isNote = note.format === 'nexa-memory-guard KV cache' && note.version === 1;
-    return isNote && typeof note.text === 'string' && Number.isSafeInteger(note.tokens) ? note : undefined;
+    return isNote && typeof note.text === 'string' && isCount(note.tokens) ? note : undefined;
   } catch {
     return undefined;
   }
 }
 
-async function markModel(modelPath: string): Promise<string> {
+/** The library counts tokens in 32 bits. */
+const isCount = (tokens: number) => Number.isInteger(tokens) && tokens >= 0 && tokens < 2 ** 31;
+
+async function markFile(path: string): Promise<string> {
   try {
-    const file = await open(modelPath, 'r');
+    const file = await open(path, 'r');
     try {
       const { size } = await file.stat();
       const end = Buffer.alloc(Math.min(size, MARKED_BYTES));
@@ -83,7 +88,7 @@ async function markModel(modelPath: string): Promise<string> {
       await file.close();
     }
   } catch (cause) {
-    const message = `The model's file ${JSON.stringify(modelPath)} could not be read (${describeError(cause)}).`;
+    const message = `The file ${JSON.stringify(path)} could not be read (${describeError(cause)}).`;
     throw new MemoryGuardError('ERR_RUNTIME', message, { cause });
   }
 }

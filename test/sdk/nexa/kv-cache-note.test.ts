@@ -1,4 +1,13 @@
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -11,6 +20,7 @@ const held = { text: Buffer.from([0x68, 0x69, 0xff]), tokens: 3 };
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'nexa-note-'));
   writeFileSync(at('model.gguf'), 'weights');
+  writeFileSync(at('cache'), 'keys and values');
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -41,11 +51,21 @@ describe('the note of a KV cache', () => {
     }
     await writeKvCacheNote(at('cache'), at('model.gguf'), held);
     const note = JSON.parse(readFileSync(at('cache.json'), 'utf8'));
-    writeFileSync(at('cache.json'), JSON.stringify({ ...note, tokens: -0.5 }));
-    await expect(read()).rejects.toThrow(/found something else; save/);
+    for (const tokens of [-0.5, -1, 2 ** 31, 1e300, '3', null]) {
+      writeFileSync(at('cache.json'), JSON.stringify({ ...note, tokens }));
+      await expect(read(), `${tokens}`).rejects.toThrow(/found something else; save/);
+    }
     await expect(readKvCacheNote(at('model.gguf/x'), at('model.gguf'))).rejects.toThrow(
       /no way to read it \(ENOTDIR\)/,
     );
+  });
+
+  it('is of no use for a cache that was written over it', async () => {
+    await writeKvCacheNote(at('cache'), at('model.gguf'), held);
+    writeFileSync(at('cache'), 'other and values');
+    await expect(readKvCacheNote(at('cache'), at('model.gguf'))).rejects.toThrow(/found that of another cache; save/);
+    rmSync(at('cache'));
+    await expect(readKvCacheNote(at('cache'), at('model.gguf'))).rejects.toThrow(/cache" could not be read/);
   });
 
   it('can be removed, once or twice', async () => {
@@ -57,8 +77,10 @@ describe('the note of a KV cache', () => {
   });
 
   it('says if it can’t be written, or the model can’t be read', async () => {
-    await expect(writeKvCacheNote(at('no/cache'), at('model.gguf'), held)).rejects.toThrow(
-      /could not be written \(ENOENT\)/,
+    await expect(writeKvCacheNote(at('no/cache'), at('model.gguf'), held)).rejects.toThrow(/could not be read/);
+    mkdirSync(at('cache.json'));
+    await expect(writeKvCacheNote(at('cache'), at('model.gguf'), held)).rejects.toThrow(
+      /could not be written \(EISDIR\)/,
     );
     await expect(writeKvCacheNote(at('cache'), at('none.gguf'), held)).rejects.toThrow(/could not be read/);
   });

@@ -2,6 +2,7 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { LAYOUTS } from '../../../src/addon/nexa-binding.ts';
+import { writeKvCacheNote } from '../../../src/sdk/nexa/kv-cache-note.ts';
 import type { NexaModel } from '../../../src/sdk/nexa-model.ts';
 import type { GenerateOptions } from '../../../src/sdk/sdk-options.ts';
 import { writeTone } from '../../../tools/synthetic-model.mjs';
@@ -205,6 +206,10 @@ describe('the KV cache', () => {
     await model.loadKvCache(path);
     expect((await pieces(model, orders(say('b')))).join('')).toBe('b');
     rmSync(path);
+    await expect(model.loadKvCache(path)).rejects.toThrow(/^The file ".*cache\.bin" could not be read/);
+    writeFileSync(path, 'no cache');
+    const { modelPath } = model;
+    await writeKvCacheNote(path, modelPath, { text: Buffer.from('a'), tokens: 1 });
     await expect(model.loadKvCache(path)).rejects.toThrow(
       /^The library failed: .+ \(geniex_llm_load_kv_cache gave -\d+/,
     );
