@@ -42,6 +42,12 @@ describe('the fewest tokens of a text', () => {
     expect(countFewestTokens('日本', vocabularyOf('æĹ¥'), 100)).toBe(4);
   });
 
+  it('are found in a vocabulary of thousands of tokens, first and last', () => {
+    const words = Array.from({ length: 5000 }, (_, id) => `w${id}w`);
+    expect(countFewestTokens('w0ww4999ww2500w', vocabularyOf(...words), 100)).toBe(3);
+    expect(countFewestTokens('w5000w', vocabularyOf(...words), 100)).toBe(6);
+  });
+
   it('need not be counted to the end once they are too many', () => {
     const vocabulary = vocabularyOf('ab');
     let asked = 0;
