@@ -99,12 +99,7 @@ export function withMemoryGuard<T extends LoadsModels>(sdk: T, options?: GuardOp
   const settings = readGuardOptions(options);
   // A guard that was closed stands before its SDK no more: what it guarded is wrapped anew.
   if (isWrapped(Object(sdk)) && guards.get(unwrap(sdk))?.closed) return withMemoryGuard(unwrap(sdk), options);
-  if ((typeof sdk !== 'object' && typeof sdk !== 'function') || sdk === null || typeof sdk.loadModel !== 'function') {
-    throw new MemoryGuardError(
-      'ERR_INVALID_OPTION',
-      `Expected an SDK with a \`loadModel\` method, got ${describe(sdk)}.`,
-    );
-  }
+  assertLoadsModels(sdk);
   if (isWrapped(sdk) || guards.get(sdk)?.closed === false) {
     throw new MemoryGuardError(
       'ERR_INVALID_OPTION',
@@ -143,4 +138,16 @@ export function withMemoryGuard<T extends LoadsModels>(sdk: T, options?: GuardOp
   });
   guards.set(sdk, guard);
   return guarded as unknown as Guarded<T>;
+}
+
+/** @throws MemoryGuardError `ERR_INVALID_OPTION`, also if the SDK throws when its `loadModel` is read. */
+function assertLoadsModels(sdk: unknown): asserts sdk is LoadsModels {
+  let cause: { readonly cause: unknown } | undefined;
+  try {
+    if (typeof (Object(sdk) as Partial<LoadsModels>).loadModel === 'function') return;
+  } catch (error) {
+    cause = { cause: error };
+  }
+  const message = `Expected an SDK with a \`loadModel\` method, got ${describe(sdk)}.`;
+  throw new MemoryGuardError('ERR_INVALID_OPTION', message, cause);
 }

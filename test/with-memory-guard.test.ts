@@ -33,6 +33,19 @@ describe('guarding an SDK', () => {
     },
   );
 
+  it('that throws when its loadModel is read is refused, with the reason', () => {
+    const cause = new Error('not connected');
+    const sdk = {
+      get loadModel(): () => object {
+        throw cause;
+      },
+    };
+    expect(() => withMemoryGuard(sdk)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION', cause }));
+    const { proxy, revoke } = Proxy.revocable(new FakeSDK(), {});
+    revoke();
+    expect(() => withMemoryGuard(proxy)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
+  });
+
   it('with a bad option is refused', () => {
     expect(() => withMemoryGuard(new FakeSDK(), { minFreeBytes: '1 potato' })).toThrow(
       expect.objectContaining({ code: 'ERR_INVALID_OPTION' }),

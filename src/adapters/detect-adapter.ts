@@ -4,10 +4,20 @@ import { completeAdapter, defaultAdapter } from './default-adapter.ts';
 import { isLlamaNode, llamaNodeAdapter } from './llama-node-adapter.ts';
 import { isNodeLlamaCpp, nodeLlamaCppAdapter } from './node-llama-cpp-adapter.ts';
 
-/** The adapter that the SDK carries, that of a known SDK, or the default one. */
+/** The adapter that the SDK carries, that of a known SDK, or the default one. What an SDK says by answering every key is not believed. */
 export function detectAdapter(sdk: object): Adapter {
-  const own = (sdk as { [ADAPTER]?: Partial<Adapter> })[ADAPTER];
+  if (hasKey(sdk, Symbol('a key that no SDK has'))) return defaultAdapter;
+  const own = hasKey(sdk, ADAPTER) && (sdk as { readonly [ADAPTER]?: Partial<Adapter> })[ADAPTER];
   if (own) return completeAdapter(own);
   if (isNodeLlamaCpp(sdk)) return nodeLlamaCppAdapter(sdk);
   return isLlamaNode(sdk) ? llamaNodeAdapter(sdk) : defaultAdapter;
+}
+
+/** A proxy may have a key without saying so, and may throw for one that it doesn't know. */
+function hasKey(sdk: object, key: symbol): boolean {
+  try {
+    return key in sdk || (sdk as Record<symbol, unknown>)[key] !== undefined;
+  } catch {
+    return false;
+  }
 }

@@ -16,28 +16,30 @@ export interface Wrapping {
   readonly takeover?: (key: PropertyKey) => Takeover | undefined;
 }
 
-/** Asked of a wrapped object, answers with the raw one; a WeakMap of proxies would cost 0.4 µs for each. */
-const RAW = Symbol('raw');
+/** Raw objects by the wrapped ones. A foreign object is never asked: a proxy may answer every key, or none. */
+const raws = new WeakMap<object, object>();
 
 /** The object behind a wrapped one, or the value itself. */
 export function unwrap<T>(value: T): T {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return value;
-  return (value as { [RAW]?: T })[RAW] ?? value;
+  return (raws.get(value) as T | undefined) ?? value;
 }
 
 export function isWrapped(value: object): boolean {
-  return unwrap(value) !== value;
+  return raws.has(value);
 }
 
 /**
  * Wraps `raw`. Methods run with `raw` as `this`, so private fields work; what the object calls on itself is not seen.
  * Getters and thrown errors pass through unchanged, a method that returns its own object returns the wrapped one, and
- * `wrapped.method === wrapped.method`. Frozen objects can be wrapped too.
+ * `wrapped.method === wrapped.method`. Frozen objects can be wrapped too. What is written is written to `raw`, and a method
+ * that is replaced so is taken over as the one before it was.
  */
 export function wrapObject<T extends object>(raw: T, wrapping: Wrapping): T {
   const handler = new Handler(raw, wrapping);
   const proxy = new Proxy(standInFor(raw), handler) as T;
   handler.proxy = proxy;
+  raws.set(proxy, raw);
   return proxy;
 }
 
@@ -64,16 +66,15 @@ class Handler implements ProxyHandler<object> {
     this.#wrapping = wrapping;
   }
 
-  get(_target: object, key: PropertyKey): unknown {
-    if (key === RAW) return this.#raw;
+  get(_target: object, key: PropertyKey, receiver: unknown): unknown {
     const added = this.#wrapping.extra?.get(key);
     if (added !== undefined) return added;
-    const value: unknown = Reflect.get(this.#raw, key, this.#raw);
-    return typeof value === 'function' && key !== 'constructor' ? this.#wrapOnce(key, value as Method) : value;
+    return this.#handOut(key, Reflect.get(this.#raw, key, this.#inward(receiver)));
   }
 
-  set(_target: object, key: PropertyKey, value: unknown): boolean {
-    return Reflect.set(this.#raw, key, value, this.#raw);
+  /** An object that inherits from the wrapped one is written to itself, as if it inherited from the raw one. */
+  set(_target: object, key: PropertyKey, value: unknown, receiver: unknown): boolean {
+    return Reflect.set(this.#raw, key, this.#findRawMethod(value), this.#inward(receiver));
   }
 
   has(_target: object, key: PropertyKey): boolean {
@@ -88,13 +89,28 @@ class Handler implements ProxyHandler<object> {
     return Reflect.ownKeys(this.#raw);
   }
 
-  getOwnPropertyDescriptor(_target: object, key: PropertyKey): PropertyDescriptor | undefined {
+  /** A copy made by descriptors has the wrapped methods, as one made by reading has. */
+  getOwnPropertyDescriptor(target: object, key: PropertyKey): PropertyDescriptor | undefined {
     const descriptor = Reflect.getOwnPropertyDescriptor(this.#raw, key);
-    return descriptor && { ...descriptor, configurable: true };
+    if (descriptor === undefined) return undefined;
+    if (Object.hasOwn(descriptor, 'value')) descriptor.value = this.#handOut(key, descriptor.value);
+    if (Reflect.getOwnPropertyDescriptor(target, key)?.configurable !== false) {
+      return { ...descriptor, configurable: true };
+    }
+    // The stand-in has what was fixed through it, and a proxy must agree with that.
+    if (typeof descriptor.value === 'function') descriptor.writable = true;
+    else Reflect.defineProperty(target, key, descriptor);
+    return descriptor;
   }
 
-  defineProperty(_target: object, key: PropertyKey, descriptor: PropertyDescriptor): boolean {
-    return Reflect.defineProperty(this.#raw, key, descriptor);
+  /** A fixed function is refused before anything is changed: a proxy would have to hand out the raw one. */
+  defineProperty(target: object, key: PropertyKey, descriptor: PropertyDescriptor): boolean {
+    const given = { ...descriptor };
+    if (Object.hasOwn(given, 'value')) given.value = this.#findRawMethod(given.value);
+    if (given.configurable !== false) return Reflect.defineProperty(this.#raw, key, given);
+    if (typeof given.value === 'function' && given.writable !== true) return false;
+    if (!Reflect.defineProperty(this.#raw, key, given)) return false;
+    return Reflect.defineProperty(target, key, Reflect.getOwnPropertyDescriptor(this.#raw, key)!);
   }
 
   getPrototypeOf(): object | null {
@@ -110,11 +126,24 @@ class Handler implements ProxyHandler<object> {
   }
 
   apply(_target: object, self: unknown, args: unknown[]): unknown {
-    return this.#outward(Reflect.apply(this.#raw as Method, self === this.proxy ? this.#raw : self, inward(args)));
+    return this.#outward(Reflect.apply(this.#raw as Method, this.#inward(self), inward(args)));
   }
 
   construct(_target: object, args: unknown[]): object {
     return Reflect.construct(this.#raw as new () => object, inward(args));
+  }
+
+  #handOut(key: PropertyKey, value: unknown): unknown {
+    return typeof value === 'function' && key !== 'constructor' ? this.#wrapOnce(key, value as Method) : value;
+  }
+
+  /** A wrapped method that is written back is the raw one again, or it would be taken over twice. */
+  #findRawMethod(value: unknown): unknown {
+    if (typeof value !== 'function' || !this.#methods) return value;
+    for (const { raw, wrapped } of this.#methods.values()) {
+      if (wrapped === value) return raw;
+    }
+    return value;
   }
 
   #wrapOnce(key: PropertyKey, method: Method): Method {
@@ -128,22 +157,29 @@ class Handler implements ProxyHandler<object> {
 
   #wrapMethod(key: PropertyKey, method: Method): Method {
     const handler = this;
-    const raw = this.#raw;
     const takeover = this.#wrapping.takeover?.(key);
     const wrapped: Method = takeover
       ? function (this: unknown, ...args) {
-          const self = this === handler.proxy ? raw : this;
+          const self = handler.#inward(this);
           return handler.#outward(takeover((given) => Reflect.apply(method, self, inward(given)), args));
         }
       : function (this: unknown, ...args) {
           // A constructor that is written as a function looks like a method until it is called with `new`.
           if (new.target) return Reflect.construct(method, inward(args));
-          return handler.#outward(Reflect.apply(method, this === handler.proxy ? raw : this, inward(args)));
+          return handler.#outward(Reflect.apply(method, handler.#inward(this), inward(args)));
         };
-    Object.defineProperty(wrapped, 'name', { value: method.name, configurable: true });
-    if (Object.hasOwn(method, 'prototype')) wrapped.prototype = method.prototype;
+    // Read without asking the method, which may be a proxy.
+    const { name, prototype } = Object.getOwnPropertyDescriptors(method) as PropertyDescriptorMap;
+    if (typeof name?.value === 'string')
+      Object.defineProperty(wrapped, 'name', { value: name.value, configurable: true });
+    if (prototype) wrapped.prototype = prototype.value;
     // What a caller hangs on a method (a mock's record, a promisified twin) stays reachable.
     return Object.setPrototypeOf(wrapped, method) as Method;
+  }
+
+  /** The raw object in place of the wrapped one, and any other `this` as it is. */
+  #inward(self: unknown): unknown {
+    return self === this.proxy ? this.#raw : self;
   }
 
   #outward(result: unknown): unknown {

@@ -80,9 +80,15 @@ export class HeldModel {
   }
 }
 
-/** The first of these methods that an object has. */
+/** The first of these methods that an object has. One whose getter throws can't be called, and counts as missing. */
 export function findDisposerName(raw: object, disposers: readonly PropertyKey[]): PropertyKey | undefined {
-  return disposers.find((name) => typeof (raw as Record<PropertyKey, unknown>)[name] === 'function');
+  return disposers.find((name) => {
+    try {
+      return typeof (raw as Record<PropertyKey, unknown>)[name] === 'function';
+    } catch {
+      return false;
+    }
+  });
 }
 
 // Apart, so that neither closure holds what only the other may.

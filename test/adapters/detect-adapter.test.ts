@@ -41,4 +41,19 @@ describe('the adapter of an SDK', () => {
     expect(disposers).toBe(defaultAdapter.disposers);
     expect([isInference('generate'), hasAudio([{ audio: 'a.wav' }])]).toEqual([true, true]);
   });
+
+  it('is the default one if the SDK answers every key, or throws for those it does not know', () => {
+    const answering = (): object => new Proxy(() => {}, { get: answering, has: () => true, apply: answering });
+    const strict = new Proxy(
+      { loadModel() {} },
+      {
+        get(target, key) {
+          if (key in target) return target[key as 'loadModel'];
+          throw new Error(`unknown key ${String(key)}`);
+        },
+      },
+    );
+    expect(detectAdapter(answering())).toBe(defaultAdapter);
+    expect(detectAdapter(strict)).toBe(defaultAdapter);
+  });
 });

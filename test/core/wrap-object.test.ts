@@ -267,6 +267,111 @@ describe('a wrapped object', () => {
   });
 });
 
+describe('a property that is written through a wrapped object', () => {
+  const takeover: Takeover = (invoke, args) => `guarded ${String(invoke(args))}`;
+  const create = () => {
+    const raw: Record<string, unknown> = { run: (word: string) => word };
+    return { raw, wrapped: wrapObject(raw, { takeover: (key) => (key === 'run' ? takeover : undefined) }) };
+  };
+  type Runs = { run(word: string): string };
+
+  it('may be fixed, as on the raw object', () => {
+    const { raw, wrapped } = create();
+    Object.defineProperty(wrapped, 'tag', { value: 1, configurable: false });
+    Object.defineProperty(wrapped, 'level', { value: 1, writable: true, configurable: false });
+    Object.defineProperty(wrapped, 'double', { get: () => 2, configurable: false });
+    expect(Object.getOwnPropertyDescriptors(wrapped)).toMatchObject({
+      tag: Object.getOwnPropertyDescriptor(raw, 'tag'),
+      level: Object.getOwnPropertyDescriptor(raw, 'level'),
+      double: Object.getOwnPropertyDescriptor(raw, 'double'),
+    });
+    raw['level'] = 5;
+    expect([wrapped['tag'], wrapped['level'], wrapped['double']]).toEqual([1, 5, 2]);
+    Object.defineProperty(raw, 'level', { writable: false });
+    expect(Object.getOwnPropertyDescriptor(wrapped, 'level')).toMatchObject({ value: 5, writable: false });
+    expect(Reflect.deleteProperty(wrapped, 'tag')).toBe(false);
+    expect(Reflect.set(wrapped, 'tag', 2)).toBe(false);
+    expect(Reflect.ownKeys(wrapped)).toEqual(['run', 'tag', 'level', 'double']);
+  });
+
+  it('is not changed if it is a function that would be fixed', () => {
+    const { raw, wrapped } = create();
+    const { run } = raw;
+    expect(Reflect.defineProperty(wrapped, 'run', { value: () => 'fixed', configurable: false, writable: false })).toBe(
+      false,
+    );
+    expect(raw['run']).toBe(run);
+    Object.defineProperty(wrapped, 'run', { value: () => 'fixed', configurable: false, writable: true });
+    expect((wrapped as unknown as Runs).run('a')).toBe('guarded fixed');
+    const { value } = Object.getOwnPropertyDescriptor(wrapped, 'run')!;
+    expect(value).toBe(wrapped['run']);
+  });
+
+  it('is taken over as the method before it was, once', () => {
+    const { raw, wrapped } = create();
+    const { run } = raw;
+    const guarded = wrapped as unknown as Runs;
+    guarded.run = (word) => `new ${word}`;
+    expect(guarded.run('a')).toBe('guarded new a');
+    Object.defineProperty(wrapped, 'run', { value: run });
+    expect(guarded.run('a')).toBe('guarded a');
+    Object.assign(wrapped, { run: wrapped['run'] });
+    Object.defineProperty(wrapped, 'run', Object.getOwnPropertyDescriptor(wrapped, 'run')!);
+    expect(raw['run']).toBe(run);
+    expect(guarded.run('a')).toBe('guarded a');
+  });
+
+  it('is the guarded method in a copy of its descriptors', () => {
+    const { wrapped } = create();
+    const copy = Object.create(null, Object.getOwnPropertyDescriptors(wrapped)) as Runs;
+    expect(copy.run('a')).toBe('guarded a');
+  });
+
+  it('belongs to the object that inherits from the wrapped one, if it is written there', () => {
+    const raw = new Engine();
+    const child = Object.create(wrapObject(raw, {})) as Engine & { own?: number };
+    child.own = 5;
+    expect([Object.hasOwn(child, 'own'), Object.hasOwn(raw, 'own')]).toEqual([true, false]);
+    expect(isWrapped(child)).toBe(false);
+  });
+});
+
+describe('a foreign object', () => {
+  const strict = () =>
+    new Proxy(
+      {},
+      {
+        get(_target, key) {
+          throw new Error(`unknown key ${String(key)}`);
+        },
+      },
+    );
+  const answering = (): object => new Proxy(() => {}, { get: answering, apply: answering });
+  const revoked = () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    return proxy;
+  };
+
+  it.each([
+    ['answers every key', answering()],
+    ['throws for every key', strict()],
+    ['is a revoked proxy', revoked()],
+  ])('that %s is not asked, and passes as it is', (_name, foreign) => {
+    const seen: unknown[] = [];
+    const raw = { take: (value: unknown) => void seen.push(value) };
+    wrapObject(raw, {}).take(foreign);
+    expect(seen[0] === foreign).toBe(true);
+    expect(unwrap(foreign) === foreign).toBe(true);
+    expect(isWrapped(foreign)).toBe(false);
+  });
+
+  it('may be wrapped if it answers every key with something that can be called', () => {
+    const guarded = wrapObject(answering() as { load(name: string): unknown }, { takeover: () => () => 'taken over' });
+    expect(guarded.load('m')).toBe('taken over');
+  });
+});
+
 describe('a wrapped function', () => {
   const sdk = Object.assign(
     function sdk(this: unknown, value: number) {

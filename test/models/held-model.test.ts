@@ -34,6 +34,17 @@ describe('the way to end a model', () => {
     expect(makeHeldModel({ raw }).findDisposer()).toBeUndefined();
   });
 
+  it('is not one whose getter throws', () => {
+    const raw = {
+      get dispose(): () => string {
+        throw new Error('not ready');
+      },
+      unload: () => 'unloaded',
+    };
+    expect(makeHeldModel({ raw, disposers: ['dispose', 'unload'] }).findDisposer()?.()).toBe('unloaded');
+    expect(makeHeldModel({ raw, disposers: ['dispose'] }).findDisposer()).toBeUndefined();
+  });
+
   it('has a name, which may be a symbol', () => {
     const raw = { [Symbol.asyncDispose]: async () => {} };
     expect(findDisposerName(raw, ['dispose', Symbol.asyncDispose])).toBe(Symbol.asyncDispose);
