@@ -1,0 +1,139 @@
+/** What must hold after each step, once promises have settled. It changes nothing. */
+
+/** @typedef {import('./world.mjs').World} World */
+/** @typedef {import('./watched-promises.mjs').Watched} Watched */
+
+/** @param {World} world */
+export function checkInvariants(world) {
+  if (world.closedMs === undefined) checkEntries(world);
+  checkPromisesLeft(world);
+  checkHeadroom(world);
+  for (const watched of world.promises.running) checkSettles(world, watched);
+}
+
+/** The guard's entries are the models that the SDK holds, one for one, with the calls that run on each. @param {World} world */
+function checkEntries(world) {
+  const entries = /** @type {{ name: string, callsInFlight: number }[]} */ ([...world.guard.models()]);
+  const held = world.records.held;
+  const listed = entries.map(({ name }) => name).sort();
+  const known = held.map(({ name }) => name).sort();
+  if (listed.join() !== known.join()) {
+    world.violate('entries-are-models', `the guard has [${listed.join(' ')}], the SDK [${known.join(' ')}]`);
+    return;
+  }
+  for (const { name, callsInFlight } of entries) {
+    const running = held.filter((record) => record.name === name).map((record) => record.running);
+    if (!running.includes(callsInFlight)) {
+      world.violate(
+        'calls-are-counted',
+        `${name} has ${callsInFlight} calls in flight by the guard, ${running.join(' or ')} by the SDK`,
+      );
+    }
+  }
+}
+
+/** A promise in the ledger belongs to a model that is held, or to a load or call that runs. @param {World} world */
+function checkPromisesLeft(world) {
+  const labels = /** @type {{ label: string }[]} */ ([...world.guard.ledger.entries()]).map(({ label }) => label);
+  for (const label of labels) {
+    const name = label.replace(/: audio$/, '');
+    const records = world.records.named(name);
+    const wanted =
+      label === name
+        ? records.some(({ held, state }) => held || state === 'loading')
+        : records.some(({ running }) => running > 0);
+    const pending = [...world.promises.running].some((watched) => watched.name === name && watched.kind !== 'dispose');
+    if (!wanted && !pending)
+      world.violate('promise-left-behind', `the ledger still has "${label}", which nothing needs`);
+  }
+  for (const { name } of world.records.held) {
+    if (!labels.includes(name)) world.violate('promise-lost', `the ledger has nothing of ${name}, which the SDK holds`);
+  }
+}
+
+/** @param {World} world */
+function checkHeadroom(world) {
+  if (!world.stage.exact || world.closedMs !== undefined || world.failingReadings > 0) return;
+  const headroomBytes = world.guard.headroomBytes();
+  const { availableBytes } = world;
+  if (headroomBytes > availableBytes) {
+    world.violate(
+      'headroom-is-there',
+      `the guard sees ${headroomBytes} bytes of headroom, where ${availableBytes} are available`,
+    );
+  }
+  if (
+    world.guard.ledger.entries().length === 0 &&
+    headroomBytes !== availableBytes &&
+    !world.records.all.some(({ state }) => state === 'loading')
+  ) {
+    world.violate(
+      'headroom-comes-back',
+      `nothing is held, and of ${availableBytes} bytes the guard gives ${headroomBytes}`,
+    );
+  }
+}
+
+/**
+ * Until when something ran in the SDK that a load or a reload may wait for: another load, or the end of a model that makes room.
+ * @param {World} world @param {Watched} watched
+ */
+function findExcuse({ records, clock }, { startedMs }) {
+  let excusedMs = startedMs;
+  for (const { state, loadedMs = 0, disposals } of records.all) {
+    excusedMs = Math.max(excusedMs, state === 'loading' ? clock.nowMs : loadedMs);
+    for (const { by, atMs, settledMs = clock.nowMs } of disposals) {
+      if (by === 'guard' && atMs >= startedMs) excusedMs = Math.max(excusedMs, settledMs);
+    }
+  }
+  return excusedMs;
+}
+
+/** A promise of the guard settles soon after all that it may wait for. @param {World} world @param {Watched} watched */
+function checkSettles(world, watched) {
+  const { kind, name, parts } = watched;
+  const nowMs = world.clock.nowMs;
+  const late = (/** @type {number | undefined} */ sinceMs) =>
+    sinceMs !== undefined && nowMs - sinceMs > world.stage.settlesWithinMs;
+  if (kind === 'load') {
+    const fault = findLateLoad(world, watched, late);
+    if (fault !== undefined) world.violate('load-settles', `the load of ${name} still runs at ${nowMs} ms: ${fault}`);
+    return;
+  }
+  if (kind === 'read') return; // read by hand, part after part
+  // Without a part it loads its model again, which may wait for a minute.
+  if (parts.length === 0 && kind === 'call') return;
+  const ends = parts.map(({ settledMs = Number.POSITIVE_INFINITY }) => settledMs);
+  const endedMs = parts.length === 0 ? findExcuse(world, watched) : Math.max(...ends);
+  if (parts.length === 0 && world.records.named(name).some(({ beingDisposed }) => beingDisposed)) return;
+  const reloads =
+    parts.length === 0 && listRunningOf(world, name).some((other) => other !== watched && other.kind !== 'dispose');
+  if (late(endedMs) && !reloads) {
+    world.violate(
+      `${kind}-settles`,
+      `the ${kind} of ${name} still runs at ${nowMs} ms, though the SDK answered at ${endedMs} ms`,
+    );
+  }
+}
+
+/** @param {World} world @param {string} name */
+function listRunningOf({ promises }, name) {
+  return [...promises.running].filter((watched) => watched.name === name);
+}
+
+/** @param {World} world @param {Watched} watched @param {(sinceMs: number | undefined) => boolean} late */
+function findLateLoad(world, watched, late) {
+  const { records, closedMs } = world;
+  const { name, startedMs, abortedMs, load } = watched;
+  const excusedMs = findExcuse(world, watched);
+  const record = records.named(name)[0];
+  if (record?.state === 'loading') return undefined;
+  if (late(record?.loadedMs)) return `the SDK answered at ${record?.loadedMs} ms`;
+  if (late(abortedMs)) return `it was given up at ${abortedMs} ms`;
+  if (late(closedMs)) return `the guard was closed at ${closedMs} ms`;
+  if (load?.timeoutMs !== undefined)
+    return late(startedMs + load.timeoutMs) ? `it began at ${startedMs} ms with ${load.timeoutMs} ms` : undefined;
+  return late(excusedMs)
+    ? `it does not wait, and nothing that it may wait for has run since ${excusedMs} ms`
+    : undefined;
+}

@@ -1,0 +1,22 @@
+/**
+ * Violations that are known and not mended yet: faults of the ledger. Each names the fault that shows it, so that the same breach
+ * without that fault fails a run. A row goes when its fault is mended.
+ */
+
+/**
+ * @typedef {object} KnownViolation
+ * @property {string} id short, for the report
+ * @property {string} invariant that is broken
+ * @property {string} fault the operation that must have been done before in the same world
+ * @property {RegExp} [found] what the violation must say
+ */
+
+/** @type {readonly KnownViolation[]} */
+export const KNOWN_VIOLATIONS = [];
+
+/** @param {import('./world.mjs').Violation} violation @param {ReadonlySet<string>} done names of the operations that were done @returns {KnownViolation | undefined} */
+export function findKnown({ invariant, found }, done) {
+  return KNOWN_VIOLATIONS.find(
+    (known) => known.invariant === invariant && done.has(known.fault) && (known.found?.test(found) ?? true),
+  );
+}

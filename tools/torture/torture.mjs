@@ -1,0 +1,87 @@
+#!/usr/bin/env node
+/** `npm run torture`: random operations and faults over a guard, from a seed, with what must hold checked after each step. */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { readArguments, USAGE } from './arguments.mjs';
+import { TortureReport } from './report.mjs';
+
+/** @typedef {import('./arguments.mjs').Engine} Engine */
+/** @typedef {import('./run-seed.mjs').WorldReport} WorldReport */
+
+/** A world takes a second or two; a child that tells nothing for so long hangs. */
+const SILENCE_MS = 120_000;
+const CHILD = fileURLToPath(new URL('run-seed.mjs', import.meta.url));
+
+const options = readArguments(process.argv.slice(2));
+if (typeof options === 'string') {
+  console.error(`${options}\n${USAGE}`);
+  process.exitCode = 2;
+} else process.exitCode = (await torture(options)) > 0 ? 1 : 0;
+
+/** Returns the number of violations. @param {import('./arguments.mjs').TortureArguments} options */
+async function torture(options) {
+  const { seed, seeds, seconds, engines, json } = options;
+  const report = new TortureReport(json);
+  if (!json)
+    console.log(
+      `seed ${seed}${seeds > 1 ? ` to ${seed + seeds - 1}` : ''}, ${seconds} s for each, ${engines.join(', ')}`,
+    );
+  const folder = mkdtempSync(path.join(tmpdir(), 'nexa-torture-'));
+  try {
+    for (let each = seed; each < seed + seeds; each++) {
+      for (const engine of engines) await runSeed(engine, each, options, report, folder);
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return report.close();
+}
+
+/**
+ * @param {Engine} engine @param {number} seed @param {import('./arguments.mjs').TortureArguments} options
+ * @param {TortureReport} report @param {string} folder
+ */
+async function runSeed(engine, seed, { seconds, engines, faults, world, past }, report, folder) {
+  const row = { engine, seed, worlds: 0, steps: 0, violations: 0, known: 0 };
+  const logFile = path.join(folder, 'steps.txt');
+  const task = { engine, seed, seconds: seconds / engines.length, faults, world, past, logFile };
+  const child = fork(CHILD, [JSON.stringify(task)], {
+    execArgv: ['--expose-gc'],
+    env: { ...process.env, XDG_CACHE_HOME: folder },
+  });
+  const violate = (
+    /** @type {number} */ at,
+    /** @type {Omit<import('./report.mjs').FoundViolation, 'engine' | 'seed' | 'world'>} */ found,
+  ) => {
+    row.violations += 1;
+    const command = `npm run torture -- --engine ${engine} --seed ${seed} --world ${at}`;
+    report.tellViolation({ engine, seed, world: at, ...found }, command);
+  };
+  let silent = setTimeout(() => child.kill('SIGKILL'), SILENCE_MS);
+  child.on('message', (/** @type {WorldReport} */ { world: at, steps, known, violation, tail, options }) => {
+    clearTimeout(silent);
+    silent = setTimeout(() => child.kill('SIGKILL'), SILENCE_MS);
+    row.worlds += 1;
+    row.steps += steps;
+    row.known += Object.values(known).reduce((sum, count) => sum + count, 0);
+    if (violation) violate(at, { ...violation, tail, options });
+    report.tellProgress(row);
+  });
+  const [code, signal] = await once(child, 'exit');
+  clearTimeout(silent);
+  if (code !== 0) {
+    const [head = '', ...lines] = readFileSync(logFile, 'utf8').trimEnd().split('\n');
+    const found = `the process ended with ${signal ?? `exit code ${code}`}`;
+    violate(Number(head.replace('world ', '')) || 0, {
+      invariant: 'process-survives',
+      found,
+      tail: lines.slice(-40),
+      options: {},
+    });
+  }
+  report.tellSeed(row);
+}
