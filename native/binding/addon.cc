@@ -1,13 +1,13 @@
 // The addon's entry: one line for each topic.
-#include <napi.h>
+#include <node_api.h>
 
 #include "../pin_library.h"
+#include "environment.h"
 #include "exports.h"
 
-namespace {
-
-Napi::Object Init(Napi::Env env, Napi::Object exports) {
+NAPI_MODULE_INIT() {
   guard::PinLibrary();
+  guard::binding::DefineEnvironment(env);
   guard::binding::DefineMemoryFiles(env, exports);
   guard::binding::DefineMemoryWatch(env, exports);
   guard::binding::DefineSystemMemory(env, exports);
@@ -18,7 +18,3 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   guard::binding::DefineNexa(env, exports);
   return exports;
 }
-
-}  // namespace
-
-NODE_API_MODULE(nexa_memory_guard, Init)

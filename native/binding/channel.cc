@@ -23,10 +23,11 @@ std::shared_ptr<Channel> Channel::Open(napi_env env) {
     delete kept;
     return nullptr;
   }
-  napi_unref_threadsafe_function(env, function);
+  // The two below fail only without an environment.
+  (void)napi_unref_threadsafe_function(env, function);
   channel->function_ = function;
   // Added after the function, so that it runs before Node's own hook for the function.
-  napi_add_env_cleanup_hook(env, OnCleanup, new std::shared_ptr<Channel>(channel));
+  (void)napi_add_env_cleanup_hook(env, OnCleanup, new std::shared_ptr<Channel>(channel));
   return channel;
 }
 
@@ -77,19 +78,22 @@ void Channel::Drain(napi_env env, napi_value, void* context, void*) noexcept {
     napi_value error;
     if (napi_is_exception_pending(env, &thrown) == napi_ok && thrown &&
         napi_get_and_clear_last_exception(env, &error) == napi_ok) {
-      napi_fatal_exception(env, error);
+      (void)napi_fatal_exception(env, error);
     }
-    napi_close_handle_scope(env, scope);
+    (void)napi_close_handle_scope(env, scope);
   }
 }
 
 napi_value Channel::Begin(napi_env env, napi_value listener, std::shared_ptr<void> keeps, std::uint64_t& id) {
   Operation operation{nullptr, nullptr, std::move(keeps)};
+  if (listener != nullptr && napi_create_reference(env, listener, 1, &operation.listener) != napi_ok) return nullptr;
   napi_value promise;
-  if (napi_create_promise(env, &operation.deferred, &promise) != napi_ok) return nullptr;
-  if (listener != nullptr) napi_create_reference(env, listener, 1, &operation.listener);
+  if (napi_create_promise(env, &operation.deferred, &promise) != napi_ok) {
+    if (operation.listener != nullptr) (void)napi_delete_reference(env, operation.listener);
+    return nullptr;
+  }
   id = next_++;
-  if (operations_.empty()) napi_ref_threadsafe_function(env, function_);
+  if (operations_.empty()) (void)napi_ref_threadsafe_function(env, function_);
   operations_.emplace(id, std::move(operation));
   return promise;
 }
@@ -107,14 +111,14 @@ void Channel::Finish(napi_env env, std::uint64_t id, bool rejects, const Make& m
   if (found == operations_.end()) return;
   const Operation operation = std::move(found->second);
   operations_.erase(found);
-  if (operations_.empty()) napi_unref_threadsafe_function(env, function_);
-  if (operation.listener != nullptr) napi_delete_reference(env, operation.listener);
+  if (operations_.empty()) (void)napi_unref_threadsafe_function(env, function_);
+  if (operation.listener != nullptr) (void)napi_delete_reference(env, operation.listener);
   napi_value value = make(env);
   if (value == nullptr) return;
   if (rejects) {
-    napi_reject_deferred(env, operation.deferred, value);
+    (void)napi_reject_deferred(env, operation.deferred, value);
   } else {
-    napi_resolve_deferred(env, operation.deferred, value);
+    (void)napi_resolve_deferred(env, operation.deferred, value);
   }
 }
 
@@ -130,7 +134,7 @@ void Channel::Tell(std::uint64_t id, std::string bytes) {
         napi_create_buffer_copy(env, bytes.size(), bytes.data(), nullptr, &buffer) != napi_ok) {
       return;
     }
-    napi_call_function(env, self, listener, 1, &buffer, nullptr);
+    (void)napi_call_function(env, self, listener, 1, &buffer, nullptr);
   });
 }
 

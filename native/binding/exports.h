@@ -1,18 +1,19 @@
 // What each topic adds to the addon's exports. The types of all of it are in src/addon/addon.ts, and for the SDK's library
-// in src/addon/nexa-binding.ts. This folder is the only one that speaks N-API.
+// in src/addon/nexa-binding.ts. This folder is the only one that speaks N-API. If an environment is being terminated, a
+// topic's members may be missing, and nobody will look for them.
 #pragma once
 
-#include <napi.h>
+#include <node_api.h>
 
 namespace guard::binding {
 
-void DefineMemoryFiles(Napi::Env env, Napi::Object exports);
-void DefineMemoryWatch(Napi::Env env, Napi::Object exports);
-void DefineSystemMemory(Napi::Env env, Napi::Object exports);
-void DefineMemoryPressure(Napi::Env env, Napi::Object exports);
-void DefineReleaseMemory(Napi::Env env, Napi::Object exports);
-void DefineFileLock(Napi::Env env, Napi::Object exports);
-void DefineEngineOutput(Napi::Env env, Napi::Object exports);
-void DefineNexa(Napi::Env env, Napi::Object exports);
+void DefineMemoryFiles(napi_env env, napi_value exports) noexcept;
+void DefineMemoryWatch(napi_env env, napi_value exports) noexcept;
+void DefineSystemMemory(napi_env env, napi_value exports) noexcept;
+void DefineMemoryPressure(napi_env env, napi_value exports) noexcept;
+void DefineReleaseMemory(napi_env env, napi_value exports) noexcept;
+void DefineFileLock(napi_env env, napi_value exports) noexcept;
+void DefineEngineOutput(napi_env env, napi_value exports) noexcept;
+void DefineNexa(napi_env env, napi_value exports) noexcept;
 
 }  // namespace guard::binding

@@ -2,6 +2,9 @@
 #include "../file_lock.h"
 
 #include "exports.h"
+#include "function.h"
+#include "make_value.h"
+#include "read_value.h"
 
 namespace guard::binding {
 namespace {
@@ -16,25 +19,23 @@ int ToNumber(const guard::LockAnswer& answer) {
   return -answer.error;
 }
 
+template <guard::LockAnswer (*act)(int) noexcept>
+napi_value Act(napi_env env, const Arguments& arguments) {
+  std::int32_t descriptor = 0;
+  if (!ReadInteger(env, arguments[0], "descriptor", descriptor)) return nullptr;
+  return MakeNumber(env, ToNumber(act(descriptor)));
+}
+
 }  // namespace
 
 // `locks`: `tryLock(descriptor)`, `unlock(descriptor)`, `ask(descriptor)`.
-void DefineFileLock(Napi::Env env, Napi::Object exports) {
+void DefineFileLock(napi_env env, napi_value exports) noexcept {
   if (!guard::FileLockSupported()) return;
-  using Act = guard::LockAnswer (*)(int) noexcept;
-  const auto define = [env](Act act, const char* name) {
-    return Napi::Function::New(
-        env,
-        [act](const Napi::CallbackInfo& info) {
-          return Napi::Number::New(info.Env(), ToNumber(act(info[0].ToNumber().Int32Value())));
-        },
-        name);
-  };
-  Napi::Object locks = Napi::Object::New(env);
-  locks.Set("tryLock", define(guard::TryLock, "tryLock"));
-  locks.Set("unlock", define(guard::Unlock, "unlock"));
-  locks.Set("ask", define(guard::AskLock, "ask"));
-  exports.Set("locks", locks);
+  const napi_value locks = ObjectMaker(env).Value();
+  DefineFunction(env, locks, "tryLock", Enter<Act<guard::TryLock>>);
+  DefineFunction(env, locks, "unlock", Enter<Act<guard::Unlock>>);
+  DefineFunction(env, locks, "ask", Enter<Act<guard::AskLock>>);
+  (void)napi_set_named_property(env, exports, "locks", locks);
 }
 
 }  // namespace guard::binding

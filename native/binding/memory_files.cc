@@ -7,80 +7,89 @@
 #include <utility>
 
 #include "exports.h"
+#include "function.h"
+#include "make_value.h"
 #include "read_plan.h"
+#include "read_value.h"
 
 namespace guard::binding {
 namespace {
 
-// `new MemoryFiles(paths, table, rows, swap, groupPath?, groupBytes?)`. Every environment has a class of its own, so
-// nothing here is shared between workers.
-class MemoryFiles final : public Napi::ObjectWrap<MemoryFiles> {
+// `new MemoryFiles(paths, table, rows, swap, groupPath?, groupBytes?)`.
+class MemoryFiles {
  public:
-  static Napi::Function Define(Napi::Env env) {
-    return DefineClass(env, "MemoryFiles",
-                       {InstanceMethod<&MemoryFiles::Read>("read"), InstanceMethod<&MemoryFiles::LastProblem>("problem"),
-                        InstanceMethod<&MemoryFiles::Close>("close")});
+  static std::unique_ptr<MemoryFiles> Make(napi_env env, const Arguments& arguments) {
+    guard::ReadPlan plan;
+    std::size_t numbers = 0;
+    if (!ReadPlanArguments(env, arguments, plan, numbers)) return nullptr;
+    auto made = std::make_unique<MemoryFiles>(env, numbers);
+    made->files_ = guard::OpenMemoryFiles(std::move(plan));
+    if (made->files_ == nullptr) {
+      Throw(env, "MemoryFiles: not supported on this system, or no memory");
+      return nullptr;
+    }
+    return napi_create_reference(env, arguments[2], 1, &made->rows_) == napi_ok ? std::move(made) : nullptr;
   }
 
-  explicit MemoryFiles(const Napi::CallbackInfo& info) : Napi::ObjectWrap<MemoryFiles>(info) {
-    std::optional<guard::ReadPlan> plan = ParsePlan(info);
-    if (!plan) {
-      Napi::TypeError::New(info.Env(), "MemoryFiles: expected (paths, table, rows, swap, groupPath?, groupBytes?)")
-          .ThrowAsJavaScriptException();
-      return;
+  MemoryFiles(napi_env env, std::size_t numbers) : env_(env), numbers_(numbers) {}
+  ~MemoryFiles() { End(); }
+  MemoryFiles(const MemoryFiles&) = delete;
+  MemoryFiles& operator=(const MemoryFiles&) = delete;
+
+  napi_value Read(napi_env env, const Arguments& arguments) {
+    bool full = false;
+    if (!IsMissing(env, arguments[0]) && !ReadFlag(env, arguments[0], "full", full)) return nullptr;
+    if (files_ == nullptr) return Throw(env, "MemoryFiles: closed");
+    // They are looked up for each reading: what JavaScript does in between may move their memory, or hand it away.
+    napi_value rows = nullptr;
+    NumbersInPlace target;
+    if (napi_get_reference_value(env, rows_, &rows) != napi_ok || !FindNumbers(env, rows, "rows", target)) return nullptr;
+    if (target.length != numbers_) {
+      Refuse(env, rows, "rows", "as long as it was");
+      return nullptr;
     }
-    Napi::Float64Array rows = info[2].As<Napi::Float64Array>();
-    rows_ = Napi::Persistent(rows);
-    numbers_ = rows.Data();
-    files_ = guard::OpenMemoryFiles(std::move(*plan));
-    if (!files_) {
-      Napi::Error::New(info.Env(), "MemoryFiles: not supported on this system, or no memory").ThrowAsJavaScriptException();
+    return MakeNumber(env, static_cast<double>(files_->Read(target.data, full)));
+  }
+
+  napi_value LastProblem(napi_env env, const Arguments&) {
+    if (files_ == nullptr || !files_->LastProblem()) return nullptr;
+    const guard::FileProblem& problem = *files_->LastProblem();
+    ObjectMaker made(env);
+    made.Set("file", MakeText(env, problem.file));
+    if (problem.error == 0) {
+      return made.Set("expected", MakeText(env, problem.expected)).Set("found", MakeText(env, problem.found)).Value();
     }
+    const char* name = guard::ErrnoName(problem.error);
+    return made.Set("errno", name != nullptr ? std::string(name) : "errno " + std::to_string(problem.error)).Value();
+  }
+
+  napi_value Close(napi_env, const Arguments&) {
+    End();
+    return nullptr;
   }
 
  private:
-  Napi::Value Read(const Napi::CallbackInfo& info) {
-    const Napi::Env env = info.Env();
-    if (!files_) {
-      Napi::Error::New(env, "MemoryFiles: closed").ThrowAsJavaScriptException();
-      return env.Undefined();
-    }
-    const bool full = info.Length() > 0 && info[0].IsBoolean() && info[0].As<Napi::Boolean>().Value();
-    return Napi::Number::New(env, static_cast<double>(files_->Read(numbers_, full)));
-  }
-
-  Napi::Value LastProblem(const Napi::CallbackInfo& info) {
-    const Napi::Env env = info.Env();
-    if (!files_ || !files_->LastProblem()) return env.Undefined();
-    const guard::FileProblem& problem = *files_->LastProblem();
-    Napi::Object result = Napi::Object::New(env);
-    result.Set("file", problem.file);
-    if (problem.error != 0) {
-      const char* name = guard::ErrnoName(problem.error);
-      result.Set("errno", name != nullptr ? std::string(name) : "errno " + std::to_string(problem.error));
-    } else {
-      result.Set("expected", static_cast<const char*>(problem.expected));
-      result.Set("found", static_cast<const char*>(problem.found));
-    }
-    return result;
-  }
-
-  void Close(const Napi::CallbackInfo&) {
+  void End() noexcept {
     files_.reset();
-    rows_.Reset();
-    numbers_ = nullptr;
+    if (rows_ != nullptr) (void)napi_delete_reference(env_, std::exchange(rows_, nullptr));
   }
 
+  napi_env env_;
+  std::size_t numbers_;
+  napi_ref rows_ = nullptr;
   std::unique_ptr<guard::MemoryFiles> files_;
-  Napi::Reference<Napi::Float64Array> rows_;
-  double* numbers_ = nullptr;
 };
 
 }  // namespace
 
-void DefineMemoryFiles(Napi::Env env, Napi::Object exports) {
-  exports.Set("MemoryFiles", MemoryFiles::Define(env));
-  exports.Set("memoryFilesSupported", Napi::Boolean::New(env, guard::MemoryFilesSupported()));
+void DefineMemoryFiles(napi_env env, napi_value exports) noexcept {
+  using Class = WrappedClass<MemoryFiles>;
+  Class::Define<MemoryFiles::Make>(
+      env, exports, "MemoryFiles",
+      {Class::DescribeMethod<&MemoryFiles::Read>("read"), Class::DescribeMethod<&MemoryFiles::LastProblem>("problem"),
+       Class::DescribeMethod<&MemoryFiles::Close>("close")});
+  const napi_value supported = MakeFlag(env, guard::MemoryFilesSupported());
+  if (supported != nullptr) (void)napi_set_named_property(env, exports, "memoryFilesSupported", supported);
 }
 
 }  // namespace guard::binding

@@ -7,103 +7,108 @@
 #include <vector>
 
 #include "exports.h"
+#include "function.h"
+#include "make_value.h"
 #include "read_plan.h"
+#include "read_value.h"
 
 namespace guard::binding {
 namespace {
 
+constexpr std::int32_t kNoticeKinds = 3;
+
+// Each notice is `[kind, path, row]`.
+bool ReadNotices(napi_env env, napi_value value, std::size_t rows, std::vector<guard::Notice>& notices) {
+  std::vector<napi_value> list;
+  if (!ReadList(env, value, "notices", list)) return false;
+  for (const napi_value each : list) {
+    std::vector<napi_value> cells;
+    std::int32_t kind = 0;
+    std::string path;
+    std::int32_t row = 0;
+    if (!ReadList(env, each, "notices", cells)) return false;
+    cells.resize(3);
+    if (!ReadInteger(env, cells[0], "notices[0]", kind) || !ReadPath(env, cells[1], "notices[1]", path) ||
+        !ReadInteger(env, cells[2], "notices[2]", row)) {
+      return false;
+    }
+    if (kind < 0 || kind >= kNoticeKinds) return Refuse(env, cells[0], "notices[0]", "a kind that is known");
+    if (row < 0 || static_cast<std::size_t>(row) >= rows) return Refuse(env, cells[2], "notices[2]", "a row of `rows`");
+    notices.push_back({static_cast<guard::Notice::Kind>(kind), std::move(path), static_cast<std::size_t>(row)});
+  }
+  return true;
+}
+
 // `new MemoryWatch(paths, table, rows, swap, groupPath, groupBytes, notices)`. When its environment ends, the object goes
 // first and the watch with it. The thread never calls into JavaScript.
-class MemoryWatch final : public Napi::ObjectWrap<MemoryWatch> {
+class MemoryWatch {
  public:
-  static Napi::Function Define(Napi::Env env) {
-    return DefineClass(env, "MemoryWatch",
-                       {InstanceMethod<&MemoryWatch::Watch>("watch"), InstanceMethod<&MemoryWatch::Take>("take"),
-                        InstanceMethod<&MemoryWatch::Close>("close")});
-  }
-
-  explicit MemoryWatch(const Napi::CallbackInfo& info) : Napi::ObjectWrap<MemoryWatch>(info) {
-    const Napi::Env env = info.Env();
-    std::optional<guard::ReadPlan> plan = ParsePlan(info);
-    if (plan) numbers_ = info[2].As<Napi::Float64Array>().ElementLength();
-    std::optional<std::vector<guard::Notice>> notices = info.Length() >= 7 ? ParseNotices(info[6]) : std::nullopt;
-    if (!plan || !notices) {
-      Napi::TypeError::New(env, "MemoryWatch: expected (paths, table, rows, swap, groupPath, groupBytes, notices)")
-          .ThrowAsJavaScriptException();
-      return;
-    }
+  static std::unique_ptr<MemoryWatch> Make(napi_env env, const Arguments& arguments) {
+    guard::ReadPlan plan;
+    std::vector<guard::Notice> notices;
+    auto made = std::make_unique<MemoryWatch>();
+    if (!ReadPlanArguments(env, arguments, plan, made->numbers_)) return nullptr;
+    if (!ReadNotices(env, arguments[6], made->numbers_ / guard::kStride, notices)) return nullptr;
     int ends[2];
     if (guard::OpenWakeEnds(ends)) {
-      watch_ = guard::OpenMemoryWatch(std::move(*plan), std::move(*notices), ends[1]);
-      if (!watch_) guard::CloseWakeEnd(ends[0]);
+      made->watch_ = guard::OpenMemoryWatch(std::move(plan), std::move(notices), ends[1]);
+      if (made->watch_ == nullptr) guard::CloseWakeEnd(ends[0]);
     }
-    if (!watch_) {
-      Napi::Error::New(env, "MemoryWatch: no thread, memory or descriptors for it").ThrowAsJavaScriptException();
-      return;
+    if (made->watch_ == nullptr) {
+      Throw(env, "MemoryWatch: no thread, memory or descriptors for it");
+      return nullptr;
     }
-    info.This().As<Napi::Object>().Set("descriptor", Napi::Number::New(env, ends[0]));
+    const napi_value descriptor = MakeNumber(env, ends[0]);
+    if (descriptor == nullptr || napi_set_named_property(env, arguments.self, "descriptor", descriptor) != napi_ok) {
+      guard::CloseWakeEnd(ends[0]);
+      return nullptr;
+    }
+    return made;
+  }
+
+  napi_value Watch(napi_env env, const Arguments& arguments) {
+    if (watch_ == nullptr) return nullptr;
+    guard::Judgement judgement;
+    if (!ReadNumbers(env, arguments[0], "rows", judgement.rows) ||
+        !ReadNumbers(env, arguments[1], "left", judgement.left) ||
+        !ReadNumber(env, arguments[2], "belowBytes", judgement.below_bytes)) {
+      return nullptr;
+    }
+    if (judgement.rows.size() != numbers_) {
+      Refuse(env, arguments[0], "rows", "as long as the rows of the plan");
+    } else if (judgement.left.size() != numbers_ / guard::kStride) {
+      Refuse(env, arguments[1], "left", "a Float64Array with a number for each row");
+    } else {
+      watch_->Watch(std::move(judgement));
+    }
+    return nullptr;
+  }
+
+  napi_value Take(napi_env env, const Arguments&) {
+    const std::optional<guard::LeastLeft> least = watch_ != nullptr ? watch_->Take() : std::nullopt;
+    if (!least) return nullptr;
+    return ObjectMaker(env).Set("leftBytes", least->left_bytes).Set("ageMs", least->age_ms).Value();
+  }
+
+  napi_value Close(napi_env, const Arguments&) {
+    watch_.reset();
+    return nullptr;
   }
 
  private:
-  // Each notice is `[kind, path, row]`.
-  std::optional<std::vector<guard::Notice>> ParseNotices(const Napi::Value& value) const {
-    if (!value.IsArray()) return std::nullopt;
-    const Napi::Array list = value.As<Napi::Array>();
-    std::vector<guard::Notice> notices;
-    for (std::uint32_t at = 0; at < list.Length(); at++) {
-      const Napi::Value each = list[at];
-      if (!each.IsArray()) return std::nullopt;
-      const Napi::Array cells = each.As<Napi::Array>();
-      const Napi::Value kind = cells[std::uint32_t{0}];
-      const Napi::Value path = cells[std::uint32_t{1}];
-      const Napi::Value row = cells[std::uint32_t{2}];
-      if (!kind.IsNumber() || !path.IsString() || !row.IsNumber()) return std::nullopt;
-      const std::int32_t which = kind.As<Napi::Number>().Int32Value();
-      const std::int64_t index = row.As<Napi::Number>().Int64Value();
-      if (which < 0 || which > 2) return std::nullopt;
-      if (index < 0 || static_cast<std::size_t>(index) >= numbers_ / guard::kStride) return std::nullopt;
-      notices.push_back(
-          {static_cast<guard::Notice::Kind>(which), path.As<Napi::String>().Utf8Value(), static_cast<std::size_t>(index)});
-    }
-    return notices;
-  }
-
-  void Watch(const Napi::CallbackInfo& info) {
-    if (!watch_) return;
-    const bool typed = info.Length() >= 3 && info[0].IsTypedArray() && info[1].IsTypedArray() && info[2].IsNumber() &&
-                       info[0].As<Napi::TypedArray>().TypedArrayType() == napi_float64_array &&
-                       info[1].As<Napi::TypedArray>().TypedArrayType() == napi_float64_array;
-    const std::size_t rows = typed ? info[0].As<Napi::Float64Array>().ElementLength() : 0;
-    const std::size_t left = typed ? info[1].As<Napi::Float64Array>().ElementLength() : 0;
-    if (!typed || rows != numbers_ || left == 0 || left != rows / guard::kStride) {
-      Napi::TypeError::New(info.Env(), "MemoryWatch: expected watch(rows, left, belowBytes)").ThrowAsJavaScriptException();
-      return;
-    }
-    const double* row = info[0].As<Napi::Float64Array>().Data();
-    const double* each = info[1].As<Napi::Float64Array>().Data();
-    watch_->Watch({{row, row + rows}, {each, each + left}, info[2].As<Napi::Number>().DoubleValue()});
-  }
-
-  Napi::Value Take(const Napi::CallbackInfo& info) {
-    const Napi::Env env = info.Env();
-    const std::optional<guard::LeastLeft> least = watch_ ? watch_->Take() : std::nullopt;
-    if (!least) return env.Undefined();
-    Napi::Object result = Napi::Object::New(env);
-    result.Set("leftBytes", least->left_bytes);
-    result.Set("ageMs", least->age_ms);
-    return result;
-  }
-
-  void Close(const Napi::CallbackInfo&) { watch_.reset(); }
-
   std::unique_ptr<guard::MemoryWatch> watch_;
   std::size_t numbers_ = 0;
 };
 
 }  // namespace
 
-void DefineMemoryWatch(Napi::Env env, Napi::Object exports) {
-  if (guard::MemoryWatchSupported()) exports.Set("MemoryWatch", MemoryWatch::Define(env));
+void DefineMemoryWatch(napi_env env, napi_value exports) noexcept {
+  if (!guard::MemoryWatchSupported()) return;
+  using Class = WrappedClass<MemoryWatch>;
+  Class::Define<MemoryWatch::Make>(
+      env, exports, "MemoryWatch",
+      {Class::DescribeMethod<&MemoryWatch::Watch>("watch"), Class::DescribeMethod<&MemoryWatch::Take>("take"),
+       Class::DescribeMethod<&MemoryWatch::Close>("close")});
 }
 
 }  // namespace guard::binding

@@ -22,7 +22,7 @@ void CallListener(napi_env env, napi_ref listener, int level, const std::string&
     return;
   }
   napi_value values[] = {MakeNumber(env, level), MakeText(env, text)};
-  if (values[0] != nullptr && values[1] != nullptr) napi_call_function(env, self, function, 2, values, nullptr);
+  if (values[0] != nullptr && values[1] != nullptr) (void)napi_call_function(env, self, function, 2, values, nullptr);
 }
 
 // Releasing a library may wait for the load of another one, so it is done on the environment's thread only if there is no
@@ -49,7 +49,7 @@ LogListener::~LogListener() {
   RemoveLogSink(id_);
   try {
     channel_->Post([reference = listener_](napi_env env) {
-      if (*reference != nullptr) napi_delete_reference(env, std::exchange(*reference, nullptr));
+      if (*reference != nullptr) (void)napi_delete_reference(env, std::exchange(*reference, nullptr));
     });
   } catch (...) {
   }
@@ -68,6 +68,14 @@ void LibraryHandle::Release(std::function<void()> then) {
 ModelHandle::~ModelHandle() {
   session->Stop();
   session->Close([](std::optional<Failure>) {});
+}
+
+bool ReadLibrary(napi_env env, napi_value value, std::shared_ptr<LibraryHandle>& handle) {
+  return ReadHandle(env, value, "library", kLibraryTag, handle);
+}
+
+bool ReadModel(napi_env env, napi_value value, std::shared_ptr<ModelHandle>& handle) {
+  return ReadHandle(env, value, "model", kModelTag, handle);
 }
 
 }  // namespace guard::binding

@@ -1,7 +1,7 @@
 // What JavaScript has of a library and of a model: externals, which it can only hand back.
 #pragma once
 
-#include <napi.h>
+#include <node_api.h>
 
 #include <cstddef>
 #include <functional>
@@ -10,6 +10,7 @@
 #include "../nexa/library.h"
 #include "../nexa/session.h"
 #include "channel.h"
+#include "read_value.h"
 
 namespace guard::binding {
 
@@ -58,21 +59,27 @@ napi_value WrapHandle(napi_env env, const std::shared_ptr<Handle>& handle, const
     delete held;
     return nullptr;
   }
-  napi_type_tag_object(env, external, &tag);
-  return external;
+  // Without its tag nobody could hand it back.
+  return napi_type_tag_object(env, external, &tag) == napi_ok ? external : nullptr;
 }
 
-// Returns the handle in an argument of a call, or null if the argument is none of this type.
+// Reads a handle that `WrapHandle` made. Returns false as read_value.h says.
 template <class Handle>
-std::shared_ptr<Handle> GetHandle(const Napi::CallbackInfo& info, std::size_t index, const napi_type_tag& tag) {
+bool ReadHandle(napi_env env, napi_value value, const char* name, const napi_type_tag& tag,
+                std::shared_ptr<Handle>& handle) {
+  napi_valuetype type;
   bool ours = false;
   void* data = nullptr;
-  if (index >= info.Length() || !info[index].IsExternal() ||
-      napi_check_object_type_tag(info.Env(), info[index], &tag, &ours) != napi_ok || !ours ||
-      napi_get_value_external(info.Env(), info[index], &data) != napi_ok) {
-    return nullptr;
+  if (value == nullptr || napi_typeof(env, value, &type) != napi_ok || type != napi_external ||
+      napi_check_object_type_tag(env, value, &tag, &ours) != napi_ok || !ours ||
+      napi_get_value_external(env, value, &data) != napi_ok) {
+    return Refuse(env, value, name, "a handle that the addon gave for it");
   }
-  return *static_cast<std::shared_ptr<Handle>*>(data);
+  handle = *static_cast<std::shared_ptr<Handle>*>(data);
+  return true;
 }
+
+bool ReadLibrary(napi_env env, napi_value value, std::shared_ptr<LibraryHandle>& handle);
+bool ReadModel(napi_env env, napi_value value, std::shared_ptr<ModelHandle>& handle);
 
 }  // namespace guard::binding

@@ -1,8 +1,10 @@
 #include "nexa_options.h"
 
-#include <cstdint>
+#include <string>
 #include <utility>
 #include <vector>
+
+#include "read_value.h"
 
 namespace guard::binding {
 
@@ -10,121 +12,119 @@ using namespace guard::nexa;
 
 namespace {
 
-std::string ReadText(const Napi::Object& options, const char* name) {
-  const Napi::Value value = options.Get(name);
-  return value.IsString() ? value.As<Napi::String>().Utf8Value() : std::string();
+// The members of one object, until the first that cannot be read.
+class Members {
+ public:
+  Members(napi_env env, napi_value object, const char* name)
+      : env_(env), object_(object), good_(ReadObject(env, object, name)) {}
+
+  template <class Target>
+  Members& Read(const char* name, Reader<Target> read, Target& target) {
+    good_ = good_ && ReadMember(env_, object_, name, read, target);
+    return *this;
+  }
+  Members& Text(const char* name, std::string& text) { return Read(name, ReadText, text); }
+  Members& Path(const char* name, std::string& path) { return Read(name, ReadPath, path); }
+  Members& Integer(const char* name, std::int32_t& integer) { return Read(name, ReadInteger, integer); }
+  Members& Float(const char* name, float& number) {
+    double read = number;
+    Read(name, ReadNumber, read);
+    number = static_cast<float>(read);
+    return *this;
+  }
+  bool Good() const { return good_; }
+
+ private:
+  napi_env env_;
+  napi_value object_;
+  bool good_;
+};
+
+bool ReadOptionalFlag(napi_env env, napi_value value, const char* name, std::optional<bool>& flag) {
+  return ReadFlag(env, value, name, flag.emplace());
 }
 
-std::int32_t ReadInteger(const Napi::Object& options, const char* name, std::int32_t missing = 0) {
-  const Napi::Value value = options.Get(name);
-  return value.IsNumber() ? value.As<Napi::Number>().Int32Value() : missing;
+bool ReadTokenCount(napi_env env, napi_value value, const char* name, std::int64_t& tokens) {
+  std::int32_t count = 0;
+  if (!ReadInteger(env, value, name, count)) return false;
+  tokens = count;
+  return true;
 }
 
-float ReadFloat(const Napi::Object& options, const char* name) {
-  const Napi::Value value = options.Get(name);
-  return value.IsNumber() ? value.As<Napi::Number>().FloatValue() : 0.0F;
+bool ReadParts(napi_env env, napi_value value, const char* name, std::vector<Part>& parts) {
+  std::vector<napi_value> items;
+  if (!ReadList(env, value, name, items)) return false;
+  for (const napi_value item : items) {
+    Part part;
+    if (!Members(env, item, name).Text("type", part.type).Text("text", part.text).Good()) return false;
+    parts.push_back(std::move(part));
+  }
+  return true;
 }
 
-template <class Take>
-void ForEach(const Napi::Object& options, const char* name, Take take) {
-  const Napi::Value value = options.Get(name);
-  if (!value.IsArray()) return;
-  const Napi::Array list = value.As<Napi::Array>();
-  for (std::uint32_t at = 0; at < list.Length(); at++) take(list.Get(at));
-}
-
-std::vector<std::string> ReadTexts(const Napi::Object& options, const char* name) {
-  std::vector<std::string> texts;
-  ForEach(options, name, [&texts](const Napi::Value& value) {
-    if (value.IsString()) texts.push_back(value.As<Napi::String>().Utf8Value());
-  });
-  return texts;
+bool ReadMessages(napi_env env, napi_value value, const char* name, std::vector<Message>& messages) {
+  std::vector<napi_value> items;
+  if (!ReadList(env, value, name, items)) return false;
+  for (const napi_value item : items) {
+    Message message;
+    if (!Members(env, item, name).Text("role", message.role).Read("parts", ReadParts, message.parts).Good()) return false;
+    messages.push_back(std::move(message));
+  }
+  return true;
 }
 
 }  // namespace
 
-Napi::Object GetOptions(const Napi::CallbackInfo& info, std::size_t index) {
-  const bool given = index < info.Length() && info[index].IsObject();
-  return given ? info[index].As<Napi::Object>() : Napi::Object::New(info.Env());
+bool ReadLoadSpec(napi_env env, napi_value options, LoadSpec& spec) {
+  return Members(env, options, "load")
+      .Path("modelPath", spec.model_path)
+      .Path("projectorPath", spec.projector_path)
+      .Text("chatTemplate", spec.chat_template)
+      .Text("pluginId", spec.plugin_id)
+      .Text("deviceId", spec.device_id)
+      .Integer("contextSize", spec.context_size)
+      .Integer("threads", spec.threads)
+      .Integer("batchSize", spec.batch_size)
+      .Integer("microBatchSize", spec.micro_batch_size)
+      .Integer("gpuLayers", spec.gpu_layers)
+      .Read("addsBos", ReadOptionalFlag, spec.adds_bos)
+      .Read("specialTokens", ReadTexts, spec.special_tokens)
+      .Good();
 }
 
-std::string GetText(const Napi::CallbackInfo& info, std::size_t index) {
-  const bool given = index < info.Length() && info[index].IsString();
-  return given ? info[index].As<Napi::String>().Utf8Value() : std::string();
+bool ReadChat(napi_env env, napi_value options, Chat& chat) {
+  return Members(env, options, "chat")
+      .Text("tools", chat.tools)
+      .Read("thinking", ReadFlag, chat.thinking)
+      .Read("messages", ReadMessages, chat.messages)
+      .Good();
 }
 
-napi_value GetListener(const Napi::CallbackInfo& info, std::size_t index) {
-  return index < info.Length() && info[index].IsFunction() ? static_cast<napi_value>(info[index]) : nullptr;
+bool ReadGenerateSpec(napi_env env, napi_value options, GenerateSpec& spec) {
+  return ReadChat(env, options, spec.chat) && Members(env, options, "generate")
+                                                  .Text("prompt", spec.prompt)
+                                                  .Integer("maxTokens", spec.max_tokens)
+                                                  .Read("truncate", ReadFlag, spec.truncate)
+                                                  .Read("stop", ReadTexts, spec.stop)
+                                                  .Read("images", ReadTexts, spec.images)
+                                                  .Read("audio", ReadTexts, spec.audio)
+                                                  .Float("temperature", spec.sampling.temperature)
+                                                  .Float("topP", spec.sampling.top_p)
+                                                  .Float("minP", spec.sampling.min_p)
+                                                  .Integer("topK", spec.sampling.top_k)
+                                                  .Float("repetitionPenalty", spec.sampling.repetition_penalty)
+                                                  .Float("presencePenalty", spec.sampling.presence_penalty)
+                                                  .Float("frequencyPenalty", spec.sampling.frequency_penalty)
+                                                  .Integer("seed", spec.sampling.seed)
+                                                  .Text("grammar", spec.sampling.grammar)
+                                                  .Good();
 }
 
-LoadSpec ReadLoadSpec(const Napi::Object& options) {
-  LoadSpec spec;
-  spec.model_path = ReadText(options, "modelPath");
-  spec.projector_path = ReadText(options, "projectorPath");
-  spec.chat_template = ReadText(options, "chatTemplate");
-  spec.plugin_id = ReadText(options, "pluginId");
-  spec.device_id = ReadText(options, "deviceId");
-  spec.context_size = ReadInteger(options, "contextSize");
-  spec.threads = ReadInteger(options, "threads");
-  spec.batch_size = ReadInteger(options, "batchSize");
-  spec.micro_batch_size = ReadInteger(options, "microBatchSize");
-  spec.gpu_layers = ReadInteger(options, "gpuLayers");
-  const Napi::Value adds_bos = options.Get("addsBos");
-  if (adds_bos.IsBoolean()) spec.adds_bos = adds_bos.As<Napi::Boolean>().Value();
-  spec.special_tokens = ReadTexts(options, "specialTokens");
-  return spec;
-}
-
-Chat ReadChat(const Napi::Object& options) {
-  Chat chat;
-  chat.tools = ReadText(options, "tools");
-  const Napi::Value thinking = options.Get("thinking");
-  chat.thinking = !thinking.IsBoolean() || thinking.As<Napi::Boolean>().Value();
-  ForEach(options, "messages", [&chat](const Napi::Value& value) {
-    if (!value.IsObject()) return;
-    const Napi::Object given = value.As<Napi::Object>();
-    Message message{ReadText(given, "role"), {}};
-    ForEach(given, "parts", [&message](const Napi::Value& part) {
-      if (!part.IsObject()) return;
-      const Napi::Object object = part.As<Napi::Object>();
-      message.parts.push_back({ReadText(object, "type"), ReadText(object, "text")});
-    });
-    chat.messages.push_back(std::move(message));
-  });
-  return chat;
-}
-
-GenerateSpec ReadGenerateSpec(const Napi::Object& options) {
-  GenerateSpec spec;
-  spec.chat = ReadChat(options);
-  spec.prompt = ReadText(options, "prompt");
-  spec.max_tokens = ReadInteger(options, "maxTokens");
-  const Napi::Value truncate = options.Get("truncate");
-  spec.truncate = truncate.IsBoolean() && truncate.As<Napi::Boolean>().Value();
-  spec.stop = ReadTexts(options, "stop");
-  spec.images = ReadTexts(options, "images");
-  spec.audio = ReadTexts(options, "audio");
-  spec.sampling.temperature = ReadFloat(options, "temperature");
-  spec.sampling.top_p = ReadFloat(options, "topP");
-  spec.sampling.min_p = ReadFloat(options, "minP");
-  spec.sampling.top_k = ReadInteger(options, "topK");
-  spec.sampling.repetition_penalty = ReadFloat(options, "repetitionPenalty");
-  spec.sampling.presence_penalty = ReadFloat(options, "presencePenalty");
-  spec.sampling.frequency_penalty = ReadFloat(options, "frequencyPenalty");
-  spec.sampling.seed = ReadInteger(options, "seed", -1);
-  spec.sampling.grammar = ReadText(options, "grammar");
-  return spec;
-}
-
-HeldText ReadHeldText(const Napi::Object& options) {
-  HeldText held;
-  const Napi::Value text = options.Get("text");
-  if (text.IsBuffer()) {
-    const auto bytes = text.As<Napi::Buffer<char>>();
-    held.text.assign(bytes.Data(), bytes.Length());
-  }
-  held.tokens = ReadInteger(options, "tokens");
-  return held;
+bool ReadHeldText(napi_env env, napi_value options, HeldText& held) {
+  return Members(env, options, "held")
+      .Read("text", ReadBytes, held.text)
+      .Read("tokens", ReadTokenCount, held.tokens)
+      .Good();
 }
 
 }  // namespace guard::binding

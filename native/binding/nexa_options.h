@@ -1,23 +1,16 @@
-// Reads what JavaScript hands in. An option of another type counts as missing.
+// Reads what is asked of the SDK's library out of what JavaScript hands in. A member that is missing keeps its value; one
+// of another type is refused. Each function returns false as read_value.h says.
 #pragma once
 
-#include <napi.h>
-
-#include <cstddef>
-#include <string>
+#include <node_api.h>
 
 #include "../nexa/spec.h"
 
 namespace guard::binding {
 
-// Each returns an argument of a call; if the argument is something else, an empty object, an empty text, or null.
-Napi::Object GetOptions(const Napi::CallbackInfo& info, std::size_t index);
-std::string GetText(const Napi::CallbackInfo& info, std::size_t index);
-napi_value GetListener(const Napi::CallbackInfo& info, std::size_t index);
-
-nexa::LoadSpec ReadLoadSpec(const Napi::Object& options);
-nexa::Chat ReadChat(const Napi::Object& options);
-nexa::GenerateSpec ReadGenerateSpec(const Napi::Object& options);
-nexa::HeldText ReadHeldText(const Napi::Object& options);
+bool ReadLoadSpec(napi_env env, napi_value options, nexa::LoadSpec& spec);
+bool ReadChat(napi_env env, napi_value options, nexa::Chat& chat);
+bool ReadGenerateSpec(napi_env env, napi_value options, nexa::GenerateSpec& spec);
+bool ReadHeldText(napi_env env, napi_value options, nexa::HeldText& held);
 
 }  // namespace guard::binding

@@ -6,24 +6,6 @@ namespace guard::binding {
 
 using namespace guard::nexa;
 
-napi_value MakeText(napi_env env, const std::string& text) {
-  napi_value value = nullptr;
-  napi_create_string_utf8(env, text.data(), text.size(), &value);
-  return value;
-}
-
-napi_value MakeNumber(napi_env env, double number) {
-  napi_value value = nullptr;
-  napi_create_double(env, number, &value);
-  return value;
-}
-
-napi_value MakeFlag(napi_env env, bool flag) {
-  napi_value value = nullptr;
-  napi_get_boolean(env, flag, &value);
-  return value;
-}
-
 Channel::Make FailureMaker(Failure failure) {
   return [failure = std::move(failure)](napi_env env) {
     return ObjectMaker(env)
@@ -33,18 +15,6 @@ Channel::Make FailureMaker(Failure failure) {
         .Set("detail", failure.detail)
         .Value();
   };
-}
-
-napi_value MakeUndefined(napi_env env) {
-  napi_value value = nullptr;
-  napi_get_undefined(env, &value);
-  return value;
-}
-
-napi_value MakeBytes(napi_env env, const std::string& bytes) {
-  napi_value buffer = nullptr;
-  napi_create_buffer_copy(env, bytes.size(), bytes.data(), nullptr, &buffer);
-  return buffer;
 }
 
 Session::Answer AnswerPromise(std::shared_ptr<Channel> channel, std::uint64_t id) {

@@ -1,16 +1,15 @@
 // Checks a plan that JavaScript hands in, so that no reading can write outside its rows.
 #pragma once
 
-#include <napi.h>
-
-#include <optional>
+#include <node_api.h>
 
 #include "../memory_files.h"
+#include "function.h"
 
 namespace guard::binding {
 
-// Parses the arguments `(paths, table, rows, swap, groupPath?, groupBytes?)`, see `NativePlan` in src/addon/addon.ts.
-// Returns nothing unless every row and column lies inside `rows`.
-std::optional<guard::ReadPlan> ParsePlan(const Napi::CallbackInfo& info);
+// Reads the arguments `(paths, table, rows, swap, groupPath?, groupBytes?)`, see `NativePlan` in src/addon/addon.ts.
+// `numbers` is how many `rows` has; every row and column of the plan lies inside it. Returns false as read_value.h says.
+bool ReadPlanArguments(napi_env env, const Arguments& arguments, guard::ReadPlan& plan, std::size_t& numbers);
 
 }  // namespace guard::binding

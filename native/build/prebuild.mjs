@@ -4,7 +4,6 @@
  * the same bytes, wherever they lie and whenever they are built.
  */
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -31,8 +30,6 @@ function layOut() {
     recursive: true,
     filter: (from) => from !== path.join(root, 'native', 'build'),
   });
-  const api = path.dirname(createRequire(import.meta.url).resolve('node-addon-api'));
-  cpSync(api, path.join(work, 'api'), { recursive: true });
   cpSync(path.join(packages, 'node-api-headers', 'include'), path.join(work, 'headers'), { recursive: true });
   writeFileSync(
     path.join(work, 'exports.map'),
@@ -65,8 +62,6 @@ function build(target) {
     '-shared',
     '-s',
     ...listCompileFlags(target),
-    '-isystem',
-    'api',
     '-isystem',
     'headers',
     ...listSources(target.platform),

@@ -20,8 +20,8 @@ export const TARGETS = [
   { name: 'win32-arm64', platform: 'win32', arch: 'arm64', zig: 'aarch64-windows-gnu' },
 ];
 
-/** The same as in binding.gyp, which explains them. */
-const DEFINES = ['NAPI_VERSION=8', 'NAPI_DISABLE_CPP_EXCEPTIONS', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'];
+/** The same as in binding.gyp. */
+const DEFINES = ['NAPI_VERSION=8'];
 
 /** The last one: Apple's headers and libc++ have pointers without nullability. */
 const WARNINGS = ['-Wall', '-Wextra', '-Wconversion', '-Werror', '-Wno-nullability-completeness'];

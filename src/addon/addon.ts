@@ -1,7 +1,10 @@
 /** What the addon takes and gives, as types only. It knows no policy; `native/README.md` names the C++ file behind each member. */
 import type { NexaBinding } from './nexa-binding.ts';
 
-/** What the addon exports. A member that is optional is absent on a system that has no such thing. */
+/**
+ * What the addon exports. A member that is optional is absent on a system that has no such thing. No function converts a value: one of another
+ * type throws a `TypeError` that says what was expected and what was found. A call in a worker that is being terminated ends without a trace.
+ */
 export interface Addon {
   /** Reads memory files of the kernel. Its constructor throws a `TypeError` if a row or a column of the plan lies outside `rows`. */
   readonly MemoryFiles: new (

@@ -8,7 +8,10 @@ export const LAYOUTS = ['nexa-1.0', 'geniex-0.3', 'geniex-0.5'] as const;
 /** The name of a layout. */
 export type LayoutName = (typeof LAYOUTS)[number];
 
-/** The binding. Every promise rejects with a `NativeFailure`. Each model has a thread of its own, which does what is asked of it in order. */
+/**
+ * The binding. A call with a value of another type throws a `TypeError`; every promise rejects with a `NativeFailure`. Each model has a thread of
+ * its own, which does what is asked of it in order.
+ */
 export interface NexaBinding {
   /** Opens the library, and initializes it for its first user. `onLog` gets every line; levels are 0 trace, 1 debug, 2 info, 3 warn, 4 error. */
   open(

@@ -93,7 +93,6 @@ export function textFailure(model: LoadedLibraryModel, failure: NativeFailure): 
   }
   switch (failure.call === '' ? failure.text : '') {
     case 'disposed':
-    case 'no-model':
       return new MemoryGuardError('ERR_RUNTIME', `${printModel(model)} is disposed; load it again.`, cause);
     case 'empty-prompt':
       return optionError('Expected `prompt` to be a text that is not empty once it is formatted.', cause);

@@ -107,7 +107,6 @@ describe('a text that fails', () => {
     [unasked('unknown-context'), 'ERR_RUNTIME', 'it is not known what the context holds; generate a text'],
     [failed(-200101), 'ERR_RUNTIME', 'The library failed: Sorry (lib_call gave -200101).'],
     [unasked('disposed'), 'ERR_RUNTIME', 'The model "/m.gguf" is disposed; load it again.'],
-    [unasked('no-model'), 'ERR_RUNTIME', 'The model "/m.gguf" is disposed; load it again.'],
     [unasked('empty-prompt'), 'ERR_INVALID_OPTION', 'Expected `prompt` to be a text that is not empty once'],
     [unasked('marks', '2'), 'ERR_INVALID_OPTION', 'for each audio and image, got 2;'],
     [unasked('closed'), 'ERR_RUNTIME', 'The model gave no answer: closed.'],

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { listSources } from '../../../native/build/sources.mjs';
 import { writeAudioProjector, writeLanguageModel, writeTone } from '../../../tools/synthetic-model.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
@@ -93,17 +94,11 @@ const addon = () => ({
   args: [
     '-shared',
     '-DNAPI_VERSION=8',
-    '-DNAPI_DISABLE_CPP_EXCEPTIONS',
-    '-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
     '-DNODE_GYP_MODULE_NAME=nexa_memory_guard',
     '-DBUILDING_NODE_EXTENSION',
-    `-isystem${path.join(ROOT, 'node_modules/node-addon-api')}`,
     `-isystem${nodeHeaders()}`,
     '-Wl,-z,nodelete',
-    path.join(HERE, 'core/addon.cc'),
-    ...sources('native/binding').filter((file) => /\/(nexa\w*|channel)\.cc$/.test(file)),
-    ...sources('native/nexa'),
-    os,
+    ...listSources('linux').map((file) => path.join(ROOT, file)),
   ],
 });
 
