@@ -27,7 +27,7 @@ export class FakeSdk {
     return this.#faults.give(this.#faults.choose(), `the load of ${name}`, {
       succeed: () => {
         this.#records.endLoad(record, 'live');
-        record.takenBytes = Math.floor(needBytes * TAKEN_BY_LOAD);
+        this.#records.take(record, Math.floor(needBytes * TAKEN_BY_LOAD));
         record.raw = new FakeModel(record, this.#records, this.#faults);
         return record.raw;
       },
@@ -112,7 +112,7 @@ class FakeModel {
   }
 
   #takeRest() {
-    if (!this.#record.ending) this.#record.takenBytes = this.#record.needBytes;
+    if (!this.#record.ending) this.#records.take(this.#record, this.#record.needBytes);
   }
 
   /** @param {StreamOptions} options @returns {AsyncGenerator<string, void, void>} */

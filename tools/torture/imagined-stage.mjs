@@ -17,6 +17,9 @@ const MiB = 2 ** 20;
  * @property {Readonly<Record<string, { weight: number, run: import('./load-operations.mjs').Operation }>>} operations beside those that every world has
  * @property {(world: import('./world.mjs').World) => Promise<void>} check what only this stage can tell after a step
  * @property {(world: import('./world.mjs').World) => Promise<void>} end puts everything back in its place before the last checks
+ * @property {(world: import('./world.mjs').World) => void} checkReturned what must have come back when all is disposed
+ * @property {<T>(step: () => T) => T} quietly runs a step of the harness's own, in which no call fails
+ * @property {(world: import('./world.mjs').World) => Promise<void>} close whatever became of the world
  */
 
 /** @returns {Stage} */
@@ -39,6 +42,9 @@ export function imagineStage() {
     async end(world) {
       world.failingReadings = 0;
     },
+    checkReturned() {},
+    quietly: (step) => step(),
+    async close() {},
   };
 }
 

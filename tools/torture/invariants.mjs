@@ -34,7 +34,7 @@ function checkEntries(world) {
 
 /** A promise in the ledger belongs to a model that is held, or to a load or call that runs. @param {World} world */
 function checkPromisesLeft(world) {
-  const labels = /** @type {{ label: string }[]} */ ([...world.guard.ledger.entries()]).map(({ label }) => label);
+  const labels = listPromised(world);
   for (const label of labels) {
     const name = label.replace(/: audio$/, '');
     const records = world.records.named(name);
@@ -49,6 +49,12 @@ function checkPromisesLeft(world) {
   for (const { name } of world.records.held) {
     if (!labels.includes(name)) world.violate('promise-lost', `the ledger has nothing of ${name}, which the SDK holds`);
   }
+}
+
+/** Labels of this process's own promises. @param {World} world @returns {string[]} */
+export function listPromised({ guard, stage }) {
+  const entries = /** @type {{ pid: number, label: string }[]} */ (stage.quietly(() => guard.ledger.entries()));
+  return entries.filter(({ pid }) => pid === process.pid).map(({ label }) => label);
 }
 
 /** @param {World} world */

@@ -12,7 +12,15 @@
  */
 
 /** @type {readonly KnownViolation[]} */
-export const KNOWN_VIOLATIONS = [];
+export const KNOWN_VIOLATIONS = [
+  // src/ledger/open-ledger.ts: a guard that is closed while models are held leaves the ledger open, and nobody closes it afterwards.
+  {
+    id: 'ledger stays open',
+    invariant: 'no-descriptor-after-close',
+    fault: 'closeWhileHeld',
+    found: /^the process still has (\d+ \S*(\/lock|\/\d+-[0-9a-f]{12})( \(deleted\))?(, )?)+ open$/,
+  },
+];
 
 /** @param {import('./world.mjs').Violation} violation @param {ReadonlySet<string>} done names of the operations that were done @returns {KnownViolation | undefined} */
 export function findKnown({ invariant, found }, done) {

@@ -53,6 +53,8 @@ export class ModelRecords {
   within;
   /** Ends that the user asked for and that have not been answered yet. @type {Set<(record: ModelRecord) => boolean>} */
   asks = new Set();
+  /** Makes it real. @type {(record: ModelRecord, bytes: number) => void} */
+  onTaken = () => {};
   #nowMs;
   #violate;
   #mayEnd;
@@ -121,7 +123,14 @@ export class ModelRecords {
   /** The SDK holds it no more. @param {ModelRecord} record */
   forget(record) {
     record.state = 'gone';
-    record.takenBytes = 0;
+    this.take(record, 0);
+  }
+
+  /** What a model takes from now on. @param {ModelRecord} record @param {number} bytes */
+  take(record, bytes) {
+    if (record.takenBytes === bytes) return;
+    record.takenBytes = bytes;
+    this.onTaken(record, bytes);
   }
 
   /** A call reaches a model. The result is called when it ends. @param {ModelRecord} record @param {string} method @returns {() => void} */

@@ -1,34 +1,50 @@
 /** The child of a torture run: worlds of one seed on one engine, one after another, each told to the parent. It prints nothing. */
 import { ftruncateSync, openSync, writeSync } from 'node:fs';
+import path from 'node:path';
 import { imagineStage } from './imagined-stage.mjs';
 import { findKnown } from './known-violations.mjs';
+import { MemoryStage } from './memory-stage.mjs';
 import { seedOfWorld } from './random-source.mjs';
 import { runWorld } from './run-world.mjs';
+import { warmUp } from './warm-up.mjs';
 
 /** @typedef {import('./world.mjs').Violation} Violation */
-/** @typedef {{ engine: import('./arguments.mjs').Engine, seed: number, seconds: number, faults: readonly string[], world?: number, past: readonly string[], logFile: string }} SeedTask */
+/**
+ * @typedef {object} SeedTask
+ * @property {import('./arguments.mjs').Engine} engine
+ * @property {number} seed
+ * @property {number} seconds
+ * @property {readonly string[]} faults
+ * @property {number | undefined} world the only one
+ * @property {readonly string[]} past invariants whose breach is counted as known
+ * @property {string} folder for whatever it writes
+ * @property {string} logFile that gets the steps of the world that runs: what a crash leaves behind is read by the parent
+ * @property {readonly ConstructorParameters<typeof import('../control-groups.mjs').ControlGroup>[0][]} groups in which the process may be
+ */
 /** @typedef {{ world: number, steps: number, known: Record<string, number>, violation?: Violation, tail: readonly string[], options: object }} WorldReport */
 
+// Those of now: later ones may be made to fail.
+const write = writeSync;
 const task = /** @type {SeedTask} */ (JSON.parse(process.argv[2] ?? '{}'));
-// What a crash leaves behind is read by the parent.
 const log = openSync(task.logFile, 'w');
 
-/** @param {import('./arguments.mjs').Engine} engine */
-async function openStages(engine) {
-  if (engine === 'fake') return { makeStage: async () => imagineStage(), close: async () => {} };
-  throw new Error(`no engine ${engine}`);
-}
-
-const { makeStage, close } = await openStages(task.engine);
+await warmUp();
 const endMs = performance.now() + task.seconds * 1000;
 for (let world = task.world ?? 0; ; world++) {
+  process.send?.(await runOne(world));
+  if (task.world !== undefined || performance.now() > endMs) break;
+}
+process.exit(0);
+
+/** @param {number} world @returns {Promise<WorldReport>} */
+async function runOne(world) {
   ftruncateSync(log);
-  let at = writeSync(log, `world ${world}\n`, 0);
+  let at = write(log, `world ${world}\n`, 0);
   /** @type {Record<string, number>} */
   const known = {};
-  const result = await runWorld(seedOfWorld(task.seed, world), await makeStage(), {
+  const { steps, tail, options, violation } = await runWorld(seedOfWorld(task.seed, world), makeStage(world), {
     log: (line) => {
-      at += writeSync(log, `${line}\n`, at);
+      at += write(log, `${line}\n`, at);
     },
     faulty: task.faults.includes('sdk'),
     known(violation, done) {
@@ -37,11 +53,11 @@ for (let world = task.world ?? 0; ; world++) {
       return id !== undefined;
     },
   });
-  const { steps, tail, options, violation } = result;
-  /** @type {WorldReport} */
-  const report = { world, steps, known, tail: violation ? tail : [], options, ...(violation && { violation }) };
-  process.send?.(report);
-  if (task.world !== undefined || performance.now() > endMs) break;
+  return { world, steps, known, tail: violation ? tail : [], options, ...(violation && { violation }) };
 }
-await close();
-process.disconnect?.();
+
+/** @param {number} world */
+function makeStage(world) {
+  if (task.engine === 'fake') return imagineStage();
+  return new MemoryStage(path.join(task.folder, `world-${world}`), task.groups, task.faults, world);
+}

@@ -1,20 +1,14 @@
 #!/usr/bin/env node
 /** `npm run torture`: random operations and faults over a guard, from a seed, with what must hold checked after each step. */
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { readArguments, USAGE } from './arguments.mjs';
 import { TortureReport } from './report.mjs';
+import { runSeedProcess, whyNotHere } from './seed-process.mjs';
 
 /** @typedef {import('./arguments.mjs').Engine} Engine */
-/** @typedef {import('./run-seed.mjs').WorldReport} WorldReport */
-
-/** A world takes a second or two; a child that tells nothing for so long hangs. */
-const SILENCE_MS = 120_000;
-const CHILD = fileURLToPath(new URL('run-seed.mjs', import.meta.url));
+/** @typedef {Omit<import('./report.mjs').FoundViolation, 'engine' | 'seed' | 'world'>} FoundViolation */
 
 const options = readArguments(process.argv.slice(2));
 if (typeof options === 'string') {
@@ -47,41 +41,25 @@ async function torture(options) {
  */
 async function runSeed(engine, seed, { seconds, engines, faults, world, past }, report, folder) {
   const row = { engine, seed, worlds: 0, steps: 0, violations: 0, known: 0 };
-  const logFile = path.join(folder, 'steps.txt');
-  const task = { engine, seed, seconds: seconds / engines.length, faults, world, past, logFile };
-  const child = fork(CHILD, [JSON.stringify(task)], {
-    execArgv: ['--expose-gc'],
-    env: { ...process.env, XDG_CACHE_HOME: folder },
-  });
-  const violate = (
-    /** @type {number} */ at,
-    /** @type {Omit<import('./report.mjs').FoundViolation, 'engine' | 'seed' | 'world'>} */ found,
-  ) => {
+  const skipped = whyNotHere(engine);
+  if (skipped !== undefined) return report.tellSeed({ ...row, skipped });
+  const violate = (/** @type {number} */ at, /** @type {FoundViolation} */ found) => {
     row.violations += 1;
     const command = `npm run torture -- --engine ${engine} --seed ${seed} --world ${at}`;
     report.tellViolation({ engine, seed, world: at, ...found }, command);
   };
-  let silent = setTimeout(() => child.kill('SIGKILL'), SILENCE_MS);
-  child.on('message', (/** @type {WorldReport} */ { world: at, steps, known, violation, tail, options }) => {
-    clearTimeout(silent);
-    silent = setTimeout(() => child.kill('SIGKILL'), SILENCE_MS);
+  const logFile = path.join(folder, 'steps.txt');
+  const task = { engine, seed, seconds: seconds / engines.length, faults, world, past, folder, logFile };
+  const crash = await runSeedProcess(task, ({ world: at, steps, known, violation, tail, options }) => {
     row.worlds += 1;
     row.steps += steps;
     row.known += Object.values(known).reduce((sum, count) => sum + count, 0);
     if (violation) violate(at, { ...violation, tail, options });
     report.tellProgress(row);
   });
-  const [code, signal] = await once(child, 'exit');
-  clearTimeout(silent);
-  if (code !== 0) {
-    const [head = '', ...lines] = readFileSync(logFile, 'utf8').trimEnd().split('\n');
-    const found = `the process ended with ${signal ?? `exit code ${code}`}`;
-    violate(Number(head.replace('world ', '')) || 0, {
-      invariant: 'process-survives',
-      found,
-      tail: lines.slice(-40),
-      options: {},
-    });
+  if (crash) {
+    const found = `the process ended with ${crash.signal ?? `exit code ${crash.code}`}`;
+    violate(crash.world, { invariant: 'process-survives', found, tail: crash.tail.slice(-40), options: {} });
   }
   report.tellSeed(row);
 }
