@@ -18,9 +18,22 @@ const MiB = 2 ** 20;
  * @property {(world: import('./world.mjs').World) => Promise<void>} check what only this stage can tell after a step
  * @property {(world: import('./world.mjs').World) => Promise<void>} end puts everything back in its place before the last checks
  * @property {(world: import('./world.mjs').World) => void} checkReturned what must have come back when all is disposed
+ * @property {(number: number) => string} nameModel
+ * @property {(name: string, options: { needBytes: number, pinned: boolean, memoryGuard: object }) => unknown[]} listArguments for `loadModel`
+ * @property {(handle: any) => import('./world.mjs').Handle} adaptHandle gives a guarded model the names that the operations call
+ * @property {(error: unknown) => boolean} expectsError whether an error without a code is the SDK's own
+ * @property {boolean} countsCalls whether all calls that run are known
  * @property {<T>(step: () => T) => T} quietly runs a step of the harness's own, in which no call fails
  * @property {(world: import('./world.mjs').World) => Promise<void>} close whatever became of the world
  */
+
+/** How the fake SDK is loaded and read. */
+export const FAKE_NAMES = {
+  nameModel: (/** @type {number} */ number) => `m${number}`,
+  listArguments: (/** @type {string} */ name, /** @type {object} */ options) => [name, options],
+  adaptHandle: (/** @type {any} */ handle) => handle,
+  expectsError: (/** @type {unknown} */ _error) => false,
+};
 
 /** @returns {Stage} */
 export function imagineStage() {
@@ -31,6 +44,8 @@ export function imagineStage() {
     longestMs: 3000,
     settlesWithinMs: 1500,
     exact: true,
+    countsCalls: true,
+    ...FAKE_NAMES,
     chooseOptions: (world) => ({
       sensor: () => world.read(),
       minFreeBytes: world.random.pick([0, 256 * MiB, 1024 * MiB]),

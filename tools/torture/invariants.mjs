@@ -13,7 +13,9 @@ export function checkInvariants(world) {
 
 /** The guard's entries are the models that the SDK holds, one for one, with the calls that run on each. @param {World} world */
 function checkEntries(world) {
-  const entries = /** @type {{ name: string, callsInFlight: number }[]} */ ([...world.guard.models()]);
+  const all = /** @type {{ name: string, callsInFlight: number, contextOf?: string }[]} */ ([...world.guard.models()]);
+  // A context ends with its model.
+  const entries = all.filter(({ contextOf }) => contextOf === undefined);
   const held = world.records.held;
   const listed = entries.map(({ name }) => name).sort();
   const known = held.map(({ name }) => name).sort();
@@ -21,6 +23,7 @@ function checkEntries(world) {
     world.violate('entries-are-models', `the guard has [${listed.join(' ')}], the SDK [${known.join(' ')}]`);
     return;
   }
+  if (!world.stage.countsCalls) return;
   for (const { name, callsInFlight } of entries) {
     const running = held.filter((record) => record.name === name).map((record) => record.running);
     if (!running.includes(callsInFlight)) {
@@ -36,12 +39,12 @@ function checkEntries(world) {
 function checkPromisesLeft(world) {
   const labels = listPromised(world);
   for (const label of labels) {
-    const name = label.replace(/: audio$/, '');
+    const name = label.replace(/: .*$/, '');
     const records = world.records.named(name);
     const wanted =
       label === name
         ? records.some(({ held, state }) => held || state === 'loading')
-        : records.some(({ running }) => running > 0);
+        : records.some(({ running, held }) => running > 0 || (held && !world.stage.countsCalls));
     const pending = [...world.promises.running].some((watched) => watched.name === name && watched.kind !== 'dispose');
     if (!wanted && !pending)
       world.violate('promise-left-behind', `the ledger still has "${label}", which nothing needs`);

@@ -30,7 +30,8 @@ export function abortLoad(world) {
 /** @type {Operation} */
 export function planLoad(world) {
   const needBytes = world.random.pick(world.stage.needs);
-  const plan = () => world.guard.plan('planned', { needBytes, memoryGuard: { footprint: needBytes } });
+  const options = { needBytes, pinned: false, memoryGuard: { footprint: needBytes } };
+  const plan = () => world.guard.plan(...world.stage.listArguments(world.stage.nameModel(world.loads++), options));
   world.promises.begin('read', 'planned', plan);
   return `plan ${needBytes / MiB} MiB`;
 }
@@ -79,7 +80,7 @@ export function listRunning(world, kind) {
 /** @param {World} world */
 function beginLoad(world) {
   const { random, promises } = world;
-  const name = `m${world.loads++}`;
+  const name = world.stage.nameModel(world.loads++);
   const needBytes = random.pick(world.stage.needs);
   const controller = random.chance(0.3) ? new AbortController() : undefined;
   const timeoutMs = random.chance(0.35) ? random.whole(1, world.stage.longestMs) : undefined;
@@ -97,9 +98,9 @@ function beginLoad(world) {
   const watched = promises.begin(
     'load',
     name,
-    () => world.guarded.loadModel(name, { needBytes, pinned: pin, memoryGuard }),
+    () => world.guarded.loadModel(...world.stage.listArguments(name, { needBytes, pinned: pin, memoryGuard })),
     ({ state, value }) => {
-      if (state === 'fulfilled') world.handles.push({ name, handle: /** @type {any} */ (value) });
+      if (state === 'fulfilled') world.handles.push({ name, handle: world.stage.adaptHandle(value) });
     },
     facts,
   );

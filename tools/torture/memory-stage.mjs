@@ -4,6 +4,7 @@ import path from 'node:path';
 import { ControlGroup } from '../control-groups.mjs';
 import { CALL_ERRORS, CallFaults } from './call-faults.mjs';
 import { FakeSdk } from './fake-sdk.mjs';
+import { FAKE_NAMES } from './imagined-stage.mjs';
 import { LedgerPlace } from './ledger-place.mjs';
 import { Peers } from './peers.mjs';
 import { RealClock } from './real-clock.mjs';
@@ -24,6 +25,7 @@ export class MemoryStage {
   longestMs = 240;
   settlesWithinMs = 6000;
   exact = false;
+  countsCalls = true;
   #place;
   #peers;
   #calls;
@@ -49,7 +51,7 @@ export class MemoryStage {
     this.#calls.install();
   }
 
-  /** @param {import('./world.mjs').World} world */
+  /** @param {import('./world.mjs').World} world @returns {ReturnType<Stage['chooseOptions']>} */
   chooseOptions({ random }) {
     return {
       ledger: { directory: this.#place.directory },
@@ -58,10 +60,30 @@ export class MemoryStage {
     };
   }
 
-  /** @param {import('./world.mjs').World} world */
+  /** @param {import('./world.mjs').World} world @returns {object} */
   makeSdk({ records, faults }) {
     records.onTaken = (record, bytes) => this.#memory.take(record, bytes, record.needBytes);
     return new FakeSdk(records, faults);
+  }
+
+  /** @param {number} number */
+  nameModel(number) {
+    return FAKE_NAMES.nameModel(number);
+  }
+
+  /** @param {string} name @param {{ needBytes: number, pinned: boolean, memoryGuard: object }} options @returns {unknown[]} */
+  listArguments(name, options) {
+    return FAKE_NAMES.listArguments(name, options);
+  }
+
+  /** @param {any} handle @returns {import('./world.mjs').Handle} */
+  adaptHandle(handle) {
+    return FAKE_NAMES.adaptHandle(handle);
+  }
+
+  /** @param {unknown} error */
+  expectsError(error) {
+    return FAKE_NAMES.expectsError(error);
   }
 
   /** @template T @param {() => T} step @returns {T} */

@@ -16,6 +16,7 @@ import { warmUp } from './warm-up.mjs';
  * @property {number} seconds
  * @property {readonly string[]} faults
  * @property {number | undefined} world the only one
+ * @property {number} first world of those that run
  * @property {readonly string[]} past invariants whose breach is counted as known
  * @property {string} folder for whatever it writes
  * @property {string} logFile that gets the steps of the world that runs: what a crash leaves behind is read by the parent
@@ -29,12 +30,19 @@ const task = /** @type {SeedTask} */ (JSON.parse(process.argv[2] ?? '{}'));
 const log = openSync(task.logFile, 'w');
 
 await warmUp();
+if (task.engine === 'llama') await writeModel(path.join(task.folder, 'model.gguf'));
 const endMs = performance.now() + task.seconds * 1000;
-for (let world = task.world ?? 0; ; world++) {
+for (let world = task.first; ; world++) {
   process.send?.(await runOne(world));
   if (task.world !== undefined || performance.now() > endMs) break;
 }
 process.exit(0);
+
+/** @param {string} file */
+async function writeModel(file) {
+  const { writeLanguageModel } = await import('../synthetic-model.mjs');
+  writeLanguageModel(file, { layers: 1, ffn: 256, quantization: 'Q4_0' });
+}
 
 /** @param {number} world @returns {Promise<WorldReport>} */
 async function runOne(world) {
@@ -42,11 +50,11 @@ async function runOne(world) {
   let at = write(log, `world ${world}\n`, 0);
   /** @type {Record<string, number>} */
   const known = {};
-  const { steps, tail, options, violation } = await runWorld(seedOfWorld(task.seed, world), makeStage(world), {
+  const { steps, tail, options, violation } = await runWorld(seedOfWorld(task.seed, world), await makeStage(world), {
     log: (line) => {
       at += write(log, `${line}\n`, at);
     },
-    faulty: task.faults.includes('sdk'),
+    faulty: task.faults.includes('sdk') && task.engine !== 'llama',
     known(violation, done) {
       const id = task.past.includes(violation.invariant) ? violation.invariant : findKnown(violation, done)?.id;
       if (id !== undefined) known[id] = (known[id] ?? 0) + 1;
@@ -56,8 +64,15 @@ async function runOne(world) {
   return { world, steps, known, tail: violation ? tail : [], options, ...(violation && { violation }) };
 }
 
-/** @param {number} world */
-function makeStage(world) {
+/** @param {number} world @returns {Promise<import('./imagined-stage.mjs').Stage>} */
+async function makeStage(world) {
   if (task.engine === 'fake') return imagineStage();
-  return new MemoryStage(path.join(task.folder, `world-${world}`), task.groups, task.faults, world);
+  const { folder, groups, faults } = task;
+  const place = /** @type {const} */ ([path.join(folder, `world-${world}`), groups, faults, world]);
+  if (task.engine === 'memory') return new MemoryStage(...place);
+  const { chooseEngine, EngineStage } = await import('./engine-stage.mjs');
+  const { openEngine } = await import('./engines.mjs');
+  const engine = chooseEngine(world);
+  const file = path.join(folder, 'model.gguf');
+  return new EngineStage(engine, await openEngine(engine, file), file, ...place);
 }

@@ -13,6 +13,8 @@ const MiB = 2 ** 20;
 const WANTED = /** @type {const} */ ({ version: 1, atRoot: true });
 /** A world takes a second or two; a child that tells nothing for so long hangs. */
 const SILENCE_MS = 120_000;
+/** What a process takes that has opened all engines. */
+const ENGINE_BYTES = 256 * MiB;
 const NEED_THE_ADDON = ['peers', 'directory', 'disk'];
 const CHILD = fileURLToPath(new URL('run-seed.mjs', import.meta.url));
 
@@ -26,10 +28,15 @@ export function whyNotHere(engine) {
  * @param {Omit<SeedTask, 'groups'>} task @param {(report: WorldReport) => void} told @returns {Promise<Crash | undefined>}
  */
 export async function runSeedProcess(task, told) {
-  if (task.engine !== 'memory') return watch(startPlain({ ...task, groups: [] }), task, told);
+  const inGroup = task.engine === 'memory' || (task.engine === 'llama' && whyNoControlGroups(WANTED) === undefined);
+  if (!inGroup) return watch(startPlain({ ...task, groups: [] }), task, told);
+  const roomBytes = task.engine === 'memory' ? 0 : ENGINE_BYTES;
   const name = `nexa-memory-guard-torture-${process.pid}`;
-  return ControlGroup.use(name, { ...WANTED, limitBytes: 384 * MiB }, async (outer) => {
-    const groups = [outer.createChild('first', 256 * MiB), outer.createChild('second', 224 * MiB)];
+  return ControlGroup.use(name, { ...WANTED, limitBytes: 384 * MiB + roomBytes }, async (outer) => {
+    const groups = [
+      outer.createChild('first', 256 * MiB + roomBytes),
+      outer.createChild('second', 224 * MiB + roomBytes),
+    ];
     const [first] = /** @type {[ControlGroup]} */ (groups);
     const places = groups.map(({ version, path, directory }) => ({ version, path, directory }));
     // Of four seeds one runs without the addon, on the readers of node:fs; then other processes are not seen.

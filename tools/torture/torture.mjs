@@ -49,17 +49,30 @@ async function runSeed(engine, seed, { seconds, engines, faults, world, past }, 
     report.tellViolation({ engine, seed, world: at, ...found }, command);
   };
   const logFile = path.join(folder, 'steps.txt');
-  const task = { engine, seed, seconds: seconds / engines.length, faults, world, past, folder, logFile };
-  const crash = await runSeedProcess(task, ({ world: at, steps, known, violation, tail, options }) => {
+  const startMs = performance.now();
+  const told = (
+    /** @type {import('./run-seed.mjs').WorldReport} */ { world: at, steps, known, violation, tail, options },
+  ) => {
     row.worlds += 1;
     row.steps += steps;
     row.known += Object.values(known).reduce((sum, count) => sum + count, 0);
     if (violation) violate(at, { ...violation, tail, options });
     report.tellProgress(row);
-  });
-  if (crash) {
+  };
+  // After a crash the seed goes on with its next world.
+  for (let first = world ?? 0; ; ) {
+    const left = seconds / engines.length - (performance.now() - startMs) / 1000;
+    if (left <= 0) break;
+    const crash = await runSeedProcess(
+      { engine, seed, seconds: left, faults, world, first, past, folder, logFile },
+      told,
+    );
+    if (!crash) break;
     const found = `the process ended with ${crash.signal ?? `exit code ${crash.code}`}`;
-    violate(crash.world, { invariant: 'process-survives', found, tail: crash.tail.slice(-40), options: {} });
+    const invariant = 'process-survives';
+    violate(crash.world, { invariant, found, tail: crash.tail.slice(-40), options: {} });
+    if (world !== undefined) break;
+    first = crash.world + 1;
   }
   report.tellSeed(row);
 }

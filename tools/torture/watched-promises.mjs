@@ -39,8 +39,14 @@ export class WatchedPromises {
   #nowMs;
   #violate;
 
-  /** @param {import('./model-records.mjs').ModelRecords} records @param {() => number} nowMs @param {import('./model-records.mjs').Violate} violate */
-  constructor(records, nowMs, violate) {
+  #expects;
+
+  /**
+   * @param {import('./model-records.mjs').ModelRecords} records @param {() => number} nowMs @param {import('./model-records.mjs').Violate} violate
+   * @param {(error: unknown) => boolean} expects whether an error without a code is the SDK's own
+   */
+  constructor(records, nowMs, violate, expects) {
+    this.#expects = expects;
     this.#records = records;
     this.#nowMs = nowMs;
     this.#violate = violate;
@@ -83,7 +89,12 @@ export class WatchedPromises {
   /** An error is the SDK's own, one with a code, or the reason of an abort; anything else is a fault of the guard. @param {Watched} watched @param {unknown} error */
   #checkError({ kind, name }, error) {
     const { code } = /** @type {{ code?: unknown }} */ (Object(error));
-    if (error instanceof SdkFault || error instanceof GivenUp || (typeof code === 'string' && code.startsWith('ERR_')))
+    if (
+      error instanceof SdkFault ||
+      error instanceof GivenUp ||
+      this.#expects(error) ||
+      (typeof code === 'string' && code.startsWith('ERR_'))
+    )
       return;
     const found = error instanceof Error ? (error.stack ?? error.message).split('\n', 3).join(' ') : String(error);
     this.#violate('unexpected-error', `the ${kind} of ${name} failed with ${found}`);

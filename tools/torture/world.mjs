@@ -61,7 +61,7 @@ export class World {
       (record) => this.#whyNotEnd(record),
       (line) => this.trace(`sdk: ${line}`),
     );
-    this.promises = new WatchedPromises(this.records, nowMs, violate);
+    this.promises = new WatchedPromises(this.records, nowMs, violate, (error) => stage.expectsError(error));
     this.faults = new SdkFaults(this.random, this.clock.of('sdk'), stage.longestMs / 8);
     this.faults.enabled = faulty;
     this.options = this.#chooseOptions();
