@@ -2,6 +2,7 @@
 import type { Adapter } from './adapters/adapter.ts';
 import { completeAdapter } from './adapters/default-adapter.ts';
 import { type Clock, systemClock } from './core/clock.ts';
+import { copyOptions, readOption } from './core/copy-options.ts';
 import { invalidOption } from './core/errors.ts';
 import type { SensorReading } from './core/types.ts';
 import {
@@ -156,26 +157,29 @@ const ADAPTER_FUNCTIONS = [
 
 /** What an adapter leaves out is done in the usual way. It may be an object of a class. */
 function checkAdapter(value: unknown, name: string): Adapter {
-  const given = objectOf<Partial<Adapter>>('an adapter')(value, name);
+  const given = completeAdapter(objectOf<Partial<Adapter>>('an adapter')(value, name));
   for (const key of ADAPTER_FUNCTIONS) {
     if (given[key] !== undefined) callback(given[key], `${name}.${key}`);
   }
-  const { disposers, sdkDisposers } = given;
-  if (disposers !== undefined) checkMethodNames(disposers, `${name}.disposers`);
-  if (sdkDisposers !== undefined) {
-    const { all, one } = objectOf<NonNullable<Adapter['sdkDisposers']>>('{ all?, one? }')(
-      sdkDisposers,
-      `${name}.sdkDisposers`,
-    );
-    if (all !== undefined) checkMethodNames(all, `${name}.sdkDisposers.all`);
-    if (one !== undefined) checkMethodNames(one, `${name}.sdkDisposers.one`);
-  }
-  return completeAdapter(given);
+  const sdkDisposers = copyOptions(
+    objectOf<object>('{ all?, one? }')(given.sdkDisposers, `${name}.sdkDisposers`),
+    `${name}.sdkDisposers`,
+    ['all', 'one'],
+  );
+  return Object.assign(given, {
+    disposers: readMethodNames(given.disposers, `${name}.disposers`),
+    sdkDisposers: {
+      all: readMethodNames(sdkDisposers['all'] ?? [], `${name}.sdkDisposers.all`),
+      one: readMethodNames(sdkDisposers['one'] ?? [], `${name}.sdkDisposers.one`),
+    },
+  });
 }
 
-function checkMethodNames(value: unknown, name: string): void {
+function readMethodNames(value: unknown, name: string): readonly PropertyKey[] {
   const isName = (each: unknown) => typeof each === 'string' || typeof each === 'symbol';
-  if (!Array.isArray(value) || !value.every(isName)) throw invalidOption(name, 'a list of names of methods', value);
+  const names = readOption(name, () => (Array.isArray(value) ? [...value] : undefined));
+  if (!names?.every(isName)) throw invalidOption(name, 'a list of names of methods', value);
+  return names;
 }
 
 function checkEvict(value: unknown, name: string): GuardSettings['evict'] {
@@ -186,14 +190,15 @@ function checkEvict(value: unknown, name: string): GuardSettings['evict'] {
 
 function checkLedger(value: unknown, name: string): LedgerOption {
   if (value === 'process' || value === 'shared') return value;
-  return objectOf<{ readonly directory: string }>("'process', 'shared' or { directory }", ({ directory }) => ({
-    directory: absolutePath(directory, `${name}.directory`),
-  }))(value, name);
+  const given = objectOf<object>("'process', 'shared' or { directory }")(value, name);
+  const { directory } = copyOptions(given, name, ['directory']);
+  return { directory: absolutePath(directory, `${name}.directory`) };
 }
 
 function checkClock(value: unknown, name: string): Clock {
   const given = objectOf<Clock>('a clock { nowMs, schedule }')(value, name);
-  callback(given.nowMs, `${name}.nowMs`);
-  callback(given.schedule, `${name}.schedule`);
+  const { nowMs, schedule } = copyOptions(given, name, ['nowMs', 'schedule']);
+  callback(nowMs, `${name}.nowMs`);
+  callback(schedule, `${name}.schedule`);
   return given;
 }

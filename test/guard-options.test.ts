@@ -150,7 +150,7 @@ describe('an adapter', () => {
   it('that is given in part does the rest in the usual way', () => {
     const { adapter } = readGuardOptions({ adapter: { sdkDisposers: { one: ['drop'] } } });
     expect(adapter?.readRequest).toBe(defaultAdapter.readRequest);
-    expect(adapter?.sdkDisposers).toEqual({ one: ['drop'] });
+    expect(adapter?.sdkDisposers).toEqual({ all: [], one: ['drop'] });
     expect(readGuardOptions({ adapter: {} }).adapter).toEqual(defaultAdapter);
   });
 

@@ -2,6 +2,7 @@
  * The adapter for an SDK that loads by `loadModel(name, options)`, and the parts that other adapters leave out. It knows shapes
  * of arguments and names of methods, and no memory numbers.
  */
+import { changeOptions, copyOptions, withoutPrototype } from '../core/copy-options.ts';
 import { describe, MemoryGuardError } from '../core/errors.ts';
 import type { Quantization } from '../core/types.ts';
 import type { Adapter, LoadRequest, ModelOffer, RequestedShape } from './adapter.ts';
@@ -29,11 +30,37 @@ export const defaultAdapter = Object.freeze({
   },
 } satisfies Adapter);
 
-/** The given adapter with the parts of `defaultAdapter` that it leaves out. A class's methods count as its parts. */
+/** All parts that an adapter may have. */
+const ADAPTER_PARTS = Object.keys({
+  readRequest: true,
+  withQuantization: true,
+  withShape: true,
+  understandsRanges: true,
+  listOffers: true,
+  runtime: true,
+  hasFilledMicroBatch: true,
+  listFiles: true,
+  adaptContext: true,
+  partMethods: true,
+  isBusy: true,
+  onEnd: true,
+  disposers: true,
+  isInference: true,
+  hasAudio: true,
+  sdkDisposers: true,
+} satisfies Record<keyof Adapter, true>);
+
+/**
+ * A copy of the given adapter with the parts of `defaultAdapter` that it leaves out, each read once. A class's methods count as its parts,
+ * and run on its object.
+ */
 export function completeAdapter(given: Partial<Adapter>): Adapter {
-  const missing = Object.entries(defaultAdapter).filter(([part]) => given[part as keyof Adapter] === undefined);
-  const parts = missing.map(([part, value]) => [part, { value, enumerable: true }] as const);
-  return missing.length === 0 ? (given as Adapter) : Object.create(given, Object.fromEntries(parts));
+  const parts = Object.entries(copyOptions(given, 'adapter', ADAPTER_PARTS)).filter(([, part]) => part !== undefined);
+  const adapter = Object.assign(Object.create(null), defaultAdapter, Object.fromEntries(parts));
+  for (const [name, part] of parts) {
+    if (typeof part === 'function' && !Object.hasOwn(given, name)) adapter[name] = part.bind(given);
+  }
+  return adapter as Adapter;
 }
 
 const INFERENCE =
@@ -57,31 +84,34 @@ function readRequest(args: readonly unknown[]): LoadRequest {
       `Expected the name of a model such as 'qwen2audio' or a path to a GGUF file, got ${describe(name)}.`,
     );
   }
-  if (options === undefined || options === null) return { name };
+  if (options === undefined || options === null) return withoutPrototype({ name });
   if (typeof options !== 'object') {
     throw new MemoryGuardError(
       'ERR_INVALID_OPTION',
       `Expected load options to be an object, got ${describe(options)}.`,
     );
   }
-  const { quantization, memoryGuard } = options as { quantization?: unknown; memoryGuard?: unknown };
-  const shape = requestedShape(options);
-  return { name, quantization, memoryGuard, ...(shape && { shape }) };
+  const { quantization, memoryGuard, ...given } = copyOptions(options, '', [
+    'quantization',
+    'memoryGuard',
+    ...SHAPE_KEYS,
+  ]);
+  const shape = requestedShape(given);
+  return withoutPrototype({ name, quantization, memoryGuard, ...(shape && { shape }) });
 }
 
 /** What the options say about the shape; `undefined` if they say nothing. */
 function requestedShape(options: RequestedShape): RequestedShape | undefined {
-  const given = SHAPE_KEYS.filter((key) => options[key] !== undefined);
-  return given.length > 0 ? Object.fromEntries(given.map((key) => [key, options[key]])) : undefined;
+  const given = SHAPE_KEYS.filter((key) => Object.hasOwn(options, key) && options[key] !== undefined);
+  return given.length > 0 ? withoutPrototype(Object.fromEntries(given.map((key) => [key, options[key]]))) : undefined;
 }
 
 function withQuantization(args: readonly unknown[], chosen: Quantization | undefined): readonly unknown[] {
   const [name, options, ...rest] = args;
-  const given = Object(options ?? {}) as { quantization?: unknown };
-  const changes = chosen !== undefined && given.quantization !== chosen;
+  const given = Object(options ?? {}) as object;
+  const changes = chosen !== undefined && copyOptions(given, '', ['quantization'])['quantization'] !== chosen;
   if (!changes && !('memoryGuard' in given)) return args;
-  const { memoryGuard: _kept, ...sdkOptions } = given as { memoryGuard?: unknown };
-  return [name, changes ? { ...sdkOptions, quantization: chosen } : sdkOptions, ...rest];
+  return [name, changeOptions(given, changes ? { quantization: chosen } : {}, ['memoryGuard']), ...rest];
 }
 
 async function listOffers([name]: readonly unknown[]): Promise<readonly ModelOffer[]> {

@@ -1,4 +1,5 @@
 /** How the guard reads the module `@fugood/llama.node`: a path and `n_ctx` in one object. It knows its names and no memory numbers. */
+import { changeOptions, copyOptions, withoutPrototype } from '../core/copy-options.ts';
 import type { Adapter, ChosenShape, LoadRequest, RequestedShape } from './adapter.ts';
 import { defaultModelParts } from './default-adapter.ts';
 import { readPathOptions, withPath } from './path-options.ts';
@@ -12,29 +13,46 @@ interface LlamaNode {
 /** What the engine takes for an option that is left out, from its `LlamaContext.cpp`. */
 const DEFAULTS = { n_ctx: 512, n_batch: 2048, n_ubatch: 512 };
 
+/** Options that decide what the model needs. */
+const SHAPE_KEYS = [
+  'n_ctx',
+  'n_batch',
+  'n_ubatch',
+  'cache_type_k',
+  'cache_type_v',
+  'flash_attn',
+  'flash_attn_type',
+  'n_parallel',
+  'n_gpu_layers',
+  'swa_full',
+  'embedding',
+  'use_mmap',
+];
+
 export function isLlamaNode(sdk: object): sdk is LlamaNode {
   return ['loadModel', 'initLlama', 'loadLlamaModelInfo', 'BuildInfo'].every((name) => name in sdk);
 }
 
 export function llamaNodeAdapter({ BuildInfo }: LlamaNode): Adapter {
-  return {
+  return withoutPrototype<Adapter>({
     runtime: `@fugood/llama.node (llama.cpp b${String(BuildInfo.number)})`,
     readRequest,
     withQuantization: (args, _quantization, modelPath) => withPath(args, 'model', modelPath, ['projectorPath']),
     withShape,
     async listOffers(args) {
-      const { model, projectorPath } = readPathOptions(args, 'model');
+      const { model, projectorPath } = readPathOptions(args, 'model', ['projectorPath']);
       return listLadderOffers(model, projectorPath as string | undefined);
     },
     listFiles: (_model, args) => [readPathOptions(args, 'model').model],
     isBusy,
     ...defaultModelParts,
     sdkDisposers: {},
-  };
+  });
 }
 
 function readRequest(args: readonly unknown[]): LoadRequest {
-  const { model, memoryGuard, ...options } = readPathOptions(args, 'model');
+  const options = readPathOptions(args, 'model', SHAPE_KEYS);
+  const { model, memoryGuard } = options;
   return { name: model, quantization: readLadderStep(model), memoryGuard, shape: readShape(options) };
 }
 
@@ -59,10 +77,10 @@ function readShape(options: { readonly [name: string]: unknown }): RequestedShap
 
 function withShape(args: readonly unknown[], { contextSize }: ChosenShape): readonly unknown[] {
   const [options, ...rest] = args;
-  const { n_ctx = DEFAULTS.n_ctx } = Object(options) as { readonly n_ctx?: unknown };
+  const { n_ctx = DEFAULTS.n_ctx } = copyOptions(Object(options), '', ['n_ctx']);
   return contextSize === undefined || n_ctx === contextSize
     ? args
-    : [{ ...Object(options), n_ctx: contextSize }, ...rest];
+    : [changeOptions(Object(options), { n_ctx: contextSize }, []), ...rest];
 }
 
 /** The slots of the engine's parallel mode are asked through an object of their own, which the handle doesn't see. */

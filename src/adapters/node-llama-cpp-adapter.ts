@@ -1,4 +1,5 @@
 /** How the guard reads `node-llama-cpp`: weights by path, contexts that its models make later. It knows its names and no memory numbers. */
+import { withoutPrototype } from '../core/copy-options.ts';
 import type { Adapter, LoadRequest, RequestedShape } from './adapter.ts';
 import { defaultModelParts } from './default-adapter.ts';
 import { contextAdapter, type LlamaModel } from './node-llama-cpp-context.ts';
@@ -23,7 +24,7 @@ export function isNodeLlamaCpp(sdk: object): sdk is Llama {
 export function nodeLlamaCppAdapter(llama: Llama): Adapter {
   const { repo, release } = llama.llamaCppRelease;
   const runtime = `node-llama-cpp (${String(repo)} ${String(release)})`;
-  return {
+  return withoutPrototype<Adapter>({
     runtime,
     readRequest: (args) => readRequest(args, llama),
     withQuantization: (args, _quantization, modelPath) => withPath(args, 'modelPath', modelPath),
@@ -40,11 +41,15 @@ export function nodeLlamaCppAdapter(llama: Llama): Adapter {
     onEnd,
     ...defaultModelParts,
     sdkDisposers: { all: ['dispose', Symbol.asyncDispose] },
-  };
+  });
 }
 
 function readRequest(args: readonly unknown[], llama: Llama): LoadRequest {
-  const { modelPath, memoryGuard, useMmap, useDirectIo, gpuLayers } = readPathOptions(args, 'modelPath');
+  const { modelPath, memoryGuard, useMmap, useDirectIo, gpuLayers } = readPathOptions(args, 'modelPath', [
+    'useMmap',
+    'useDirectIo',
+    'gpuLayers',
+  ]);
   const shape: RequestedShape = {
     part: 'weights',
     // Weights have no context; a number keeps the guard from choosing one.

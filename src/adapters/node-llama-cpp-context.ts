@@ -1,4 +1,5 @@
 /** How the guard reads a context that a model of `node-llama-cpp` makes: as a load of its cache and buffers. It knows no memory numbers. */
+import { type CopiedOptions, changeOptions, copyOptions, withoutPrototype } from '../core/copy-options.ts';
 import { objectOf } from '../core/validate.ts';
 import type { Adapter, ChosenShape, LoadRequest, RequestedShape } from './adapter.ts';
 import { DEFAULT_CONTEXT_RANGE, defaultModelParts } from './default-adapter.ts';
@@ -12,8 +13,6 @@ export interface LlamaModel {
   readonly defaultContextKvCacheKeyType?: unknown;
   readonly defaultContextKvCacheValueType?: unknown;
 }
-
-type ContextOptions = { readonly [name: string]: unknown };
 
 /** The library's names of the cache's types, by the numbers that ggml gives them. */
 const CACHE_TYPES = new Map<unknown, string>([
@@ -36,11 +35,24 @@ const DEFAULT_BATCH_SIZE = 512;
 /** Questions that a context for decisions takes at once. */
 const DEFAULT_QUESTIONS = 4;
 
-const checkOptions = objectOf<ContextOptions>('an object with options of a context');
+/** Options that decide what the context needs. */
+const SHAPE_KEYS = [
+  'memoryGuard',
+  'sequences',
+  'parallelQuestions',
+  'contextSize',
+  'batchSize',
+  'experimentalKvCacheKeyType',
+  'experimentalKvCacheValueType',
+  'flashAttention',
+  'swaFullCache',
+];
+
+const checkOptions = objectOf<object>('an object with options of a context');
 
 /** `kind` is the middle of the method's name, such as 'Embedding' of `createEmbeddingContext`, and '' of `createContext`. */
 export function contextAdapter(runtime: string, model: LlamaModel, kind: string, modelPath: string): Adapter {
-  return {
+  return withoutPrototype<Adapter>({
     runtime,
     readRequest: (args) => readRequest(args, model, kind),
     withQuantization: (args) => withPath(args, 'contextSize', undefined),
@@ -49,7 +61,7 @@ export function contextAdapter(runtime: string, model: LlamaModel, kind: string,
     listOffers: async () => [{ modelPath }],
     hasFilledMicroBatch: () => false,
     ...defaultModelParts,
-  };
+  });
 }
 
 function readRequest(args: readonly unknown[], model: LlamaModel, kind: string): LoadRequest {
@@ -63,14 +75,16 @@ function withShape(args: readonly unknown[], { contextSize }: ChosenShape, kind:
   if (contextSize === undefined) return args;
   const options = readOptions(args);
   const sequenceSize = Math.floor(contextSize / countSequences(options, kind));
-  return options['contextSize'] === sequenceSize ? args : [{ ...options, contextSize: sequenceSize }, ...args.slice(1)];
+  return options['contextSize'] === sequenceSize
+    ? args
+    : [changeOptions(Object(args[0]), { contextSize: sequenceSize }, []), ...args.slice(1)];
 }
 
-function readOptions([options]: readonly unknown[]): ContextOptions {
-  return options === undefined ? {} : checkOptions(options, 'options');
+function readOptions([options]: readonly unknown[]): CopiedOptions {
+  return copyOptions(options === undefined ? {} : checkOptions(options, 'options'), '', SHAPE_KEYS);
 }
 
-function readShape(options: ContextOptions, model: LlamaModel, kind: string): RequestedShape {
+function readShape(options: CopiedOptions, model: LlamaModel, kind: string): RequestedShape {
   const sequences = countSequences(options, kind);
   const batchSize = Number(options['batchSize'] ?? DEFAULT_BATCH_SIZE);
   return {
@@ -89,7 +103,7 @@ function readShape(options: ContextOptions, model: LlamaModel, kind: string): Re
   };
 }
 
-function countSequences({ sequences, parallelQuestions }: ContextOptions, kind: string): number {
+function countSequences({ sequences, parallelQuestions }: CopiedOptions, kind: string): number {
   const asked = kind === 'Decision' ? (parallelQuestions ?? DEFAULT_QUESTIONS) : (sequences ?? 1);
   return Math.max(1, Math.floor(Number(asked)));
 }
@@ -104,7 +118,10 @@ function readContextSize(asked: unknown, { trainContextSize }: LlamaModel): unkn
   if (asked === undefined) return upTo(DEFAULT_CONTEXT_RANGE.min, DEFAULT_CONTEXT_RANGE.max);
   if (asked === 'auto') return upTo(MIN_AUTO_CONTEXT, most);
   if (typeof asked !== 'object' || asked === null) return asked;
-  const { min = MIN_AUTO_CONTEXT, max = most } = asked as { readonly min?: number; readonly max?: number };
+  const { min = MIN_AUTO_CONTEXT, max = most } = copyOptions(asked, 'contextSize', ['min', 'max']) as {
+    readonly min?: number;
+    readonly max?: number;
+  };
   return upTo(min, max);
 }
 

@@ -1,6 +1,8 @@
 /** What is accepted as an option, and the one sentence for the rest. It knows no option by name. */
 import { isAbsolute } from 'node:path';
+import { types } from 'node:util';
 import { parseBytes } from './bytes.ts';
+import { copyOptions, readOption } from './copy-options.ts';
 import { clip, invalidOption, MemoryGuardError } from './errors.ts';
 
 /** Returns the value as it is used, or throws `ERR_INVALID_OPTION` with `name` in its sentence. */
@@ -14,38 +16,26 @@ export const INT32_MAX = 2 ** 31 - 1;
 
 /**
  * Runs each option through its check. An option that is `undefined` is left out, so that it doesn't hide a default. Options that the object
- * inherits count, for example those of a class with getters, or defaults under `Object.create(defaults)`; what stands on `Object.prototype` does not.
+ * inherits count, for example those of a class with getters, or defaults under `Object.create(defaults)`; what stands on `Object.prototype` does not,
+ * neither in the given object nor in the returned one.
  * `call` is what the options are given to, for example `withMemoryGuard`; `path` is the option whose own options these are.
  *
  * @throws MemoryGuardError `ERR_INVALID_OPTION` if `given` is no object, has a key that is no option, or a check refuses.
  */
 export function validate<S extends object>(given: unknown, checks: Checks<S>, call: string, path = ''): Partial<S> {
-  if (given === undefined) return {};
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw invalidOption(path || 'options', 'an object', given);
+  const checked: Partial<S> = Object.create(null);
+  if (given === undefined) return checked;
+  const name = path || 'options';
+  if (typeof given !== 'object' || given === null || readOption(name, () => Array.isArray(given))) {
+    throw invalidOption(name, 'an object', given);
   }
-  if (given instanceof Promise) throw invalidOption(path || 'options', 'an object and not a promise of one', given);
+  if (types.isPromise(given)) throw invalidOption(name, 'an object and not a promise of one', given);
   const prefix = path && `${path}.`;
-  const checked: Partial<S> = {};
-  for (const [key, value] of [...listInheritedOptions(given, checks), ...Object.entries(given)]) {
+  for (const [key, value] of Object.entries(copyOptions(given, path, Object.keys(checks)))) {
     if (!Object.hasOwn(checks, key)) throw unknownOption(key, Object.keys(checks), call, prefix);
     if (value !== undefined) checked[key as keyof S] = checks[key as keyof S](value, `${prefix}${key}`);
   }
   return checked;
-}
-
-/** Other names on a prototype are methods of a class, and no options that were misspelt. */
-function listInheritedOptions(given: object, checks: object): [string, unknown][] {
-  const found: [string, unknown][] = [];
-  let prototype: object | null = Object.getPrototypeOf(given);
-  // The last prototype of a chain is `Object.prototype`, of this realm or of another.
-  for (; prototype && Object.getPrototypeOf(prototype); prototype = Object.getPrototypeOf(prototype)) {
-    const names = Object.getOwnPropertyNames(prototype).filter(
-      (name) => Object.hasOwn(checks, name) && !Object.hasOwn(given, name),
-    );
-    for (const name of names) found.push([name, (given as Record<string, unknown>)[name]]);
-  }
-  return found;
 }
 
 /** The error for a key that is no option, with the option that was most likely meant. */

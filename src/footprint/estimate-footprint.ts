@@ -3,6 +3,7 @@
  * itself.
  */
 
+import { copyOptions } from '../core/copy-options.ts';
 import { invalidOption } from '../core/errors.ts';
 import type { CacheType, KvCacheType } from '../core/types.ts';
 import { type Checks, describedPath, flag, oneOf, validate, wholeNumber } from '../core/validate.ts';
@@ -193,8 +194,9 @@ function completeSettings(options: EstimateShape): FootprintSettings {
 export function checkKvCacheType(value: unknown, name: string): KvCacheType {
   const known = (type: unknown): type is CacheType => (CACHE_TYPES as readonly unknown[]).includes(type);
   if (known(value)) return value;
-  if (typeof value === 'object' && value !== null && 'k' in value && 'v' in value && known(value.k) && known(value.v)) {
-    return { k: value.k, v: value.v };
+  if (typeof value === 'object' && value !== null) {
+    const { k, v } = copyOptions(value, name, ['k', 'v']);
+    if (known(k) && known(v)) return { k, v };
   }
   throw invalidOption(name, `one of ${CACHE_TYPES.join(', ')}, or { k, v } of them`, value);
 }

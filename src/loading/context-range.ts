@@ -2,6 +2,7 @@
 
 import type { ChosenShape, RequestedShape } from '../adapters/adapter.ts';
 import { DEFAULT_CONTEXT_RANGE } from '../adapters/default-adapter.ts';
+import { copyOptions } from '../core/copy-options.ts';
 import { invalidOption } from '../core/errors.ts';
 import type { KvCacheType } from '../core/types.ts';
 import { checkKvCacheType } from '../footprint/estimate-footprint.ts';
@@ -15,12 +16,15 @@ export interface ShapeRange {
 }
 
 /**
- * What is left open of a shape, with the guard's own default.
+ * What is left open of a shape, with the guard's own default. The rest has no prototype.
  *
  * @throws MemoryGuardError `ERR_INVALID_OPTION`
  */
 export function readShapeRange(shape: RequestedShape = {}): ShapeRange {
-  const { contextSize, kvCacheType: types, ...rest } = shape;
+  const rest = copyOptions(shape, '');
+  const { contextSize, kvCacheType: types } = rest;
+  delete rest['contextSize'];
+  delete rest['kvCacheType'];
   return {
     contextSize: contextSize === undefined ? DEFAULT_CONTEXT_RANGE : readContextRange(contextSize),
     kvCacheTypes: listCacheTypes(types),

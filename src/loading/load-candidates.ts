@@ -1,6 +1,7 @@
 /** What one load asks of the gate: its candidates in order of quality, each with its need. It reads no memory. */
 
 import type { LoadRequest, ModelOffer } from '../adapters/adapter.ts';
+import { withoutPrototype } from '../core/copy-options.ts';
 import { describe, MemoryGuardError } from '../core/errors.ts';
 import { isKnownModel } from '../core/known-models.ts';
 import { checkQuantization, QUANTIZATIONS } from '../core/quantizations.ts';
@@ -33,7 +34,9 @@ export interface ListCandidatesParts {
 }
 
 /** Nobody knows what it needs, and the user chose to admit it. */
-const UNKNOWN_NEED: LoadNeed = Object.freeze({ mappedBytes: 0, anonymousBytes: 0, basis: 'unknown' });
+const UNKNOWN_NEED: LoadNeed = Object.freeze(
+  withoutPrototype<LoadNeed>({ mappedBytes: 0, anonymousBytes: 0, basis: 'unknown' }),
+);
 
 /** For a request that is only observed, since it was not understood: nothing is reserved for it. */
 export function requestUnjudged(model: string): AdmissionRequest {
@@ -88,7 +91,8 @@ function listCandidatesOfStep(
   const minFreeBytes = largestMinFreeBytes(quantization, parts);
   const offer = parts.offers.find((each) => each.quantization === quantization);
   if (!giveNeed && offer) return estimateCandidates(offer, request, minFreeBytes);
-  return [{ quantization, need: giveNeed?.(quantization) ?? createTableNeed(quantization), minFreeBytes }];
+  const need = giveNeed?.(quantization) ?? createTableNeed(quantization);
+  return [withoutPrototype({ quantization, need, minFreeBytes })];
 }
 
 function listCandidatesWithoutLadder(
@@ -97,10 +101,10 @@ function listCandidatesWithoutLadder(
   parts: ListCandidatesParts,
 ): readonly Candidate[] {
   const minFreeBytes = largestMinFreeBytes(undefined, parts);
-  if (giveNeed) return [{ need: giveNeed(undefined), minFreeBytes }];
+  if (giveNeed) return [withoutPrototype({ need: giveNeed(undefined), minFreeBytes })];
   const [offer] = parts.offers;
   if (offer) return estimateCandidates(offer, request, minFreeBytes);
-  if (parts.settings.unknownModels === 'admit') return [{ need: UNKNOWN_NEED, minFreeBytes }];
+  if (parts.settings.unknownModels === 'admit') return [withoutPrototype({ need: UNKNOWN_NEED, minFreeBytes })];
   throw new MemoryGuardError(
     'ERR_UNKNOWN_MODEL',
     `Expected a model whose needs are known ('qwen2audio', the path of a GGUF file) or its size as \`memoryGuard: { footprint }\`, got ${describe(request.name)}.`,
@@ -113,7 +117,7 @@ function estimateCandidates(offer: EstimatedOffer, request: LoadRequest, minFree
   return range.kvCacheTypes.map((kvCacheType) => {
     const at = (contextSize: number) => estimateCandidate(offer, range, contextSize, kvCacheType, minFreeBytes);
     const { min, max } = range.contextSize;
-    return { ...at(max), smaller: { leastContextSize: min, at } };
+    return withoutPrototype({ ...at(max), smaller: { leastContextSize: min, at } });
   });
 }
 
@@ -131,7 +135,7 @@ function estimateCandidate(
   const { basis, ...predicted } = applyObservations(footprint, observations);
   const { mappedBytes, anonymousAfterCallBytes: anonymousBytes } = predicted;
   const { notes } = footprint;
-  return {
+  return withoutPrototype<Candidate>({
     ...(quantization && { quantization }),
     // Weights alone have no context.
     ...(rest.part !== 'weights' && { contextSize }),
@@ -142,7 +146,7 @@ function estimateCandidate(
     predicted,
     ...(notes.length > 0 && { notes }),
     ...(key !== undefined && { calibrationKey: key }),
-  };
+  });
 }
 
 /** What one model asks to keep free, whatever else is loaded. */

@@ -1,5 +1,6 @@
 /** The `memoryGuard` part of one load: what is accepted, the defaults, and how it is used. It acts on nothing. */
 import { parseBytes } from '../core/bytes.ts';
+import { copyOptions } from '../core/copy-options.ts';
 import { invalidOption } from '../core/errors.ts';
 import type { LoadNeed, Quantization } from '../core/types.ts';
 import { abortSignal, type Checks, flag, validate, wholeNumber } from '../core/validate.ts';
@@ -32,10 +33,10 @@ export interface LoadChoices {
   readonly downgrade: boolean | undefined;
   readonly force: boolean;
   readonly pin: boolean;
-  /** The need that the caller gave for a quantization. Absent if none was given. */
-  readonly giveNeed?: (quantization: Quantization | undefined) => LoadNeed;
-  /** How long the load waits for memory. Absent if it doesn't wait. */
-  readonly waitTimeoutMs?: number;
+  /** The need that the caller gave for a quantization. `undefined` if none was given. */
+  readonly giveNeed: ((quantization: Quantization | undefined) => LoadNeed) | undefined;
+  /** How long the load waits for memory. `undefined` if it doesn't wait. */
+  readonly waitTimeoutMs: number | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -44,7 +45,13 @@ const DEFAULT_WAIT_TIMEOUT_MS = 60_000;
 
 const WAIT_CHECKS: Checks<{ readonly timeoutMs?: number }> = { timeoutMs: wholeNumber(1) };
 
-const CHECKS: Checks<LoadGuardOptions> = {
+/** The options as their checks return them. */
+type CheckedOptions = Omit<LoadGuardOptions, 'footprint' | 'wait'> & {
+  readonly footprint?: NonNullable<LoadChoices['giveNeed']>;
+  readonly wait?: number | false;
+};
+
+const CHECKS: Checks<CheckedOptions> = {
   downgrade: flag,
   force: flag,
   footprint: checkFootprint,
@@ -66,19 +73,14 @@ export function readLoadChoices(options: unknown): LoadChoices {
     footprint,
     wait,
     signal,
-  } = validate<LoadGuardOptions>(options, CHECKS, 'loadModel', 'memoryGuard');
+  } = validate<CheckedOptions>(options, CHECKS, 'loadModel', 'memoryGuard');
   return {
     downgrade,
     force,
     pin,
     signal,
-    ...(footprint !== undefined && {
-      giveNeed: (quantization) => readGivenNeed(typeof footprint === 'function' ? footprint(quantization) : footprint),
-    }),
-    ...(wait !== undefined &&
-      wait !== false && {
-        waitTimeoutMs: (wait === true ? undefined : wait.timeoutMs) ?? DEFAULT_WAIT_TIMEOUT_MS,
-      }),
+    giveNeed: footprint,
+    waitTimeoutMs: wait || undefined,
   };
 }
 
@@ -88,10 +90,10 @@ export function readLoadChoices(options: unknown): LoadChoices {
  * @throws MemoryGuardError `ERR_INVALID_OPTION`
  */
 export function readGivenNeed(given: unknown): LoadNeed {
-  const [mapped, anonymous] =
-    typeof given === 'object' && given !== null && 'mappedBytes' in given && 'anonymousBytes' in given
-      ? [given.mappedBytes, given.anonymousBytes]
-      : [0, given];
+  const isApart = typeof given === 'object' && given !== null;
+  const { mappedBytes: mapped, anonymousBytes: anonymous } = isApart
+    ? copyOptions(given, 'memoryGuard.footprint', ['mappedBytes', 'anonymousBytes'])
+    : { mappedBytes: 0, anonymousBytes: given };
   const [mappedBytes, anonymousBytes] = [parseBytes(mapped), parseBytes(anonymous)];
   if (mappedBytes === undefined || anonymousBytes === undefined) {
     throw invalidOption('memoryGuard.footprint', 'bytes >= 0, or { mappedBytes, anonymousBytes }', given);
@@ -99,14 +101,16 @@ export function readGivenNeed(given: unknown): LoadNeed {
   return Object.freeze({ mappedBytes, anonymousBytes, basis: 'given' });
 }
 
-/** What a function gives is checked when it is called. */
-function checkFootprint(value: unknown): NonNullable<LoadGuardOptions['footprint']> {
-  if (typeof value !== 'function') readGivenNeed(value);
-  return value as NonNullable<LoadGuardOptions['footprint']>;
+/** What a function gives is checked when it is called; anything else is read once, here. */
+function checkFootprint(value: unknown): NonNullable<LoadChoices['giveNeed']> {
+  if (typeof value === 'function') return (quantization) => readGivenNeed(value(quantization));
+  const need = readGivenNeed(value);
+  return () => need;
 }
 
-function checkWait(value: unknown, name: string): NonNullable<LoadGuardOptions['wait']> {
-  if (typeof value === 'boolean') return value;
+/** How long the load waits, in milliseconds; false if it doesn't. */
+function checkWait(value: unknown, name: string): number | false {
+  if (typeof value === 'boolean') return value && DEFAULT_WAIT_TIMEOUT_MS;
   if (typeof value !== 'object' || value === null) throw invalidOption(name, 'true, false or { timeoutMs }', value);
-  return validate(value, WAIT_CHECKS, 'loadModel', name);
+  return validate(value, WAIT_CHECKS, 'loadModel', name).timeoutMs ?? DEFAULT_WAIT_TIMEOUT_MS;
 }

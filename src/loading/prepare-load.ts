@@ -1,6 +1,7 @@
 /** Understands one load before it waits: the request, its own guard options, the headers of its files. It reads no memory. */
 
-import type { Adapter, LoadRequest } from '../adapters/adapter.ts';
+import type { Adapter, LoadRequest, ModelOffer } from '../adapters/adapter.ts';
+import { copyOptions, copyPlainObject, readOption } from '../core/copy-options.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import { DEFAULT_QUANTIZATION } from '../core/quantizations.ts';
 import type { Quantization } from '../core/types.ts';
@@ -8,6 +9,7 @@ import { nativeText } from '../core/validate.ts';
 import { type CalibrationStore, createCalibrationKey } from '../footprint/calibration-store.ts';
 import { type EstimateShape, openEstimator } from '../footprint/estimate-footprint.ts';
 import type { AdmissionRequest } from '../policy/decision.ts';
+import { copyRequest } from './copy-request.ts';
 import { type EstimatedOffer, listCandidates, requestUnjudged } from './load-candidates.ts';
 import { type LoadChoices, readLoadChoices } from './load-guard-options.ts';
 import type { LoadSettings } from './load-settings.ts';
@@ -15,6 +17,7 @@ import type { LoadSettings } from './load-settings.ts';
 /** One load, read and checked. */
 export interface PreparedLoad {
   readonly adapter: Adapter;
+  /** What the call gave, with the options as they were then. */
   readonly args: readonly unknown[];
   readonly request: LoadRequest;
   readonly choices: LoadChoices;
@@ -35,9 +38,14 @@ export interface PrepareLoadParts {
   readonly misunderstood: (error: MemoryGuardError) => void;
 }
 
-/** Observing refuses nothing, not even what can't be understood: that is told, and the SDK is asked. */
-export async function prepareLoad(args: readonly unknown[], parts: PrepareLoadParts): Promise<PreparedLoad> {
+/**
+ * Options are copied before anything waits: what the caller changes in them later is neither judged nor loaded. Observing refuses
+ * nothing, not even what can't be understood: that is told, and the SDK is asked.
+ */
+export async function prepareLoad(given: readonly unknown[], parts: PrepareLoadParts): Promise<PreparedLoad> {
+  let args = given;
   try {
+    args = readOption('options', () => given.map(copyPlainObject));
     return await understand(args, parts);
   } catch (error) {
     if (parts.settings.mode !== 'observe' || !(error instanceof MemoryGuardError)) throw error;
@@ -56,7 +64,7 @@ export async function prepareLoad(args: readonly unknown[], parts: PrepareLoadPa
 /** What is wrong with the request or its files is said here. */
 async function understand(args: readonly unknown[], parts: PrepareLoadParts): Promise<PreparedLoad> {
   const { settings, adapter, owner, heldMinFreeBytes } = parts;
-  const asked = adapter.readRequest(args);
+  const asked = copyRequest(adapter.readRequest(args));
   // It stands in events, and other processes read it.
   nativeText(asked.name, 'name');
   const request = owner === undefined ? asked : { ...asked, name: `${owner}: ${asked.name}` };
@@ -84,7 +92,7 @@ async function estimateOffers(
   args: readonly unknown[],
   { adapter, calibration }: PrepareLoadParts,
 ): Promise<readonly EstimatedOffer[]> {
-  const offers = (await adapter.listOffers?.(args)) ?? [];
+  const offers = ((await adapter.listOffers?.(args)) ?? []).map(copyOffer);
   const { runtime } = adapter;
   const observations = runtime === undefined ? undefined : await calibration?.readObservations();
   return Promise.all(
@@ -98,4 +106,10 @@ async function estimateOffers(
       return { ...offer, estimator, observed };
     }),
   );
+}
+
+function copyOffer(offer: ModelOffer): ModelOffer {
+  const names = ['quantization', 'modelPath', 'projectorPath'];
+  const { quantization, modelPath, projectorPath } = copyOptions(offer, 'listOffers()', names);
+  return { quantization, modelPath, projectorPath } as ModelOffer;
 }

@@ -1,4 +1,5 @@
 /** Chooses among candidates in order of quality and records every verdict. Pure: it admits nobody by itself. */
+import { withoutPrototype } from '../core/copy-options.ts';
 import { neededBytes } from '../core/needed-bytes.ts';
 import type { KvCacheType, LoadNeed, LoadParts, Quantization } from '../core/types.ts';
 import {
@@ -95,7 +96,7 @@ function judgeIn(situation: MemorySituation, minFreeRatioAfterLoad: Reserves['mi
       minFreeRatioAfterLoad,
     });
     const admitted = rules.every((rule) => rule.passed);
-    return Object.freeze({ ...candidate, admitted, rules, shortfallBytes: shortfallBytes(rules) });
+    return Object.freeze(withoutPrototype({ ...candidate, admitted, rules, shortfallBytes: shortfallBytes(rules) }));
   };
 }
 

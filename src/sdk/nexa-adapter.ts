@@ -2,6 +2,7 @@
 
 import type { Adapter, ChosenShape, LoadRequest, ModelOffer } from '../adapters/adapter.ts';
 import { defaultAdapter } from '../adapters/default-adapter.ts';
+import { changeOptions, withoutPrototype } from '../core/copy-options.ts';
 import { isQuantization, QUANTIZATIONS } from '../core/quantizations.ts';
 import { readModelName } from '../model-files/model-name.ts';
 import { readRepository } from '../model-files/repository-name.ts';
@@ -15,14 +16,14 @@ export function nexaAdapter(
   modelsDir: string | undefined,
   runtime?: Pick<Runtime, 'name' | 'version' | 'kvCacheTypes'>,
 ): Adapter {
-  return {
+  return withoutPrototype<Adapter>({
     ...defaultAdapter,
     ...(runtime !== undefined && { runtime: `${runtime.name} ${runtime.version}` }),
     readRequest: (args) => withPossibleTypes(readRequest(args), runtime?.kvCacheTypes),
     withShape,
     listOffers: (args) => listOffers(args, modelsDir),
     hasFilledMicroBatch,
-  };
+  });
 }
 
 /** The engine cuts a longer prompt into pieces of a micro-batch, so a prompt of one micro-batch touches all memory that any does. */
@@ -38,7 +39,7 @@ function readRequest(args: readonly unknown[]): LoadRequest {
   // A path means its own file, and a repository's name may end in a quantization: that one is asked for.
   const own = (readModelName(asked.name) ?? readRepository(asked.name))?.quantization;
   if (asked.quantization !== undefined || !isQuantization(own)) return asked;
-  return { ...asked, quantization: own };
+  return withoutPrototype({ ...asked, quantization: own });
 }
 
 /** Leaves out the cache types of a list that the runtime doesn't have. A single type is left for the runtime to refuse. */
@@ -46,7 +47,7 @@ function withPossibleTypes(asked: LoadRequest, types: readonly string[] | undefi
   const wanted = asked.shape?.kvCacheType;
   if (types === undefined || !Array.isArray(wanted)) return asked;
   const left = wanted.filter((type) => types.includes(type));
-  return left.length > 0 ? { ...asked, shape: { ...asked.shape, kvCacheType: left } } : asked;
+  return left.length > 0 ? withoutPrototype({ ...asked, shape: { ...asked.shape, kvCacheType: left } }) : asked;
 }
 
 function withShape(args: readonly unknown[], { contextSize, kvCacheType }: ChosenShape): readonly unknown[] {
@@ -55,7 +56,7 @@ function withShape(args: readonly unknown[], { contextSize, kvCacheType }: Chose
     ...(contextSize !== undefined && { contextSize }),
     ...(kvCacheType !== undefined && { kvCacheType }),
   };
-  return [name, { ...Object(options), ...chosen }, ...rest];
+  return [name, changeOptions(Object(options ?? {}), chosen, []), ...rest];
 }
 
 async function listOffers(args: readonly unknown[], sdkModelsDir: string | undefined): Promise<readonly ModelOffer[]> {
@@ -90,6 +91,5 @@ function chooseSteps(
 
 /** The SDK's own options, checked, without those that only the guard understands. */
 function readOptions(args: readonly unknown[]): ResolvedLoadOptions {
-  const { memoryGuard: _guard, contextSize: _range, kvCacheType: _list, ...options } = Object(args[1]);
-  return readLoadOptions(options);
+  return readLoadOptions(changeOptions(Object(args[1] ?? {}), {}, ['memoryGuard', 'contextSize', 'kvCacheType']));
 }

@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { readPathOptions, withPath } from '../../src/adapters/path-options.ts';
 
 describe('the options of a load with a path in them', () => {
-  it('are the first argument itself', () => {
+  it('are those of the first argument', () => {
     const options = { modelPath: '/m.gguf', threads: 2 };
-    expect(readPathOptions([options, 'rest'], 'modelPath')).toBe(options);
+    expect(readPathOptions([options, 'rest'], 'modelPath')).toEqual(options);
   });
 
   it.each([[[]], [['/m.gguf']], [[null]]])('are refused if the argument is no object (%j)', (args) => {

@@ -17,7 +17,7 @@ describe('a load that fits', () => {
       const options = { quantization, threads: 2 };
       await nexa.loadModel('qwen2audio', options);
       expect(sdk.calls).toEqual([['qwen2audio', options]]);
-      expect(sdk.calls[0]?.[1]).toBe(options);
+      expect(sdk.calls[0]?.[1]).toEqual(options);
       expect(events[0]).toMatchObject({
         type: 'admitted',
         verdict: 'admit',
@@ -177,7 +177,7 @@ describe('observing', () => {
     const { nexa, sdk, guard, types, last } = observe(available);
     const options = { quantization: 'Q5_K_M', threads: 2 };
     await nexa.loadModel('qwen2audio', options);
-    expect(sdk.calls[0]?.[1]).toBe(options);
+    expect(sdk.calls[0]?.[1]).toEqual(options);
     expect(types()[0]).toBe(type);
     expect(types()).toContain('loaded');
     expect(last(type)).toMatchObject({ observed: true, forced: false });
@@ -192,7 +192,7 @@ describe('observing', () => {
     await nexa.loadModel('qwen2audio', options);
     await nexa.loadModel('qwen2audio');
     expect(sdk.calls).toEqual([['qwen2audio', { threads: 2 }], ['qwen2audio']]);
-    expect(sdk.calls[0]?.[1]).toBe(options);
+    expect(sdk.calls[0]?.[1]).toEqual(options);
     expect(guard.models()[0]?.quantization).toBeUndefined();
   });
 });

@@ -2,6 +2,7 @@
  * Knows a compute graph as ggml records one: tensors with sizes and sources, in the order in which they are computed. It
  * must not know models or allocators.
  */
+import { withoutPrototype } from '../../core/copy-options.ts';
 
 /** Up to four dimensions, the fastest first; missing ones are 1. */
 export type Dims = readonly number[];
@@ -81,7 +82,8 @@ export class Graph {
   }
 
   /** A tensor that is computed from `sources`. */
-  op(dims: Dims, sources: readonly Tensor[], { inPlace = false, elementBytes = F32_BYTES }: OpOptions = {}): Tensor {
+  op(dims: Dims, sources: readonly Tensor[], options?: OpOptions): Tensor {
+    const { inPlace = false, elementBytes = F32_BYTES } = withoutPrototype({ ...options });
     return createTensor({ dims, bytes: countElements(dims) * elementBytes, sources, kind: 'node', inPlace });
   }
 
