@@ -67,6 +67,7 @@ export class GuardRooms {
     if (this.#closed) return;
     this.#closed = true;
     this.loader.close();
+    this.models.close();
     this.#stopWatchingPressure();
     this.status.close();
     this.machine.close();

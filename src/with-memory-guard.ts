@@ -7,7 +7,7 @@ import { type GuardOptions, readGuardOptions } from './guard-options.ts';
 import { GuardRooms } from './guard-rooms.ts';
 import type { LoadGuardOptions } from './loading/load-guard-options.ts';
 import { MemoryGuard } from './memory-guard.ts';
-import type { GuardedModelChoice } from './models/model-handle.ts';
+import { findSuccessor, type GuardedModelChoice } from './models/model-handle.ts';
 
 /** Anything with a `loadModel`. */
 export interface LoadsModels {
@@ -121,11 +121,11 @@ export function withMemoryGuard<T extends LoadsModels>(sdk: T, options?: GuardOp
     );
 
   const disposeOne: Takeover = (invoke, args) => {
-    const model = unwrap(args[0]);
-    return models.disposeSome(
-      ({ raw, facts }) => raw === model || facts.name === model,
-      () => invoke(args),
-    );
+    const [model, ...rest] = args;
+    const dispose = () => models.disposeNamed(unwrap(model), () => invoke(args));
+    const successor = findSuccessor(model);
+    // Of a model that was evicted, what was loaded in its place goes.
+    return successor ? successor.dispose((handle) => disposeOne(invoke, [handle, ...rest]), dispose) : dispose();
   };
 
   const guarded = wrapObject(sdk as T & object, {

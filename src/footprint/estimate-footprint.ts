@@ -8,6 +8,7 @@ import { invalidOption } from '../core/errors.ts';
 import type { CacheType, KvCacheType } from '../core/types.ts';
 import { type Checks, describedPath, flag, oneOf, validate, wholeNumber } from '../core/validate.ts';
 import { findGgmlTypeByName } from '../gguf/ggml-types.ts';
+import { isSameFile } from '../gguf/model-file.ts';
 import { refuseSwappedFiles } from '../gguf/model-pair.ts';
 import { type FileIdentity, readGguf } from '../gguf/read-gguf.ts';
 import { computeFootprint, type Footprint, type FootprintPart, type FootprintSettings } from './footprint.ts';
@@ -136,6 +137,8 @@ export interface Estimator {
   readonly shards: readonly FileIdentity[];
   /** The shards and the projector. */
   readonly files: readonly FileIdentity[];
+  /** Whether one of them is another file now than when it was read. It looks at their attributes alone, at once. */
+  haveFilesChanged(): boolean;
   /** Returns the footprint of this shape; the same shape gives the same object. Throws `ERR_INVALID_OPTION`. */
   estimate(shape: EstimateShape): Footprint;
 }
@@ -151,9 +154,12 @@ export async function openEstimator(modelPath: string, projectorPath?: string): 
   ]);
   refuseSwappedFiles(model, projector);
   const known = new Map<string, Footprint>();
+  const paths = [...model.shards, ...(projector ? projector.shards : [])];
+  const files = [...model.shardIdentities, ...(projector ? projector.shardIdentities : [])];
   return {
     shards: model.shardIdentities,
-    files: [...model.shardIdentities, ...(projector ? projector.shardIdentities : [])],
+    files,
+    haveFilesChanged: () => paths.some((each, index) => !isSameFile(each, files[index]!)),
     estimate(shape) {
       const settings = completeSettings(checkOptions(shape));
       const key = JSON.stringify(settings);

@@ -1,5 +1,5 @@
 /** Knows a model file on disk as bytes at positions, and the answers of the file system. It must not know GGUF. */
-import { constants, type Stats } from 'node:fs';
+import { constants, type Stats, statSync } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { inspect } from 'node:util';
 import { formatBytes } from '../core/bytes.ts';
@@ -57,6 +57,16 @@ export function quote(text: string, maxStringLength = 80): string {
  */
 export async function stampFile(path: string): Promise<FileStamp> {
   return createStamp(path, await stat(path).catch((error) => throwUnreadable(path, error)));
+}
+
+/** Whether the path still points at this state of a file. It blocks for a moment, so that nothing comes between its answer and what follows. */
+export function isSameFile(path: string, { device, inode, sizeBytes, mtimeMs }: FileIdentity): boolean {
+  try {
+    const now = statSync(path);
+    return now.dev === device && now.ino === inode && now.size === sizeBytes && now.mtimeMs === mtimeMs;
+  } catch {
+    return false;
+  }
 }
 
 /** Opens a regular file for reading. Rejects without blocking if a FIFO or a device took its place meanwhile. */

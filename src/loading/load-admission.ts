@@ -13,6 +13,7 @@ import { type AdmissionRequest, canBeFreed, type Decision, nearestCandidate } fr
 import { comparedTotalBytes, recommendQuantization } from '../policy/recommend-quantization.ts';
 import { type ExplainedDecision, explainRefusal } from './explain-refusal.ts';
 import { listVictims } from './list-victims.ts';
+import type { LoadPlace } from './load-queue.ts';
 import type { LoadSettings } from './load-settings.ts';
 import type { PreparedLoad } from './prepare-load.ts';
 import type { DecisionTeller } from './tell-decision.ts';
@@ -23,7 +24,9 @@ export interface LoadAdmissionParts {
   readonly reader: MemoryReader;
   readonly gate: AdmissionGate;
   /** Runs a step while no other process decides. */
-  readonly inSection: <T>(step: () => T, signal?: AbortSignal) => Promise<T>;
+  readonly inSection: <T>(step: () => T, signal: AbortSignal) => Promise<T>;
+  /** Resolves once the load may be decided on, `first` before all others that wait for that. */
+  readonly enter: (signal: AbortSignal, first: boolean) => Promise<LoadPlace>;
   readonly models: LoadedModels;
   readonly clock: Clock;
   readonly teller: DecisionTeller;
@@ -46,11 +49,12 @@ type Look =
   | { readonly kind: 'refused'; readonly decision: Decision }
   | { readonly kind: 'unread'; readonly error: MemoryGuardError };
 
+/** What a load waits for before it looks again. It gives its turn back meanwhile. */
+type Pause = 'memory' | 'end';
+
 export class LoadAdmission {
   readonly #parts: LoadAdmissionParts;
   readonly #line: WaitingLine;
-  /** Why no load goes in any more. */
-  #closedBy: { readonly reason: unknown } | undefined;
 
   constructor(parts: LoadAdmissionParts) {
     this.#parts = parts;
@@ -62,9 +66,8 @@ export class LoadAdmission {
     this.#line.wake();
   }
 
-  /** Ends every wait, and refuses what is being decided now. */
+  /** Refuses every load that is not in yet. */
   close(reason: unknown): void {
-    this.#closedBy = { reason };
     this.#line.close(reason);
   }
 
@@ -77,62 +80,56 @@ export class LoadAdmission {
   }
 
   /**
-   * Runs `run` with what was reserved for the load, inside a turn that `enter` gives. A load that waits gives its turn back until
-   * it looks again. It refuses by throwing. Whatever happens, the load leaves the line.
+   * Runs `run` in the load's turn, with what was reserved for it. A load that waits, for memory or for a model to end, gives its turn
+   * back until it looks again. It refuses by throwing. Whatever happens, the load leaves the line.
    */
-  async through<T>(
-    load: PreparedLoad,
-    enter: (signal: AbortSignal | undefined) => Promise<() => void>,
-    run: (admitted: AdmittedLoad) => Promise<T>,
-  ): Promise<T> {
+  async through<T>(load: PreparedLoad, run: (admitted: AdmittedLoad) => Promise<T>): Promise<T> {
+    const { enter, models } = this.#parts;
     const waiter = this.#line.enter(load);
-    const signal = waiter?.deadline.signal ?? load.choices.signal;
+    const { signal } = waiter.deadline;
     try {
-      for (;;) {
-        const leave = await enter(signal);
+      for (let pause: Pause | undefined; ; ) {
+        const place = await enter(signal, pause === 'end');
         try {
-          const admitted = await this.#admit(load, waiter, signal);
-          if (admitted) {
+          const next = await this.#admit(load, waiter);
+          if (typeof next === 'object') {
             this.#line.leave(waiter);
-            return await run(admitted);
+            return await place.run(() => run(next));
           }
+          pause = next;
         } finally {
-          leave();
+          place.leave();
         }
-        await this.#line.sleep(signal!);
+        await (pause === 'end' ? models.waitForEnd(signal) : this.#line.sleep(signal));
       }
     } finally {
       this.#line.leave(waiter);
     }
   }
 
-  /** Gives what was reserved, or nothing if the load is to wait. Refuses by throwing. */
-  async #admit(
-    load: PreparedLoad,
-    waiter: Waiter | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<AdmittedLoad | undefined> {
-    for (;;) {
-      this.#assertWanted(signal);
-      const look = await this.#look(load, waiter?.ticket, signal);
-      if (look.kind === 'reserved') return this.#letIn(load, look, waiter, signal);
-      this.#assertWanted(signal);
-      if (look.kind === 'unread') return this.#admitUnread(load, look.error);
-      const freeable = canBeFreed(look.decision);
-      if (freeable && (await this.#evictFor(look.decision))) continue;
-      const { decision, message } = this.#explain(look.decision, load, waiter?.ticket);
-      const refusal = new InsufficientMemoryError(decision, message);
-      if (!freeable || !waiter) {
-        this.#parts.teller.refused(decision, message, waitedMs(waiter));
-        throw refusal;
-      }
-      this.#line.letWait(waiter, refusal);
-      return undefined;
+  /** Gives what was reserved, or what the load is to wait for. Refuses by throwing. */
+  async #admit(load: PreparedLoad, waiter: Waiter): Promise<AdmittedLoad | Pause> {
+    const { signal } = waiter.deadline;
+    signal.throwIfAborted();
+    const look = await this.#look(load, waiter);
+    if (look.kind === 'reserved') return this.#letIn(load, look, waiter);
+    signal.throwIfAborted();
+    if (look.kind === 'unread') return this.#admitUnread(load, look.error);
+    const freeable = canBeFreed(look.decision);
+    if (freeable && this.#makeRoom(look.decision, waiter)) return 'end';
+    const { decision, message } = this.#explain(look.decision, load, waiter.ticket);
+    const refusal = new InsufficientMemoryError(decision, message);
+    if (!freeable || !waiter.mayWait) {
+      this.#parts.teller.refused(decision, message, waitedMs(waiter));
+      throw refusal;
     }
+    this.#line.letWait(waiter, refusal);
+    return 'memory';
   }
 
   /** One look: read, judged and reserved. It tells nothing. */
-  async #look(load: PreparedLoad, ticket: WaitTicket | undefined, signal: AbortSignal | undefined): Promise<Look> {
+  async #look(load: PreparedLoad, { ticket, deadline }: Waiter): Promise<Look> {
+    const { signal } = deadline;
     const { settings, clock } = this.#parts;
     const reserve = settings.mode === 'observe' ? 'first' : load.choices.force ? 'chosen-or-first' : 'chosen';
     const startMs = clock.nowMs();
@@ -140,7 +137,7 @@ export class LoadAdmission {
       const { decision, reserved } = await this.#decide(load, { reserve, ticket }, signal);
       return reserved ? { kind: 'reserved', decision, reserved } : { kind: 'refused', decision };
     } catch (error) {
-      if (signal?.aborted || !(error instanceof MemoryGuardError)) throw error;
+      if (signal.aborted || !(error instanceof MemoryGuardError)) throw error;
       if (error.code === 'ERR_SENSOR') return { kind: 'unread', error };
       if (error.code !== 'ERR_ADMISSION_TIMEOUT') throw error;
       // The ledger's lock: whoever holds it may be stopped.
@@ -152,12 +149,22 @@ export class LoadAdmission {
    * Decides while no other process does. Garbage is collected in between, outside the section: once, since a load that waits looks
    * a hundred times a second.
    */
-  async #decide(load: PreparedLoad, options: DecideOptions, signal: AbortSignal | undefined): Promise<GateOutcome> {
-    const { gate, inSection } = this.#parts;
-    const decide = () => gate.decide(this.#listCandidates(load), options);
-    const outcome = await inSection(decide, signal);
+  async #decide(load: PreparedLoad, options: DecideOptions, signal: AbortSignal): Promise<GateOutcome> {
+    const { gate } = this.#parts;
+    const outcome = await this.#decideOnFiles(load, options, signal);
     const collects = !outcome.reserved && options.ticket === undefined && gate.collectFor(outcome.decision);
-    return collects ? inSection(decide, signal) : outcome;
+    return collects ? this.#decideOnFiles(load, options, signal) : outcome;
+  }
+
+  /** Decides on the files as they are at that moment: those that have changed since they were read are read again first. */
+  async #decideOnFiles(load: PreparedLoad, options: DecideOptions, signal: AbortSignal): Promise<GateOutcome> {
+    const { gate, inSection } = this.#parts;
+    for (let readings = 0; ; readings++) {
+      const decide = () => (load.haveFilesChanged() ? undefined : gate.decide(this.#listCandidates(load), options));
+      const outcome = await inSection(decide, signal);
+      if (outcome) return outcome;
+      await load.readFilesAgain(readings);
+    }
   }
 
   /** A load that could not be judged, as the user chose for that. */
@@ -172,14 +179,10 @@ export class LoadAdmission {
   }
 
   /** Whatever fails from here on, what was reserved is given back. */
-  #letIn(
-    load: PreparedLoad,
-    { decision, reserved }: ReservedLook,
-    waiter: Waiter | undefined,
-    signal: AbortSignal | undefined,
-  ): AdmittedLoad {
+  #letIn(load: PreparedLoad, { decision, reserved }: ReservedLook, waiter: Waiter): AdmittedLoad {
     try {
-      this.#assertWanted(signal);
+      // It may have been given up, or the guard closed, while it waited for a lock.
+      waiter.deadline.signal.throwIfAborted();
       const reason = this.#tellEntry(load, decision, reserved, waitedMs(waiter));
       if (reserved.candidate.need.basis === 'unknown') {
         const message = `Nobody knows what ${decision.model} needs: nothing is reserved for it.`;
@@ -190,12 +193,6 @@ export class LoadAdmission {
       this.#parts.gate.release(reserved.reservation);
       throw error;
     }
-  }
-
-  /** The load may have been given up, or the guard closed, while it waited for a lock or for a model that was ended. */
-  #assertWanted(signal: AbortSignal | undefined): void {
-    signal?.throwIfAborted();
-    if (this.#closedBy) throw this.#closedBy.reason;
   }
 
   #tellEntry(
@@ -212,14 +209,16 @@ export class LoadAdmission {
     return observed.message;
   }
 
-  /** Ends idle models as the user chose. False if none was ended, or ending all of them would not be enough. */
-  async #evictFor(decision: Decision): Promise<boolean> {
+  /** Begins to end idle models as the user chose, unless an end runs already. False if memory comes back from neither. */
+  #makeRoom(decision: Decision, { victims }: Waiter): boolean {
     const { settings, models } = this.#parts;
-    let evicted = false;
-    for (const held of listVictims(settings.evict, models.idle(), nearestCandidate(decision).shortfallBytes)) {
-      evicted = (await models.evict(held, 'memory')) || evicted;
+    if (models.ending) return true;
+    const idle = models.idle().filter((held) => !victims.has(held));
+    for (const held of listVictims(settings.evict, idle, nearestCandidate(decision).shortfallBytes)) {
+      victims.add(held);
+      models.evict(held, 'memory');
     }
-    return evicted;
+    return models.ending;
   }
 
   #explain(decision: Decision, load: PreparedLoad, ticket?: WaitTicket): ExplainedDecision {

@@ -10,8 +10,8 @@ import type { DecisionEvent, DegradedEvent, LoadedEvent, WaitingEvent } from '..
 import type { CalibrationStore } from '../footprint/calibration-store.ts';
 import type { NoteMappings } from '../machine/machine.ts';
 import { HeldModel } from '../models/held-model.ts';
-import type { LoadedModels } from '../models/loaded-models.ts';
-import { findHandle, type ModelHandleParts, wrapModel } from '../models/model-handle.ts';
+import type { LoadedModels, LoadWindow } from '../models/loaded-models.ts';
+import { findHandle, findOwnEnd, type ModelHandleParts, wrapModel } from '../models/model-handle.ts';
 import { observeLoad } from '../models/observe-load.ts';
 import type { Decision } from '../policy/decision.ts';
 import { type ChosenCall, chooseCall } from './choose-call.ts';
@@ -27,7 +27,7 @@ export interface ModelLoaderParts {
   readonly adapter: Adapter;
   readonly reader: MemoryReader;
   readonly gate: AdmissionGate;
-  readonly inSection: <T>(step: () => T, signal?: AbortSignal) => Promise<T>;
+  readonly inSection: <T>(step: () => T, signal: AbortSignal) => Promise<T>;
   readonly models: LoadedModels;
   readonly clock: Clock;
   readonly noteMappings: NoteMappings;
@@ -39,9 +39,20 @@ export interface ModelLoaderParts {
 /** The model that a context is made from. */
 type ContextOwner = NonNullable<HeldModel['facts']['owner']>;
 
+/** A call of the SDK that has loaded something. */
+interface LoadedCall {
+  readonly load: PreparedLoad;
+  readonly admitted: AdmittedLoad;
+  readonly call: ChosenCall;
+  readonly invoke: Invoke;
+  readonly owner: ContextOwner | undefined;
+  readonly window: LoadWindow;
+  readonly findNewMappings: ReturnType<NoteMappings>;
+  readonly startMs: number;
+}
+
 export class ModelLoader {
   readonly #parts: ModelLoaderParts;
-  readonly #queue: LoadQueue;
   readonly #teller: DecisionTeller;
   readonly #admission: LoadAdmission;
   readonly #handleParts: ModelHandleParts<Adapter>;
@@ -49,9 +60,13 @@ export class ModelLoader {
 
   constructor(parts: ModelLoaderParts) {
     this.#parts = parts;
-    this.#queue = new LoadQueue(parts.settings.maxConcurrentLoads);
+    const queue = new LoadQueue(parts.settings.maxConcurrentLoads, parts.clock);
     this.#teller = new DecisionTeller({ mode: parts.settings.mode, clock: parts.clock, emit: parts.emit });
-    this.#admission = new LoadAdmission({ ...parts, teller: this.#teller });
+    this.#admission = new LoadAdmission({
+      ...parts,
+      teller: this.#teller,
+      enter: (signal, first) => queue.enter(signal, first),
+    });
     this.#handleParts = {
       models: parts.models,
       methods: parts.adapter,
@@ -62,7 +77,6 @@ export class ModelLoader {
   /** Loads that are running end as they would; those that wait are refused at once. */
   close(): void {
     this.#closed = true;
-    this.#queue.close(closedError());
     this.#admission.close(closedError());
   }
 
@@ -105,24 +119,7 @@ export class ModelLoader {
   }
 
   #through(load: PreparedLoad, invoke: Invoke, owner?: ContextOwner): Promise<unknown> {
-    return this.#admission.through(
-      load,
-      async (signal) => {
-        const leave = await this.#queue.enter(signal);
-        if (!this.#closed) return leave;
-        leave();
-        throw closedError();
-      },
-      async (admitted) => {
-        try {
-          return await this.#run(load, admitted, invoke, owner);
-        } catch (error) {
-          this.#parts.gate.release(admitted.reservation);
-          this.#admission.wake();
-          throw error;
-        }
-      },
-    );
+    return this.#admission.through(load, (admitted) => this.#run(load, admitted, invoke, owner));
   }
 
   #prepare(args: readonly unknown[], adapter = this.#parts.adapter, owner?: string): Promise<PreparedLoad> {
@@ -140,20 +137,35 @@ export class ModelLoader {
     });
   }
 
-  /** Calls the SDK and registers what it returns. */
+  /** Calls the SDK and registers what it returns. Errors leave nothing reserved. */
   async #run(
     load: PreparedLoad,
     admitted: AdmittedLoad,
     invoke: Invoke,
     owner: ContextOwner | undefined,
   ): Promise<unknown> {
-    const { gate, models, clock, adapter } = this.#parts;
+    const { settings, gate, models, clock } = this.#parts;
     const { candidate, reservation } = admitted;
-    const call = chooseCall(load, candidate, this.#parts.settings.mode);
     const startMs = clock.nowMs();
-    const findNewMappings = this.#parts.noteMappings();
-    const ranAlone = models.beginLoad();
-    const raw = await invoke(call.args);
+    const window = models.beginLoad(ownMinFreeBytes(candidate.quantization, settings));
+    try {
+      const call = chooseCall(load, candidate, settings.mode);
+      const findNewMappings = this.#parts.noteMappings();
+      const raw = await loadAlive(invoke, call.args);
+      return this.#register(raw, { load, admitted, call, invoke, owner, window, findNewMappings, startMs });
+    } catch (error) {
+      gate.release(reservation);
+      throw error;
+    } finally {
+      window.end();
+    }
+  }
+
+  /** Registers what the SDK gave, and gives the handle that its caller gets. */
+  #register(raw: unknown, loaded: LoadedCall): unknown {
+    const { gate, models, clock, adapter } = this.#parts;
+    const { load, call, owner } = loaded;
+    const { candidate, reservation } = loaded.admitted;
     const known = isObject(raw) ? findHandle(raw, this.#handleParts) : undefined;
     if (known) {
       gate.release(reservation);
@@ -163,29 +175,24 @@ export class ModelLoader {
     const modelFiles = listFiles(load.adapter, raw, call.args);
     // A model that maps nothing may have files that another one maps.
     const mapsFiles = candidate.need.mappedBytes > 0 || candidate.need.files !== undefined;
-    const files = findNewMappings(mapsFiles ? modelFiles : []);
-    const [changes, grownBytes] = [ranAlone(), gate.grownSince(reservation)];
+    const files = loaded.findNewMappings(mapsFiles ? modelFiles : []);
+    const [changes, grownBytes] = [loaded.window.ranAlone(), gate.grownSince(reservation)];
     gate.loaded(reservation, files);
     const observing =
       changes === undefined ? undefined : observeLoad(candidate.calibrationKey, changes, grownBytes, files);
-    const facts = this.#listFacts(load, admitted, call, modelFiles, invoke, owner);
-    const held = new HeldModel(raw, adapter.onEnd !== undefined, facts, observing);
+    const held = new HeldModel(raw, adapter.onEnd !== undefined, this.#listFacts(loaded, modelFiles), observing);
     // Weights that are loaded by themselves have taken all that they ever will.
     models.add(held, load.request.shape?.part === 'weights');
-    tellLoaded(held, { files, elapsedMs: clock.nowMs() - startMs }, this.#parts);
+    tellLoaded(held, { files, elapsedMs: clock.nowMs() - loaded.startMs }, this.#parts);
     if (!isObject(raw)) return raw;
     listenForEnd(adapter, raw, () => models.ended(held));
     return wrapModel(raw, held, this.#handleParts);
   }
 
-  #listFacts(
-    { args, choices, request }: PreparedLoad,
-    { candidate, reservation, reason }: AdmittedLoad,
-    { quantization, shape }: ChosenCall,
-    files: readonly string[],
-    invoke: Invoke,
-    owner: ContextOwner | undefined,
-  ): HeldModel['facts'] {
+  #listFacts({ load, admitted, call, invoke, owner }: LoadedCall, files: readonly string[]): HeldModel['facts'] {
+    const { args, choices, request } = load;
+    const { candidate, reservation, reason } = admitted;
+    const { quantization, shape } = call;
     const { settings, adapter } = this.#parts;
     return {
       name: request.name,
@@ -228,6 +235,16 @@ function listenForEnd(adapter: Adapter, model: object, tell: () => void): void {
     adapter.onEnd?.(model, tell);
   } catch {
     // Nothing of the model depends on being told.
+  }
+}
+
+/** An SDK may give a model again that the guard is just ending: once that is over, it is asked anew. */
+async function loadAlive(invoke: Invoke, args: readonly unknown[]): Promise<unknown> {
+  for (;;) {
+    const raw = await invoke(args);
+    const end = isObject(raw) ? findOwnEnd(raw) : undefined;
+    if (!end) return raw;
+    await end;
   }
 }
 

@@ -14,6 +14,9 @@ import { type EstimatedOffer, listCandidates, requestUnjudged } from './load-can
 import { type LoadChoices, readLoadChoices } from './load-guard-options.ts';
 import type { LoadSettings } from './load-settings.ts';
 
+/** Files that have changed so often between a reading and the decision on it are still being written. */
+const MOST_READINGS = 5;
+
 /** One load, read and checked. */
 export interface PreparedLoad {
   readonly adapter: Adapter;
@@ -23,6 +26,10 @@ export interface PreparedLoad {
   readonly choices: LoadChoices;
   /** Its candidates as things stand now. `recommend` is called if no quantization was asked for. */
   listCandidates(recommend: () => Quantization): AdmissionRequest;
+  /** Whether a file is another one now than when it was read. */
+  haveFilesChanged(): boolean;
+  /** Reads them as they are now. Rejects with `ERR_MODEL_FILE` if they were read again `readings` times already and never stand still. */
+  readFilesAgain(readings: number): Promise<void>;
 }
 
 export interface PrepareLoadParts {
@@ -57,6 +64,8 @@ export async function prepareLoad(given: readonly unknown[], parts: PrepareLoadP
       request: { name },
       choices: readLoadChoices(undefined),
       listCandidates: () => requestUnjudged(name),
+      haveFilesChanged: () => false,
+      readFilesAgain: async () => {},
     };
   }
 }
@@ -69,7 +78,7 @@ async function understand(args: readonly unknown[], parts: PrepareLoadParts): Pr
   nativeText(asked.name, 'name');
   const request = owner === undefined ? asked : { ...asked, name: `${owner}: ${asked.name}` };
   const choices = readLoadChoices(request.memoryGuard);
-  const offers = choices.giveNeed ? [] : await estimateOffers(args, parts);
+  let offers = choices.giveNeed ? [] : await estimateOffers(args, parts);
   const unknownModels = settings.mode === 'observe' ? 'admit' : settings.unknownModels;
   const prepared: PreparedLoad = {
     adapter,
@@ -83,6 +92,17 @@ async function understand(args: readonly unknown[], parts: PrepareLoadParts): Pr
         recommend,
         heldMinFreeBytes: heldMinFreeBytes(),
       }),
+    haveFilesChanged: () => offers.some(({ estimator }) => estimator.haveFilesChanged()),
+    async readFilesAgain(readings) {
+      if (readings >= MOST_READINGS) {
+        const found = 'files that change whenever they were read';
+        throw new MemoryGuardError(
+          'ERR_MODEL_FILE',
+          `Expected the files of ${request.name} to stay as they are, found ${found}; wait until they are written completely.`,
+        );
+      }
+      offers = await estimateOffers(args, parts);
+    },
   };
   prepared.listCandidates(() => DEFAULT_QUANTIZATION);
   return prepared;

@@ -36,7 +36,7 @@ export class Sleepers {
   }
 }
 
-/** The time limit of one waiting load, and its own signal in one. */
+/** The ways in which one load can be given up, in one signal: its time limit, its own signal, and whoever aborts it. */
 export class Deadline {
   readonly #controller = new AbortController();
   readonly #sinceMs: number;
@@ -44,12 +44,13 @@ export class Deadline {
   readonly #cancel: () => void;
   readonly #given: AbortSignal | undefined;
 
-  /** `late` makes the reason of an abort by time. */
-  constructor(clock: Clock, timeoutMs: number, given: AbortSignal | undefined, late: () => unknown) {
+  /** `late` makes the reason of an abort by time. Without `timeoutMs` there is no time limit. */
+  constructor(clock: Clock, timeoutMs: number | undefined, given: AbortSignal | undefined, late: () => unknown) {
     this.#clock = clock;
     this.#sinceMs = clock.nowMs();
     this.#given = given;
-    this.#cancel = clock.schedule(() => this.#controller.abort(late()), timeoutMs, true);
+    const end = () => this.#controller.abort(late());
+    this.#cancel = timeoutMs === undefined ? () => {} : clock.schedule(end, timeoutMs, true);
     given?.addEventListener('abort', this.#give);
     if (given?.aborted) this.#give();
   }

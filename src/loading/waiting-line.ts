@@ -1,10 +1,11 @@
-/** The loads that wait for memory: their time limits, their places, and how each wait ends. It reads and decides nothing. */
+/** The loads on their way in: how each can be given up, and the places of those that wait for memory. It reads and decides nothing. */
 import type { AdmissionGate } from '../admission/admission-gate.ts';
 import { AdmissionTimeoutError } from '../admission/admission-timeout-error.ts';
 import { describeTimeout } from '../admission/decision-messages.ts';
 import type { InsufficientMemoryError } from '../admission/insufficient-memory-error.ts';
 import type { Clock } from '../core/clock.ts';
 import type { WaitTicket } from '../ledger/ledger.ts';
+import type { HeldModel } from '../models/held-model.ts';
 import { nearestCandidate } from '../policy/decision.ts';
 import type { PreparedLoad } from './prepare-load.ts';
 import type { DecisionTeller } from './tell-decision.ts';
@@ -16,9 +17,14 @@ export interface WaitingLineParts {
   readonly teller: DecisionTeller;
 }
 
-/** A load on its way in: its time limit, and its place in the line once it has one. */
+/** A load on its way in. */
 export interface Waiter {
   readonly deadline: Deadline;
+  /** Whether it may wait for memory. */
+  readonly mayWait: boolean;
+  /** Models that it chose to have ended, each once: one that could not be is not tried again. */
+  readonly victims: Set<HeldModel>;
+  /** Its place in the line, once it has one. */
   ticket?: WaitTicket;
   /** The place that was told last. */
   position?: number;
@@ -30,6 +36,7 @@ export class WaitingLine {
   readonly #parts: WaitingLineParts;
   readonly #sleepers: Sleepers;
   readonly #waiters = new Set<Waiter>();
+  #closedBy: { readonly reason: unknown } | undefined;
 
   constructor(parts: WaitingLineParts) {
     this.#parts = parts;
@@ -46,24 +53,26 @@ export class WaitingLine {
     return this.#sleepers.sleep(signal);
   }
 
-  /** Ends every wait. */
+  /** Gives up every load that is on its way in, and every later one. */
   close(reason: unknown): void {
+    this.#closedBy = { reason };
     for (const { deadline } of this.#waiters) deadline.abort(reason);
   }
 
-  /** The time of a load that may wait begins. `undefined` for a load that doesn't wait. */
-  enter({ choices, request }: PreparedLoad): Waiter | undefined {
+  /** The way in begins, and with it the time of a load that may wait. */
+  enter({ choices, request }: PreparedLoad): Waiter {
     const { waitTimeoutMs, signal } = choices;
-    if (waitTimeoutMs === undefined) return undefined;
     const late = () => this.#endLate(request.name, waiter);
-    const waiter: Waiter = { deadline: new Deadline(this.#parts.clock, waitTimeoutMs, signal, late) };
+    const deadline = new Deadline(this.#parts.clock, waitTimeoutMs, signal, late);
+    const waiter: Waiter = { deadline, mayWait: waitTimeoutMs !== undefined, victims: new Set() };
     this.#waiters.add(waiter);
+    if (this.#closedBy) deadline.abort(this.#closedBy.reason);
     return waiter;
   }
 
-  /** Gives up the load's place, if it has one. */
-  leave(waiter: Waiter | undefined): void {
-    if (!waiter || !this.#waiters.delete(waiter)) return;
+  /** The load is in, or given up: it loses its place, if it has one. */
+  leave(waiter: Waiter): void {
+    if (!this.#waiters.delete(waiter)) return;
     waiter.deadline.end();
     if (!waiter.ticket) return;
     this.#parts.gate.endWait(waiter.ticket);
@@ -96,6 +105,6 @@ export class WaitingLine {
 }
 
 /** How long a load waited for memory. `undefined` if it never took a place in the line. */
-export function waitedMs(waiter: Waiter | undefined): number | undefined {
-  return waiter?.ticket && waiter.deadline.waitedMs;
+export function waitedMs({ ticket, deadline }: Waiter): number | undefined {
+  return ticket && deadline.waitedMs;
 }

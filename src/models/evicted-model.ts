@@ -1,26 +1,45 @@
-/** What an evicted model's handle does instead: the same model, loaded again if the user chose that. */
+/** What the handle of a model does that the guard has ended, or is ending: the same model, loaded again if the user chose that. */
 import { MemoryGuardError } from '../core/errors.ts';
+import { deferCall } from './defer-call.ts';
 import type { HeldModel } from './held-model.ts';
 
 type AnyModel = Record<PropertyKey, (...args: readonly unknown[]) => unknown>;
 
 export class EvictedModel {
   readonly #held: HeldModel;
-  readonly #isEvicted: (handle: object) => boolean;
+  readonly #follow: (handle: object) => EvictedModel | undefined;
+  /** The handle of the model that was loaded in its place. */
   #handle: Promise<object> | undefined;
 
-  /** `isEvicted` tells whether the model behind a handle was evicted as well. */
-  constructor(held: HeldModel, isEvicted: (handle: object) => boolean) {
+  /** `follow` gives what stands for the model behind a handle, if that was evicted as well. */
+  constructor(held: HeldModel, follow: (handle: object) => EvictedModel | undefined) {
     this.#held = held;
-    this.#isEvicted = isEvicted;
+    this.#follow = follow;
   }
 
   /**
-   * A promise that can be read as a stream as well: what the call would have returned is known only once it has run.
+   * A promise that can be read as a stream as well: what the call would have returned is known only once it has run. `stay` runs it
+   * on the model itself, if that could not be ended.
    *
    * @throws MemoryGuardError `ERR_MODEL_EVICTED` if the user did not choose to have the model loaded again.
    */
-  call(key: PropertyKey, args: readonly unknown[]): unknown {
+  call(key: PropertyKey, args: readonly unknown[], stay: () => unknown): ReturnType<typeof deferCall> {
+    const { life } = this.#held;
+    const again = (handle: object) => () => (handle as AnyModel)[key]?.(...args);
+    if (life.gone) return deferCall(this.#load().then(again));
+    const over = life.end?.over ?? Promise.resolve();
+    return deferCall(over.then(() => (life.gone ? this.#load().then(again) : stay)));
+  }
+
+  /** Nothing is left to dispose, unless it was loaded again. */
+  dispose(end: (handle: object) => unknown, stay: () => unknown): unknown {
+    const { life } = this.#held;
+    if (life.end) return life.end.over.then(() => (life.gone ? this.dispose(end, stay) : stay()));
+    return this.#handle?.then(end, () => undefined);
+  }
+
+  /** Calls that come at once share one load. One that failed is tried again by the next call. */
+  #load(): Promise<object> {
     const { reload, name } = this.#held.facts;
     if (!reload) {
       throw new MemoryGuardError(
@@ -28,28 +47,11 @@ export class EvictedModel {
         `${name} was unloaded to make room or since it was idle: load it again, pin it (\`memoryGuard: { pin: true }\`), or use \`reload: true\`.`,
       );
     }
-    const result = this.#load(reload).then((handle) => (handle as AnyModel)[key]?.(...args));
-    return Object.assign(result, {
-      async *[Symbol.asyncIterator]() {
-        yield* (await result) as AsyncIterable<unknown>;
-      },
-    });
-  }
-
-  /** Nothing is left to dispose, unless it was loaded again. */
-  dispose(key: PropertyKey, args: readonly unknown[]): unknown {
-    return this.#handle?.then((handle) => (handle as AnyModel)[key]?.(...args));
-  }
-
-  /** Calls that come at once share one load. One that failed is tried again by the next call. */
-  #load(reload: () => Promise<unknown>): Promise<object> {
-    if (this.#handle)
-      return this.#handle.then((handle) => (this.#isEvicted(handle) ? this.#loadAgain(reload) : handle));
-    return this.#loadAgain(reload);
-  }
-
-  #loadAgain(reload: () => Promise<unknown>): Promise<object> {
-    const handle = reload() as Promise<object>;
+    const newest = (handle: object) => {
+      const evicted = this.#follow(handle);
+      return evicted ? evicted.#load() : handle;
+    };
+    const handle = this.#handle ? this.#handle.then(newest) : (reload() as Promise<object>);
     this.#handle = handle;
     handle.catch(() => {
       if (this.#handle === handle) this.#handle = undefined;

@@ -1,6 +1,7 @@
 /** A loaded model as the guard holds it: facts that stay, and the little that changes. It knows no SDK and acts on nothing. */
 import type { KvCacheType, LoadParts, Quantization } from '../core/types.ts';
 import type { Reservation } from '../ledger/ledger.ts';
+import { ModelLife } from './model-life.ts';
 import type { Observing } from './observe-load.ts';
 
 /** What is known of a model once it is loaded, and never changes. */
@@ -29,6 +30,7 @@ export interface ModelFacts {
 
 export class HeldModel {
   readonly facts: ModelFacts;
+  readonly life = new ModelLife();
   readonly #reach: () => unknown;
   /** What is known of its memory so far. */
   observing: Observing | undefined;
@@ -42,11 +44,7 @@ export class HeldModel {
   heard = false;
   /** Another guarded call or load runs beside one of this model's: such a window settles nothing. */
   disturbed = false;
-  /** It was evicted, or is just being: nothing may be called on it any more. */
-  evicted = false;
-  /** Disposals of it that are running. */
-  disposals = 0;
-  /** Its handle was collected while a call ran, a context lived or a disposal ran. The model ends when nothing of that is left. */
+  /** Its handle was collected while a call ran, a context lived or an end of it ran. The model ends when nothing of that is left. */
   orphaned = false;
   /** Ends the wait until it has been idle for too long. */
   cancelKeepAlive: (() => void) | undefined;
@@ -66,10 +64,14 @@ export class HeldModel {
     return this.#reach();
   }
 
-  /** Nothing runs on it, nothing depends on it, nobody is ending it, and it may go. */
+  /** Nothing runs on it, and nothing depends on it. */
+  get unused(): boolean {
+    return this.callsInFlight === 0 && this.contexts === 0;
+  }
+
+  /** It is not used, nobody is ending it, and it may go. */
   get idle(): boolean {
-    const { callsInFlight, contexts, disposals, evicted, facts } = this;
-    return callsInFlight === 0 && contexts === 0 && disposals === 0 && !facts.pinned && !evicted;
+    return this.life.alive && this.unused && !this.facts.pinned;
   }
 
   /** The way to end it. `undefined` if it has none. */

@@ -4,43 +4,71 @@ import { CallWindows } from './call-windows.ts';
 import type { HeldModel } from './held-model.ts';
 import { KeepAlive, type KeepAliveParts } from './keep-alive.ts';
 import { describeModel, type LoadedModel } from './loaded-model.ts';
+import { ModelEnds, type ModelEndsParts } from './model-ends.ts';
 import { reserveAudio, type SettleModelParts, settleModel, tellObserved } from './settle-model.ts';
 
-export interface LoadedModelsParts extends SettleModelParts, Omit<KeepAliveParts, 'expired'> {
-  /** Headroom before a model goes, to compare with what it is after. `undefined` if it can't be read. */
-  readonly freeBytes: () => number | undefined;
+export interface LoadedModelsParts
+  extends SettleModelParts,
+    Omit<KeepAliveParts, 'expired'>,
+    Pick<ModelEndsParts, 'freeBytes' | 'unevicted'> {
   /** Called after every change. */
   readonly changed: () => void;
   /** Whether a model works on what its handle doesn't see. */
   readonly busy: (model: unknown) => boolean;
   /** Whether a model's last call touched all that it ever will. */
   readonly filledMicroBatch: (model: unknown) => boolean;
-  /** Called once for a model that is forgotten. */
+  /** Called once for a model that is forgotten. Resolves when its memory is seen to be back. */
   readonly removed: (held: HeldModel, cause: UnloadCause, beforeBytes: number | undefined) => Promise<void>;
-  /** Called if a model could not be evicted. */
-  readonly unevicted: (held: HeldModel, error: unknown) => void;
+}
+
+/** A load that runs. */
+export interface LoadWindow {
+  /** What `changes` were when it began, if nothing else has begun since; else `undefined`. */
+  ranAlone(): number | undefined;
+  /** It is over. */
+  end(): void;
 }
 
 export class LoadedModels {
   readonly #parts: LoadedModelsParts;
   readonly #held = new Set<HeldModel>();
+  /** What loads that run ask to keep free. */
+  readonly #loading = new Set<{ readonly minFreeBytes: number }>();
   readonly #windows = new CallWindows(this.#held);
   readonly #keepAlive: KeepAlive;
+  readonly #ends: ModelEnds;
+  #closed = false;
 
   constructor(parts: LoadedModelsParts) {
     this.#parts = parts;
-    this.#keepAlive = new KeepAlive({ ...parts, expired: (held) => void this.evict(held, 'keep-alive') });
+    this.#keepAlive = new KeepAlive({ ...parts, expired: (held) => this.#endIdle(held) });
+    this.#ends = new ModelEnds({
+      ...parts,
+      gone: (held, cause, beforeBytes) => this.#remove(held, cause, beforeBytes),
+      kept: (held, cause) => this.#keep(held, cause),
+    });
   }
 
   get size(): number {
     return this.#held.size;
   }
 
-  /** The largest reserve that any loaded model asks for; 0 if none is loaded. */
+  /** Models that are loaded or just being loaded. */
+  get watched(): number {
+    return this.#held.size + this.#loading.size;
+  }
+
+  /** The largest reserve that any of them asks for; 0 if there is none. */
   get minFreeBytes(): number {
     let most = 0;
     for (const { facts } of this.#held) most = Math.max(most, facts.minFreeBytes);
+    for (const { minFreeBytes } of this.#loading) most = Math.max(most, minFreeBytes);
     return most;
+  }
+
+  /** Whether the end of a model runs that is worth waiting for. */
+  get ending(): boolean {
+    return this.#ends.running;
   }
 
   list(): readonly LoadedModel[] {
@@ -49,6 +77,27 @@ export class LoadedModels {
 
   has(held: HeldModel): boolean {
     return this.#held.has(held);
+  }
+
+  /** From now on the guard ends no model by itself. */
+  close(): void {
+    this.#closed = true;
+    this.#ends.close();
+    for (const held of this.#held) this.#keepAlive.end(held);
+  }
+
+  /** A load begins, with so many bytes to keep free: from now on memory is watched. */
+  beginLoad(minFreeBytes: number): LoadWindow {
+    const loading = { minFreeBytes };
+    this.#loading.add(loading);
+    const ranAlone = this.#windows.beginLoad();
+    this.#parts.changed();
+    return {
+      ranAlone,
+      end: () => {
+        if (this.#loading.delete(loading)) this.#parts.changed();
+      },
+    };
   }
 
   /** `complete`: it has taken all that it ever will. */
@@ -65,24 +114,19 @@ export class LoadedModels {
     return [...this.#held].filter((held) => this.#canGo(held) && held.findDisposer() !== undefined);
   }
 
-  /** Ends an idle model and waits until its memory is seen to be back. False if it could not be ended: nothing is credited. */
-  async evict(held: HeldModel, reason: EvictionReason): Promise<boolean> {
+  /** Begins to end an idle model. False if it can't be: it is in use, pinned, or has no way to end it. */
+  evict(held: HeldModel, reason: EvictionReason): boolean {
+    if (!this.#canGo(held) || !this.#held.has(held)) return false;
     const dispose = held.findDisposer();
-    if (!dispose || !this.#canGo(held) || !this.#held.has(held)) return false;
-    const beforeBytes = this.#parts.freeBytes();
-    held.evicted = true;
-    held.disposals += 1;
-    try {
-      await dispose();
-    } catch (error) {
-      held.evicted = false;
-      held.disposals -= 1;
-      this.#parts.unevicted(held, error);
-      if (held.orphaned) this.lost(held);
-      return false;
-    }
-    await this.#remove(held, reason, beforeBytes);
+    if (!dispose) return false;
+    this.#keepAlive.end(held);
+    this.#ends.runOwn(held, reason, dispose);
     return true;
+  }
+
+  /** Resolves when one of the ends that run is over and its memory seen, or was waited for long enough. Rejects as the signal does. */
+  waitForEnd(signal: AbortSignal): Promise<void> {
+    return this.#ends.waitForOne(signal);
   }
 
   /** A context of this model is being made. The model is neither evicted nor disposed as lost until the result is called. */
@@ -94,20 +138,15 @@ export class LoadedModels {
       if (letGo) return;
       letGo = true;
       held.contexts -= 1;
-      if (held.orphaned) this.lost(held);
-      else this.#beginKeepAlive(held);
+      this.#rest(held);
     };
   }
 
   /** The SDK ends it, whoever asked for that. */
   ended(held: HeldModel): void {
-    // A disposal that runs forgets the model itself: it knows why, and how much was free before.
-    if (held.disposals === 0) void this.#remove(held, 'unloaded', this.#parts.freeBytes());
-  }
-
-  /** A load begins. The result tells later whether it ran alone. */
-  beginLoad(): () => number | undefined {
-    return this.#windows.beginLoad();
+    // An end that runs forgets the model itself: it knows why, and how much was free before.
+    held.life.told = true;
+    if (held.life.alive) void this.#remove(held, 'unloaded', this.#parts.freeBytes());
   }
 
   beginCall(held: HeldModel): void {
@@ -125,8 +164,7 @@ export class LoadedModels {
     this.#windows.endCall(held);
     if (settles) this.computed(held, called);
     if (held.callsInFlight === 0) held.disturbed = false;
-    if (held.orphaned) this.lost(held);
-    else this.#beginKeepAlive(held);
+    this.#rest(held);
   }
 
   /** Reserves what processing audio takes. The caller gets the way to release it. */
@@ -134,76 +172,73 @@ export class LoadedModels {
     return reserveAudio(held, this.#parts.gate);
   }
 
-  /** Runs a disposal and forgets the model when it is done. One that fails leaves the model registered. */
+  /** Runs a disposal and forgets the model when it is done. If an end of it runs already, that is waited for in its place. */
   dispose(held: HeldModel, run: () => unknown): unknown {
-    return this.disposeSome((other) => other === held, run);
+    if (held.life.end) return this.#ends.join(held, () => this.dispose(held, run));
+    return this.#end(this.#held.has(held) ? [held] : [], run);
   }
 
-  /** The same for every model that matches, if one call of the SDK disposes several. */
+  /** The same for a model that one call of the SDK names, by the SDK's own object or by its name. */
+  disposeNamed(model: unknown, run: () => unknown): unknown {
+    const named = [...this.#held].filter(({ raw, facts }) => raw === model || facts.name === model);
+    return named.length === 1 ? this.dispose(named[0]!, run) : this.disposeSome((held) => named.includes(held), run);
+  }
+
+  /** The same for every model that matches, if one call of the SDK disposes several. It waits for ends that run already. */
   disposeSome(match: (held: HeldModel) => boolean, run: () => unknown): unknown {
-    const beforeBytes = this.#parts.freeBytes();
     const going = [...this.#held].filter(match);
-    const forget = () => {
-      for (const held of going) void this.#remove(held, 'unloaded', beforeBytes);
-    };
-    const keep = () => {
-      for (const held of going) this.#keep(held);
-    };
-    for (const held of going) {
-      held.disposals += 1;
-      this.#keepAlive.end(held);
-    }
-    let result: unknown;
-    try {
-      result = run();
-    } catch (error) {
-      keep();
-      throw error;
-    }
-    if (!isThenable(result)) {
-      forget();
-      return result;
-    }
-    return result.then(
-      (value) => {
-        forget();
-        return value;
-      },
-      (error) => {
-        keep();
-        throw error;
-      },
-    );
+    if (!this.#ends.runsFor(going)) return this.#end(going, run);
+    return this.#ends.whenOver(going).then(() => this.disposeSome(match, run));
   }
 
   /** The handle was garbage-collected undisposed: once nothing needs its model any more, that is disposed for it, then forgotten. */
   lost(held: HeldModel): void {
     if (!this.#held.has(held)) return;
-    if (held.callsInFlight > 0 || held.contexts > 0 || held.disposals > 0) {
-      held.orphaned = true;
-      return;
-    }
+    const { life, facts } = held;
+    held.orphaned = !held.unused || !life.alive || facts.owner?.held.life.alive === false;
+    if (held.orphaned || this.#closed) return;
     const dispose = held.findDisposer();
-    const beforeBytes = this.#parts.freeBytes();
-    held.disposals += 1;
+    this.#keepAlive.end(held);
     // Nobody is left to hear of an error: the model is forgotten either way, and its memory is read, not assumed.
-    const forget = () => void this.#remove(held, 'leaked', beforeBytes);
-    new Promise((resolve) => resolve(dispose?.())).then(forget, forget);
+    this.#ends.runOwn(held, 'leaked', async () => {
+      try {
+        await dispose?.();
+      } catch {
+        // see above
+      }
+    });
   }
 
-  /** A disposal has failed: the model stays. */
-  #keep(held: HeldModel): void {
-    held.disposals -= 1;
+  #end(going: readonly HeldModel[], run: () => unknown): unknown {
+    for (const held of going) this.#keepAlive.end(held);
+    return this.#ends.run(going, 'unloaded', run);
+  }
+
+  /** It was idle for too long. One that works on what its handle doesn't see begins its idle time anew. */
+  #endIdle(held: HeldModel): void {
+    if (!this.evict(held, 'keep-alive') && this.#parts.busy(held.raw)) this.#beginKeepAlive(held);
+  }
+
+  /** An end has failed: the model stays, and its contexts with it. One that could not be ended for its idle time is not tried again. */
+  #keep(held: HeldModel, cause: UnloadCause): void {
+    for (const other of [...this.#held]) {
+      if (other.facts.owner?.held === held && other.orphaned) this.lost(other);
+    }
+    if (cause !== 'keep-alive' || held.orphaned) this.#rest(held);
+  }
+
+  /** Something of what needed it is over. */
+  #rest(held: HeldModel): void {
     if (held.orphaned) this.lost(held);
     else this.#beginKeepAlive(held);
   }
 
   #canGo(held: HeldModel): boolean {
-    return held.idle && !this.#parts.busy(held.raw);
+    return !this.#closed && held.idle && !this.#parts.busy(held.raw);
   }
 
   #beginKeepAlive(held: HeldModel): void {
-    if (this.#held.has(held)) this.#keepAlive.begin(held);
+    if (this.#held.has(held) && !this.#closed) this.#keepAlive.begin(held);
   }
 
   #settle(held: HeldModel, full: boolean): void {
@@ -213,6 +248,7 @@ export class LoadedModels {
   /** Resolves when its memory is seen to be back. */
   #remove(held: HeldModel, cause: UnloadCause, beforeBytes: number | undefined): Promise<void> {
     const { gate, removed, changed } = this.#parts;
+    held.life.finish(cause);
     if (!this.#held.delete(held)) return Promise.resolve();
     this.#keepAlive.end(held);
     this.#windows.change();
@@ -226,8 +262,4 @@ export class LoadedModels {
     changed();
     return seen;
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }

@@ -4,7 +4,7 @@ import { type Invoke, type Takeover, unwrap, wrapObject } from '../core/wrap-obj
 import { EvictedModel } from './evicted-model.ts';
 import { findDisposerName, type HeldModel } from './held-model.ts';
 import type { LoadedModels } from './loaded-models.ts';
-import { trackCall } from './track-call.ts';
+import { type CallWatch, trackCall } from './track-call.ts';
 
 /** What a guarded model has besides its own properties, unless it has one of that name itself. */
 export interface GuardedModelChoice {
@@ -42,8 +42,17 @@ export interface ModelHandleParts<C> {
   readonly makeContext: (owner: HeldModel, invoke: Invoke, args: readonly unknown[], context: C) => Promise<unknown>;
 }
 
+interface KnownHandle {
+  readonly held: HeldModel;
+  /** Only the handle keeps it: what was loaded again is lost with the handle. */
+  readonly successor: WeakRef<EvictedModel>;
+  readonly handle: WeakRef<object>;
+}
+
+type AnyModel = Record<PropertyKey, (...args: readonly unknown[]) => unknown>;
+
 /** Guarded handles by the raw model, so that a model returned twice is one model. */
-const handles = new WeakMap<object, { readonly held: HeldModel; readonly handle: WeakRef<object> }>();
+const handles = new WeakMap<object, KnownHandle>();
 
 const collected = new FinalizationRegistry<{ readonly models: LoadedModels; readonly held: HeldModel }>(
   ({ models, held }) => {
@@ -62,54 +71,97 @@ export function findHandle<C>(raw: object, parts: ModelHandleParts<C>): object |
   return known.handle.deref() ?? wrapModel(raw, known.held, parts);
 }
 
+/** What stands for the model behind a handle, if the guard has ended that or is ending it. */
+export function findSuccessor(handle: unknown): EvictedModel | undefined {
+  const known = handles.get(Object(unwrap(handle)));
+  return known?.held.life.evicted ? known.successor.deref() : undefined;
+}
+
+/** Resolves when the end of this model is over that the guard chose. `undefined` if none runs. */
+export function findOwnEnd(raw: object): Promise<void> | undefined {
+  const life = handles.get(raw)?.held.life;
+  return life?.evicted ? life.end?.over : undefined;
+}
+
 /** Wraps a loaded model. Nothing that outlives the handle leads back to it, or its loss would never be noticed. */
 export function wrapModel<C>(raw: object, held: HeldModel, parts: ModelHandleParts<C>): object {
   const { models, methods, makeContext } = parts;
-  const { files } = held.facts;
-  const successor = new EvictedModel(held, isEvicted);
+  const { life, facts } = held;
+  const successor = new EvictedModel(held, (other) => (isGone(other) ? findSuccessor(other) : undefined));
+  // A call that runs doesn't keep the handle.
+  const own = (value: unknown) => (value === raw ? (findHandle(raw, parts) ?? raw) : undefined);
 
   function takeover(key: PropertyKey): Takeover | undefined {
     if (methods.disposers.includes(key)) {
-      return (invoke, args) => (held.evicted ? successor.dispose(key, args) : models.dispose(held, () => invoke(args)));
+      return (invoke, args) => {
+        const again = (other: object) => (other as AnyModel)[key]?.(...args);
+        return disposeModel(held, successor, models, again, () => invoke(args));
+      };
     }
     if (methods.partMethods?.includes(key)) return (invoke, args) => wrapPart(invoke(args), held, parts);
-    const context = methods.adaptContext?.(raw, key, files);
-    if (!context) {
-      const inference = isInference(key, methods);
-      return (invoke, args) =>
-        held.evicted ? successor.call(key, args) : trackModelCall(inference, invoke, args, held, parts);
-    }
-    return (invoke, args) => (held.evicted ? successor.call(key, args) : makeContext(held, invoke, args, context));
+    const context = methods.adaptContext?.(raw, key, facts.files);
+    const run: Takeover = context
+      ? (invoke, args) => makeContext(held, invoke, args, context)
+      : trackModelCall(key, { held, successor, own }, parts);
+    return (invoke, args) => {
+      const stay = () => run(invoke, args);
+      return life.evicted ? successor.call(key, args, stay) : stay();
+    };
   }
 
   const handle = wrapObject(raw, { extra: listExtra(raw, held, models, successor), takeover });
-  handles.set(raw, { held, handle: new WeakRef(handle) });
+  handles.set(raw, { held, successor: new WeakRef(successor), handle: new WeakRef(handle) });
   // What other objects lead to is lost only when the model itself can't be reached.
   collected.register(methods.onEnd ? raw : handle, { models, held });
   return handle;
 }
 
+/** `again` ends what was loaded in its place, `run` the model itself. */
+function disposeModel(
+  held: HeldModel,
+  successor: EvictedModel,
+  models: LoadedModels,
+  again: (handle: object) => unknown,
+  run: () => unknown,
+): unknown {
+  const dispose = () => models.dispose(held, run);
+  return held.life.evicted ? successor.dispose(again, dispose) : dispose();
+}
+
+/** What stands behind one handle. */
+interface HandleFacts {
+  readonly held: HeldModel;
+  readonly successor: EvictedModel;
+  readonly own: NonNullable<CallWatch['own']>;
+}
+
 /** A call on the model itself: counted, and with what audio takes reserved while it runs. */
 function trackModelCall<C>(
-  inference: boolean,
-  invoke: Invoke,
-  args: readonly unknown[],
-  held: HeldModel,
+  key: PropertyKey,
+  { held, successor, own }: HandleFacts,
   { models, methods }: ModelHandleParts<C>,
-): unknown {
-  const takeBackAudio: (() => void)[] = []; // one call's stream can be read twice
-  // Asked before the engine is: what throws here must neither lose a call that runs nor leave one counted.
-  const audio = mayHaveAudio(args, methods);
-  return trackCall(invoke(args), {
-    begin() {
-      models.beginCall(held);
-      if (audio) takeBackAudio.push(models.reserveAudio(held));
-    },
-    end(completed) {
-      takeBackAudio.pop()?.();
-      models.endCall(held, completed && inference);
-    },
-  });
+): Takeover {
+  const inference = isInference(key, methods);
+  return (invoke, args) => {
+    const takeBackAudio: (() => void)[] = []; // one call's stream can be read twice
+    // Asked before the engine is: what throws here must neither lose a call that runs nor leave one counted.
+    const audio = mayHaveAudio(args, methods);
+    const result = invoke(args);
+    if (args.includes(result)) return result; // `pipe` gives back what it was given
+    const watch: CallWatch = {
+      own,
+      begin() {
+        models.beginCall(held);
+        if (audio) takeBackAudio.push(models.reserveAudio(held));
+      },
+      end(completed) {
+        takeBackAudio.pop()?.();
+        models.endCall(held, completed && inference);
+      },
+      instead: (stream) => (held.life.evicted ? successor.call(key, args, () => trackCall(stream, watch)) : undefined),
+    };
+    return trackCall(result, watch);
+  };
 }
 
 /** Something that works in the memory of a loaded model: its calls are that model's, its disposal is its own affair. */
@@ -146,8 +198,8 @@ function isInference<C>(key: PropertyKey, methods: ModelMethods<C>): boolean {
   }
 }
 
-function isEvicted(handle: object): boolean {
-  return handles.get(unwrap(handle))?.held.evicted === true;
+function isGone(handle: object): boolean {
+  return handles.get(unwrap(handle))?.held.life.gone === true;
 }
 
 /** What the raw model lacks: what was chosen for it, and a way to be used with `await using`. */
@@ -164,10 +216,8 @@ function listExtra(
   }
   const disposer = findDisposerName(raw, disposers);
   if (disposer !== undefined && !(Symbol.asyncDispose in raw)) {
-    const run = () => (raw as Record<PropertyKey, () => unknown>)[disposer]?.();
-    extra.set(Symbol.asyncDispose, async () =>
-      held.evicted ? successor.dispose(disposer, []) : models.dispose(held, run),
-    );
+    const end = (model: object) => (model as AnyModel)[disposer]?.();
+    extra.set(Symbol.asyncDispose, async () => disposeModel(held, successor, models, end, () => end(raw)));
   }
   return extra;
 }

@@ -8,11 +8,17 @@ export interface CallWatch {
   gave?(): void;
   /** `completed` is false if it failed or was given up. */
   end(completed: boolean): void;
+  /** What stands for this value if it is the object itself that was called: that is no work. */
+  own?(value: unknown): object | undefined;
+  /** What is read in place of this stream. It is asked when the first reading begins, and `undefined` for the stream itself. */
+  instead?(stream: object): AsyncIterator<unknown> | undefined;
 }
 
 /** Returns what the caller gets in place of `result`; the watch is told of promises and streams only. */
 export function trackCall(result: unknown, watch: CallWatch): unknown {
   if (typeof result !== 'object' || result === null) return result;
+  const own = watch.own?.(result);
+  if (own) return own;
   if (result instanceof Promise) return followPromise(result, watch);
   if (Symbol.asyncIterator in result) return followStream(result, watch);
   if ('then' in result && typeof result.then === 'function') {
@@ -31,6 +37,11 @@ function followPromise(promise: Promise<unknown>, watch: CallWatch): Promise<unk
   // The derived promise is handed out, so that an unhandled rejection stays unhandled.
   return promise.then(
     (value) => {
+      const own = watch.own?.(value);
+      if (own) {
+        watch.end(true);
+        return own;
+      }
       // The work of a promised stream is still to come.
       const streams = typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
       watch.end(!streams);
@@ -46,28 +57,38 @@ function followPromise(promise: Promise<unknown>, watch: CallWatch): Promise<unk
 /** Streams that were begun and dropped half-way: nothing else would end their watch. */
 const dropped = new FinalizationRegistry<StreamWatch>((stream) => stream.end(false));
 
+type Step = 'next' | 'return' | 'throw';
+
 /** A stream runs from its first `next` to its end; one that is never read never begins. */
 class StreamWatch {
+  readonly #stream: object;
   readonly #watch: CallWatch;
   #state: 'idle' | 'running' | 'ended' = 'idle';
   #gave = false;
+  /** What is read in place of the stream. */
+  #other: AsyncIterator<unknown> | undefined;
 
-  constructor(watch: CallWatch) {
+  constructor(stream: object, watch: CallWatch) {
+    this.#stream = stream;
     this.#watch = watch;
   }
 
-  next(reader: object, step: () => unknown): Promise<unknown> {
-    if (this.#state === 'idle') {
-      this.#state = 'running';
-      this.#watch.begin();
-      dropped.register(reader, this);
-    }
-    return this.#follow(step, true);
+  /** `run` does the step on the stream itself. `return` and `throw` give up: a stream may catch them and go on. */
+  step(reader: object, name: Step, args: readonly unknown[], run: () => unknown): Promise<unknown> {
+    return this.#follow(() => {
+      if (name === 'next' && this.#state === 'idle') this.#begin(reader);
+      return this.#other ? this.#other[name]?.(...(args as [unknown])) : run();
+    }, name === 'next');
   }
 
-  /** `return` and `throw`: a stream may catch them and go on. */
-  giveUp(step: () => unknown): Promise<unknown> {
-    return this.#follow(step, false);
+  #begin(reader: object): void {
+    this.#state = 'ended';
+    this.#other = NOTHING; // to be read if this throws
+    this.#other = this.#watch.instead?.(this.#stream);
+    if (this.#other) return;
+    this.#state = 'running';
+    this.#watch.begin();
+    dropped.register(reader, this);
   }
 
   #give(): void {
@@ -95,14 +116,18 @@ class StreamWatch {
 }
 
 function followStream(stream: object, watch: CallWatch): object {
-  return isPlainGenerator(stream) ? new FollowedGenerator(stream, new StreamWatch(watch)) : followReader(stream, watch);
+  if (!isPlainGenerator(stream)) return followReader(stream, watch);
+  return new FollowedGenerator(stream, new StreamWatch(stream, watch));
 }
 
 /** Each iterator that a stream hands out is read by itself, so each has a watch of its own. */
 function followReader(reader: object, watch: CallWatch): object {
-  const streamWatch = new StreamWatch(watch);
-  const next: Takeover = (invoke, args) => streamWatch.next(wrapped, () => invoke(args));
-  const giveUp: Takeover = (invoke, args) => streamWatch.giveUp(() => invoke(args));
+  const streamWatch = new StreamWatch(reader, watch);
+  const step =
+    (name: Step): Takeover =>
+    (invoke, args) =>
+      streamWatch.step(wrapped, name, args, () => invoke(args));
+  const steps = { next: step('next'), return: step('return'), throw: step('throw') };
   const iterate: Takeover = (invoke, args) => {
     const iterator = invoke(args) as object;
     // Returning the raw reader itself would be turned into the wrapped one.
@@ -110,8 +135,7 @@ function followReader(reader: object, watch: CallWatch): object {
   };
 
   function takeover(key: PropertyKey): Takeover | undefined {
-    if (key === 'next') return next;
-    if (key === 'return' || key === 'throw') return giveUp;
+    if (key === 'next' || key === 'return' || key === 'throw') return steps[key];
     return key === Symbol.asyncIterator ? iterate : undefined;
   }
 
@@ -134,15 +158,19 @@ class FollowedGenerator implements AsyncGenerator<unknown, unknown, unknown> {
   }
 
   next(...args: [] | [unknown]): Promise<IteratorResult<unknown>> {
-    return this.#watch.next(this, () => this.#raw.next(...args)) as Promise<IteratorResult<unknown>>;
+    return this.#step('next', args, () => this.#raw.next(...args));
   }
 
   return(value?: unknown): Promise<IteratorResult<unknown>> {
-    return this.#watch.giveUp(() => this.#raw.return(value)) as Promise<IteratorResult<unknown>>;
+    return this.#step('return', [value], () => this.#raw.return(value));
   }
 
   throw(error: unknown): Promise<IteratorResult<unknown>> {
-    return this.#watch.giveUp(() => this.#raw.throw(error)) as Promise<IteratorResult<unknown>>;
+    return this.#step('throw', [error], () => this.#raw.throw(error));
+  }
+
+  #step(name: Step, args: readonly unknown[], run: () => unknown): Promise<IteratorResult<unknown>> {
+    return this.#watch.step(this, name, args, run) as Promise<IteratorResult<unknown>>;
   }
 
   [Symbol.asyncIterator](): this {
@@ -153,6 +181,15 @@ class FollowedGenerator implements AsyncGenerator<unknown, unknown, unknown> {
     await this.return();
   }
 }
+
+/** Is over before it has begun. */
+const NOTHING: AsyncIterator<unknown> = {
+  next: async () => ({ done: true, value: undefined }),
+  return: async (value) => ({ done: true, value }),
+  throw: async (error) => {
+    throw error;
+  },
+};
 
 const GENERATOR = Object.getPrototypeOf(Object.getPrototypeOf((async function* () {})())) as object;
 

@@ -18,7 +18,7 @@ export interface GuardStatus {
   readonly availableBytes: number;
   readonly headroomBytes: number;
   readonly totalBytes: number;
-  /** What the loaded models ask to keep free; 0 if none is loaded. */
+  /** What the models ask to keep free that are loaded or being loaded; 0 if there is none. */
   readonly minFreeBytes: number;
 }
 
@@ -30,8 +30,8 @@ export interface WatchOptions {
 export interface StatusWatchParts {
   readonly settings: EdgeRules & { readonly clock: Clock };
   readonly gate: AdmissionGate;
-  /** How many models are loaded, and the largest reserve that one of them asks for. */
-  readonly models: { readonly size: number; readonly minFreeBytes: number };
+  /** How many models are loaded or being loaded, and the largest reserve that one of them asks for. */
+  readonly models: { readonly watched: number; readonly minFreeBytes: number };
   readonly reader: MemoryReader;
   readonly tell: (event: StatusEvent | DegradedEvent) => void;
 }
@@ -59,7 +59,7 @@ export class StatusWatch {
     });
   }
 
-  /** Reads now if a model is loaded, and tells an edge that was crossed. */
+  /** Reads now if a model is loaded or being loaded, and tells an edge that was crossed. */
   read(): void {
     this.#monitor.read();
   }
@@ -68,8 +68,8 @@ export class StatusWatch {
   status(): GuardStatus {
     const { settings, gate, models } = this.#parts;
     const { totalBytes, availableBytes, headroomBytes } = gate.look();
-    const { minFreeBytes, size } = models;
-    const status = size === 0 ? 'ok' : judgeStatus(headroomBytes, minFreeBytes, settings.warningFactor);
+    const { minFreeBytes, watched } = models;
+    const status = watched === 0 ? 'ok' : judgeStatus(headroomBytes, minFreeBytes, settings.warningFactor);
     return Object.freeze({ status, totalBytes, availableBytes, headroomBytes, minFreeBytes });
   }
 
@@ -99,10 +99,10 @@ export class StatusWatch {
     for (const follower of this.#followers) follower(undefined);
   }
 
-  /** `undefined` if nothing is loaded: then nothing is watched. */
+  /** `undefined` if nothing is loaded or being loaded: then nothing is watched. */
   #sense(): { freeBytes: number; minFreeBytes: number } | undefined {
     const { gate, models, reader } = this.#parts;
-    if (models.size === 0) return undefined;
+    if (models.watched === 0) return undefined;
     this.#seen = reader.openWatch ? gate.lookIntoScopes() : gate.look();
     this.#blind = false;
     return { freeBytes: this.#seen.headroomBytes, minFreeBytes: models.minFreeBytes };
@@ -136,7 +136,7 @@ export class StatusWatch {
     const numbers = { totalBytes, availableBytes, headroomBytes, minFreeBytes };
     for (const follower of this.#followers) follower(Object.freeze({ status: level, ...numbers }));
     const message =
-      models.size === 0
+      models.watched === 0
         ? 'No model is loaded any more, so memory is not watched.'
         : describeStatus(level, headroomBytes, minFreeBytes, settings.warningFactor);
     tell({ type: level, previous, message, seenAtMs, atMs: settings.clock.nowMs(), ...numbers });

@@ -36,6 +36,7 @@ function makeAdmission(freedBytes: number) {
     reader,
     gate,
     inSection: async (step) => step(),
+    enter: async () => ({ run: (work) => work(), leave() {} }),
     models: { list: () => [], idle: () => [] } as unknown as LoadAdmissionParts['models'],
     clock,
     teller: new DecisionTeller({ mode: 'enforce', clock, emit: () => {} }),
@@ -53,14 +54,14 @@ const load = (bytes: number, wait?: { timeoutMs: number }): PreparedLoad => ({
     candidates: [{ need: { mappedBytes: 0, anonymousBytes: bytes, basis: 'given' }, minFreeBytes: 0 }],
     downgrade: false,
   }),
+  haveFilesChanged: () => false,
+  readFilesAgain: async () => {},
 });
-
-const enter = async () => () => {};
 
 describe('garbage', () => {
   it('is collected for a load that is refused without it, and for a plan', async () => {
     const { admission, state } = makeAdmission(20);
-    await expect(admission.through(load(120), enter, async () => 'loaded')).resolves.toBe('loaded');
+    await expect(admission.through(load(120), async () => 'loaded')).resolves.toBe('loaded');
     expect(state.collections).toBe(1);
     const planned = makeAdmission(20);
     expect(planned.admission.plan(load(120)).verdict).toBe('admit');
@@ -69,7 +70,7 @@ describe('garbage', () => {
 
   it('that is too little turns nothing', async () => {
     const { admission, state } = makeAdmission(19);
-    await expect(admission.through(load(120), enter, async () => 'loaded')).rejects.toMatchObject({
+    await expect(admission.through(load(120), async () => 'loaded')).rejects.toMatchObject({
       code: 'ERR_INSUFFICIENT_MEMORY',
     });
     expect(state.collections).toBe(1);
@@ -77,13 +78,13 @@ describe('garbage', () => {
 
   it('is left alone if the load fits', async () => {
     const { admission, state } = makeAdmission(20);
-    await admission.through(load(100), enter, async () => 'loaded');
+    await admission.through(load(100), async () => 'loaded');
     expect(state.collections).toBe(0);
   });
 
   it('is collected once for a load that waits, however often it looks', async () => {
     const { admission, state, clock } = makeAdmission(1);
-    const waits = admission.through(load(500, { timeoutMs: 1000 }), enter, async () => 'loaded');
+    const waits = admission.through(load(500, { timeoutMs: 1000 }), async () => 'loaded');
     for (let look = 0; look < 20; look++) {
       await new Promise(setImmediate);
       clock.advance(10);

@@ -142,6 +142,7 @@ describe('a model whose files were read', () => {
     estimator: {
       shards: [{ device: 0xfe00, inode: 7, sizeBytes: mappedGiB * GiB, mtimeMs: 0 }],
       files: [],
+      haveFilesChanged: () => false,
       estimate: ({ contextSize = 0, kvCacheType }) =>
         ({
           mappedBytes: mappedGiB * GiB,

@@ -48,16 +48,27 @@ function makeLine() {
 const inLine = (ledger: Ledger) => ledger.listWaitingBefore(undefined).map(({ label }) => label);
 
 describe('a load that enters the line', () => {
-  it('is none that waits if it did not ask for that', () => {
+  it('may not wait and has no time limit if it did not ask for that', () => {
     const { line, clock } = makeLine();
-    expect(line.enter(load('m', {}))).toBeUndefined();
-    expect(line.enter(load('m', { wait: false }))).toBeUndefined();
+    expect(line.enter(load('m', {})).mayWait).toBe(false);
+    expect(line.enter(load('m', { wait: false })).mayWait).toBe(false);
     expect(clock.pending).toBe(0);
+  });
+
+  it.each([[{}], [{ wait: true }]])('is given up by its own signal and by whoever closes the line: %j', (choices) => {
+    const { line } = makeLine();
+    const controller = new AbortController();
+    const given = line.enter(load('given', { ...choices, signal: controller.signal }));
+    const closed = line.enter(load('closed', choices));
+    controller.abort('enough');
+    line.close('closed');
+    const late = line.enter(load('late', choices));
+    expect([given, closed, late].map(({ deadline }) => deadline.signal.reason)).toEqual(['enough', 'closed', 'closed']);
   });
 
   it('has its time limit from then on, and no place yet', () => {
     const { line, clock, ledger } = makeLine();
-    const waiter = line.enter(load('m'))!;
+    const waiter = line.enter(load('m'));
     expect(inLine(ledger)).toEqual([]);
     expect(waitedMs(waiter)).toBeUndefined();
     clock.advance(999);
@@ -73,7 +84,7 @@ describe('a place in the line', () => {
 
   it('is taken once, with what the load needs at the least, and told', () => {
     const { line, clock, ledger, events } = makeLine();
-    const waiter = line.enter(load('m'))!;
+    const waiter = line.enter(load('m'));
     clock.advance(30);
     line.letWait(waiter, refuse('m'));
     line.letWait(waiter, refuse('m'));
@@ -86,7 +97,7 @@ describe('a place in the line', () => {
 
   it('is told again only if it has changed', () => {
     const { line, events } = makeLine();
-    const [first, second] = [line.enter(load('first'))!, line.enter(load('second'))!];
+    const [first, second] = [line.enter(load('first')), line.enter(load('second'))];
     line.letWait(first, refuse('first'));
     line.letWait(second, refuse('second'));
     line.letWait(second, refuse('second'));
@@ -101,7 +112,7 @@ describe('a place in the line', () => {
 
   it('is given up once, and those behind it look again', async () => {
     const { line, ledger, clock } = makeLine();
-    const waiter = line.enter(load('m'))!;
+    const waiter = line.enter(load('m'));
     line.letWait(waiter, refuse('m'));
     let woken = 0;
     void line.sleep(new AbortController().signal).then(() => {
@@ -121,7 +132,6 @@ describe('a place in the line', () => {
       woken += 1;
     });
     line.leave(line.enter(load('m')));
-    line.leave(undefined);
     await settled();
     expect(woken).toBe(0);
     line.wake();
@@ -133,7 +143,7 @@ describe('a place in the line', () => {
 describe('a wait that is over', () => {
   const lateAfter = (prepare: (line: WaitingLine, waiter: Waiter) => void) => {
     const { line, clock, events } = makeLine();
-    const waiter = line.enter(load('m'))!;
+    const waiter = line.enter(load('m'));
     prepare(line, waiter);
     events.length = 0;
     clock.advance(1000);
@@ -173,8 +183,8 @@ describe('a wait that is over', () => {
   it('is not told if its own signal or the guard has ended it', () => {
     const { line, events, clock } = makeLine();
     const controller = new AbortController();
-    const given = line.enter(load('given', { wait: { timeoutMs: 1000 }, signal: controller.signal }))!;
-    const closed = line.enter(load('closed'))!;
+    const given = line.enter(load('given', { wait: { timeoutMs: 1000 }, signal: controller.signal }));
+    const closed = line.enter(load('closed'));
     controller.abort(new Error('enough'));
     line.close(new Error('closed'));
     expect(given.deadline.signal.reason).toEqual(new Error('enough'));

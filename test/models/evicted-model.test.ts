@@ -3,14 +3,28 @@ import { EvictedModel } from '../../src/models/evicted-model.ts';
 import { deferred, FakeModel } from '../support/fake-sdk.ts';
 import { makeHeldModel } from '../support/make-held-model.ts';
 
-/** An evicted model, and the handles that loading it again gave. */
-function evict(reload: (() => Promise<unknown>) | undefined, isEvicted: (handle: object) => boolean = () => false) {
-  return new EvictedModel(makeHeldModel({ name: 'big.gguf', reload }), isEvicted);
+/** A model that was evicted, or is just being, and what its handle does. `follow` as in the class. */
+function evict(
+  reload: (() => Promise<unknown>) | undefined,
+  { follow = (): EvictedModel | undefined => undefined, over = Promise.resolve(), gone = true } = {},
+) {
+  const held = makeHeldModel({ name: 'big.gguf', reload });
+  held.life.begin({ cause: 'memory', beforeBytes: undefined, over });
+  if (gone) held.life.finish('memory');
+  const model = new EvictedModel(held, follow);
+  const stay = vi.fn(() => 'stayed');
+  return {
+    held,
+    model,
+    stay,
+    call: (key: string, ...args: readonly unknown[]) => model.call(key, args, stay),
+    dispose: () => model.dispose((handle) => (handle as FakeModel).dispose(), stay),
+  };
 }
 
 describe('a call on an evicted model', () => {
   it('throws and says what to do if the user did not choose to have it loaded again', () => {
-    expect(() => evict(undefined).call('generate', [])).toThrow(
+    expect(() => evict(undefined).call('generate')).toThrow(
       expect.objectContaining({
         code: 'ERR_MODEL_EVICTED',
         message: expect.stringMatching(/^big\.gguf was unloaded .* `reload: true`\.$/),
@@ -20,19 +34,19 @@ describe('a call on an evicted model', () => {
 
   it('runs on the model that is loaded again, with its own arguments', async () => {
     const generate = vi.fn(async (text: string) => `${text}!`);
-    expect(await evict(async () => ({ generate })).call('generate', ['hello'])).toBe('hello!');
+    expect(await evict(async () => ({ generate })).call('generate', 'hello')).toBe('hello!');
     expect(generate).toHaveBeenCalledExactlyOnceWith('hello');
   });
 
   it('can be read as a stream too', async () => {
-    const stream = evict(async () => new FakeModel('m')).call('generateStream', []) as AsyncIterable<string>;
+    const stream = evict(async () => new FakeModel('m')).call('generateStream') as AsyncIterable<string>;
     const texts: string[] = [];
     for await (const text of stream) texts.push(text);
     expect(texts).toEqual(['one', 'two']);
   });
 
   it('gives nothing if the model that was loaded again has no such method', async () => {
-    expect(await evict(async () => ({})).call('generate', [])).toBeUndefined();
+    expect(await evict(async () => ({})).call('generate')).toBeUndefined();
   });
 });
 
@@ -41,30 +55,33 @@ describe('loading again', () => {
     const loading = deferred<FakeModel>();
     const reload = vi.fn(() => loading.promise);
     const model = evict(reload);
-    const both = [model.call('generate', []), model.call('generate', [])];
+    const both = [model.call('generate'), model.call('generate')];
     loading.resolve(new FakeModel('m'));
     expect(await Promise.all(both)).toEqual(['text', 'text']);
-    expect(await model.call('generate', [])).toBe('text');
+    expect(await model.call('generate')).toBe('text');
     expect(reload).toHaveBeenCalledOnce();
   });
 
   it('is done anew if that model was evicted as well', async () => {
     const handles = [new FakeModel('first'), new FakeModel('second')];
-    const evicted = new Set<object>();
-    const reload = vi.fn(async () => handles[evicted.size]);
-    const model = evict(reload, (handle) => evicted.has(handle));
-    await model.call('generate', []);
-    evicted.add(handles[0]!);
-    await model.call('generate', []);
-    expect(reload).toHaveBeenCalledTimes(2);
+    const second = evict(async () => handles[1]);
+    let evicted = false;
+    const reload = vi.fn(async () => handles[0]);
+    const first = evict(reload, { follow: () => (evicted ? second.model : undefined) });
+    await first.call('generate');
+    evicted = true;
+    await first.call('generate');
+    expect(reload).toHaveBeenCalledOnce();
+    await Promise.all([first.dispose(), second.dispose()]);
+    expect(handles.map((handle) => handle.disposals)).toEqual([0, 2]);
   });
 
   it('that fails rejects the call, and is tried again by the next one', async () => {
     const error = new Error('no memory');
     const reload = vi.fn(async (): Promise<unknown> => new FakeModel('m')).mockRejectedValueOnce(error);
     const model = evict(reload);
-    await expect(model.call('generate', [])).rejects.toBe(error);
-    expect(await model.call('generate', [])).toBe('text');
+    await expect(model.call('generate')).rejects.toBe(error);
+    expect(await model.call('generate')).toBe('text');
     expect(reload).toHaveBeenCalledTimes(2);
   });
 });
@@ -72,15 +89,64 @@ describe('loading again', () => {
 describe('disposing an evicted model', () => {
   it('does nothing, and loads nothing', () => {
     const reload = vi.fn(async () => new FakeModel('m'));
-    expect(evict(reload).dispose('dispose', [])).toBeUndefined();
+    expect(evict(reload).dispose()).toBeUndefined();
     expect(reload).not.toHaveBeenCalled();
   });
 
   it('disposes the model that was loaded again', async () => {
     const again = new FakeModel('m');
     const model = evict(async () => again);
-    await model.call('generate', []);
-    await model.dispose('dispose', []);
+    await model.call('generate');
+    await model.dispose();
     expect(again.disposals).toBe(1);
+  });
+
+  it('does nothing either if it could not be loaded again', async () => {
+    const model = evict(async () => {
+      throw new Error('no memory');
+    });
+    const call = model.call('generate');
+    await expect(model.dispose()).resolves.toBeUndefined();
+    await expect(call).rejects.toThrow('no memory');
+  });
+});
+
+describe('while a model is being evicted', () => {
+  it('a call waits for that, and runs on the model that is loaded again', async () => {
+    const over = deferred();
+    const { call, held } = evict(async () => new FakeModel('m'), { over: over.promise, gone: false });
+    const text = call('generate');
+    held.life.finish('memory');
+    over.resolve();
+    expect(await text).toBe('text');
+  });
+
+  it('a call runs on the model itself if that could not be ended', async () => {
+    const reload = vi.fn(async () => new FakeModel('m'));
+    const { call, held, stay } = evict(reload, { gone: false });
+    const text = call('generate');
+    held.life.survive();
+    expect(await text).toBe('stayed');
+    expect(stay).toHaveBeenCalledOnce();
+    expect(reload).not.toHaveBeenCalled();
+  });
+
+  it('a call is rejected in the end if the model is not to be loaded again', async () => {
+    const { call, held } = evict(undefined, { gone: false });
+    const text = call('generate');
+    held.life.finish('memory');
+    await expect(text).rejects.toMatchObject({ code: 'ERR_MODEL_EVICTED' });
+  });
+
+  it('a disposal waits for that, and disposes the model itself only if it lives on', async () => {
+    const going = evict(undefined, { gone: false });
+    const disposal = going.dispose();
+    going.held.life.finish('memory');
+    expect(await disposal).toBeUndefined();
+    expect(going.stay).not.toHaveBeenCalled();
+    const staying = evict(undefined, { gone: false });
+    const other = staying.dispose();
+    staying.held.life.survive();
+    expect(await other).toBe('stayed');
   });
 });

@@ -11,10 +11,18 @@ describe('a held model', () => {
   it.each([
     ['a call runs', { callsInFlight: 1 }],
     ['it has a context', { contexts: 1 }],
-    ['a disposal runs', { disposals: 1 }],
-    ['it was evicted', { evicted: true }],
   ])('is not idle if %s', (_why, change) => {
     expect(Object.assign(makeHeldModel(), change).idle).toBe(false);
+  });
+
+  it('is not idle while an end of it runs, nor when it is gone', () => {
+    const held = makeHeldModel();
+    held.life.begin({ cause: 'unloaded', beforeBytes: undefined, over: Promise.resolve() });
+    expect(held.idle).toBe(false);
+    held.life.survive();
+    expect(held.idle).toBe(true);
+    held.life.finish('unloaded');
+    expect(held.idle).toBe(false);
   });
 
   it('is never idle if it is pinned', () => {

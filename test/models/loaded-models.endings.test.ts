@@ -2,8 +2,10 @@
 import { describe, expect, it } from 'vitest';
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import type { GuardOptions } from '../../src/guard-options.ts';
-import { deferred, FakeMachine, FakeSDK, guardedFake, settled } from '../support/fake-sdk.ts';
+import { END_PATIENCE_MS } from '../../src/models/model-ends.ts';
+import { deferred, FakeMachine, FakeModel, FakeSDK, guardedFake, settled } from '../support/fake-sdk.ts';
 import { makeLoadedModels } from '../support/make-loaded-models.ts';
+import { ManualClock } from '../support/manual-clock.ts';
 
 const OPTIONS: GuardOptions = { minFreeRatioAfterLoad: 0, minFreeBytes: 100 * MiB };
 const sized = (gib: number) => ({ memoryGuard: { footprint: gib * GiB } });
@@ -44,14 +46,30 @@ describe('a model whose disposal runs', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('is not disposed again by a load that needs its memory', async () => {
-    const { raw, handle, nexa, last } = await loadSlow({ evict: 'idle' });
+  it('is waited for by a load that needs its memory, and is not disposed again', async () => {
+    const { raw, handle, nexa, clock, types } = await loadSlow({ evict: 'idle' });
     const disposal = handle.dispose();
-    await expect(nexa.loadModel('other', sized(2))).rejects.toMatchObject({ code: 'ERR_INSUFFICIENT_MEMORY' });
-    expect(raw.disposals).toHaveLength(1);
-    expect(last('evicted')).toBeUndefined();
+    const other = nexa.loadModel('other', sized(2));
+    await clock.advanceAsync(END_PATIENCE_MS - 500, 100);
     raw.disposals[0]?.resolve();
     await disposal;
+    await clock.advanceAsync(500);
+    expect(await other).toMatchObject({ name: 'other' });
+    expect(raw.disposals).toHaveLength(1);
+    expect(types()).toEqual(['admitted', 'loaded', 'unloaded', 'admitted', 'loaded']);
+    expect(clock.pending).toBe(1); // the next look at memory
+  });
+
+  it('is waited for no more if it takes too long, neither by that load nor by a later one', async () => {
+    const { raw, handle, nexa, clock, guard } = await loadSlow({ evict: 'idle' });
+    void handle.dispose();
+    const other = nexa.loadModel('other', sized(2));
+    const refused = expect(other).rejects.toMatchObject({ code: 'ERR_INSUFFICIENT_MEMORY' });
+    await clock.advanceAsync(END_PATIENCE_MS, 100);
+    await refused;
+    await expect(nexa.loadModel('other', sized(2))).rejects.toMatchObject({ code: 'ERR_INSUFFICIENT_MEMORY' });
+    expect(raw.disposals).toHaveLength(1);
+    expect(guard.models()).toHaveLength(1);
   });
 
   it('is idle again once that has failed, and is unloaded when it was so for too long', async () => {
@@ -71,17 +89,57 @@ describe('a model whose disposal runs', () => {
     expect(last('evicted')).toMatchObject({ model: 'm', reason: 'keep-alive' });
   });
 
-  it('is not idle while a second one runs, if the first has failed', async () => {
-    const { models, hold } = makeLoadedModels();
-    const raw = new SlowModel();
-    const held = hold(raw);
-    const [first, second] = [1, 2].map(() => models.dispose(held, () => raw.dispose()) as Promise<void>);
-    raw.disposals[0]?.reject(new Error('cannot'));
-    await expect(first).rejects.toThrow('cannot');
-    expect(models.idle()).toEqual([]);
+  it('is not disposed again by its caller: both are told of the one end', async () => {
+    const { raw, handle, guard } = await loadSlow({});
+    const [first, second] = [handle.dispose(), handle.dispose()];
+    const error = new Error('cannot');
+    raw.disposals[0]?.reject(error);
+    await expect(first).rejects.toBe(error);
+    await expect(second).rejects.toBe(error);
+    const again = handle.dispose();
+    expect(raw.disposals).toHaveLength(2);
     raw.disposals[1]?.resolve();
-    await second;
-    expect(models.size).toBe(0);
+    await again;
+    expect(guard.models()).toEqual([]);
+  });
+
+  it('is not disposed again by the SDK, which is asked once that is done', async () => {
+    const { raw, handle, nexa, sdk, guard } = await loadSlow({});
+    const disposal = handle.dispose();
+    const all = nexa.dispose();
+    await settled();
+    expect(sdk.unloaded).toBe(0);
+    sdk.models.push(new FakeModel('other'));
+    raw.disposals[0]?.resolve();
+    await Promise.all([disposal, all]);
+    expect(sdk.unloaded).toBe(1);
+    expect(guard.models()).toEqual([]);
+  });
+
+  it('is left to itself by the SDK if it takes too long, and is gone when the SDK is done', async () => {
+    const { raw, handle, nexa, clock, guard, last } = await loadSlow({});
+    const disposal = handle.dispose();
+    const all = nexa.dispose();
+    await clock.advanceAsync(END_PATIENCE_MS, 100);
+    await all;
+    expect(guard.models()).toEqual([]);
+    raw.disposals[0]?.reject(new Error('too late'));
+    await expect(disposal).rejects.toThrow('too late');
+    await clock.advanceAsync(500);
+    expect(guard.models()).toEqual([]);
+    expect(last('unloaded')).toMatchObject({ model: 'm' });
+  });
+
+  it('is unloaded by name once, also if that comes while it is evicted', async () => {
+    const { raw, handle, nexa, sdk, guard } = await loadSlow({});
+    sdk.models.push(raw as unknown as FakeModel);
+    const disposal = handle.dispose();
+    const byName = nexa.unloadModel('m');
+    const byHandle = nexa.unloadModel(handle as unknown as FakeModel);
+    raw.disposals[0]?.resolve();
+    await Promise.all([disposal, byName, byHandle]);
+    expect(sdk.unloaded).toBe(0);
+    expect(guard.models()).toEqual([]);
   });
 
   it('is not disposed again if its handle is lost', async () => {
@@ -170,7 +228,8 @@ describe('a model that tells of its end while the guard disposes it', () => {
     const held = hold(raw);
     raw.tell = () => models.ended(held);
     raw.fails = new Error('cannot');
-    expect(await models.evict(held, 'memory')).toBe(false);
+    expect(models.evict(held, 'memory')).toBe(true);
+    await settled();
     raw.fails = undefined;
     await raw.dispose();
     expect(causes()).toEqual(['unloaded']);
@@ -182,11 +241,11 @@ describe('a model that is being evicted', () => {
     const { models, hold, causes } = makeLoadedModels();
     const raw = new SlowModel();
     const held = hold(raw);
-    const eviction = models.evict(held, 'memory');
+    models.evict(held, 'memory');
     models.lost(held);
     expect(raw.disposals).toHaveLength(1);
     raw.disposals[0]?.resolve();
-    expect(await eviction).toBe(true);
+    await settled();
     expect(causes()).toEqual(['memory']);
   });
 
@@ -194,14 +253,120 @@ describe('a model that is being evicted', () => {
     const { models, hold, causes } = makeLoadedModels();
     const raw = new SlowModel();
     const held = hold(raw);
-    const eviction = models.evict(held, 'memory');
+    models.evict(held, 'memory');
     models.lost(held);
     raw.disposals[0]?.reject(new Error('cannot'));
-    expect(await eviction).toBe(false);
+    await settled();
     expect(raw.disposals).toHaveLength(2);
     raw.disposals[1]?.resolve();
     await settled();
     expect(causes()).toEqual(['leaked']);
+  });
+
+  it('is not disposed again by its caller, and by him once that has failed', async () => {
+    const { models, hold, causes } = makeLoadedModels();
+    const raw = new SlowModel();
+    const held = hold(raw);
+    models.evict(held, 'memory');
+    const disposal = models.dispose(held, () => raw.dispose()) as Promise<void>;
+    expect(raw.disposals).toHaveLength(1);
+    raw.disposals[0]?.reject(new Error('cannot'));
+    await settled();
+    expect(raw.disposals).toHaveLength(2);
+    raw.disposals[1]?.resolve();
+    await disposal;
+    expect(causes()).toEqual(['unloaded']);
+  });
+
+  it('is gone if its disposal fails although it has told of its end', async () => {
+    const { models, hold, causes } = makeLoadedModels();
+    const raw = new SlowModel();
+    const held = hold(raw);
+    const disposal = models.dispose(held, () => raw.dispose()) as Promise<void>;
+    models.ended(held);
+    raw.disposals[0]?.reject(new Error('too late'));
+    await expect(disposal).rejects.toThrow('too late');
+    expect(causes()).toEqual(['unloaded']);
+  });
+
+  it('is told as not evicted if that takes too long, once', async () => {
+    const { raw, nexa, clock, events } = await loadSlow({ evict: 'idle' });
+    const other = nexa.loadModel('other', sized(2));
+    const refused = expect(other).rejects.toMatchObject({ code: 'ERR_INSUFFICIENT_MEMORY' });
+    await clock.advanceAsync(2 * END_PATIENCE_MS, 100);
+    await refused;
+    expect(raw.disposals).toHaveLength(1);
+    const told = events.filter((event) => event.type === 'degraded');
+    expect(told).toMatchObject([{ reason: 'eviction-failed', message: expect.stringContaining('after 10 s') }]);
+  });
+});
+
+describe('a model whose disposal never ends, while it is evicted', () => {
+  it('holds up neither a load that fits, nor the signal, time limit and closing of the one that waits for it', async () => {
+    const { nexa, clock, guard } = await loadSlow({ evict: 'idle' });
+    const controller = new AbortController();
+    const { signal } = controller;
+    const load = (own: object) => nexa.loadModel('other', { memoryGuard: { footprint: 2 * GiB, ...own } });
+    const [aborted, late, closed] = [load({ signal }), load({ wait: { timeoutMs: 1000 } }), load({})];
+    const ends = [
+      expect(aborted).rejects.toThrow('enough'),
+      expect(late).rejects.toMatchObject({ code: 'ERR_ADMISSION_TIMEOUT' }),
+      expect(closed).rejects.toMatchObject({ code: 'ERR_GUARD_CLOSED' }),
+    ];
+    await settled();
+    await expect(nexa.loadModel('small', sized(0.25))).resolves.toMatchObject({ name: 'small' });
+    controller.abort(new Error('enough'));
+    await ends[0];
+    await clock.advanceAsync(1000, 100);
+    await ends[1];
+    guard.close();
+    await ends[2];
+    expect(clock.pending).toBe(0);
+  });
+});
+
+describe('an eviction that fails', () => {
+  it('is tried once for a load, however long that waits', async () => {
+    const { raw, nexa, clock, events } = await loadSlow({ evict: 'idle' });
+    const other = nexa.loadModel('other', { memoryGuard: { footprint: 2 * GiB, wait: { timeoutMs: 500 } } });
+    const refused = expect(other).rejects.toMatchObject({ code: 'ERR_ADMISSION_TIMEOUT' });
+    await settled();
+    raw.disposals[0]?.reject(new Error('cannot'));
+    await clock.advanceAsync(600);
+    await refused;
+    expect(raw.disposals).toHaveLength(1);
+    expect(events.filter(({ type }) => type === 'degraded')).toHaveLength(1);
+  });
+});
+
+describe('a guard that is closed', () => {
+  it('ends no model any more: not one that is idle, nor one whose handle is lost', async () => {
+    const clock = new ManualClock();
+    const { models, hold } = makeLoadedModels({ clock, keepAliveMs: 100 });
+    const raws = [new SlowModel(), new SlowModel()];
+    const [, lost] = raws.map((raw) => hold(raw));
+    models.close();
+    models.lost(lost!);
+    models.beginContext(lost!)();
+    const late = hold(new SlowModel());
+    expect(models.evict(late, 'memory')).toBe(false);
+    await clock.advanceAsync(1000);
+    expect(raws.flatMap(({ disposals }) => disposals)).toEqual([]);
+    expect(clock.pending).toBe(0);
+  });
+});
+
+describe('a model that is idle and works on what its handle does not see', () => {
+  it('has its idle time again, until it is done', async () => {
+    let busy = true;
+    const clock = new ManualClock();
+    const { hold, causes } = makeLoadedModels({ clock, keepAliveMs: 100, busy: () => busy });
+    hold(new FakeModel('m'));
+    await clock.advanceAsync(350);
+    expect(causes()).toEqual([]);
+    busy = false;
+    await clock.advanceAsync(100);
+    expect(causes()).toEqual(['keep-alive']);
   });
 });
 
@@ -212,7 +377,7 @@ describe('a model whose handle was lost', () => {
     const held = hold(raw);
     models.lost(held);
     expect(models.idle()).toEqual([]);
-    expect(await models.evict(held, 'memory')).toBe(false);
+    expect(models.evict(held, 'memory')).toBe(false);
     expect(raw.disposals).toHaveLength(1);
     raw.disposals[0]?.resolve();
     await settled();

@@ -1,6 +1,8 @@
+import { EventEmitter } from 'node:events';
+import { Duplex, PassThrough, Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { findHandle, type ModelHandleParts, type ModelMethods, wrapModel } from '../../src/models/model-handle.ts';
-import { deferred, FakeModel } from '../support/fake-sdk.ts';
+import { deferred, FakeModel, settled } from '../support/fake-sdk.ts';
 import type { HeldModelParts } from '../support/make-held-model.ts';
 import { makeLoadedModels } from '../support/make-loaded-models.ts';
 
@@ -112,7 +114,8 @@ describe('a handle whose model was evicted', () => {
     const { hold, models } = handles();
     const raw = new FakeModel('m');
     const { handle, held } = hold(raw);
-    expect(await models.evict(held, 'memory')).toBe(true);
+    expect(models.evict(held, 'memory')).toBe(true);
+    await settled();
     expect(() => handle.generate()).toThrow(expect.objectContaining({ code: 'ERR_MODEL_EVICTED' }));
     expect(handle.dispose()).toBeUndefined();
     await handle[Symbol.asyncDispose]?.();
@@ -121,19 +124,21 @@ describe('a handle whose model was evicted', () => {
 
   it('runs the call on the model that is loaded again if the user chose that, and again if that one was evicted too', async () => {
     const { hold, models } = handles();
-    const reloaded = [hold(new FakeModel('second')), hold(new FakeModel('third'))];
     const loads: string[] = [];
     const reload = async () => {
       const { handle } = reloaded[loads.length]!;
       loads.push(handle.name);
       return handle;
     };
+    const reloaded = ['second', 'third'].map((name) => hold(new FakeModel(name), { reload }));
     const { handle, held } = hold(new FakeModel('first'), { reload });
-    await models.evict(held, 'memory');
+    models.evict(held, 'memory');
+    await settled();
     expect(await handle.generate()).toBe('text');
     expect(await handle.generate()).toBe('text');
     expect(loads).toEqual(['second']);
-    await models.evict(reloaded[0]!.held, 'memory');
+    models.evict(reloaded[0]!.held, 'memory');
+    await settled();
     expect(await handle.generate()).toBe('text');
     expect(loads).toEqual(['second', 'third']);
   });
@@ -214,5 +219,106 @@ describe('what a handle has besides the model’s own properties', () => {
     expect(raw.disposals).toBe(1);
     expect(models.size).toBe(0);
     expect(Symbol.asyncDispose in hold({}).handle).toBe(false);
+  });
+});
+
+describe('a stream that was made before its model was evicted', () => {
+  /** A model that fails if anything is asked of it once it is disposed. */
+  class Strict extends FakeModel {
+    readonly read: string[] = [];
+
+    /** A stream that is no generator. */
+    readable(): AsyncIterator<string> & AsyncIterable<string> {
+      const stream = this.generateStream();
+      return {
+        next: async () => {
+          const step = await stream.next();
+          this.read.push(step.done ? 'end' : step.value);
+          return step as IteratorResult<string>;
+        },
+        [Symbol.asyncIterator]() {
+          return this;
+        },
+      };
+    }
+  }
+
+  async function evictAfter(make: (model: Strict) => AsyncIterable<string>, reload?: () => Promise<unknown>) {
+    const { hold, models } = handles();
+    const raw = new Strict('first');
+    const { handle, held } = hold(raw, { reload });
+    const stream = make(handle);
+    models.evict(held, 'memory');
+    await settled();
+    return { stream, raw, models };
+  }
+
+  const MAKERS = [
+    ['a generator', (model: Strict) => model.generateStream()],
+    ['a reader', (model: Strict) => model.readable()],
+  ] as const;
+
+  it.each(MAKERS)('is read on the model that is loaded again: %s', async (_what, make) => {
+    const { hold } = handles();
+    const { stream, raw } = await evictAfter(make, async () => hold(new Strict('second')).handle);
+    const texts: string[] = [];
+    for await (const text of stream) texts.push(text);
+    expect(texts).toEqual(['one', 'two']);
+    expect(raw.read).toEqual([]);
+  });
+
+  it.each(MAKERS)(
+    'is an error when it is read if the model is not loaded again, and then over: %s',
+    async (_what, make) => {
+      const { stream, raw } = await evictAfter(make);
+      const iterator = stream[Symbol.asyncIterator]();
+      await expect(iterator.next()).rejects.toMatchObject({ code: 'ERR_MODEL_EVICTED' });
+      expect(await iterator.next()).toEqual({ done: true, value: undefined });
+      expect(raw.read).toEqual([]);
+    },
+  );
+
+  it('is read on the model itself if that could not be ended, and counts as its call', async () => {
+    const { hold, models } = handles();
+    const { promise, reject } = deferred();
+    const raw = Object.assign(new FakeModel('m'), { dispose: () => promise });
+    const { handle, held } = hold(raw);
+    const stream = handle.generateStream();
+    models.evict(held, 'memory');
+    const first = stream.next();
+    reject(new Error('cannot'));
+    expect(await first).toEqual({ done: false, value: 'one' });
+    expect(held.callsInFlight).toBe(1);
+    expect(await stream.next()).toEqual({ done: false, value: 'two' });
+    expect(await stream.next()).toEqual({ done: true, value: 2 });
+    expect(held.callsInFlight).toBe(0);
+  });
+});
+
+describe('a handle that is a stream or an emitter itself', () => {
+  it.each([
+    ['Readable', Readable],
+    ['Duplex', Duplex],
+    ['EventEmitter', EventEmitter],
+  ] as const)('is given back by its own methods, so that its disposal is seen: %s', async (_name, Class) => {
+    class Model extends (Class as new () => EventEmitter) {
+      dispose = async () => {};
+      ready = async () => this;
+    }
+    const { hold, models } = handles();
+    const { handle } = hold(new Model());
+    const chained = handle.on('x', () => {}).once('y', () => {});
+    expect(chained).toBe(handle);
+    expect(await handle.ready()).toBe(handle);
+    await (chained as Model).dispose();
+    expect(models.size).toBe(0);
+  });
+
+  it('gives back what its caller gave it', () => {
+    const { hold } = handles();
+    const { handle, held } = hold(Readable.from(['a']));
+    const target = new PassThrough();
+    expect(handle.pipe(target)).toBe(target);
+    expect(held.callsInFlight).toBe(0);
   });
 });
