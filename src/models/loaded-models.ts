@@ -154,6 +154,11 @@ export class LoadedModels {
     this.#keepAlive.end(held);
   }
 
+  /** A call was done at once: the model's idle time begins anew. */
+  touch(held: HeldModel): void {
+    this.#beginKeepAlive(held);
+  }
+
   /** A stream has given its first part: its prompt is computed. */
   computed(held: HeldModel, called: unknown): void {
     if (!held.disturbed && this.#held.has(held)) this.#settle(held, this.#parts.filledMicroBatch(called));

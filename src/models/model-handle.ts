@@ -150,6 +150,7 @@ function trackModelCall<C>(
     if (args.includes(result)) return result; // `pipe` gives back what it was given
     const watch: CallWatch = {
       own,
+      done: () => models.touch(held),
       begin() {
         models.beginCall(held);
         if (audio) takeBackAudio.push(models.reserveAudio(held));

@@ -8,28 +8,37 @@ export interface CallWatch {
   gave?(): void;
   /** `completed` is false if it failed or was given up. */
   end(completed: boolean): void;
+  /** Told of a call whose work is done when it returns, as far as its result tells. */
+  done?(): void;
   /** What stands for this value if it is the object itself that was called: that is no work. */
   own?(value: unknown): object | undefined;
   /** What is read in place of this stream. It is asked when the first reading begins, and `undefined` for the stream itself. */
   instead?(stream: object): AsyncIterator<unknown> | undefined;
 }
 
-/** Returns what the caller gets in place of `result`; the watch is told of promises and streams only. */
+/** Returns what the caller gets in place of `result`; work that outlives the call is that of promises and streams only. */
 export function trackCall(result: unknown, watch: CallWatch): unknown {
-  if (typeof result !== 'object' || result === null) return result;
-  const own = watch.own?.(result);
-  if (own) return own;
-  if (result instanceof Promise) return followPromise(result, watch);
-  if (Symbol.asyncIterator in result) return followStream(result, watch);
-  if ('then' in result && typeof result.then === 'function') {
-    watch.begin();
-    // A promise of its own takes no second answer from it, and catches what `then` throws.
-    Promise.resolve(result).then(
-      () => watch.end(true),
-      () => watch.end(false),
-    );
+  if (typeof result === 'object' && result !== null) {
+    const own = watch.own?.(result);
+    if (own) return own;
+    if (result instanceof Promise) return followPromise(result, watch);
+    if (Symbol.asyncIterator in result) return followStream(result, watch);
+    if ('then' in result && typeof result.then === 'function') {
+      followThenable(result, watch);
+      return result;
+    }
   }
+  watch.done?.();
   return result;
+}
+
+/** A promise of its own takes no second answer from it, and catches what `then` throws. */
+function followThenable(thenable: object, watch: CallWatch): void {
+  watch.begin();
+  Promise.resolve(thenable).then(
+    () => watch.end(true),
+    () => watch.end(false),
+  );
 }
 
 function followPromise(promise: Promise<unknown>, watch: CallWatch): Promise<unknown> {

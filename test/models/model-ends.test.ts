@@ -52,9 +52,8 @@ describe('an end', () => {
 
   it('counts the first answer of an SDK that gives two', async () => {
     const { run, told } = makeEnds();
-    const twice = {
-      then: (yes: (value: string) => void, no: (error: Error) => void) => [yes('done'), no(new Error('late'))],
-    };
+    const answer = (yes: (value: string) => void, no: (error: Error) => void) => [yes('done'), no(new Error('late'))];
+    const twice = Object.fromEntries([['then', answer]]);
     expect(await run(named('m'), () => twice)).toBe('done');
     expect(told).toEqual(['m gone by unloaded, before 77']);
   });

@@ -5,6 +5,7 @@ import { findHandle, type ModelHandleParts, type ModelMethods, wrapModel } from 
 import { deferred, FakeModel, settled } from '../support/fake-sdk.ts';
 import type { HeldModelParts } from '../support/make-held-model.ts';
 import { makeLoadedModels } from '../support/make-loaded-models.ts';
+import { ManualClock } from '../support/manual-clock.ts';
 
 const METHODS: ModelMethods<string> = {
   disposers: ['dispose', 'close'],
@@ -13,8 +14,8 @@ const METHODS: ModelMethods<string> = {
 };
 
 /** Handles of models that are registered with real bookkeeping over a machine of 10 GiB. */
-function handles(methods: Partial<ModelMethods<string>> = {}) {
-  const { models, causes, hold: register, promisedBytes } = makeLoadedModels();
+function handles(methods: Partial<ModelMethods<string>> = {}, loaded: Parameters<typeof makeLoadedModels>[0] = {}) {
+  const { models, causes, hold: register, promisedBytes } = makeLoadedModels(loaded);
   const contexts: unknown[][] = [];
   const parts: ModelHandleParts<string> = {
     models,
@@ -106,6 +107,22 @@ describe('a call whose arguments or adapter throw when they are looked at', () =
     wait.resolve();
     expect(await call).toBe('text');
     expect(held.callsInFlight).toBe(0);
+  });
+});
+
+describe('a call that is done at once', () => {
+  it('begins the idle time of its model anew', async () => {
+    const clock = new ManualClock();
+    const { hold, causes } = handles({}, { clock, keepAliveMs: 100 });
+    const { handle } = hold(Object.assign(new FakeModel('m'), { count: () => 7 }));
+    clock.advance(90);
+    expect(handle.count()).toBe(7);
+    clock.advance(90);
+    await settled();
+    expect(causes()).toEqual([]);
+    clock.advance(10);
+    await settled();
+    expect(causes()).toEqual(['keep-alive']);
   });
 });
 

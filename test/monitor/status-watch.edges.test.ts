@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import type { GuardOptions } from '../../src/guard-options.ts';
 import { DOCUMENTED_NEEDS, KEEPS_NO_SHARE } from '../support/documented-needs.ts';
-import { deferred, FakeMachine, guardedFake } from '../support/fake-sdk.ts';
+import { deferred, FakeMachine, FakeSDK, guardedFake, settled } from '../support/fake-sdk.ts';
 
 const { Q4_0 } = DOCUMENTED_NEEDS;
 
@@ -136,5 +136,28 @@ describe('memory that can’t be read', () => {
       clock.advance(5000);
       expect(told()).toBe(expected);
     }
+  });
+});
+
+describe('a load that takes more than was reserved for it, and is the first', () => {
+  it('is watched while it runs', async () => {
+    const sdk = new FakeSDK();
+    const loaded = deferred();
+    sdk.during = () => loaded.promise;
+    const { nexa, guard, machine, clock, types } = guardedFake(new FakeMachine(15 * GiB), KEEPS_NO_SHARE, sdk);
+    const load = nexa.loadModel('m', { memoryGuard: { footprint: GiB } });
+    await settled();
+    expect(guard.status()).toMatchObject({ status: 'ok', minFreeBytes: 512 * MiB });
+    machine.availableBytes = GiB + 700 * MiB;
+    clock.advance(2000);
+    expect(guard.status().status).toBe('warning');
+    machine.availableBytes = GiB;
+    clock.advance(2000);
+    expect(types()).toEqual(['admitted', 'warning', 'critical']);
+    loaded.reject(new Error('cannot'));
+    await expect(load).rejects.toThrow('cannot');
+    expect(types()).toEqual(['admitted', 'warning', 'critical', 'ok']);
+    expect(guard.status()).toMatchObject({ status: 'ok', minFreeBytes: 0 });
+    expect(clock.pending).toBe(0);
   });
 });
