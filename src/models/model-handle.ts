@@ -4,7 +4,7 @@ import { type Invoke, type Takeover, unwrap, wrapObject } from '../core/wrap-obj
 import { EvictedModel } from './evicted-model.ts';
 import { findDisposerName, type HeldModel } from './held-model.ts';
 import type { LoadedModels } from './loaded-models.ts';
-import { type CallWatch, trackCall } from './track-call.ts';
+import { type CallStandIn, type CallWatch, trackCall } from './track-call.ts';
 
 /** What a guarded model has besides its own properties, unless it has one of that name itself. */
 export interface GuardedModelChoice {
@@ -132,7 +132,7 @@ function disposeModel(
 interface HandleFacts {
   readonly held: HeldModel;
   readonly successor: EvictedModel;
-  readonly own: NonNullable<CallWatch['own']>;
+  readonly own: CallStandIn['own'];
 }
 
 /** A call on the model itself: counted, and with what audio takes reserved while it runs. */
@@ -143,25 +143,34 @@ function trackModelCall<C>(
 ): Takeover {
   const inference = isInference(key, methods);
   return (invoke, args) => {
-    const takeBackAudio: (() => void)[] = []; // one call's stream can be read twice
     // Asked before the engine is: what throws here must neither lose a call that runs nor leave one counted.
-    const audio = mayHaveAudio(args, methods);
+    const watch = watchModelCall(models, held, inference, mayHaveAudio(args, methods));
     const result = invoke(args);
     if (args.includes(result)) return result; // `pipe` gives back what it was given
-    const watch: CallWatch = {
+    const standIn: CallStandIn = {
       own,
-      done: () => models.touch(held),
-      begin() {
-        models.beginCall(held);
-        if (audio) takeBackAudio.push(models.reserveAudio(held));
+      instead(stream) {
+        const stay = () => trackCall(stream, watch, standIn);
+        return held.life.evicted ? successor.call(key, args, stay) : undefined;
       },
-      end(completed) {
-        takeBackAudio.pop()?.();
-        models.endCall(held, completed && inference);
-      },
-      instead: (stream) => (held.life.evicted ? successor.call(key, args, () => trackCall(stream, watch)) : undefined),
     };
-    return trackCall(result, watch);
+    return trackCall(result, watch, standIn);
+  };
+}
+
+/** Apart, since what it captures lives as long as a stream that was dropped is waited for. */
+function watchModelCall(models: LoadedModels, held: HeldModel, inference: boolean, audio: boolean): CallWatch {
+  const takeBackAudio: (() => void)[] = []; // one call's stream can be read twice
+  return {
+    done: () => models.touch(held),
+    begin() {
+      models.beginCall(held);
+      if (audio) takeBackAudio.push(models.reserveAudio(held));
+    },
+    end(completed) {
+      takeBackAudio.pop()?.();
+      models.endCall(held, completed && inference);
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 /** Follows a call on a model from its start to its end, whatever it returns: a value, a promise or a stream. */
 import { type Takeover, wrapObject } from '../core/wrap-object.ts';
 
-/** Told when work that outlives the call begins and ends. `end` comes once for each `begin`. */
+/** Told when work that outlives the call begins and ends. `end` comes once for each `begin`. It must lead to no stream and no handle. */
 export interface CallWatch {
   begin(): void;
   /** Told once of a stream that has given something: what it gave is computed. */
@@ -10,19 +10,23 @@ export interface CallWatch {
   end(completed: boolean): void;
   /** Told of a call whose work is done when it returns, as far as its result tells. */
   done?(): void;
-  /** What stands for this value if it is the object itself that was called: that is no work. */
-  own?(value: unknown): object | undefined;
-  /** What is read in place of this stream. It is asked when the first reading begins, and `undefined` for the stream itself. */
-  instead?(stream: object): AsyncIterator<unknown> | undefined;
+}
+
+/** What is given in place of a result. */
+export interface CallStandIn {
+  /** For the object itself that was called: that is no work. */
+  own(value: unknown): object | undefined;
+  /** What is read in place of a stream. It is asked when the first reading begins, and `undefined` for the stream itself. */
+  instead(stream: object): AsyncIterator<unknown> | undefined;
 }
 
 /** Returns what the caller gets in place of `result`; work that outlives the call is that of promises and streams only. */
-export function trackCall(result: unknown, watch: CallWatch): unknown {
+export function trackCall(result: unknown, watch: CallWatch, standIn?: CallStandIn): unknown {
   if (typeof result === 'object' && result !== null) {
-    const own = watch.own?.(result);
+    const own = standIn?.own(result);
     if (own) return own;
-    if (result instanceof Promise) return followPromise(result, watch);
-    if (Symbol.asyncIterator in result) return followStream(result, watch);
+    if (result instanceof Promise) return followPromise(result, watch, standIn);
+    if (Symbol.asyncIterator in result) return followStream(result, watch, standIn);
     if ('then' in result && typeof result.then === 'function') {
       followThenable(result, watch);
       return result;
@@ -41,12 +45,16 @@ function followThenable(thenable: object, watch: CallWatch): void {
   );
 }
 
-function followPromise(promise: Promise<unknown>, watch: CallWatch): Promise<unknown> {
+function followPromise(
+  promise: Promise<unknown>,
+  watch: CallWatch,
+  standIn: CallStandIn | undefined,
+): Promise<unknown> {
   watch.begin();
   // The derived promise is handed out, so that an unhandled rejection stays unhandled.
   return promise.then(
     (value) => {
-      const own = watch.own?.(value);
+      const own = standIn?.own(value);
       if (own) {
         watch.end(true);
         return own;
@@ -54,7 +62,7 @@ function followPromise(promise: Promise<unknown>, watch: CallWatch): Promise<unk
       // The work of a promised stream is still to come.
       const streams = typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
       watch.end(!streams);
-      return streams ? followStream(value, watch) : value;
+      return streams ? followStream(value, watch, standIn) : value;
     },
     (error) => {
       watch.end(false);
@@ -70,30 +78,34 @@ type Step = 'next' | 'return' | 'throw';
 
 /** A stream runs from its first `next` to its end; one that is never read never begins. */
 class StreamWatch {
-  readonly #stream: object;
   readonly #watch: CallWatch;
   #state: 'idle' | 'running' | 'ended' = 'idle';
   #gave = false;
   /** What is read in place of the stream. */
   #other: AsyncIterator<unknown> | undefined;
 
-  constructor(stream: object, watch: CallWatch) {
-    this.#stream = stream;
+  constructor(watch: CallWatch) {
     this.#watch = watch;
   }
 
   /** `run` does the step on the stream itself. `return` and `throw` give up: a stream may catch them and go on. */
-  step(reader: object, name: Step, args: readonly unknown[], run: () => unknown): Promise<unknown> {
+  step(
+    reader: object,
+    name: Step,
+    args: readonly unknown[],
+    run: () => unknown,
+    instead: () => AsyncIterator<unknown> | undefined,
+  ): Promise<unknown> {
     return this.#follow(() => {
-      if (name === 'next' && this.#state === 'idle') this.#begin(reader);
+      if (name === 'next' && this.#state === 'idle') this.#begin(reader, instead);
       return this.#other ? this.#other[name]?.(...(args as [unknown])) : run();
     }, name === 'next');
   }
 
-  #begin(reader: object): void {
+  #begin(reader: object, instead: () => AsyncIterator<unknown> | undefined): void {
     this.#state = 'ended';
     this.#other = NOTHING; // to be read if this throws
-    this.#other = this.#watch.instead?.(this.#stream);
+    this.#other = instead();
     if (this.#other) return;
     this.#state = 'running';
     this.#watch.begin();
@@ -124,23 +136,24 @@ class StreamWatch {
   }
 }
 
-function followStream(stream: object, watch: CallWatch): object {
-  if (!isPlainGenerator(stream)) return followReader(stream, watch);
-  return new FollowedGenerator(stream, new StreamWatch(stream, watch));
+function followStream(stream: object, watch: CallWatch, standIn: CallStandIn | undefined): object {
+  if (!isPlainGenerator(stream)) return followReader(stream, watch, standIn);
+  return new FollowedGenerator(stream, new StreamWatch(watch), standIn);
 }
 
 /** Each iterator that a stream hands out is read by itself, so each has a watch of its own. */
-function followReader(reader: object, watch: CallWatch): object {
-  const streamWatch = new StreamWatch(reader, watch);
+function followReader(reader: object, watch: CallWatch, standIn: CallStandIn | undefined): object {
+  const streamWatch = new StreamWatch(watch);
+  const instead = () => standIn?.instead(reader);
   const step =
     (name: Step): Takeover =>
     (invoke, args) =>
-      streamWatch.step(wrapped, name, args, () => invoke(args));
+      streamWatch.step(wrapped, name, args, () => invoke(args), instead);
   const steps = { next: step('next'), return: step('return'), throw: step('throw') };
   const iterate: Takeover = (invoke, args) => {
     const iterator = invoke(args) as object;
     // Returning the raw reader itself would be turned into the wrapped one.
-    return iterator === reader ? iterator : followReader(iterator, watch);
+    return iterator === reader ? iterator : followReader(iterator, watch, standIn);
   };
 
   function takeover(key: PropertyKey): Takeover | undefined {
@@ -156,10 +169,12 @@ function followReader(reader: object, watch: CallWatch): object {
 class FollowedGenerator implements AsyncGenerator<unknown, unknown, unknown> {
   readonly #raw: AsyncGenerator<unknown, unknown, unknown>;
   readonly #watch: StreamWatch;
+  readonly #standIn: CallStandIn | undefined;
 
-  constructor(raw: AsyncGenerator<unknown, unknown, unknown>, watch: StreamWatch) {
+  constructor(raw: AsyncGenerator<unknown, unknown, unknown>, watch: StreamWatch, standIn: CallStandIn | undefined) {
     this.#raw = raw;
     this.#watch = watch;
+    this.#standIn = standIn;
   }
 
   get [Symbol.toStringTag](): string {
@@ -179,7 +194,8 @@ class FollowedGenerator implements AsyncGenerator<unknown, unknown, unknown> {
   }
 
   #step(name: Step, args: readonly unknown[], run: () => unknown): Promise<IteratorResult<unknown>> {
-    return this.#watch.step(this, name, args, run) as Promise<IteratorResult<unknown>>;
+    const instead = () => this.#standIn?.instead(this.#raw);
+    return this.#watch.step(this, name, args, run, instead) as Promise<IteratorResult<unknown>>;
   }
 
   [Symbol.asyncIterator](): this {

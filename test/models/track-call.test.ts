@@ -17,6 +17,9 @@ function follow<T>(result: T) {
   return { told, followed: trackCall(result, watch) as T };
 }
 
+/** What a stream leads to, as a property of it would. */
+const leads = new WeakMap<object, unknown>();
+
 const COMPLETED = ['begin', 'end true'];
 const GIVEN_UP = ['begin', 'end false'];
 
@@ -181,6 +184,20 @@ describe.each([
       await iterator.next();
     })();
     expect(told).toEqual(['begin']);
+    expect(await collectUntil(() => told.length > 1)).toBe(true);
+    expect(told).toEqual(GIVEN_UP);
+  });
+
+  it('ends if it is collected half-read, also if the stream itself leads to its reader', async () => {
+    const { told, watch } = makeWatch();
+    await (async () => {
+      const standIn = { own: () => undefined, instead: () => undefined };
+      const raw = make();
+      const reader = (trackCall(raw, watch, standIn) as AsyncIterable<unknown>)[Symbol.asyncIterator]();
+      await reader.next();
+      Object.assign(standIn, { reader });
+      leads.set(raw, reader);
+    })();
     expect(await collectUntil(() => told.length > 1)).toBe(true);
     expect(told).toEqual(GIVEN_UP);
   });
