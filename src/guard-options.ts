@@ -51,7 +51,7 @@ export interface GuardOptions {
   readonly keepAliveMs?: number;
   /** Drop the page cache of an unloaded model's files: the next load reads them from disk again. @default false */
   readonly dropPageCache?: boolean;
-  /** Loads that may run at the same time. @default 1 */
+  /** Loads that may run at the same time. One that is not done after 30 s is no longer counted: it may never be. @default 1 */
   readonly maxConcurrentLoads?: number;
   /** Count free swap as memory. @default false */
   readonly swap?: boolean;

@@ -61,10 +61,10 @@ const FILES: Readonly<Record<string, readonly string[]>> = {
   'ledger/ledger.ts': ['core'],
   'ledger/ledger-record.ts': ['core'],
   'ledger/peer-headroom.ts': ['core'],
-  // Knows no SDK and no memory.
+  // Know no SDK and no memory.
   'core/wrap-object.ts': [],
   'models/track-call.ts': ['core'],
-  'loading/load-queue.ts': [],
+  'loading/load-queue.ts': ['core'],
 };
 
 /** Rooms that only the public door and the command line may know: what they hold is reached through `index.ts`. */
