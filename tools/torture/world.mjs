@@ -15,7 +15,7 @@ const MiB = 2 ** 20;
 /** @typedef {{ name: string, handle: Handle }} Held */
 /** @typedef {{ name: string, iterator: AsyncIterator<unknown> }} OpenStream */
 /** @typedef {{ type: string, model?: string, reason?: string, message: string, atMs: number } & { need?: any, forced?: boolean, observed?: boolean }} GuardEvent */
-/** @typedef {{ readonly wrapSdk?: (sdk: object) => object, readonly wrapGuarded?: (guarded: any) => any }} Mutant a fault that a test builds in */
+/** @typedef {{ readonly wrapSdk?: (sdk: object) => object, readonly wrapGuarded?: (guarded: any, clock: any) => any }} Mutant a fault that a test builds in */
 
 const TOLD = ['admitted', 'downgraded', 'refused', 'loaded', 'unloaded', 'evicted', 'leaked', 'degraded'];
 
@@ -67,7 +67,7 @@ export class World {
     this.options = this.#chooseOptions();
     const sdk = /** @type {any} */ (stage.makeSdk(this));
     const guarded = withMemoryGuard(mutant.wrapSdk?.(sdk) ?? sdk, /** @type {any} */ (this.options));
-    this.guarded = mutant.wrapGuarded?.(guarded) ?? guarded;
+    this.guarded = mutant.wrapGuarded?.(guarded, this.options.clock) ?? guarded;
     this.guard = /** @type {any} */ (this.guarded).guard;
     for (const name of TOLD) this.guard.on(name, (/** @type {GuardEvent} */ event) => this.#hear(event));
   }
