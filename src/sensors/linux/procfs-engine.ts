@@ -66,7 +66,13 @@ export class ProcfsEngine implements ReadEngine {
   }
 
   close(): void {
-    for (const descriptor of this.#descriptors.splice(0)) if (descriptor !== undefined) closeSync(descriptor);
+    for (const descriptor of this.#descriptors.splice(0)) {
+      try {
+        if (descriptor !== undefined) closeSync(descriptor);
+      } catch {
+        // Linux takes the descriptor back even if closing it fails. The others are closed all the same.
+      }
+    }
   }
 
   #equalsBuffer(bytes: Uint8Array, length: number): boolean {

@@ -1,5 +1,5 @@
 /** The engine in JavaScript over copies of trees; both engines are held to the same figures in test/contract. */
-import { readdirSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, readdirSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { MiB } from '../../../src/core/bytes.ts';
@@ -77,5 +77,22 @@ describe('the engine in JavaScript', () => {
     if (process.platform === 'linux') expect(countOpen()).toBe(6);
     engine.close();
     if (process.platform === 'linux') expect(countOpen()).toBe(0);
+  });
+
+  it.runIf(process.platform === 'linux')('closes all of them even if one can not be closed', () => {
+    const { root, engine } = openEngine('v2-leaf');
+    engine.read(true);
+    const listOpen = () =>
+      readdirSync('/proc/self/fd').flatMap((name) => {
+        try {
+          return readlinkSync(`/proc/self/fd/${name}`).startsWith(root) ? [Number(name)] : [];
+        } catch {
+          return [];
+        }
+      });
+    closeSync(Math.min(...listOpen()));
+    expect(listOpen().length).toBeGreaterThan(1);
+    engine.close();
+    expect(listOpen()).toEqual([]);
   });
 });
