@@ -1,5 +1,6 @@
 /** How the command line ends: one number for each kind of error, and the sentence on stderr. It knows no command. */
-import { type ErrorCode, MemoryGuardError } from '../core/errors.ts';
+import { describe, type ErrorCode, MemoryGuardError } from '../core/errors.ts';
+import { printable } from '../core/printable.ts';
 import { type Io, writeJson } from './io.ts';
 
 /** README and `--help` have a table of them. */
@@ -33,8 +34,19 @@ const BY_CODE: Readonly<Partial<Record<ErrorCode, number>>> = {
 export function reportFailure(error: unknown, io: Pick<Io, 'stdout' | 'stderr'>, json: boolean): number {
   const known = error instanceof MemoryGuardError;
   const code = known ? error.code : 'ERR_UNEXPECTED';
-  const message = error instanceof Error ? error.message : String(error);
-  io.stderr.write(`nexa-memory-guard: ${code}: ${message.replace(/\s+/g, ' ')}\n`);
+  const message = readMessage(error);
+  io.stderr.write(`nexa-memory-guard: ${code}: ${printable(message.replace(/\s+/g, ' '))}\n`);
   if (json) writeJson(io, { error: { code, message, ...(known && { ...error }) } });
   return known ? (BY_CODE[error.code] ?? EXIT.failed) : EXIT.failed;
+}
+
+/** Anything can be thrown, also what resists being looked at. */
+function readMessage(error: unknown): string {
+  try {
+    if (error instanceof Error) return String(error.message);
+    if (typeof error !== 'object') return String(error);
+  } catch {
+    // It is described as any other value.
+  }
+  return describe(error);
 }

@@ -1,5 +1,6 @@
 /** What the command line writes to and is stopped by: the process, or what stands in its place in a test. It knows no command. */
 import colors from 'picocolors';
+import { printableJson } from '../core/printable.ts';
 
 /** A stream that may be a terminal. */
 export interface Output {
@@ -80,5 +81,5 @@ export function detectScreen({ isTTY, columns }: Pick<Output, 'isTTY' | 'columns
 
 /** Prints a value as indented JSON. */
 export function writeJson({ stdout }: Pick<Io, 'stdout'>, value: unknown): void {
-  stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+  stdout.write(`${printableJson(JSON.stringify(value, null, 2))}\n`);
 }

@@ -1,5 +1,6 @@
 /** The base of the package's errors, the sentence that every bad option gets, and how any value is printed in a sentence. It knows no option by name. */
 import { inspect } from 'node:util';
+import { printable } from './printable.ts';
 
 /** Stable codes that programs match on. README has a table of what each means and what to do. */
 export type ErrorCode =
@@ -32,7 +33,8 @@ export class MemoryGuardError extends Error {
   readonly code: ErrorCode;
 
   constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
-    super(message, options);
+    // A path, a name or a text of a file stands in it as it was written there.
+    super(printable(message), options);
     this.code = code;
     for (let made: unknown = new.target; isErrorClass(made); made = Object.getPrototypeOf(made)) {
       if (Object.hasOwn(made, 'brand')) Object.defineProperty(this, made.brand, { value: true });

@@ -25,8 +25,8 @@ describe('a failure', () => {
     (code, exit) => {
       const io = fakeIo();
       expect(reportFailure(new MemoryGuardError(code as keyof typeof CODES, 'Two\nlines.'), io, true)).toBe(exit);
-      expect(io.stderr.text).toBe(`nexa-memory-guard: ${code}: Two lines.\n`);
-      expect(JSON.parse(io.stdout.text)).toMatchObject({ error: { code, message: 'Two\nlines.' } });
+      expect(io.stderr.text).toBe(`nexa-memory-guard: ${code}: Two\\u000alines.\n`);
+      expect(JSON.parse(io.stdout.text)).toMatchObject({ error: { code, message: 'Two\\u000alines.' } });
     },
   );
 
@@ -38,6 +38,18 @@ describe('a failure', () => {
       'nexa-memory-guard: ERR_UNEXPECTED: a fault\nnexa-memory-guard: ERR_UNEXPECTED: nothing\n',
     );
     expect(io.stdout.text).toBe('');
+  });
+
+  it('that resists being looked at is told as well', () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    const throwing = Object.defineProperty(new Error('x'), 'message', { get: () => proxy.constructor });
+    for (const error of [proxy, throwing, null, undefined, Symbol('s'), Object.create(null)]) {
+      const io = fakeIo();
+      expect(reportFailure(error, io, true)).toBe(1);
+      expect(io.stderr.text).toMatch(/^nexa-memory-guard: ERR_UNEXPECTED: .+\n$/);
+      expect(JSON.parse(io.stdout.text)).toMatchObject({ error: { code: 'ERR_UNEXPECTED' } });
+    }
   });
 
   it('is told with its numbers', () => {

@@ -7,6 +7,15 @@ import { FakeMachine, guardedFake, settled } from '../support/fake-sdk.ts';
 
 const MODEL = { memoryGuard: { footprint: 1 * GiB } };
 
+it('a message is printable, whatever the name in it; the name itself stays as it is', async () => {
+  const { nexa, events } = guardedFake(new FakeMachine(12 * GiB));
+  const name = 'm\u001b[2J\n\u202e';
+  await nexa.loadModel(name, MODEL);
+  expect(events[0]).toMatchObject({ type: 'admitted', model: name });
+  expect(events[0]?.message).toContain('m\\u001b[2J\\u000a\\u202e');
+  for (const { message } of events) expect(message).not.toMatch(/\p{Cc}|\p{Cf}/u);
+});
+
 describe('diagnostics channels', () => {
   it('carry each event, the very object that listeners are given', async () => {
     const published: unknown[] = [];

@@ -1,9 +1,11 @@
 /** `doctor`: what memory was read and where, which limit is the tightest, which runtimes there are, and what to change. */
+import { printableTexts } from '../../core/printable.ts';
 import { formatBytes, type GuardLedger, type GuardOptions, type MachineReport, machineReport } from '../../index.ts';
 import type { Command } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { detectScreen, type Io, type Screen, writeJson } from '../io.ts';
 import { LEDGER_OPTION, openQueryGuard, selectLedger } from '../query-guard.ts';
+import { readEntries } from '../read-entries.ts';
 import { formatScope, formatScopeTable } from '../scope-table.ts';
 import { type Findings, giveAdvice } from './advice.ts';
 import { type FoundRuntime, findRuntimes } from './find-runtimes.ts';
@@ -16,9 +18,12 @@ export const doctor: Command<typeof LEDGER_OPTION> = {
   examples: ['doctor', 'doctor --json'],
   async run({ options, json }, io) {
     const found = await examineMachine(selectLedger(options));
-    const advice = giveAdvice(found);
-    if (json) writeJson(io, { ...found.report, runtimes: found.runtimes, ledger: found.ledger, advice });
-    else printFindings(io, found, advice);
+    if (json) {
+      writeJson(io, { ...found.report, runtimes: found.runtimes, ledger: found.ledger, advice: giveAdvice(found) });
+    } else {
+      const shown = printableTexts(found);
+      printFindings(io, shown, giveAdvice(shown));
+    }
     return EXIT.done;
   },
 };
@@ -33,7 +38,7 @@ async function examineMachine(options: GuardOptions): Promise<Examined> {
   guard.on('degraded', ({ message }) => void degraded.push(message));
   try {
     const { kind, directory } = guard.ledger;
-    const processes = new Set(guard.ledger.entries().map(({ pid }) => pid)).size;
+    const processes = new Set(readEntries(guard.ledger).map(({ pid }) => pid)).size;
     // `degraded` events of the guard's opening come while these are waited for.
     const [report, runtimes] = await Promise.all([machineReport(), findRuntimes()]);
     return { report, runtimes, degraded, ledger: { kind, ...(directory && { directory }), processes } };

@@ -1,6 +1,7 @@
 /** `plan`: every quantization with every context, whether it fits here, what a load would do, and what would help. */
 import { MiB } from '../../core/bytes.ts';
 import { invalidOption } from '../../core/errors.ts';
+import { printableTexts } from '../../core/printable.ts';
 import { QUANTIZATIONS } from '../../core/quantizations.ts';
 import { path, size, text, wholeNumber } from '../../core/validate.ts';
 import {
@@ -45,7 +46,7 @@ export const plan: Command<typeof OPTIONS> = {
   async run(given, io) {
     const planned = await makePlan(given);
     if (given.json) writeJson(io, planned);
-    else printPlan(planned, io);
+    else printPlan(printableTexts(planned), io);
     return planned.decision.verdict === 'refuse' ? EXIT.memory : EXIT.done;
   },
 };

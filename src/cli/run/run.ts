@@ -1,5 +1,7 @@
 /** `run`: loads a model through the guard and streams its answer. The text goes to stdout, everything else to stderr. */
+
 import { neededBytes } from '../../core/needed-bytes.ts';
+import { printableLines } from '../../core/printable.ts';
 import { flag, INT32_MAX, numberFrom, oneOf, path, text, wholeNumber } from '../../core/validate.ts';
 import {
   formatBytes,
@@ -155,7 +157,8 @@ async function streamAnswer(model: NexaModel, options: RunOptions['generate'], i
   try {
     for await (const piece of model.generate({ ...options, signal: stop.signal })) {
       text += piece;
-      if (!quiet) io.stdout.write(piece);
+      // A terminal would obey what the model writes.
+      if (!quiet) io.stdout.write(io.stdout.isTTY ? printableLines(piece) : piece);
     }
   } catch (error) {
     if (interrupted === undefined) throw error;

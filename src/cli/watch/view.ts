@@ -1,4 +1,5 @@
 /** Where watched readings are shown, and the two views that need no terminal: a line of text or of JSON for each. It reads nothing. */
+import { printableJson } from '../../core/printable.ts';
 import { formatBytes } from '../../index.ts';
 import type { Io } from '../io.ts';
 import { type Change, judgeHeadroom, type Reading } from './changes.ts';
@@ -18,7 +19,7 @@ const NEVER = new Promise<never>(() => {});
 export function makeJsonView({ stdout }: Pick<Io, 'stdout'>): View {
   return {
     left: NEVER,
-    show: (reading, changes) => void stdout.write(`${JSON.stringify({ ...reading, changes })}\n`),
+    show: (reading, changes) => void stdout.write(`${printableJson(JSON.stringify({ ...reading, changes }))}\n`),
     close() {},
   };
 }

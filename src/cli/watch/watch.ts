@@ -1,5 +1,6 @@
 /** `watch`: reads memory and what all processes hold, again and again: as a live screen, as lines, or as JSON. */
 import { setTimeout } from 'node:timers/promises';
+import { printableTexts } from '../../core/printable.ts';
 import { wholeNumber } from '../../core/validate.ts';
 import type { MemoryGuard } from '../../index.ts';
 import type { Command, OptionSpecs } from '../command.ts';
@@ -7,6 +8,7 @@ import { EXIT } from '../exit-codes.ts';
 import type { Io } from '../io.ts';
 import { typedNumber } from '../option-checks.ts';
 import { LEDGER_OPTION, openQueryGuard, selectLedger } from '../query-guard.ts';
+import { readEntries } from '../read-entries.ts';
 import { type Change, findChanges, type Reading } from './changes.ts';
 import { openLiveScreen } from './live-screen.ts';
 import { makeJsonView, makeTextView, type View } from './view.ts';
@@ -32,7 +34,8 @@ export const watch: Command<typeof OPTIONS> = {
     const { guard } = openQueryGuard(selectLedger(options));
     const view = json ? makeJsonView(io) : io.stdout.isTTY ? openLiveScreen(io, intervalMs) : makeTextView(io);
     try {
-      return await showReadings(guard, io, view, { intervalMs, count });
+      const read = () => (json ? takeReading(guard) : printableTexts(takeReading(guard)));
+      return await showReadings(guard, io, view, { read, intervalMs, count });
     } finally {
       view.close();
       guard.close();
@@ -44,7 +47,7 @@ async function showReadings(
   guard: MemoryGuard,
   io: Pick<Io, 'onInterrupt'>,
   view: View,
-  { intervalMs, count }: { readonly intervalMs: number; readonly count: number },
+  { read, intervalMs, count }: { readonly read: () => Reading; readonly intervalMs: number; readonly count: number },
 ): Promise<number> {
   const stop = new AbortController();
   const { signal } = stop;
@@ -57,7 +60,7 @@ async function showReadings(
     for (let shown = 0; shown < count; shown++) {
       if (shown > 0) await setTimeout(intervalMs, undefined, { signal }).catch(() => {});
       if (signal.aborted) break;
-      const now = takeReading(guard);
+      const now = read();
       view.show(now, [...told.splice(0), ...findChanges(before, now)]);
       before = now;
     }
@@ -70,5 +73,5 @@ async function showReadings(
 
 function takeReading(guard: MemoryGuard): Reading {
   const { headroomBytes } = guard.status();
-  return { atMs: Date.now(), snapshot: guard.snapshot(), headroomBytes, entries: guard.ledger.entries() };
+  return { atMs: Date.now(), snapshot: guard.snapshot(), headroomBytes, entries: readEntries(guard.ledger) };
 }

@@ -24,6 +24,39 @@ async function hold(name: string) {
   return { model, guard: other.guard };
 }
 
+describe('a name that a terminal would obey', () => {
+  const name = '\u001b]0;OWNED\u0007\u001b[31mred\u202e';
+  const shown = '\\u001b]0;OWNED\\u0007\\u001b[31mred\\u202e';
+
+  it('is shown on the screen, in lines and in JSON without what it would obey', async () => {
+    const screen = fakeIo({ isTTY: true, columns: 160, rows: 40 }, { NO_COLOR: '1' });
+    const [lines, json] = [fakeIo(), fakeIo()];
+    const endings = [
+      start('--interval 20', screen),
+      start('--interval 20 --count 400', lines),
+      start('--interval 20 --count 400 --json', json),
+    ];
+    await eventually(() => expect([lines.stdout.text, json.stdout.text]).not.toContain(''));
+    const { model } = await hold(name);
+    await eventually(() => expect(screen.stdout.text).toContain(`loaded  ${shown}`));
+    await eventually(() => expect(lines.stdout.text).toContain(`loaded ${shown} in process`));
+    await eventually(() => expect(json.stdout.text).toContain(shown));
+    model.dispose();
+    screen.stdin.type('q');
+    for (const io of [lines, json]) io.interrupt('SIGINT');
+    await Promise.all(endings);
+    for (const { stdout } of [screen, lines, json]) expect(stdout.text).not.toContain(name.slice(0, 4));
+    for (const character of name.match(/[^\x20-\x7e]/g)!) {
+      expect(lines.stdout.text + json.stdout.text).not.toContain(character);
+    }
+    const readings = json.stdout.text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { entries: { label: string }[] });
+    expect(readings.flatMap(({ entries }) => entries.map(({ label }) => label))).toContain(name);
+  });
+});
+
 describe('watch on a terminal', () => {
   it('draws on the other screen, follows its size, and leaves it as it was at `q`', async () => {
     const io = fakeIo({ isTTY: true, columns: 100, rows: 30 }, { NO_COLOR: '1' });
