@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { listVictims } from '../../src/loading/list-victims.ts';
+import type { LoadSettings } from '../../src/loading/load-settings.ts';
 import { makeHeldModel } from '../support/make-held-model.ts';
 
 const idle = [makeHeldModel({ name: 'first' }), makeHeldModel({ name: 'second' })];
@@ -35,5 +36,12 @@ describe('the models that go to make room', () => {
     );
     expect(asked).toEqual([['first', 'second'], 7]);
     expect(chosen).toEqual([idle[1]]);
+  });
+
+  it.each([[undefined], [null], ['first'], [Promise.resolve([])]])('are no list: %s', (given) => {
+    const evict = (() => given) as unknown as LoadSettings['evict'];
+    expect(() => listVictims(evict, idle, 7)).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining('`evict`') }),
+    );
   });
 });
