@@ -2,11 +2,13 @@
  * Knows what loads really took, and keeps it on disk by model, shape, runtime and CPU. A file that can't be trusted is
  * ignored. It must not know how an estimate is corrected.
  */
-import { lstat, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { lstat, mkdir, open, rename, rm } from 'node:fs/promises';
 import { cpus, homedir } from 'node:os';
 import { join } from 'node:path';
 import { MiB } from '../core/bytes.ts';
 import { loadNodeModule } from '../core/node-module.ts';
+import { readSmallFile } from '../core/read-small-file.ts';
 import type { FileIdentity } from '../gguf/read-gguf.ts';
 import type { Observation } from './apply-observations.ts';
 
@@ -26,6 +28,13 @@ const KEPT_LOADS = 3;
 const KEPT_KEYS = 256;
 /** A longer file is ignored. */
 const MOST_BYTES = MiB;
+/** Keys and names of loads are hashes and numbers; a longer one is none of them. */
+const MOST_CHARACTERS = 128;
+/** How often a file is read again that another process replaced meanwhile. */
+const MOST_READS = 5;
+
+/** The writings of this process by their directory: one after the other, whichever store they are of. */
+const writings = new Map<string, Promise<void>>();
 
 /** Returns `${XDG_CACHE_HOME:-~/.cache}/nexa-memory-guard`. */
 export function findCalibrationDirectory(env: NodeJS.ProcessEnv = process.env): string {
@@ -56,9 +65,9 @@ export class CalibrationStore {
   #last: { readonly state: string; readonly entries: Promise<Entries> } | undefined;
   /** What this process observed, on disk or not. */
   #own: Entries = new Map();
-  #writing: Promise<void> = Promise.resolve();
+  #told: string | undefined;
 
-  /** `tellProblem` is called once for each reading or writing that failed. */
+  /** `tellProblem` is called for each reading or writing that failed, once for the same failure in a row. */
   constructor(directory: string, tellProblem: (message: string, cause: unknown) => void) {
     this.#directory = directory;
     this.#tellProblem = tellProblem;
@@ -79,22 +88,50 @@ export class CalibrationStore {
   record(key: string, observation: Observation): Promise<void> {
     // The next estimate of this process need not wait for the disk.
     this.#own = addEntry(this.#own, key, observation);
-    this.#writing = this.#writing.then(() => this.#write(key, observation));
-    return this.#writing;
+    const before = writings.get(this.#directory) ?? Promise.resolve();
+    const writing = before.then(() => this.#write(key, observation));
+    writings.set(this.#directory, writing);
+    return writing;
   }
 
+  /**
+   * Other processes may write at the same time. What they replace between the last look at the file and the renaming, some microseconds, is
+   * written again with the next observation.
+   */
   async #write(key: string, observation: Observation): Promise<void> {
-    const temporary = join(this.#directory, `${FILE}.${process.pid}.tmp`);
+    const file = join(this.#directory, FILE);
+    const temporary = `${file}.${loadNodeModule('node:crypto').randomUUID()}.tmp`;
     try {
       await mkdir(this.#directory, { recursive: true, mode: 0o700 });
-      // Other processes may have written since it was read.
-      const entries = Object.fromEntries(addEntry(await this.#readEntries(), key, observation));
-      await writeFile(temporary, JSON.stringify({ format: FORMAT, entries }), { mode: 0o600 });
-      await rename(temporary, join(this.#directory, FILE));
+      for (let reads = 1; ; reads++) {
+        const version = await this.#identifyVersion();
+        const entries = Object.fromEntries(this.#addOwn(await this.#readEntries(), key, observation));
+        await writeNewFile(temporary, JSON.stringify({ format: FORMAT, entries }));
+        if (reads === MOST_READS || (await this.#identifyVersion()) === version) break;
+        await rm(temporary);
+      }
+      await rename(temporary, file);
     } catch (cause) {
       await rm(temporary, { force: true }).catch(() => {});
-      this.#tellProblem(`What a load took can't be kept in ${this.#directory}; estimates stay as they are.`, cause);
+      this.#tell(`What a load took can't be kept in ${this.#directory}; estimates stay as they are.`, cause);
     }
+  }
+
+  /** Adds an observation, and those of this process for which there is room: another process replaced them. */
+  #addOwn(found: Entries, key: string, observation: Observation): Entries {
+    const entries = new Map(found);
+    for (const [ownKey, own] of this.#own) {
+      const loads = entries.get(ownKey) ?? [];
+      const lost = own.filter(({ load }) => !loads.some((each) => each.load === load));
+      const room = entries.has(ownKey) || entries.size < KEPT_KEYS - 1 ? KEPT_LOADS - loads.length : 0;
+      if (room > 0 && lost.length > 0) entries.set(ownKey, [...lost.slice(-room), ...loads]);
+    }
+    return addEntry(entries, key, observation);
+  }
+
+  #tell(message: string, cause: unknown): void {
+    if (message !== this.#told) this.#tellProblem(message, cause);
+    this.#told = message;
   }
 
   /** Resolves to what tells one version of the file from the next. */
@@ -106,18 +143,25 @@ export class CalibrationStore {
   async #readEntries(): Promise<Entries> {
     const file = join(this.#directory, FILE);
     try {
-      const { size, uid } = await lstat(file).then((stat) => {
-        if (!stat.isFile()) throw new Error('it is no regular file');
-        return stat;
-      });
-      if (size > MOST_BYTES) throw new Error(`it has ${size} bytes`);
-      if (process.getuid && uid !== process.getuid()) throw new Error(`it belongs to user ${uid}`);
-      return parseEntries(await readFile(file, 'utf8'));
+      const options = { mostBytes: MOST_BYTES, refuseLink: true, refuseOtherUser: true };
+      return parseEntries((await readSmallFile(file, options)).toString());
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return new Map();
-      this.#tellProblem(`${file} is ignored: ${(cause as Error).message}.`, cause);
+      this.#tell(`${file} is ignored: ${(cause as Error).message}.`, cause);
       return new Map();
     }
+  }
+}
+
+/** Makes a file that nobody else made, and whose bytes are on disk when this resolves. */
+async function writeNewFile(path: string, text: string): Promise<void> {
+  const { O_WRONLY, O_CREAT, O_EXCL } = constants;
+  const file = await open(path, O_WRONLY | O_CREAT | O_EXCL | (constants.O_NOFOLLOW ?? 0), 0o600);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }
 
@@ -137,10 +181,11 @@ function parseEntries(text: string): Entries {
   const found = JSON.parse(text) as { format?: unknown; entries?: unknown } | null;
   if (found?.format !== FORMAT) throw new Error('it is not of this version');
   const entries = Object.entries(Object(found.entries) as Record<string, unknown>);
-  if (!entries.every(([, loads]) => Array.isArray(loads) && loads.every(isObservation))) {
-    throw new Error('it holds something else than observations');
-  }
-  return new Map(entries as [string, readonly Observation[]][]);
+  const isEntry = ([key, loads]: [string, unknown]) =>
+    key.length <= MOST_CHARACTERS && Array.isArray(loads) && loads.every(isObservation);
+  if (!entries.every(isEntry)) throw new Error('it holds something else than observations');
+  const kept = entries.slice(-KEPT_KEYS) as [string, readonly Observation[]][];
+  return new Map(kept.map(([key, loads]) => [key, loads.slice(-KEPT_LOADS)]));
 }
 
 function isObservation(value: unknown): value is Observation {
@@ -153,6 +198,9 @@ function isObservation(value: unknown): value is Observation {
     heard,
   } = Object(value) as Partial<Observation>;
   const sizes = [mappedBytes, anonymousAfterLoadBytes, anonymousAfterCallBytes];
-  const facts = [typeof full, typeof heard].every((type) => type === 'boolean') && typeof load === 'string';
+  const facts =
+    [typeof full, typeof heard].every((type) => type === 'boolean') &&
+    typeof load === 'string' &&
+    load.length <= MOST_CHARACTERS;
   return facts && sizes.every((size) => Number.isSafeInteger(size) && (size as number) >= 0);
 }

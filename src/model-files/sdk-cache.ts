@@ -2,8 +2,10 @@
  * Models by the names that Nexa's own tools pull them with, such as `NexaAI/Qwen2-Audio-7B-GGUF:Q4_K_M`, in the folders
  * where those tools keep them. It reads their manifests and no model.
  */
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { MiB } from '../core/bytes.ts';
+import { readSmallFile } from '../core/read-small-file.ts';
 import { type FoundFile, findModelFiles } from './model-folders.ts';
 import { normalizeQuantization, readModelName } from './model-name.ts';
 
@@ -55,9 +57,12 @@ async function readManifestFiles(home: string): Promise<readonly FoundFile[] | u
   return undefined;
 }
 
+/** A manifest of a hundred files has 20 KiB. */
+const MOST_MANIFEST_BYTES = 1 * MiB;
+
 async function readManifest(path: string): Promise<Manifest | undefined> {
   try {
-    const manifest: unknown = JSON.parse(await readFile(path, 'utf8'));
+    const manifest: unknown = JSON.parse((await readSmallFile(path, { mostBytes: MOST_MANIFEST_BYTES })).toString());
     return typeof manifest === 'object' && manifest !== null ? manifest : undefined;
   } catch {
     return undefined;

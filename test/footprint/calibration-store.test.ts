@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   mkdirSync,
@@ -5,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -131,6 +133,73 @@ describe('calibration', () => {
     expect(problems[0]).toContain('calibration.json is ignored');
     await calibration.record('key', observation(5));
     expect(await found(directory, 'key')).toEqual([5]);
+  });
+
+  it.skipIf(process.platform === 'win32')('ignores a named pipe without waiting for its writer', async () => {
+    const { calibration, directory, problems, file } = opened();
+    mkdirSync(directory, { recursive: true });
+    execFileSync('mkfifo', [file]);
+    expect((await calibration.readObservations())('key')).toEqual([]);
+    expect(problems).toEqual([expect.stringContaining('it is no regular file')]);
+    await calibration.record('key', observation(5));
+    expect(await found(directory, 'key')).toEqual([5]);
+    expect(problems).toHaveLength(1);
+  });
+
+  it('loses nothing if two stores of a process record at once', async () => {
+    const { calibration, directory, problems } = opened();
+    const other = opened(directory).calibration;
+    const keys = ['a', 'b', 'c', 'd', 'e'];
+    const records = keys.flatMap((key) => [
+      calibration.record(`${key}1`, observation(1)),
+      other.record(`${key}2`, observation(2)),
+    ]);
+    await Promise.all(records);
+    for (const key of keys) {
+      expect(await found(directory, `${key}1`)).toEqual([1]);
+      expect(await found(directory, `${key}2`)).toEqual([2]);
+    }
+    expect(problems).toEqual([]);
+    expect(readdirSync(directory)).toEqual(['calibration.json']);
+  });
+
+  it('writes again what another process replaced, and only that', async () => {
+    const { calibration, directory, file } = opened();
+    await opened(directory).calibration.record('theirs', observation(1));
+    const before = readFileSync(file);
+    await calibration.record('ours', observation(2));
+    writeFileSync(file, before);
+    await calibration.record('more', observation(3));
+    expect(await found(directory, 'theirs')).toEqual([1]);
+    expect(await found(directory, 'ours')).toEqual([2]);
+    expect(await found(directory, 'more')).toEqual([3]);
+  });
+
+  it('follows no link that stands under the name of its temporary file', async () => {
+    const { calibration, directory, file } = opened();
+    mkdirSync(directory, { recursive: true });
+    const precious = join(directory, 'precious');
+    writeFileSync(precious, 'precious');
+    symlinkSync(precious, `${file}.${process.pid}.tmp`);
+    await calibration.record('key', observation(5));
+    expect(readFileSync(precious, 'utf8')).toBe('precious');
+    expect(await found(directory, 'key')).toEqual([5]);
+    expect(statSync(file).mode & 0o777).toBe(process.platform === 'win32' ? 0o666 : 0o600);
+  });
+
+  it('keeps three loads of a key however many a file holds, and no key or name that is none', async () => {
+    const { directory, file } = opened();
+    mkdirSync(directory, { recursive: true });
+    const write = (entries: object) =>
+      writeFileSync(file, JSON.stringify({ format: 'nexa-memory-guard calibration 2', entries }));
+    write({ key: [1, 2, 3, 4, 5].map((bytes) => observation(bytes)) });
+    expect(await found(directory, 'key')).toEqual([3, 4, 5]);
+    for (const entries of [{ ['k'.repeat(129)]: [] }, { key: [observation(1, 'l'.repeat(129))] }]) {
+      write(entries);
+      const { calibration, problems } = opened(directory);
+      await calibration.readObservations();
+      expect(problems).toEqual([expect.stringContaining('it holds something else than observations')]);
+    }
   });
 
   it('ignores a link, and a directory in place of the file', async () => {

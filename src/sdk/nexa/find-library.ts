@@ -1,7 +1,8 @@
 /** Looks for the SDK's library on this machine; it loads nothing and knows no SDK besides names. */
-import { readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, delimiter, dirname, join, resolve } from 'node:path';
+import { readSmallFile } from '../../core/read-small-file.ts';
 import { listLauncherNames, listLibraryNames, listPlaces, type Place, type Surroundings } from './library-places.ts';
 
 export interface FoundLibrary {
@@ -79,9 +80,9 @@ async function listLauncherFolders({ platform, env }: Surroundings, tried: strin
 async function listLauncherHomes(launcher: string): Promise<readonly string[]> {
   const folder = dirname(launcher);
   const home = basename(folder) === 'bin' ? [dirname(folder)] : [];
-  const { size } = await stat(launcher);
   // `GENIEX_PREFIX="/usr/local/lib/geniex"` in the script that GenieX's installer writes.
-  const script = size <= MAX_SCRIPT_BYTES ? await readFile(launcher, 'latin1') : '';
+  const bytes = await readSmallFile(launcher, { mostBytes: MAX_SCRIPT_BYTES }).catch(() => undefined);
+  const script = bytes?.toString('latin1') ?? '';
   const prefix = script.startsWith('#!') ? /^\w*PREFIX=["']?([^"'\n]+)/m.exec(script)?.[1] : undefined;
   return [...(prefix === undefined ? [] : [prefix]), folder, ...home];
 }

@@ -3,13 +3,17 @@
  * top of another text would be answered wrongly.
  */
 import { createHash } from 'node:crypto';
-import { open, readFile, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import type { HeldText } from '../../addon/nexa-binding.ts';
 import { MiB } from '../../core/bytes.ts';
 import { describeError, MemoryGuardError } from '../../core/errors.ts';
+import { openRegularFile, readSmallFile } from '../../core/read-small-file.ts';
 
 /** The end of a model's file is weights, which differ between models of the same shapes; that of a cache is what was computed last. */
 const MARKED_BYTES = 1 * MiB;
+
+/** A text of a million tokens has some MiB. */
+const MOST_NOTE_BYTES = 64 * MiB;
 
 interface Note {
   readonly format: 'nexa-memory-guard KV cache';
@@ -36,18 +40,22 @@ export async function writeKvCacheNote(path: string, modelPath: string, held: He
     tokens: held.tokens,
     text: Buffer.from(held.text).toString('base64'),
   };
-  // As private as a conversation is.
-  await writeFile(kvCacheNotePath(path), `${JSON.stringify(note)}\n`, { mode: 0o600 }).catch((cause) => {
-    throw new MemoryGuardError('ERR_RUNTIME', `The note ${print(path)} could not be written (${cause.code}).`, {
-      cause,
-    });
-  });
+  try {
+    // As private as a conversation is, and a file of its own: a link or a pipe that stands there is not written to.
+    await rm(kvCacheNotePath(path), { force: true });
+    await writeFile(kvCacheNotePath(path), `${JSON.stringify(note)}\n`, { mode: 0o600, flag: 'wx' });
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new MemoryGuardError('ERR_RUNTIME', `The note ${print(path)} could not be written (${code}).`, { cause });
+  }
 }
 
 /** Rejects with `ERR_RUNTIME` if there is no note, or if it is of another model or of another cache. */
 export async function readKvCacheNote(path: string, modelPath: string): Promise<HeldText> {
-  const found = await readFile(kvCacheNotePath(path), 'utf8').then(parseNote, (cause) => {
-    throw noteError(path, cause.code === 'ENOENT' ? 'no file there' : `no way to read it (${cause.code})`, cause);
+  const options = { mostBytes: MOST_NOTE_BYTES };
+  const found = await readSmallFile(kvCacheNotePath(path), options).then(parseNote, (cause) => {
+    const why = cause.code ?? cause.message;
+    throw noteError(path, cause.code === 'ENOENT' ? 'no file there' : `no way to read it (${why})`, cause);
   });
   if (found === undefined) throw noteError(path, 'something else');
   if (found.model !== (await markFile(modelPath))) throw noteError(path, 'that of a cache of another model');
@@ -63,9 +71,9 @@ export async function removeKvCacheNote(path: string): Promise<void> {
   });
 }
 
-function parseNote(json: string): Note | undefined {
+function parseNote(json: Buffer): Note | undefined {
   try {
-    const note = JSON.parse(json) as Note;
+    const note = JSON.parse(json.toString()) as Note;
     const isNote = note.format === 'nexa-memory-guard KV cache' && note.version === 1;
     return isNote && typeof note.text === 'string' && isCount(note.tokens) ? note : undefined;
   } catch {
@@ -78,7 +86,7 @@ const isCount = (tokens: number) => Number.isInteger(tokens) && tokens >= 0 && t
 
 async function markFile(path: string): Promise<string> {
   try {
-    const file = await open(path, 'r');
+    const file = await openRegularFile(path);
     try {
       const { size } = await file.stat();
       const end = Buffer.alloc(Math.min(size, MARKED_BYTES));

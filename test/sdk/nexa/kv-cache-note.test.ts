@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   copyFileSync,
   existsSync,
@@ -6,6 +7,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -29,6 +31,20 @@ describe('the note of a KV cache', () => {
     await writeKvCacheNote(at('cache'), at('model.gguf'), held);
     expect(await readKvCacheNote(at('cache'), at('model.gguf'))).toEqual(held);
     expect(statSync(at('cache.json')).mode & 0o777).toBe(0o600);
+  });
+
+  it.skipIf(process.platform === 'win32')('is neither read from a pipe nor written to a pipe or a link', async () => {
+    execFileSync('mkfifo', [at('cache.json')]);
+    await expect(readKvCacheNote(at('cache'), at('model.gguf'))).rejects.toMatchObject({ code: 'ERR_RUNTIME' });
+    await writeKvCacheNote(at('cache'), at('model.gguf'), held);
+    expect(await readKvCacheNote(at('cache'), at('model.gguf'))).toEqual(held);
+    rmSync(at('cache.json'));
+    symlinkSync(at('model.gguf'), at('cache.json'));
+    await writeKvCacheNote(at('cache'), at('model.gguf'), held);
+    expect(readFileSync(at('model.gguf'), 'utf8')).toBe('weights');
+    rmSync(at('model.gguf'));
+    execFileSync('mkfifo', [at('model.gguf')]);
+    await expect(readKvCacheNote(at('cache'), at('model.gguf'))).rejects.toMatchObject({ code: 'ERR_RUNTIME' });
   });
 
   it('is good for a copy of the model, and for no other model of the same size', async () => {
