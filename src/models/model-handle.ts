@@ -145,7 +145,7 @@ function trackModelCall<C>(
   return (invoke, args) => {
     // Asked before the engine is: what throws here must neither lose a call that runs nor leave one counted.
     const watch = watchModelCall(models, held, inference, mayHaveAudio(args, methods));
-    const result = invoke(args);
+    const result = callNow(() => invoke(args), watch);
     if (args.includes(result)) return result; // `pipe` gives back what it was given
     const standIn: CallStandIn = {
       own,
@@ -156,6 +156,16 @@ function trackModelCall<C>(
     };
     return trackCall(result, watch, standIn);
   };
+}
+
+/** Also a call that throws has used the model. */
+function callNow(call: () => unknown, watch: CallWatch): unknown {
+  try {
+    return call();
+  } catch (error) {
+    watch.done?.();
+    throw error;
+  }
 }
 
 /** Apart, since what it captures lives as long as a stream that was dropped is waited for. */

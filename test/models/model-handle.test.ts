@@ -111,12 +111,19 @@ describe('a call whose arguments or adapter throw when they are looked at', () =
 });
 
 describe('a call that is done at once', () => {
-  it('begins the idle time of its model anew', async () => {
+  const throwing = (): never => {
+    throw new Error('cannot');
+  };
+
+  it.each([
+    ['returns', () => 7],
+    ['throws', throwing],
+  ])('begins the idle time of its model anew if it %s', async (_how, count) => {
     const clock = new ManualClock();
     const { hold, causes } = handles({}, { clock, keepAliveMs: 100 });
-    const { handle } = hold(Object.assign(new FakeModel('m'), { count: () => 7 }));
+    const { handle } = hold(Object.assign(new FakeModel('m'), { count }));
     clock.advance(90);
-    expect(handle.count()).toBe(7);
+    await new Promise((resolve) => resolve(handle.count())).catch(() => {});
     clock.advance(90);
     await settled();
     expect(causes()).toEqual([]);
