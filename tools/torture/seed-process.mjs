@@ -1,7 +1,8 @@
 /** The process in which a seed runs: started, in a control group of its own for real memory, watched, and cleaned up after however it ends. */
 import { fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ControlGroup, whyNoControlGroups } from '../control-groups.mjs';
 
@@ -16,6 +17,7 @@ const SILENCE_MS = 120_000;
 /** What a process takes that has opened all engines. */
 const ENGINE_BYTES = 256 * MiB;
 const NEED_THE_ADDON = ['peers', 'directory', 'disk'];
+const PRINTED = 'printed.txt';
 const CHILD = fileURLToPath(new URL('run-seed.mjs', import.meta.url));
 
 /** Why a seed can't run on this engine here; `undefined` if it can. @param {SeedTask['engine']} engine */
@@ -44,7 +46,7 @@ export async function runSeedProcess(task, told) {
     const faults = task.faults.filter((fault) => !plain || !NEED_THE_ADDON.includes(fault));
     const env = { ...process.env, XDG_CACHE_HOME: task.folder, NEXA_MEMORY_GUARD_ADDON: plain ? 'off' : '' };
     const command = [process.execPath, '--expose-gc', CHILD, JSON.stringify({ ...task, faults, groups: places })];
-    const child = first.spawn(command, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], env });
+    const child = withOutputs(task, (stdio) => first.spawn(command, { stdio, env }));
     try {
       return await watch(child, task, told);
     } finally {
@@ -56,7 +58,17 @@ export async function runSeedProcess(task, told) {
 /** @param {SeedTask} task */
 function startPlain(task) {
   const env = { ...process.env, XDG_CACHE_HOME: task.folder };
-  return fork(CHILD, [JSON.stringify(task)], { execArgv: ['--expose-gc'], env });
+  return withOutputs(task, (stdio) => fork(CHILD, [JSON.stringify(task)], { execArgv: ['--expose-gc'], env, stdio }));
+}
+
+/** Engines print much: what a child prints goes into a file, and is shown if it ends with an error. @template T @param {{ folder: string }} task @param {(stdio: import('node:child_process').StdioOptions) => T} start */
+function withOutputs({ folder }, start) {
+  const file = openSync(path.join(folder, PRINTED), 'w');
+  try {
+    return start(['ignore', file, file, 'ipc']);
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** @param {import('node:child_process').ChildProcess} child @param {Omit<SeedTask, 'groups'>} task @param {(report: WorldReport) => void} told */
@@ -74,7 +86,8 @@ async function watch(child, task, told) {
   clearTimeout(silent);
   if (code === 0) return undefined;
   const [head = '', ...lines] = readFileSync(task.logFile, 'utf8').trimEnd().split('\n');
-  return { code, signal, world: Number(head.replace('world ', '')) || 0, tail: lines };
+  const printed = signal === null ? readFileSync(path.join(task.folder, PRINTED), 'utf8').trimEnd().split('\n') : [];
+  return { code, signal, world: Number(head.replace('world ', '')) || 0, tail: [...lines, ...printed.slice(-15)] };
 }
 
 /** A world that crashed leaves its disk mounted. @param {string} folder */
