@@ -80,10 +80,26 @@ export class EngineStage extends MemoryStage {
   /** @override @param {any} handle @returns {import('./world.mjs').Handle} */
   adaptHandle(handle) {
     const [disposer = 'dispose'] = this.#engine.disposers;
+    const { generate, generateStream, tokenize } = this.#engine.adapt(handle);
+    const { diesBusy } = this.#engine;
+    /** @type {Set<unknown>} */
+    const running = new Set();
+    const follow = (/** @type {unknown} */ result) => {
+      const call = Promise.resolve(result);
+      running.add(call);
+      const ended = () => running.delete(call);
+      call.then(ended, ended);
+      return result;
+    };
+    // A user of an engine that dies of a call beside a disposal lets the one end before the other begins.
+    const after = (/** @type {() => unknown} */ call) =>
+      diesBusy && running.size > 0 ? follow(Promise.allSettled(running).then(call)) : follow(call());
     return {
-      ...this.#engine.adapt(handle),
-      dispose: () => handle[disposer](),
-      [Symbol.asyncDispose]: () => handle[Symbol.asyncDispose](),
+      generate: () => after(generate),
+      generateStream,
+      tokenize: () => after(tokenize),
+      dispose: () => after(() => handle[disposer]()),
+      [Symbol.asyncDispose]: () => after(() => handle[Symbol.asyncDispose]()),
     };
   }
 

@@ -9,6 +9,7 @@ import { NexaSDK } from 'nexa-memory-guard';
  * @property {() => Promise<any>} open
  * @property {(modelPath: string, memoryGuard: object) => unknown[]} listArguments for `loadModel`
  * @property {readonly string[]} disposers methods of a model that end it
+ * @property {boolean} diesBusy whether it ends the process if a model is disposed while a call runs: its user has to wait
  * @property {readonly string[]} uses methods of a model that must not be called afterwards
  * @property {(model: any) => Omit<Handle, 'dispose' | typeof Symbol.asyncDispose>} adapt the calls of a run in this engine's words
  */
@@ -22,6 +23,7 @@ const nexaSdk = {
   open: () => NexaSDK.initialize({ runtime: 'llama' }),
   listArguments: (modelPath, memoryGuard) => [modelPath, { contextSize: CONTEXT, memoryGuard }],
   disposers: ['dispose'],
+  diesBusy: false,
   uses: ['generate'],
   adapt: (model) => ({
     async generate() {
@@ -42,11 +44,13 @@ const llamaNode = {
   },
   listArguments: (model, memoryGuard) => [{ model, n_ctx: CONTEXT, n_gpu_layers: 0, memoryGuard }],
   disposers: ['release'],
+  diesBusy: true,
   uses: ['completion', 'tokenize'],
   adapt: (model) => ({
     generate: () => model.completion({ prompt: 'Hi', n_predict: 2 }),
+    // It has no streams: the text is given as one part.
     async *generateStream() {
-      yield await model.completion({ prompt: 'Hello', n_predict: 4 });
+      yield await model.tokenize('Hello');
     },
     tokenize: () => model.tokenize('Hi'),
   }),
@@ -61,6 +65,7 @@ const nodeLlamaCpp = {
   },
   listArguments: (modelPath, memoryGuard) => [{ modelPath, memoryGuard }],
   disposers: ['dispose'],
+  diesBusy: false,
   uses: ['createContext'],
   adapt: (model) => ({
     async generate() {

@@ -104,15 +104,18 @@ class FakeModel {
   /** @param {string} method */
   #call(method) {
     const end = this.#records.beginUse(this.#record, method);
+    const answer = this.#faults.choose();
     const succeed = () => {
       end();
       return 'text';
     };
-    return this.#faults.give(this.#faults.choose(), `${method} of ${this.#record.name}`, { succeed, fail: end });
+    // What throws at once was no use of the model.
+    const fail = () => end(answer.kind !== 'throw');
+    return this.#faults.give(answer, `${method} of ${this.#record.name}`, { succeed, fail });
   }
 
   #takeRest() {
-    if (!this.#record.ending) this.#records.take(this.#record, this.#record.needBytes);
+    if (this.#record.held) this.#records.take(this.#record, this.#record.needBytes);
   }
 
   /** @param {StreamOptions} options @returns {AsyncGenerator<string, void, void>} */
@@ -124,7 +127,7 @@ class FakeModel {
       for (let part = 0; part < parts; part++) {
         if (part > 0) this.#records.checkUse(this.#record, `generateStream (part ${part})`);
         if (part === breaksAt) throw new SdkFault(`a stream of ${name} failed`);
-        if (part === hangsAt) {
+        if (part === hangsAt && this.#faults.enabled) {
           await this.#faults.give({ kind: 'hang', delayMs: 0 }, `a stream of ${name}`, { succeed() {}, fail() {} });
         }
         yield `part ${part}`;

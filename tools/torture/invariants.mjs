@@ -1,7 +1,12 @@
 /** What must hold after each step, once promises have settled. It changes nothing. */
 
+import { GIVEN_UP_AFTER_MS } from './model-records.mjs';
+
 /** @typedef {import('./world.mjs').World} World */
 /** @typedef {import('./watched-promises.mjs').Watched} Watched */
+
+/** So long a load that never settles holds up the next one. */
+const LOAD_HOLDS_MS = 30_000;
 
 /** @param {World} world */
 export function checkInvariants(world) {
@@ -84,15 +89,17 @@ function checkHeadroom(world) {
 }
 
 /**
- * Until when something ran in the SDK that a load or a reload may wait for: another load, or the end of a model that makes room.
+ * Until when something ran in the SDK that a load or a reload may wait for: another load, or the end of a model. What takes too long
+ * is waited for no more.
  * @param {World} world @param {Watched} watched
  */
 function findExcuse({ records, clock }, { startedMs }) {
   let excusedMs = startedMs;
-  for (const { state, loadedMs = 0, disposals } of records.all) {
-    excusedMs = Math.max(excusedMs, state === 'loading' ? clock.nowMs : loadedMs);
-    for (const { by, atMs, settledMs = clock.nowMs } of disposals) {
-      if (by === 'guard' && atMs >= startedMs) excusedMs = Math.max(excusedMs, settledMs);
+  const { nowMs } = clock;
+  for (const { beganMs, loadedMs = nowMs, disposals } of records.all) {
+    excusedMs = Math.max(excusedMs, Math.min(loadedMs, beganMs + LOAD_HOLDS_MS));
+    for (const { atMs, settledMs = nowMs } of disposals) {
+      excusedMs = Math.max(excusedMs, Math.min(settledMs, atMs + GIVEN_UP_AFTER_MS));
     }
   }
   return excusedMs;

@@ -11,15 +11,14 @@
  * @property {RegExp} [found] what the violation must say
  */
 
+const LEDGER_FILES = /^the process still has (\d+ \S*(\/lock|\/\d+-[0-9a-f]{12})( \(deleted\))?(, )?)+ open$/;
+
 /** @type {readonly KnownViolation[]} */
 export const KNOWN_VIOLATIONS = [
   // src/ledger/open-ledger.ts: a guard that is closed while models are held leaves the ledger open, and nobody closes it afterwards.
-  {
-    id: 'ledger stays open',
-    invariant: 'no-descriptor-after-close',
-    fault: 'closeWhileHeld',
-    found: /^the process still has (\d+ \S*(\/lock|\/\d+-[0-9a-f]{12})( \(deleted\))?(, )?)+ open$/,
-  },
+  { id: 'ledger stays open', invariant: 'no-descriptor-after-close', fault: 'closeWhileHeld', found: LEDGER_FILES },
+  // src/ledger/shared-ledger.ts: a call that fails while its files are opened or closed leaves the others open.
+  { id: 'ledger leaks files', invariant: 'no-descriptor-after-close', fault: 'failCalls', found: LEDGER_FILES },
 ];
 
 /** @param {import('./world.mjs').Violation} violation @param {ReadonlySet<string>} done names of the operations that were done @returns {KnownViolation | undefined} */

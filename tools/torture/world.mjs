@@ -145,7 +145,10 @@ export class World {
     const othersBytes = Math.min(this.othersBytes, watched?.leastOthersBytes ?? this.othersBytes);
     const held = this.records.all.filter(
       // What is let in unread, at the same moment, is no decision's fault.
-      ({ name, state }) => name !== model && (state === 'live' || (state === 'loading' && this.admitted.has(name))),
+      ({ name, state, beganMs }) =>
+        name !== model &&
+        (state === 'live' || state === 'loading') &&
+        (this.admitted.has(name) || beganMs < this.clock.nowMs),
     );
     const heldBytes = held.reduce((sum, { needBytes }) => sum + needBytes, 0);
     const needBytes = need.mappedBytes + need.anonymousBytes;

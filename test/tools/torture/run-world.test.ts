@@ -139,8 +139,9 @@ describe('an invariant of the torture run', { timeout: 60_000 }, () => {
             const model = await load(...args);
             return replace(model, {
               dispose: async (dispose) => {
-                await dispose();
+                const disposed = dispose();
                 await model.tokenize();
+                return disposed;
               },
             });
           },
