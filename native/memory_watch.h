@@ -2,6 +2,7 @@
 // N-API, and the thread knows no policy: it is told what each scope had left, and below which figure it must report.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,12 +47,10 @@ class MemoryWatch {
 
 bool MemoryWatchSupported() noexcept;
 
-// Writes one byte to `wake_end` for each `Watch` whose figure was crossed, and if the files cannot be read any more. The
-// watch owns `wake_end` from here. Null if there is no thread or no memory for it; `wake_end` is closed then.
-std::unique_ptr<MemoryWatch> OpenMemoryWatch(ReadPlan&& plan, std::vector<Notice>&& notices, int wake_end) noexcept;
-
-// Opens two connected descriptors; JavaScript gets the first one. False if the system has none left.
-bool OpenWakeEnds(int (&ends)[2]) noexcept;
-void CloseWakeEnd(int end) noexcept;
+// Calls `woken`, which must not throw, on a thread of its own: once for each `Watch` whose figure was crossed, and if the
+// files cannot be read any more. A call may still come while the watch is destroyed and for a moment after it. Null if
+// there is no thread or no memory for it.
+std::unique_ptr<MemoryWatch> OpenMemoryWatch(ReadPlan&& plan, std::vector<Notice>&& notices,
+                                             std::function<void()> woken) noexcept;
 
 }  // namespace guard

@@ -13,7 +13,7 @@ namespace guard::binding {
 
 // What a function was called with. An argument that was not given is undefined.
 struct Arguments {
-  static constexpr std::size_t kMost = 7;
+  static constexpr std::size_t kMost = 8;
   napi_value self = nullptr;
   napi_value values[kMost] = {};
   // What the function was defined with.

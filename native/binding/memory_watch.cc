@@ -1,4 +1,4 @@
-// Watches memory for JavaScript, which waits on one end of a socket pair.
+// Watches memory for JavaScript.
 #include "../memory_watch.h"
 
 #include <memory>
@@ -11,6 +11,7 @@
 #include "make_value.h"
 #include "read_plan.h"
 #include "read_value.h"
+#include "wake_call.h"
 
 namespace guard::binding {
 namespace {
@@ -39,8 +40,9 @@ bool ReadNotices(napi_env env, napi_value value, std::size_t rows, std::vector<g
   return true;
 }
 
-// `new MemoryWatch(paths, table, rows, swap, groupPath, groupBytes, notices)`. When its environment ends, the object goes
-// first and the watch with it. The thread never calls into JavaScript.
+// `new MemoryWatch(paths, table, rows, swap, groupPath, groupBytes, notices, woken)`: calls `woken()` on the environment's
+// thread until `close()`. It does not keep the process alive. When its environment ends, the channel closes first and the
+// object goes later; no call comes in between.
 class MemoryWatch {
  public:
   static std::unique_ptr<MemoryWatch> Make(napi_env env, const Arguments& arguments) {
@@ -49,22 +51,20 @@ class MemoryWatch {
     auto made = std::make_unique<MemoryWatch>();
     if (!ReadPlanArguments(env, arguments, plan, made->numbers_)) return nullptr;
     if (!ReadNotices(env, arguments[6], made->numbers_ / guard::kStride, notices)) return nullptr;
-    int ends[2];
-    if (guard::OpenWakeEnds(ends)) {
-      made->watch_ = guard::OpenMemoryWatch(std::move(plan), std::move(notices), ends[1]);
-      if (made->watch_ == nullptr) guard::CloseWakeEnd(ends[0]);
-    }
+    made->woken_ = WakeCall::Make(env, arguments[7], "woken");
+    if (made->woken_ == nullptr) return nullptr;
+    made->watch_ = guard::OpenMemoryWatch(std::move(plan), std::move(notices), [woken = made->woken_] { woken->Ask(); });
     if (made->watch_ == nullptr) {
       Throw(env, "MemoryWatch: no thread, memory or descriptors for it");
       return nullptr;
     }
-    const napi_value descriptor = MakeNumber(env, ends[0]);
-    if (descriptor == nullptr || napi_set_named_property(env, arguments.self, "descriptor", descriptor) != napi_ok) {
-      guard::CloseWakeEnd(ends[0]);
-      return nullptr;
-    }
     return made;
   }
+
+  MemoryWatch() = default;
+  ~MemoryWatch() { End(); }
+  MemoryWatch(const MemoryWatch&) = delete;
+  MemoryWatch& operator=(const MemoryWatch&) = delete;
 
   napi_value Watch(napi_env env, const Arguments& arguments) {
     if (watch_ == nullptr) return nullptr;
@@ -91,11 +91,17 @@ class MemoryWatch {
   }
 
   napi_value Close(napi_env, const Arguments&) {
-    watch_.reset();
+    End();
     return nullptr;
   }
 
  private:
+  void End() noexcept {
+    watch_.reset();
+    if (woken_ != nullptr) woken_->Forget();
+  }
+
+  std::shared_ptr<WakeCall> woken_;
   std::unique_ptr<guard::MemoryWatch> watch_;
   std::size_t numbers_ = 0;
 };

@@ -1,10 +1,6 @@
 // A watch on Linux: everything is handed to the one thread that reads for all watches.
 #include "../memory_watch.h"
 
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <new>
 #include <utility>
 
 #include "watch_thread.h"
@@ -28,22 +24,18 @@ class LinuxMemoryWatch final : public MemoryWatch {
 
 bool MemoryWatchSupported() noexcept { return true; }
 
-bool OpenWakeEnds(int (&ends)[2]) noexcept {
-  return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0;
-}
-
-void CloseWakeEnd(int end) noexcept { close(end); }
-
-std::unique_ptr<MemoryWatch> OpenMemoryWatch(ReadPlan&& plan, std::vector<Notice>&& notices, int wake_end) noexcept {
-  const bool swap = plan.swap;
-  auto files = OpenMemoryFiles(std::move(plan));
-  if (files == nullptr) {
-    CloseWakeEnd(wake_end);
+std::unique_ptr<MemoryWatch> OpenMemoryWatch(ReadPlan&& plan, std::vector<Notice>&& notices,
+                                             std::function<void()> woken) noexcept {
+  try {
+    const bool swap = plan.swap;
+    auto files = OpenMemoryFiles(std::move(plan));
+    if (files == nullptr) return nullptr;
+    auto watch = std::make_shared<SharedWatch>(std::move(files), std::move(notices), swap, std::move(woken));
+    auto made = std::make_unique<LinuxMemoryWatch>(watch);
+    return WatchThread::Instance().Add(std::move(watch)) ? std::move(made) : nullptr;
+  } catch (...) {
     return nullptr;
   }
-  auto watch = std::make_shared<SharedWatch>(std::move(files), std::move(notices), swap, wake_end);
-  if (!WatchThread::Instance().Add(watch)) return nullptr;
-  return std::unique_ptr<MemoryWatch>(new (std::nothrow) LinuxMemoryWatch(std::move(watch)));
 }
 
 }  // namespace guard

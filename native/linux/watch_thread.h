@@ -1,8 +1,9 @@
 // The thread that reads the files of all watches: one for the whole process, started with the first watch and never joined.
-// It shares nothing with a JavaScript environment but one end of a socket pair: a worker that is terminated closes the
-// other end, and nothing of it is called afterwards.
+// It shares nothing with a JavaScript environment but the function that it calls if there is something to read, which does
+// nothing once the environment is gone.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -16,8 +17,8 @@ namespace guard {
 
 // One watch between the thread and those who asked for it.
 struct SharedWatch {
-  SharedWatch(std::unique_ptr<MemoryFiles> opened, std::vector<Notice>&& notices, bool swap, int wake_end) noexcept
-      : files(std::move(opened), std::move(notices), swap, wake_end) {}
+  SharedWatch(std::unique_ptr<MemoryFiles> opened, std::vector<Notice>&& notices, bool swap, std::function<void()> woken)
+      : files(std::move(opened), std::move(notices), swap, std::move(woken)) {}
 
   struct Least {
     double left_bytes;

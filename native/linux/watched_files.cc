@@ -1,9 +1,6 @@
 // When the files of a watch are read, and when JavaScript is told.
 #include "watched_files.h"
 
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -31,12 +28,10 @@ constexpr double kRegisterMs = 25;
 }  // namespace
 
 WatchedFiles::WatchedFiles(std::unique_ptr<MemoryFiles> files, std::vector<Notice>&& notices, bool swap,
-                           int wake_end) noexcept
-    : files_(std::move(files)), swap_(swap), wake_end_(wake_end) {
+                           std::function<void()> woken)
+    : files_(std::move(files)), swap_(swap), woken_(std::move(woken)) {
   for (Notice& notice : notices) notices_.push_back(std::make_unique<KernelNotice>(std::move(notice)));
 }
-
-WatchedFiles::~WatchedFiles() { close(wake_end_); }
 
 void WatchedFiles::Begin(Judgement&& judgement, double now_ms) noexcept {
   judgement_ = std::move(judgement);
@@ -77,8 +72,7 @@ void WatchedFiles::NoteLeft(double left, double now_ms) noexcept {
 void WatchedFiles::Tell() noexcept {
   if (told_) return;
   told_ = true;
-  // If the other end is closed, nobody reads it; if the buffer is full, enough was told.
-  [[maybe_unused]] const ssize_t sent = send(wake_end_, "!", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+  woken_();
 }
 
 void WatchedFiles::PlanNext(double left, double below, double now_ms) noexcept {

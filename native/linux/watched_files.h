@@ -4,6 +4,7 @@
 
 #include <poll.h>
 
+#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -16,10 +17,9 @@ namespace guard {
 
 class WatchedFiles {
  public:
-  // Owns `wake_end` from here.
-  WatchedFiles(std::unique_ptr<MemoryFiles> files, std::vector<Notice>&& notices, bool swap, int wake_end) noexcept;
+  WatchedFiles(std::unique_ptr<MemoryFiles> files, std::vector<Notice>&& notices, bool swap, std::function<void()> woken);
   // May take 10 to 20 ms for each notice that the kernel takes back.
-  ~WatchedFiles();
+  ~WatchedFiles() = default;
   WatchedFiles(const WatchedFiles&) = delete;
   WatchedFiles& operator=(const WatchedFiles&) = delete;
 
@@ -51,7 +51,7 @@ class WatchedFiles {
   std::unique_ptr<MemoryFiles> files_;
   std::vector<std::unique_ptr<KernelNotice>> notices_;
   const bool swap_;
-  const int wake_end_;
+  const std::function<void()> woken_;
   Judgement judgement_;
   std::vector<double> rows_;
   // The reading before: what was left, when, and how long the wait after it was.

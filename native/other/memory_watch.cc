@@ -4,8 +4,8 @@
 namespace guard {
 
 bool MemoryWatchSupported() noexcept { return false; }
-bool OpenWakeEnds(int (&)[2]) noexcept { return false; }
-void CloseWakeEnd(int) noexcept {}
-std::unique_ptr<MemoryWatch> OpenMemoryWatch(ReadPlan&&, std::vector<Notice>&&, int) noexcept { return nullptr; }
+std::unique_ptr<MemoryWatch> OpenMemoryWatch(ReadPlan&&, std::vector<Notice>&&, std::function<void()>) noexcept {
+  return nullptr;
+}
 
 }  // namespace guard

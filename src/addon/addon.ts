@@ -14,7 +14,7 @@ export interface Addon {
   readonly memoryFilesSupported: boolean;
   /** Watches memory files on a thread of the addon. It exists on Linux only. */
   readonly MemoryWatch?: new (
-    ...args: [...NativePlan, notices: readonly NativeNotice[]]
+    ...args: [...NativePlan, notices: readonly NativeNotice[], woken: () => void]
   ) => NativeMemoryWatch;
   /** Locks of open files. Absent if the system has no lock that ends with the process that holds it. */
   readonly locks?: NativeLocks;
@@ -75,10 +75,11 @@ export interface NativeProblem {
 /** A kernel notification: its kind (`THRESHOLD`, `EVENTS` or `PRESSURE` of src/sensors/linux/memory-watch.ts), the path it is asked of, and the row it is about. */
 export type NativeNotice = readonly [kind: number, path: string, row: number];
 
-/** One watch of the addon's own thread (native/memory_watch.h). Its methods do nothing after `close()`. */
+/**
+ * One watch of the addon's own thread (native/memory_watch.h). It calls `woken` when the watched figure was crossed, or when the files cannot be
+ * read any more, and does not keep the process alive. Its methods do nothing after `close()`.
+ */
 export interface NativeMemoryWatch {
-  /** One end of a socket pair. It receives a byte when the watched figure was crossed, or when the files cannot be read any more. */
-  readonly descriptor: number;
   /** Starts the watch, or goes on with other figures. `left` has one figure in bytes for each row of `rows`. */
   watch(rows: Float64Array, left: Float64Array, belowBytes: number): void;
   /** The least that was left since the last call, and how long ago that was. `undefined` if nothing was read since then. */

@@ -3,13 +3,16 @@
 #include "../../native/memory_watch.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
 #include <limits>
+#include <memory>
+#include <mutex>
 #include <thread>
 
 namespace {
@@ -20,6 +23,25 @@ constexpr double kEmpty = 100 * kMiB;
 constexpr double kFull = 400 * kMiB;
 std::atomic<int> heard{0};
 std::atomic<int> wrong{0};
+
+// Whether a watch was heard of.
+class Woken {
+ public:
+  void Tell() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    told_ = true;
+    changed_.notify_all();
+  }
+  bool Wait() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::seconds(20), [this] { return told_; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool told_ = false;
+};
 
 void Wrong(const char* what) {
   std::printf("%s\n", what);
@@ -53,24 +75,21 @@ void Watch(const char* meminfo, const char* usage, int rounds) {
   const guard::ReadPlan plan = MakePlan(meminfo, usage);
   const guard::Judgement empty = Empty(plan);
   for (int round = 0; round < rounds; round++) {
-    int ends[2];
-    if (!guard::OpenWakeEnds(ends)) return Wrong("no wake");
+    const auto woken = std::make_shared<Woken>();
     guard::ReadPlan own = plan;
     std::vector<guard::Notice> notices;
     notices.push_back({guard::Notice::Kind::kPressure, "/proc/pressure/memory", 0});
-    auto watch = guard::OpenMemoryWatch(std::move(own), std::move(notices), ends[1]);
+    auto watch = guard::OpenMemoryWatch(std::move(own), std::move(notices), [woken] { woken->Tell(); });
     if (!watch) return Wrong("no watch");
     watch->Watch(guard::Judgement(empty));
     // Every third is closed while it may be at anything.
     if (round % 3 != 0) {
-      pollfd polled{ends[0], POLLIN, 0};
-      if (poll(&polled, 1, 20000) != 1) return Wrong("a watch heard nothing in 20 s");
+      if (!woken->Wait()) return Wrong("a watch heard nothing in 20 s");
       const auto least = watch->Take();
       if (!least || least->left_bytes >= 200 * kMiB) Wrong("it heard of something else than the group that is full");
       heard++;
     }
     watch.reset();
-    guard::CloseWakeEnd(ends[0]);
   }
 }
 

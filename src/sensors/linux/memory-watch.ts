@@ -1,9 +1,7 @@
 /** Watches memory while the event loop is blocked: on the addon's own thread, or by the kernel's notifications. It judges nothing. */
 import { type FSWatcher, watch as watchFile } from 'node:fs';
-import type { NetConnectOpts, Socket } from 'node:net';
 import type { Addon, NativeMemoryWatch, NativeNotice } from '../../addon/addon.ts';
 import type { MemoryWatch } from '../../core/memory-reader.ts';
-import { loadNodeModule } from '../../core/node-module.ts';
 import { toNativePlan } from './native-engine.ts';
 import type { ReadPlan } from './read-plan.ts';
 
@@ -45,7 +43,7 @@ class ThreadWatch implements MemoryWatch {
   readonly #NativeWatch: NonNullable<Addon['MemoryWatch']>;
   readonly #getLast: () => LastReading | undefined;
   readonly #woken: () => void;
-  #open: { readonly plan: ReadPlan; readonly native: NativeMemoryWatch; readonly socket: Socket } | undefined;
+  #open: { readonly plan: ReadPlan; readonly native: NativeMemoryWatch } | undefined;
   #failed = false;
 
   constructor(
@@ -79,26 +77,14 @@ class ThreadWatch implements MemoryWatch {
 
   close(): void {
     this.#open?.native.close();
-    this.#open?.socket.destroy();
     this.#open = undefined;
   }
 
   #reopen(plan: ReadPlan): void {
     this.close();
-    const native = new this.#NativeWatch(...toNativePlan(plan, plan.initial), listNotices(plan));
-    const socket = openWakeSocket(native.descriptor);
-    socket.on('data', () => this.#woken());
-    socket.on('error', ignoreError);
-    socket.unref();
-    this.#open = { plan, native, socket };
+    const notices = listNotices(plan);
+    this.#open = { plan, native: new this.#NativeWatch(...toNativePlan(plan, plan.initial), notices, this.#woken) };
   }
-}
-
-/** Bun's `Socket` neither reads a descriptor nor closes it (1.4); its `connect` takes one as it is. */
-function openWakeSocket(fd: number): Socket {
-  const net = loadNodeModule('node:net');
-  if (process.versions['bun']) return net.connect({ fd } as unknown as NetConnectOpts);
-  return new net.Socket({ fd, readable: true, writable: false });
 }
 
 /** memory.events changes if a group reclaims, is throttled or kills; a second look within this time would see the same. */

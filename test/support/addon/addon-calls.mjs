@@ -80,7 +80,7 @@ const ARGUMENTS = {
   'MemoryFiles.read': ['flag?'],
   'MemoryFiles.problem': [],
   'MemoryFiles.close': [],
-  MemoryWatch: [...PLAN, 'notices'],
+  MemoryWatch: [...PLAN, 'notices', 'function'],
   'MemoryWatch.watch': ['rows', 'left', 'number'],
   'MemoryWatch.take': [],
   'MemoryWatch.close': [],

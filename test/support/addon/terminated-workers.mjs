@@ -5,7 +5,6 @@
  */
 import { openSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { Socket } from 'node:net';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
@@ -55,10 +54,7 @@ async function call() {
       isRight || below(2) ? right[kind.replace('?', '')]?.() : wrong[below(wrong.length)],
     );
     if (isClass) {
-      const object = new owner[member](...args);
-      made.set(owner[member], object);
-      // As src/sensors/linux/memory-watch.ts takes it.
-      if ('descriptor' in object) new Socket({ fd: object.descriptor, readable: true, writable: false }).unref();
+      made.set(owner[member], new owner[member](...args));
       return;
     }
     const self = typeof owner === 'function' ? made.get(owner) : owner;
