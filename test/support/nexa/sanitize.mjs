@@ -1,6 +1,6 @@
 // Compiles native/nexa and the double with a sanitizer and runs them:   node test/support/nexa/sanitize.mjs thread|address
-// `thread` and `address` run core.cc without Node; `address` then runs programs in Node on an addon and a double that are
-// instrumented. What a sanitizer finds ends this with its report and a code that isn't 0. Needs dist/ for the second.
+// Both run core.cc without Node, and then programs in Node on an addon and a double that are instrumented: `address` all of
+// torture.mjs, `thread` its workers that are terminated, of which TERMINATIONS=1000 is the long run. What a sanitizer finds ends this with its report and a code that isn't 0. Needs dist/.
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -105,21 +105,26 @@ const addon = () => ({
 mkdirSync(path.join(home, 'build/Release'), { recursive: true });
 for (const shared of ['dist', 'node_modules', 'package.json'])
   symlinkSync(path.join(ROOT, shared), path.join(home, shared));
-await compile([...(kind === 'address' ? [addon()] : []), core, ...doubles]);
+await compile([addon(), core, ...doubles]);
 run('the loader by itself', core.output, [model, at('mmproj.gguf'), at('tone.wav'), ...libraries]);
 
-if (kind === 'address') {
-  const preload = execFileSync('g++', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim();
-  const program = path.join(HERE, 'torture.mjs');
-  for (const work of ['texts', 'workers', 'garbage', 'exit']) {
-    for (const library of work === 'texts' ? libraries : libraries.slice(-1)) {
-      const what = `${work} in Node on ${path.basename(library, '.so')}`;
+/** Workers that `terminations` ends here: each takes some 0.3 s. */
+const TERMINATIONS = process.env['TERMINATIONS'] ?? '30';
+const preload = execFileSync('g++', [`-print-file-name=lib${kind === 'thread' ? 'tsan' : 'asan'}.so`], {
+  encoding: 'utf8',
+}).trim();
+const program = path.join(HERE, 'torture.mjs');
+for (const work of kind === 'thread' ? ['terminations'] : ['texts', 'workers', 'terminations', 'garbage', 'exit']) {
+  for (const library of work === 'texts' ? libraries : libraries.slice(-1)) {
+    const what = `${work} in Node on ${path.basename(library, '.so')}`;
+    run(what, process.execPath, ['--expose-gc', '--preserve-symlinks', program, work, home, library, folder], {
+      TERMINATIONS,
+      LD_PRELOAD: preload,
       // V8 lets go of nothing at its end, so leaks are looked for without Node.
-      run(what, process.execPath, ['--expose-gc', '--preserve-symlinks', program, work, home, library, folder], {
-        LD_PRELOAD: preload,
-        ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=0',
-      });
-    }
+      ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=0',
+      // Node itself is not instrumented, so its own locks are not seen.
+      TSAN_OPTIONS: 'halt_on_error=1 second_deadlock_stack=1 ignore_noninstrumented_modules=1',
+    });
   }
 }
 

@@ -1,4 +1,6 @@
-// What a sanitizer is to watch in Node:   node --expose-gc torture.mjs texts|workers|garbage|exit PACKAGE LIBRARY FOLDER
+// What a sanitizer is to watch in Node:   node --expose-gc torture.mjs texts|workers|terminations|garbage|exit PACKAGE LIBRARY FOLDER
+// TERMINATIONS is how many workers `terminations` ends, 1000 unless it is set.
+import { readdirSync, readlinkSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
@@ -6,7 +8,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 
 const [work, home, library, folder] = isMainThread ? process.argv.slice(2) : workerData;
 const door = pathToFileURL(path.join(home, 'dist/index.js')).href;
-const { NexaSDK } = /** @type {typeof import('../../../src/index.ts')} */ (await import(door));
+const { NexaSDK, withMemoryGuard } = /** @type {typeof import('../../../src/index.ts')} */ (await import(door));
 
 const open = (options = {}) => NexaSDK.initialize({ libraryPath: library, ...options });
 /** @param {Awaited<ReturnType<typeof open>>} sdk */
@@ -81,6 +83,58 @@ async function workers() {
   await mine.dispose();
 }
 
+/** Workers that load, ask and dispose, each second one through a guard, and are terminated at a random moment of that. */
+async function terminations() {
+  if (!isMainThread) {
+    parentPort?.postMessage('here');
+    const sdk = await open({ onLog: () => {} });
+    const ledger = { directory: path.join(folder, 'ledger') };
+    const guarded = withMemoryGuard(sdk, { ledger, minFreeBytes: 0, minFreeRatioAfterLoad: 0 });
+    parentPort?.postMessage('loading');
+    for (let turn = 0; ; turn++) {
+      const model = await (turn % 2 ? load(sdk) : load(/** @type {any} */ (guarded)));
+      await read(model.generate({ prompt: 'Go on.', maxTokens: 5 }));
+      await model.dispose();
+    }
+  }
+  const most = Number(process.env['TERMINATIONS'] ?? 1000);
+  const mine = await load(await open());
+  // Those of files are Node's: `open` of node:fs/promises loses one if its worker ends in that moment (38 of 100 workers that do nothing else).
+  const listDescriptors = () =>
+    readdirSync('/proc/self/fd').flatMap((name) => {
+      try {
+        const target = readlinkSync(`/proc/self/fd/${name}`);
+        return /^\/(?!proc|sys|dev)/.test(target) ? [] : [target];
+      } catch {
+        return [];
+      }
+    });
+  /** @type {string[]} */
+  let before = [];
+  for (let count = 0; count < most; count++) {
+    // What the process opens once is open by then.
+    if (count === 20) before = listDescriptors();
+    const worker = new Worker(new URL(import.meta.url), { workerData: [work, home, library, folder] });
+    worker.on('error', (error) => expect(false, String(error)));
+    const until = count % 8 === 0 ? 'here' : 'loading';
+    await new Promise((resolve) => worker.on('message', (message) => message === until && resolve(undefined)));
+    await wait(Math.random() * 40);
+    await worker.terminate();
+  }
+  // The threads of their models end by themselves.
+  for (let waits = 0; waits < 50 && listDescriptors().length > before.length; waits++) await wait(100);
+  const left = listDescriptors();
+  expect(
+    most <= 20 || left.length <= before.length,
+    `${left.length - before.length} descriptors of workers that were terminated, of ${left}`,
+  );
+  expect(
+    (await read(mine.generate({ prompt: 'Go on.', maxTokens: 30 }))).length === 30,
+    'a text after terminated workers',
+  );
+  await mine.dispose();
+}
+
 async function garbage() {
   const sdk = await open();
   for (let round = 0; round < 15; round++) {
@@ -109,4 +163,4 @@ async function exit() {
   process.exit(0);
 }
 
-await { texts, workers, garbage, exit }[/** @type {'texts'} */ (work)]();
+await { texts, workers, terminations, garbage, exit }[/** @type {'texts'} */ (work)]();
