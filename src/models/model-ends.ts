@@ -1,5 +1,6 @@
 /** Runs the ends of loaded models, one for each model at a time, and lets others wait for them. It chooses no model to end. */
 import type { Clock } from '../core/clock.ts';
+import { isThenable } from '../core/is-thenable.ts';
 import type { UnloadCause } from '../events/guard-events.ts';
 import type { HeldModel } from './held-model.ts';
 import type { RunningEnd } from './model-life.ts';
@@ -191,8 +192,4 @@ export class ModelEnds {
 /** The models that it ends. One that was begun anew is another end's. */
 function listOf(run: Run): readonly HeldModel[] {
   return run.models.filter(({ life }) => life.end === run);
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }

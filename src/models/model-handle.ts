@@ -145,8 +145,9 @@ function trackModelCall<C>(
   return (invoke, args) => {
     // Asked before the engine is: what throws here must neither lose a call that runs nor leave one counted.
     const watch = watchModelCall(models, held, inference, mayHaveAudio(args, methods));
-    const result = callNow(() => invoke(args), watch);
+    const result = callNow(invoke, args, watch);
     if (args.includes(result)) return result; // `pipe` gives back what it was given
+    // What these capture lives as long as the call: nothing of it leads to the handle.
     const standIn: CallStandIn = {
       own,
       instead(stream) {
@@ -159,9 +160,9 @@ function trackModelCall<C>(
 }
 
 /** Also a call that throws has used the model. */
-function callNow(call: () => unknown, watch: CallWatch): unknown {
+function callNow(invoke: Invoke, args: readonly unknown[], watch: CallWatch): unknown {
   try {
-    return call();
+    return invoke(args);
   } catch (error) {
     watch.done?.();
     throw error;

@@ -1,4 +1,5 @@
 /** Follows a call on a model from its start to its end, whatever it returns: a value, a promise or a stream. */
+import { isThenable } from '../core/is-thenable.ts';
 import { type Takeover, wrapObject } from '../core/wrap-object.ts';
 
 /** Told when work that outlives the call begins and ends. `end` comes once for each `begin`. It must lead to no stream and no handle. */
@@ -25,9 +26,9 @@ export function trackCall(result: unknown, watch: CallWatch, standIn?: CallStand
   if (typeof result === 'object' && result !== null) {
     const own = standIn?.own(result);
     if (own) return own;
-    if (result instanceof Promise) return followPromise(result, watch, standIn);
-    if (Symbol.asyncIterator in result) return followStream(result, watch, standIn);
-    if ('then' in result && typeof result.then === 'function') {
+    if (isPromise(result)) return followPromise(result, watch, standIn);
+    if (isStream(result)) return followStream(result, watch, standIn);
+    if (isThenable(result)) {
       followThenable(result, watch);
       return result;
     }
@@ -36,8 +37,26 @@ export function trackCall(result: unknown, watch: CallWatch, standIn?: CallStand
   return result;
 }
 
+/** An object that throws when it is asked is none. */
+function isPromise(value: object): value is Promise<unknown> {
+  try {
+    return value instanceof Promise;
+  } catch {
+    return false;
+  }
+}
+
+/** The same holds here. */
+function isStream(value: object): boolean {
+  try {
+    return Symbol.asyncIterator in value;
+  } catch {
+    return false;
+  }
+}
+
 /** A promise of its own takes no second answer from it, and catches what `then` throws. */
-function followThenable(thenable: object, watch: CallWatch): void {
+function followThenable(thenable: PromiseLike<unknown>, watch: CallWatch): void {
   watch.begin();
   Promise.resolve(thenable).then(
     () => watch.end(true),
@@ -60,7 +79,7 @@ function followPromise(
         return own;
       }
       // The work of a promised stream is still to come.
-      const streams = typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+      const streams = typeof value === 'object' && value !== null && isStream(value);
       watch.end(!streams);
       return streams ? followStream(value, watch, standIn) : value;
     },

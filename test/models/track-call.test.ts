@@ -57,6 +57,14 @@ describe('a call that returns a value', () => {
   );
 });
 
+it('a call that returns a proxy which was revoked is not followed', () => {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  const { told, watch } = makeWatch();
+  expect(Object.is(trackCall(proxy, watch), proxy)).toBe(true);
+  expect(told).toEqual([]);
+});
+
 describe('a call that returns a promise', () => {
   it('runs until it is fulfilled', async () => {
     const { promise, resolve } = deferred<string>();
