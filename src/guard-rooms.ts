@@ -98,6 +98,7 @@ export class GuardRooms {
         this.status.read();
         this.loader.wake();
       },
+      endsAfterCalls: adapter.endsAfterCalls === true,
       busy: (model) => adapter.isBusy?.(model) === true,
       filledMicroBatch: (model) => adapter.hasFilledMicroBatch?.(model) === true,
       observed: (observing) => this.#keep(observing),

@@ -116,6 +116,11 @@ export interface Adapter {
    */
   readonly disposers: readonly PropertyKey[];
   /**
+   * The engine crashes if a model is ended while a call on it runs: the guard then hands a disposal on once its calls are done. Most SDKs
+   * end such calls themselves.
+   */
+  readonly endsAfterCalls?: boolean;
+  /**
    * Whether a method of a loaded model, or of one of its parts, runs the model. The first such call that completes has touched
    * the memory that the model needs.
    */

@@ -44,6 +44,7 @@ const ADAPTER_PARTS = Object.keys({
   partMethods: true,
   isBusy: true,
   onEnd: true,
+  endsAfterCalls: true,
   disposers: true,
   isInference: true,
   hasAudio: true,

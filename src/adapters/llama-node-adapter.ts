@@ -45,6 +45,8 @@ export function llamaNodeAdapter({ BuildInfo }: LlamaNode): Adapter {
     },
     listFiles: (_model, args) => [readPathOptions(args, 'model').model],
     isBusy,
+    // `release` under a running completion is a segmentation fault.
+    endsAfterCalls: true,
     ...defaultModelParts,
     sdkDisposers: {},
   });

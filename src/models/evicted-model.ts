@@ -1,4 +1,4 @@
-/** What the handle of a model does that the guard has ended, or is ending: the same model, loaded again if the user chose that. */
+/** What the handle of a model does while that ends, and once the guard has ended it: the same model, loaded again if the user chose that. */
 import { MemoryGuardError } from '../core/errors.ts';
 import { deferCall } from './defer-call.ts';
 import type { HeldModel } from './held-model.ts';
@@ -19,16 +19,15 @@ export class EvictedModel {
 
   /**
    * A promise that can be read as a stream as well: what the call would have returned is known only once it has run. `stay` runs it
-   * on the model itself, if that could not be ended.
+   * on the model itself, if that could not be ended, or was ended by its user: then the SDK answers.
    *
    * @throws MemoryGuardError `ERR_MODEL_EVICTED` if the user did not choose to have the model loaded again.
    */
   call(key: PropertyKey, args: readonly unknown[], stay: () => unknown): ReturnType<typeof deferCall> {
     const { life } = this.#held;
     const again = (handle: object) => () => (handle as AnyModel)[key]?.(...args);
-    if (life.gone) return deferCall(this.#load().then(again));
-    const over = life.end?.over ?? Promise.resolve();
-    return deferCall(over.then(() => (life.gone ? this.#load().then(again) : stay)));
+    if (!life.end) return deferCall(this.#load().then(again));
+    return deferCall(life.end.over.then(() => (life.gone && life.evicted ? this.#load().then(again) : stay)));
   }
 
   /** Nothing is left to dispose, unless it was loaded again. */

@@ -13,6 +13,8 @@ export interface LoadedModelsParts
     Pick<ModelEndsParts, 'freeBytes' | 'unevicted'> {
   /** Called after every change. */
   readonly changed: () => void;
+  /** Whether a disposal is handed on only once the model's calls are done. */
+  readonly endsAfterCalls: boolean;
   /** Whether a model works on what its handle doesn't see. */
   readonly busy: (model: unknown) => boolean;
   /** Whether a model's last call touched all that it ever will. */
@@ -37,6 +39,8 @@ export class LoadedModels {
   readonly #windows = new CallWindows(this.#held);
   readonly #keepAlive: KeepAlive;
   readonly #ends: ModelEnds;
+  /** Those who wait for calls to end. */
+  readonly #callWaiters = new Set<() => void>();
   #closed = false;
 
   constructor(parts: LoadedModelsParts) {
@@ -169,6 +173,7 @@ export class LoadedModels {
     this.#windows.endCall(held);
     if (settles) this.computed(held, called);
     if (held.callsInFlight === 0) held.disturbed = false;
+    for (const look of this.#callWaiters) look();
     this.#rest(held);
   }
 
@@ -216,7 +221,20 @@ export class LoadedModels {
 
   #end(going: readonly HeldModel[], run: () => unknown): unknown {
     for (const held of going) this.#keepAlive.end(held);
-    return this.#ends.run(going, 'unloaded', run);
+    const called = this.#parts.endsAfterCalls && going.some(({ callsInFlight }) => callsInFlight > 0);
+    return this.#ends.run(going, 'unloaded', called ? () => this.#whenCallsEnd(going).then(run) : run);
+  }
+
+  /** Resolves when no call runs on these models any more. */
+  #whenCallsEnd(models: readonly HeldModel[]): Promise<void> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (models.some(({ callsInFlight }) => callsInFlight > 0)) return;
+        this.#callWaiters.delete(look);
+        resolve();
+      };
+      this.#callWaiters.add(look);
+    });
   }
 
   /** It was idle for too long. One that works on what its handle doesn't see begins its idle time anew. */

@@ -105,7 +105,7 @@ export function wrapModel<C>(raw: object, held: HeldModel, parts: ModelHandlePar
       : trackModelCall(key, { held, successor, own }, parts);
     return (invoke, args) => {
       const stay = () => run(invoke, args);
-      return life.evicted ? successor.call(key, args, stay) : stay();
+      return life.evicted || isHeldBack(key, held, methods) ? successor.call(key, args, stay) : stay();
     };
   }
 
@@ -114,6 +114,11 @@ export function wrapModel<C>(raw: object, held: HeldModel, parts: ModelHandlePar
   // What other objects lead to is lost only when the model itself can't be reached.
   collected.register(methods.onEnd ? raw : handle, { models, held });
   return handle;
+}
+
+/** While an end runs, a call waits for it: engines crash over calls on what they free. One that may stop what still runs goes through. */
+function isHeldBack<C>(key: PropertyKey, { life, callsInFlight }: HeldModel, methods: ModelMethods<C>): boolean {
+  return life.end !== undefined && (callsInFlight === 0 || isInference(key, methods));
 }
 
 /** `again` ends what was loaded in its place, `run` the model itself. */

@@ -4,6 +4,7 @@ import type { Adapter } from '../../src/adapters/adapter.ts';
 import { isLlamaNode, llamaNodeAdapter } from '../../src/adapters/llama-node-adapter.ts';
 import { NexaSDK } from '../../src/sdk/nexa-sdk.ts';
 import { withMemoryGuard } from '../../src/with-memory-guard.ts';
+import { runProgram } from '../support/run-program.ts';
 import { makeTinyModels } from '../support/tiny-models.ts';
 
 const module = createRequire(import.meta.url)('@fugood/llama.node') as object;
@@ -43,6 +44,37 @@ describe('a guarded model of it', () => {
     await model.tokenize('Hi');
     await vi.waitFor(() => expect(llama.guard.models()).toEqual([]), { timeout: 20_000 });
   });
+});
+
+describe('a guarded model of it, in a process of its own since the engine may end that', () => {
+  const files = makeTinyModels();
+  afterAll(() => files.remove());
+
+  it('outlives a release under a running completion, a second one beside it, and calls while it runs', async () => {
+    const { code, signal, stdout } = await runProgram(
+      `
+      const { createRequire } = await import('node:module');
+      const module = createRequire(${JSON.stringify(import.meta.url)})('@fugood/llama.node');
+      const llama = door.withMemoryGuard(module, { minFreeBytes: 1, minFreeRatioAfterLoad: 0, ledger: 'process' });
+      for (let round = 0; round < 3; round++) {
+        const model = await llama.loadModel({ model: ${JSON.stringify(files.model('Q4_0'))}, n_ctx: 512 });
+        const text = model.completion({ prompt: 'Hi', n_predict: 200, temperature: 0 });
+        const ends = [model.release(), model.release()];
+        const calls = [model.tokenize('Hi'), model.completion({ prompt: 'Hi', n_predict: 2 })];
+        const told = await Promise.allSettled([text, ...ends, ...calls]);
+        console.log('ROUND', told.map(({ status, reason }) => (status === 'fulfilled' ? 'done' : reason.message)).join(', '));
+      }
+      process.exit(0);
+      `,
+      { timeoutMs: 100_000 },
+    );
+    const answers = 'done, done, done, done, Context is disposed';
+    expect({ code, signal, rounds: stdout.match(/(?<=ROUND ).*/g) }).toEqual({
+      code: 0,
+      signal: null,
+      rounds: [answers, answers, answers],
+    });
+  }, 120_000);
 });
 
 describe('the module @fugood/llama.node', () => {

@@ -339,6 +339,38 @@ describe('an eviction that fails', () => {
   });
 });
 
+describe('a model of an engine that can end only idle ones', () => {
+  it('is disposed once its last call is done', async () => {
+    const { models, hold, causes } = makeLoadedModels({ endsAfterCalls: true });
+    const raw = new FakeModel('m');
+    const held = hold(raw);
+    models.beginCall(held);
+    models.beginCall(held);
+    const disposal = models.dispose(held, () => raw.dispose());
+    models.endCall(held, true);
+    await settled();
+    expect(raw.disposals).toBe(0);
+    models.endCall(held, true);
+    await disposal;
+    expect(raw.disposals).toBe(1);
+    expect(causes()).toEqual(['unloaded']);
+  });
+
+  it('is disposed at once if no call runs, or if its engine ends calls itself', () => {
+    for (const [endsAfterCalls, calls] of [
+      [true, 0],
+      [false, 1],
+    ] as const) {
+      const { models, hold } = makeLoadedModels({ endsAfterCalls });
+      const raw = new FakeModel('m');
+      const held = hold(raw);
+      if (calls > 0) models.beginCall(held);
+      void models.dispose(held, () => raw.dispose());
+      expect(raw.disposals).toBe(1);
+    }
+  });
+});
+
 describe('a guard that is closed', () => {
   it('ends no model any more: not one that is idle, nor one whose handle is lost', async () => {
     const clock = new ManualClock();

@@ -246,6 +246,52 @@ describe('what a handle has besides the model’s own properties', () => {
   });
 });
 
+describe('a call while its model is being disposed', () => {
+  /** A model whose disposal ends when the test says so, and which notes what reaches it. */
+  function disposing(stops = false) {
+    const { hold } = handles();
+    const reached: string[] = [];
+    const { promise, resolve, reject } = deferred();
+    const wait = deferred();
+    const raw = {
+      generate: async () => void reached.push('generate'),
+      wait: () => wait.promise,
+      stop: () => reached.push('stop'),
+      dispose: () => promise,
+    };
+    const { handle } = hold(raw);
+    if (stops) void handle.wait();
+    return { handle, reached, disposal: handle.dispose(), resolve, reject };
+  }
+
+  it('waits for that, and is then answered by the SDK', async () => {
+    const { handle, reached, disposal, resolve } = disposing();
+    const calls = [handle.generate(), handle.stop()];
+    await settled();
+    expect(reached).toEqual([]);
+    resolve();
+    await Promise.all([disposal, ...calls]);
+    expect(reached).toEqual(['generate', 'stop']);
+  });
+
+  it('runs if that has failed', async () => {
+    const { handle, reached, disposal, reject } = disposing();
+    const call = handle.generate();
+    reject(new Error('cannot'));
+    await expect(disposal).rejects.toThrow('cannot');
+    await call;
+    expect(reached).toEqual(['generate']);
+  });
+
+  it('goes through at once if it may stop what still runs', async () => {
+    const { handle, reached } = disposing(true);
+    void handle.generate();
+    handle.stop();
+    await settled();
+    expect(reached).toEqual(['stop']);
+  });
+});
+
 describe('a stream that was made before its model was evicted', () => {
   /** A model that fails if anything is asked of it once it is disposed. */
   class Strict extends FakeModel {

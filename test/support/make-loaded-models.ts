@@ -28,6 +28,7 @@ export function makeLoadedModels(parts: Partial<LoadedModelsParts> = {}) {
     gate,
     freeBytes: () => gate.look().headroomBytes,
     changed() {},
+    endsAfterCalls: false,
     busy: () => false,
     filledMicroBatch: () => false,
     observed() {},
