@@ -50,7 +50,12 @@ export class FakeSdk {
     // A model that is being disposed already is left to that, and is gone all the same when this is done.
     const disposals = going.filter(({ ending }) => !ending).map((record) => this.#records.beginDisposal(record));
     const endPart = this.#records.beginPart();
+    this.#records.trace(`${what} begins`);
+    this.#records.endsOfSeveral += 1;
+    let ended = false;
     const end = (/** @type {'done' | 'failed'} */ outcome) => {
+      if (!ended) this.#records.endsOfSeveral -= 1;
+      ended = true;
       endPart();
       for (const each of disposals) each(outcome);
       if (outcome === 'done') for (const record of going) this.#records.forget(record);

@@ -65,6 +65,19 @@ export function listPromised({ guard, stage }) {
   return entries.filter(({ pid }) => pid === process.pid).map(({ label }) => label);
 }
 
+/** Each end that the guard chose is told as an eviction, or as the loss of a handle. @param {World} world */
+export function checkTold(world) {
+  const { records, told } = world;
+  for (const name of new Set(records.all.map((record) => record.name))) {
+    const disposals = records.named(name).flatMap((record) => record.disposals);
+    const ends = disposals.filter(({ by, outcome }) => by === 'guard' && outcome === 'done').length;
+    const count = told.get(name) ?? 0;
+    // An end that a user asked for at the same moment counts as the user's.
+    if (count < ends)
+      world.violate('ends-are-told', `the guard ended ${name} ${ends} times and told it ${count} times`);
+  }
+}
+
 /** @param {World} world */
 function checkHeadroom(world) {
   if (!world.stage.exact || world.closedMs !== undefined || world.failingReadings > 0) return;
@@ -119,9 +132,13 @@ function checkSettles(world, watched) {
   if (kind === 'read') return; // read by hand, part after part
   // Without a part it loads its model again, which may wait for a minute.
   if (parts.length === 0 && kind === 'call') return;
-  const ends = parts.map(({ settledMs = Number.POSITIVE_INFINITY }) => settledMs);
-  const endedMs = parts.length === 0 ? findExcuse(world, watched) : Math.max(...ends);
-  if (parts.length === 0 && world.records.named(name).some(({ beingDisposed }) => beingDisposed)) return;
+  const settled = parts.map(({ settledMs = Number.POSITIVE_INFINITY }) => settledMs);
+  // Ends that run already are waited for first, as long as the newest of them may take.
+  const waitedMs = Math.max(findExcuse(world, watched), watched.startedMs + GIVEN_UP_AFTER_MS);
+  const endedMs = parts.length === 0 ? waitedMs : Math.max(...settled);
+  // What a disposal waited for is over, and its own call of the SDK runs.
+  const ends = world.records.endsOfSeveral > 0 || world.records.named(name).some(({ beingDisposed }) => beingDisposed);
+  if (parts.length === 0 && ends) return;
   const reloads =
     parts.length === 0 && listRunningOf(world, name).some((other) => other !== watched && other.kind !== 'dispose');
   if (late(endedMs) && !reloads) {

@@ -33,12 +33,14 @@ export function openStream(world) {
     ...(random.chance(0.1) && { hangsAt: random.whole(0, 3) }),
     plain: random.chance(0.5),
   };
+  /** @type {any} */
+  let stream;
   promises.begin('read', held.name, () => {
-    const stream = held.handle.generateStream(options);
-    // A handle whose model is just loaded again gives a promise that is a stream as well: it is read as a stream.
-    if (typeof stream?.then === 'function') Promise.resolve(stream).catch(() => {});
+    stream = held.handle.generateStream(options);
     world.streams.push({ name: held.name, iterator: stream[Symbol.asyncIterator]() });
   });
+  // A handle whose model is loaded again for that gives a promise that is a stream as well.
+  if (typeof stream?.then === 'function') promises.begin('read', held.name, () => stream);
   return `open a stream of ${held.name}`;
 }
 

@@ -57,12 +57,15 @@ export class ModelRecords {
   within;
   /** Ends that the user asked for and that have not been answered yet. @type {Set<(record: ModelRecord) => boolean>} */
   asks = new Set();
+  /** Ends of several models by one call of the SDK that run. */
+  endsOfSeveral = 0;
   /** Makes it real. @type {(record: ModelRecord, bytes: number) => void} */
   onTaken = () => {};
   #nowMs;
   #violate;
   #mayEnd;
-  #trace;
+  /** Told of what happens in the SDK. @type {(line: string) => void} */
+  trace;
 
   /**
    * @param {() => number} nowMs @param {Violate} violate
@@ -73,7 +76,7 @@ export class ModelRecords {
     this.#nowMs = nowMs;
     this.#violate = violate;
     this.#mayEnd = mayEnd;
-    this.#trace = trace;
+    this.trace = trace;
   }
 
   get held() {
@@ -89,13 +92,13 @@ export class ModelRecords {
   beginLoad(name, needBytes, pinned) {
     const record = new ModelRecord(name, needBytes, pinned, this.#nowMs());
     this.all.push(record);
-    this.#trace(`load of ${name} begins`);
+    this.trace(`load of ${name} begins`);
     return record;
   }
 
   /** @param {ModelRecord} record @param {'live' | 'failed'} state */
   endLoad(record, state) {
-    this.#trace(`load of ${record.name} ${state === 'live' ? 'done' : 'failed'}`);
+    this.trace(`load of ${record.name} ${state === 'live' ? 'done' : 'failed'}`);
     record.state = state;
     record.loadedMs = this.#nowMs();
     record.idleSinceMs = this.#nowMs();
@@ -112,12 +115,12 @@ export class ModelRecords {
     /** @type {Disposal} */
     const disposal = { by, outcome: 'running', atMs: this.#nowMs() };
     record.disposals.push(disposal);
-    this.#trace(`disposal of ${record.name} by ${by} begins`);
+    this.trace(`disposal of ${record.name} by ${by} begins`);
     const endPart = this.beginPart();
     return (outcome) => {
       if (disposal.outcome !== 'running') return;
       Object.assign(disposal, { outcome, settledMs: this.#nowMs() });
-      this.#trace(`disposal of ${record.name} by ${by} ${outcome}`);
+      this.trace(`disposal of ${record.name} by ${by} ${outcome}`);
       endPart();
       if (outcome === 'done') this.forget(record);
     };
@@ -149,12 +152,12 @@ export class ModelRecords {
     this.checkUse(record, method);
     const endPart = this.beginPart();
     record.running += 1;
-    this.#trace(`${method} of ${record.name} begins`);
+    this.trace(`${method} of ${record.name} begins`);
     let ended = false;
     return (used = true) => {
       if (ended) return;
       ended = true;
-      this.#trace(`${method} of ${record.name} ends`);
+      this.trace(`${method} of ${record.name} ends`);
       endPart();
       record.running -= 1;
       if (used) record.idleSinceMs = this.#nowMs();

@@ -1,5 +1,5 @@
 /** Runs one world from its seed: random steps, the invariants after each, then an end after which nothing may be left. */
-import { checkInvariants, listPromised } from './invariants.mjs';
+import { checkInvariants, checkTold, listPromised } from './invariants.mjs';
 import { disposeHeld } from './model-operations.mjs';
 import { OPERATIONS } from './operations.mjs';
 import { settlePromises } from './virtual-clock.mjs';
@@ -123,7 +123,10 @@ async function endWorld(world, note) {
   await check(world);
   if (!closesFirst) {
     await settleAll(world);
-    if (world.usable.length === 0 && world.closedMs === undefined) stage.checkReturned(world);
+    if (world.closedMs === undefined) {
+      if (world.usable.length === 0) stage.checkReturned(world);
+      if (stage.exact) checkTold(world);
+    }
     close();
   }
   await settleAll(world);

@@ -38,6 +38,8 @@ export class World {
   /** Told of what the guard and the SDK do between steps. @type {(line: string) => void} */
   trace = () => {};
 
+  /** How often the end of a model was told that the guard chose, by the model's name. @type {Map<string, number>} */
+  told = new Map();
   /** Names of the operations that were done. @type {Set<string>} */
   done = new Set();
   /** Violations that are known, after which the world goes on. @type {Violation[]} */
@@ -132,9 +134,11 @@ export class World {
   /** @param {GuardEvent} event */
   #hear(event) {
     this.trace(`guard: ${event.type} ${event.model ?? event.reason ?? ''}${event.forced ? ' (forced)' : ''}`);
-    if (event.type !== 'admitted' && event.type !== 'downgraded') return;
+    const { type, model = '' } = event;
+    if (type === 'evicted' || type === 'leaked') this.told.set(model, (this.told.get(model) ?? 0) + 1);
+    if (type !== 'admitted' && type !== 'downgraded') return;
     this.#checkAdmission(event);
-    this.admitted.add(event.model ?? '');
+    this.admitted.add(model);
   }
 
   /** All that the SDK holds, loads or is just ending, beside the load that is let in, in the truth of the machine. @param {GuardEvent} event */
@@ -169,7 +173,8 @@ export class World {
   #whyNotEnd({ name, pinned, running, idleSinceMs, lost, loadedMs }) {
     const { keepAliveMs, evict } = this.options;
     const owned = this.handles.some((held) => held.name === name);
-    const loads = [...this.promises.running].filter(({ kind }) => kind === 'load' || kind === 'call');
+    // A call or a stream that is read may load its model again.
+    const loads = [...this.promises.running].filter(({ kind }) => kind !== 'dispose');
     // A load that was given up while the SDK ran it gives its model to nobody.
     if (lost || !owned) return undefined;
     if (pinned) return 'it is pinned';

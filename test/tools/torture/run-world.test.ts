@@ -179,6 +179,11 @@ describe('an invariant of the torture run', { timeout: 60_000 }, () => {
     expect(await findBreach(replaceModels({ tokenize: odd }), 'unexpected-error')).toBe('unexpected-error');
   });
 
+  it('sees an end that the guard chose and does not tell', async () => {
+    const mutant = replaceGuard({ on: (on, [name, listener]) => name !== 'evicted' && on(name, listener) });
+    expect(await findBreach(mutant, 'ends-are-told')).toBe('ends-are-told');
+  });
+
   it('sees a listener of the process and a timer that a closed guard leaves', async () => {
     const listener = () => {};
     const listens = replaceGuard({
