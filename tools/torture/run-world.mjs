@@ -146,7 +146,8 @@ async function settleAll(world) {
 /** @param {World} world */
 function checkEnd(world) {
   const { records, promises, clock } = world;
-  const held = records.held.map(({ name }) => name);
+  // A real engine may take its time for an end; a fake one has answered all.
+  const held = records.held.filter((record) => world.stage.exact || !record.beingDisposed).map(({ name }) => name);
   if (held.length > 0)
     world.violate(
       'nothing-held-at-the-end',
