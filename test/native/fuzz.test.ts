@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { runNode } from '../support/run-program.ts';
 
 const PROGRAM = fileURLToPath(new URL('fuzz/fuzz.mjs', import.meta.url));
-const SECONDS = 5;
+const SECONDS = 3;
 
 it.runIf(process.platform === 'linux')(
   'no input makes a native parser read behind its end, hang or contradict itself',
