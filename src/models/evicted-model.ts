@@ -24,10 +24,10 @@ export class EvictedModel {
    * @throws MemoryGuardError `ERR_MODEL_EVICTED` if the user did not choose to have the model loaded again.
    */
   call(key: PropertyKey, args: readonly unknown[], stay: () => unknown): ReturnType<typeof deferCall> {
-    const { life } = this.#held;
+    const { life, end } = this.#held;
     const again = (handle: object) => () => (handle as AnyModel)[key]?.(...args);
-    if (!life.end) return deferCall(this.#load().then(again));
-    return deferCall(life.end.over.then(() => (life.gone && life.evicted ? this.#load().then(again) : stay)));
+    if (!end) return deferCall(this.#load().then(again));
+    return deferCall(end.over.then(() => (life.gone && life.evicted ? this.#load().then(again) : stay)));
   }
 
   /** Nothing is left to dispose, unless it was loaded again. */

@@ -1,7 +1,7 @@
 /** A loaded model as the guard holds it: facts that stay, and the little that changes. It knows no SDK and acts on nothing. */
 import type { KvCacheType, LoadParts, Quantization } from '../core/types.ts';
 import type { Reservation } from '../ledger/ledger.ts';
-import { ModelLife } from './model-life.ts';
+import { ModelLife, type RunningEnd } from './model-life.ts';
 import type { Observing } from './observe-load.ts';
 
 /** What is known of a model once it is loaded, and never changes. */
@@ -46,6 +46,8 @@ export class HeldModel {
   disturbed = false;
   /** Its handle was collected while a call ran, a context lived or an end of it ran. The model ends when nothing of that is left. */
   orphaned = false;
+  /** Ends of the SDK as a whole that ran when it was registered: nobody knows whether they end it too. */
+  overlapping: readonly RunningEnd[] = [];
   /** Ends the wait until it has been idle for too long. */
   cancelKeepAlive: (() => void) | undefined;
 
@@ -69,9 +71,14 @@ export class HeldModel {
     return this.callsInFlight === 0 && this.contexts === 0;
   }
 
+  /** The end of it that runs, or one that may be its end. `undefined` if none does. */
+  get end(): RunningEnd | undefined {
+    return this.life.end ?? this.overlapping.find(({ recent }) => recent);
+  }
+
   /** It is not used, nobody is ending it, and it may go. */
   get idle(): boolean {
-    return this.life.alive && this.unused && !this.facts.pinned;
+    return !this.life.gone && !this.end && this.unused && !this.facts.pinned;
   }
 
   /** The way to end it. `undefined` if it has none. */

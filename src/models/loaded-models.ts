@@ -107,6 +107,7 @@ export class LoadedModels {
   /** `complete`: it has taken all that it ever will. */
   add(held: HeldModel, complete = false): void {
     this.#held.add(held);
+    held.overlapping = this.#ends.listWholes();
     if (held.observing) tellObserved(held, held.observing, this.#parts);
     if (complete) this.#settle(held, true);
     this.#beginKeepAlive(held);
@@ -184,21 +185,29 @@ export class LoadedModels {
 
   /** Runs a disposal and forgets the model when it is done. If an end of it runs already, that is waited for in its place. */
   dispose(held: HeldModel, run: () => unknown): unknown {
-    if (held.life.end) return this.#ends.join(held, () => this.dispose(held, run));
+    const again = () => this.dispose(held, run);
+    if (held.life.end) return this.#ends.join(held, again);
+    if (held.end) return this.#ends.whenOver([held.end]).then(again);
     return this.#end(this.#held.has(held) ? [held] : [], run);
   }
 
   /** The same for a model that one call of the SDK names, by the SDK's own object or by its name. */
   disposeNamed(model: unknown, run: () => unknown): unknown {
-    const named = [...this.#held].filter(({ raw, facts }) => raw === model || facts.name === model);
-    return named.length === 1 ? this.dispose(named[0]!, run) : this.disposeSome((held) => named.includes(held), run);
+    const named = (held: HeldModel) => held.raw === model || held.facts.name === model;
+    const found = [...this.#held].filter(named);
+    return found.length === 1 ? this.dispose(found[0]!, run) : this.disposeSome(named, run);
   }
 
   /** The same for every model that matches, if one call of the SDK disposes several. It waits for ends that run already. */
   disposeSome(match: (held: HeldModel) => boolean, run: () => unknown): unknown {
     const going = [...this.#held].filter(match);
-    if (!this.#ends.runsFor(going)) return this.#end(going, run);
-    return this.#ends.whenOver(going).then(() => this.disposeSome(match, run));
+    const ends = going.flatMap(({ life }) => (life.end?.recent ? [life.end] : []));
+    if (ends.length === 0) return this.#end(going, run, true);
+    // In a turn of its own: a load that was just answered is registered first, and goes too.
+    return this.#ends
+      .whenOver(ends)
+      .then(() => new Promise((resolve) => setImmediate(resolve)))
+      .then(() => this.disposeSome(match, run));
   }
 
   /** The handle was garbage-collected undisposed: once nothing needs its model any more, that is disposed for it, then forgotten. */
@@ -219,10 +228,12 @@ export class LoadedModels {
     });
   }
 
-  #end(going: readonly HeldModel[], run: () => unknown): unknown {
+  /** `whole`: the call may end models that are not registered yet. */
+  #end(going: readonly HeldModel[], run: () => unknown, whole = false): unknown {
     for (const held of going) this.#keepAlive.end(held);
     const called = this.#parts.endsAfterCalls && going.some(({ callsInFlight }) => callsInFlight > 0);
-    return this.#ends.run(going, 'unloaded', called ? () => this.#whenCallsEnd(going).then(run) : run);
+    const call = called ? () => this.#whenCallsEnd(going).then(run) : run;
+    return whole ? this.#ends.runWhole(going, call) : this.#ends.run(going, 'unloaded', call);
   }
 
   /** Resolves when no call runs on these models any more. */

@@ -20,18 +20,50 @@ export interface ModelEndsParts {
   readonly unevicted: (held: HeldModel, error: unknown) => void;
 }
 
-interface Run extends RunningEnd {
+/** One call of the SDK that ends models. */
+class Run implements RunningEnd {
   readonly models: readonly HeldModel[];
+  readonly cause: UnloadCause;
+  readonly beforeBytes: number | undefined;
   readonly sinceMs: number;
-  readonly settle: () => void;
-  /** What the caller was given, if that is a promise. */
-  result?: Promise<unknown>;
+  readonly over: Promise<void>;
+  /** What its caller was given, if that is a promise. */
+  result: Promise<unknown> | undefined;
+  readonly #clock: Clock;
+  #settle = () => {};
+  isOver = false;
+
+  constructor(models: readonly HeldModel[], cause: UnloadCause, { clock, freeBytes }: ModelEndsParts) {
+    this.models = models;
+    this.cause = cause;
+    this.beforeBytes = freeBytes();
+    this.sinceMs = clock.nowMs();
+    this.#clock = clock;
+    this.over = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+  }
+
+  get young(): boolean {
+    return this.#clock.nowMs() - this.sinceMs < END_PATIENCE_MS;
+  }
+
+  get recent(): boolean {
+    return !this.isOver && this.young;
+  }
+
+  finish(): void {
+    this.isOver = true;
+    this.#settle();
+  }
 }
 
 export class ModelEnds {
   readonly #parts: ModelEndsParts;
   /** Until the memory of their models is seen to be back. */
   readonly #runs = new Set<Run>();
+  /** Calls that end whatever the SDK has loaded. */
+  readonly #wholes = new Set<Run>();
   readonly #watchers = new Set<() => void>();
   /** Ways to give up the timers that tell of an end that takes too long. */
   readonly #timers = new Set<() => void>();
@@ -48,7 +80,25 @@ export class ModelEnds {
   /** Ends `models` by one call of the SDK, and gives its caller what that returns or throws. */
   run(models: readonly HeldModel[], cause: UnloadCause, call: () => unknown): unknown {
     if (models.length === 0) return call();
-    const run = this.#begin(models, cause);
+    return this.#run(new Run(models, cause, this.#parts), call);
+  }
+
+  /** The same for a call that ends whatever the SDK has loaded, `models` and others that nobody knows of yet. */
+  runWhole(models: readonly HeldModel[], call: () => unknown): unknown {
+    const run = new Run(models, 'unloaded', this.#parts);
+    this.#wholes.add(run);
+    void run.over.then(() => this.#wholes.delete(run));
+    return this.#run(run, call);
+  }
+
+  /** Ends of the SDK as a whole that run. */
+  listWholes(): readonly RunningEnd[] {
+    return [...this.#wholes];
+  }
+
+  #run(run: Run, call: () => unknown): unknown {
+    for (const { life } of run.models) life.begin(run);
+    if (run.models.length > 0) this.#runs.add(run);
     let result: unknown;
     try {
       result = call();
@@ -101,16 +151,11 @@ export class ModelEnds {
     return end.over.then(() => (life.gone ? undefined : again()));
   }
 
-  /** Whether an end of one of these models runs that is worth waiting for. */
-  runsFor(models: readonly HeldModel[]): boolean {
-    return this.#listRecent().some((run) => models.some(({ life }) => life.end === run));
-  }
-
   /** Resolves when these are over, or were waited for long enough. */
-  async whenOver(models: readonly HeldModel[]): Promise<void> {
-    const runs = this.#listRecent().filter((run) => models.some(({ life }) => life.end === run));
-    const sinceMs = Math.max(...runs.map((run) => run.sinceMs));
-    const late = this.#schedule(sinceMs);
+  async whenOver(ends: readonly RunningEnd[]): Promise<void> {
+    const runs = (ends as readonly Run[]).filter(({ recent }) => recent);
+    if (runs.length === 0) return;
+    const late = this.#schedule(Math.max(...runs.map(({ sinceMs }) => sinceMs)));
     await Promise.race([late.promise, Promise.all(runs.map(({ over }) => over))]);
     late.cancel();
   }
@@ -146,50 +191,40 @@ export class ModelEnds {
   }
 
   #listRecent(): readonly Run[] {
-    const nowMs = this.#parts.clock.nowMs();
-    return [...this.#runs].filter(({ sinceMs }) => nowMs - sinceMs < END_PATIENCE_MS);
+    return [...this.#runs].filter(({ young }) => young);
   }
 
-  #begin(models: readonly HeldModel[], cause: UnloadCause): Run {
-    const { clock, freeBytes } = this.#parts;
-    let settle = () => {};
-    const over = new Promise<void>((resolve) => {
-      settle = resolve;
-    });
-    const run: Run = { models, cause, beforeBytes: freeBytes(), sinceMs: clock.nowMs(), over, settle };
-    for (const { life } of models) life.begin(run);
-    this.#runs.add(run);
-    return run;
-  }
-
+  /** Its models are gone, also those that another end was begun for since it took so long. */
   #finish(run: Run): void {
-    this.#close(run, listOf(run));
+    this.#close(
+      run,
+      run.models.filter(({ life }) => !life.gone),
+    );
   }
 
-  /** A model of which the SDK has told that it ended is gone all the same. */
+  /** A model of which the SDK has told that it ended is gone all the same. One that an earlier end still runs for is that one's again. */
   #fail(run: Run): void {
-    const models = listOf(run);
+    const models = run.models.filter(({ life }) => life.end === run);
     const kept = models.filter(({ life }) => !life.told);
-    for (const { life } of kept) life.survive();
+    for (const held of kept) {
+      const earlier = [...this.#runs].find((other) => other !== run && !other.isOver && other.models.includes(held));
+      if (earlier) held.life.begin(earlier);
+      else held.life.survive();
+    }
     this.#close(
       run,
       models.filter(({ life }) => life.told),
     );
-    for (const held of kept) this.#parts.kept(held, run.cause);
+    for (const held of kept) if (held.life.alive) this.#parts.kept(held, run.cause);
   }
 
   /** Nothing of this end runs any more, and these models are gone. */
   #close(run: Run, gone: readonly HeldModel[]): void {
     const seen = gone.map((held) => this.#parts.gone(held, run.cause, run.beforeBytes));
-    run.settle();
+    run.finish();
     void Promise.allSettled(seen).then(() => {
       this.#runs.delete(run);
       for (const rise of [...this.#watchers]) rise();
     });
   }
-}
-
-/** The models that it ends. One that was begun anew is another end's. */
-function listOf(run: Run): readonly HeldModel[] {
-  return run.models.filter(({ life }) => life.end === run);
 }

@@ -86,7 +86,7 @@ export function findOwnEnd(raw: object): Promise<void> | undefined {
 /** Wraps a loaded model. Nothing that outlives the handle leads back to it, or its loss would never be noticed. */
 export function wrapModel<C>(raw: object, held: HeldModel, parts: ModelHandleParts<C>): object {
   const { models, methods, makeContext } = parts;
-  const { life, facts } = held;
+  const { facts } = held;
   const successor = new EvictedModel(held, (other) => (isGone(other) ? findSuccessor(other) : undefined));
   // A call that runs doesn't keep the handle.
   const own = (value: unknown) => (value === raw ? (findHandle(raw, parts) ?? raw) : undefined);
@@ -104,8 +104,9 @@ export function wrapModel<C>(raw: object, held: HeldModel, parts: ModelHandlePar
       ? (invoke, args) => makeContext(held, invoke, args, context)
       : trackModelCall(key, { held, successor, own }, parts);
     return (invoke, args) => {
-      const stay = () => run(invoke, args);
-      return life.evicted || isHeldBack(key, held, methods) ? successor.call(key, args, stay) : stay();
+      const enter = (): unknown =>
+        isHeldBack(key, held, methods) ? successor.call(key, args, enter) : run(invoke, args);
+      return enter();
     };
   }
 
@@ -116,9 +117,12 @@ export function wrapModel<C>(raw: object, held: HeldModel, parts: ModelHandlePar
   return handle;
 }
 
-/** While an end runs, a call waits for it: engines crash over calls on what they free. One that may stop what still runs goes through. */
-function isHeldBack<C>(key: PropertyKey, { life, callsInFlight }: HeldModel, methods: ModelMethods<C>): boolean {
-  return life.end !== undefined && (callsInFlight === 0 || isInference(key, methods));
+/**
+ * Nothing is called on a model that the guard ends, or has ended. While its user ends it a call waits for that, since engines crash over
+ * calls on what they free; one that may stop what still runs goes through.
+ */
+function isHeldBack<C>(key: PropertyKey, { life, end, callsInFlight }: HeldModel, methods: ModelMethods<C>): boolean {
+  return life.evicted || (end !== undefined && (callsInFlight === 0 || isInference(key, methods)));
 }
 
 /** `again` ends what was loaded in its place, `run` the model itself. */
@@ -157,7 +161,7 @@ function trackModelCall<C>(
       own,
       instead(stream) {
         const stay = () => trackCall(stream, watch, standIn);
-        return held.life.evicted ? successor.call(key, args, stay) : undefined;
+        return isHeldBack(key, held, methods) ? successor.call(key, args, stay) : undefined;
       },
     };
     return trackCall(result, watch, standIn);

@@ -8,21 +8,24 @@ export interface RunningEnd {
   readonly beforeBytes: number | undefined;
   /** Resolves when the SDK is done, whether its model is gone or lives on. */
   readonly over: Promise<void>;
+  /** Whether it is worth waiting for: it runs, and not for too long. */
+  readonly recent: boolean;
 }
 
 export class ModelLife {
   #end: RunningEnd | undefined;
-  #goneBy: UnloadCause | undefined;
+  #gone = false;
+  #evicted = false;
   /** The SDK has told that the model ended, before the end that runs was done. */
   told = false;
 
   /** Nobody is ending it, and it is not gone. */
   get alive(): boolean {
-    return this.#end === undefined && this.#goneBy === undefined;
+    return this.#end === undefined && !this.#gone;
   }
 
   get gone(): boolean {
-    return this.#goneBy !== undefined;
+    return this.#gone;
   }
 
   /** The end that runs. `undefined` if none does. */
@@ -30,24 +33,26 @@ export class ModelLife {
     return this.#end;
   }
 
-  /** The guard chose to end it, or has done so: nothing may be called on it any more. */
+  /** The guard chose to end it, whoever ended it then: nothing may be called on it any more. */
   get evicted(): boolean {
-    const cause = this.#goneBy ?? this.#end?.cause;
-    return cause !== undefined && cause !== 'unloaded';
+    return this.#evicted;
   }
 
   /** An end begins. One that still runs after a long time is left to itself: the new one counts. */
   begin(end: RunningEnd): void {
     this.#end = end;
+    this.#evicted ||= end.cause !== 'unloaded';
   }
 
   /** The end that runs has failed: the model lives on. */
   survive(): void {
     this.#end = undefined;
+    this.#evicted = false;
   }
 
   finish(cause: UnloadCause): void {
     this.#end = undefined;
-    this.#goneBy = cause;
+    this.#gone = true;
+    this.#evicted ||= cause !== 'unloaded';
   }
 }

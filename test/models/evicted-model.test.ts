@@ -9,7 +9,7 @@ function evict(
   { follow = (): EvictedModel | undefined => undefined, over = Promise.resolve(), gone = true } = {},
 ) {
   const held = makeHeldModel({ name: 'big.gguf', reload });
-  held.life.begin({ cause: 'memory', beforeBytes: undefined, over });
+  held.life.begin({ cause: 'memory', beforeBytes: undefined, over, recent: true });
   if (gone) held.life.finish('memory');
   const model = new EvictedModel(held, follow);
   const stay = vi.fn(() => 'stayed');

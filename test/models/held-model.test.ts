@@ -17,12 +17,21 @@ describe('a held model', () => {
 
   it('is not idle while an end of it runs, nor when it is gone', () => {
     const held = makeHeldModel();
-    held.life.begin({ cause: 'unloaded', beforeBytes: undefined, over: Promise.resolve() });
+    held.life.begin({ cause: 'unloaded', beforeBytes: undefined, over: Promise.resolve(), recent: true });
     expect(held.idle).toBe(false);
     held.life.survive();
     expect(held.idle).toBe(true);
     held.life.finish('unloaded');
     expect(held.idle).toBe(false);
+  });
+
+  it('is not idle while an end of the SDK as a whole runs that may be its end too', () => {
+    const end = { cause: 'unloaded' as const, beforeBytes: undefined, over: Promise.resolve(), recent: true };
+    const held = makeHeldModel();
+    held.overlapping = [end];
+    expect(held.idle).toBe(false);
+    end.recent = false;
+    expect(held.idle).toBe(true);
   });
 
   it('is never idle if it is pinned', () => {

@@ -339,6 +339,27 @@ describe('an eviction that fails', () => {
   });
 });
 
+describe('a model that is registered while the SDK ends all that it has', () => {
+  it('is neither evicted nor handed to the SDK again before that is done', async () => {
+    const { models, hold } = makeLoadedModels();
+    const all = deferred();
+    const whole = models.disposeSome(
+      () => true,
+      () => all.promise,
+    );
+    const raw = new FakeModel('m');
+    const held = hold(raw);
+    expect(models.evict(held, 'memory')).toBe(false);
+    const disposal = models.dispose(held, () => raw.dispose());
+    await settled();
+    expect(raw.disposals).toBe(0);
+    all.resolve();
+    await Promise.all([whole, disposal]);
+    expect(raw.disposals).toBe(1);
+    expect(models.size).toBe(0);
+  });
+});
+
 describe('a model of an engine that can end only idle ones', () => {
   it('is disposed once its last call is done', async () => {
     const { models, hold, causes } = makeLoadedModels({ endsAfterCalls: true });

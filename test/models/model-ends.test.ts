@@ -75,7 +75,7 @@ describe('an end', () => {
     await settled();
     expect(told).toEqual(['a gone by unloaded, before 77', 'b gone by unloaded, before 77']);
     expect(ends.running).toBe(true);
-    expect(ends.runsFor(models)).toBe(false);
+    expect(models.map(({ life }) => life.end)).toEqual([undefined, undefined]);
     memory.resolve();
     await settled();
     expect(ends.running).toBe(false);
@@ -136,6 +136,65 @@ describe('joining an end', () => {
   });
 });
 
+describe('an end of the SDK as a whole', () => {
+  it('is known while it runs, also if it ends no model that is registered', async () => {
+    const { ends } = makeEnds();
+    const { promise, resolve } = deferred();
+    const end = ends.runWhole([], () => promise);
+    expect(ends.listWholes()).toMatchObject([{ cause: 'unloaded', recent: true }]);
+    expect(ends.running).toBe(false); // no memory comes back by it
+    resolve();
+    await end;
+    expect(ends.listWholes()).toEqual([]);
+  });
+});
+
+describe('an end that was given up', () => {
+  it('makes its model gone when it is done after all, whatever ends it now', async () => {
+    const { ends, run, told, clock } = makeEnds();
+    const held = named('m');
+    const first = deferred();
+    run(held, () => first.promise);
+    clock.advance(END_PATIENCE_MS);
+    const second = deferred();
+    const whole = ends.runWhole([held], () => second.promise);
+    first.resolve();
+    await settled();
+    expect(held.life.gone).toBe(true);
+    second.resolve();
+    await whole;
+    expect(told).toEqual(['m gone by unloaded, before 77']);
+  });
+
+  it('is the end of its model again if the later one fails', async () => {
+    const { ends, run, told, clock } = makeEnds();
+    const held = named('m');
+    const first = deferred();
+    run(held, () => first.promise);
+    const { end } = held.life;
+    clock.advance(END_PATIENCE_MS);
+    await expect(ends.runWhole([held], () => Promise.reject(new Error('cannot')))).rejects.toThrow('cannot');
+    expect(held.life.end).toBe(end);
+    expect(told).toEqual([]);
+    first.resolve();
+    await settled();
+    expect(told).toEqual(['m gone by unloaded, before 77']);
+  });
+
+  it('changes nothing if it fails while another one runs', async () => {
+    const { ends, run, told, clock } = makeEnds();
+    const held = named('m');
+    const first = deferred();
+    const failing = run(held, () => first.promise) as Promise<void>;
+    clock.advance(END_PATIENCE_MS);
+    void ends.runWhole([held], () => new Promise(() => {}));
+    first.reject(new Error('cannot'));
+    await expect(failing).rejects.toThrow('cannot');
+    expect([held.life.alive, held.life.gone]).toEqual([false, false]);
+    expect(told).toEqual([]);
+  });
+});
+
 describe('waiting for an end', () => {
   it('is over with the first one, and leaves no timer', async () => {
     const { ends, run, memory, clock } = makeEnds();
@@ -161,7 +220,7 @@ describe('waiting for an end', () => {
     const waits = ends.waitForOne(NEVER);
     clock.advance(END_PATIENCE_MS - 1000);
     await waits;
-    expect([ends.runsFor([old]), ends.runsFor([young]), ends.running]).toEqual([false, true, true]);
+    expect([old.life.end?.recent, young.life.end?.recent, ends.running]).toEqual([false, true, true]);
     clock.advance(1000);
     expect(ends.running).toBe(false);
     await ends.waitForOne(NEVER); // for nothing
@@ -188,7 +247,7 @@ describe('waiting for an end', () => {
       return resolve;
     });
     let over = false;
-    const waits = ends.whenOver(models).then(() => {
+    const waits = ends.whenOver(models.map(({ life }) => life.end!)).then(() => {
       over = true;
     });
     ways[0]?.();
@@ -199,7 +258,7 @@ describe('waiting for an end', () => {
     run(named('hung'), () => new Promise(() => {}));
     const hung = named('hung');
     run(hung, () => new Promise(() => {}));
-    const late = ends.whenOver([hung]);
+    const late = ends.whenOver([hung.life.end!]);
     clock.advance(END_PATIENCE_MS);
     await late;
     expect(clock.pending).toBe(0);

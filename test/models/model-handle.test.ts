@@ -274,12 +274,50 @@ describe('a call while its model is being disposed', () => {
     expect(reached).toEqual(['generate', 'stop']);
   });
 
+  it('waits also as a stream that was made before and is read now', async () => {
+    const { hold } = handles();
+    const { promise, resolve } = deferred();
+    const reached: string[] = [];
+    const { handle } = hold({
+      async *generate() {
+        reached.push('read');
+        yield 'one';
+      },
+      dispose: () => promise,
+    });
+    const stream = handle.generate();
+    const disposal = handle.dispose();
+    const first = stream.next();
+    await settled();
+    expect(reached).toEqual([]);
+    resolve();
+    await disposal;
+    expect(await first).toEqual({ done: false, value: 'one' });
+  });
+
   it('runs if that has failed', async () => {
     const { handle, reached, disposal, reject } = disposing();
     const call = handle.generate();
     reject(new Error('cannot'));
     await expect(disposal).rejects.toThrow('cannot');
     await call;
+    expect(reached).toEqual(['generate']);
+  });
+
+  it('waits on if that has failed and another disposal has begun', async () => {
+    const { hold, models } = handles();
+    const [first, second] = [deferred(), deferred()];
+    const reached: string[] = [];
+    const ways = [first.promise, second.promise];
+    const { handle, held } = hold({ generate: async () => void reached.push('generate'), dispose: () => ways.shift() });
+    models.evict(held, 'memory');
+    const disposal = handle.dispose();
+    const call = handle.generate();
+    first.reject(new Error('cannot'));
+    await settled();
+    expect(reached).toEqual([]);
+    second.resolve();
+    await Promise.all([disposal, call]);
     expect(reached).toEqual(['generate']);
   });
 

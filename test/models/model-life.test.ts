@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { UnloadCause } from '../../src/events/guard-events.ts';
 import { ModelLife } from '../../src/models/model-life.ts';
 
-const end = (cause: UnloadCause) => ({ cause, beforeBytes: undefined, over: Promise.resolve() });
+const end = (cause: UnloadCause) => ({ cause, beforeBytes: undefined, over: Promise.resolve(), recent: true });
 const look = ({ alive, gone, evicted }: ModelLife) => ({ alive, gone, evicted });
 
 describe('a life', () => {
@@ -35,5 +35,13 @@ describe('a life', () => {
     life.survive();
     expect(look(life)).toEqual({ alive: true, gone: false, evicted: false });
     expect(life.end).toBeUndefined();
+  });
+
+  it('stays evicted if its user ends it while the end that the guard chose hangs', () => {
+    const life = new ModelLife();
+    life.begin(end('memory'));
+    life.begin(end('unloaded'));
+    life.finish('unloaded');
+    expect(look(life)).toEqual({ alive: false, gone: true, evicted: true });
   });
 });

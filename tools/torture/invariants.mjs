@@ -19,9 +19,10 @@ export function checkInvariants(world) {
 /** The guard's entries are the models that the SDK holds, one for one, with the calls that run on each. @param {World} world */
 function checkEntries(world) {
   const all = /** @type {{ name: string, callsInFlight: number, contextOf?: string }[]} */ ([...world.guard.models()]);
+  const unseen = (/** @type {string} */ name) => world.records.named(name).some((record) => record.unseen);
   // A context ends with its model.
-  const entries = all.filter(({ contextOf }) => contextOf === undefined);
-  const held = world.records.held;
+  const entries = all.filter(({ name, contextOf }) => contextOf === undefined && !unseen(name));
+  const held = world.records.held.filter(({ name }) => !unseen(name));
   const listed = entries.map(({ name }) => name).sort();
   const known = held.map(({ name }) => name).sort();
   if (listed.join() !== known.join()) {
@@ -48,14 +49,15 @@ function checkPromisesLeft(world) {
     const records = world.records.named(name);
     const wanted =
       label === name
-        ? records.some(({ held, state }) => held || state === 'loading')
+        ? records.some(({ held, state, unseen }) => held || unseen || state === 'loading')
         : records.some(({ running, held }) => running > 0 || (held && !world.stage.countsCalls));
     const pending = [...world.promises.running].some((watched) => watched.name === name && watched.kind !== 'dispose');
     if (!wanted && !pending)
       world.violate('promise-left-behind', `the ledger still has "${label}", which nothing needs`);
   }
-  for (const { name } of world.records.held) {
-    if (!labels.includes(name)) world.violate('promise-lost', `the ledger has nothing of ${name}, which the SDK holds`);
+  for (const { name, unseen } of world.records.held) {
+    if (!unseen && !labels.includes(name))
+      world.violate('promise-lost', `the ledger has nothing of ${name}, which the SDK holds`);
   }
 }
 
@@ -70,7 +72,9 @@ export function checkTold(world) {
   const { records, told } = world;
   for (const name of new Set(records.all.map((record) => record.name))) {
     const disposals = records.named(name).flatMap((record) => record.disposals);
-    const ends = disposals.filter(({ by, outcome }) => by === 'guard' && outcome === 'done').length;
+    // What took so long may have been ended by its user meanwhile.
+    const quick = disposals.filter(({ atMs, settledMs = atMs }) => settledMs - atMs < GIVEN_UP_AFTER_MS);
+    const ends = quick.filter(({ by, outcome }) => by === 'guard' && outcome === 'done').length;
     const count = told.get(name) ?? 0;
     // An end that a user asked for at the same moment counts as the user's.
     if (count < ends)

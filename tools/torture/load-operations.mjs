@@ -119,7 +119,9 @@ function beginLoad(world) {
  * The end of models, asked for by the user.
  * @param {World} world @param {string} what @param {(record: import('./model-records.mjs').ModelRecord) => boolean} match @param {() => unknown} call
  */
-export function askForEnds({ records, promises }, what, match, call) {
+export function askForEnds({ guard, records, promises }, what, match, call) {
+  const registered = new Set([...guard.models()].map(({ name }) => name));
+  for (const record of records.held) if (match(record) && !registered.has(record.name)) record.unseen = true;
   // Each is an ask of its own, even if two ask for the same.
   const ask = (/** @type {import('./model-records.mjs').ModelRecord} */ record) => match(record);
   records.asks.add(ask);

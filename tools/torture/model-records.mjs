@@ -26,6 +26,11 @@ export class ModelRecord {
   loadedMs;
   /** The handle was thrown away: the guard may end it. */
   lost = false;
+  /**
+   * The SDK was told to end all in the very turn in which it had answered this load: nobody but the SDK knows whether it ended this one
+   * too. The guard holds it until its user disposes it, which reaches the SDK.
+   */
+  unseen = false;
 
   /** @param {string} name @param {number} needBytes @param {boolean} pinned @param {number} beganMs */
   constructor(name, needBytes, pinned, beganMs) {
@@ -141,6 +146,7 @@ export class ModelRecords {
 
   /** No two disposals run, but for one that has run for so long that it is given up. @param {ModelRecord} record */
   #checkFirst(record) {
+    if (record.unseen) return;
     const { outcome, atMs } = record.disposals.find((disposal) => disposal.outcome !== 'failed') ?? {};
     // Asked again afterwards, an SDK answers itself.
     if (outcome !== 'running' || atMs === undefined || this.#nowMs() - atMs >= GIVEN_UP_AFTER_MS) return;
@@ -166,9 +172,16 @@ export class ModelRecords {
 
   /** @param {ModelRecord} record @param {string} method */
   checkUse(record, method) {
-    const ending = record.disposals.find(({ outcome }) => outcome !== 'failed');
+    if (record.unseen) return;
+    const endings = record.disposals.filter(({ outcome }) => outcome !== 'failed');
+    const [ending] = endings;
     // What a user calls after a disposal of the user's own, an SDK answers itself; while that runs, it may crash.
-    if (ending === undefined || (ending.by === 'user' && ending.outcome === 'done')) return;
+    if (ending === undefined || endings.some(({ by, outcome }) => by === 'user' && outcome === 'done')) return;
+    if (ending.by === 'user') {
+      // A stream that was begun before is a call that runs, and what may stop such a call goes through to it.
+      if (method.startsWith('generateStream (') || method === 'tokenize') return;
+      if (this.#nowMs() - ending.atMs >= GIVEN_UP_AFTER_MS) return;
+    }
     const found = `${record.name}.${method} reaches the SDK (${describeDisposals(record)})`;
     this.#violate(`used-after-disposal-by-${ending.by}`, found);
   }

@@ -8,9 +8,6 @@ import { whyNoControlGroups } from '../../../tools/control-groups.mjs';
 
 const torture = fileURLToPath(new URL('../../../tools/torture/torture.mjs', import.meta.url));
 
-/** Calls on a model whose own disposal runs reach the SDK still. */
-const OPEN = ['--past', 'used-after-disposal-by-user'];
-
 function run(...args: string[]): { status: number | null; stdout: string; stderr: string } {
   return spawnSync(process.execPath, [torture, ...args], { encoding: 'utf8' });
 }
@@ -26,7 +23,7 @@ describe('the torture run', { timeout: 120_000 }, () => {
     ['llama', '--seed', '5', '--seconds', '9'],
   ])('finds nothing on the engine %s', (engine, ...args) => {
     const before = leftovers();
-    const { status, stdout } = run('--engine', engine, ...args, ...OPEN);
+    const { status, stdout } = run('--engine', engine, ...args);
     const why = whyNoControlGroups({ version: 1, atRoot: true });
     if (engine === 'memory' && why !== undefined) expect(stdout).toContain(`skipped, since ${why}`);
     else expect(stdout).toMatch(/^[1-9]\d* steps in [1-9]\d* worlds: 0 violations/m);
