@@ -181,12 +181,13 @@ export class ModelLoader {
     const observing =
       changes === undefined ? undefined : observeLoad(candidate.calibrationKey, changes, grownBytes, files);
     const held = new HeldModel(raw, adapter.onEnd !== undefined, this.#listFacts(loaded, modelFiles), observing);
+    // An object that can't be wrapped is an error before anything is registered.
+    const handle = isObject(raw) ? wrapModel(raw, held, this.#handleParts) : raw;
     // Weights that are loaded by themselves have taken all that they ever will.
     models.add(held, load.request.shape?.part === 'weights');
     tellLoaded(held, { files, elapsedMs: clock.nowMs() - loaded.startMs }, this.#parts);
-    if (!isObject(raw)) return raw;
-    listenForEnd(adapter, raw, () => models.ended(held));
-    return wrapModel(raw, held, this.#handleParts);
+    if (isObject(raw)) listenForEnd(adapter, raw, () => models.ended(held));
+    return handle;
   }
 
   #listFacts({ load, admitted, call, invoke, owner }: LoadedCall, files: readonly string[]): HeldModel['facts'] {

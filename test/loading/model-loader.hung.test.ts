@@ -65,6 +65,19 @@ describe('a load within a load', () => {
   });
 });
 
+it('an SDK that gives an object which nobody can look at leaves nothing registered', async () => {
+  const sdk = new FakeSDK();
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  // A promise would ask it for its `then`.
+  sdk.loadModel = (() => proxy) as unknown as FakeSDK['loadModel'];
+  const { nexa, guard, machine, types } = guardedFake(new FakeMachine(8 * GiB), {}, sdk);
+  await expect(nexa.loadModel('m', sized(1))).rejects.toThrow(TypeError);
+  expect(guard.models()).toEqual([]);
+  expect(guard.headroomBytes()).toBe(machine.availableBytes);
+  expect(types()).toEqual(['admitted']);
+});
+
 it('an SDK that gives a model which the guard is just ending is asked again once that is over', async () => {
   const first = deferred();
   const cached = Object.assign(new FakeModel('cached'), { dispose: () => first.promise });
