@@ -6,6 +6,8 @@ import type { HeldModel } from './held-model.ts';
 
 export class CallWindows {
   readonly #held: ReadonlySet<HeldModel>;
+  /** Those who wait for calls to end. */
+  readonly #waiting = new Set<() => void>();
   #callsInFlight = 0;
   #changes = 0;
 
@@ -40,6 +42,20 @@ export class CallWindows {
   endCall(held: HeldModel): void {
     held.callsInFlight -= 1;
     this.#callsInFlight -= 1;
+    for (const look of this.#waiting) look();
+  }
+
+  /** Resolves when no call runs on any of these models. */
+  whenDone(models: readonly HeldModel[]): Promise<void> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (models.some(({ callsInFlight }) => callsInFlight > 0)) return;
+        this.#waiting.delete(look);
+        resolve();
+      };
+      this.#waiting.add(look);
+      look();
+    });
   }
 
   /** Something else has changed: a model is gone. */

@@ -39,8 +39,6 @@ export class LoadedModels {
   readonly #windows = new CallWindows(this.#held);
   readonly #keepAlive: KeepAlive;
   readonly #ends: ModelEnds;
-  /** Those who wait for calls to end. */
-  readonly #callWaiters = new Set<() => void>();
   #closed = false;
 
   constructor(parts: LoadedModelsParts) {
@@ -174,7 +172,6 @@ export class LoadedModels {
     this.#windows.endCall(held);
     if (settles) this.computed(held, called);
     if (held.callsInFlight === 0) held.disturbed = false;
-    for (const look of this.#callWaiters) look();
     this.#rest(held);
   }
 
@@ -232,20 +229,8 @@ export class LoadedModels {
   #end(going: readonly HeldModel[], run: () => unknown, whole = false): unknown {
     for (const held of going) this.#keepAlive.end(held);
     const called = this.#parts.endsAfterCalls && going.some(({ callsInFlight }) => callsInFlight > 0);
-    const call = called ? () => this.#whenCallsEnd(going).then(run) : run;
+    const call = called ? () => this.#windows.whenDone(going).then(run) : run;
     return whole ? this.#ends.runWhole(going, call) : this.#ends.run(going, 'unloaded', call);
-  }
-
-  /** Resolves when no call runs on these models any more. */
-  #whenCallsEnd(models: readonly HeldModel[]): Promise<void> {
-    return new Promise((resolve) => {
-      const look = () => {
-        if (models.some(({ callsInFlight }) => callsInFlight > 0)) return;
-        this.#callWaiters.delete(look);
-        resolve();
-      };
-      this.#callWaiters.add(look);
-    });
   }
 
   /** It was idle for too long. One that works on what its handle doesn't see begins its idle time anew. */

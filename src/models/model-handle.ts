@@ -4,7 +4,7 @@ import { type Invoke, type Takeover, unwrap, wrapObject } from '../core/wrap-obj
 import { EvictedModel } from './evicted-model.ts';
 import { findDisposerName, type HeldModel } from './held-model.ts';
 import type { LoadedModels } from './loaded-models.ts';
-import { type CallStandIn, type CallWatch, trackCall } from './track-call.ts';
+import { isHeldBack, type ModelCallParts, trackModelCall, wrapPart } from './model-calls.ts';
 
 /** What a guarded model has besides its own properties, unless it has one of that name itself. */
 export interface GuardedModelChoice {
@@ -18,26 +18,8 @@ export interface GuardedModelChoice {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** What the life of a model must know of the SDK's methods. `C` is how a method that makes a context is read. */
-export interface ModelMethods<C> {
-  /** Methods that end a model, in the order in which one is chosen for a handle that was lost. */
-  readonly disposers: readonly PropertyKey[];
-  /** Methods whose results work in the model's memory. */
-  readonly partMethods?: readonly PropertyKey[];
-  /** Whether a method runs the model: the first such call that completes has touched what the model needs. */
-  isInference(method: string): boolean;
-  /** Whether a call with these arguments processes audio. */
-  hasAudio(args: readonly unknown[]): boolean;
-  /** How a method is read that makes something with memory of its own. `undefined` for every other method. */
-  adaptContext?(model: unknown, method: PropertyKey, files: readonly string[]): C | undefined;
-  /** Calls `tell` when the SDK ends the model, whoever asked for that. */
-  onEnd?(model: unknown, tell: () => void): void;
-}
-
 /** What a handle needs besides its model. */
-export interface ModelHandleParts<C> {
-  readonly models: LoadedModels;
-  readonly methods: ModelMethods<C>;
+export interface ModelHandleParts<C> extends ModelCallParts<C> {
   /** Makes a context of this model as a load of its own. */
   readonly makeContext: (owner: HeldModel, invoke: Invoke, args: readonly unknown[], context: C) => Promise<unknown>;
 }
@@ -117,14 +99,6 @@ export function wrapModel<C>(raw: object, held: HeldModel, parts: ModelHandlePar
   return handle;
 }
 
-/**
- * Nothing is called on a model that the guard ends, or has ended. While its user ends it a call waits for that, since engines crash over
- * calls on what they free; one that may stop what still runs goes through.
- */
-function isHeldBack<C>(key: PropertyKey, { life, end, callsInFlight }: HeldModel, methods: ModelMethods<C>): boolean {
-  return life.evicted || (end !== undefined && (callsInFlight === 0 || isInference(key, methods)));
-}
-
 /** `again` ends what was loaded in its place, `run` the model itself. */
 function disposeModel(
   held: HeldModel,
@@ -135,97 +109,6 @@ function disposeModel(
 ): unknown {
   const dispose = () => models.dispose(held, run);
   return held.life.evicted ? successor.dispose(again, dispose) : dispose();
-}
-
-/** What stands behind one handle. */
-interface HandleFacts {
-  readonly held: HeldModel;
-  readonly successor: EvictedModel;
-  readonly own: CallStandIn['own'];
-}
-
-/** A call on the model itself: counted, and with what audio takes reserved while it runs. */
-function trackModelCall<C>(
-  key: PropertyKey,
-  { held, successor, own }: HandleFacts,
-  { models, methods }: ModelHandleParts<C>,
-): Takeover {
-  const inference = isInference(key, methods);
-  return (invoke, args) => {
-    // Asked before the engine is: what throws here must neither lose a call that runs nor leave one counted.
-    const watch = watchModelCall(models, held, inference, mayHaveAudio(args, methods));
-    const result = callNow(invoke, args, watch);
-    if (args.includes(result)) return result; // `pipe` gives back what it was given
-    // What these capture lives as long as the call: nothing of it leads to the handle.
-    const standIn: CallStandIn = {
-      own,
-      instead(stream) {
-        const stay = () => trackCall(stream, watch, standIn);
-        return isHeldBack(key, held, methods) ? successor.call(key, args, stay) : undefined;
-      },
-    };
-    return trackCall(result, watch, standIn);
-  };
-}
-
-/** Also a call that throws has used the model. */
-function callNow(invoke: Invoke, args: readonly unknown[], watch: CallWatch): unknown {
-  try {
-    return invoke(args);
-  } catch (error) {
-    watch.done?.();
-    throw error;
-  }
-}
-
-/** Apart, since what it captures lives as long as a stream that was dropped is waited for. */
-function watchModelCall(models: LoadedModels, held: HeldModel, inference: boolean, audio: boolean): CallWatch {
-  const takeBackAudio: (() => void)[] = []; // one call's stream can be read twice
-  return {
-    done: () => models.touch(held),
-    begin() {
-      models.beginCall(held);
-      if (audio) takeBackAudio.push(models.reserveAudio(held));
-    },
-    end(completed) {
-      takeBackAudio.pop()?.();
-      models.endCall(held, completed && inference);
-    },
-  };
-}
-
-/** Something that works in the memory of a loaded model: its calls are that model's, its disposal is its own affair. */
-function wrapPart<C>(part: unknown, held: HeldModel, { models, methods }: ModelHandleParts<C>): unknown {
-  if (typeof part !== 'object' || part === null) return part;
-  return wrapObject(part, {
-    takeover: (key) => {
-      const inference = isInference(key, methods);
-      return (invoke, args) =>
-        trackCall(invoke(args), {
-          begin: () => models.beginCall(held),
-          gave: () => (inference ? models.computed(held, part) : undefined),
-          end: (completed) => models.endCall(held, completed && inference, part),
-        });
-    },
-  });
-}
-
-/** Arguments that throw when they are looked at may have it. The engine finds out by itself. */
-function mayHaveAudio<C>(args: readonly unknown[], methods: ModelMethods<C>): boolean {
-  try {
-    return methods.hasAudio(args);
-  } catch {
-    return true;
-  }
-}
-
-/** An adapter that can't answer keeps the model's memory reserved, and its calls are counted all the same. */
-function isInference<C>(key: PropertyKey, methods: ModelMethods<C>): boolean {
-  try {
-    return typeof key === 'string' && methods.isInference(key);
-  } catch {
-    return false;
-  }
 }
 
 function isGone(handle: object): boolean {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CallWindows } from '../../src/models/call-windows.ts';
 import type { HeldModel } from '../../src/models/held-model.ts';
+import { settled } from '../support/fake-sdk.ts';
 import { makeHeldModel } from '../support/make-held-model.ts';
 
 /** The windows of two loaded models. */
@@ -82,5 +83,23 @@ describe('calls', () => {
     expect(windows.changes).toBe(1);
     windows.endCall(one);
     expect(windows.changes).toBe(1);
+  });
+
+  it('are waited for until none runs on these models', async () => {
+    const { windows, one, two } = windowsOfTwo();
+    await windows.whenDone([one, two]);
+    windows.beginCall(one);
+    windows.beginCall(one);
+    windows.beginCall(two);
+    let done = 0;
+    const waits = [windows.whenDone([one]), windows.whenDone([one, two])].map((wait) => wait.then(() => (done += 1)));
+    windows.endCall(one);
+    await settled();
+    expect(done).toBe(0);
+    windows.endCall(one);
+    await settled();
+    expect(done).toBe(1);
+    windows.endCall(two);
+    await Promise.all(waits);
   });
 });
