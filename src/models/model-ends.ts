@@ -144,11 +144,14 @@ export class ModelEnds {
     for (const cancel of this.#timers) cancel();
   }
 
-  /** Waits for the end of this model that runs, and gives what it gave; if that was the guard's own and failed, `again` runs. */
+  /**
+   * Waits for the end of this model that runs, and gives what it gave, or nothing if another end was done first; if that was the guard's
+   * own and failed, `again` runs.
+   */
   join({ life }: HeldModel, again: () => unknown): unknown {
     const end = life.end as Run;
-    if (!life.evicted) return end.result;
-    return end.over.then(() => (life.gone ? undefined : again()));
+    if (life.evicted) return end.over.then(() => (life.gone ? undefined : again()));
+    return end.result && Promise.race([end.result, life.whenGone().then(() => undefined)]);
   }
 
   /** Resolves when these are over, or were waited for long enough. */

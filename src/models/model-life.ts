@@ -15,6 +15,8 @@ export interface RunningEnd {
 export class ModelLife {
   #end: RunningEnd | undefined;
   #gone = false;
+  #tellGone = () => {};
+  #whenGone: Promise<void> | undefined;
   #evicted = false;
   /** The SDK has told that the model ended, before the end that runs was done. */
   told = false;
@@ -50,9 +52,19 @@ export class ModelLife {
     this.#evicted = false;
   }
 
+  /** Resolves when it is gone. */
+  whenGone(): Promise<void> {
+    this.#whenGone ??= new Promise((resolve) => {
+      if (this.#gone) resolve();
+      this.#tellGone = resolve;
+    });
+    return this.#whenGone;
+  }
+
   finish(cause: UnloadCause): void {
     this.#end = undefined;
     this.#gone = true;
+    this.#tellGone();
     this.#evicted ||= cause !== 'unloaded';
   }
 }

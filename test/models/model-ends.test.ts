@@ -114,8 +114,17 @@ describe('joining an end', () => {
     const { ends, run } = makeEnds();
     const held = named('m');
     const first = run(held, async () => 'done');
-    expect(ends.join(held, () => 'again')).toBe(first);
-    await first;
+    expect(await Promise.all([first, ends.join(held, () => 'again')])).toEqual(['done', 'done']);
+  });
+
+  it('gives nothing if it hangs and another end is done', async () => {
+    const { ends, run, clock } = makeEnds();
+    const held = named('m');
+    run(held, () => new Promise(() => {}));
+    const joined = ends.join(held, () => 'again');
+    clock.advance(END_PATIENCE_MS);
+    ends.runWhole([held], () => 'done');
+    expect(await joined).toBeUndefined();
   });
 
   it('within the very call of the SDK gives nothing', () => {

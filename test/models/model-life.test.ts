@@ -44,4 +44,14 @@ describe('a life', () => {
     life.finish('unloaded');
     expect(look(life)).toEqual({ alive: false, gone: true, evicted: true });
   });
+
+  it('tells when it is gone, also those who ask later', async () => {
+    const life = new ModelLife();
+    const before = life.whenGone();
+    life.finish('unloaded');
+    await Promise.all([before, life.whenGone()]);
+    const late = new ModelLife();
+    late.finish('memory');
+    await late.whenGone();
+  });
 });
