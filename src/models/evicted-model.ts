@@ -27,13 +27,13 @@ export class EvictedModel {
     const { life, end } = this.#held;
     const again = (handle: object) => () => (handle as AnyModel)[key]?.(...args);
     if (!end) return deferCall(this.#load().then(again));
-    return deferCall(end.over.then(() => (life.gone && life.evicted ? this.#load().then(again) : stay)));
+    return deferCall(life.whenOver(end).then(() => (life.gone && life.evicted ? this.#load().then(again) : stay)));
   }
 
   /** Nothing is left to dispose, unless it was loaded again. */
   dispose(end: (handle: object) => unknown, stay: () => unknown): unknown {
     const { life } = this.#held;
-    if (life.end) return life.end.over.then(() => (life.gone ? this.dispose(end, stay) : stay()));
+    if (life.end) return life.whenOver(life.end).then(() => (life.gone ? this.dispose(end, stay) : stay()));
     return this.#handle?.then(end, () => undefined);
   }
 

@@ -150,7 +150,7 @@ export class ModelEnds {
    */
   join({ life }: HeldModel, again: () => unknown): unknown {
     const end = life.end as Run;
-    if (life.evicted) return end.over.then(() => (life.gone ? undefined : again()));
+    if (life.evicted) return life.whenOver(end).then(() => (life.gone ? undefined : again()));
     return end.result && Promise.race([end.result, life.whenGone().then(() => undefined)]);
   }
 

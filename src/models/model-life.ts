@@ -61,6 +61,11 @@ export class ModelLife {
     return this.#whenGone;
   }
 
+  /** Resolves when this end is over, or another one was done first. */
+  whenOver({ over }: RunningEnd): Promise<void> {
+    return Promise.race([over, this.whenGone()]);
+  }
+
   finish(cause: UnloadCause): void {
     this.#end = undefined;
     this.#gone = true;

@@ -117,10 +117,10 @@ describe('joining an end', () => {
     expect(await Promise.all([first, ends.join(held, () => 'again')])).toEqual(['done', 'done']);
   });
 
-  it('gives nothing if it hangs and another end is done', async () => {
+  it.each(['unloaded', 'memory'] as const)('gives nothing if it hangs and another end is done (%s)', async (cause) => {
     const { ends, run, clock } = makeEnds();
     const held = named('m');
-    run(held, () => new Promise(() => {}));
+    run(held, () => new Promise(() => {}), cause);
     const joined = ends.join(held, () => 'again');
     clock.advance(END_PATIENCE_MS);
     ends.runWhole([held], () => 'done');
