@@ -73,7 +73,7 @@ export class HeldModel {
 
   /** The end of it that runs, or one that may be its end. `undefined` if none does. */
   get end(): RunningEnd | undefined {
-    return this.life.end ?? this.overlapping.find(({ recent }) => recent);
+    return this.life.gone ? undefined : (this.life.end ?? this.overlapping.find(({ recent }) => recent));
   }
 
   /** It is not used, nobody is ending it, and it may go. */

@@ -32,6 +32,9 @@ describe('a held model', () => {
     expect(held.idle).toBe(false);
     end.recent = false;
     expect(held.idle).toBe(true);
+    end.recent = true;
+    held.life.finish('unloaded');
+    expect(held.end).toBeUndefined(); // there is nothing left to wait for
   });
 
   it('is never idle if it is pinned', () => {
