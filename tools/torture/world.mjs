@@ -98,10 +98,10 @@ export class World {
 
   /** @param {number} bytes */
   setOthers(bytes) {
-    this.othersBytes = bytes;
     for (const watched of this.promises.running) {
-      watched.leastOthersBytes = Math.min(watched.leastOthersBytes, bytes);
+      watched.leastOthersBytes = Math.min(watched.leastOthersBytes, this.othersBytes, bytes);
     }
+    this.othersBytes = bytes;
   }
 
   /** What an imagined machine shows. */
