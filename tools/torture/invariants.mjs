@@ -140,11 +140,12 @@ function checkSettles(world, watched) {
   // Ends that run already are waited for first, as long as the newest of them may take.
   const waitedMs = Math.max(findExcuse(world, watched), watched.startedMs + GIVEN_UP_AFTER_MS);
   const endedMs = parts.length === 0 ? waitedMs : Math.max(...settled);
-  // What a disposal waited for is over, and its own call of the SDK runs.
-  const ends = world.records.endsOfSeveral > 0 || world.records.named(name).some(({ beingDisposed }) => beingDisposed);
+  // What a disposal waited for is over, and its own call of the SDK runs; or it shares an end that runs.
+  const model = name.replace(/^the handle of /, '');
+  const ends = world.records.endsOfSeveral > 0 || world.records.named(model).some(({ beingDisposed }) => beingDisposed);
   if (parts.length === 0 && ends) return;
   const reloads =
-    parts.length === 0 && listRunningOf(world, name).some((other) => other !== watched && other.kind !== 'dispose');
+    parts.length === 0 && listRunningOf(world, model).some((other) => other !== watched && other.kind !== 'dispose');
   if (late(endedMs) && !reloads) {
     world.violate(
       `${kind}-settles`,
