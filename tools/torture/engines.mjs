@@ -34,13 +34,36 @@ const nexaSdk = {
   }),
 };
 
+/**
+ * The engine by itself ends the process if calls on several models run beside each other: without a guard, four models that are loaded,
+ * asked and released side by side end it within seconds. So its calls reach it one after the other here.
+ * @param {any} module
+ */
+function oneAtATime(module) {
+  /** @type {Promise<unknown>} */
+  let last = Promise.resolve();
+  const inTurn = (/** @type {() => unknown} */ call) => {
+    last = last.then(call, call);
+    return last;
+  };
+  const loadModel = async (/** @type {unknown[]} */ ...args) => {
+    const model = await module.loadModel(...args);
+    for (const name of ['completion', 'tokenize', 'release']) {
+      const method = model[name].bind(model);
+      model[name] = (/** @type {unknown[]} */ ...given) => inTurn(() => method(...given));
+    }
+    return model;
+  };
+  return { ...module, loadModel: (/** @type {unknown[]} */ ...args) => inTurn(() => loadModel(...args)) };
+}
+
 /** @type {Engine} */
 const llamaNode = {
   name: '@fugood/llama.node',
   async open() {
     // The engine's log is silenced by the runtime that opens it first.
     await NexaSDK.initialize({ runtime: 'llama' });
-    return { ...loadModule('@fugood/llama.node') };
+    return oneAtATime(loadModule('@fugood/llama.node'));
   },
   listArguments: (model, memoryGuard) => [{ model, n_ctx: CONTEXT, n_gpu_layers: 0, memoryGuard }],
   disposers: ['release'],
