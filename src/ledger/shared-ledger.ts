@@ -2,20 +2,11 @@
  * The ledger that the processes of one user share: a directory with one locked file for each of them, and one lock under
  * which they decide. docs/ledger.md has the protocol. It judges nothing and reads no memory but its peers' growth.
  */
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  openSync,
-  readdirSync,
-  readlinkSync,
-  readSync,
-  unlinkSync,
-  writeSync,
-} from 'node:fs';
+import { constants, fstatSync, openSync, readdirSync, readlinkSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { NativeLocks } from '../addon/addon.ts';
+import { closeFile } from '../core/close-file.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import { ensureLedgerDirectory } from './ledger-directory.ts';
 import { formatRecord, type Holdings, type LedgerEntry, type LedgerRecord, parseRecord } from './ledger-record.ts';
@@ -128,8 +119,8 @@ export class SharedLedger {
     this.#open = undefined;
     if (!open) return;
     ignoreErrors(() => unlinkSync(join(this.directory, open.memberName)));
-    closeSync(open.memberFile);
-    closeSync(open.sectionFile);
+    closeFile(open.memberFile);
+    closeFile(open.sectionFile);
   }
 
   #inLock<T>(sectionFile: number, step: () => T): T {
@@ -171,8 +162,8 @@ export class SharedLedger {
       if (answer !== 1) throw new Error(`${join(this.directory, memberName)} could not be locked (${answer}).`);
       return { sectionFile, memberFile, memberName };
     } catch (error) {
-      if (memberFile !== undefined) closeSync(memberFile);
-      closeSync(sectionFile);
+      closeFile(memberFile);
+      closeFile(sectionFile);
       throw error;
     }
   }
@@ -228,7 +219,7 @@ export class SharedLedger {
       this.#onProblem(error);
       return this.#known.get(name)?.record; // what it said last counts on
     } finally {
-      if (file !== undefined) closeSync(file);
+      closeFile(file);
     }
   }
 

@@ -1,6 +1,7 @@
 /** Reads what processes have taken: anonymous memory, and of this process the part that JavaScript explains. It knows no limits. */
-import { closeSync, openSync, readSync } from 'node:fs';
+import { openSync, readSync } from 'node:fs';
 import { loadAddon } from '../addon/load-addon.ts';
+import { closeFile } from '../core/close-file.ts';
 import { loadNodeModule } from '../core/node-module.ts';
 import { getTaskFootprint } from './darwin/darwin-figures.ts';
 import { toPrefix } from './linux/kernel-files.ts';
@@ -105,7 +106,7 @@ function readOnce(file: string): number {
   } catch (error) {
     throw unreadable(file, getErrno(error), error);
   } finally {
-    if (opened !== undefined) closeSync(opened);
+    closeFile(opened);
   }
 }
 

@@ -1,5 +1,6 @@
 /** Reads a plan in JavaScript: cached descriptors, one `pread` per file, no strings. It knows no arithmetic of scopes. */
-import { closeSync, openSync, readSync } from 'node:fs';
+import { openSync, readSync } from 'node:fs';
+import { closeFile } from '../../core/close-file.ts';
 import { AVAILABLE, computeRoomWithoutReclaim, DIRTY, RECLAIMABLE, STRIDE, takeLower } from '../scope-rows.ts';
 import { getErrno } from '../sensor-error.ts';
 import { fillMeminfo, fillNumber, fillStatus, fillStatV1, fillStatV2, isUsage } from './fill-rows.ts';
@@ -66,13 +67,7 @@ export class ProcfsEngine implements ReadEngine {
   }
 
   close(): void {
-    for (const descriptor of this.#descriptors.splice(0)) {
-      try {
-        if (descriptor !== undefined) closeSync(descriptor);
-      } catch {
-        // Linux takes the descriptor back even if closing it fails. The others are closed all the same.
-      }
-    }
+    for (const descriptor of this.#descriptors.splice(0)) closeFile(descriptor);
   }
 
   #equalsBuffer(bytes: Uint8Array, length: number): boolean {
