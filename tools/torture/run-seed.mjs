@@ -55,8 +55,8 @@ async function runOne(world) {
       at += write(log, `${line}\n`, at);
     },
     faulty: task.faults.includes('sdk') && task.engine !== 'llama',
-    known(violation, done) {
-      const id = task.past.includes(violation.invariant) ? violation.invariant : findKnown(violation, done)?.id;
+    known(violation) {
+      const id = task.past.includes(violation.invariant) ? violation.invariant : findKnown(violation)?.id;
       if (id !== undefined) known[id] = (known[id] ?? 0) + 1;
       return id !== undefined;
     },

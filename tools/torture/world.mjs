@@ -40,15 +40,13 @@ export class World {
 
   /** How often the end of a model was told that the guard chose, by the model's name. @type {Map<string, number>} */
   told = new Map();
-  /** Names of the operations that were done. @type {Set<string>} */
-  done = new Set();
   /** Violations that are known, after which the world goes on. @type {Violation[]} */
   knownViolations = [];
   #known;
 
   /**
    * @param {number} seed @param {import('./imagined-stage.mjs').Stage} stage
-   * @param {{ mutant?: Mutant | undefined, known?: (violation: Violation, done: ReadonlySet<string>) => boolean, faulty?: boolean }} [options]
+   * @param {{ mutant?: Mutant | undefined, known?: (violation: Violation) => boolean, faulty?: boolean }} [options]
    */
   constructor(seed, stage, { mutant = {}, known = () => false, faulty = true } = {}) {
     this.#known = known;
@@ -87,7 +85,7 @@ export class World {
   /** @param {string} invariant @param {string} found */
   violate(invariant, found) {
     const violation = { invariant, found };
-    (this.#known(violation, this.done) ? this.knownViolations : this.violations).push(violation);
+    (this.#known(violation) ? this.knownViolations : this.violations).push(violation);
   }
 
   /** @param {number} byMs */
