@@ -160,10 +160,10 @@ export class LoadAdmission {
   async #decideOnFiles(load: PreparedLoad, options: DecideOptions, signal: AbortSignal): Promise<GateOutcome> {
     const { gate, inSection } = this.#parts;
     for (let readings = 0; ; readings++) {
-      const decide = () => (load.haveFilesChanged() ? undefined : gate.decide(this.#listCandidates(load), options));
+      const decide = () => (load.haveFilesChanged?.() ? undefined : gate.decide(this.#listCandidates(load), options));
       const outcome = await inSection(decide, signal);
       if (outcome) return outcome;
-      await load.readFilesAgain(readings);
+      await load.readFilesAgain?.(readings);
     }
   }
 

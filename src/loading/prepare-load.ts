@@ -27,9 +27,9 @@ export interface PreparedLoad {
   /** Its candidates as things stand now. `recommend` is called if no quantization was asked for. */
   listCandidates(recommend: () => Quantization): AdmissionRequest;
   /** Whether a file is another one now than when it was read. */
-  haveFilesChanged(): boolean;
+  haveFilesChanged?(): boolean;
   /** Reads them as they are now. Rejects with `ERR_MODEL_FILE` if they were read again `readings` times already and never stand still. */
-  readFilesAgain(readings: number): Promise<void>;
+  readFilesAgain?(readings: number): Promise<void>;
 }
 
 export interface PrepareLoadParts {
@@ -64,8 +64,6 @@ export async function prepareLoad(given: readonly unknown[], parts: PrepareLoadP
       request: { name },
       choices: readLoadChoices(undefined),
       listCandidates: () => requestUnjudged(name),
-      haveFilesChanged: () => false,
-      readFilesAgain: async () => {},
     };
   }
 }

@@ -30,7 +30,7 @@ class Run implements RunningEnd {
   /** What its caller was given, if that is a promise. */
   result: Promise<unknown> | undefined;
   readonly #clock: Clock;
-  #settle = () => {};
+  #settle!: () => void;
   isOver = false;
 
   constructor(models: readonly HeldModel[], cause: UnloadCause, { clock, freeBytes }: ModelEndsParts) {
@@ -186,7 +186,7 @@ export class ModelEnds {
   /** Resolves when an end that began then was waited for long enough. */
   #schedule(sinceMs: number): { readonly promise: Promise<void>; readonly cancel: () => void } {
     const { clock } = this.#parts;
-    let cancel = () => {};
+    let cancel!: () => void;
     const promise = new Promise<void>((resolve) => {
       cancel = clock.schedule(resolve, sinceMs + END_PATIENCE_MS - clock.nowMs(), true);
     });
