@@ -61,6 +61,19 @@ describe('the handle of a model', () => {
 });
 
 describe('a handle whose model was evicted', () => {
+  it('disposes the model that was loaded in its place', async () => {
+    const { hold, models } = handles();
+    const second = new FakeModel('second');
+    const reload = async () => hold(second).handle;
+    const { handle, held } = hold(new FakeModel('first'), { reload });
+    models.evict(held, 'memory');
+    await settled();
+    await handle.generate();
+    await handle.dispose();
+    expect(second.disposals).toBe(1);
+    expect(models.size).toBe(0);
+  });
+
   it('throws for a call, and has nothing to dispose', async () => {
     const { hold, models } = handles();
     const raw = new FakeModel('m');
