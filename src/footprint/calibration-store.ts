@@ -3,7 +3,7 @@
  * ignored. It must not know how an estimate is corrected.
  */
 import { constants } from 'node:fs';
-import { lstat, mkdir, open, rename, rm } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { cpus, homedir } from 'node:os';
 import { join } from 'node:path';
 import { MiB } from '../core/bytes.ts';
@@ -22,6 +22,9 @@ export interface CalibrationFacts {
 
 const FORMAT = 'nexa-memory-guard calibration 2';
 const FILE = 'calibration.json';
+/** A new file on its way to be `FILE`. */
+const LEFTOVER = /^calibration\.json\.[0-9a-f-]{36}\.tmp$/;
+const LEFTOVER_MS = 60_000;
 /** How many loads of a model are kept, the last ones. */
 const KEPT_LOADS = 3;
 /** How many models in their shapes are kept, of 300 bytes each. Those that were observed longest ago are forgotten. */
@@ -65,6 +68,7 @@ export class CalibrationStore {
   #last: { readonly state: string; readonly entries: Promise<Entries> } | undefined;
   /** What this process observed, on disk or not. */
   #own: Entries = new Map();
+  #swept = false;
   #told: string | undefined;
 
   /** `tellProblem` is called for each reading or writing that failed, once for the same failure in a row. */
@@ -103,9 +107,10 @@ export class CalibrationStore {
     const temporary = `${file}.${loadNodeModule('node:crypto').randomUUID()}.tmp`;
     try {
       await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+      await this.#removeLeftovers();
       for (let reads = 1; ; reads++) {
         const version = await this.#identifyVersion();
-        const entries = Object.fromEntries(this.#addOwn(await this.#readEntries(), key, observation));
+        const entries = Object.fromEntries(this.#addOwn(await this.#readForWriting(), key, observation));
         await writeNewFile(temporary, JSON.stringify({ format: FORMAT, entries }));
         if (reads === MOST_READS || (await this.#identifyVersion()) === version) break;
         await rm(temporary);
@@ -141,14 +146,36 @@ export class CalibrationStore {
   }
 
   async #readEntries(): Promise<Entries> {
-    const file = join(this.#directory, FILE);
+    return this.#readForWriting().catch((cause) => this.#ignore(cause));
+  }
+
+  /** Rejects if the system can't read the file now: what stands in it must not be replaced then. */
+  async #readForWriting(): Promise<Entries> {
     try {
       const options = { mostBytes: MOST_BYTES, refuseLink: true, refuseOtherUser: true };
-      return parseEntries((await readSmallFile(file, options)).toString());
+      return parseEntries((await readSmallFile(join(this.#directory, FILE), options)).toString());
     } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return new Map();
-      this.#tell(`${file} is ignored: ${(cause as Error).message}.`, cause);
-      return new Map();
+      const { code } = cause as NodeJS.ErrnoException;
+      if (code === 'ENOENT') return new Map();
+      if (code !== undefined) throw cause;
+      return this.#ignore(cause);
+    }
+  }
+
+  #ignore(cause: unknown): Entries {
+    this.#tell(`${join(this.#directory, FILE)} is ignored: ${(cause as Error).message}.`, cause);
+    return new Map();
+  }
+
+  /** A process that was killed while it wrote has left its new file. One that is young may still be written. */
+  async #removeLeftovers(): Promise<void> {
+    if (this.#swept) return;
+    this.#swept = true;
+    for (const name of await readdir(this.#directory)) {
+      if (!LEFTOVER.test(name)) continue;
+      const path = join(this.#directory, name);
+      const stat = await lstat(path).catch(() => undefined);
+      if (stat && Date.now() - stat.mtimeMs > LEFTOVER_MS) await rm(path, { force: true }).catch(() => {});
     }
   }
 }

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
+  chownSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -8,6 +9,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -255,4 +257,47 @@ it('is kept where the cache belongs', () => {
   expect(findCalibrationDirectory({ XDG_CACHE_HOME: '/cache' })).toBe('/cache/nexa-memory-guard');
   expect(findCalibrationDirectory({})).toMatch(/\/\.cache\/nexa-memory-guard$/);
   expect(findCalibrationDirectory({ XDG_CACHE_HOME: '' })).toMatch(/\/\.cache\/nexa-memory-guard$/);
+});
+
+describe('a file of calibration that the system can not read now', () => {
+  it.skipIf(process.platform === 'win32')(
+    'is not replaced: what stands in it may be all that was learned',
+    async () => {
+      const { calibration, directory, file, problems } = opened();
+      await calibration.record('key', observation(10));
+      const before = readFileSync(file, 'utf8');
+      chmodSync(file, 0);
+      // Root may read everything, so somebody else tries.
+      const root = process.geteuid?.() === 0;
+      if (root) {
+        for (const path of [join(directory, '..'), directory]) chownSync(path, 65534, 65534);
+        process.seteuid?.(65534);
+      }
+      try {
+        await opened(directory).calibration.record('other', observation(20));
+        await calibration.record('key', observation(30));
+      } finally {
+        if (root) process.seteuid?.(0);
+      }
+      expect(readdirSync(directory)).toEqual(['calibration.json']);
+      chmodSync(file, 0o600);
+      expect(readFileSync(file, 'utf8')).toBe(before);
+      expect(problems).toMatchObject([expect.stringContaining("can't be kept")]);
+    },
+  );
+});
+
+describe('new files that killed processes left behind', () => {
+  it('are taken away once they are old, and nothing else is', async () => {
+    const { calibration, directory } = opened();
+    mkdirSync(directory, { mode: 0o700 });
+    const [old, young] = [1, 2].map((n) => `calibration.json.0000000${n}-0000-4000-8000-000000000000.tmp`);
+    const others = [young!, 'calibration.json.tmp', 'somebody.tmp'];
+    for (const name of [old!, ...others]) writeFileSync(join(directory, name), '');
+    const longAgo = new Date(Date.now() - 120_000);
+    for (const name of [old!, 'calibration.json.tmp', 'somebody.tmp'])
+      utimesSync(join(directory, name), longAgo, longAgo);
+    await calibration.record('key', observation(10));
+    expect(readdirSync(directory).sort()).toEqual(['calibration.json', ...others].sort());
+  });
 });
