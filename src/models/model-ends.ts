@@ -22,7 +22,8 @@ export interface ModelEndsParts {
 
 /** One call of the SDK that ends models. */
 class Run implements RunningEnd {
-  readonly models: readonly HeldModel[];
+  /** None any more once it is over: a model that was registered meanwhile knows this end, and must not keep those. */
+  models: readonly HeldModel[];
   readonly cause: UnloadCause;
   readonly beforeBytes: number | undefined;
   readonly sinceMs: number;
@@ -224,6 +225,7 @@ export class ModelEnds {
   /** Nothing of this end runs any more, and these models are gone. */
   #close(run: Run, gone: readonly HeldModel[]): void {
     const seen = gone.map((held) => this.#parts.gone(held, run.cause, run.beforeBytes));
+    run.models = [];
     run.finish();
     void Promise.allSettled(seen).then(() => {
       this.#runs.delete(run);

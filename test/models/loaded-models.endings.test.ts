@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import type { GuardOptions } from '../../src/guard-options.ts';
 import { END_PATIENCE_MS } from '../../src/models/model-ends.ts';
-import { deferred, FakeMachine, FakeModel, FakeSDK, guardedFake, settled } from '../support/fake-sdk.ts';
+import { collectUntil, deferred, FakeMachine, FakeModel, FakeSDK, guardedFake, settled } from '../support/fake-sdk.ts';
 import { makeLoadedModels } from '../support/make-loaded-models.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
@@ -357,6 +357,27 @@ describe('a model that is registered while the SDK ends all that it has', () => 
     await Promise.all([whole, disposal]);
     expect(raw.disposals).toBe(1);
     expect(models.size).toBe(0);
+  });
+});
+
+describe('a model that was registered while others ended', () => {
+  it('does not keep those', async () => {
+    const { models, hold } = makeLoadedModels();
+    const all = deferred();
+    const gone = await (async () => {
+      const raw = new FakeModel('gone');
+      hold(raw);
+      const whole = models.disposeSome(
+        () => true,
+        () => all.promise,
+      );
+      hold(new FakeModel('late'));
+      all.resolve();
+      await whole;
+      return new WeakRef(raw);
+    })();
+    expect(await collectUntil(() => gone.deref() === undefined)).toBe(true);
+    expect(models.list().map(({ name }) => name)).toHaveLength(1);
   });
 });
 
