@@ -183,6 +183,7 @@ export class ModelLoader {
     const held = new HeldModel(raw, adapter.onEnd !== undefined, this.#listFacts(loaded, modelFiles), observing);
     // An object that can't be wrapped is an error before anything is registered.
     const handle = isObject(raw) ? wrapModel(raw, held, this.#handleParts) : raw;
+    loaded.window.end(true);
     // Weights that are loaded by themselves have taken all that they ever will.
     models.add(held, load.request.shape?.part === 'weights');
     tellLoaded(held, { files, elapsedMs: clock.nowMs() - loaded.startMs }, this.#parts);

@@ -27,8 +27,8 @@ export interface LoadedModelsParts
 export interface LoadWindow {
   /** What `changes` were when it began, if nothing else has begun since; else `undefined`. */
   ranAlone(): number | undefined;
-  /** It is over. */
-  end(): void;
+  /** It is over: `replaced` by its model, which is told in its place. */
+  end(replaced?: boolean): void;
 }
 
 export class LoadedModels {
@@ -96,8 +96,8 @@ export class LoadedModels {
     this.#parts.changed();
     return {
       ranAlone,
-      end: () => {
-        if (this.#loading.delete(loading)) this.#parts.changed();
+      end: (replaced = false) => {
+        if (this.#loading.delete(loading) && !replaced) this.#parts.changed();
       },
     };
   }

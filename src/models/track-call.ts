@@ -107,18 +107,28 @@ class StreamWatch {
     this.#watch = watch;
   }
 
-  /** `run` does the step on the stream itself. `return` and `throw` give up: a stream may catch them and go on. */
-  step(
+  /**
+   * `run` does the step on the stream itself; it may give a plain value, and throw before there is a promise. `return` and `throw` give
+   * up: a stream may catch them and go on.
+   */
+  async step(
     reader: object,
     name: Step,
     args: readonly unknown[],
     run: () => unknown,
     instead: () => AsyncIterator<unknown> | undefined,
   ): Promise<unknown> {
-    return this.#follow(() => {
-      if (name === 'next' && this.#state === 'idle') this.#begin(reader, instead);
-      return this.#other ? this.#other[name]?.(...(args as [unknown])) : run();
-    }, name === 'next');
+    const completes = name === 'next';
+    try {
+      if (completes && this.#state === 'idle') this.#begin(reader, instead);
+      const result = await (this.#other ? this.#other[name]?.(...(args as [unknown])) : run());
+      if ((result as IteratorResult<unknown> | undefined)?.done) this.end(completes);
+      else if (completes) this.#give();
+      return result;
+    } catch (error) {
+      this.end(false);
+      throw error;
+    }
   }
 
   #begin(reader: object, instead: () => AsyncIterator<unknown> | undefined): void {
@@ -139,19 +149,6 @@ class StreamWatch {
   end(completed: boolean): void {
     if (this.#state === 'running') this.#watch.end(completed);
     this.#state = 'ended';
-  }
-
-  /** A step may be a plain value, and may throw before it becomes a promise. */
-  async #follow(step: () => unknown, completes: boolean): Promise<unknown> {
-    try {
-      const result = await step();
-      if ((result as IteratorResult<unknown> | undefined)?.done) this.end(completes);
-      else if (completes) this.#give();
-      return result;
-    } catch (error) {
-      this.end(false);
-      throw error;
-    }
   }
 }
 
@@ -188,12 +185,12 @@ function followReader(reader: object, watch: CallWatch, standIn: CallStandIn | u
 class FollowedGenerator implements AsyncGenerator<unknown, unknown, unknown> {
   readonly #raw: AsyncGenerator<unknown, unknown, unknown>;
   readonly #watch: StreamWatch;
-  readonly #standIn: CallStandIn | undefined;
+  readonly #instead: () => AsyncIterator<unknown> | undefined;
 
   constructor(raw: AsyncGenerator<unknown, unknown, unknown>, watch: StreamWatch, standIn: CallStandIn | undefined) {
     this.#raw = raw;
     this.#watch = watch;
-    this.#standIn = standIn;
+    this.#instead = () => standIn?.instead(raw);
   }
 
   get [Symbol.toStringTag](): string {
@@ -213,8 +210,7 @@ class FollowedGenerator implements AsyncGenerator<unknown, unknown, unknown> {
   }
 
   #step(name: Step, args: readonly unknown[], run: () => unknown): Promise<IteratorResult<unknown>> {
-    const instead = () => this.#standIn?.instead(this.#raw);
-    return this.#watch.step(this, name, args, run, instead) as Promise<IteratorResult<unknown>>;
+    return this.#watch.step(this, name, args, run, this.#instead) as Promise<IteratorResult<unknown>>;
   }
 
   [Symbol.asyncIterator](): this {
