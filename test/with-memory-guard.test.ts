@@ -138,6 +138,20 @@ describe('unloading through the SDK', () => {
     expect(guard.headroomBytes()).toBe(machine.availableBytes - 2 * GiB);
   });
 
+  it('`unloadModel` of an evicted model forgets what was loaded in its place', async () => {
+    const { nexa, guard, sdk, clock } = guardedFake(new FakeMachine(15 * GiB), { evict: 'idle', reload: true });
+    const load = { memoryGuard: { footprint: 8 * GiB } };
+    const first = await nexa.loadModel('first', load);
+    const loading = nexa.loadModel('second', load);
+    await clock.advanceAsync(500); // the memory of the first is back
+    await nexa.unloadModel(await loading);
+    expect(await first.generate()).toBe('text');
+    expect(guard.models().map(({ name }) => name)).toEqual(['first']);
+    await nexa.unloadModel(first);
+    expect(guard.models()).toEqual([]);
+    expect(sdk.unloaded).toBe(2);
+  });
+
   it('that fails forgets nothing', async () => {
     const { nexa, guard } = guardedFake(new FakeMachine(15 * GiB));
     await nexa.loadModel('qwen2audio', { quantization: 'Q4_0' });

@@ -174,8 +174,11 @@ export class CalibrationStore {
     for (const name of await readdir(this.#directory)) {
       if (!LEFTOVER.test(name)) continue;
       const path = join(this.#directory, name);
-      const stat = await lstat(path).catch(() => undefined);
-      if (stat && Date.now() - stat.mtimeMs > LEFTOVER_MS) await rm(path, { force: true }).catch(() => {});
+      try {
+        if (Date.now() - (await lstat(path)).mtimeMs > LEFTOVER_MS) await rm(path);
+      } catch {
+        // Somebody else takes it away, or it can't be.
+      }
     }
   }
 }

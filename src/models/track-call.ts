@@ -222,16 +222,10 @@ class FollowedGenerator implements AsyncGenerator<unknown, unknown, unknown> {
   }
 }
 
-/** Is over before it has begun. */
-const NOTHING: AsyncIterator<unknown> = {
-  next: async () => ({ done: true, value: undefined }),
-  return: async (value) => ({ done: true, value }),
-  throw: async (error) => {
-    throw error;
-  },
-};
+/** Is over before it has begun, and gives nothing however it is read. */
+const NOTHING = (async function* () {})();
 
-const GENERATOR = Object.getPrototypeOf(Object.getPrototypeOf((async function* () {})())) as object;
+const GENERATOR = Object.getPrototypeOf(Object.getPrototypeOf(NOTHING)) as object;
 
 function isPlainGenerator(stream: object): stream is AsyncGenerator<unknown, unknown, unknown> {
   const own = Object.getPrototypeOf(stream) as object | null;

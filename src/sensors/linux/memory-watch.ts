@@ -122,9 +122,9 @@ class EventsWatch implements MemoryWatch {
 
   #watchFile(path: string): void {
     try {
-      const watcher = watchFile(path, { persistent: false }, () => this.#wakeUnlessQuiet());
-      watcher.on('error', ignoreError);
-      this.#watchers.push(watcher);
+      // An error, too, is a reason to look.
+      const look = () => this.#wakeUnlessQuiet();
+      this.#watchers.push(watchFile(path, { persistent: false }, look).on('error', look));
     } catch {
       // The root of a hierarchy has no such file.
     }
@@ -137,6 +137,3 @@ class EventsWatch implements MemoryWatch {
     this.#woken();
   }
 }
-
-/** What it would have told is found by the timers, later. */
-function ignoreError(): void {}

@@ -66,6 +66,13 @@ describe('the library', () => {
     expect(search.found).toEqual({ path, named: false });
   });
 
+  test('is found through a launcher that is a program, which is longer than any script', async () => {
+    const path = lay('tools/libgeniex.so');
+    lay('tools/geniex', '#'.repeat(5000));
+    const search = await findLibrary(undefined, surroundings({ PATH: at('tools') }));
+    expect(search.found).toEqual({ path, named: false });
+  });
+
   test('is not taken from another place where the user named one', async () => {
     lay('home/.local/share/geniex/libgeniex.so');
     const search = await findLibrary(undefined, surroundings({ NEXA_LIB_PATH: at('gone') }));
