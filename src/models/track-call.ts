@@ -133,8 +133,12 @@ class StreamWatch {
 
   #begin(reader: object, instead: () => AsyncIterator<unknown> | undefined): void {
     this.#state = 'ended';
-    this.#other = NOTHING; // to be read if this throws
-    this.#other = instead();
+    try {
+      this.#other = instead();
+    } catch (error) {
+      this.#other = giveNothing();
+      throw error;
+    }
     if (this.#other) return;
     this.#state = 'running';
     this.#watch.begin();
@@ -222,10 +226,10 @@ class FollowedGenerator implements AsyncGenerator<unknown, unknown, unknown> {
   }
 }
 
-/** Is over before it has begun, and gives nothing however it is read. */
-const NOTHING = (async function* () {})();
+/** Gives nothing however it is read. Each reader needs one: a generator answers one after the other, and may be kept waiting for ever. */
+async function* giveNothing(): AsyncGenerator<never> {}
 
-const GENERATOR = Object.getPrototypeOf(Object.getPrototypeOf(NOTHING)) as object;
+const GENERATOR = Object.getPrototypeOf(giveNothing.prototype) as object;
 
 function isPlainGenerator(stream: object): stream is AsyncGenerator<unknown, unknown, unknown> {
   const own = Object.getPrototypeOf(stream) as object | null;

@@ -359,3 +359,26 @@ describe('a stream written by hand', () => {
     expect(followed.aborted).toBe(true);
   });
 });
+
+describe('a stream that could not begin', () => {
+  const failed = async () => {
+    const { watch } = makeWatch();
+    const standIn = {
+      own: () => undefined,
+      instead() {
+        throw new Error('evicted');
+      },
+    };
+    const stream = trackCall(pieces(), watch, standIn) as AsyncGenerator<unknown>;
+    await expect(stream.next()).rejects.toThrow('evicted');
+    return stream;
+  };
+
+  it('gives nothing more, and is not kept waiting by another one that is', async () => {
+    const [kept, other] = [await failed(), await failed()];
+    void kept.return(new Promise(() => {}));
+    expect(await other.next()).toEqual({ done: true, value: undefined });
+    await expect(other.throw(new Error('mine'))).rejects.toThrow('mine');
+    expect(await other.return(5)).toEqual({ done: true, value: 5 });
+  });
+});
