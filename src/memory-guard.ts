@@ -40,7 +40,7 @@ export class MemoryGuard {
     return Object.freeze({
       kind: shared ? 'shared' : 'process',
       ...(shared && { directory: shared.directory }),
-      entries: () => shared?.entries() ?? ledger.describeHoldings(undefined).entries,
+      entries: () => shared?.entries() ?? ledger.listEntries(),
     });
   }
 

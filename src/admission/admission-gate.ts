@@ -1,11 +1,13 @@
 /** The one critical section: reads, judges and reserves in one synchronous step, so that no load slips between. */
 
+import { readMachineUs } from '../core/clock.ts';
 import type { MemoryReader } from '../core/memory-reader.ts';
 import { sumFileBytes } from '../core/needed-bytes.ts';
 import type { HeldFile, LoadNeed } from '../core/types.ts';
 import type { Ledger, Reservation, WaitTicket } from '../ledger/ledger.ts';
 import type { Holdings } from '../ledger/ledger-record.ts';
-import { listWaitingBefore, type Peer } from '../ledger/peer-headroom.ts';
+import type { Peer } from '../ledger/peer-headroom.ts';
+import { countPlaces } from '../ledger/waiting-order.ts';
 import {
   type Candidate,
   type CandidateVerdict,
@@ -61,7 +63,10 @@ export interface DecideOptions {
    * chosen (for one that is only observed), or nothing.
    */
   readonly reserve: 'chosen' | 'chosen-or-first' | 'first' | 'nothing';
-  /** The load's place in the line: loads that wait before it keep what they wait for, all of them if it has none. */
+  /**
+   * The load's place in the line, which it leaves if anything is reserved. The first that waits before it keeps what it waits for; a load
+   * without a place comes after all that wait.
+   */
   readonly ticket?: WaitTicket | undefined;
 }
 
@@ -94,7 +99,10 @@ export class AdmissionGate {
     const judged = this.#judge(candidates, ticket);
     const decision = makeDecision(request, judged);
     const candidate = pickReserved(reserve, judged.chosen, candidates[0]!);
-    return candidate ? { decision, reserved: this.#reserve(request.model, candidate) } : { decision };
+    if (!candidate) return { decision };
+    // Told together with what is reserved: nobody sees both, or neither.
+    if (ticket) this.#parts.ledger.endWait(ticket);
+    return { decision, reserved: this.#reserve(request.model, candidate) };
   }
 
   /** For a load that was refused: what would fit if it took a smaller context than it allows. */
@@ -135,23 +143,29 @@ export class AdmissionGate {
     return nowBytes === undefined || grownBytes === undefined ? undefined : nowBytes - grownBytes;
   }
 
-  /** Joins the line of loads that wait. */
-  wait(label: string, need: LoadNeed): WaitTicket {
-    const ticket = this.#parts.ledger.wait(label, need, Number(process.hrtime.bigint() / 1000n));
+  /** Joins the line of loads that wait, for `leftMs` at the most. */
+  wait(label: string, { mappedBytes, anonymousBytes }: LoadNeed, leftMs: number): WaitTicket {
+    const sinceUs = readMachineUs();
+    const untilUs = sinceUs + Math.ceil(leftMs * 1000);
+    const ticket = Object.freeze({ label, sinceUs, untilUs, mappedBytes, anonymousBytes });
+    this.#parts.ledger.wait(ticket);
     this.#publish();
     return ticket;
   }
 
-  /** 1 for the load that is next. */
-  position(ticket: WaitTicket): number {
-    const { ledger, shared } = this.#parts;
-    const elsewhere = listWaitingBefore(shared?.peers() ?? [], ticket.sinceUs);
-    return ledger.listWaitingBefore(ticket).length + elsewhere.length + 1;
+  /** Tells the other processes that the loads which wait here still do. */
+  renewWaits(): void {
+    this.#publish();
   }
 
+  /** The places of all loads that wait here, 1 for the one that is next; loads of other processes count as the last reading saw them. */
+  countPlaces(): ReadonlyMap<WaitTicket, number> {
+    return countPlaces(this.#parts.ledger.waiting, this.#viewer.peers, readMachineUs());
+  }
+
+  /** Leaves the line, if it was not left with a reservation. */
   endWait(ticket: WaitTicket): void {
-    this.#parts.ledger.endWait(ticket);
-    this.#publish();
+    if (this.#parts.ledger.endWait(ticket)) this.#publish();
   }
 
   settle(reservation: Reservation): void {
@@ -173,7 +187,7 @@ export class AdmissionGate {
     const { ledger, shared } = this.#parts;
     if (!shared) return;
     const paysBytes = this.#viewer.threads ? undefined : (grownBytes ?? this.#grownIfReadable());
-    shared.publish(this.#viewer.scopes, ledger.describeHoldings(paysBytes));
+    shared.publish(this.#viewer.scopes, ledger.describeHoldings(paysBytes, readMachineUs()));
   }
 
   /** No call and no disposal must fail because a reading does; the ledger counts more carefully without it. */

@@ -48,7 +48,7 @@ export function describeShape({ contextSize, kvCacheType }: ChosenShape): string
 /** Why nothing fits, and what would help. */
 export function describeRefusal(decision: Decision, limitedBy: MemoryScope | undefined): string {
   const { waitingBytes } = decision;
-  const kept = waitingBytes === undefined ? '' : `${formatBytes(waitingBytes)} is kept for loads that wait before it`;
+  const kept = waitingBytes === undefined ? '' : `${formatBytes(waitingBytes)} is kept for a load that waits before it`;
   const reasons = [kept, describeReasons(nearestCandidate(decision))].filter((reason) => reason !== '').join('; ');
   const help = decision.help ? describeHelp(decision.help, decision) : [];
   return (

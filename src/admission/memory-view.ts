@@ -1,7 +1,8 @@
 /** What this process can still take: growth, the other processes and the machine, read in the order that lets races err on the safe side. */
+import { readMachineUs } from '../core/clock.ts';
 import type { MemoryMeasure, MemoryReader } from '../core/memory-reader.ts';
 import type { Burden, Ledger, WaitTicket } from '../ledger/ledger.ts';
-import { type Peer, subtractPeers } from '../ledger/peer-headroom.ts';
+import { type Peer, type PlaceInLine, subtractPeers } from '../ledger/peer-headroom.ts';
 import type { MemorySituation } from '../policy/admission-rules.ts';
 import { hostBinds } from '../policy/recommend-quantization.ts';
 
@@ -21,7 +22,7 @@ export interface MemoryView extends MemorySituation {
   readonly burden: Burden;
   /** The other processes and threads, as they were at that moment. */
   readonly peers: readonly Peer[];
-  /** Kept for loads that wait, and taken off the headroom. */
+  /** Kept for the load that waits first, and taken off the headroom. */
   readonly waitingBytes: number;
   /**
    * The headroom scope by scope, without the promises of loads under way: these show in the scope as they are taken.
@@ -33,11 +34,13 @@ export interface MemoryView extends MemorySituation {
 /** A place in the line before all that wait: nothing is kept for them. */
 export const FIRST = 'first';
 
+const NO_FILES: ReadonlySet<string> = new Set();
+
 export class MemoryViewer {
   readonly #parts: MemoryViewParts;
   /** The names of the scopes at the last reading. What is published in between needs no reading of its own. */
   #scopes: readonly string[] = [];
-  #threads = false;
+  #peers: readonly Peer[] = [];
 
   constructor(parts: MemoryViewParts) {
     this.#parts = parts;
@@ -48,9 +51,14 @@ export class MemoryViewer {
     return this.#scopes;
   }
 
+  /** The other processes and threads at the last reading. */
+  get peers(): readonly Peer[] {
+    return this.#peers;
+  }
+
   /** Whether several threads of this process hold promises. Its growth then can't be shared out and pays for none of them. */
   get threads(): boolean {
-    return this.#threads;
+    return this.#peers.some(({ ownProcess }) => ownProcess);
   }
 
   /** Growth and peers first, then the machine: memory taken in between is counted twice rather than not at all. */
@@ -58,15 +66,12 @@ export class MemoryViewer {
     const { reader, ledger, shared, grownBytes } = this.#parts;
     const grown = grownBytes();
     const peers = shared?.peers() ?? [];
-    this.#threads = peers.some(({ ownProcess }) => ownProcess);
-    const burden = ledger.computeBurden(this.#threads ? undefined : grown);
-    const own = place === FIRST ? [] : ledger.listWaitingBefore(place).map(({ need }) => need);
-    const ownMapped = own.reduce((sum, need) => sum + need.mappedBytes, 0);
-    const ownAnonymous = own.reduce((sum, need) => sum + need.anonymousBytes, 0);
-    const alone = peers.length === 0 ? this.#alone(intoScopes) : undefined;
-    const { measure, left } = alone ?? this.#among(peers, placeUs(place));
-    const promisedAnonymousBytes =
-      burden.promisedAnonymousBytes + ownAnonymous + (measure.availableBytes - left.availableBytes);
+    this.#peers = peers;
+    const burden = ledger.computeBurden(this.threads ? undefined : grown);
+    const line = this.#findPlace(place);
+    const alone = peers.length === 0 ? this.#alone(intoScopes, line) : undefined;
+    const { measure, left } = alone ?? this.#among(peers, line);
+    const promisedAnonymousBytes = burden.promisedAnonymousBytes + (measure.availableBytes - left.availableBytes);
     if (shared) this.#scopes = (reader.scopeKeys?.() ?? []).filter((key) => key !== undefined);
     const ownBytes = burden.mappedBytes + burden.promisedMappedBytes + burden.promisedAnonymousBytes;
     return {
@@ -75,9 +80,9 @@ export class MemoryViewer {
       peers,
       totalBytes: measure.totalBytes,
       availableBytes: measure.availableBytes,
-      headroomBytes: left.headroomBytes - ownBytes - (ownMapped + ownAnonymous),
+      headroomBytes: left.headroomBytes - ownBytes,
       promisedAnonymousBytes,
-      waitingBytes: ownMapped + ownAnonymous + left.waitingBytes,
+      waitingBytes: left.waitingBytes,
       ...(intoScopes && {
         scopesBytes: left.scopesBytes.map((bytes) => bytes - ownBytes + burden.loadingAnonymousBytes),
       }),
@@ -85,17 +90,16 @@ export class MemoryViewer {
   }
 
   /** `undefined` if the scopes are asked for and the reader can't tell them but in a snapshot. */
-  #alone(intoScopes: boolean) {
+  #alone(intoScopes: boolean, line: PlaceInLine) {
     const { reader } = this.#parts;
     const scopes = intoScopes ? reader.measureScopes?.() : { measure: reader.measure(), availableBytes: [] };
     if (!scopes) return undefined;
     const { measure, availableBytes: scopesBytes } = scopes;
-    const { availableBytes } = measure;
-    return { measure, left: { headroomBytes: availableBytes, availableBytes, waitingBytes: 0, scopesBytes } };
+    return { measure, left: { ...subtractPeers([measure], [], NO_FILES, line), scopesBytes } };
   }
 
   /** Each scope has its own peers, so all of them are read. */
-  #among(peers: readonly Peer[], beforeUs: number) {
+  #among(peers: readonly Peer[], line: PlaceInLine) {
     const { reader, ledger } = this.#parts;
     const { scopes, totalBytes, availableBytes } = reader.snapshot();
     const keys = reader.scopeKeys?.() ?? [];
@@ -104,12 +108,14 @@ export class MemoryViewer {
       return { availableBytes: scope.availableBytes, ...(key !== undefined && { key }) };
     });
     const measure = { totalBytes, availableBytes, hostBinds: hostBinds({ scopes, totalBytes }) };
-    return { measure, left: subtractPeers(keyed, peers, ledger.listHeldKeys(), beforeUs) };
+    return { measure, left: subtractPeers(keyed, peers, ledger.listHeldKeys(), line) };
   }
-}
 
-/** What came before this place in the line; before a load without one, all that wait. */
-function placeUs(place: WaitTicket | typeof FIRST | undefined): number {
-  if (place === FIRST) return Number.NEGATIVE_INFINITY;
-  return place?.sinceUs ?? Number.POSITIVE_INFINITY;
+  /** What comes before this place in the line; before a load without one, all that wait. */
+  #findPlace(place: WaitTicket | typeof FIRST | undefined): PlaceInLine {
+    const nowUs = readMachineUs();
+    if (place === FIRST) return { ownFirst: undefined, beforeUs: Number.NEGATIVE_INFINITY, nowUs };
+    const ownFirst = this.#parts.ledger.findFirstWaiting(place, nowUs);
+    return { ownFirst, beforeUs: place?.sinceUs ?? Number.POSITIVE_INFINITY, nowUs };
+  }
 }

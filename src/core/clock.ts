@@ -10,6 +10,11 @@ export interface Clock {
   schedule(callback: () => void, delayMs: number, keepsAlive?: boolean): () => void;
 }
 
+/** The machine's monotonic clock, in whole microseconds: the same for all its processes, whatever clock their guards have. */
+export function readMachineUs(): number {
+  return Number(process.hrtime.bigint() / 1000n);
+}
+
 export const systemClock: Clock = Object.freeze({
   nowMs: () => performance.now(),
   schedule(callback: () => void, delayMs: number, keepsAlive = false) {

@@ -67,10 +67,13 @@ export interface DecisionEvent<T extends DecisionEventName = DecisionEventName> 
 /** The events that carry a decision. */
 export type DecisionEventName = 'admitted' | 'downgraded' | 'refused';
 
-/** A load waits for memory: told when it begins to wait, and when its place changes. */
+/**
+ * A load waits for memory: told when it begins to wait, and when its place changes. The numbers are those of the load's last look at
+ * the machine; `help` is absent if that look was not told.
+ */
 export interface WaitingEvent extends GuardEventBase<'waiting'>, Omit<Decision, 'verdict'> {
   readonly verdict: 'wait';
-  /** 1 for the load that is next. Loads of other processes count. */
+  /** 1 for the load that is next. Loads of other processes count: the first eight of each by their time, the rest as standing behind those. */
   readonly position: number;
   readonly waitedMs: number;
 }

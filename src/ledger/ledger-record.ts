@@ -29,7 +29,11 @@ export interface LedgerEntry {
 /** A load that waits, in the order of the machine's monotonic clock. */
 export interface WaitingLoad {
   readonly label: string;
+  /** When it took its place, in microseconds of that clock. */
   readonly sinceUs: number;
+  /** From then on it counts no more, by the same clock. Absent: it counts until it leaves. */
+  readonly untilUs?: number;
+  /** What it waits for at the least. */
   readonly mappedBytes: number;
   readonly anonymousBytes: number;
 }
@@ -44,7 +48,10 @@ export interface Holdings {
   readonly promisedAnonymousBytes: number;
   /** The part of it that a load which is running now may be taking, since this was written. */
   readonly loadingAnonymousBytes: number;
+  /** The first of the loads that wait. */
   readonly waiting: readonly WaitingLoad[];
+  /** How many wait. Absent in a record of an older version, which names all of them. */
+  readonly waitingCount?: number;
   /** The newest of them; the sums above hold all. */
   readonly entries: readonly LedgerEntry[];
 }
@@ -90,8 +97,17 @@ function checkRecord(value: unknown): LedgerRecord | undefined {
     sums.every(isBytes) &&
     lists.every(Array.isArray) &&
     record.files.every(({ key, bytes }) => typeof key === 'string' && isBytes(bytes)) &&
-    record.waiting.every((each) => isBytes(each.sinceUs) && isBytes(each.mappedBytes) && isBytes(each.anonymousBytes));
+    record.waiting.every(isWaitingLoad) &&
+    isAbsentOr(record.waitingCount, (count) => isBytes(count) && (count as number) >= record.waiting.length);
   return sound ? record : undefined;
+}
+
+function isWaitingLoad({ sinceUs, untilUs, mappedBytes, anonymousBytes }: WaitingLoad): boolean {
+  return isBytes(sinceUs) && isAbsentOr(untilUs, isBytes) && isBytes(mappedBytes) && isBytes(anonymousBytes);
+}
+
+function isAbsentOr(value: unknown, check: (value: unknown) => boolean): boolean {
+  return value === undefined || check(value);
 }
 
 function isBytes(value: unknown): boolean {

@@ -1,7 +1,8 @@
 /** Keeps who holds what in this process: reservations and loaded models. Pure bookkeeping; it reads no memory and decides nothing. */
 import { sumFileBytes } from '../core/needed-bytes.ts';
 import type { HeldFile, LoadNeed } from '../core/types.ts';
-import type { Holdings, LedgerEntry } from './ledger-record.ts';
+import type { Holdings, LedgerEntry, WaitingLoad } from './ledger-record.ts';
+import { isWaiting } from './waiting-order.ts';
 
 /** One moment on two time bases: the guard's clock begins anywhere and can be replaced, the epoch is the same for all processes. */
 export interface Moment {
@@ -38,15 +39,8 @@ export interface Burden {
   readonly loadingAnonymousBytes: number;
 }
 
-/** A load's place in the line of those that wait. */
-export interface WaitTicket {
-  readonly id: number;
-  readonly label: string;
-  /** What it waits for at the least. */
-  readonly need: LoadNeed;
-  /** The machine's monotonic clock, in microseconds: the order of the line, also between processes. */
-  readonly sinceUs: number;
-}
+/** A load's place in the line of those that wait. It counts until `untilUs`, when the load's own time is over. */
+export type WaitTicket = Required<WaitingLoad>;
 
 interface Entry extends Reservation {
   state: 'loading' | 'loaded' | 'settled';
@@ -56,6 +50,15 @@ interface Entry extends Reservation {
 
 /** So many entries are shown to people and other processes; the sums hold all. */
 const SHOWN_ENTRIES = 64;
+
+/** Only the first in line counts for others. A few more are told, since each may leave before this is told anew. */
+const SHOWN_WAITING = 8;
+
+/**
+ * For so long a place in the line holds for other processes unless it is renewed: one that was stopped, or blocks its event loop,
+ * must not keep memory from all others.
+ */
+export const WAIT_LEASE_MS = 3000;
 
 export class Ledger {
   readonly #entries = new Map<Reservation, Entry>();
@@ -136,21 +139,24 @@ export class Ledger {
   }
 
   /** Takes a place in the line. */
-  wait(label: string, need: LoadNeed, sinceUs: number): WaitTicket {
-    const ticket = Object.freeze({ id: this.#nextId++, label, need, sinceUs });
+  wait(ticket: WaitTicket): void {
     this.#waiting.add(ticket);
-    return ticket;
   }
 
-  /** Leaves the line, for whatever reason. */
-  endWait(ticket: WaitTicket): void {
-    this.#waiting.delete(ticket);
+  /** Leaves the line, for whatever reason. False if it was left already. */
+  endWait(ticket: WaitTicket): boolean {
+    return this.#waiting.delete(ticket);
   }
 
-  /** Lists the loads that wait before this one; for a load without a place in the line these are all that wait. */
-  listWaitingBefore(ticket: WaitTicket | undefined): readonly WaitTicket[] {
-    const line = [...this.#waiting];
-    return ticket && this.#waiting.has(ticket) ? line.slice(0, line.indexOf(ticket)) : line;
+  /** The loads that wait, in their order. */
+  get waiting(): ReadonlySet<WaitTicket> {
+    return this.#waiting;
+  }
+
+  /** Finds the load that waits first. `undefined` if none does, or this one itself is the first. */
+  findFirstWaiting(ticket: WaitTicket | undefined, nowUs: number): WaitTicket | undefined {
+    for (const first of this.#waiting) if (isWaiting(first, nowUs)) return first === ticket ? undefined : first;
+    return undefined;
   }
 
   /** Adds up the bytes of these files that loaded models keep mapped already. */
@@ -166,24 +172,32 @@ export class Ledger {
     return held;
   }
 
-  /** Describes all that is held here, for people and other processes. */
-  describeHoldings(grownBytes: number | undefined): Holdings {
+  /** Lists the newest reservations, for people. */
+  listEntries(): readonly LedgerEntry[] {
+    return [...this.#entries.values()].slice(-SHOWN_ENTRIES).map(describeEntry);
+  }
+
+  /** Describes all that is held here for other processes, for whom places in the line hold a while from `nowUs` on. */
+  describeHoldings(grownBytes: number | undefined, nowUs: number): Holdings {
     const { promisedMappedBytes, promisedAnonymousBytes, loadingAnonymousBytes } = this.computeBurden(grownBytes);
-    const entries = [...this.#entries.values()];
-    const files = new Map(entries.flatMap(({ files }) => files).map((file) => [file.key, file]));
+    const files = new Map<string, HeldFile>();
+    for (const entry of this.#entries.values()) for (const file of entry.files) files.set(file.key, file);
+    const leaseUs = nowUs + WAIT_LEASE_MS * 1000;
     return {
       files: [...files.values()],
       promisedMappedBytes,
       promisedAnonymousBytes,
       loadingAnonymousBytes,
-      waiting: [...this.#waiting].map(({ label, sinceUs, need: { mappedBytes, anonymousBytes } }) => ({
-        label,
-        sinceUs,
-        mappedBytes,
-        anonymousBytes,
-      })),
-      entries: entries.slice(-SHOWN_ENTRIES).map(describeEntry),
+      waiting: this.#listFirst().map((ticket) => ({ ...ticket, untilUs: Math.min(ticket.untilUs, leaseUs) })),
+      waitingCount: this.#waiting.size,
+      entries: this.listEntries(),
     };
+  }
+
+  #listFirst(): readonly WaitTicket[] {
+    const first: WaitTicket[] = [];
+    for (const ticket of this.#waiting) if (first.push(ticket) === SHOWN_WAITING) break;
+    return first;
   }
 
   /** Adds up all entries. `grownBytes` must be read before the machine is: races then err on the safe side. */

@@ -1,9 +1,10 @@
-/** Takes what other processes hold off each scope that we share with them. Pure arithmetic. */
+/** Takes what other processes hold, and what the first load waits for, off each of our scopes. Pure arithmetic. */
 import type { HeldFile } from '../core/types.ts';
 import type { WaitingLoad } from './ledger-record.ts';
+import { findFirstWaiting, type PublishedLine } from './waiting-order.ts';
 
 /** Another process or thread with a guard, alive when it was looked at. */
-export interface Peer {
+export interface Peer extends PublishedLine {
   /** The same process: it shares every scope with us, also those of the process alone. */
   readonly ownProcess: boolean;
   /** Empty if it has not read its scopes yet: then it may share any with us. */
@@ -13,7 +14,16 @@ export interface Peer {
   readonly promisedAnonymousBytes: number;
   /** The part of it that a load under way may be taking now. */
   readonly loadingAnonymousBytes: number;
-  readonly waiting: readonly WaitingLoad[];
+}
+
+/** Where a load stands in the line of those that wait. */
+export interface PlaceInLine {
+  /** The first load of our own that waits before it. It shares every scope with us. */
+  readonly ownFirst: WaitingLoad | undefined;
+  /** Loads of others that joined the line before this count, in microseconds of the machine's monotonic clock. */
+  readonly beforeUs: number;
+  /** That clock now. */
+  readonly nowUs: number;
 }
 
 /** One scope of ours. `key` names it for all processes; it is absent for a limit of this process alone. */
@@ -24,11 +34,11 @@ export interface KeyedScope {
 
 /** What the peers leave, each figure the smallest over our scopes, in bytes. */
 export interface PeerHeadroom {
-  /** After their mapped files, their reservations and the loads that wait before ours. */
+  /** After their mapped files, their reservations and what the first load waits for that waits before ours. */
   readonly headroomBytes: number;
-  /** After reservations and waiting loads that are anonymous: mapped bytes stay available to the system. */
+  /** The same of anonymous bytes alone: mapped bytes stay available to the system. */
   readonly availableBytes: number;
-  /** The most that is kept in any scope for loads that wait. */
+  /** The most that is kept in any scope for the load that waits first there. */
   readonly waitingBytes: number;
   /** The first figure scope by scope, without what is reserved for loads under way: it shows in the scope as it is taken. */
   readonly scopesBytes: readonly number[];
@@ -36,20 +46,23 @@ export interface PeerHeadroom {
 
 /**
  * Subtracts the peers' holdings from each scope. `ownFiles` are counted already; a file counts once however many processes map
- * it. Of the loads that wait, those count that joined the line before `beforeUs`.
+ * it. Of the loads that wait in a scope before this place in the line, only the first has memory kept for it: those behind it are
+ * kept back by it, not by each other.
  */
 export function subtractPeers(
   scopes: readonly KeyedScope[],
   peers: readonly Peer[],
   ownFiles: ReadonlySet<string>,
-  beforeUs: number,
+  { ownFirst, beforeUs, nowUs }: PlaceInLine,
 ): PeerHeadroom {
   const left = { headroomBytes: Number.POSITIVE_INFINITY, availableBytes: Number.POSITIVE_INFINITY, waitingBytes: 0 };
   const scopesBytes: number[] = [];
+  const firsts = new Map(peers.map((peer) => [peer, findFirstWaiting(peer.waiting, beforeUs, nowUs)]));
   for (const { key, availableBytes } of scopes) {
     const sharing = peers.filter((peer) => sharesScope(peer, key));
     const files = new Map<string, number>();
-    let [mappedBytes, anonymousBytes, loadingBytes, waitingBytes] = [0, 0, 0, 0];
+    let [mappedBytes, anonymousBytes, loadingBytes] = [0, 0, 0];
+    let first = ownFirst;
     for (const peer of sharing) {
       mappedBytes += peer.promisedMappedBytes;
       anonymousBytes += peer.promisedAnonymousBytes;
@@ -57,26 +70,20 @@ export function subtractPeers(
       for (const file of peer.files) {
         if (!ownFiles.has(file.key)) files.set(file.key, Math.max(files.get(file.key) ?? 0, file.bytes));
       }
-      for (const load of listWaitingBefore([peer], beforeUs)) {
-        mappedBytes += load.mappedBytes;
-        anonymousBytes += load.anonymousBytes;
-        waitingBytes += load.mappedBytes + load.anonymousBytes;
-      }
+      const theirs = firsts.get(peer);
+      if (theirs && theirs.sinceUs < (first?.sinceUs ?? beforeUs)) first = theirs;
     }
     for (const bytes of files.values()) mappedBytes += bytes;
-    left.headroomBytes = Math.min(left.headroomBytes, availableBytes - mappedBytes - anonymousBytes);
-    left.availableBytes = Math.min(left.availableBytes, availableBytes - anonymousBytes);
-    left.waitingBytes = Math.max(left.waitingBytes, waitingBytes);
-    scopesBytes.push(availableBytes - mappedBytes - anonymousBytes + loadingBytes);
+    const freeBytes = availableBytes - mappedBytes - anonymousBytes;
+    const [keptMapped, keptAnonymous] = [first?.mappedBytes ?? 0, first?.anonymousBytes ?? 0];
+    left.headroomBytes = Math.min(left.headroomBytes, freeBytes - keptMapped - keptAnonymous);
+    left.availableBytes = Math.min(left.availableBytes, availableBytes - anonymousBytes - keptAnonymous);
+    left.waitingBytes = Math.max(left.waitingBytes, keptMapped + keptAnonymous);
+    scopesBytes.push(freeBytes + loadingBytes);
   }
   return { ...left, scopesBytes };
 }
 
 function sharesScope({ ownProcess, scopes }: Peer, key: string | undefined): boolean {
   return ownProcess || scopes.length === 0 || (key !== undefined && scopes.includes(key));
-}
-
-/** Lists the loads of these peers that came before. */
-export function listWaitingBefore(peers: readonly Peer[], beforeUs: number): readonly WaitingLoad[] {
-  return peers.flatMap(({ waiting }) => waiting.filter(({ sinceUs }) => sinceUs < beforeUs));
 }

@@ -267,6 +267,7 @@ export class SharedLedger {
       promisedAnonymousBytes: Math.max(0, record.promisedAnonymousBytes - takenBytes),
       loadingAnonymousBytes: loadingAnonymousBytes - takenBytes,
       waiting: record.waiting,
+      waitingCount: record.waitingCount ?? record.waiting.length,
     };
   }
 

@@ -61,7 +61,7 @@ export class LoadAdmission {
     this.#line = new WaitingLine(parts);
   }
 
-  /** Memory may have returned: loads that wait look again. */
+  /** Memory may have returned: the load that waits first looks again. */
   wake(): void {
     this.#line.wake();
   }
@@ -100,7 +100,7 @@ export class LoadAdmission {
         } finally {
           place.leave();
         }
-        await (pause === 'end' ? models.waitForEnd(signal) : this.#line.sleep(signal));
+        await (pause === 'end' ? models.waitForEnd(signal) : this.#line.sleep(waiter));
       }
     } finally {
       this.#line.leave(waiter);
@@ -114,16 +114,19 @@ export class LoadAdmission {
     const look = await this.#look(load, waiter);
     if (look.kind === 'reserved') return this.#letIn(load, look, waiter);
     signal.throwIfAborted();
-    if (look.kind === 'unread') return this.#admitUnread(load, look.error);
+    if (look.kind === 'unread') return this.#passUnread(load, look.error, waiter);
     const freeable = canBeFreed(look.decision);
     if (freeable && this.#makeRoom(look.decision, waiter)) return 'end';
-    const { decision, message } = this.#explain(look.decision, load, waiter.ticket);
-    const refusal = new InsufficientMemoryError(decision, message);
+    const explain = once(() => {
+      const { decision, message } = this.#explain(look.decision, load, waiter.ticket);
+      return new InsufficientMemoryError(decision, message);
+    });
     if (!freeable || !waiter.mayWait) {
-      this.#parts.teller.refused(decision, message, waitedMs(waiter));
+      const refusal = explain();
+      this.#parts.teller.refused(refusal.plan, refusal.message, waitedMs(waiter));
       throw refusal;
     }
-    this.#line.letWait(waiter, refusal);
+    this.#line.letWait(waiter, look.decision, explain);
     return 'memory';
   }
 
@@ -147,7 +150,7 @@ export class LoadAdmission {
 
   /**
    * Decides while no other process does. Garbage is collected in between, outside the section: once, since a load that waits looks
-   * a hundred times a second.
+   * up to a hundred times a second.
    */
   async #decide(load: PreparedLoad, options: DecideOptions, signal: AbortSignal): Promise<GateOutcome> {
     const { gate } = this.#parts;
@@ -167,10 +170,14 @@ export class LoadAdmission {
     }
   }
 
-  /** A load that could not be judged, as the user chose for that. */
-  #admitUnread(load: PreparedLoad, error: MemoryGuardError): AdmittedLoad {
+  /** A load that could not be judged, as the user chose for that. If it may wait, then it does so for a ledger that is kept locked. */
+  #passUnread(load: PreparedLoad, error: MemoryGuardError, waiter: Waiter): AdmittedLoad | Pause {
     const { settings, gate, teller } = this.#parts;
     const admits = settings.mode === 'observe' || load.choices.force || settings.onSensorFailure === 'admit';
+    if (error instanceof AdmissionTimeoutError && waiter.mayWait && !admits) {
+      this.#line.letTryAgain(waiter, error);
+      return 'memory';
+    }
     const reason = admits ? `Admitted unread: ${error.message}` : error.message;
     const failed = error.code === 'ERR_SENSOR' ? 'sensor-failed' : 'ledger-failed';
     teller.degraded({ reason: admits ? 'admitted-unread' : failed, message: reason }, error);
@@ -234,4 +241,13 @@ export class LoadAdmission {
     const { measure, headroomBytes } = this.#parts.gate.look();
     return recommendQuantization(comparedTotalBytes(measure), headroomBytes);
   }
+}
+
+/** Calls `make` at most once. */
+function once<T extends object>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }

@@ -39,7 +39,7 @@ export interface Decision {
   readonly availableBytes: number;
   /** What this process can still take without evicting what loaded models need. */
   readonly headroomBytes: number;
-  /** Bytes that are kept for loads that wait before this one, and taken off `headroomBytes`. Absent if none does. */
+  /** Bytes that are kept for the load that waits first, and taken off `headroomBytes`. Absent if none waits before this one. */
   readonly waitingBytes?: number;
   readonly candidates: readonly CandidateVerdict[];
   /** What would help. Absent unless the load is refused. */

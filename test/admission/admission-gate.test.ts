@@ -247,6 +247,7 @@ describe('other processes', () => {
     promisedAnonymousBytes: 0,
     loadingAnonymousBytes: 0,
     waiting: [],
+    waitingCount: 0,
     ...more,
   });
 
@@ -307,23 +308,62 @@ describe('other processes', () => {
     expect(gate.look().promisedAnonymousBytes).toBe(50);
   });
 
+  const waits = (sinceUs: number) =>
+    peer({ waiting: [{ label: 'w', sinceUs, mappedBytes: 100, anonymousBytes: 150 }], waitingCount: 3 });
+
   it('that waited before keep what they wait for, those that came later don’t', () => {
-    const waits = (sinceUs: number) =>
-      peer({ waiting: [{ label: 'w', sinceUs, mappedBytes: 100, anonymousBytes: 150 }] });
     const early = among(waits(1));
-    const ticket = early.gate.wait('m', need(100));
+    const ticket = early.gate.wait('m', need(100), 1000);
     expect(early.published.at(-1)?.waiting).toMatchObject([{ label: 'm', anonymousBytes: 100 }]);
-    expect(early.gate.position(ticket)).toBe(2);
     expect(early.gate.decide(ask(candidate(100)), { reserve: 'nothing', ticket }).decision).toMatchObject({
       verdict: 'refuse',
       waitingBytes: 250,
     });
     const late = among(waits(Number.MAX_SAFE_INTEGER));
-    const first = late.gate.wait('m', need(100));
-    expect(late.gate.position(first)).toBe(1);
+    const first = late.gate.wait('m', need(100), 1000);
     expect(late.gate.decide(ask(candidate(100)), { reserve: 'nothing', ticket: first }).decision.verdict).toBe('admit');
     // A load without a place comes after all that wait.
     expect(late.gate.decide(ask(candidate(100)), { reserve: 'nothing' }).decision.verdict).toBe('refuse');
+  });
+
+  it('stand before or behind in the line, as the last reading saw them', () => {
+    const early = among(waits(1));
+    const ticket = early.gate.wait('m', need(100), 1000);
+    expect(early.gate.countPlaces().get(ticket)).toBe(1);
+    early.gate.look();
+    expect(early.gate.countPlaces().get(ticket)).toBe(4);
+    const late = among(waits(Number.MAX_SAFE_INTEGER));
+    const tickets = ['a', 'b'].map((label) => late.gate.wait(label, need(100), 1000));
+    late.gate.look();
+    expect([...late.gate.countPlaces()]).toEqual(tickets.map((each, index) => [each, index + 1]));
+  });
+
+  it('are told in one step that a load waits no more and what is reserved for it', () => {
+    const { gate, published } = among();
+    const ticket = gate.wait('m', need(100), 1000);
+    gate.renewWaits();
+    gate.decide(ask(candidate(100)), { reserve: 'chosen', ticket });
+    gate.endWait(ticket);
+    expect(
+      published.map(({ waiting, waitingCount, promisedAnonymousBytes }) => [
+        waiting.length,
+        waitingCount,
+        promisedAnonymousBytes,
+      ]),
+    ).toEqual([
+      [1, 1, 0],
+      [1, 1, 0],
+      [0, 0, 100],
+    ]);
+  });
+
+  it('keep their places if the load is refused, until it gives up', () => {
+    const { gate, ledger, published } = among();
+    const ticket = gate.wait('m', need(1000), 1000);
+    gate.decide(ask(candidate(1000)), { reserve: 'chosen', ticket });
+    expect([...ledger.waiting]).toEqual([ticket]);
+    gate.endWait(ticket);
+    expect(published.at(-1)).toMatchObject({ waiting: [], waitingCount: 0 });
   });
 
   it('hear of every change that is made here', () => {

@@ -2,11 +2,18 @@ import { describe, expect, it } from 'vitest';
 import { FIRST, MemoryViewer, type MemoryViewParts } from '../../src/admission/memory-view.ts';
 import type { MemoryReader } from '../../src/core/memory-reader.ts';
 import type { LoadNeed } from '../../src/core/types.ts';
-import { Ledger } from '../../src/ledger/ledger.ts';
+import { Ledger, type WaitTicket } from '../../src/ledger/ledger.ts';
 import type { Peer } from '../../src/ledger/peer-headroom.ts';
 import { InjectedReader } from '../../src/sensors/injected-reader.ts';
 
 const need = (anonymousBytes: number, mappedBytes = 0): LoadNeed => ({ mappedBytes, anonymousBytes, basis: 'given' });
+const ticket = (sinceUs: number, anonymousBytes: number, mappedBytes = 0): WaitTicket => ({
+  label: 'w',
+  sinceUs,
+  untilUs: Number.POSITIVE_INFINITY,
+  mappedBytes,
+  anonymousBytes,
+});
 const NOW = { clockMs: 0, epochMs: 0 };
 const peer = (more: Partial<Peer> = {}): Peer => ({
   ownProcess: false,
@@ -16,6 +23,7 @@ const peer = (more: Partial<Peer> = {}): Peer => ({
   promisedAnonymousBytes: 0,
   loadingAnonymousBytes: 0,
   waiting: [],
+  waitingCount: 0,
   ...more,
 });
 
@@ -86,18 +94,19 @@ describe('a view', () => {
 describe('what loads wait for', () => {
   const waiting = () => {
     const found = viewing();
-    const tickets = [need(10, 1), need(20, 2)].map((each, at) => found.ledger.wait('w', each, at));
+    const tickets = [ticket(0, 10, 1), ticket(1, 20, 2)];
+    for (const each of tickets) found.ledger.wait(each);
     return { ...found, tickets };
   };
 
-  it('is kept for those before a place in the line', () => {
+  it('is kept for the first one, and not before itself', () => {
     const { viewer, tickets } = waiting();
     expect(viewer.look(tickets[0])).toMatchObject({ waitingBytes: 0, headroomBytes: 100, promisedAnonymousBytes: 0 });
     expect(viewer.look(tickets[1])).toMatchObject({ waitingBytes: 11, headroomBytes: 89, promisedAnonymousBytes: 10 });
   });
 
-  it('is kept whole before a load that has no place', () => {
-    expect(waiting().viewer.look(undefined)).toMatchObject({ waitingBytes: 33, headroomBytes: 67 });
+  it('is kept for the first one alone before a load that has no place', () => {
+    expect(waiting().viewer.look(undefined)).toMatchObject({ waitingBytes: 11, headroomBytes: 89 });
   });
 
   it('is not kept before a look that stands first', () => {
@@ -105,9 +114,9 @@ describe('what loads wait for', () => {
   });
 
   it('is kept for loads of other processes as well', () => {
-    const peers = () => [peer({ waiting: [{ label: 'w', sinceUs: 5, mappedBytes: 0, anonymousBytes: 30 }] })];
-    const { viewer, ledger } = viewing({ reader: withScopes(), shared: { peers } });
-    expect(viewer.look(ledger.wait('late', need(1), 6))).toMatchObject({ waitingBytes: 30, headroomBytes: 70 });
+    const peers = () => [peer({ waiting: [ticket(5, 30)], waitingCount: 1 })];
+    const { viewer } = viewing({ reader: withScopes(), shared: { peers } });
+    expect(viewer.look(ticket(6, 1))).toMatchObject({ waitingBytes: 30, headroomBytes: 70 });
     expect(viewer.look(FIRST)).toMatchObject({ waitingBytes: 0, headroomBytes: 100 });
   });
 });

@@ -14,13 +14,15 @@ const RECORD: LedgerRecord = {
   promisedMappedBytes: 1,
   promisedAnonymousBytes: 2,
   loadingAnonymousBytes: 1,
-  waiting: [{ label: 'm', sinceUs: 5, mappedBytes: 1, anonymousBytes: 2 }],
+  waiting: [{ label: 'm', sinceUs: 5, untilUs: 9, mappedBytes: 1, anonymousBytes: 2 }],
+  waitingCount: 2,
   entries: [],
 };
 
 function expectSound(found: LedgerRecord): void {
   const sums = [found.promisedMappedBytes, found.promisedAnonymousBytes, found.loadingAnonymousBytes];
-  const sizes = [...sums, ...found.files.map(({ bytes }) => bytes), ...found.waiting.map(({ sinceUs }) => sinceUs)];
+  const times = found.waiting.flatMap(({ sinceUs, untilUs = 0 }) => [sinceUs, untilUs]);
+  const sizes = [...sums, ...found.files.map(({ bytes }) => bytes), ...times, found.waitingCount ?? 0];
   expect(sizes.every((size) => Number.isSafeInteger(size) && size >= 0)).toBe(true);
 }
 

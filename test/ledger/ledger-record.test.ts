@@ -9,7 +9,8 @@ const record: LedgerRecord = {
   promisedMappedBytes: 1,
   promisedAnonymousBytes: 2,
   loadingAnonymousBytes: 0,
-  waiting: [{ label: 'é', sinceUs: 1, mappedBytes: 0, anonymousBytes: 9 }],
+  waiting: [{ label: 'é', sinceUs: 1, untilUs: 2, mappedBytes: 0, anonymousBytes: 9 }],
+  waitingCount: 3,
   entries: [],
 };
 
@@ -31,6 +32,12 @@ describe('a record', () => {
     expect(parseRecord(formatRecord({ ...record, gpuBytes: 5 } as LedgerRecord))).toMatchObject(record);
   });
 
+  it('of an earlier version says neither until when a load waits nor how many do', () => {
+    const { waitingCount: _count, waiting, ...rest } = record;
+    const earlier = { ...rest, waiting: waiting.map(({ untilUs: _until, ...load }) => load) };
+    expect(parseRecord(formatRecord(earlier))).toMatchObject(earlier);
+  });
+
   it.each([
     { format: 2 },
     { pid: 'x' },
@@ -39,6 +46,9 @@ describe('a record', () => {
     { files: [{ key: 1, bytes: 1 }] },
     { files: [{ key: 'a', bytes: 1.5 }] },
     { waiting: [{}] },
+    { waiting: [{ ...record.waiting[0], untilUs: null }] },
+    { waitingCount: 0 },
+    { waitingCount: '3' },
     { scopes: 'host' },
     { entries: null },
   ])('with %o is none', (change) => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { LoadNeed } from '../../src/core/types.ts';
-import { Ledger } from '../../src/ledger/ledger.ts';
+import { Ledger, WAIT_LEASE_MS, type WaitTicket } from '../../src/ledger/ledger.ts';
 
 const START = { clockMs: 0, epochMs: 0 };
 const need = (anonymousBytes: number, mappedBytes = 0): LoadNeed => ({ mappedBytes, anonymousBytes, basis: 'given' });
@@ -193,7 +193,7 @@ describe('the holdings that are shown', () => {
   it('date an entry by the epoch, whatever the guard’s clock says', () => {
     const ledger = new Ledger();
     ledger.reserve('m', need(1), { clockMs: 5, epochMs: 1_767_225_600_000 }, 0);
-    expect(ledger.describeHoldings(0).entries).toEqual([
+    expect(ledger.describeHoldings(0, 0).entries).toEqual([
       {
         pid: process.pid,
         label: 'm',
@@ -208,7 +208,7 @@ describe('the holdings that are shown', () => {
   it('show what a load maps as reserved first and as found afterwards, and when it is settled', () => {
     const ledger = new Ledger();
     const reservation = ledger.reserve('m', need(10, 400), START, 0);
-    const show = () => ledger.describeHoldings(0).entries[0];
+    const show = () => ledger.describeHoldings(0, 0).entries[0];
     expect(show()).toMatchObject({ state: 'loading', mappedBytes: 400 });
     ledger.markLoaded(reservation, [{ key: 'fe:00 1', bytes: 380 }]);
     expect(show()).toMatchObject({ state: 'loaded', mappedBytes: 380 });
@@ -221,27 +221,56 @@ describe('the holdings that are shown', () => {
   it('show the newest 64 entries and sum up all', () => {
     const ledger = new Ledger();
     for (let index = 0; index < 70; index++) ledger.reserve(`m${index}`, need(1), START, 0);
-    const { entries, promisedAnonymousBytes } = ledger.describeHoldings(0);
+    const { entries, promisedAnonymousBytes } = ledger.describeHoldings(0, 0);
     expect(entries.map(({ label }) => label)).toEqual(Array.from({ length: 64 }, (_, index) => `m${index + 6}`));
     expect(promisedAnonymousBytes).toBe(70);
   });
 });
 
 describe('the line of loads that wait', () => {
-  it('gives each load those that came before it, and one without a place all of them', () => {
+  const NEVER = Number.POSITIVE_INFINITY;
+  const ticket = (label: string, sinceUs: number, untilUs = NEVER): WaitTicket => ({
+    label,
+    sinceUs,
+    untilUs,
+    mappedBytes: 3,
+    anonymousBytes: 7,
+  });
+  const inLine = (...tickets: WaitTicket[]) => {
     const ledger = new Ledger();
-    const first = ledger.wait('first', need(5), 10);
-    const second = ledger.wait('second', need(7, 3), 20);
-    expect(ledger.listWaitingBefore(first)).toEqual([]);
-    expect(ledger.listWaitingBefore(second)).toEqual([first]);
-    expect(ledger.listWaitingBefore(undefined)).toEqual([first, second]);
-    expect(ledger.describeHoldings(0).waiting[1]).toEqual({
-      label: 'second',
-      sinceUs: 20,
-      mappedBytes: 3,
-      anonymousBytes: 7,
-    });
-    ledger.endWait(first);
-    expect(ledger.listWaitingBefore(second)).toEqual([]);
+    for (const each of tickets) ledger.wait(each);
+    return ledger;
+  };
+
+  it('has the first one before every other load, and none before itself', () => {
+    const [first, second] = [ticket('first', 10), ticket('second', 20)];
+    const ledger = inLine(first, second);
+    expect(ledger.findFirstWaiting(first, 0)).toBeUndefined();
+    expect(ledger.findFirstWaiting(second, 0)).toBe(first);
+    expect(ledger.findFirstWaiting(undefined, 0)).toBe(first);
+    expect([ledger.endWait(first), ledger.endWait(first)]).toEqual([true, false]);
+    expect(ledger.findFirstWaiting(second, 0)).toBeUndefined();
+    expect([...ledger.waiting]).toEqual([second]);
+  });
+
+  it('passes over a load whose time is over', () => {
+    const [first, second] = [ticket('first', 10, 100), ticket('second', 20)];
+    const ledger = inLine(first, second);
+    expect(ledger.findFirstWaiting(undefined, 99)).toBe(first);
+    expect(ledger.findFirstWaiting(undefined, 100)).toBe(second);
+    expect(ledger.findFirstWaiting(second, 100)).toBeUndefined();
+  });
+
+  it('holds for others until the time of each load is over, and a few seconds at the most', () => {
+    const [long, short] = [ticket('long', 10), ticket('short', 20, 1500)];
+    const { waiting } = inLine(long, short).describeHoldings(0, 1000);
+    expect(waiting).toEqual([{ ...long, untilUs: 1000 + WAIT_LEASE_MS * 1000 }, short]);
+  });
+
+  it('is told to others by its first few and its length', () => {
+    const tickets = Array.from({ length: 20 }, (_, index) => ticket(`w${index}`, index));
+    const { waiting, waitingCount } = inLine(...tickets).describeHoldings(0, 0);
+    expect(waiting.map(({ label }) => label)).toEqual(tickets.slice(0, 8).map(({ label }) => label));
+    expect(waitingCount).toBe(20);
   });
 });

@@ -84,6 +84,7 @@ describe.runIf(locks)('ledgers that meet in a directory', () => {
         promisedAnonymousBytes: 7,
         loadingAnonymousBytes: 0,
         waiting: [],
+        waitingCount: 0,
       },
     ]);
     first.close();

@@ -106,7 +106,7 @@ describe.skipIf(whyNot)('processes that share a ledger', () => {
   async function someoneWaits(asking: LedgerChild): Promise<void> {
     for (let attempt = 0; attempt < 100; attempt++) {
       const { message = '' } = await asking.load('probe', 2 * LIMIT);
-      if (message.includes('is kept for loads that wait')) return;
+      if (message.includes('is kept for a load that waits')) return;
       await sleep(20);
     }
     throw new Error('nobody waits');

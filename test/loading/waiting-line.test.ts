@@ -2,14 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { AdmissionGate } from '../../src/admission/admission-gate.ts';
 import { AdmissionTimeoutError } from '../../src/admission/admission-timeout-error.ts';
 import { InsufficientMemoryError } from '../../src/admission/insufficient-memory-error.ts';
-import { GiB } from '../../src/core/bytes.ts';
+import { GiB, MiB } from '../../src/core/bytes.ts';
 import type { DecisionEvent, DegradedEvent, WaitingEvent } from '../../src/events/guard-events.ts';
-import { Ledger } from '../../src/ledger/ledger.ts';
+import { Ledger, WAIT_LEASE_MS, type WaitTicket } from '../../src/ledger/ledger.ts';
 import { readLoadChoices } from '../../src/loading/load-guard-options.ts';
 import type { PreparedLoad } from '../../src/loading/prepare-load.ts';
 import { DecisionTeller } from '../../src/loading/tell-decision.ts';
 import { type Waiter, WaitingLine, waitedMs } from '../../src/loading/waiting-line.ts';
 import { judgeCandidates } from '../../src/policy/choose-candidate.ts';
+import type { Decision } from '../../src/policy/decision.ts';
 import { InjectedReader } from '../../src/sensors/injected-reader.ts';
 import { FakeMachine, guardedFake, settled } from '../support/fake-sdk.ts';
 import { ManualClock } from '../support/manual-clock.ts';
@@ -19,22 +20,41 @@ function load(name: string, memoryGuard: object = { wait: { timeoutMs: 1000 } })
   return { request: { name }, choices: readLoadChoices(memoryGuard) } as PreparedLoad;
 }
 
-/** Refused on a machine of 1000 bytes, of which it would take all. */
-function refuse(model: string): InsufficientMemoryError {
-  const situation = { totalBytes: 1000, availableBytes: 500, headroomBytes: 400, promisedAnonymousBytes: 0 };
+/** Refused on a machine of 1000 bytes, of which it would take all. It counts how often that is explained. */
+function refuse(model: string, freeBytes = 400) {
+  const situation = { totalBytes: 1000, availableBytes: 500, headroomBytes: freeBytes, promisedAnonymousBytes: 0 };
   const candidates = judgeCandidates(
     [{ need: { mappedBytes: 1000, anonymousBytes: 0, basis: 'given' }, minFreeBytes: 0 }],
     situation,
     0,
   );
-  return new InsufficientMemoryError({ verdict: 'refuse', model, ...situation, candidates }, `${model} is too large.`);
+  const decision: Decision = { verdict: 'refuse', model, ...situation, candidates };
+  const refusal = new InsufficientMemoryError(decision, `${model} is too large.`);
+  const refused = { decision, refusal, explained: 0, explain };
+  function explain() {
+    refused.explained += 1;
+    return refusal;
+  }
+  return refused;
 }
+
+type Refused = ReturnType<typeof refuse>;
+
+const letWait = (line: WaitingLine, waiter: Waiter, { decision, explain }: Refused) =>
+  line.letWait(waiter, decision, explain);
 
 function makeLine() {
   const clock = new ManualClock();
   const ledger = new Ledger();
   const events: (DecisionEvent | WaitingEvent | DegradedEvent)[] = [];
-  const gate = new AdmissionGate({
+  let renewals = 0;
+  class CountingGate extends AdmissionGate {
+    override renewWaits(): void {
+      renewals += 1;
+      super.renewWaits();
+    }
+  }
+  const gate = new CountingGate({
     reader: new InjectedReader(() => ({ totalBytes: 1000, availableBytes: 500 })),
     ledger,
     grownBytes: () => undefined,
@@ -42,10 +62,10 @@ function makeLine() {
     minFreeRatioAfterLoad: 0,
   });
   const teller = new DecisionTeller({ mode: 'enforce', clock, emit: (event) => events.push(event) });
-  return { line: new WaitingLine({ clock, gate, teller }), clock, ledger, events };
+  return { line: new WaitingLine({ clock, gate, teller }), clock, ledger, events, renewals: () => renewals };
 }
 
-const inLine = (ledger: Ledger) => ledger.listWaitingBefore(undefined).map(({ label }) => label);
+const inLine = (ledger: Ledger) => [...ledger.waiting].map(({ label }) => label);
 
 describe('a load that enters the line', () => {
   it('may not wait and has no time limit if it did not ask for that', () => {
@@ -86,9 +106,11 @@ describe('a place in the line', () => {
     const { line, clock, ledger, events } = makeLine();
     const waiter = line.enter(load('m'));
     clock.advance(30);
-    line.letWait(waiter, refuse('m'));
-    line.letWait(waiter, refuse('m'));
-    expect(ledger.listWaitingBefore(undefined)).toMatchObject([{ label: 'm', need: { mappedBytes: 1000 } }]);
+    letWait(line, waiter, refuse('m'));
+    letWait(line, waiter, refuse('m'));
+    expect([...ledger.waiting]).toMatchObject([{ label: 'm', mappedBytes: 1000, anonymousBytes: 0 }]);
+    const [{ sinceUs, untilUs }] = [...ledger.waiting] as [WaitTicket];
+    expect(untilUs - sinceUs).toBe(970_000);
     expect(waitedMs(waiter)).toBe(30);
     expect(events).toMatchObject([
       { type: 'waiting', verdict: 'wait', model: 'm', position: 1, waitedMs: 30, headroomBytes: 400 },
@@ -98,11 +120,11 @@ describe('a place in the line', () => {
   it('is told again only if it has changed', () => {
     const { line, events } = makeLine();
     const [first, second] = [line.enter(load('first')), line.enter(load('second'))];
-    line.letWait(first, refuse('first'));
-    line.letWait(second, refuse('second'));
-    line.letWait(second, refuse('second'));
+    letWait(line, first, refuse('first'));
+    letWait(line, second, refuse('second'));
+    letWait(line, second, refuse('second'));
     line.leave(first);
-    line.letWait(second, refuse('second'));
+    letWait(line, second, refuse('second'));
     expect(places(events)).toEqual([
       ['first', 1],
       ['second', 2],
@@ -113,9 +135,10 @@ describe('a place in the line', () => {
   it('is given up once, and those behind it look again', async () => {
     const { line, ledger, clock } = makeLine();
     const waiter = line.enter(load('m'));
-    line.letWait(waiter, refuse('m'));
+    letWait(line, waiter, refuse('m'));
     let woken = 0;
-    void line.sleep(new AbortController().signal).then(() => {
+    const next = line.enter(load('next', {}));
+    void line.sleep(next).then(() => {
       woken += 1;
     });
     line.leave(waiter);
@@ -128,7 +151,7 @@ describe('a place in the line', () => {
   it('wakes nobody if it was never taken', async () => {
     const { line } = makeLine();
     let woken = 0;
-    void line.sleep(new AbortController().signal).then(() => {
+    void line.sleep(line.enter(load('next'))).then(() => {
       woken += 1;
     });
     line.leave(line.enter(load('m')));
@@ -137,6 +160,114 @@ describe('a place in the line', () => {
     line.wake();
     await settled();
     expect(woken).toBe(1);
+  });
+});
+
+describe('loads that wait', () => {
+  const placed = (line: WaitingLine, ...names: string[]) =>
+    names.map((name) => {
+      const waiter = line.enter(load(name, { wait: true }));
+      letWait(line, waiter, refuse(name));
+      return waiter;
+    });
+
+  it('are looked for often while memory comes back to the first one, and seldom while it does not', async () => {
+    const { line, clock } = makeLine();
+    const [first] = placed(line, 'first', 'second') as [Waiter];
+    const looks: number[] = [];
+    const lookAgain = async (missing: () => number) => {
+      await line.sleep(first);
+      looks.push(clock.nowMs());
+      letWait(line, first, refuse('first', -missing()));
+      void lookAgain(missing);
+    };
+    let [missingBytes, returningBytes] = [900 * MiB, 0];
+    void lookAgain(() => (missingBytes -= returningBytes));
+    for (const [bytes, least, most] of [
+      [0, 5, 15],
+      [-20 * MiB, 5, 15],
+      [MiB, 5, 15],
+      [20 * MiB, 40, 101],
+    ] as const) {
+      [returningBytes, looks.length] = [bytes, 0];
+      await clock.advanceAsync(1000);
+      expect(looks.length).toBeGreaterThanOrEqual(least);
+      expect(looks.length).toBeLessThanOrEqual(most);
+    }
+  });
+
+  it('tell others again and again that they still do, until the last one leaves', () => {
+    const { line, clock, renewals } = makeLine();
+    const [first, second] = placed(line, 'first', 'second') as [Waiter, Waiter];
+    clock.advance(WAIT_LEASE_MS);
+    expect(renewals()).toBe(2);
+    line.leave(first);
+    clock.advance(WAIT_LEASE_MS);
+    expect(renewals()).toBe(4);
+    line.leave(second);
+    expect(clock.pending).toBe(0);
+    placed(line, 'third');
+    clock.advance(WAIT_LEASE_MS);
+    expect(renewals()).toBe(6);
+  });
+
+  it('are explained when their own look is told, and not at every look', () => {
+    const { line, events } = makeLine();
+    const waiter = line.enter(load('m'));
+    const refusals = [refuse('m'), refuse('m'), refuse('m')];
+    for (const refused of refusals) letWait(line, waiter, refused);
+    expect(refusals.map(({ explained }) => explained)).toEqual([1, 0, 0]);
+    expect(events).toHaveLength(1);
+  });
+
+  it('tell that they moved up when the first one looks, with the numbers of their own last look', () => {
+    const { line, events } = makeLine();
+    const waiters = ['a', 'b', 'c'].map((name) => line.enter(load(name))) as [Waiter, Waiter, Waiter];
+    const [a, b, c] = waiters;
+    letWait(line, a, refuse('a'));
+    letWait(line, b, refuse('b'));
+    letWait(line, c, refuse('c', 300));
+    line.leave(a);
+    events.length = 0;
+    letWait(line, b, refuse('b', 200));
+    expect(events).toMatchObject([
+      { type: 'waiting', model: 'b', position: 1, headroomBytes: 200 },
+      { type: 'waiting', model: 'c', position: 2, headroomBytes: 300 },
+    ]);
+  });
+});
+
+describe('a load that can’t look, since the ledger stays locked,', () => {
+  const stuck = new AdmissionTimeoutError('Expected the ledger to be free, found it locked by process 7.', 2000);
+
+  it('says so once, tries again, and names the holder in the end', async () => {
+    const { line, clock, events } = makeLine();
+    const waiter = line.enter(load('m'));
+    line.letTryAgain(waiter, stuck);
+    line.letTryAgain(waiter, stuck);
+    let woken = false;
+    void line.sleep(waiter).then(() => {
+      woken = true;
+    });
+    clock.advance(100);
+    await settled();
+    expect(woken).toBe(true);
+    expect(events).toMatchObject([{ type: 'degraded', reason: 'ledger-failed', code: 'ERR_ADMISSION_TIMEOUT' }]);
+    clock.advance(900);
+    expect(waiter.deadline.signal.reason).toMatchObject({
+      code: 'ERR_ADMISSION_TIMEOUT',
+      message: `Waited 1.0 s for the ledger. ${stuck.message}`,
+      cause: stuck,
+    });
+  });
+
+  it('is told as short of memory if it could look again after all', () => {
+    const { line, clock } = makeLine();
+    const waiter = line.enter(load('m'));
+    line.letTryAgain(waiter, stuck);
+    letWait(line, waiter, refuse('m'));
+    clock.advance(1000);
+    expect(waiter.deadline.signal.reason).toMatchObject({ message: 'Waited 1.0 s for memory. m is too large.' });
   });
 });
 
@@ -151,8 +282,9 @@ describe('a wait that is over', () => {
   };
 
   it('is a refusal with the numbers of the last look', () => {
-    const refusal = refuse('m');
-    const { error, events } = lateAfter((line, waiter) => line.letWait(waiter, refusal));
+    const refused = refuse('m');
+    const { refusal } = refused;
+    const { error, events } = lateAfter((line, waiter) => letWait(line, waiter, refused));
     expect(error).toBeInstanceOf(AdmissionTimeoutError);
     const { requiredBytes, headroomBytes, availableBytes, shortfallBytes, refusedBy, plan } = refusal;
     expect(error).toMatchObject({
@@ -172,7 +304,7 @@ describe('a wait that is over', () => {
     const { error, events } = lateAfter(() => {});
     expect(error).toMatchObject({
       code: 'ERR_ADMISSION_TIMEOUT',
-      message: 'Waited 1.0 s for its turn or for a model to end, and m was not decided on.',
+      message: 'Waited 1.0 s for its turn, for the ledger or for a model to end, and m was not decided on.',
       waitedMs: 1000,
     });
     expect(error.plan).toBeUndefined();
