@@ -24,6 +24,7 @@ export type {
   MemoryScope,
   MemorySnapshot,
   MemoryStatusLevel,
+  ModelMemory,
   Quantization,
   ScopeKind,
   SensorReading,

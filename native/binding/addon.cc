@@ -10,6 +10,7 @@ NAPI_MODULE_INIT() {
   guard::binding::DefineEnvironment(env);
   guard::binding::DefineMemoryFiles(env, exports);
   guard::binding::DefineMemoryWatch(env, exports);
+  guard::binding::DefineLoadMeter(env, exports);
   guard::binding::DefineSystemMemory(env, exports);
   guard::binding::DefineMemoryPressure(env, exports);
   guard::binding::DefineReleaseMemory(env, exports);

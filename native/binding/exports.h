@@ -9,6 +9,7 @@ namespace guard::binding {
 
 void DefineMemoryFiles(napi_env env, napi_value exports) noexcept;
 void DefineMemoryWatch(napi_env env, napi_value exports) noexcept;
+void DefineLoadMeter(napi_env env, napi_value exports) noexcept;
 void DefineSystemMemory(napi_env env, napi_value exports) noexcept;
 void DefineMemoryPressure(napi_env env, napi_value exports) noexcept;
 void DefineReleaseMemory(napi_env env, napi_value exports) noexcept;

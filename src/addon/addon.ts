@@ -16,6 +16,11 @@ export interface Addon {
   readonly MemoryWatch?: new (
     ...args: [...NativePlan, notices: readonly NativeNotice[], woken: () => void]
   ) => NativeMemoryWatch;
+  /** Meters what one load takes, from its construction to `close()`. It throws if it can't. It exists on Linux only. */
+  readonly LoadMeter?: new (
+    heapBytes: number,
+    javascript: boolean,
+  ) => NativeLoadMeter;
   /** Locks of open files. Absent if the system has no lock that ends with the process that holds it. */
   readonly locks?: NativeLocks;
   /**
@@ -84,6 +89,25 @@ export interface NativeMemoryWatch {
   watch(rows: Float64Array, left: Float64Array, belowBytes: number): void;
   /** The least that was left since the last call, and how long ago that was. `undefined` if nothing was read since then. */
   take(): { readonly leftBytes: number; readonly ageMs: number } | undefined;
+  close(): void;
+}
+
+/**
+ * The window of one load (native/load_meter.h). A thread of the addon looks into those that last, about every 50 ms and for a twentieth of the
+ * time at most. Its methods do nothing after `close()`.
+ */
+export interface NativeLoadMeter {
+  /** Whether the process has changed by as much as would be seen in the figures. */
+  moved(): boolean;
+  /** Has the thread look now. Resolves when it has. */
+  look(): Promise<void>;
+  /** Fills two figures in bytes: native memory and memory of WebAssembly. NaN: it can't be told. */
+  read(figures: Float64Array): void;
+  /** JavaScript runs again: until then the figures are published as they are found, from now on what `took` is told. */
+  returned(): void;
+  took(bytes: number): void;
+  /** Publishes in a descriptor's file, at this offset, under a number of 32 bits. Returns whether the descriptor could be kept. */
+  publishTo(descriptor: number, offset: number, number: number): boolean;
   close(): void;
 }
 

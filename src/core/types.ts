@@ -100,6 +100,9 @@ export interface HeldFile {
   readonly bytes: number;
 }
 
+/** Where an SDK's models live: in memory of native code, or in array buffers and memories of WebAssembly. */
+export type ModelMemory = 'native' | 'javascript';
+
 /** What a model needs, as far as the rules care. All sizes are bytes. */
 export interface LoadNeed {
   /** Clean, file-backed bytes. They stay available to the system. */

@@ -1,0 +1,82 @@
+#include "load_window.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <limits>
+#include <utility>
+
+#include "resident_bytes.h"
+
+namespace guard {
+
+AddressMap AddNew(const AddressMap& own, const AddressMap& known, const AddressMap& now) {
+  AddressMap all;
+  all.native = Join(own.native, Subtract(now.native, known.native));
+  all.wasm = Join(own.wasm, Subtract(now.wasm, known.wasm));
+  return all;
+}
+
+LoadFigures CountFigures(const AddressMap& own, const AddressMap& now) {
+  const auto count = [](const AddressRanges& some, const AddressRanges& accessible) {
+    return CountResidentBytes(Meet(some, accessible)).value_or(std::numeric_limits<double>::quiet_NaN());
+  };
+  return {count(own.native, now.native), count(own.wasm, now.wasm)};
+}
+
+LoadWindow::~LoadWindow() {
+  if (file_ >= 0) close(file_);
+}
+
+void LoadWindow::OpenBeside(const AddressMap& now) noexcept {
+  changes++;
+  if (std::exchange(beside, true)) return;
+  try {
+    own = AddNew(own, *known, now);
+  } catch (...) {
+    // No memory: then it belongs to nobody.
+  }
+}
+
+void LoadWindow::StayAlone(SharedMap now) noexcept {
+  changes++;
+  // A map that can't be read lets everything that is to come belong to nobody.
+  beside = now == nullptr;
+  if (now != nullptr) known = std::move(now);
+}
+
+void LoadWindow::Show(const LoadFigures& found) noexcept {
+  figures = found;
+  if (!returned) Take(found.native_bytes + (javascript ? found.wasm_bytes : 0));
+}
+
+void LoadWindow::Take(double bytes) noexcept {
+  // NaN is nothing.
+  taken_bytes_ = bytes >= 0 ? bytes : 0;
+  Publish();
+}
+
+bool LoadWindow::PublishTo(int descriptor, std::int64_t offset, std::uint32_t number) noexcept {
+  if (file_ >= 0) close(file_);
+  file_ = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+  offset_ = offset;
+  number_ = number;
+  Publish();
+  return file_ >= 0;
+}
+
+void LoadWindow::Publish() noexcept {
+  if (file_ < 0) return;
+  std::uint64_t bits;
+  std::memcpy(&bits, &taken_bytes_, sizeof bits);
+  const std::uint32_t check = number_ ^ static_cast<std::uint32_t>(bits) ^ static_cast<std::uint32_t>(bits >> 32);
+  char record[16];
+  std::memcpy(record, &number_, sizeof number_);
+  std::memcpy(record + 4, &check, sizeof check);
+  std::memcpy(record + 8, &bits, sizeof bits);
+  // Who finds no whole record takes the reservation for untaken.
+  [[maybe_unused]] const ssize_t put = pwrite(file_, record, sizeof record, offset_);
+}
+
+}  // namespace guard

@@ -1,0 +1,64 @@
+// The window of one load: what became accessible in it, and how much of that is there. It knows no other window.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "../load_meter.h"
+#include "address_map.h"
+
+namespace guard {
+
+using SharedMap = std::shared_ptr<const AddressMap>;
+
+struct LoadWindow {
+  LoadWindow(double heap, bool in_javascript) noexcept : heap_bytes(heap), javascript(in_javascript) {}
+  ~LoadWindow();
+  LoadWindow(const LoadWindow&) = delete;
+  LoadWindow& operator=(const LoadWindow&) = delete;
+
+  // Another window is opened or closed, and memory is mapped like this.
+  void OpenBeside(const AddressMap& now) noexcept;
+  void StayAlone(SharedMap now) noexcept;
+
+  // Notes what was found. Until the SDK's call has returned, that is what is published.
+  void Show(const LoadFigures& found) noexcept;
+  void Take(double bytes) noexcept;
+  bool PublishTo(int descriptor, std::int64_t offset, std::uint32_t number) noexcept;
+
+  const double heap_bytes;
+  const bool javascript;
+  // The process when it began.
+  ProcessPages before{0, 0};
+  // What was accessible when it began, was last looked into, or was left alone by another window.
+  SharedMap known;
+  // What became accessible before that.
+  AddressMap own;
+  // Another window is open: what becomes accessible now belongs to neither.
+  bool beside = false;
+  // Counts how often windows were opened or closed beside it: a look in between is void.
+  int changes = 0;
+  LoadFigures figures{0, 0};
+  bool returned = false;
+  // When it is looked into next, and who waits for that.
+  std::chrono::steady_clock::time_point due;
+  std::vector<std::function<void()>> asked;
+
+ private:
+  void Publish() noexcept;
+
+  double taken_bytes_ = 0;
+  int file_ = -1;
+  std::int64_t offset_ = 0;
+  std::uint32_t number_ = 0;
+};
+
+// What is accessible now and was not when `known` was read, and `own`.
+AddressMap AddNew(const AddressMap& own, const AddressMap& known, const AddressMap& now);
+// Counts what is there of `own`.
+LoadFigures CountFigures(const AddressMap& own, const AddressMap& now);
+
+}  // namespace guard
