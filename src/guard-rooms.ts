@@ -82,7 +82,6 @@ export class GuardRooms {
       reader: this.machine.reader,
       ledger,
       ...(shared && { shared }),
-      grownBytes: () => this.machine.readGrowthBytes(),
       collect: (missingBytes) => this.machine.collectGarbage(missingBytes),
       nowMs: () => clock.nowMs(),
       minFreeRatioAfterLoad,
@@ -127,6 +126,8 @@ export class GuardRooms {
       clock: this.#settings.clock,
       calibration: this.#calibration,
       noteMappings: () => this.machine.noteMappings((error) => this.status.tellBlind(error)),
+      meterLoad: (memory) => this.machine.meterLoad(memory),
+      readGrowthBytes: () => this.machine.readGrowthBytes(),
       emit: this.#tell,
     });
   }

@@ -85,7 +85,6 @@ export class Qwen2MemoryManager {
     this.#gate = new AdmissionGate({
       reader: this.#machine.reader,
       ledger: this.#ledger,
-      grownBytes: () => this.#machine.readGrowthBytes(),
       nowMs: systemClock.nowMs,
       minFreeRatioAfterLoad: MIN_FREE_RATIO,
     });
@@ -93,7 +92,13 @@ export class Qwen2MemoryManager {
 
   /** Whether all three rules would admit a load now. */
   async canLoadModel(quantization: Qwen2Quantization = this.#defaultQuantization): Promise<boolean> {
-    const { decision } = this.#gate.decide(makeRequest(checkQuantization(quantization), 0), { reserve: 'nothing' });
+    const asked = checkQuantization(quantization);
+    const grownBytes = this.#machine.readGrowthBytes();
+    if (this.#registered && grownBytes !== undefined) {
+      const { reservation, sinceBytes = grownBytes } = this.#registered;
+      this.#ledger.noteTaken(reservation, Math.max(0, grownBytes - sinceBytes));
+    }
+    const { decision } = this.#gate.decide(makeRequest(asked, 0), { reserve: 'nothing' });
     this.#checkedBytes = this.#machine.readGrowthBytes();
     return decision.verdict === 'admit';
   }
@@ -124,7 +129,7 @@ export class Qwen2MemoryManager {
 
   /** Forgets the registered model. Does nothing if none is. */
   unregisterModel(): void {
-    if (this.#registered) this.#ledger.release(this.#registered.reservation, undefined);
+    if (this.#registered) this.#ledger.release(this.#registered.reservation);
     this.#registered = undefined;
   }
 
@@ -179,7 +184,7 @@ export class Qwen2MemoryManager {
 
   #register(quantization: Qwen2Quantization, sinceBytes: number | undefined): void {
     const now = { clockMs: systemClock.nowMs(), epochMs: Date.now() };
-    const reservation = this.#ledger.reserve(QWEN2_AUDIO, createTableNeed(quantization), now, sinceBytes);
+    const reservation = this.#ledger.reserve(QWEN2_AUDIO, createTableNeed(quantization), now);
     this.#registered = { quantization, reservation, sinceBytes };
   }
 }

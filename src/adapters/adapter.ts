@@ -1,5 +1,5 @@
 /** What the guard must know about an SDK, as types. It knows no SDK by name and no memory numbers. */
-import type { KvCacheType, Quantization } from '../core/types.ts';
+import type { KvCacheType, ModelMemory, Quantization } from '../core/types.ts';
 
 /**
  * How the caller wants the model to be run, as far as that decides what the model needs, by the names that `NexaSDK` uses.
@@ -89,6 +89,11 @@ export interface Adapter {
   listOffers?(args: readonly unknown[]): Promise<readonly ModelOffer[]>;
   /** Name and version of the engine. What loads really took is kept under it; without it nothing is kept. */
   readonly runtime?: string;
+  /**
+   * Where models live: in memory of native code (the default), or in array buffers and memories of WebAssembly. What a load takes there
+   * counts as taken of what was reserved for it.
+   */
+  readonly modelsLiveIn?: ModelMemory;
   /** Whether the last call on a model, or on one of its parts, filled a micro-batch: then it touched all memory that it ever will. */
   hasFilledMicroBatch?(model: unknown): boolean;
   /** Paths of the files that a loaded model keeps mapped, as far as the model or the arguments of its load tell. */

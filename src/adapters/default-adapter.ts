@@ -38,6 +38,7 @@ const ADAPTER_PARTS = Object.keys({
   understandsRanges: true,
   listOffers: true,
   runtime: true,
+  modelsLiveIn: true,
   hasFilledMicroBatch: true,
   listFiles: true,
   adaptContext: true,

@@ -36,8 +36,6 @@ export interface AdmissionGateParts {
   readonly ledger: Ledger;
   /** Absent if other processes are not to be seen. */
   readonly shared?: SharedHoldings;
-  /** The process's own anonymous growth; absent if it can't be read. */
-  readonly grownBytes: () => number | undefined;
   /** Collects garbage if there may be as much as is missing. False if it wasn't worth trying. Absent if no garbage is collected for a load. */
   readonly collect?: (missingBytes: number) => boolean;
   readonly nowMs: () => number;
@@ -126,21 +124,19 @@ export class AdmissionGate {
   /** Promises a need without asking the rules. */
   reserve(label: string, need: LoadNeed): Reservation {
     const { ledger, nowMs } = this.#parts;
-    const grownBytes = this.#grownIfReadable();
-    const reservation = ledger.reserve(label, need, { clockMs: nowMs(), epochMs: Date.now() }, grownBytes);
-    this.#publish(grownBytes);
+    const reservation = ledger.reserve(label, need, { clockMs: nowMs(), epochMs: Date.now() });
+    this.#publish();
     return reservation;
+  }
+
+  /** Notes what a load has taken by now: it pays for that part of its promise. */
+  took(reservation: Reservation, bytes: number): void {
+    if (this.#parts.ledger.noteTaken(reservation, bytes)) this.#publish();
   }
 
   loaded(reservation: Reservation, files: readonly HeldFile[] | undefined): void {
     this.#parts.ledger.markLoaded(reservation, files);
     this.#publish();
-  }
-
-  /** What the process has grown by since this promise was made; `undefined` if that can't be read. */
-  grownSince({ grownBytes }: Reservation): number | undefined {
-    const nowBytes = this.#grownIfReadable();
-    return nowBytes === undefined || grownBytes === undefined ? undefined : nowBytes - grownBytes;
   }
 
   /** Joins the line of loads that wait, for `leftMs` at the most. */
@@ -169,34 +165,21 @@ export class AdmissionGate {
   }
 
   settle(reservation: Reservation): void {
-    const grownBytes = this.#grownIfReadable();
-    this.#parts.ledger.settle(reservation, grownBytes);
-    this.#publish(grownBytes);
+    this.#parts.ledger.settle(reservation);
+    this.#publish();
   }
 
   /** Forgets a promise. False if it was forgotten already. */
   release(reservation: Reservation): boolean {
-    const grownBytes = this.#grownIfReadable();
-    const released = this.#parts.ledger.release(reservation, grownBytes);
-    if (released) this.#publish(grownBytes);
+    const released = this.#parts.ledger.release(reservation);
+    if (released) this.#publish();
     return released;
   }
 
-  /** Tells the other processes what is held here now. `grownBytes` is given if it was just read. */
-  #publish(grownBytes?: number): void {
+  /** Tells the other processes what is held here now. */
+  #publish(): void {
     const { ledger, shared } = this.#parts;
-    if (!shared) return;
-    const paysBytes = this.#viewer.threads ? undefined : (grownBytes ?? this.#grownIfReadable());
-    shared.publish(this.#viewer.scopes, ledger.describeHoldings(paysBytes, readMachineUs()));
-  }
-
-  /** No call and no disposal must fail because a reading does; the ledger counts more carefully without it. */
-  #grownIfReadable(): number | undefined {
-    try {
-      return this.#parts.grownBytes();
-    } catch {
-      return undefined;
-    }
+    if (shared) shared.publish(this.#viewer.scopes, ledger.describeHoldings(readMachineUs()));
   }
 
   #judge(candidates: readonly Candidate[], ticket: WaitTicket | undefined): JudgedCandidates {

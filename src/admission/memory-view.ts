@@ -1,4 +1,4 @@
-/** What this process can still take: growth, the other processes and the machine, read in the order that lets races err on the safe side. */
+/** What this process can still take: the ledger, the other processes and the machine, read in the order that lets races err on the safe side. */
 import { readMachineUs } from '../core/clock.ts';
 import type { MemoryMeasure, MemoryReader } from '../core/memory-reader.ts';
 import type { Burden, Ledger, WaitTicket } from '../ledger/ledger.ts';
@@ -12,8 +12,6 @@ export interface MemoryViewParts {
   readonly ledger: Ledger;
   /** The other processes. Absent if they are not to be seen. */
   readonly shared?: { peers(): readonly Peer[] };
-  /** The process's own anonymous growth. `undefined` if it can't be read. */
-  readonly grownBytes: () => number | undefined;
 }
 
 /** The machine and the ledger together, at one moment. */
@@ -56,18 +54,12 @@ export class MemoryViewer {
     return this.#peers;
   }
 
-  /** Whether several threads of this process hold promises. Its growth then can't be shared out and pays for none of them. */
-  get threads(): boolean {
-    return this.#peers.some(({ ownProcess }) => ownProcess);
-  }
-
-  /** Growth and peers first, then the machine: memory taken in between is counted twice rather than not at all. */
+  /** The ledger and peers first, then the machine: memory taken in between is counted twice rather than not at all. */
   look(place: WaitTicket | typeof FIRST | undefined, intoScopes = false): MemoryView {
-    const { reader, ledger, shared, grownBytes } = this.#parts;
-    const grown = grownBytes();
+    const { reader, ledger, shared } = this.#parts;
     const peers = shared?.peers() ?? [];
     this.#peers = peers;
-    const burden = ledger.computeBurden(this.threads ? undefined : grown);
+    const burden = ledger.computeBurden();
     const line = this.#findPlace(place);
     const alone = peers.length === 0 ? this.#alone(intoScopes, line) : undefined;
     const { measure, left } = alone ?? this.#among(peers, line);

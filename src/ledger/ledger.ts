@@ -23,8 +23,6 @@ export interface Reservation {
   /** The same moment in milliseconds since the epoch. */
   readonly epochMs: number;
   readonly need: LoadNeed;
-  /** The process's own growth when it was made. It is absent if that can't be read. */
-  readonly grownBytes?: number;
 }
 
 /** What the ledger subtracts from what the machine shows. All sizes are bytes. */
@@ -45,6 +43,8 @@ export type WaitTicket = Required<WaitingLoad>;
 interface Entry extends Reservation {
   state: 'loading' | 'loaded' | 'settled';
   anonymousBytes: number;
+  /** What its load has taken, as far as that is known. */
+  takenBytes: number;
   files: readonly HeldFile[];
 }
 
@@ -65,21 +65,14 @@ export class Ledger {
   /** In the order in which they came. */
   readonly #waiting = new Set<WaitTicket>();
   #nextId = 1;
-  /** The process's own growth when the oldest open reservation was made; growth since then is what reservations took. */
-  #baseBytes: number | undefined;
 
   /** How many reservations there are. */
   get size(): number {
     return this.#entries.size;
   }
 
-  /** Reserves the need. `grownBytes` is the process's own growth now, `undefined` if it can't be read. */
-  reserve(label: string, need: LoadNeed, { clockMs, epochMs }: Moment, grownBytes: number | undefined): Reservation {
-    const openBytes = this.#sumOpenBytes();
-    // Growth beyond all open reservations was somebody else's: it must not pay for the new one.
-    const othersBytes = grownBytes !== undefined && openBytes !== undefined ? grownBytes - openBytes : undefined;
-    this.#baseBytes =
-      othersBytes === undefined || this.#baseBytes === undefined ? grownBytes : Math.max(this.#baseBytes, othersBytes);
+  /** Reserves the need. Nothing of it is taken yet. */
+  reserve(label: string, need: LoadNeed, { clockMs, epochMs }: Moment): Reservation {
     const reservation = Object.freeze({
       id: this.#nextId++,
       owner: process.pid,
@@ -87,16 +80,27 @@ export class Ledger {
       atMs: clockMs,
       epochMs,
       need,
-      ...(grownBytes !== undefined && { grownBytes }),
     });
     this.#entries.set(reservation, {
       ...reservation,
       state: 'loading',
       anonymousBytes: need.anonymousBytes,
+      takenBytes: 0,
       // Named files count once from the reservation on, whoever else maps or reserves them.
       files: need.files ?? [],
     });
     return reservation;
+  }
+
+  /**
+   * Notes what a load has taken by now, which may be less than before: what it gave back, it may still need. False: nothing has
+   * changed.
+   */
+  noteTaken(reservation: Reservation, bytes: number): boolean {
+    const entry = this.#entries.get(reservation);
+    if (!entry || entry.takenBytes === bytes) return false;
+    entry.takenBytes = bytes;
+    return true;
   }
 
   /**
@@ -119,22 +123,14 @@ export class Ledger {
     entry.anonymousBytes = Math.max(0, entry.anonymousBytes - Math.max(0, foundBytes - reservedBytes));
   }
 
-  /**
-   * Notes that the first full call is done: what the model needs, it has taken. Reservations that stay open keep what is left
-   * of the growth.
-   */
-  settle(reservation: Reservation, grownBytes: number | undefined): void {
+  /** Notes that the first full call is done: what the model needs, it has taken. */
+  settle(reservation: Reservation): void {
     const entry = this.#entries.get(reservation);
-    if (entry?.state !== 'loaded') return;
-    this.#absorb(entry, grownBytes);
-    entry.state = 'settled';
+    if (entry?.state === 'loaded') entry.state = 'settled';
   }
 
-  /** Forgets the reservation. False: it was forgotten already. */
-  release(reservation: Reservation, grownBytes: number | undefined): boolean {
-    const entry = this.#entries.get(reservation);
-    // What it took is still resident for a moment: it must not pay for the reservations that stay.
-    if (entry && entry.state !== 'settled') this.#absorb(entry, grownBytes);
+  /** Forgets the reservation, and what was taken of it. False: it was forgotten already. */
+  release(reservation: Reservation): boolean {
     return this.#entries.delete(reservation);
   }
 
@@ -178,8 +174,8 @@ export class Ledger {
   }
 
   /** Describes all that is held here for other processes, for whom places in the line hold a while from `nowUs` on. */
-  describeHoldings(grownBytes: number | undefined, nowUs: number): Holdings {
-    const { promisedMappedBytes, promisedAnonymousBytes, loadingAnonymousBytes } = this.computeBurden(grownBytes);
+  describeHoldings(nowUs: number): Holdings {
+    const { promisedMappedBytes, promisedAnonymousBytes, loadingAnonymousBytes } = this.computeBurden();
     const files = new Map<string, HeldFile>();
     for (const entry of this.#entries.values()) for (const file of entry.files) files.set(file.key, file);
     const leaseUs = nowUs + WAIT_LEASE_MS * 1000;
@@ -200,48 +196,29 @@ export class Ledger {
     return first;
   }
 
-  /** Adds up all entries. `grownBytes` must be read before the machine is: races then err on the safe side. */
-  computeBurden(grownBytes: number | undefined): Burden {
+  /** Adds up all entries. */
+  computeBurden(): Burden {
     const files = new Map<string, number>();
     let promisedMappedBytes = 0;
-    let openBytes = 0;
-    let loadingBytes = 0;
+    let promisedAnonymousBytes = 0;
+    let loadingAnonymousBytes = 0;
     for (const entry of this.#entries.values()) {
       for (const { key, bytes } of entry.files) files.set(key, Math.max(files.get(key) ?? 0, bytes));
       if (entry.state === 'loading') {
         if (!entry.need.files) promisedMappedBytes += entry.need.mappedBytes;
-        loadingBytes += entry.anonymousBytes;
+        loadingAnonymousBytes += countLeft(entry);
       }
-      if (entry.state !== 'settled') openBytes += entry.anonymousBytes;
+      promisedAnonymousBytes += countLeft(entry);
     }
     let mappedBytes = 0;
     for (const bytes of files.values()) mappedBytes += bytes;
-    const promisedAnonymousBytes = Math.max(0, openBytes - this.#computeTakenBytes(grownBytes));
-    const loadingAnonymousBytes = Math.min(loadingBytes, promisedAnonymousBytes);
     return { mappedBytes, promisedMappedBytes, promisedAnonymousBytes, loadingAnonymousBytes };
   }
+}
 
-  /** Computes what open reservations took so far. */
-  #computeTakenBytes(grownBytes: number | undefined): number {
-    return grownBytes === undefined || this.#baseBytes === undefined ? 0 : Math.max(0, grownBytes - this.#baseBytes);
-  }
-
-  /** Takes out of the growth what this entry may have taken at most. Growth that can't be read pays for nothing. */
-  #absorb(entry: Entry, grownBytes: number | undefined): void {
-    if (grownBytes === undefined) this.#baseBytes = undefined;
-    else if (this.#baseBytes !== undefined) {
-      this.#baseBytes += Math.min(this.#computeTakenBytes(grownBytes), entry.anonymousBytes);
-    }
-  }
-
-  /** Adds up the anonymous bytes of open reservations. `undefined`: none is open. */
-  #sumOpenBytes(): number | undefined {
-    let sum: number | undefined;
-    for (const { state, anonymousBytes } of this.#entries.values()) {
-      if (state !== 'settled') sum = (sum ?? 0) + anonymousBytes;
-    }
-    return sum;
-  }
+/** What of a reservation is still to be taken. Nothing of one entry pays for another. */
+function countLeft({ state, anonymousBytes, takenBytes }: Entry): number {
+  return state === 'settled' ? 0 : Math.max(0, anonymousBytes - takenBytes);
 }
 
 /** Names the files of a load whose mappings can't be read: those that were reserved, or one with a name of our own. */

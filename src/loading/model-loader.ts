@@ -2,19 +2,21 @@
 
 import type { Adapter } from '../adapters/adapter.ts';
 import type { AdmissionGate } from '../admission/admission-gate.ts';
+import { MiB } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import type { MemoryReader } from '../core/memory-reader.ts';
 import type { Invoke } from '../core/wrap-object.ts';
 import type { DecisionEvent, DegradedEvent, LoadedEvent, WaitingEvent } from '../events/guard-events.ts';
 import type { CalibrationStore } from '../footprint/calibration-store.ts';
-import type { NoteMappings } from '../machine/machine.ts';
+import type { Machine, NoteMappings } from '../machine/machine.ts';
 import { HeldModel } from '../models/held-model.ts';
 import type { LoadedModels, LoadWindow } from '../models/loaded-models.ts';
 import { findHandle, findOwnEnd, type ModelHandleParts, wrapModel } from '../models/model-handle.ts';
-import { observeLoad } from '../models/observe-load.ts';
+import { noteGrowth, observeLoad, type ReadGrowth } from '../models/observe-load.ts';
 import type { Decision } from '../policy/decision.ts';
 import { type ChosenCall, chooseCall } from './choose-call.ts';
+import { FollowedLoad } from './follow-load.ts';
 import { type AdmittedLoad, LoadAdmission } from './load-admission.ts';
 import { ownMinFreeBytes } from './load-candidates.ts';
 import { LoadQueue } from './load-queue.ts';
@@ -31,10 +33,16 @@ export interface ModelLoaderParts {
   readonly models: LoadedModels;
   readonly clock: Clock;
   readonly noteMappings: NoteMappings;
+  readonly meterLoad: Machine['meterLoad'];
+  /** Anonymous memory of this process that JavaScript doesn't explain. */
+  readonly readGrowthBytes: () => number | undefined;
   /** What earlier loads took. Absent if nothing is kept. */
   readonly calibration: CalibrationStore | undefined;
   readonly emit: (event: DecisionEvent | WaitingEvent | LoadedEvent | DegradedEvent) => void;
 }
+
+/** A meter sees no less. */
+const LEAST_METERED_BYTES = 1 * MiB;
 
 /** The model that a context is made from. */
 type ContextOwner = NonNullable<HeldModel['facts']['owner']>;
@@ -48,6 +56,7 @@ interface LoadedCall {
   readonly owner: ContextOwner | undefined;
   readonly window: LoadWindow;
   readonly findNewMappings: ReturnType<NoteMappings>;
+  readonly grown: ReadGrowth;
   readonly startMs: number;
 }
 
@@ -148,17 +157,34 @@ export class ModelLoader {
     const { candidate, reservation } = admitted;
     const startMs = clock.nowMs();
     const window = models.beginLoad(ownMinFreeBytes(candidate.quantization, settings));
+    let followed: FollowedLoad | undefined;
     try {
       const call = chooseCall(load, candidate, settings.mode);
       const findNewMappings = this.#parts.noteMappings();
-      const raw = await loadAlive(invoke, call.args);
-      return this.#register(raw, { load, admitted, call, invoke, owner, window, findNewMappings, startMs });
+      const grown = noteGrowth(this.#parts.readGrowthBytes);
+      followed = this.#follow(load.adapter, admitted, window);
+      const raw = await loadAlive(invoke, call.args, followed);
+      await followed.finish();
+      return this.#register(raw, { load, admitted, call, invoke, owner, window, findNewMappings, grown, startMs });
     } catch (error) {
       gate.release(reservation);
       throw error;
     } finally {
+      followed?.close();
       window.end();
     }
+  }
+
+  /** What a call on a model takes beside a load can't be told from what the load takes: then nothing pays. */
+  #follow({ modelsLiveIn }: Adapter, { candidate, reservation }: AdmittedLoad, window: LoadWindow): FollowedLoad {
+    const { gate, clock, meterLoad } = this.#parts;
+    const pays = candidate.need.anonymousBytes >= LEAST_METERED_BYTES && !window.wasCalled();
+    return new FollowedLoad({
+      meter: pays ? meterLoad(modelsLiveIn ?? 'native') : undefined,
+      clock,
+      wasCalled: () => window.wasCalled(),
+      took: (bytes) => gate.took(reservation, bytes),
+    });
   }
 
   /** Registers what the SDK gave, and gives the handle that its caller gets. */
@@ -176,10 +202,10 @@ export class ModelLoader {
     // A model that maps nothing may have files that another one maps.
     const mapsFiles = candidate.need.mappedBytes > 0 || candidate.need.files !== undefined;
     const files = loaded.findNewMappings(mapsFiles ? modelFiles : []);
-    const [changes, grownBytes] = [loaded.window.ranAlone(), gate.grownSince(reservation)];
-    gate.loaded(reservation, files);
+    const changes = loaded.window.ranAlone();
     const observing =
-      changes === undefined ? undefined : observeLoad(candidate.calibrationKey, changes, grownBytes, files);
+      changes === undefined ? undefined : observeLoad(candidate.calibrationKey, changes, loaded.grown, files);
+    gate.loaded(reservation, files);
     const held = new HeldModel(raw, adapter.onEnd !== undefined, this.#listFacts(loaded, modelFiles), observing);
     // An object that can't be wrapped is an error before anything is registered.
     const handle = isObject(raw) ? wrapModel(raw, held, this.#handleParts) : raw;
@@ -241,9 +267,11 @@ function listenForEnd(adapter: Adapter, model: object, tell: () => void): void {
 }
 
 /** An SDK may give a model again that the guard is just ending: once that is over, it is asked anew. */
-async function loadAlive(invoke: Invoke, args: readonly unknown[]): Promise<unknown> {
+async function loadAlive(invoke: Invoke, args: readonly unknown[], followed: FollowedLoad): Promise<unknown> {
   for (;;) {
-    const raw = await invoke(args);
+    const loading = invoke(args);
+    followed.returned();
+    const raw = await loading;
     const end = isObject(raw) ? findOwnEnd(raw) : undefined;
     if (!end) return raw;
     await end;

@@ -40,6 +40,10 @@ export class InjectedMachine implements Machine {
     return () => undefined;
   }
 
+  meterLoad(): undefined {
+    return undefined;
+  }
+
   async releaseMemory(): Promise<void> {}
 
   close(): void {

@@ -1,6 +1,6 @@
 /** What the guard needs of a machine, as a port: the real one and a replaced one stand behind it. It holds no behaviour. */
 import type { MemoryReader } from '../core/memory-reader.ts';
-import type { HeldFile } from '../core/types.ts';
+import type { HeldFile, ModelMemory } from '../core/types.ts';
 import type { CalibrationStore } from '../footprint/calibration-store.ts';
 import type { LedgerOption, OpenLedger } from '../ledger/open-ledger.ts';
 
@@ -9,6 +9,30 @@ export type NoteMappings = () => FindNewMappings;
 
 /** The files that were mapped since, and those of `modelFiles`. `undefined` if the system doesn't tell. */
 export type FindNewMappings = (modelFiles: readonly string[]) => readonly HeldFile[] | undefined;
+
+/**
+ * Meters what one load takes: what became accessible since it began, while no other load of the process ran, and is there now. It
+ * runs until `close`.
+ */
+export interface LoadMeter {
+  /** The SDK's call has returned; its load may go on. */
+  returned(): void;
+  /** What was seen when it was looked last, which happens every 50 ms or less often. `undefined` if it can't be told. */
+  readTakenBytes(): number | undefined;
+  /** Whether the process has changed by as much as would be seen. */
+  moved(): boolean;
+  /** Looks once more. */
+  look(): Promise<void>;
+  /** What the load has taken, to be published. */
+  took(bytes: number): void;
+  /**
+   * Has what the load has taken written to this place of a file, now and whenever it changes, also while JavaScript is blocked: 16
+   * bytes, little-endian `{ u32 number, u32 check, f64 takenBytes }`, where the check is the number xor both halves of the bytes. False
+   * if the descriptor can't be kept.
+   */
+  publishTo(descriptor: number, offset: number, number: number): boolean;
+  close(): void;
+}
 
 /** Is told of an error. Whoever calls it goes on with less. */
 export type Failed = (error: unknown) => void;
@@ -28,6 +52,8 @@ export interface Machine {
   watchPressure(changed: () => void): () => void;
   /** Notes what is mapped before a load. `failed` hears of a reading that failed, which never fails the load. */
   noteMappings(failed: Failed): FindNewMappings;
+  /** Begins to meter a load. `undefined` if the system doesn't tell what a load takes. */
+  meterLoad(memory: ModelMemory): LoadMeter | undefined;
   /** Gives back what is garbage after a model is gone, and the page cache of the files that are named when it is due. */
   releaseMemory(files: () => readonly string[]): Promise<void>;
   close(): void;

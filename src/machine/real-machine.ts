@@ -1,13 +1,15 @@
 /** The machine that this process runs on. It decides nothing. */
 import type { Clock } from '../core/clock.ts';
 import type { MemoryReader } from '../core/memory-reader.ts';
+import type { ModelMemory } from '../core/types.ts';
 import { CalibrationStore, findCalibrationDirectory } from '../footprint/calibration-store.ts';
 import { type LedgerOption, type OpenLedger, openLedger } from '../ledger/open-ledger.ts';
 import { watchMappingsIfReadable } from '../sensors/linux/mapping-watch.ts';
 import { openReader } from '../sensors/open-reader.ts';
 import { watchPressure } from '../sensors/pressure-watch.ts';
-import { readAnonymousBytes, readGrowth, readPeerAnonymousBytes } from '../sensors/process-memory.ts';
-import type { Failed, FindNewMappings, Machine } from './machine.ts';
+import { readGrowth } from '../sensors/process-memory.ts';
+import type { Failed, FindNewMappings, LoadMeter, Machine } from './machine.ts';
+import { openLoadMeter } from './native-load-meter.ts';
 import { collectIfWorth, dropPageCache, giveBack } from './release-memory.ts';
 
 export interface RealMachineOptions {
@@ -26,8 +28,9 @@ export class RealMachine implements Machine {
   }
 
   openLedger(option: LedgerOption, failed: Failed): OpenLedger {
-    const readers = { readOwnBytes: readAnonymousBytes, readPeerBytes: readPeerAnonymousBytes };
-    return openLedger(option, readers, failed);
+    // A process's growth pays for nothing: what a load takes is metered, and told.
+    const untold = { readOwnBytes: () => undefined, readPeerBytes: () => undefined };
+    return openLedger(option, untold, failed);
   }
 
   openCalibration(failed: (message: string, cause: unknown) => void): CalibrationStore {
@@ -48,6 +51,10 @@ export class RealMachine implements Machine {
 
   noteMappings(failed: Failed): FindNewMappings {
     return watchMappingsIfReadable(failed);
+  }
+
+  meterLoad(memory: ModelMemory): LoadMeter | undefined {
+    return openLoadMeter(memory);
   }
 
   async releaseMemory(files: () => readonly string[]): Promise<void> {

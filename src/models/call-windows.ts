@@ -4,11 +4,20 @@
  */
 import type { HeldModel } from './held-model.ts';
 
+/** What ran beside a load so far. */
+export interface BesideLoad {
+  /** What `changes` were when it began, if nothing else has begun since; else `undefined`. */
+  ranAlone(): number | undefined;
+  /** Whether a call on a model has run. */
+  wasCalled(): boolean;
+}
+
 export class CallWindows {
   readonly #held: ReadonlySet<HeldModel>;
   /** Those who wait for calls to end. */
   readonly #waiting = new Set<() => void>();
   #callsInFlight = 0;
+  #callsBegun = 0;
   #changes = 0;
 
   constructor(held: ReadonlySet<HeldModel>) {
@@ -20,12 +29,16 @@ export class CallWindows {
     return this.#changes;
   }
 
-  /** A load begins, and disturbs every running call. The result tells later whether it ran alone. */
-  beginLoad(): () => number | undefined {
+  /** A load begins, and disturbs every running call. */
+  beginLoad(): BesideLoad {
     this.#disturb();
     this.#changes += 1;
-    const begun = this.#callsInFlight === 0 ? this.#changes : undefined;
-    return () => (begun === this.#changes ? begun : undefined);
+    const called = this.#callsInFlight > 0;
+    const [changes, calls] = [this.#changes, this.#callsBegun];
+    return {
+      ranAlone: () => (!called && changes === this.#changes ? changes : undefined),
+      wasCalled: () => called || calls !== this.#callsBegun,
+    };
   }
 
   beginCall(held: HeldModel): void {
@@ -34,6 +47,7 @@ export class CallWindows {
       held.disturbed = true;
     }
     this.#changes += 1;
+    this.#callsBegun += 1;
     held.callsBegun += 1;
     held.callsInFlight += 1;
     this.#callsInFlight += 1;

@@ -42,7 +42,7 @@ export class HeldModel {
   contexts = 0;
   /** Whether one of its calls had audio. */
   heard = false;
-  /** Another guarded call or load runs beside one of this model's: such a window settles nothing. */
+  /** Another guarded call or load runs beside one of this model's: of such a call nothing is observed. */
   disturbed = false;
   /** Its handle was collected while a call ran, a context lived or an end of it ran. The model ends when nothing of that is left. */
   orphaned = false;

@@ -1,6 +1,6 @@
 /** The models that are loaded now: their reservations, their calls in flight, and how each of them ends. */
 import type { EvictionReason, UnloadCause } from '../events/guard-events.ts';
-import { CallWindows } from './call-windows.ts';
+import { type BesideLoad, CallWindows } from './call-windows.ts';
 import type { HeldModel } from './held-model.ts';
 import { KeepAlive, type KeepAliveParts } from './keep-alive.ts';
 import { describeModel, type LoadedModel } from './loaded-model.ts';
@@ -24,9 +24,7 @@ export interface LoadedModelsParts
 }
 
 /** A load that runs. */
-export interface LoadWindow {
-  /** What `changes` were when it began, if nothing else has begun since; else `undefined`. */
-  ranAlone(): number | undefined;
+export interface LoadWindow extends BesideLoad {
   /** It is over: `replaced` by its model, which is told in its place. */
   end(replaced?: boolean): void;
 }
@@ -92,10 +90,10 @@ export class LoadedModels {
   beginLoad(minFreeBytes: number): LoadWindow {
     const loading = { minFreeBytes };
     this.#loading.add(loading);
-    const ranAlone = this.#windows.beginLoad();
+    const beside = this.#windows.beginLoad();
     this.#parts.changed();
     return {
-      ranAlone,
+      ...beside,
       end: (replaced = false) => {
         if (this.#loading.delete(loading) && !replaced) this.#parts.changed();
       },
@@ -164,10 +162,10 @@ export class LoadedModels {
 
   /** A stream has given its first part: its prompt is computed. */
   computed(held: HeldModel, called: unknown): void {
-    if (!held.disturbed && this.#held.has(held)) this.#settle(held, this.#parts.filledMicroBatch(called));
+    if (this.#held.has(held)) this.#settle(held, this.#parts.filledMicroBatch(called));
   }
 
-  /** A completed, undisturbed inference took what the model needs: its promise is settled. */
+  /** A completed inference took what the model needs: its promise is settled. */
   endCall(held: HeldModel, settles: boolean, called: unknown = held.raw): void {
     this.#windows.endCall(held);
     if (settles) this.computed(held, called);

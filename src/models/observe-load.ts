@@ -13,7 +13,12 @@ export interface Observing {
   /** Loads, unloads and calls of this guard that had begun when it was loaded. */
   readonly changes: number;
   readonly observation: Observation;
+  /** What the process has grown by since the load began. */
+  readonly grown: ReadGrowth;
 }
+
+/** Reads what the process has grown by, in bytes. `undefined` if that can't be read. */
+export type ReadGrowth = () => number | undefined;
 
 /** A call that has just ended well, alone. */
 export interface ObservedCall {
@@ -25,7 +30,6 @@ export interface ObservedCall {
   readonly full: boolean;
   /** Whether any call so far had audio. */
   readonly heard: boolean;
-  readonly grown: () => number | undefined;
 }
 
 /** A program takes memory of its own as it runs; after so many calls growth is no longer called the model's. */
@@ -41,24 +45,41 @@ export function outgrownBytes({ anonymousBytes }: LoadNeed, { observation }: Obs
   return takenBytes > anonymousBytes + NOISE_BYTES ? takenBytes : undefined;
 }
 
+/** Notes what the process has taken now. No load and no call must fail because a reading does. */
+export function noteGrowth(readBytes: () => number | undefined): ReadGrowth {
+  const read = () => {
+    try {
+      return readBytes();
+    } catch {
+      return undefined;
+    }
+  };
+  const beforeBytes = read();
+  return () => {
+    const nowBytes = beforeBytes === undefined ? undefined : read();
+    return nowBytes === undefined ? undefined : nowBytes - beforeBytes!;
+  };
+}
+
 /** After a load. `undefined` if the system doesn't tell what grew or was mapped. */
 export function observeLoad(
   key: string | undefined,
   changes: number,
-  grownBytes: number | undefined,
+  grown: ReadGrowth,
   files: readonly HeldFile[] | undefined,
 ): Observing | undefined {
+  const grownBytes = grown();
   if (grownBytes === undefined || files === undefined) return undefined;
   const mappedBytes = files.reduce((sum, { bytes }) => sum + bytes, 0);
   const anonymousAfterLoadBytes = Math.max(0, grownBytes);
   const observation = { load: crypto.randomUUID(), mappedBytes, anonymousAfterLoadBytes, full: false, heard: false };
-  return { key, changes, observation };
+  return { key, changes, observation, grown };
 }
 
 /** What a call adds. The same observation if it adds nothing, or anything else began since the load. */
 export function observeCall(observing: Observing, call: ObservedCall): Observing {
-  const { changes, ownCalls, full, heard, grown } = call;
-  const { observation } = observing;
+  const { changes, ownCalls, full, heard } = call;
+  const { observation, grown } = observing;
   if (ownCalls > MOST_CALLS || changes !== observing.changes + ownCalls) return observing;
   const first = observation.anonymousAfterCallBytes === undefined;
   const fuller = full && (!observation.full || (heard && !observation.heard));

@@ -21,18 +21,17 @@ export interface SettlingMoment {
   readonly changes: number;
 }
 
-/** A model has taken what it needs: that is observed if nothing ran beside it, and its reservation is settled. */
+/** A model has taken what it needs, whatever ran beside it: its reservation is settled. What it took is observed if nothing did. */
 export function settleModel(held: HeldModel, { full, changes }: SettlingMoment, parts: SettleModelParts): void {
   const { gate } = parts;
   const { reservation } = held.facts;
   const { observing: before, callsBegun, heard } = held;
-  if (before) {
+  if (before && !held.disturbed) {
     held.observing = observeCall(before, {
       changes,
       ownCalls: callsBegun,
       full,
       heard,
-      grown: () => gate.grownSince(reservation),
     });
     if (held.observing !== before) tellObserved(held, held.observing, parts);
   }

@@ -17,18 +17,11 @@ const candidate = (bytes: number, quantization?: Quantization): Candidate => ({
 
 /** Makes a gate over a machine of 1000 bytes; a test may change each of its parts. */
 function gateOver(changes: Partial<AdmissionGateParts> = {}) {
-  const state = { available: 100, grown: undefined as number | undefined, order: [] as string[] };
+  const state = { available: 100 };
   const ledger = new Ledger();
   const gate = new AdmissionGate({
-    reader: new InjectedReader(() => {
-      state.order.push('machine');
-      return { totalBytes: 1000, availableBytes: state.available };
-    }),
+    reader: new InjectedReader(() => ({ totalBytes: 1000, availableBytes: state.available })),
     ledger,
-    grownBytes() {
-      state.order.push('growth');
-      return state.grown;
-    },
     nowMs: () => 7,
     minFreeRatioAfterLoad: 0,
     ...changes,
@@ -44,12 +37,6 @@ const ask = (...candidates: Candidate[]): AdmissionRequest => ({
 });
 
 describe('the gate', () => {
-  it('reads growth before the machine, so that a race errs on the safe side', () => {
-    const { gate, state } = gateOver();
-    gate.look();
-    expect(state.order).toEqual(['growth', 'machine']);
-  });
-
   it('subtracts what is mapped and what is promised from what is available', () => {
     const { gate, ledger } = gateOver();
     const loaded = gate.reserve('loaded', need(10, 20));
@@ -196,45 +183,15 @@ describe('garbage before a refusal', () => {
   });
 });
 
-describe('growth that cannot be read', () => {
-  const failing = () => {
-    const state = { fails: false, grown: 1000 };
-    const { gate, ledger } = gateOver({
-      grownBytes() {
-        if (state.fails) throw new Error('unreadable');
-        return state.grown;
-      },
-    });
-    return { gate, ledger, state };
-  };
-
-  it('lets no load in', () => {
-    const { gate, ledger, state } = failing();
-    state.fails = true;
-    expect(() => gate.decide(ask(candidate(1)), { reserve: 'chosen' })).toThrow('unreadable');
-    expect(ledger.size).toBe(0);
-  });
-
-  it('hinders neither a call nor a disposal, and pays for no promise afterwards', () => {
-    const { gate, state } = failing();
-    const model = gate.reserve('model', need(50));
-    state.fails = true;
-    const audio = gate.reserve('audio', need(10));
-    state.fails = false;
-    state.grown = 1060;
-    expect(gate.look().promisedAnonymousBytes).toBe(60);
-    state.fails = true;
-    expect(gate.release(audio)).toBe(true);
-    expect(gate.release(model)).toBe(true);
-    state.fails = false;
-    expect(gate.look().promisedAnonymousBytes).toBe(0);
-  });
-
-  it('does not stop a load that is forced', () => {
-    const { gate, ledger, state } = failing();
-    state.fails = true;
-    expect(gate.reserveFirst(ask(candidate(500))).reservation.need).toEqual(need(500));
-    expect(ledger.size).toBe(1);
+describe('what a load has taken', () => {
+  it('pays for its own promise', () => {
+    const { gate } = gateOver();
+    const loading = gate.reserve('loading', need(50));
+    gate.reserve('other', need(10));
+    gate.took(loading, 45);
+    expect(gate.look().promisedAnonymousBytes).toBe(15);
+    gate.took(loading, 70);
+    expect(gate.look().promisedAnonymousBytes).toBe(10);
   });
 });
 
@@ -300,14 +257,6 @@ describe('other processes', () => {
     expect(gate.decide(ask(other), { reserve: 'nothing' }).decision.candidates[0]?.need.mappedBytes).toBe(40);
   });
 
-  it('in the same process share its growth, which then pays for nobody’s promise', () => {
-    const { gate, state } = among(peer({ ownProcess: true, scopes: [] }));
-    state.grown = 1000;
-    gate.reserve('m', need(50));
-    state.grown = 1050;
-    expect(gate.look().promisedAnonymousBytes).toBe(50);
-  });
-
   const waits = (sinceUs: number) =>
     peer({ waiting: [{ label: 'w', sinceUs, mappedBytes: 100, anonymousBytes: 150 }], waitingCount: 3 });
 
@@ -369,12 +318,14 @@ describe('other processes', () => {
   it('hear of every change that is made here', () => {
     const { gate, published } = among();
     const reservation = gate.reserve('m', need(50, 20));
+    for (const takenBytes of [30, 30]) gate.took(reservation, takenBytes); // told once
     gate.loaded(reservation, [{ key: 'a', bytes: 20 }]);
     gate.settle(reservation);
     gate.release(reservation);
     expect(published.map(({ files, promisedAnonymousBytes }) => [files.length, promisedAnonymousBytes])).toEqual([
       [0, 50],
-      [1, 50],
+      [0, 20],
+      [1, 20],
       [1, 0],
       [0, 0],
     ]);

@@ -35,11 +35,7 @@ function viewing(parts: Partial<MemoryViewParts> = {}) {
     order.push('machine');
     return { totalBytes: 1000, availableBytes: 100 };
   });
-  const grownBytes = () => {
-    order.push('growth');
-    return undefined;
-  };
-  return { order, ledger, viewer: new MemoryViewer({ reader, ledger, grownBytes, ...parts }) };
+  return { order, ledger, viewer: new MemoryViewer({ reader, ledger, ...parts }) };
 }
 
 /** The same machine, whose scopes have names that peers know, and are read one by one. */
@@ -56,7 +52,7 @@ function withScopes(more: Partial<MemoryReader> = {}): MemoryReader {
 }
 
 describe('a view', () => {
-  it('reads growth, then the other processes, then the machine', () => {
+  it('reads the other processes, then the machine', () => {
     const order: string[] = [];
     const { viewer, order: own } = viewing({
       shared: {
@@ -67,15 +63,12 @@ describe('a view', () => {
       },
     });
     viewer.look(FIRST);
-    expect([order, own]).toEqual([
-      ['growth', 'peers'],
-      ['growth', 'machine'],
-    ]);
+    expect([order, own]).toEqual([['peers'], ['machine']]);
   });
 
   it('takes what is promised and mapped off the headroom, and not off what is available', () => {
     const { viewer, ledger } = viewing();
-    ledger.markLoaded(ledger.reserve('m', need(10, 20), NOW, undefined), [{ key: 'file', bytes: 20 }]);
+    ledger.markLoaded(ledger.reserve('m', need(10, 20), NOW), [{ key: 'file', bytes: 20 }]);
     expect(viewer.look(FIRST)).toMatchObject({
       totalBytes: 1000,
       availableBytes: 100,
@@ -121,27 +114,16 @@ describe('what loads wait for', () => {
   });
 });
 
-describe('growth of this process', () => {
-  const grown = (ownProcess: boolean) => {
-    let bytes = 1000;
-    const shared = { peers: () => [peer({ ownProcess })] };
-    const found = viewing({ reader: withScopes(), shared, grownBytes: () => bytes });
-    found.ledger.reserve('m', need(50), NOW, bytes);
-    bytes += 30;
-    return { view: found.viewer.look(FIRST), viewer: found.viewer };
-  };
-
-  it('pays for what was promised', () => {
-    const { view, viewer } = grown(false);
-    expect(view.promisedAnonymousBytes).toBe(20);
-    expect(viewer.threads).toBe(false);
-  });
-
-  it('pays for nothing if another thread of the process holds promises too', () => {
-    const { view, viewer } = grown(true);
-    expect(view.promisedAnonymousBytes).toBe(50);
-    expect(viewer.threads).toBe(true);
-  });
+describe('what loads have taken', () => {
+  it.each([true, false])(
+    'pays for what was promised to them, if another thread holds promises too (%s)',
+    (ownProcess) => {
+      const shared = { peers: () => [peer({ ownProcess, promisedAnonymousBytes: 7 })] };
+      const { ledger, viewer } = viewing({ reader: withScopes(), shared });
+      ledger.noteTaken(ledger.reserve('m', need(50), NOW), 30);
+      expect(viewer.look(FIRST)).toMatchObject({ promisedAnonymousBytes: 27, headroomBytes: 73 });
+    },
+  );
 });
 
 describe('a view into the scopes', () => {
@@ -149,8 +131,8 @@ describe('a view into the scopes', () => {
     const measure = { totalBytes: 1000, availableBytes: 100, hostBinds: false };
     const reader = withScopes({ measureScopes: () => ({ measure, availableBytes: [300, 100] }) });
     const { viewer, ledger } = viewing({ reader });
-    ledger.reserve('under way', need(10), NOW, undefined);
-    ledger.markLoaded(ledger.reserve('loaded', need(20), NOW, undefined), undefined);
+    ledger.reserve('under way', need(10), NOW);
+    ledger.markLoaded(ledger.reserve('loaded', need(20), NOW), undefined);
     expect(viewer.look(FIRST, true)).toMatchObject({ headroomBytes: 70, scopesBytes: [280, 80] });
   });
 

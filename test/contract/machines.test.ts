@@ -40,10 +40,10 @@ describe.each(MACHINES)('%s', (_name, open) => {
 
   it('opens a ledger that counts a reservation until it is released', () => {
     const { ledger, close } = openLedger();
-    const reservation = ledger.reserve('m', NEED, { clockMs: 0, epochMs: 0 }, undefined);
-    expect(ledger.computeBurden(undefined)).toMatchObject({ promisedMappedBytes: 3, promisedAnonymousBytes: 5 });
-    expect(ledger.release(reservation, undefined)).toBe(true);
-    expect(ledger.computeBurden(undefined)).toMatchObject({ promisedMappedBytes: 0, promisedAnonymousBytes: 0 });
+    const reservation = ledger.reserve('m', NEED, { clockMs: 0, epochMs: 0 });
+    expect(ledger.computeBurden()).toMatchObject({ promisedMappedBytes: 3, promisedAnonymousBytes: 5 });
+    expect(ledger.release(reservation)).toBe(true);
+    expect(ledger.computeBurden()).toMatchObject({ promisedMappedBytes: 0, promisedAnonymousBytes: 0 });
     close();
     expect(close).not.toThrow();
   });

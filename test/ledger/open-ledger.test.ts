@@ -40,12 +40,12 @@ describe('the ledger of this thread', () => {
     const option = place();
     const { ledger, shared, close } = open(option);
     await shared?.inSection(() => {});
-    const reservation = ledger.reserve('m', need, { clockMs: 0, epochMs: 0 }, undefined);
+    const reservation = ledger.reserve('m', need, { clockMs: 0, epochMs: 0 });
     close();
     expect(readdirSync(option.directory)).toHaveLength(2);
     const again = open(option);
     expect(again.ledger).toBe(ledger);
-    ledger.release(reservation, undefined);
+    ledger.release(reservation);
     again.close();
     expect(readdirSync(option.directory)).toEqual(['lock']);
   });

@@ -15,7 +15,6 @@ function refused(leastContextSize: number, contextSize: number) {
   const gate = new AdmissionGate({
     reader,
     ledger: new Ledger(),
-    grownBytes: () => undefined,
     nowMs: () => 0,
     minFreeRatioAfterLoad: 0,
   });

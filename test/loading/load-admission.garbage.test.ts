@@ -21,7 +21,6 @@ function makeAdmission(freedBytes: number) {
   const gate = new AdmissionGate({
     reader,
     ledger,
-    grownBytes: () => undefined,
     collect() {
       state.collections += 1;
       state.availableBytes += freedBytes;

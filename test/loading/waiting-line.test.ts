@@ -57,7 +57,6 @@ function makeLine() {
   const gate = new CountingGate({
     reader: new InjectedReader(() => ({ totalBytes: 1000, availableBytes: 500 })),
     ledger,
-    grownBytes: () => undefined,
     nowMs: () => clock.nowMs(),
     minFreeRatioAfterLoad: 0,
   });

@@ -16,7 +16,7 @@ describe('a replaced machine', () => {
   it('is counted alone, by a ledger of its own', () => {
     const need = { mappedBytes: 0, anonymousBytes: 5, basis: 'given' } as const;
     const [one, other] = [machine().openLedger(), machine().openLedger()];
-    one.ledger.reserve('m', need, { clockMs: 0, epochMs: 0 }, undefined);
+    one.ledger.reserve('m', need, { clockMs: 0, epochMs: 0 });
     expect([one.ledger.size, other.ledger.size]).toEqual([1, 0]);
     expect(one).not.toHaveProperty('shared');
   });

@@ -51,9 +51,9 @@ describe('the real machine', () => {
 
   it('is one for all guards of a thread: they share a ledger', () => {
     const [one, other] = [openReal().openLedger('process', () => {}), openReal().openLedger('process', () => {})];
-    const reservation = one.ledger.reserve('m', NEED, { clockMs: 0, epochMs: 0 }, undefined);
+    const reservation = one.ledger.reserve('m', NEED, { clockMs: 0, epochMs: 0 });
     expect(other.ledger.size).toBe(1);
-    one.ledger.release(reservation, undefined);
+    one.ledger.release(reservation);
     for (const ledger of [one, other]) ledger.close();
   });
 

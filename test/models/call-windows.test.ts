@@ -19,14 +19,14 @@ describe('a load', () => {
   it('ran alone if nothing began beside it', () => {
     const { windows, one, call } = windowsOfTwo();
     call(one); // it has ended before
-    const ranAlone = windows.beginLoad();
+    const { ranAlone } = windows.beginLoad();
     expect(ranAlone()).toBe(windows.changes);
   });
 
   it('did not run alone beside a call that ran already, though that ends first', () => {
     const { windows, one } = windowsOfTwo();
     windows.beginCall(one);
-    const ranAlone = windows.beginLoad();
+    const { ranAlone } = windows.beginLoad();
     windows.endCall(one);
     expect(ranAlone()).toBeUndefined();
   });
@@ -34,10 +34,24 @@ describe('a load', () => {
   it('did not run alone beside a call, a load or an unload that began meanwhile', () => {
     const { windows, one, call } = windowsOfTwo();
     for (const beside of [() => call(one), () => windows.beginLoad(), () => windows.change()]) {
-      const ranAlone = windows.beginLoad();
+      const { ranAlone } = windows.beginLoad();
       beside();
       expect(ranAlone()).toBeUndefined();
     }
+  });
+
+  it('was called beside by a call that ran already or began meanwhile, and by nothing else', () => {
+    const { windows, one, call } = windowsOfTwo();
+    call(one);
+    const { wasCalled } = windows.beginLoad();
+    windows.beginLoad();
+    windows.change();
+    expect(wasCalled()).toBe(false);
+    windows.beginCall(one);
+    expect(wasCalled()).toBe(true);
+    const during = windows.beginLoad();
+    windows.endCall(one);
+    expect(during.wasCalled()).toBe(true);
   });
 
   it('disturbs the calls that run, and no model that is at rest', () => {

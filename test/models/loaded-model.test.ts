@@ -39,7 +39,7 @@ describe('a loaded model as it is shown', () => {
 
   it('has what it was expected to take and what it took, if that is known', () => {
     const predicted = { mappedBytes: 10, anonymousAfterLoadBytes: 20, anonymousAfterCallBytes: 30 };
-    const observing = observeLoad(undefined, 1, 25, [{ key: 'file', bytes: 11 }])!;
+    const observing = observeLoad(undefined, 1, () => 25, [{ key: 'file', bytes: 11 }])!;
     const held = makeHeldModel({ predicted, observing });
     expect(describeModel(held)).toMatchObject({ predicted });
     // Nothing was called yet.

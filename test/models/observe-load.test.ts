@@ -1,20 +1,32 @@
 import { describe, expect, it } from 'vitest';
-import { type ObservedCall, type Observing, observeCall, observeLoad } from '../../src/models/observe-load.ts';
+import {
+  noteGrowth,
+  type ObservedCall,
+  type Observing,
+  observeCall,
+  observeLoad,
+} from '../../src/models/observe-load.ts';
 
 const files = [
   { key: 'a', bytes: 30 },
   { key: 'b', bytes: 12 },
 ];
-const loaded = observeLoad('key', 7, 100, files) as Observing;
+/** The load took 100 bytes, and has grown by so much now. */
+const observed = (grownBytes: number | undefined): Observing => ({
+  ...(observeLoad('key', 7, () => 100, files) as Observing),
+  grown: () => grownBytes,
+});
+const loaded = observed(150);
 
 const called = (observing: Observing, changes: number, ownCalls: number, more: Partial<ObservedCall> = {}) =>
-  observeCall(observing, { changes, ownCalls, full: false, heard: false, grown: () => 150, ...more });
+  observeCall(observing, { changes, ownCalls, full: false, heard: false, ...more });
 
 describe('a load', () => {
   it('is observed with what it mapped and what the process grew by, under a name of its own', () => {
     expect(loaded).toEqual({
       key: 'key',
       changes: 7,
+      grown: expect.any(Function),
       observation: {
         load: expect.any(String),
         mappedBytes: 42,
@@ -23,12 +35,12 @@ describe('a load', () => {
         heard: false,
       },
     });
-    expect(observeLoad('key', 7, 100, files)?.observation.load).not.toBe(loaded.observation.load);
+    expect(observeLoad('key', 7, () => 100, files)?.observation.load).not.toBe(loaded.observation.load);
   });
 
   it('is not observed if growth or mappings are not told', () => {
-    expect(observeLoad('key', 7, undefined, files)).toBeUndefined();
-    expect(observeLoad('key', 7, 100, undefined)).toBeUndefined();
+    expect(observeLoad('key', 7, () => undefined, files)).toBeUndefined();
+    expect(observeLoad('key', 7, () => 100, undefined)).toBeUndefined();
   });
 });
 
@@ -42,26 +54,47 @@ describe('a call', () => {
   });
 
   it('is not observed if growth is not told', () => {
-    expect(called(loaded, 8, 1, { full: true, grown: () => undefined })).toBe(loaded);
+    const untold = observed(undefined);
+    expect(called(untold, 8, 1, { full: true })).toBe(untold);
   });
 
+  const grownTo = (observing: Observing, bytes: number) => ({ ...observing, grown: () => bytes });
+
   it('that is full completes the observation, after shorter ones too', () => {
-    const short = called(loaded, 8, 1);
-    expect(called(short, 9, 2, { grown: () => 190 })).toBe(short);
-    const full = called(short, 9, 2, { full: true, grown: () => 190 });
+    const short = grownTo(called(loaded, 8, 1), 190);
+    expect(called(short, 9, 2)).toBe(short);
+    const full = grownTo(called(short, 9, 2, { full: true }), 500);
     expect(full.observation).toMatchObject({ full: true, heard: false, anonymousAfterCallBytes: 190 });
-    expect(called(full, 10, 3, { full: true, grown: () => 500 })).toBe(full);
+    expect(called(full, 10, 3, { full: true })).toBe(full);
   });
 
   it('that is the first full one with audio is seen after one without', () => {
-    const full = called(loaded, 8, 1, { full: true });
-    expect(called(full, 9, 2, { heard: true, grown: () => 500 })).toBe(full);
-    const heard = called(full, 9, 2, { full: true, heard: true, grown: () => 200 });
+    const full = grownTo(called(loaded, 8, 1, { full: true }), 200);
+    expect(called(full, 9, 2, { heard: true })).toBe(full);
+    const heard = grownTo(called(full, 9, 2, { full: true, heard: true }), 500);
     expect(heard.observation).toMatchObject({ full: true, heard: true, anonymousAfterCallBytes: 200 });
-    expect(called(heard, 10, 3, { full: true, heard: true, grown: () => 500 })).toBe(heard);
+    expect(called(heard, 10, 3, { full: true, heard: true })).toBe(heard);
   });
 
   it('that comes late is not called the model’s', () => {
     expect(called(loaded, 7 + 9, 9, { full: true })).toBe(loaded);
+  });
+});
+
+describe('growth', () => {
+  it('is counted from the moment at which it was noted', () => {
+    let bytes = 1000;
+    const grown = noteGrowth(() => bytes);
+    bytes = 1030;
+    expect(grown()).toBe(30);
+  });
+
+  it('is not known if one of both readings is not told, or fails', () => {
+    for (const failing of [0, 1]) {
+      for (const fail of [() => undefined, () => expect.fail('unreadable')]) {
+        let readings = 0;
+        expect(noteGrowth(() => (readings++ === failing ? fail() : 1))()).toBeUndefined();
+      }
+    }
   });
 });

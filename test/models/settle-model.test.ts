@@ -48,32 +48,19 @@ describe('the promise to a loaded model', () => {
     expect(isSettled()).toBe(true);
   });
 
-  it('is not settled by a call beside which another one ran, of this model or of another', async () => {
-    for (const beside of ['the same', 'another']) {
-      const { nexa, model, guard } = await loadQwen();
+  it('is settled by a call, whatever ran beside it: another call of it or of another model, or a load', async () => {
+    for (const beside of ['the same', 'another', 'a load']) {
+      const { nexa, model, isSettled } = await loadQwen();
       const other = beside === 'another' ? await nexa.loadModel('m', { memoryGuard: { footprint: 1 } }) : model;
-      const before = guard.headroomBytes();
       const wait = deferred();
       const first = model.generate({ wait: wait.promise });
-      await other.tokenize();
+      if (beside === 'a load') await (await nexa.loadModel('m', { memoryGuard: { footprint: 1 } })).dispose();
+      else await other.tokenize();
       wait.resolve();
       await first;
-      expect(guard.headroomBytes()).toBe(before);
+      if (other !== model) await other.dispose();
+      expect(isSettled()).toBe(true);
     }
-  });
-
-  it('is not settled by a call beside which a model was loaded', async () => {
-    const { nexa, model, isSettled, guard } = await loadQwen();
-    const wait = deferred();
-    const first = model.generate({ wait: wait.promise });
-    const other = await nexa.loadModel('m', { memoryGuard: { footprint: 1 } });
-    wait.resolve();
-    await first;
-    await other.dispose();
-    expect(isSettled()).toBe(false);
-    await model.generate();
-    expect(isSettled()).toBe(true);
-    expect(guard.models()).toHaveLength(1);
   });
 });
 
@@ -84,7 +71,7 @@ describe('what was observed of a model', () => {
     const observation = { load: 'l', mappedBytes: 0, anonymousAfterLoadBytes, full: false, heard: false };
     tellObserved(
       hold({}),
-      { key: 'k', changes: 1, observation },
+      { key: 'k', changes: 1, observation, grown: () => undefined },
       {
         gate,
         observed: ({ key }) => told.push(`observed ${key}`),
@@ -103,6 +90,23 @@ describe('what was observed of a model', () => {
   });
 });
 
+describe('a call beside which another one ran', () => {
+  it('settles its model, and nothing is observed of it', () => {
+    const { gate, hold, promisedBytes } = makeLoadedModels();
+    const observation = { load: 'l', mappedBytes: 0, anonymousAfterLoadBytes: 5, full: false, heard: false };
+    const observing = { key: 'k', changes: 1, observation, grown: () => 7 };
+    for (const disturbed of [true, false]) {
+      const held = hold({}, {});
+      held.observing = observing;
+      Object.assign(held, { disturbed, callsBegun: 1 });
+      const told = vi.fn();
+      settleModel(held, { full: true, changes: 2 }, { gate, observed: told, outgrown: told });
+      expect(told).toHaveBeenCalledTimes(disturbed ? 0 : 1);
+      expect(promisedBytes()).toBe(0);
+    }
+  });
+});
+
 describe('a model of which nothing can be observed', () => {
   it('is settled all the same, and nothing is told', () => {
     const { gate, hold, promisedBytes } = makeLoadedModels();
@@ -118,6 +122,7 @@ describe('a model of which nothing can be observed', () => {
 describe('audio', () => {
   it('holds 100 MiB while a promise runs, and not after', async () => {
     const { handle, guard } = await loaded(new FakeModel('m'));
+    await handle.generate(); // settles the model's own promise
     const before = guard.headroomBytes();
     const wait = deferred();
     const call = handle.generate({ audio: 'a.wav', wait: wait.promise });

@@ -111,7 +111,6 @@ describe('a reader that can watch', () => {
     const gate = new AdmissionGate({
       reader,
       ledger: new Ledger(),
-      grownBytes: () => 0,
       nowMs: () => clock.nowMs(),
       minFreeRatioAfterLoad: 0,
     });

@@ -20,7 +20,7 @@ export function makeHeldModel({ raw = {}, weak = false, observing, ...facts }: H
     quantization: undefined,
     shape: {},
     reason: 'Loading m.',
-    reservation: new Ledger().reserve('m', NEED, { clockMs: 7, epochMs: 8 }, undefined),
+    reservation: new Ledger().reserve('m', NEED, { clockMs: 7, epochMs: 8 }),
     minFreeBytes: 3,
     predicted: undefined,
     files: [],

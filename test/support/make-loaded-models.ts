@@ -19,7 +19,6 @@ export function makeLoadedModels(parts: Partial<LoadedModelsParts> = {}) {
   const gate = new AdmissionGate({
     reader: new InjectedReader(() => ({ totalBytes: 2e10, availableBytes: 1e10 })),
     ledger: new Ledger(),
-    grownBytes: () => undefined,
     nowMs: () => clock.nowMs(),
     minFreeRatioAfterLoad: 0,
   });
