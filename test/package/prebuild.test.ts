@@ -23,8 +23,8 @@ const INTERFACES = readdirSync(`${root}native`)
   .map((name) => name.slice(0, -2));
 
 describe('the sources of an addon', () => {
-  it('are nine interfaces', () => {
-    expect(INTERFACES).toHaveLength(9);
+  it('are ten interfaces', () => {
+    expect(INTERFACES).toHaveLength(10);
     expect(INTERFACES).toEqual(expect.arrayContaining(['memory_files', 'nexa_os']));
   });
 
