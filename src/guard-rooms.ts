@@ -93,8 +93,9 @@ export class GuardRooms {
     return new LoadedModels({
       gate: this.#gate,
       freeBytes: () => this.#freeBytes(),
+      began: () => this.status.read(true),
       changed: () => {
-        this.status.read();
+        this.status.readSoon();
         this.loader.wake();
       },
       endsAfterCalls: adapter.endsAfterCalls === true,

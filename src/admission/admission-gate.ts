@@ -71,6 +71,7 @@ export interface DecideOptions {
 export class AdmissionGate {
   readonly #parts: AdmissionGateParts;
   readonly #viewer: MemoryViewer;
+  #soon: NodeJS.Immediate | undefined;
 
   constructor(parts: AdmissionGateParts) {
     this.#parts = parts;
@@ -82,9 +83,9 @@ export class AdmissionGate {
     return this.#viewer.look(FIRST);
   }
 
-  /** The same, scope by scope. */
-  lookIntoScopes(): MemoryView {
-    return this.#viewer.look(FIRST, true);
+  /** The same, scope by scope. `recent`: a reading of this very moment may be used once more. */
+  lookIntoScopes(recent = false): MemoryView {
+    return this.#viewer.look(FIRST, true, recent);
   }
 
   /**
@@ -136,7 +137,7 @@ export class AdmissionGate {
 
   loaded(reservation: Reservation, files: readonly HeldFile[] | undefined): void {
     this.#parts.ledger.markLoaded(reservation, files);
-    this.#publish();
+    this.#publishSoon();
   }
 
   /** Joins the line of loads that wait, for `leftMs` at the most. */
@@ -176,10 +177,18 @@ export class AdmissionGate {
     return released;
   }
 
+  /** In the next turn, or with what is told before: for what nobody waits for, since it gives nothing back. */
+  #publishSoon(): void {
+    if (this.#parts.shared) this.#soon ??= setImmediate(() => this.#publish());
+  }
+
   /** Tells the other processes what is held here now. */
   #publish(): void {
     const { ledger, shared } = this.#parts;
-    if (shared) shared.publish(this.#viewer.scopes, ledger.describeHoldings(readMachineUs()));
+    if (!shared) return;
+    clearImmediate(this.#soon);
+    this.#soon = undefined;
+    shared.publish(this.#viewer.scopes, ledger.describeHoldings(readMachineUs()));
   }
 
   #judge(candidates: readonly Candidate[], ticket: WaitTicket | undefined): JudgedCandidates {

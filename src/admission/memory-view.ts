@@ -2,7 +2,7 @@
 import { readMachineUs } from '../core/clock.ts';
 import type { MemoryMeasure, MemoryReader } from '../core/memory-reader.ts';
 import type { Burden, Ledger, WaitTicket } from '../ledger/ledger.ts';
-import { type Peer, type PlaceInLine, subtractPeers } from '../ledger/peer-headroom.ts';
+import { type KeyedScope, type Peer, type PlaceInLine, subtractPeers } from '../ledger/peer-headroom.ts';
 import type { MemorySituation } from '../policy/admission-rules.ts';
 import { hostBinds } from '../policy/recommend-quantization.ts';
 
@@ -12,6 +12,7 @@ export interface MemoryViewParts {
   readonly ledger: Ledger;
   /** The other processes. Absent if they are not to be seen. */
   readonly shared?: { peers(): readonly Peer[] };
+  readonly nowMs: () => number;
 }
 
 /** The machine and the ledger together, at one moment. */
@@ -32,13 +33,26 @@ export interface MemoryView extends MemorySituation {
 /** A place in the line before all that wait: nothing is kept for them. */
 export const FIRST = 'first';
 
+/** The moment between a decision and the load that it lets in. */
+const RECENT_MS = 10;
+
+/** The machine, and who else is on it. */
+interface Reading {
+  readonly atMs: number;
+  readonly peers: readonly Peer[];
+  readonly measure: MemoryMeasure;
+  readonly scopes: readonly KeyedScope[];
+  /** Whether the scopes were read one by one. Otherwise the smallest stands for all of them. */
+  readonly intoScopes: boolean;
+}
+
 const NO_FILES: ReadonlySet<string> = new Set();
 
 export class MemoryViewer {
   readonly #parts: MemoryViewParts;
   /** The names of the scopes at the last reading. What is published in between needs no reading of its own. */
   #scopes: readonly string[] = [];
-  #peers: readonly Peer[] = [];
+  #last: Reading | undefined;
 
   constructor(parts: MemoryViewParts) {
     this.#parts = parts;
@@ -51,20 +65,19 @@ export class MemoryViewer {
 
   /** The other processes and threads at the last reading. */
   get peers(): readonly Peer[] {
-    return this.#peers;
+    return this.#last?.peers ?? [];
   }
 
-  /** The ledger and peers first, then the machine: memory taken in between is counted twice rather than not at all. */
-  look(place: WaitTicket | typeof FIRST | undefined, intoScopes = false): MemoryView {
-    const { reader, ledger, shared } = this.#parts;
-    const peers = shared?.peers() ?? [];
-    this.#peers = peers;
+  /**
+   * Peers first, then the machine: memory taken in between is counted twice rather than not at all. `recent` may use the last reading
+   * once more, if it was made just now: never for a decision.
+   */
+  look(place: WaitTicket | typeof FIRST | undefined, intoScopes = false, recent = false): MemoryView {
+    const { ledger } = this.#parts;
+    const { peers, measure, scopes } = recent ? this.#readUnlessRecent(intoScopes) : this.#read(intoScopes);
     const burden = ledger.computeBurden();
-    const line = this.#findPlace(place);
-    const alone = peers.length === 0 ? this.#alone(intoScopes, line) : undefined;
-    const { measure, left } = alone ?? this.#among(peers, line);
-    const promisedAnonymousBytes = burden.promisedAnonymousBytes + (measure.availableBytes - left.availableBytes);
-    if (shared) this.#scopes = (reader.scopeKeys?.() ?? []).filter((key) => key !== undefined);
+    const ownFiles = peers.length === 0 ? NO_FILES : ledger.listHeldKeys();
+    const left = subtractPeers(scopes, peers, ownFiles, this.#findPlace(place));
     const ownBytes = burden.mappedBytes + burden.promisedMappedBytes + burden.promisedAnonymousBytes;
     return {
       measure,
@@ -73,7 +86,7 @@ export class MemoryViewer {
       totalBytes: measure.totalBytes,
       availableBytes: measure.availableBytes,
       headroomBytes: left.headroomBytes - ownBytes,
-      promisedAnonymousBytes,
+      promisedAnonymousBytes: burden.promisedAnonymousBytes + (measure.availableBytes - left.availableBytes),
       waitingBytes: left.waitingBytes,
       ...(intoScopes && {
         scopesBytes: left.scopesBytes.map((bytes) => bytes - ownBytes + burden.loadingAnonymousBytes),
@@ -81,18 +94,37 @@ export class MemoryViewer {
     };
   }
 
-  /** `undefined` if the scopes are asked for and the reader can't tell them but in a snapshot. */
-  #alone(intoScopes: boolean, line: PlaceInLine) {
+  #readUnlessRecent(intoScopes: boolean): Reading {
+    const last = this.#last;
+    const usable = last && this.#parts.nowMs() - last.atMs <= RECENT_MS && (last.intoScopes || !intoScopes);
+    return usable ? last : this.#read(intoScopes);
+  }
+
+  #read(intoScopes: boolean): Reading {
+    const { reader, shared } = this.#parts;
+    const peers = shared?.peers() ?? [];
+    const reading = peers.length === 0 ? this.#readAlone(intoScopes) : this.#readAmong();
+    this.#last = { ...reading, peers, atMs: this.#parts.nowMs() };
+    if (shared) this.#scopes = (reader.scopeKeys?.() ?? []).filter((key) => key !== undefined);
+    return this.#last;
+  }
+
+  /** All scopes have the same to take off, so the smallest figure is enough if they are not asked for. */
+  #readAlone(intoScopes: boolean): Omit<Reading, 'peers' | 'atMs'> {
     const { reader } = this.#parts;
-    const scopes = intoScopes ? reader.measureScopes?.() : { measure: reader.measure(), availableBytes: [] };
-    if (!scopes) return undefined;
-    const { measure, availableBytes: scopesBytes } = scopes;
-    return { measure, left: { ...subtractPeers([measure], [], NO_FILES, line), scopesBytes } };
+    const apart = reader.measureScopes?.();
+    if (apart) {
+      const scopes = apart.availableBytes.map((availableBytes) => ({ availableBytes }));
+      return { measure: apart.measure, scopes, intoScopes: true };
+    }
+    if (intoScopes) return this.#readAmong();
+    const measure = reader.measure();
+    return { measure, scopes: [measure], intoScopes: false };
   }
 
   /** Each scope has its own peers, so all of them are read. */
-  #among(peers: readonly Peer[], line: PlaceInLine) {
-    const { reader, ledger } = this.#parts;
+  #readAmong(): Omit<Reading, 'peers' | 'atMs'> {
+    const { reader } = this.#parts;
     const { scopes, totalBytes, availableBytes } = reader.snapshot();
     const keys = reader.scopeKeys?.() ?? [];
     const keyed = scopes.map((scope, index) => {
@@ -100,7 +132,7 @@ export class MemoryViewer {
       return { availableBytes: scope.availableBytes, ...(key !== undefined && { key }) };
     });
     const measure = { totalBytes, availableBytes, hostBinds: hostBinds({ scopes, totalBytes }) };
-    return { measure, left: subtractPeers(keyed, peers, ledger.listHeldKeys(), line) };
+    return { measure, scopes: keyed, intoScopes: true };
   }
 
   /** What comes before this place in the line; before a load without one, all that wait. */

@@ -11,7 +11,9 @@ export interface LoadedModelsParts
   extends SettleModelParts,
     Omit<KeepAliveParts, 'expired'>,
     Pick<ModelEndsParts, 'freeBytes' | 'unevicted'> {
-  /** Called after every change. */
+  /** Called when a load begins, just after it was decided on: from now on memory is watched. */
+  readonly began: () => void;
+  /** Called after every other change. */
   readonly changed: () => void;
   /** Whether a disposal is handed on only once the model's calls are done. */
   readonly endsAfterCalls: boolean;
@@ -91,7 +93,7 @@ export class LoadedModels {
     const loading = { minFreeBytes };
     this.#loading.add(loading);
     const beside = this.#windows.beginLoad();
-    this.#parts.changed();
+    this.#parts.began();
     return {
       ...beside,
       end: (replaced = false) => {

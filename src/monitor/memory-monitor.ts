@@ -37,6 +37,9 @@ export interface MemoryMonitorParts {
   readonly watcher?: MemoryWatcher | undefined;
 }
 
+/** The watcher rests only so long after the last model is gone: to open it again costs a load that follows at once about 40 µs. */
+const REST_MS = 1000;
+
 /** What was seen longer ago is judged by itself: a blocked event loop kept it. Anything younger is this very reading. */
 const LATE_MS = 100;
 
@@ -44,6 +47,7 @@ export class MemoryMonitor {
   readonly #parts: MemoryMonitorParts;
   #state: EdgeState = { level: 'ok' };
   #cancel: (() => void) | undefined;
+  #cancelRest: (() => void) | undefined;
   /** Counts readings: an edge may be answered by another one before this one is done. */
   #turn = 0;
   #closed = false;
@@ -72,6 +76,7 @@ export class MemoryMonitor {
     this.#closed = true;
     this.#cancel?.();
     this.#cancel = undefined;
+    this.#cancelRest?.();
     this.#parts.watcher?.rest();
   }
 
@@ -87,12 +92,15 @@ export class MemoryMonitor {
     }
     const nowMs = clock.nowMs();
     if (!watched) {
-      watcher?.rest();
+      if (watcher) this.#cancelRest ??= clock.schedule(() => watcher.rest(), REST_MS);
       this.#become({ level: 'ok' }, undefined, nowMs);
       return undefined;
     }
     const { freeBytes, minFreeBytes } = watched;
-    const least = watcher?.least();
+    // What was seen while nothing was loaded is nobody's edge.
+    const least = this.#cancelRest ? undefined : watcher?.least();
+    this.#cancelRest?.();
+    this.#cancelRest = undefined;
     if (least && least.ageMs > LATE_MS && least.freeBytes < freeBytes) {
       const seenAtMs = nowMs - least.ageMs;
       this.#become(nextEdge(this.#state, least.freeBytes, minFreeBytes, seenAtMs, rules), least.freeBytes, seenAtMs);

@@ -43,6 +43,8 @@ export class StatusWatch {
   /** The last reading, which edges were judged on. */
   #seen: MemoryView | undefined;
   #blind = false;
+  #recent = false;
+  #soon: NodeJS.Immediate | undefined;
   #closed = false;
 
   constructor(parts: StatusWatchParts) {
@@ -59,9 +61,22 @@ export class StatusWatch {
     });
   }
 
-  /** Reads now if a model is loaded or being loaded, and tells an edge that was crossed. */
-  read(): void {
+  /**
+   * Reads now if a model is loaded or being loaded, and tells an edge that was crossed. `recent`: a reading of this very moment, for a
+   * decision, may be used once more.
+   */
+  read(recent = false): void {
+    this.#recent = recent;
     this.#monitor.read();
+    this.#recent = false;
+  }
+
+  /** Reads in the next turn of the event loop, once for all that changes in this one. */
+  readSoon(): void {
+    this.#soon ??= setImmediate(() => {
+      this.#soon = undefined;
+      this.read();
+    });
   }
 
   /** Judged now, without hysteresis. Throws `ERR_SENSOR`. */
@@ -95,6 +110,7 @@ export class StatusWatch {
 
   close(): void {
     this.#closed = true;
+    clearImmediate(this.#soon);
     this.#monitor.close();
     for (const follower of this.#followers) follower(undefined);
   }
@@ -103,7 +119,7 @@ export class StatusWatch {
   #sense(): { freeBytes: number; minFreeBytes: number } | undefined {
     const { gate, models, reader } = this.#parts;
     if (models.watched === 0) return undefined;
-    this.#seen = reader.openWatch ? gate.lookIntoScopes() : gate.look();
+    this.#seen = reader.openWatch ? gate.lookIntoScopes(this.#recent) : gate.look();
     this.#blind = false;
     return { freeBytes: this.#seen.headroomBytes, minFreeBytes: models.minFreeBytes };
   }

@@ -7,6 +7,7 @@ import type { Peer } from '../../src/ledger/peer-headroom.ts';
 import type { Candidate } from '../../src/policy/choose-candidate.ts';
 import type { AdmissionRequest } from '../../src/policy/decision.ts';
 import { InjectedReader } from '../../src/sensors/injected-reader.ts';
+import { settled } from '../support/fake-sdk.ts';
 
 const need = (anonymousBytes: number, mappedBytes = 0): LoadNeed => ({ mappedBytes, anonymousBytes, basis: 'given' });
 const candidate = (bytes: number, quantization?: Quantization): Candidate => ({
@@ -271,8 +272,11 @@ describe('other processes', () => {
     const late = among(waits(Number.MAX_SAFE_INTEGER));
     const first = late.gate.wait('m', need(100), 1000);
     expect(late.gate.decide(ask(candidate(100)), { reserve: 'nothing', ticket: first }).decision.verdict).toBe('admit');
-    // A load without a place comes after all that wait.
-    expect(late.gate.decide(ask(candidate(100)), { reserve: 'nothing' }).decision.verdict).toBe('refuse');
+    // A load without a place comes after all that wait, and the first of them is what keeps it back.
+    expect(late.gate.decide(ask(candidate(201)), { reserve: 'nothing' }).decision).toMatchObject({
+      verdict: 'refuse',
+      waitingBytes: 100,
+    });
   });
 
   it('stand before or behind in the line, as the last reading saw them', () => {
@@ -315,11 +319,12 @@ describe('other processes', () => {
     expect(published.at(-1)).toMatchObject({ waiting: [], waitingCount: 0 });
   });
 
-  it('hear of every change that is made here', () => {
+  it('hear of every change that is made here', async () => {
     const { gate, published } = among();
     const reservation = gate.reserve('m', need(50, 20));
     for (const takenBytes of [30, 30]) gate.took(reservation, takenBytes); // told once
     gate.loaded(reservation, [{ key: 'a', bytes: 20 }]);
+    await settled();
     gate.settle(reservation);
     gate.release(reservation);
     expect(published.map(({ files, promisedAnonymousBytes }) => [files.length, promisedAnonymousBytes])).toEqual([
@@ -328,6 +333,17 @@ describe('other processes', () => {
       [1, 20],
       [1, 0],
       [0, 0],
+    ]);
+  });
+
+  it('hear that a load is done with the next change, or in the next turn', async () => {
+    const { gate, published } = among();
+    gate.loaded(gate.reserve('a', need(50, 20)), [{ key: 'a', bytes: 20 }]);
+    gate.reserve('b', need(1));
+    await settled();
+    expect(published.map(({ files, promisedAnonymousBytes }) => [files.length, promisedAnonymousBytes])).toEqual([
+      [0, 50],
+      [1, 51],
     ]);
   });
 });

@@ -35,7 +35,7 @@ function viewing(parts: Partial<MemoryViewParts> = {}) {
     order.push('machine');
     return { totalBytes: 1000, availableBytes: 100 };
   });
-  return { order, ledger, viewer: new MemoryViewer({ reader, ledger, ...parts }) };
+  return { order, ledger, viewer: new MemoryViewer({ reader, ledger, nowMs: () => 0, ...parts }) };
 }
 
 /** The same machine, whose scopes have names that peers know, and are read one by one. */
@@ -142,6 +142,44 @@ describe('a view into the scopes', () => {
 
   it('is not given if nobody asks for it', () => {
     expect(viewing().viewer.look(FIRST)).not.toHaveProperty('scopesBytes');
+  });
+});
+
+describe('a view of a moment that was read just now', () => {
+  it('has that reading once more, with what is reserved since', () => {
+    let readings = 0;
+    const measure = { totalBytes: 1000, availableBytes: 100, hostBinds: false };
+    const reader = withScopes({
+      measureScopes() {
+        readings += 1;
+        return { measure, availableBytes: [300, 100] };
+      },
+    });
+    const { viewer, ledger } = viewing({ reader });
+    viewer.look(undefined);
+    ledger.reserve('m', need(10, 20), NOW);
+    expect(viewer.look(FIRST, true, true)).toMatchObject({ headroomBytes: 70, scopesBytes: [280, 80] });
+    expect(readings).toBe(1);
+    viewer.look(FIRST, true);
+    expect(readings).toBe(2);
+  });
+
+  it('is read anew if the scopes were not read one by one, or nothing was read', () => {
+    const { viewer, order } = viewing();
+    viewer.look(FIRST, false, true);
+    viewer.look(FIRST, true, true);
+    expect(order.filter((each) => each === 'machine')).toHaveLength(2);
+  });
+
+  it('is read anew if it is not the same moment any more', () => {
+    let nowMs = 0;
+    const { viewer, order } = viewing({ nowMs: () => nowMs });
+    const readings = [0, 10, 11].map((atMs) => {
+      nowMs = atMs;
+      viewer.look(FIRST, false, true);
+      return order.filter((each) => each === 'machine').length;
+    });
+    expect(readings).toEqual([1, 1, 2]);
   });
 });
 

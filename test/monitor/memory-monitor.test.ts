@@ -171,14 +171,37 @@ describe('a monitor with a watcher', () => {
     expect(state.readings).toBe(11);
   });
 
-  it('lets it rest if nothing is loaded, and at the end', () => {
-    const { state, monitor, calls } = watched(2 * GiB);
+  it('lets it rest once nothing was loaded for a second, and at the end', () => {
+    const { clock, state, monitor, calls } = watched(2 * GiB);
     monitor.read();
     state.watched = undefined;
     monitor.read();
-    expect(calls.at(-1)).toBe('rest');
+    clock.advance(999);
+    monitor.read();
+    expect(calls).toEqual([GiB]);
+    clock.advance(1);
+    expect(calls).toEqual([GiB, 'rest']);
+    monitor.read();
     monitor.close();
-    expect(calls.filter((call) => call === 'rest')).toHaveLength(2);
+    expect(calls).toEqual([GiB, 'rest', 'rest']);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('does not let it rest between two loads, and tells nothing that it saw there', () => {
+    const { clock, state, monitor, calls, watch } = watched(2 * GiB);
+    monitor.read();
+    const { watched: loaded } = state;
+    state.watched = undefined;
+    monitor.read();
+    watch.least = { freeBytes: 100 * MiB, ageMs: 500 };
+    state.watched = loaded;
+    clock.advance(600);
+    monitor.read();
+    clock.advance(3000);
+    expect(calls).toEqual([GiB, GiB]);
+    expect(state.edges).toEqual([]);
+    monitor.read();
+    expect(state.edges).toEqual(['ok > critical']);
   });
 
   it('leaves the rest to a reading that an edge’s listener began', () => {
@@ -189,6 +212,8 @@ describe('a monitor with a watcher', () => {
       monitor.read();
     };
     monitor.read();
+    expect(clock.pending).toBe(1);
+    clock.advance(1000);
     expect(calls).toEqual(['rest']);
     expect(clock.pending).toBe(0);
     expect(state.edges).toEqual(['ok > critical', 'critical > ok']);

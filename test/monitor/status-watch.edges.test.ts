@@ -105,6 +105,7 @@ describe('the status', () => {
     const { model, free, types, clock } = await withModel();
     free(100 * MiB, 1000);
     await model.dispose();
+    await settled();
     expect(types()).toEqual(['critical', 'ok']);
     await clock.advanceAsync(500);
     expect(clock.pending).toBe(0);
@@ -156,6 +157,7 @@ describe('a load that takes more than was reserved for it, and is the first', ()
     expect(types()).toEqual(['admitted', 'warning', 'critical']);
     loaded.reject(new Error('cannot'));
     await expect(load).rejects.toThrow('cannot');
+    await settled();
     expect(types()).toEqual(['admitted', 'warning', 'critical', 'ok']);
     expect(guard.status()).toMatchObject({ status: 'ok', minFreeBytes: 0 });
     expect(clock.pending).toBe(0);
