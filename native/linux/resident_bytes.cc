@@ -32,7 +32,6 @@ struct ScanArguments {
   std::uint64_t category_anyof_mask;
   std::uint64_t return_mask;
 };
-constexpr std::uint64_t kIsFile = 1 << 2;
 constexpr std::uint64_t kIsPresent = 1 << 3;
 constexpr std::uint64_t kIsSwapped = 1 << 4;
 constexpr std::uint64_t kIsZeroPage = 1 << 5;
@@ -77,9 +76,10 @@ std::optional<double> Scan(int pagemap, const AddressRange& range) noexcept {
     arguments.end = range.to;
     arguments.vec = reinterpret_cast<std::uintptr_t>(regions);
     arguments.vec_len = kRegions;
-    // Neither a file's page nor the page of zeros, and either present or swapped out.
-    arguments.category_inverted = kIsFile | kIsZeroPage;
-    arguments.category_mask = kIsFile | kIsZeroPage;
+    // Not the page of zeros, and either present or swapped out. Anonymous memory has no pages of files, and asking for that
+    // would take 10 ms for 400 MiB.
+    arguments.category_inverted = kIsZeroPage;
+    arguments.category_mask = kIsZeroPage;
     arguments.category_anyof_mask = kIsPresent | kIsSwapped;
     arguments.return_mask = kIsHuge;
     const int found = ioctl(pagemap, _IOWR('f', 16, ScanArguments), &arguments);

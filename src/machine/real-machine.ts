@@ -29,8 +29,8 @@ export class RealMachine implements Machine {
 
   openLedger(option: LedgerOption, failed: Failed): OpenLedger {
     // A process's growth pays for nothing: what a load takes is metered, and told.
-    const untold = { readOwnBytes: () => undefined, readPeerBytes: () => undefined };
-    return openLedger(option, untold, failed);
+    const untold = () => undefined;
+    return openLedger(option, { readOwnBytes: untold, readPeerBytes: untold }, failed);
   }
 
   openCalibration(failed: (message: string, cause: unknown) => void): CalibrationStore {

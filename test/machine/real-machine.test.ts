@@ -1,10 +1,14 @@
+import { once } from 'node:events';
 import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { loadAddon } from '../../src/addon/load-addon.ts';
 import { MiB } from '../../src/core/bytes.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { RealMachine } from '../../src/machine/real-machine.ts';
+import { withMemoryGuard } from '../../src/with-memory-guard.ts';
 import { settled } from '../support/fake-sdk.ts';
 
 function openReal(swap = false): RealMachine {
@@ -35,7 +39,7 @@ describe('the real machine', () => {
     expect(swapOf(true)).toBeTypeOf('number');
   });
 
-  it('counts this process alone, or with all that meet in a directory', () => {
+  it('counts this process alone, or with all that meet in a directory', async () => {
     const failed = vi.fn();
     const alone = openReal().openLedger('process', failed);
     expect(alone.shared).toBeUndefined();
@@ -45,8 +49,14 @@ describe('the real machine', () => {
     const among = openReal().openLedger({ directory }, failed);
     onTestFinished(() => among.close());
     // Without the addon there are no locks, and that is told.
-    if (among.shared) expect(among.shared.directory).toBe(directory);
-    else expect(failed).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ code: 'ERR_SENSOR' }));
+    if (among.shared) {
+      expect(among.shared.directory).toBe(directory);
+      const reservation = among.ledger.reserve('m', NEED, { clockMs: 0, epochMs: 0 });
+      await among.shared.inSection(() => {});
+      among.shared.publish([], among.ledger.describeHoldings(0));
+      expect(among.shared.peers()).toEqual([]);
+      among.ledger.release(reservation);
+    } else expect(failed).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ code: 'ERR_SENSOR' }));
   });
 
   it('is one for all guards of a thread: they share a ledger', () => {
@@ -107,6 +117,31 @@ describe('the real machine', () => {
     closeSync(openSync(file, 'r')); // read, and mapped by nobody
     expect(findNewMappings([file])).toEqual([]);
     expect(failed).not.toHaveBeenCalled();
+  });
+
+  it('meters a load, if the system and the addon can', async () => {
+    const meter = openReal().meterLoad('native');
+    expect(meter !== undefined).toBe(loadAddon()?.LoadMeter !== undefined);
+    await meter?.look();
+    meter?.close();
+  });
+
+  it.runIf(loadAddon()?.LoadMeter)('is where a guarded load pays for what it touches', async () => {
+    const worker = new Worker(
+      "require('node:worker_threads').parentPort.on('message', (bytes) => { globalThis.held = Buffer.alloc(bytes, 1); require('node:worker_threads').parentPort.postMessage(0); })",
+      { eval: true, execArgv: [] },
+    );
+    onTestFinished(async () => void (await worker.terminate()));
+    const loadModel = async (_name: string, _options: object) => {
+      worker.postMessage(48 * MiB);
+      await once(worker, 'message');
+      return { dispose() {} };
+    };
+    const { loadModel: load, guard } = withMemoryGuard({ loadModel }, { ledger: 'process', minFreeRatioAfterLoad: 0 });
+    const model = await load('m', { memoryGuard: { footprint: 48 * MiB } });
+    expect(guard.snapshot().availableBytes - guard.headroomBytes()).toBeLessThan(24 * MiB);
+    await model.dispose();
+    guard.close();
   });
 
   it('gives memory back after a model is gone, and asks for its files only then', async () => {
