@@ -41,6 +41,7 @@ export type {
   GuardEventName,
   GuardEventOf,
   GuardEvents,
+  LimitsEvent,
   LoadedEvent,
   StatusEvent,
   UnloadedEvent,

@@ -72,6 +72,8 @@ export class AdmissionGate {
   readonly #parts: AdmissionGateParts;
   readonly #viewer: MemoryViewer;
   #soon: NodeJS.Immediate | undefined;
+  /** The scopes that were told last. */
+  #toldScopes: readonly string[] | undefined;
 
   constructor(parts: AdmissionGateParts) {
     this.#parts = parts;
@@ -80,12 +82,12 @@ export class AdmissionGate {
 
   /** What all processes have left, whatever loads wait for. */
   look(): MemoryView {
-    return this.#viewer.look(FIRST);
+    return this.#look(FIRST);
   }
 
   /** The same, scope by scope. `recent`: a reading of this very moment may be used once more. */
   lookIntoScopes(recent = false): MemoryView {
-    return this.#viewer.look(FIRST, true, recent);
+    return this.#look(FIRST, true, recent);
   }
 
   /**
@@ -106,7 +108,7 @@ export class AdmissionGate {
 
   /** For a load that was refused: what would fit if it took a smaller context than it allows. */
   findSmallerContext(request: AdmissionRequest, ticket?: WaitTicket): CandidateVerdict | undefined {
-    const view = this.#viewer.look(ticket);
+    const view = this.#look(ticket);
     const heldKeys = this.#listHeldKeys(view);
     const unheld = listSteps(request).map((candidate) => subtractHeldFiles(candidate, heldKeys));
     return findSmallerContext(unheld, view, this.#parts.minFreeRatioAfterLoad);
@@ -177,6 +179,14 @@ export class AdmissionGate {
     return released;
   }
 
+  /** If this process was moved to another group, what it holds is told anew, as burdening that one. */
+  #look(...how: Parameters<MemoryViewer['look']>): MemoryView {
+    const view = this.#viewer.look(...how);
+    const told = this.#toldScopes;
+    if (told && !isSame(told, this.#viewer.scopes)) this.#publish();
+    return view;
+  }
+
   /** In the next turn, or with what is told before: for what nobody waits for, since it gives nothing back. */
   #publishSoon(): void {
     if (this.#parts.shared) this.#soon ??= setImmediate(() => this.#publish());
@@ -188,11 +198,12 @@ export class AdmissionGate {
     if (!shared) return;
     clearImmediate(this.#soon);
     this.#soon = undefined;
-    shared.publish(this.#viewer.scopes, ledger.describeHoldings(readMachineUs()));
+    this.#toldScopes = this.#viewer.scopes;
+    shared.publish(this.#toldScopes, ledger.describeHoldings(readMachineUs()));
   }
 
   #judge(candidates: readonly Candidate[], ticket: WaitTicket | undefined): JudgedCandidates {
-    const view = this.#viewer.look(ticket);
+    const view = this.#look(ticket);
     const heldKeys = this.#listHeldKeys(view);
     const unheld = candidates.map((candidate) => subtractHeldFiles(candidate, heldKeys));
     const verdicts = judgeCandidates(unheld, view, this.#parts.minFreeRatioAfterLoad);
@@ -209,6 +220,10 @@ export class AdmissionGate {
   #reserve(model: string, candidate: Candidate): ReservedCandidate {
     return { candidate, reservation: this.reserve(model, candidate.need) };
   }
+}
+
+function isSame(left: readonly string[], right: readonly string[]): boolean {
+  return left.length === right.length && left.every((each, index) => each === right[index]);
 }
 
 function pickReserved(

@@ -1,5 +1,5 @@
 /** The port behind which memory is read: rooms that decide and watch know it, the readers in `sensors` implement it. */
-import type { MemoryScope, MemorySnapshot } from './types.ts';
+import type { MemoryScope, MemorySnapshot, ScopeKind } from './types.ts';
 
 /** The figures that decide a load, without the rest of a snapshot. They are exactly the minima that a full snapshot would show. */
 export interface MemoryMeasure {
@@ -16,6 +16,15 @@ export interface ScopesMeasure {
   readonly measure: MemoryMeasure;
   /** One figure for each scope, in the order of a snapshot: exact for the smallest one, a lower bound for the others. */
   readonly availableBytes: readonly number[];
+}
+
+/** What one scope allows. */
+export interface ScopeLimit {
+  readonly kind: ScopeKind;
+  /** The control group's path inside its hierarchy, or a name for the other kinds. */
+  readonly path: string;
+  /** The lowest of its limits: of a control group memory.max and memory.high. Absent if it has none. */
+  readonly limitBytes?: number;
 }
 
 /**
@@ -37,6 +46,8 @@ export interface MemoryReader {
    * process alone. A reader whose system has no such names doesn't have it.
    */
   scopeKeys?(): readonly (string | undefined)[];
+  /** Lists what each scope allowed at the last reading. Empty before the first one. A reader that keeps no limits doesn't have it. */
+  limits?(): readonly ScopeLimit[];
   /** Watches memory between readings and calls `woken` if a reading is due. It returns `undefined` if nothing here can watch. */
   openWatch?(woken: () => void): MemoryWatch | undefined;
   /** Lists the files of the last reading, or says how else memory was asked for. */

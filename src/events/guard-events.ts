@@ -1,6 +1,6 @@
 /** What the guard tells: the events with their numbers in bytes, and their names. It knows no listeners. */
 import { type ErrorCode, invalidOption } from '../core/errors.ts';
-import type { LoadNeed, MemoryStatusLevel, Quantization } from '../core/types.ts';
+import type { LoadNeed, MemoryStatusLevel, Quantization, ScopeKind } from '../core/types.ts';
 import type { AdmissionRule } from '../policy/admission-rules.ts';
 import type { Decision } from '../policy/decision.ts';
 
@@ -16,6 +16,7 @@ export const EVENT_NAMES = [
   'unloaded',
   'evicted',
   'leaked',
+  'limits',
   'degraded',
 ] as const satisfies readonly GuardEventName[];
 
@@ -112,6 +113,27 @@ export interface EvictedEvent extends Omit<UnloadedEvent, 'type'> {
   readonly reason: EvictionReason;
 }
 
+/** What this process may use has changed: told once for each change, at the next reading while a model is loaded or being loaded. */
+export interface LimitsEvent extends GuardEventBase<'limits'> {
+  /**
+   * `resized`: the limit of this scope was raised or lowered. `moved`: this process is in another control group; the limits are the
+   * smallest of all groups that it is in, or was.
+   */
+  readonly reason: 'resized' | 'moved';
+  readonly kind: ScopeKind;
+  /** The control group's path inside its hierarchy, or a name for the other kinds. */
+  readonly path: string;
+  /** Where the process was before. Absent unless it was moved. */
+  readonly previousPath?: string;
+  /** Absent if there is none now. */
+  readonly limitBytes?: number;
+  /** Absent if there was none. */
+  readonly previousLimitBytes?: number;
+  /** The smallest limit over all scopes. */
+  readonly totalBytes: number;
+  readonly previousTotalBytes: number;
+}
+
 /**
  * What the guard does less well than it should.
  * - `sensor-failed`: memory could not be read. The status isn't watched until a reading succeeds.
@@ -156,6 +178,7 @@ export interface GuardEvents {
   unloaded: (event: UnloadedEvent<'unloaded'>) => void;
   evicted: (event: EvictedEvent) => void;
   leaked: (event: UnloadedEvent<'leaked'>) => void;
+  limits: (event: LimitsEvent) => void;
   degraded: (event: DegradedEvent) => void;
 }
 

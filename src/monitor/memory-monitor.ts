@@ -90,6 +90,8 @@ export class MemoryMonitor {
       failed(error);
       return nextReadingMs(0) * 10;
     }
+    // Somebody was told of this reading, and has caused another one.
+    if (turn !== this.#turn || this.#closed) return undefined;
     const nowMs = clock.nowMs();
     if (!watched) {
       if (watcher) this.#cancelRest ??= clock.schedule(() => watcher.rest(), REST_MS);

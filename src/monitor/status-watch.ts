@@ -7,8 +7,9 @@ import type { Clock } from '../core/clock.ts';
 import type { MemoryReader, MemoryWatch } from '../core/memory-reader.ts';
 import type { MemoryStatusLevel } from '../core/types.ts';
 import { abortSignal, validate } from '../core/validate.ts';
-import type { DegradedEvent, StatusEvent } from '../events/guard-events.ts';
+import type { DegradedEvent, LimitsEvent, StatusEvent } from '../events/guard-events.ts';
 import { judgeStatus } from '../policy/memory-status.ts';
+import { describeLimitChange, LimitChanges } from './limit-changes.ts';
 import { MemoryMonitor, type MemoryWatcher } from './memory-monitor.ts';
 import type { EdgeRules } from './status-edges.ts';
 
@@ -33,12 +34,13 @@ export interface StatusWatchParts {
   /** How many models are loaded or being loaded, and the largest reserve that one of them asks for. */
   readonly models: { readonly watched: number; readonly minFreeBytes: number };
   readonly reader: MemoryReader;
-  readonly tell: (event: StatusEvent | DegradedEvent) => void;
+  readonly tell: (event: StatusEvent | LimitsEvent | DegradedEvent) => void;
 }
 
 export class StatusWatch {
   readonly #parts: StatusWatchParts;
   readonly #monitor: MemoryMonitor;
+  readonly #limits = new LimitChanges();
   readonly #followers = new Set<(status: GuardStatus | undefined) => void>();
   /** The last reading, which edges were judged on. */
   #seen: MemoryView | undefined;
@@ -119,9 +121,21 @@ export class StatusWatch {
   #sense(): { freeBytes: number; minFreeBytes: number } | undefined {
     const { gate, models, reader } = this.#parts;
     if (models.watched === 0) return undefined;
-    this.#seen = reader.openWatch ? gate.lookIntoScopes(this.#recent) : gate.look();
+    const seen = reader.openWatch ? gate.lookIntoScopes(this.#recent) : gate.look();
+    const previousTotalBytes = this.#seen?.totalBytes ?? seen.totalBytes;
+    this.#seen = seen;
     this.#blind = false;
-    return { freeBytes: this.#seen.headroomBytes, minFreeBytes: models.minFreeBytes };
+    this.#tellLimits(previousTotalBytes, seen.totalBytes);
+    return { freeBytes: seen.headroomBytes, minFreeBytes: models.minFreeBytes };
+  }
+
+  /** A limit that was raised is told as one that was lowered. */
+  #tellLimits(previousTotalBytes: number, totalBytes: number): void {
+    const { reader, settings, tell } = this.#parts;
+    for (const change of this.#limits.find(reader.limits?.() ?? [])) {
+      const message = describeLimitChange(change, totalBytes);
+      tell({ type: 'limits', message, atMs: settings.clock.nowMs(), ...change, totalBytes, previousTotalBytes });
+    }
   }
 
   #adaptWatch(memoryWatch: MemoryWatch): MemoryWatcher {

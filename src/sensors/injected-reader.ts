@@ -1,12 +1,13 @@
 /** The reader behind a replaced sensor: one scope, the user's numbers, nothing of this machine. */
 import { describe, describeError, MemoryGuardError } from '../core/errors.ts';
-import type { MemoryMeasure, MemoryReader } from '../core/memory-reader.ts';
+import type { MemoryMeasure, MemoryReader, ScopeLimit } from '../core/memory-reader.ts';
 import type { MemorySnapshot, SensorReading } from '../core/types.ts';
 
 /** Asks the function at every reading. What it throws, and what are no sizes, becomes `ERR_SENSOR`. */
 export class InjectedReader implements MemoryReader {
   readonly source = 'injected';
   readonly #sensor: () => SensorReading;
+  #limits: readonly ScopeLimit[] = [];
 
   constructor(sensor: () => SensorReading) {
     this.#sensor = sensor;
@@ -39,6 +40,10 @@ export class InjectedReader implements MemoryReader {
     });
   }
 
+  limits(): readonly ScopeLimit[] {
+    return this.#limits;
+  }
+
   close(): void {}
 
   /** Reads each field once: what was checked is what is returned. */
@@ -50,11 +55,10 @@ export class InjectedReader implements MemoryReader {
     } catch (cause) {
       throw new MemoryGuardError('ERR_SENSOR', `The replaced \`sensor\` threw ${describeError(cause)}.`, { cause });
     }
-    const [totalBytes, availableBytes] = found;
-    return {
-      totalBytes: checkSize('totalBytes', totalBytes, 1),
-      availableBytes: checkSize('availableBytes', availableBytes, 0),
-    };
+    const totalBytes = checkSize('totalBytes', found[0], 1);
+    const availableBytes = checkSize('availableBytes', found[1], 0);
+    this.#limits = [{ kind: 'injected', path: 'sensor', limitBytes: totalBytes }];
+    return { totalBytes, availableBytes };
   }
 }
 

@@ -1,8 +1,18 @@
 /** Reads what `node:os` knows, for systems without a reader of their own. It knows no groups and no cache, and says so by `precise: false`. */
 import { freemem, totalmem } from 'node:os';
-import type { MemoryMeasure, MemoryReader } from '../core/memory-reader.ts';
+import type { MemoryMeasure, MemoryReader, ScopeLimit } from '../core/memory-reader.ts';
 import type { MemorySnapshot } from '../core/types.ts';
-import { AVAILABLE, LIMIT, measureRows, RECLAIMABLE, type RowsPlan, STRIDE, snapshotRows, USED } from './scope-rows.ts';
+import {
+  AVAILABLE,
+  LIMIT,
+  listLimits,
+  measureRows,
+  RECLAIMABLE,
+  type RowsPlan,
+  STRIDE,
+  snapshotRows,
+  USED,
+} from './scope-rows.ts';
 import { sensorError } from './sensor-error.ts';
 
 const PLAN: RowsPlan = { scopes: [{ kind: 'host', path: 'host' }], ancestorsHidden: false, swap: false };
@@ -21,6 +31,10 @@ export class NodeReader implements MemoryReader {
   snapshot(): MemorySnapshot {
     this.#read();
     return snapshotRows(this.#rows, PLAN, 'node', performance.timeOrigin + performance.now());
+  }
+
+  limits(): readonly ScopeLimit[] {
+    return this.#rows[LIMIT]! > 0 ? listLimits(this.#rows, PLAN.scopes) : [];
   }
 
   readFrom(): readonly string[] {

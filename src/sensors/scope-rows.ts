@@ -1,5 +1,5 @@
 /** The arithmetic of availability over raw numbers (docs/headroom.md, section 1); it reads nothing and knows no file. */
-import type { MemoryMeasure } from '../core/memory-reader.ts';
+import type { MemoryMeasure, ScopeLimit } from '../core/memory-reader.ts';
 import type { MemoryPressure, MemoryScope, MemorySnapshot, ScopeKind } from '../core/types.ts';
 
 /**
@@ -64,6 +64,14 @@ export function computeAvailablePerScope(
 ): number[] {
   const swap = withSwap ? computeSwapHeadroom(rows, scopes) : NO_SWAP;
   return scopes.map(({ kind }, row) => computeAvailable(rows, row, kind, swap));
+}
+
+/** Lists what each scope allows. */
+export function listLimits(rows: Float64Array, scopes: readonly ScopeName[]): readonly ScopeLimit[] {
+  return scopes.map(({ kind, path }, row) => {
+    const limitBytes = findLimit(rows, row);
+    return limitBytes < Number.POSITIVE_INFINITY ? { kind, path, limitBytes } : { kind, path };
+  });
 }
 
 /** Makes a snapshot of everything that was read, frozen with all that is in it. */

@@ -1,7 +1,7 @@
 /** Reads a system that tells memory by calls: the addon fills figures, a function of that system says what they mean. It knows no system. */
-import type { MemoryMeasure, MemoryReader } from '../core/memory-reader.ts';
+import type { MemoryMeasure, MemoryReader, ScopeLimit } from '../core/memory-reader.ts';
 import type { MemoryPressure, MemorySnapshot } from '../core/types.ts';
-import { measureRows, type ScopeName, snapshotRows } from './scope-rows.ts';
+import { listLimits, measureRows, type ScopeName, snapshotRows } from './scope-rows.ts';
 import { sensorError } from './sensor-error.ts';
 
 /** How many figures the addon fills (native/system_memory.h). NaN: the system has no such figure, or it doesn't apply. */
@@ -25,7 +25,7 @@ export class SystemCallReader implements MemoryReader {
   readonly #figures = new Float64Array(FIGURE_COUNT);
   readonly #ask: AskSystem;
   readonly #interpret: InterpretFigures;
-  #keys: readonly (string | undefined)[] | undefined;
+  #last: InterpretedFigures | undefined;
   #closed = false;
 
   constructor(ask: AskSystem, interpret: InterpretFigures) {
@@ -45,7 +45,11 @@ export class SystemCallReader implements MemoryReader {
   }
 
   scopeKeys(): readonly (string | undefined)[] {
-    return this.#keys ?? this.#read().scopes.map(nameSharedScope);
+    return (this.#last ?? this.#read()).scopes.map(nameSharedScope);
+  }
+
+  limits(): readonly ScopeLimit[] {
+    return this.#last ? listLimits(this.#last.rows, this.#last.scopes) : [];
   }
 
   close(): void {
@@ -56,9 +60,8 @@ export class SystemCallReader implements MemoryReader {
     if (this.#closed) throw sensorError('an open memory reader', 'this one was closed', 'open another one');
     const failed = this.#ask(this.#figures);
     if (failed !== undefined) throw sensorError('the system to tell its memory', failed, 'report this system');
-    const interpreted = this.#interpret(this.#figures);
-    this.#keys = interpreted.scopes.map(nameSharedScope);
-    return interpreted;
+    this.#last = this.#interpret(this.#figures);
+    return this.#last;
   }
 }
 

@@ -212,6 +212,8 @@ describe('other processes', () => {
   /** Makes a gate over a host of 1000 bytes (600 available) and a group of 500 (300 available) that these peers share. */
   function among(...peers: Peer[]) {
     const published: Holdings[] = [];
+    const keys = ['host', 'group'];
+    const told: (readonly string[])[] = [];
     const scope = (path: string, limitBytes: number, availableBytes: number): MemoryScope => ({
       kind: path === 'host' ? 'host' : 'cgroup-v2',
       path,
@@ -235,12 +237,18 @@ describe('other processes', () => {
           ancestorsHidden: false,
           takenAtMs: 0,
         }),
-        scopeKeys: () => ['host', 'group'],
+        scopeKeys: () => [...keys],
         close() {},
       },
-      shared: { peers: () => peers, publish: (_: readonly string[], holdings: Holdings) => published.push(holdings) },
+      shared: {
+        peers: () => peers,
+        publish(scopes: readonly string[], holdings: Holdings) {
+          told.push(scopes);
+          published.push(holdings);
+        },
+      },
     };
-    return { ...gateOver(parts), published };
+    return { ...gateOver(parts), keys, published, told };
   }
 
   it('burden the scopes that they are in with what they hold and were promised', () => {
@@ -293,6 +301,7 @@ describe('other processes', () => {
 
   it('are told in one step that a load waits no more and what is reserved for it', () => {
     const { gate, published } = among();
+    gate.look();
     const ticket = gate.wait('m', need(100), 1000);
     gate.renewWaits();
     gate.decide(ask(candidate(100)), { reserve: 'chosen', ticket });
@@ -333,6 +342,22 @@ describe('other processes', () => {
       [1, 20],
       [1, 0],
       [0, 0],
+    ]);
+  });
+
+  it('hear of what is held here anew once this process is in another group', () => {
+    const { gate, keys, published, told } = among();
+    gate.look();
+    gate.reserve('m', need(50));
+    gate.look();
+    expect(published).toHaveLength(1);
+    keys[1] = 'other group';
+    gate.lookIntoScopes();
+    gate.lookIntoScopes();
+    expect(published).toHaveLength(2);
+    expect(told).toEqual([
+      ['host', 'group'],
+      ['host', 'other group'],
     ]);
   });
 

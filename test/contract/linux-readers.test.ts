@@ -53,6 +53,16 @@ describe.each(READERS)('the %s reader', (prefer) => {
       expect(reader.measure()).toEqual({ totalBytes, availableBytes, hostBinds });
     });
 
+    it('lists what each scope allows, as the last reading found it', () => {
+      const reader = open(prefer, getFixture(name), swap);
+      expect(reader.limits?.()).toEqual([]);
+      const { scopes } = reader.snapshot();
+      const limits = reader.limits?.() ?? [];
+      expect(limits.map(({ kind, path }) => [kind, path])).toEqual(scopes.map(({ kind, path }) => [kind, path]));
+      const allowed = scopes.map(({ limitBytes = Infinity, highBytes = Infinity }) => Math.min(limitBytes, highBytes));
+      expect(limits.map(({ limitBytes = Infinity }) => limitBytes)).toEqual(allowed);
+    });
+
     it('measures each scope: the smallest exactly, no other too high or below it', () => {
       const reader = open(prefer, getFixture(name), swap);
       const { measure, availableBytes: each = [] } = reader.measureScopes?.() ?? {};

@@ -37,6 +37,16 @@ describe('a replaced sensor', () => {
     for (const part of [snapshot, snapshot.scopes, snapshot.limitedBy]) expect(Object.isFrozen(part)).toBe(true);
   });
 
+  it('allows what it said last', () => {
+    let totalBytes = 100;
+    const reader = new InjectedReader(() => ({ totalBytes, availableBytes: 50 }));
+    expect(reader.limits()).toEqual([]);
+    for (totalBytes of [100, 70]) {
+      reader.measure();
+      expect(reader.limits()).toEqual([{ kind: 'injected', path: 'sensor', limitBytes: totalBytes }]);
+    }
+  });
+
   it('is asked at every reading', () => {
     let availableBytes = 5;
     const reader = reading(() => ({ totalBytes: 10, availableBytes: availableBytes-- }));

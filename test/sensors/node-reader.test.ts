@@ -21,6 +21,13 @@ describe('the node reader', () => {
     expect(Math.abs(availableBytes - freemem())).toBeLessThan(256 * MiB);
   });
 
+  it('has the machine as its only limit, once it was read', () => {
+    const reader = new NodeReader();
+    expect(reader.limits()).toEqual([]);
+    const { totalBytes } = reader.measure();
+    expect(reader.limits()).toEqual([{ kind: 'host', path: 'host', limitBytes: totalBytes }]);
+  });
+
   it('refuses to read after it was closed', () => {
     const reader = new NodeReader();
     reader.close();

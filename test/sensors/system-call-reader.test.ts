@@ -27,6 +27,14 @@ describe('the reader of a system without kernel files', () => {
     expect(reader.scopeKeys?.()).toEqual(['host', 'commit', undefined]);
   });
 
+  it('lists what each scope allows, as the last reading found it', () => {
+    const reader = openReader({}, 'win32', () => telling(() => pc({ jobLimitBytes: GiB, jobUsedBytes: MiB })));
+    expect(reader.limits?.()).toEqual([]);
+    const { scopes } = reader.snapshot();
+    expect(reader.limits?.()).toEqual(scopes.map(({ kind, path, limitBytes }) => ({ kind, path, limitBytes })));
+    expect(reader.limits?.().at(-1)).toMatchObject({ kind: 'job', limitBytes: GiB });
+  });
+
   it('refuses if a call failed, and reads again when it works', () => {
     let failed: string | undefined = 'host_statistics64 failed with 5';
     const reader = openReader({}, 'darwin', () =>

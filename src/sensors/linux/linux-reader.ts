@@ -1,9 +1,9 @@
 /** Keeps one plan fresh and reads it through an engine; it knows neither file formats nor which engine it is. */
 import { statSync } from 'node:fs';
 import { loadAddon } from '../../addon/load-addon.ts';
-import type { MemoryMeasure, MemoryReader, MemoryWatch, ScopesMeasure } from '../../core/memory-reader.ts';
+import type { MemoryMeasure, MemoryReader, MemoryWatch, ScopeLimit, ScopesMeasure } from '../../core/memory-reader.ts';
 import type { MemorySnapshot } from '../../core/types.ts';
-import { computeAvailablePerScope, measureRows, type ScopeName, snapshotRows } from '../scope-rows.ts';
+import { computeAvailablePerScope, listLimits, measureRows, type ScopeName, snapshotRows } from '../scope-rows.ts';
 import { malformed, sensorError, unreadable } from '../sensor-error.ts';
 import { toPrefix } from './kernel-files.ts';
 import { openMemoryWatch } from './memory-watch.ts';
@@ -70,6 +70,11 @@ export class LinuxReader implements MemoryReader {
     const current = this.#resolved;
     current.keys ??= current.plan.scopes.map(readScopeKey);
     return current.keys;
+  }
+
+  limits(): readonly ScopeLimit[] {
+    const current = this.#current;
+    return current ? listLimits(current.engine.rows, current.plan.scopes) : [];
   }
 
   openWatch(woken: () => void): MemoryWatch | undefined {

@@ -9,6 +9,7 @@ import type {
   EvictedEvent,
   GuardEvent,
   GuardStatus,
+  LimitsEvent,
   LoadedEvent,
   LoadedModel,
   MemoryGuard,
@@ -31,14 +32,16 @@ guard.on('loaded', (event) => expectTypeOf(event).toEqualTypeOf<LoadedEvent>());
 guard.on('unloaded', (event) => expectTypeOf(event).toEqualTypeOf<UnloadedEvent<'unloaded'>>());
 guard.on('evicted', (event) => expectTypeOf(event).toEqualTypeOf<EvictedEvent>());
 guard.on('leaked', (event) => expectTypeOf(event).toEqualTypeOf<UnloadedEvent<'leaked'>>());
+guard.on('limits', (event) => expectTypeOf(event).toEqualTypeOf<LimitsEvent>());
 guard.once('degraded', (event) => expectTypeOf(event).toEqualTypeOf<DegradedEvent>());
 
 // `event.type` is the event's own name, and tells its fields apart.
 guard.on('refused', (event) => expectTypeOf(event.type).toEqualTypeOf<'refused'>());
 guard.on('critical', (event) => expectTypeOf(event.type).toEqualTypeOf<'critical'>());
 guard.on('evicted', (event) => expectTypeOf(event.reason).toEqualTypeOf<'memory' | 'keep-alive'>());
+guard.on('limits', (event) => expectTypeOf(event.reason).toEqualTypeOf<'resized' | 'moved'>());
 guard.on('degraded', (event) => expectTypeOf(event.reason).toEqualTypeOf<DegradedReason>());
-// @ts-expect-error only an eviction has a reason
+// @ts-expect-error a model that is simply gone has no reason
 guard.on('unloaded', (event) => event.reason);
 const report = (event: GuardEvent) => {
   if (event.type === 'waiting') expectTypeOf(event.position).toEqualTypeOf<number>();

@@ -73,6 +73,7 @@ describe('a reader that is closed', () => {
     reader.close();
     const calls = ['measure', 'measureScopes', 'snapshot', 'scopeKeys', 'readFrom'] as const;
     for (const call of calls) expect(() => reader[call](), call).toThrow('but this one was closed');
+    expect(reader.limits()).toEqual([]);
     expect(log).toEqual({ opened: 1, closed: 1 });
   });
 });
