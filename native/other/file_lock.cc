@@ -5,8 +5,10 @@ namespace guard {
 
 bool FileLockSupported() noexcept { return false; }
 
-LockAnswer TryLock(int) noexcept { return {LockAnswer::State::kFailed, 0}; }
-LockAnswer Unlock(int) noexcept { return {LockAnswer::State::kFailed, 0}; }
-LockAnswer AskLock(int) noexcept { return {LockAnswer::State::kFailed, 0}; }
+LockAnswer TryLock(int, std::uint32_t) noexcept { return {LockAnswer::State::kFailed, 0}; }
+LockAnswer Unlock(int, std::uint32_t) noexcept { return {LockAnswer::State::kFailed, 0}; }
+LockAnswer AskLocks(int, std::uint32_t, std::uint32_t) noexcept { return {LockAnswer::State::kFailed, 0}; }
+int RaiseDescriptor(int) noexcept { return -1; }
+std::unique_ptr<WaitingFile> OpenWaitingFile(int) noexcept { return nullptr; }
 
 }  // namespace guard

@@ -6,6 +6,8 @@
 #define NOMINMAX
 #include <windows.h>
 
+#include <new>
+
 namespace guard {
 namespace {
 
@@ -17,8 +19,9 @@ HANDLE FindHandle(int descriptor) noexcept {
   return get == nullptr ? INVALID_HANDLE_VALUE : get(descriptor);
 }
 
-OVERLAPPED MakeRange() noexcept {
+OVERLAPPED MakeRange(std::uint32_t number) noexcept {
   OVERLAPPED range{};
+  range.Offset = number;
   range.OffsetHigh = 0x40000000;
   return range;
 }
@@ -30,39 +33,73 @@ LockAnswer DescribeFailure() noexcept {
   return {LockAnswer::State::kFailed, static_cast<int>(error)};
 }
 
-LockAnswer Lock(int descriptor, DWORD flags) noexcept {
-  OVERLAPPED range = MakeRange();
-  if (LockFileEx(FindHandle(descriptor), flags | LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &range)) {
-    return {LockAnswer::State::kOurs, 0};
-  }
+LockAnswer Lock(HANDLE handle, DWORD flags, std::uint32_t number, std::uint32_t count) noexcept {
+  OVERLAPPED range = MakeRange(number);
+  if (LockFileEx(handle, flags, 0, count, 0, &range)) return {LockAnswer::State::kOurs, 0};
   return DescribeFailure();
 }
+
+LockAnswer UnlockRange(HANDLE handle, std::uint32_t number, std::uint32_t count) noexcept {
+  OVERLAPPED range = MakeRange(number);
+  if (UnlockFileEx(handle, 0, count, 0, &range)) return {LockAnswer::State::kOurs, 0};
+  return DescribeFailure();
+}
+
+class Duplicate final : public WaitingFile {
+ public:
+  explicit Duplicate(HANDLE handle) noexcept : handle_(handle) {}
+  ~Duplicate() override { CloseHandle(handle_); }
+
+  LockAnswer Wait(std::uint32_t number) noexcept override { return Lock(handle_, LOCKFILE_EXCLUSIVE_LOCK, number, 1); }
+  LockAnswer Unlock(std::uint32_t number) noexcept override { return UnlockRange(handle_, number, 1); }
+  void Write(std::uint32_t offset, const void* bytes, std::size_t size) noexcept override {
+    OVERLAPPED place{};
+    place.Offset = offset;
+    DWORD written = 0;
+    (void)WriteFile(handle_, bytes, static_cast<DWORD>(size), &written, &place);
+  }
+
+ private:
+  HANDLE handle_;
+};
 
 }  // namespace
 
 bool FileLockSupported() noexcept { return GetProcAddress(GetModuleHandleW(nullptr), "uv_get_osfhandle") != nullptr; }
 
-LockAnswer TryLock(int descriptor) noexcept {
-  LockAnswer answer = Lock(descriptor, LOCKFILE_EXCLUSIVE_LOCK);
+LockAnswer TryLock(int descriptor, std::uint32_t number) noexcept {
+  constexpr DWORD kAtOnce = LOCKFILE_EXCLUSIVE_LOCK | LOCKFILE_FAIL_IMMEDIATELY;
+  const HANDLE handle = FindHandle(descriptor);
+  LockAnswer answer = Lock(handle, kAtOnce, number, 1);
   // A caller who only asks holds the lock for a moment.
   for (int more = 0; more < 3 && answer.state == LockAnswer::State::kBusy; more++) {
     SwitchToThread();
-    answer = Lock(descriptor, LOCKFILE_EXCLUSIVE_LOCK);
+    answer = Lock(handle, kAtOnce, number, 1);
   }
   return answer;
 }
 
-LockAnswer Unlock(int descriptor) noexcept {
-  OVERLAPPED range = MakeRange();
-  if (UnlockFileEx(FindHandle(descriptor), 0, 1, 0, &range)) return {LockAnswer::State::kOurs, 0};
-  return DescribeFailure();
-}
+LockAnswer Unlock(int descriptor, std::uint32_t number) noexcept { return UnlockRange(FindHandle(descriptor), number, 1); }
 
 // Windows cannot ask without locking, so a shared lock is taken for a moment.
-LockAnswer AskLock(int descriptor) noexcept {
-  const LockAnswer answer = Lock(descriptor, 0);
-  if (answer.state == LockAnswer::State::kOurs) Unlock(descriptor);
+LockAnswer AskLocks(int descriptor, std::uint32_t first, std::uint32_t count) noexcept {
+  const HANDLE handle = FindHandle(descriptor);
+  const LockAnswer answer = Lock(handle, LOCKFILE_FAIL_IMMEDIATELY, first, count);
+  if (answer.state == LockAnswer::State::kOurs) UnlockRange(handle, first, count);
   return answer;
+}
+
+int RaiseDescriptor(int) noexcept { return -1; }
+
+std::unique_ptr<WaitingFile> OpenWaitingFile(int descriptor) noexcept {
+  HANDLE duplicate = INVALID_HANDLE_VALUE;
+  const HANDLE process = GetCurrentProcess();
+  if (!DuplicateHandle(process, FindHandle(descriptor), process, &duplicate, 0, FALSE, DUPLICATE_SAME_ACCESS)) {
+    return nullptr;
+  }
+  auto* file = new (std::nothrow) Duplicate(duplicate);
+  if (file == nullptr) CloseHandle(duplicate);
+  return std::unique_ptr<WaitingFile>(file);
 }
 
 }  // namespace guard

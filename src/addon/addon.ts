@@ -112,13 +112,45 @@ export interface NativeLoadMeter {
 }
 
 /**
- * Locks of open files that end with the process that holds them. No method waits. Each returns 1 if the lock is held by this descriptor or, for
- * `ask`, free; 0 if another one holds it; and otherwise the negative error number of the system call.
+ * Locks of open files that end with the process that holds them, each named by a number from 0. No method waits. Each returns 1 if the lock is
+ * held by this descriptor or, for `ask`, free; 0 if another one holds it; and otherwise the negative error number of the system call.
  */
 export interface NativeLocks {
-  tryLock(descriptor: number): number;
-  unlock(descriptor: number): number;
-  ask(descriptor: number): number;
+  tryLock(descriptor: number, number: number): number;
+  unlock(descriptor: number, number: number): number;
+  /** Asks for `count` locks at once: 0 if another descriptor holds any of them. */
+  ask(descriptor: number, first: number, count: number): number;
+  /**
+   * Returns a further descriptor of the same open file, with a high number: a dying process closes the highest first, and files with pressure
+   * triggers take milliseconds. Negative if there is none.
+   */
+  raise(descriptor: number): number;
+  /**
+   * Waits for one lock on a thread of its own, through a copy of `descriptor`, and calls `told` whenever `take` has something to say. When it
+   * gets the lock it writes two doubles at `noteAt` of the file: `holder`, and the microseconds of the machine's monotonic clock.
+   */
+  readonly LockQueue: new (
+    descriptor: number,
+    number: number,
+    told: () => void,
+    noteAt: number,
+    holder: number,
+  ) => NativeLockQueue;
+}
+
+/** A place in the line of those who wait for a lock. It does not keep the process alive. */
+export interface NativeLockQueue {
+  /** Begins to wait, if it does not: to hold the lock, or, if it `holds` nothing, to be told that it was free. */
+  join(holds: boolean): void;
+  /**
+   * Returns 1 if the lock is held now, until `release()`; 2 if it was free a moment ago; 0 if it is waited for still or, because nobody took it
+   * in time, again; and otherwise the negative error number. Nothing is waited for after 2 and after an error.
+   */
+  take(): number;
+  release(): void;
+  /** Ends the waiting. */
+  leave(): void;
+  close(): void;
 }
 
 /** Reaches the loggers of a native library without the library's help. */

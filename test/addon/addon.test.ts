@@ -56,7 +56,7 @@ describe.skipIf(!addon)('every function of the addon', () => {
     if (typeof owner !== 'function') return owner[member](...args);
     const made = new owner(
       ...listFunctions(addon!)
-        .find(({ name }) => name === owner.name)!
+        .find((each) => each.isClass && each.owner[each.member] === owner)!
         .takes.map(makeRight),
     );
     try {

@@ -65,7 +65,7 @@ const guarded = (directory) =>
 
 if (role === 'lock') {
   const [file, ready] = /** @type {[string, string]} */ (process.argv.slice(4));
-  if (locks.tryLock(openSync(file, 'r+')) === 1) writeFileSync(ready, '');
+  if (locks.tryLock(openSync(file, 'r+'), 0) === 1) writeFileSync(ready, '');
   setInterval(() => {}, 1000);
 } else if (role === 'load') {
   const [directory, bytes, ready] = /** @type {[string, string, string]} */ (process.argv.slice(4));
@@ -112,17 +112,53 @@ async function checks(place) {
     const file = join(place, 'locked');
     writeFileSync(file, 'what is told');
     const [first, second] = [openSync(file, 'r+'), openSync(file, 'r+')];
-    assert.equal(locks.ask(second), 1);
-    assert.equal(locks.tryLock(first), 1);
-    assert.equal(locks.ask(second), 0);
-    assert.equal(locks.tryLock(second), 0);
+    assert.equal(locks.ask(second, 0, 1), 1);
+    assert.equal(locks.tryLock(first, 0), 1);
+    assert.equal(locks.ask(second, 0, 1), 0);
+    assert.equal(locks.tryLock(second, 0), 0);
     assert.equal(readFileSync(file, 'utf8'), 'what is told');
-    assert.equal(locks.unlock(first), 1);
-    assert.equal(locks.tryLock(second), 1);
+    // Another number is another lock, and a range says whether any in it is held.
+    assert.equal(locks.tryLock(second, 1030), 1);
+    assert.equal(locks.ask(first, 1024, 256), 0);
+    assert.equal(locks.ask(first, 1031, 225), 1);
+    assert.equal(locks.unlock(second, 1030), 1);
+    assert.equal(locks.ask(first, 1024, 256), 1);
+    assert.equal(locks.unlock(first, 0), 1);
+    assert.equal(locks.tryLock(second, 0), 1);
     closeSync(second);
-    assert.equal(locks.ask(first), 1);
+    assert.equal(locks.ask(first, 0, 1), 1);
     closeSync(first);
-    assert.ok(locks.tryLock(first) < 0);
+    assert.ok(locks.tryLock(first, 0) < 0);
+  });
+
+  await check('a lock is waited for in a line', async () => {
+    const file = join(place, 'waited-for');
+    writeFileSync(file, Buffer.alloc(64));
+    const [first, second] = [openSync(file, 'r+'), openSync(file, 'r+')];
+    assert.equal(locks.tryLock(first, 0), 1);
+    /** @type {() => void} */
+    let wake = () => {};
+    const told = new Promise((resolve) => {
+      wake = () => resolve(undefined);
+    });
+    const queue = new locks.LockQueue(second, 0, () => wake(), 32, 4711);
+    queue.join(true);
+    assert.equal(queue.take(), 0);
+    locks.unlock(first, 0);
+    let answer = 0;
+    await told;
+    for (let tries = 0; answer !== 1 && tries < 500; tries++) {
+      answer = queue.take();
+      await sleep(1);
+    }
+    assert.equal(answer, 1);
+    assert.equal(locks.ask(first, 0, 1), 0);
+    assert.equal(readFileSync(file).readDoubleLE(32), 4711);
+    queue.release();
+    assert.equal(locks.tryLock(first, 0), 1);
+    queue.close();
+    closeSync(second);
+    closeSync(first);
   });
 
   await check('a lock ends with the process that held it', async () => {
@@ -130,11 +166,11 @@ async function checks(place) {
     writeFileSync(file, '');
     const end = await other(['lock', file, join(place, 'held-ready')], join(place, 'held-ready'));
     const descriptor = openSync(file, 'r+');
-    assert.equal(locks.ask(descriptor), 0);
+    assert.equal(locks.ask(descriptor, 0, 1), 0);
     await end();
     let answer = 0;
     for (let tries = 0; answer !== 1 && tries < 100; tries++) {
-      answer = locks.ask(descriptor);
+      answer = locks.ask(descriptor, 0, 1);
       await sleep(20);
     }
     assert.equal(answer, 1);

@@ -98,9 +98,16 @@ const ARGUMENTS = {
   readMachine: ['figures'],
   trimHeap: [],
   dropPageCache: ['path'],
-  'locks.tryLock': ['integer'],
-  'locks.unlock': ['integer'],
-  'locks.ask': ['integer'],
+  'locks.tryLock': ['integer', 'integer'],
+  'locks.unlock': ['integer', 'integer'],
+  'locks.ask': ['integer', 'integer', 'integer'],
+  'locks.raise': ['integer'],
+  'locks.LockQueue': ['integer', 'integer', 'function', 'integer', 'number'],
+  'locks.LockQueue.join': ['flag'],
+  'locks.LockQueue.take': [],
+  'locks.LockQueue.release': [],
+  'locks.LockQueue.leave': [],
+  'locks.LockQueue.close': [],
   'engineLog.silence': ['libraryPath'],
   'engineLog.keep': ['integer'],
   'engineLog.drain': [],
@@ -138,17 +145,18 @@ export function listFunctions(addon) {
     if (!takes) throw new Error(`the addon exports ${name}, which has no row in addon-calls.mjs`);
     found.push({ name, owner, member, isClass, takes });
   };
-  for (const [name, value] of Object.entries(addon)) {
-    if (typeof value === 'function') {
-      const methods = Object.getOwnPropertyNames(value.prototype ?? {}).filter((method) => method !== 'constructor');
-      add(name, addon, name, methods.length > 0);
-      for (const method of methods) add(`${name}.${method}`, value, method);
-    } else if (typeof value === 'object') {
-      for (const member of Object.keys(value)) add(`${name}.${member}`, value, member);
-    } else if (typeof value !== 'boolean') {
-      throw new Error(`the addon exports ${name}, which is a ${typeof value}`);
+  const addAll = (/** @type {string} */ prefix, /** @type {object} */ owner) => {
+    for (const [member, value] of Object.entries(owner)) {
+      const name = `${prefix}${member}`;
+      if (typeof value === 'function') {
+        const methods = Object.getOwnPropertyNames(value.prototype ?? {}).filter((method) => method !== 'constructor');
+        add(name, owner, member, methods.length > 0);
+        for (const method of methods) add(`${name}.${method}`, value, method);
+      } else if (typeof value === 'object') addAll(`${name}.`, value);
+      else if (typeof value !== 'boolean') throw new Error(`the addon exports ${name}, which is a ${typeof value}`);
     }
-  }
+  };
+  addAll('', addon);
   return found;
 }
 
