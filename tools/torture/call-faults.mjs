@@ -19,6 +19,7 @@ const BY_PATH = /** @type {const} */ ([
   'readlinkSync',
   'readFileSync',
   'renameSync',
+  'linkSync',
 ]);
 const BY_DESCRIPTOR = /** @type {const} */ (['readSync', 'writeSync', 'fstatSync', 'closeSync']);
 

@@ -5,7 +5,8 @@ import path from 'node:path';
 
 /** @typedef {import('./load-operations.mjs').Operation} Operation */
 
-const DISK_BYTES = 64 * 1024;
+/** Room for a ledger of a few members. */
+const DISK_BYTES = 512 * 1024;
 
 export class LedgerPlace {
   /** @type {string} */
@@ -61,7 +62,7 @@ export class LedgerPlace {
   #addFiles(random) {
     if (!fs.existsSync(this.directory)) return undefined;
     const text = random.pick(['', '\n', '00000000 {}\n', '0'.repeat(4000), '{"format":2}\n']);
-    const name = random.pick(['1-0123456789ab', 'a', '.x', '99999999-ffffffffffff']);
+    const name = random.pick(['nexa-ledger.0123', 'a', '.x', 'lock']);
     try {
       fs.writeFileSync(path.join(this.directory, name), text);
     } catch {
