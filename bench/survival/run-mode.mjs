@@ -7,7 +7,7 @@ import { ControlGroup } from '../../tools/control-groups.mjs';
 import { killChild } from '../../tools/kill-child.mjs';
 import { dropPages, readAnonymousBytes, readAvailableBytes, readKernelBytes } from './group-memory.mjs';
 import { packerAdmits, sumMappedBytes } from './packer.mjs';
-import { DISTURBER, LIMIT_BYTES, RESERVES } from './setting.mjs';
+import { DISTURBER, SITUATIONS } from './setting.mjs';
 
 /** @typedef {import('node:child_process').ChildProcess} ChildProcess */
 /** @typedef {import('./packer.mjs').Holder} Holder */
@@ -15,7 +15,7 @@ import { DISTURBER, LIMIT_BYTES, RESERVES } from './setting.mjs';
 /** @typedef {import('./setting.mjs').Mode} Mode */
 /** @typedef {{ pid: number, asks?: Holder, id?: number, decided?: 'admitted' | 'refused', gone?: number, ready?: number, loaded?: number, failed?: string }} Told */
 /** @typedef {{ child: ChildProcess, holds: Map<number, Holder>, asking?: { id: number, holder: Holder, packed: boolean } | undefined, baseBytes: number, loadingSinceStep?: number | undefined }} Worker */
-/** @typedef {{ mode: Mode, processes: number, loads: number, seed: number, folder: string, mostMs: number, untilKilled?: boolean, signal?: AbortSignal, truthOf: (holder: Holder) => Truth }} Options */
+/** @typedef {{ mode: Mode, situation: string, processes: number, loads: number, seed: number, folder: string, mostMs: number, untilKilled?: boolean, signal?: AbortSignal, truthOf: (holder: Holder) => Truth }} Options */
 
 const SAMPLE_EVERY_MS = 50;
 /** The kernel kills these before anybody else in the group. */
@@ -25,12 +25,21 @@ const WORKER_OOM_SCORE = 900;
 export async function runMode(options) {
   dropPages(options.folder);
   const name = `nexa-memory-guard-survival-${process.pid}`;
-  return await ControlGroup.use(name, { limitBytes: LIMIT_BYTES }, (group) => new ModeRun(group, options).run());
+  const { limitBytes } = findSituation(options);
+  return await ControlGroup.use(name, { limitBytes }, (group) => new ModeRun(group, options).run());
+}
+
+/** @param {Options} options */
+function findSituation({ situation }) {
+  return /** @type {import('./setting.mjs').Situation} */ (SITUATIONS[situation]);
 }
 
 class ModeRun {
   #group;
   #options;
+  #situation;
+  /** Models that some process of this run has loaded and used. @type {Set<string>} */
+  #seen = new Set();
   #ledger = path.join(mkdtempSync(path.join(os.tmpdir(), 'nexa-survival-')), 'ledger');
   #startMs = performance.now();
   #disturber;
@@ -48,7 +57,7 @@ class ModeRun {
   #done = false;
   /** @type {() => void} */
   #finish = () => {};
-  #result = { tried: 0, admitted: 0, packed: 0, wrong: 0, kills: 0, failed: 0 };
+  #result = { tried: 0, admitted: 0, packed: 0, wrong: 0, kills: 0, killsAtFirstSight: 0, failed: 0 };
   /** @type {{ atMs: number, headroomBytes: number, kills: number }[]} */
   #series = [];
 
@@ -56,17 +65,19 @@ class ModeRun {
   constructor(group, options) {
     this.#group = group;
     this.#options = options;
+    this.#situation = findSituation(options);
     this.#disturber = this.#spawn('./disturber.mjs', [], { flags: ['--expose-gc'], oomScore: 0 });
   }
 
   async run() {
-    const { mode, processes, loads, seed, mostMs, signal } = this.#options;
+    const { mode, situation, processes, loads, seed, mostMs, signal } = this.#options;
+    const { limitBytes } = this.#situation;
     /** @type {Promise<void>} */
     const finished = new Promise((resolve) => {
       this.#finish = resolve;
     });
     const timers = [
-      setInterval(() => this.#moveDisturber(), DISTURBER.everyMs),
+      setInterval(() => this.#situation.disturbed && this.#moveDisturber(), DISTURBER.everyMs),
       setInterval(() => this.#sample(), SAMPLE_EVERY_MS),
     ];
     const timer = setTimeout(this.#finish, mostMs);
@@ -83,10 +94,10 @@ class ModeRun {
     }
     signal?.throwIfAborted();
     const seconds = (performance.now() - this.#startMs) / 1000;
-    const used = this.#series.map((sample) => 1 - sample.headroomBytes / LIMIT_BYTES);
+    const used = this.#series.map((sample) => 1 - sample.headroomBytes / limitBytes);
     const meanUsed = used.reduce((sum, share) => sum + share, 0) / used.length;
     const summary = { seconds, meanUsed, peakUsed: Math.max(...used), series: this.#series };
-    return { mode, processes, loads, seed, ...this.#result, ...summary };
+    return { mode, situation, limitBytes, processes, loads, seed, ...this.#result, ...summary };
   }
 
   /** @param {string} script @param {string[]} args @param {{ flags?: string[], oomScore: number }} options */
@@ -102,7 +113,7 @@ class ModeRun {
     if (this.#taken * stepBytes >= mostBytes) this.#rising = false;
     if (this.#taken === 0) this.#rising = true;
     const oldest = Math.min(...[...this.#workers].map(({ loadingSinceStep = this.#steps }) => loadingSinceStep));
-    if (this.#rising && (this.#steps - oldest + 1) * stepBytes >= RESERVES.minFreeBytes) return;
+    if (this.#rising && (this.#steps - oldest + 1) * stepBytes >= this.#situation.reserveBytes) return;
     this.#steps += this.#rising ? 1 : 0;
     this.#taken += this.#rising ? 1 : -1;
     this.#disturber.send(this.#rising ? 'take' : 'return');
@@ -110,7 +121,7 @@ class ModeRun {
 
   #sample() {
     const mappedBytes = sumMappedBytes(this.#listHolders(), this.#options.truthOf);
-    const headroomBytes = readAvailableBytes(this.#group, LIMIT_BYTES) - mappedBytes;
+    const headroomBytes = readAvailableBytes(this.#group, this.#situation.limitBytes) - mappedBytes;
     this.#series.push({ atMs: performance.now() - this.#startMs, headroomBytes, kills: this.#result.kills });
   }
 
@@ -119,8 +130,8 @@ class ModeRun {
   }
 
   #startWorker() {
-    const { mode, folder, seed } = this.#options;
-    const args = [mode, folder, String(seed + this.#spawned++ * 1000), this.#ledger];
+    const { mode, situation, folder, seed } = this.#options;
+    const args = [mode, situation, folder, String(seed + this.#spawned++ * 1000), this.#ledger];
     const child = this.#spawn('./worker.mjs', args, { oomScore: WORKER_OOM_SCORE });
     /** @type {Worker} */
     const worker = { child, holds: new Map(), baseBytes: 0 };
@@ -145,8 +156,15 @@ class ModeRun {
       this.#result.failed++;
       console.error(told.failed);
     }
-    if (told.loaded !== undefined) worker.loadingSinceStep = undefined;
+    if (told.loaded !== undefined) this.#noteLoaded(worker, told.loaded);
     if (told.gone !== undefined) worker.holds.delete(told.gone);
+  }
+
+  /** @param {Worker} worker @param {number} id */
+  #noteLoaded(worker, id) {
+    worker.loadingSinceStep = undefined;
+    const holder = worker.holds.get(id);
+    if (holder) this.#seen.add(nameHolder(holder));
   }
 
   #letNextDecide() {
@@ -156,7 +174,8 @@ class ModeRun {
     const kernelBytes = readKernelBytes(this.#group);
     const baseBytes = [...this.#workers].reduce((sum, worker) => sum + readBaseBytes(worker, truthOf), kernelBytes);
     const disturberBytes = readAnonymousBytes(this.#disturber.pid) ?? 0;
-    const room = { limitBytes: LIMIT_BYTES, minFreeBytes: RESERVES.minFreeBytes, baseBytes, disturberBytes };
+    const { limitBytes, reserveBytes } = this.#situation;
+    const room = { limitBytes, minFreeBytes: reserveBytes, baseBytes, disturberBytes };
     this.#deciding.asking.packed = packerAdmits(room, this.#listHolders(), this.#deciding.asking.holder, truthOf);
     this.#deciding.child.send('decide');
   }
@@ -177,11 +196,19 @@ class ModeRun {
     if (this.#deciding === worker) this.#letNextDecide();
   }
 
+  /** A kill while any model is loaded for the first time is counted apart: nobody knew what it takes. @param {Worker} dead */
+  #countKill(dead) {
+    const holders = [...this.#listHolders(), ...dead.holds.values()];
+    const unseen = !this.#situation.learns && holders.some((holder) => !this.#seen.has(nameHolder(holder)));
+    if (unseen) this.#result.killsAtFirstSight++;
+    else this.#result.kills++;
+  }
+
   /** @param {Worker} worker @param {number | null} code @param {NodeJS.Signals | null} signal */
   #bury(worker, code, signal) {
     this.#workers.delete(worker);
     if (this.#done) return;
-    if (signal === 'SIGKILL') this.#result.kills++;
+    if (signal === 'SIGKILL') this.#countKill(worker);
     else console.error(`a worker ended by itself (${code ?? signal})`);
     if (worker.asking) this.#result.tried++; // it died of this load
     const at = this.#line.indexOf(worker);
@@ -191,6 +218,11 @@ class ModeRun {
     if (this.#result.tried >= loads || (untilKilled && this.#result.kills > 0)) this.#finish();
     else this.#startWorker();
   }
+}
+
+/** @param {Holder} holder */
+function nameHolder({ model, mmap }) {
+  return `${model} ${mmap}`;
 }
 
 /** What a process holds beside its models: at least as much as when it began, now as far as its models don't explain it. @param {Worker} worker @param {(holder: Holder) => Truth} truthOf */

@@ -1,6 +1,6 @@
 /**
  * Many processes, many random loads, one limit: who is killed, who is refused for nothing, and how much is used.
- *   npm run bench:survival [-- --mode guarded --processes 1,2 --loads 250 --seconds 60 --seed 1 --json FILE --chart FILE]
+ *   npm run bench:survival [-- --mode guarded --situation 'small reserve' --processes 1,2 --loads 250 --seconds 60 --seed 1 --json FILE --chart FILE]
  * --until-killed ends an unguarded row with its first kill. Needs root, control groups and `npm run compile`.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,14 +11,15 @@ import { MiB } from 'nexa-memory-guard';
 import { drawChart } from './draw-chart.mjs';
 import { measureTruths } from './measure-truths.mjs';
 import { runMode } from './run-mode.mjs';
-import { LIMIT_BYTES, MODELS, MODES, writeModels } from './setting.mjs';
+import { findBuffersTruth, MODELS, MODES, PROCESSES, SITUATIONS, TRUTHS_FILE, writeModels } from './setting.mjs';
 
 const { values } = parseArgs({
   options: {
     loads: { type: 'string', default: '250' },
-    processes: { type: 'string', default: '1,2,4,8' },
+    processes: { type: 'string' },
     seed: { type: 'string', default: '1' },
     mode: { type: 'string', multiple: true },
+    situation: { type: 'string', multiple: true },
     seconds: { type: 'string', default: '60' },
     'until-killed': { type: 'boolean', default: false },
     json: { type: 'string' },
@@ -45,32 +46,40 @@ try {
       anonymous: Math.round(anonymousBytes / MiB),
     })),
   );
-  const modes = MODES.filter((mode) => !values.mode || values.mode.includes(mode));
+  writeFileSync(path.join(folder, TRUTHS_FILE), JSON.stringify(Object.fromEntries(listTruths(truthOf))));
   const all = [];
-  for (const mode of modes) {
-    for (const processes of values.processes.split(',').map(Number)) {
-      const result = await runMode({
-        mode,
-        processes,
-        loads: Number(values.loads),
-        seed: Number(values.seed),
-        folder,
-        truthOf,
-        mostMs: Number(values.seconds) * 1000,
-        untilKilled: values['until-killed'] && mode === 'unguarded',
-        signal: interrupted.signal,
-      });
-      all.push(result);
-      console.log(`${mode}, ${processes} processes: ${result.kills} killed, ${result.seconds.toFixed(0)} s`);
-    }
+  for (const { mode, situation, processes } of listRows()) {
+    const { sdk, learns } = /** @type {import('./setting.mjs').Situation} */ (SITUATIONS[situation]);
+    // What is learned in one row must not help the next.
+    process.env['XDG_CACHE_HOME'] = learns ? folder : mkdtempSync(path.join(folder, 'nothing-learned-'));
+    const result = await runMode({
+      mode,
+      situation,
+      processes,
+      loads: Number(values.loads),
+      seed: Number(values.seed),
+      folder,
+      truthOf: sdk === 'buffers' ? findBuffersTruth : truthOf,
+      mostMs: Number(values.seconds) * 1000,
+      untilKilled: values['until-killed'] && mode === 'unguarded',
+      signal: interrupted.signal,
+    });
+    all.push(result);
+    console.log(
+      `${situation}, ${mode}, ${processes} processes: ${result.kills} killed, ${result.seconds.toFixed(0)} s`,
+    );
   }
-  console.log(`\nseed ${values.seed}, 1 GiB, ${values.loads} loads for each row, 24 MiB to stay free`);
+  console.log(
+    `\nseed ${values.seed}, ${values.loads} loads for each row, 24 MiB to stay free with a small reserve, else the defaults`,
+  );
   console.table(
     all.map((result) => ({
+      situation: result.situation,
       mode: result.mode,
       processes: result.processes,
       loads: result.tried,
       killed: result.kills,
+      'at first sight': result.killsAtFirstSight,
       admitted: result.admitted,
       'packer admits': result.packed,
       'refused, packer admits': result.wrong,
@@ -85,9 +94,29 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
+/** Every mode with a small reserve, and the guarded mode in every other situation; or what was asked for. */
+function listRows() {
+  const asked = values.situation ?? (values.mode || values.processes ? ['small reserve'] : Object.keys(SITUATIONS));
+  const modes = MODES.filter((mode) => !values.mode || values.mode.includes(mode));
+  const counts = (values.processes ?? '1,2,4,8').split(',').map(Number);
+  return asked.flatMap((situation) => {
+    const usual = PROCESSES[/** @type {keyof typeof PROCESSES} */ (situation)];
+    if (usual === undefined)
+      return modes.flatMap((mode) => counts.map((processes) => ({ mode, situation, processes })));
+    const mode = /** @type {const} */ ('guarded');
+    return (values.processes ? counts : [usual]).map((processes) => ({ mode, situation, processes }));
+  });
+}
+
+/** @param {Awaited<ReturnType<typeof measureTruths>>} truthOf */
+function listTruths(truthOf) {
+  const holders = MODELS.flatMap((model) => [true, false].map((mmap) => ({ model, mmap })));
+  return holders.map((holder) => /** @type {const} */ ([`${holder.model} ${holder.mmap}`, truthOf(holder)]));
+}
+
 /** @param {Awaited<ReturnType<typeof runMode>>} result */
-function makeChartRun({ mode, processes, kills, admitted, tried, seconds, series }) {
+function makeChartRun({ situation, mode, limitBytes, processes, kills, admitted, tried, seconds, series }) {
   const killed = kills === 1 ? '1 killed (x)' : `${kills} killed${kills > 0 ? ' (x)' : ''}`;
-  const title = `Headroom, ${mode}, ${processes} processes: ${admitted} of ${tried} loads admitted, ${killed}`;
-  return { title, seconds, limitBytes: LIMIT_BYTES, series };
+  const title = `Headroom, ${situation}, ${mode}, ${processes} processes: ${admitted} of ${tried} loads admitted, ${killed}`;
+  return { title, seconds, limitBytes, series };
 }
