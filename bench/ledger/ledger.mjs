@@ -29,20 +29,22 @@ async function startHolder(bytes = 0, decides = false, group) {
   return child;
 }
 
-/** Microseconds for which each lock of this process was held: only the section's are given back before their process ends. @type {number[]} */
+/** Microseconds for which this process held the section. @type {number[]} */
 const heldUs = [];
 // One module, whoever requires it: these are the locks of the guard.
 const { locks } = createRequire(import.meta.url)('../../build/Release/nexa_memory_guard.node');
 const { tryLock, unlock } = locks;
 let lockedNs = 0n;
-locks.tryLock = (/** @type {number} */ file) => {
-  const answer = tryLock(file);
-  lockedNs = process.hrtime.bigint();
+/** The number of the section's lock. */
+const SECTION = 0;
+locks.tryLock = (/** @type {number} */ file, /** @type {number} */ number) => {
+  const answer = tryLock(file, number);
+  if (number === SECTION) lockedNs = process.hrtime.bigint();
   return answer;
 };
-locks.unlock = (/** @type {number} */ file) => {
-  heldUs.push(Number(process.hrtime.bigint() - lockedNs) / 1000);
-  return unlock(file);
+locks.unlock = (/** @type {number} */ file, /** @type {number} */ number) => {
+  if (number === SECTION) heldUs.push(Number(process.hrtime.bigint() - lockedNs) / 1000);
+  return unlock(file, number);
 };
 
 /** @param {string} _name @param {object} [_options] */
