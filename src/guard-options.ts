@@ -19,6 +19,7 @@ import {
 } from './core/validate.ts';
 import type { Logger } from './events/publish-event.ts';
 import type { LedgerOption } from './ledger/open-ledger.ts';
+import type { OnLedgerFailure } from './ledger/shared-ledger.ts';
 import type { EvictChoice, LoadSettings } from './loading/load-settings.ts';
 import type { EdgeRules } from './monitor/status-edges.ts';
 import { DEFAULT_WARNING_FACTOR } from './policy/memory-status.ts';
@@ -40,6 +41,11 @@ export interface GuardOptions {
    * containers share. @default 'shared', 'process' with a replaced sensor
    */
   readonly ledger?: LedgerOption;
+  /**
+   * What happens to loads while the ledger can't be used although there is one, so that nobody knows what other processes hold. `refuse`: they end
+   * with `ERR_LEDGER`. `alone`: this process and what the others told last count. Where no ledger can exist, `alone` is what happens. @default 'refuse'
+   */
+  readonly onLedgerFailure?: OnLedgerFailure;
   /**
    * `idle`: to admit a load, unload guarded models that are idle and not pinned, the largest first, as few as are needed.
    * A function chooses among them itself. @default 'never'
@@ -77,6 +83,7 @@ export interface GuardOptions {
 export interface GuardSettings extends LoadSettings, EdgeRules {
   readonly minFreeRatioAfterLoad: number;
   readonly ledger: LedgerOption;
+  readonly onLedgerFailure: OnLedgerFailure;
   readonly keepAliveMs: number | undefined;
   readonly dropPageCache: boolean;
   readonly swap: boolean;
@@ -93,6 +100,7 @@ const DEFAULTS: GuardSettings = {
   warningFactor: DEFAULT_WARNING_FACTOR,
   downgrade: true,
   ledger: 'shared',
+  onLedgerFailure: 'refuse',
   evict: 'never',
   reload: false,
   keepAliveMs: undefined,
@@ -116,6 +124,7 @@ const CHECKS: Checks<GuardSettings> = {
   warningFactor: numberFrom(1, 1000),
   downgrade: flag,
   ledger: checkLedger,
+  onLedgerFailure: oneOf('refuse', 'alone'),
   evict: checkEvict,
   reload: flag,
   keepAliveMs: wholeNumber(1),

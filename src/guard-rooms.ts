@@ -117,12 +117,14 @@ export class GuardRooms {
 
   #makeLoader(adapter: Adapter): ModelLoader {
     const { shared } = this.ledger;
+    const { onLedgerFailure } = this.#settings;
     return new ModelLoader({
       settings: this.#settings,
       adapter,
       reader: this.machine.reader,
       gate: this.#gate,
-      inSection: async (step, signal) => (shared ? shared.inSection(step, signal) : step()),
+      inSection: async (judge, commit, signal) =>
+        shared ? shared.inSection(judge, commit, signal, onLedgerFailure) : commit(judge()),
       models: this.models,
       clock: this.#settings.clock,
       calibration: this.#calibration,

@@ -98,7 +98,7 @@ export class Qwen2MemoryManager {
       const { reservation, sinceBytes = grownBytes } = this.#registered;
       this.#ledger.noteTaken(reservation, Math.max(0, grownBytes - sinceBytes));
     }
-    const { decision } = this.#gate.decide(makeRequest(asked, 0), { reserve: 'nothing' });
+    const { decision } = this.#gate.judge(makeRequest(asked, 0), { reserve: 'nothing' });
     this.#checkedBytes = this.#machine.readGrowthBytes();
     return decision.verdict === 'admit';
   }
@@ -113,7 +113,7 @@ export class Qwen2MemoryManager {
     const before = this.#registered;
     this.unregisterModel();
     try {
-      const { decision } = this.#gate.decide(makeRequest(asked, takenBytes), { reserve: 'nothing' });
+      const { decision } = this.#gate.judge(makeRequest(asked, takenBytes), { reserve: 'nothing' });
       if (decision.verdict === 'refuse') {
         const limitedBy = readLimitingScope(this.#machine.reader);
         const refused = { ...decision, help: findRefusalHelp(decision, { holders: [], limitedBy }) };

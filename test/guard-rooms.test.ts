@@ -87,6 +87,7 @@ describe('a guard over the real machine', () => {
         minFreeRatioAfterLoad: 0,
         minFreeBytes: 0,
         ledger: { directory: file },
+        onLedgerFailure: 'alone',
       });
       onTestFinished(() => nexa.guard.close());
       return { nexa, events: recordEvents(nexa.guard) };

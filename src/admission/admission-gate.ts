@@ -5,7 +5,7 @@ import type { MemoryReader } from '../core/memory-reader.ts';
 import { sumFileBytes } from '../core/needed-bytes.ts';
 import type { HeldFile, LoadNeed } from '../core/types.ts';
 import type { Ledger, Reservation, WaitTicket } from '../ledger/ledger.ts';
-import type { Holdings } from '../ledger/ledger-record.ts';
+import type { Holdings, RecordMeter } from '../ledger/ledger-record.ts';
 import type { Peer } from '../ledger/peer-headroom.ts';
 import { countPlaces } from '../ledger/waiting-order.ts';
 import {
@@ -28,6 +28,8 @@ import { FIRST, type MemoryView, MemoryViewer } from './memory-view.ts';
 export interface SharedHoldings {
   peers(): readonly Peer[];
   publish(scopes: readonly string[], holdings: Holdings): void;
+  /** Where a meter may write what a running load takes. */
+  readonly meterPlace?: { readonly descriptor: number; readonly offset: number } | undefined;
 }
 
 /** What the gate needs of its surroundings. */
@@ -42,6 +44,11 @@ export interface AdmissionGateParts {
   readonly minFreeRatioAfterLoad: number;
 }
 
+/** Writes what a running load takes to 16 bytes of a file, also while JavaScript is blocked. False if it can't. */
+export interface PublishingMeter {
+  publishTo(descriptor: number, offset: number, number: number): boolean;
+}
+
 /** A candidate and the promise made to it. */
 export interface ReservedCandidate {
   readonly candidate: Candidate;
@@ -52,6 +59,14 @@ export interface GateOutcome {
   readonly decision: Decision;
   /** Absent if nothing was to be reserved, or the load is refused. */
   readonly reserved?: ReservedCandidate;
+}
+
+/** A load that was judged, and what is to be reserved for it. */
+export interface JudgedLoad {
+  readonly decision: Decision;
+  readonly ticket: WaitTicket | undefined;
+  /** `undefined`: nothing. */
+  readonly candidate: Candidate | undefined;
 }
 
 /** How one load is decided on. */
@@ -68,12 +83,17 @@ export interface DecideOptions {
   readonly ticket?: WaitTicket | undefined;
 }
 
+/** Each is used once. They begin anywhere, since whoever had this thread's slot before may still have a meter that writes there. */
+let nextMeterNumber = 1 + Math.floor(Math.random() * 2 ** 30);
+
 export class AdmissionGate {
   readonly #parts: AdmissionGateParts;
   readonly #viewer: MemoryViewer;
   #soon: NodeJS.Immediate | undefined;
   /** The scopes that were told last. */
   #toldScopes: readonly string[] | undefined;
+  /** The load whose meter writes for other processes; the last of several. */
+  #metered: { readonly reservation: Reservation; readonly number: number } | undefined;
 
   constructor(parts: AdmissionGateParts) {
     this.#parts = parts;
@@ -91,19 +111,27 @@ export class AdmissionGate {
   }
 
   /**
-   * Decides, and reserves what `reserve` says. There must be no `await` in here.
+   * Judges a load, and what of it is to be reserved. Nothing is reserved yet. Like `commit`, it must not wait for anything.
    *
    * @throws MemoryGuardError `ERR_SENSOR` if the machine can't be read.
    */
-  decide(request: AdmissionRequest, { reserve, ticket }: DecideOptions): GateOutcome {
+  judge(request: AdmissionRequest, { reserve, ticket }: DecideOptions): JudgedLoad {
     const candidates = listSteps(request);
     const judged = this.#judge(candidates, ticket);
     const decision = makeDecision(request, judged);
-    const candidate = pickReserved(reserve, judged.chosen, candidates[0]!);
+    return { decision, ticket, candidate: pickReserved(reserve, judged.chosen, candidates[0]!) };
+  }
+
+  /**
+   * Reserves what was judged, if nothing has changed since.
+   *
+   * @throws MemoryGuardError `ERR_LEDGER` if other processes can't be told of it.
+   */
+  commit({ decision, ticket, candidate }: JudgedLoad): GateOutcome {
     if (!candidate) return { decision };
     // Told together with what is reserved: nobody sees both, or neither.
     if (ticket) this.#parts.ledger.endWait(ticket);
-    return { decision, reserved: this.#reserve(request.model, candidate) };
+    return { decision, reserved: { candidate, reservation: this.reserve(decision.model, candidate.need) } };
   }
 
   /** For a load that was refused: what would fit if it took a smaller context than it allows. */
@@ -119,22 +147,44 @@ export class AdmissionGate {
     return verdict === 'refuse' && (this.#parts.collect?.(leastMissing(candidates)) ?? false);
   }
 
-  /** Promises the first candidate its need without asking the rules. */
+  /** Promises the first candidate its need without asking the rules, and also if other processes can't be told of it. */
   reserveFirst({ model, candidates }: AdmissionRequest): ReservedCandidate {
-    return this.#reserve(model, candidates[0]!);
+    const candidate = candidates[0]!;
+    const reservation = this.#promise(model, candidate.need);
+    this.#publish();
+    return { candidate, reservation };
   }
 
-  /** Promises a need without asking the rules. */
+  /**
+   * Promises a need without asking the rules.
+   *
+   * @throws MemoryGuardError `ERR_LEDGER` if other processes can't be told of it; then nothing is promised.
+   */
   reserve(label: string, need: LoadNeed): Reservation {
-    const { ledger, nowMs } = this.#parts;
-    const reservation = ledger.reserve(label, need, { clockMs: nowMs(), epochMs: Date.now() });
-    this.#publish();
+    const reservation = this.#promise(label, need);
+    try {
+      this.#tell();
+    } catch (error) {
+      this.#parts.ledger.release(reservation);
+      throw error;
+    }
     return reservation;
   }
 
   /** Notes what a load has taken by now: it pays for that part of its promise. */
   took(reservation: Reservation, bytes: number): void {
-    if (this.#parts.ledger.noteTaken(reservation, bytes)) this.#publish();
+    // Records hold whole numbers.
+    if (this.#parts.ledger.noteTaken(reservation, Math.round(bytes))) this.#publish();
+  }
+
+  /** Lets other processes see what a load takes, also while this one is blocked by it. */
+  meter(reservation: Reservation, meter: PublishingMeter): void {
+    const place = this.#parts.shared?.meterPlace;
+    if (!place) return;
+    const number = nextMeterNumber++;
+    if (!meter.publishTo(place.descriptor, place.offset, number)) return;
+    this.#metered = { reservation, number };
+    this.#publish();
   }
 
   loaded(reservation: Reservation, files: readonly HeldFile[] | undefined): void {
@@ -192,14 +242,36 @@ export class AdmissionGate {
     if (this.#parts.shared) this.#soon ??= setImmediate(() => this.#publish());
   }
 
-  /** Tells the other processes what is held here now. */
+  /** Tells the other processes what is held here now. If that fails, what they know is more than what is held, or it is told with the next decision. */
   #publish(): void {
+    try {
+      this.#tell();
+    } catch {
+      // The ledger has told its listeners.
+    }
+  }
+
+  #tell(): void {
     const { ledger, shared } = this.#parts;
     if (!shared) return;
     clearImmediate(this.#soon);
     this.#soon = undefined;
     this.#toldScopes = this.#viewer.scopes;
-    shared.publish(this.#toldScopes, ledger.describeHoldings(readMachineUs()));
+    const meter = this.#describeMeter();
+    shared.publish(this.#toldScopes, { ...ledger.describeHoldings(readMachineUs()), ...(meter && { meter }) });
+  }
+
+  #describeMeter(): RecordMeter | undefined {
+    if (!this.#metered) return undefined;
+    const { reservation, number } = this.#metered;
+    const takenBytes = this.#parts.ledger.getTakenBytes(reservation);
+    if (takenBytes === undefined) this.#metered = undefined;
+    return takenBytes === undefined ? undefined : { number, takenBytes };
+  }
+
+  #promise(label: string, need: LoadNeed): Reservation {
+    const { ledger, nowMs } = this.#parts;
+    return ledger.reserve(label, need, { clockMs: nowMs(), epochMs: Date.now() });
   }
 
   #judge(candidates: readonly Candidate[], ticket: WaitTicket | undefined): JudgedCandidates {
@@ -215,10 +287,6 @@ export class AdmissionGate {
   #listHeldKeys({ peers }: MemoryView): ReadonlySet<string> {
     const elsewhere = peers.flatMap(({ files }) => files.map(({ key }) => key));
     return new Set([...elsewhere, ...this.#parts.ledger.listHeldKeys()]);
-  }
-
-  #reserve(model: string, candidate: Candidate): ReservedCandidate {
-    return { candidate, reservation: this.reserve(model, candidate.need) };
   }
 }
 

@@ -28,6 +28,7 @@ const BY_CODE: Readonly<Partial<Record<ErrorCode, number>>> = {
   ERR_RUNTIME: EXIT.runtime,
   ERR_CONTEXT_FULL: EXIT.runtime,
   ERR_SENSOR: EXIT.sensor,
+  ERR_LEDGER: EXIT.sensor,
 };
 
 /** Writes the error's code and message on one line of stderr, with `json` also as an object on stdout. Returns the exit code. */

@@ -1,34 +1,92 @@
 /** Finds the directory in which the processes of one user meet, and refuses what is wrong with it. It reads no record. */
-import { lstatSync, mkdirSync, type Stats } from 'node:fs';
+import { lstatSync, mkdirSync, type Stats, statfsSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
+import { LedgerFailure, NoLedgerHere } from './ledger-failure.ts';
 
-/**
- * Finds the directory of a user. It is the same whatever the environment says, or two processes would not see each other.
- * Windows users have no number: `undefined`.
- */
-export function findLedgerDirectory(uid: number | undefined): string {
-  if (uid === undefined) return join(userInfo().homedir, 'AppData', 'Local', 'nexa-memory-guard');
-  const runtime = `/run/user/${uid}`;
-  return isDirectory(runtime) ? `${runtime}/nexa-memory-guard` : `/tmp/nexa-memory-guard-${uid}`;
+const NAME = 'nexa-memory-guard';
+
+/** File systems that lie on this machine, by the numbers of statfs(2): ext, XFS, Btrfs, tmpfs, ramfs, overlay, ZFS, F2FS, bcachefs, eCryptfs. */
+const LOCAL = new Set([
+  0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x858458f6, 0x794c7630, 0x2fc12fc1, 0xf2f52010, 0xca451a4e, 0xf15f,
+]);
+
+/** Errors that every process of a user meets alike, so that all of them go on to the next place. */
+const NOT_HERE = new Set([
+  ...['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'EROFS', 'ELOOP', 'ENAMETOOLONG'],
+  'ERR_ACCESS_DENIED', // by Node's own permissions
+]);
+
+/** One place where the members of a ledger may meet. */
+export interface LedgerPlace {
+  /** Absolute. */
+  readonly directory: string;
+  /** What must be there already, and cannot be replaced by other users. */
+  readonly parent: string;
+  /** Whether it must lie on this machine. */
+  readonly local: boolean;
+}
+
+/** Where the members of one ledger meet. */
+export interface MeetingPoint {
+  /** The same for all members, and another one for every other ledger. */
+  readonly name: string;
+  /** In the order in which they are tried. */
+  readonly places: readonly LedgerPlace[];
 }
 
 /**
- * Makes the directory if there is none. Without a user's number there are no modes either: what lies in a profile is guarded
- * by the profile's access list.
- *
- * @throws Error with one sentence if the directory can't be made, or if somebody else could write to it.
+ * The places of a user, whatever the environment says and whoever logs in or out, or two processes would not see each other. Windows users
+ * have no number: `undefined`.
  */
-export function ensureLedgerDirectory(directory: string, uid: number | undefined): void {
-  try {
-    mkdirSync(directory, { mode: 0o700 });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+export function findUserMeeting(uid: number | undefined, home = findHome()): MeetingPoint {
+  if (uid === undefined) {
+    const parent = join(home ?? '', 'AppData', 'Local');
+    return { name: 'user', places: [{ directory: join(parent, NAME), parent, local: false }] };
   }
-  const fault = findFault(lstatSync(directory), uid);
+  const own = home === undefined ? [] : [{ directory: join(home, '.local', 'state', NAME), parent: home, local: true }];
+  const common = ['/dev/shm', '/tmp'].map((parent) => ({ directory: `${parent}/${NAME}-${uid}`, parent, local: true }));
+  return { name: `user ${uid}`, places: [...own, ...common] };
+}
+
+/** The place that a user names, an absolute path. */
+export function findNamedMeeting(directory: string): MeetingPoint {
+  return { name: `directory ${directory}`, places: [{ directory, parent: join(directory, '..'), local: false }] };
+}
+
+/**
+ * Makes the directory of a place, unless it is there.
+ *
+ * @throws NoLedgerHere if nobody can have it, LedgerFailure if it is unsafe, or what the system says if it can't tell now.
+ */
+export function ensureLedgerDirectory({ directory, parent, local }: LedgerPlace, uid: number | undefined): void {
+  try {
+    const unsafe = uid === undefined ? undefined : findParentFault(statSync(parent), uid);
+    if (unsafe !== undefined) throw new NoLedgerHere(`${directory} lies in ${parent}, which is ${unsafe}`);
+    if (local && process.platform === 'linux' && !LOCAL.has(statfsSync(parent).type))
+      throw new NoLedgerHere(`${directory} is not on this machine`);
+    mkdirSync(directory, { mode: 0o700, recursive: local });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw explainAbsence(directory, error);
+  }
+  const found = lstatSync(directory);
+  const fault = findFault(found, uid);
   if (fault === undefined) return;
+  // Somebody else was there first: with another place he takes nothing from us.
+  if (uid !== undefined && found.uid !== uid) throw new NoLedgerHere(`${directory} is ${fault}`);
   const expected = uid === undefined ? 'a directory' : `a directory of user ${uid} alone (mode 700)`;
-  throw new Error(`Expected ${directory} to be ${expected}, found that it is ${fault}.`);
+  throw new LedgerFailure(`Expected ${directory} to be ${expected}, found that it is ${fault}.`);
+}
+
+/** The same error, or NoLedgerHere if every process of the user would meet it. */
+export function explainAbsence(directory: string, error: unknown): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  return code !== undefined && NOT_HERE.has(code) ? new NoLedgerHere(`${directory} can't be made (${code})`) : error;
+}
+
+/** Says what is wrong with a directory that is in use. `undefined`: nothing. */
+export function findDirectoryFault(directory: string, uid: number | undefined): string | undefined {
+  return findFault(lstatSync(directory), uid);
 }
 
 function findFault(found: Stats, uid: number | undefined): string | undefined {
@@ -40,10 +98,19 @@ function findFault(found: Stats, uid: number | undefined): string | undefined {
   return undefined;
 }
 
-function isDirectory(path: string): boolean {
+/** In a directory that others may write to and that has no sticky bit, they may rename what is ours. */
+function findParentFault(found: Stats, uid: number): string | undefined {
+  if (!found.isDirectory()) return 'no directory';
+  const sticky = (found.mode & 0o1000) !== 0;
+  if ((found.mode & 0o002) !== 0 && !sticky) return 'open to others';
+  return found.uid === uid || found.uid === 0 || sticky ? undefined : `owned by user ${found.uid}`;
+}
+
+/** As the system's list of users has it. `undefined`: this user is in no list. */
+function findHome(): string | undefined {
   try {
-    return lstatSync(path).isDirectory();
+    return userInfo().homedir || undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }

@@ -1,8 +1,19 @@
-/** Formats and parses what one process tells the others about its holdings: text with a checksum. Pure: it reads and writes no file. */
+/** Formats and parses what one process tells the others about its holdings. Pure: it reads and writes no file. */
+import { sumFileBytes } from '../core/needed-bytes.ts';
+import { printable } from '../core/printable.ts';
 import type { HeldFile } from '../core/types.ts';
 
-/** It is raised only if an older reader would misjudge a newer record; fields that are added are ignored by older readers. */
-const FORMAT = 1;
+/**
+ * It is raised only if an older version of this package would misjudge a newer record; then the older one refuses loads. Fields that are
+ * added are ignored by older versions, so that versions side by side count each other.
+ */
+const FORMAT = 2;
+
+/** What a record has at most: longer lists are cut, in a way that counts more rather than less. */
+const MOST = { scopes: 32, files: 64, waiting: 8, entries: 32, letters: 200 };
+
+/** The same if the names in it are too long even so. */
+const LEAST = { ...MOST, scopes: 0, files: 0, entries: 0, letters: 1 };
 
 /** One reservation as `guard.ledger.entries()` shows it. It is for people: sums that are kept beside the entries decide. */
 export interface LedgerEntry {
@@ -38,6 +49,14 @@ export interface WaitingLoad {
   readonly anonymousBytes: number;
 }
 
+/** A meter that writes beside the record what one running load has taken. */
+export interface RecordMeter {
+  /** What it writes counts only under this number. */
+  readonly number: number;
+  /** What the record has taken off already of what was reserved. */
+  readonly takenBytes: number;
+}
+
 /** All that a process holds. All sizes are bytes. */
 export interface Holdings {
   /** Files that its models keep mapped, each once. */
@@ -52,6 +71,8 @@ export interface Holdings {
   readonly waiting: readonly WaitingLoad[];
   /** How many wait. Absent in a record of an older version, which names all of them. */
   readonly waitingCount?: number;
+  /** What measures the load that runs, also while its process can't tell. It is absent if nothing does. */
+  readonly meter?: RecordMeter;
   /** The newest of them; the sums above hold all. */
   readonly entries: readonly LedgerEntry[];
 }
@@ -62,61 +83,104 @@ export interface LedgerRecord extends Holdings {
   readonly pidNamespace: string;
   /** The scopes that its memory is charged to. */
   readonly scopes: readonly string[];
-  /** RssAnon + VmSwap when this was written. It is absent if no load is under way, or the system doesn't tell. */
-  readonly anonymousBytes?: number;
 }
 
-/** Formats one line of JSON behind the sum that tells a whole record from one that is being written. */
-export function formatRecord(record: LedgerRecord): string {
-  const body = JSON.stringify({ format: FORMAT, ...record });
-  return `${computeChecksum(body)} ${body}\n`;
+/** Formats a record of at most `mostBytes`. */
+export function formatRecord(record: LedgerRecord, mostBytes: number): Buffer {
+  const text = format(bound(record, MOST));
+  // In JSON a letter takes up to six bytes.
+  return text.length <= mostBytes ? text : format(bound(record, LEAST));
 }
 
-/** Parses a record. `undefined`: the text is cut, changed or of a kind that is not understood. */
+/** Parses a record. `undefined`: it is not understood, and no part of it may be believed. */
 export function parseRecord(text: string): LedgerRecord | undefined {
-  const end = text.indexOf('\n');
-  if (end === -1) return undefined;
-  const line = text.slice(0, end);
-  const body = line.slice(9);
-  if (line[8] !== ' ' || computeChecksum(body) !== line.slice(0, 8)) return undefined;
   try {
-    return checkRecord(JSON.parse(body) as unknown);
+    return checkRecord(JSON.parse(text) as unknown);
   } catch {
     return undefined;
   }
 }
 
+function format(record: LedgerRecord): Buffer {
+  return Buffer.from(JSON.stringify({ format: FORMAT, ...record }));
+}
+
+/** Files for which there is no room count as if nobody else had them. Without its scopes, a process shares all of ours. */
+function bound(record: LedgerRecord, most: typeof MOST): LedgerRecord {
+  const { scopes, waiting, entries } = record;
+  const files = record.files.filter(({ key }) => key.length <= most.letters).slice(0, most.files);
+  const clip = (text: string) => (text.length > most.letters ? `${text.slice(0, most.letters - 1)}…` : text);
+  return {
+    ...record,
+    scopes: scopes.length > most.scopes || scopes.some((scope) => scope.length > most.letters) ? [] : scopes,
+    files,
+    promisedMappedBytes: record.promisedMappedBytes + sumFileBytes(record.files) - sumFileBytes(files),
+    waiting: waiting.slice(0, most.waiting).map((load) => ({ ...load, label: clip(load.label) })),
+    entries: entries
+      .slice(Math.max(0, entries.length - most.entries))
+      .map((entry) => ({ ...entry, label: clip(entry.label) })),
+  };
+}
+
+const STATES: readonly unknown[] = ['loading', 'loaded', 'settled'];
+
 function checkRecord(value: unknown): LedgerRecord | undefined {
   const record = value as LedgerRecord & { readonly format: unknown };
   const sums = [record.promisedMappedBytes, record.promisedAnonymousBytes, record.loadingAnonymousBytes];
-  const lists = [record.files, record.scopes, record.waiting, record.entries];
   const sound =
     record.format === FORMAT &&
-    Number.isSafeInteger(record.pid) &&
-    typeof record.pidNamespace === 'string' &&
-    sums.every(isBytes) &&
-    lists.every(Array.isArray) &&
-    record.files.every(({ key, bytes }) => typeof key === 'string' && isBytes(bytes)) &&
-    record.waiting.every(isWaitingLoad) &&
-    isAbsentOr(record.waitingCount, (count) => isBytes(count) && (count as number) >= record.waiting.length);
-  return sound ? record : undefined;
+    isCount(record.pid) &&
+    isText(record.pidNamespace) &&
+    isAbsentOr(record.meter, ({ number, takenBytes }) => isCount(number) && isCount(takenBytes)) &&
+    sums.every(isCount) &&
+    isList(record.scopes, MOST.scopes, isText) &&
+    isList(record.files, MOST.files, ({ key, bytes }) => isText(key) && isCount(bytes)) &&
+    isList(record.waiting, MOST.waiting, isWaitingLoad) &&
+    isAbsentOr(record.waitingCount, (count) => isCount(count) && count >= record.waiting.length) &&
+    isList(record.entries, MOST.entries, isEntry);
+  if (!sound) return undefined;
+  const { pid, pidNamespace, scopes, promisedMappedBytes, promisedAnonymousBytes, loadingAnonymousBytes } = record;
+  return {
+    pid,
+    pidNamespace,
+    scopes,
+    promisedMappedBytes,
+    promisedAnonymousBytes,
+    loadingAnonymousBytes,
+    ...(record.meter && { meter: record.meter }),
+    ...(record.waitingCount !== undefined && { waitingCount: record.waitingCount }),
+    files: record.files,
+    waiting: record.waiting.map((load) => ({ ...load, label: printable(load.label) })),
+    entries: record.entries.map((entry) => ({ ...entry, label: printable(entry.label) })),
+  };
 }
 
-function isWaitingLoad({ sinceUs, untilUs, mappedBytes, anonymousBytes }: WaitingLoad): boolean {
-  return isBytes(sinceUs) && isAbsentOr(untilUs, isBytes) && isBytes(mappedBytes) && isBytes(anonymousBytes);
+function isWaitingLoad({ label, sinceUs, untilUs, mappedBytes, anonymousBytes }: WaitingLoad): boolean {
+  return isText(label) && isAbsentOr(untilUs, isCount) && [sinceUs, mappedBytes, anonymousBytes].every(isCount);
 }
 
-function isAbsentOr(value: unknown, check: (value: unknown) => boolean): boolean {
+function isEntry({ pid, label, state, mappedBytes, anonymousBytes, atMs }: LedgerEntry): boolean {
+  return (
+    isText(label) &&
+    STATES.includes(state) &&
+    [pid, mappedBytes, anonymousBytes].every(isCount) &&
+    Number.isFinite(atMs)
+  );
+}
+
+function isList<T>(value: readonly T[], most: number, isSound: (each: T) => boolean): boolean {
+  return Array.isArray(value) && value.length <= most && value.every(isSound);
+}
+
+function isAbsentOr<T>(value: T | undefined, check: (value: T) => boolean): boolean {
   return value === undefined || check(value);
 }
 
-function isBytes(value: unknown): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
+function isText(value: unknown): boolean {
+  return typeof value === 'string' && value.length <= MOST.letters;
 }
 
-/** FNV-1a over UTF-16 units, as eight hexadecimal digits. */
-function computeChecksum(text: string): string {
-  let hash = 0x811c9dc5;
-  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
-  return (hash >>> 0).toString(16).padStart(8, '0');
+/** A whole number from 0. */
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }

@@ -103,6 +103,12 @@ export class Ledger {
     return true;
   }
 
+  /** What a running load has taken, as it was noted last. `undefined`: it does not run. */
+  getTakenBytes(reservation: Reservation): number | undefined {
+    const entry = this.#entries.get(reservation);
+    return entry?.state === 'loading' ? entry.takenBytes : undefined;
+  }
+
   /**
    * Notes that a load is done: its mapped bytes move from the reservation to the files held. Bytes mapped beyond those that
    * were reserved as mapped, and beyond the files that were named, were reserved as anonymous (the table knows no difference)

@@ -4,8 +4,8 @@ import type { NativeLocks } from '../addon/addon.ts';
 import { loadAddon } from '../addon/load-addon.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import { Ledger } from './ledger.ts';
-import { findLedgerDirectory } from './ledger-directory.ts';
-import { type AnonymousMemory, readPidNamespace, SharedLedger } from './shared-ledger.ts';
+import { findNamedMeeting, findUserMeeting, type MeetingPoint } from './ledger-directory.ts';
+import { readPidNamespace, SharedLedger } from './shared-ledger.ts';
 
 /**
  * Which processes a guard counts with: `process` is its own alone, `shared` all of this user, `directory` all that meet in that
@@ -37,41 +37,61 @@ const opened = new Map<string, SharedByGuards>();
  */
 export function openLedger(
   option: LedgerOption,
-  memory: AnonymousMemory,
   onProblem: (error: unknown) => void,
   locks: NativeLocks | undefined = loadAddon()?.locks,
 ): OpenLedger {
-  const uid = process.getuid?.();
-  const key = option === 'process' ? '' : option === 'shared' ? findLedgerDirectory(uid) : option.directory;
+  const meeting = findMeeting(option);
+  const key = meeting?.name ?? '';
   let entry = opened.get(key);
   if (!entry) {
-    const listeners = new Set<(error: unknown) => void>();
-    const reportToAll = (error: unknown) => {
-      for (const listener of listeners) listener(error);
-    };
-    const own = { uid, pid: process.pid, pidNamespace: readPidNamespace(), memory };
-    const shared = key === '' || !locks ? undefined : new SharedLedger(key, locks, own, reportToAll);
-    entry = { ledger: new Ledger(), ...(shared && { shared }), users: 0, listeners };
+    entry = { ledger: new Ledger(), users: 0, listeners: new Set() };
+    if (meeting && locks)
+      entry = { ...entry, shared: share(meeting, locks, entry.listeners, () => closeIfUnused(key)) };
     opened.set(key, entry);
   }
   entry.users += 1;
   entry.listeners.add(onProblem);
-  if (key !== '' && !entry.shared) onProblem(peersUnseen());
+  if (meeting && !entry.shared) onProblem(peersUnseen());
+  const { ledger, shared, listeners } = entry;
+  const used = entry;
   let closed = false;
   return {
-    ledger: entry.ledger,
-    ...(entry.shared && { shared: entry.shared }),
+    ledger,
+    ...(shared && { shared }),
     close() {
       if (closed) return;
       closed = true;
-      entry.listeners.delete(onProblem);
-      entry.users -= 1;
-      // What is still held stays told, by the file that ends with the process.
-      if (entry.users > 0 || entry.ledger.size > 0) return;
-      opened.delete(key);
-      entry.shared?.close();
+      listeners.delete(onProblem);
+      used.users -= 1;
+      closeIfUnused(key);
     },
   };
+}
+
+function findMeeting(option: LedgerOption): MeetingPoint | undefined {
+  if (option === 'process') return undefined;
+  return option === 'shared' ? findUserMeeting(process.getuid?.()) : findNamedMeeting(option.directory);
+}
+
+function share(
+  meeting: MeetingPoint,
+  locks: NativeLocks,
+  listeners: ReadonlySet<(error: unknown) => void>,
+  onPublished: () => void,
+): SharedLedger {
+  const own = { uid: process.getuid?.(), pid: process.pid, pidNamespace: readPidNamespace() };
+  const onProblem = (error: unknown) => {
+    for (const listener of listeners) listener(error);
+  };
+  return new SharedLedger({ meeting, locks, own, onProblem, onPublished });
+}
+
+/** What closed guards still hold stays told until it is released. */
+function closeIfUnused(key: string): void {
+  const entry = opened.get(key);
+  if (!entry || entry.users > 0 || entry.ledger.size > 0) return;
+  opened.delete(key);
+  entry.shared?.close();
 }
 
 function peersUnseen(): MemoryGuardError {

@@ -1,284 +1,263 @@
 /**
- * The ledger that the processes of one user share: a directory with one locked file for each of them, and one lock under
- * which they decide. docs/ledger.md has the protocol. It judges nothing and reads no memory but its peers' growth.
+ * The ledger that the processes of one user share: one file with a slot for each of them, and one lock under which they decide. docs/ledger.md
+ * has the protocol. It judges nothing and reads no memory.
  */
-import { constants, fstatSync, openSync, readdirSync, readlinkSync, readSync, unlinkSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
-import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { readlinkSync } from 'node:fs';
 import type { NativeLocks } from '../addon/addon.ts';
-import { closeFile } from '../core/close-file.ts';
 import { MemoryGuardError } from '../core/errors.ts';
-import { ensureLedgerDirectory } from './ledger-directory.ts';
-import { formatRecord, type Holdings, type LedgerEntry, type LedgerRecord, parseRecord } from './ledger-record.ts';
+import type { MeetingPoint } from './ledger-directory.ts';
+import { LedgerFailure, LedgerMoved, ledgerError, NoLedgerHere } from './ledger-failure.ts';
+import type { Member, ReadMembers } from './ledger-members.ts';
+import type { Holdings, LedgerEntry } from './ledger-record.ts';
+import { Membership, type MeterPlace, type OwnProcess } from './membership.ts';
 import type { Peer } from './peer-headroom.ts';
 
-/** A step under the lock takes a fraction of a millisecond; a process that was stopped in one is not waited for any longer. */
-const LONGEST_WAIT_MS = 2000;
-/** So many tries come first, each after a turn of the event loop, before timers are worth it. */
-const QUICK_TRIES = 20;
-/** A record is written in microseconds, so one that is cut twice in a row is damaged. */
-const READ_TRIES = 3;
+/** What happens to loads while the ledger can't be used, although there is one. */
+export type OnLedgerFailure = 'refuse' | 'alone';
 
-/** Reads what processes have taken, as RssAnon + VmSwap in bytes. `undefined`: the system doesn't tell. */
-export interface AnonymousMemory {
-  readonly readOwnBytes: () => number | undefined;
-  readonly readPeerBytes: (pid: number) => number | undefined;
+export interface SharedLedgerParts {
+  readonly meeting: MeetingPoint;
+  readonly locks: NativeLocks;
+  readonly own: OwnProcess;
+  /** Hears of everything that lets the ledger see less than it should. */
+  readonly onProblem: (error: unknown) => void;
+  /** Called when what is held here has changed. */
+  readonly onPublished: () => void;
 }
 
-/** What this process is, as far as the others care. */
-export interface OwnProcess {
-  /** `undefined` on Windows, whose users have no number. */
-  readonly uid: number | undefined;
-  readonly pid: number;
-  readonly pidNamespace: string;
-  readonly memory: AnonymousMemory;
+interface Step<J, T> {
+  readonly judge: () => J;
+  readonly commit: (judged: J) => T;
+  readonly onFailure: OnLedgerFailure;
 }
 
-interface PublishedHoldings {
-  readonly scopes: readonly string[];
-  readonly holdings: Holdings;
-}
-
-interface OpenFiles {
-  readonly sectionFile: number;
-  readonly memberFile: number;
-  readonly memberName: string;
-}
-
-interface KnownRecord {
-  readonly text: string;
-  readonly record: LedgerRecord;
-}
+/** What a step gave or threw, told apart from what the ledger throws. */
+type Outcome<T> = { readonly value: T } | { readonly error: unknown };
 
 export class SharedLedger {
-  readonly directory: string;
-  readonly #locks: NativeLocks;
-  readonly #own: OwnProcess;
-  readonly #onProblem: (error: unknown) => void;
-  readonly #known = new Map<string, KnownRecord>();
-  #open: OpenFiles | undefined;
-  #buffer = Buffer.allocUnsafe(16 * 1024);
-  #written: PublishedHoldings | undefined;
+  readonly #parts: SharedLedgerParts;
+  #membership: Membership | undefined;
+  /** The others, as they were when they could be read last. */
+  #members: readonly Member[] = [];
+  #published: { readonly scopes: readonly string[]; readonly holdings: Holdings } | undefined;
+  /** Whether the others know what was published last. */
+  #told = true;
+  #worked = false;
+  #judging = false;
   #closed = false;
 
-  /** `onProblem` hears of everything that lets the ledger see less than it should; nothing of it stops a load. */
-  constructor(directory: string, locks: NativeLocks, own: OwnProcess, onProblem: (error: unknown) => void) {
-    this.directory = directory;
-    this.#locks = locks;
-    this.#own = own;
-    this.#onProblem = onProblem;
+  constructor(parts: SharedLedgerParts) {
+    this.#parts = parts;
+  }
+
+  /** Where the members meet, or would. */
+  get directory(): string {
+    return this.#membership?.directory ?? this.#parts.meeting.places[0]!.directory;
   }
 
   /**
-   * Runs one synchronous step while no other process decides. Without the directory it runs all the same: what is held
-   * here still counts. Rejects with `ERR_ADMISSION_TIMEOUT` if the lock is not free after two seconds, and with the
-   * signal's reason.
+   * Judges and commits what was judged while no other process commits anything in between. `judge` runs before the section is entered, and once more
+   * in it if any process has told something new meanwhile: so most sections are as short as a commit. Both are synchronous. If there is a ledger and
+   * it can't be used, `onFailure` says whether they run all the same; where none can exist they do.
+   *
+   * Rejects with `ERR_LEDGER`, with `ERR_ADMISSION_TIMEOUT` if whoever holds the lock makes no progress, and with the signal's reason.
    */
-  async inSection<T>(step: () => T, signal?: AbortSignal): Promise<T> {
-    const untilMs = performance.now() + LONGEST_WAIT_MS;
-    for (let attempt = 1; ; attempt++) {
+  async inSection<J, T>(
+    judge: () => J,
+    commit: (judged: J) => T,
+    signal?: AbortSignal,
+    onFailure: OnLedgerFailure = 'refuse',
+  ): Promise<T> {
+    const step: Step<J, T> = { judge, commit, onFailure };
+    for (;;) {
       signal?.throwIfAborted();
-      const sectionFile = this.#findSectionFile();
-      if (sectionFile === undefined) return step();
-      const answer = this.#locks.tryLock(sectionFile);
-      // Between the lock and its end there must be no `await`: the lock doesn't keep out this thread.
-      if (answer === 1) return this.#inLock(sectionFile, step);
-      if (answer < 0) {
-        this.#onProblem(new Error(`${join(this.directory, 'lock')} could not be locked (errno ${-answer}).`));
-        return step();
-      }
-      if (performance.now() > untilMs) throw this.#stuckError(sectionFile);
-      await (attempt < QUICK_TRIES ? nextTurn() : sleep(1));
+      const outcome = await this.#enter(step, signal);
+      if (outcome && 'error' in outcome) throw outcome.error;
+      if (outcome) return outcome.value;
     }
   }
 
-  /** Reads every other process that is alive, as it last told. Without the lock a record that is being written is read again. */
+  /** Reads every other process that is alive, as it last told. */
   peers(): readonly Peer[] {
-    return this.#readRecords(false).map((record) => this.#toPeer(record));
+    if (!this.#judging) this.#look();
+    return this.#members.map((member) => this.#toPeer(member));
   }
 
   /** Lists what all processes hold, ours first. */
   entries(): readonly LedgerEntry[] {
-    return [...(this.#written?.holdings.entries ?? []), ...this.#readRecords(false).flatMap(({ entries }) => entries)];
+    this.#look();
+    return [...(this.#published?.holdings.entries ?? []), ...this.#members.flatMap(({ record }) => record.entries)];
   }
 
-  /** Tells the others what we hold. Before the first step under the lock nothing is told. */
+  /**
+   * Tells the others what we hold. Before the first step in the section nothing is told.
+   *
+   * @throws MemoryGuardError `ERR_LEDGER` if the others can't know it.
+   */
   publish(scopes: readonly string[], holdings: Holdings): void {
-    this.#written = { scopes, holdings };
-    if (this.#open) this.#write(this.#open.memberFile, this.#written);
+    this.#published = { scopes, holdings };
+    this.#told = false;
+    try {
+      if (this.#membership) this.#write(this.#membership);
+    } catch (error) {
+      throw this.#tell(error);
+    } finally {
+      this.#parts.onPublished();
+    }
   }
 
-  /** Takes our file away for good. What we held is forgotten by the others. */
+  /** Where a meter may write what a running load takes. `undefined`: nobody would read it. */
+  get meterPlace(): MeterPlace | undefined {
+    return this.#membership?.meterPlace;
+  }
+
+  /** Gives our slot back for good. What we held is forgotten by the others. */
   close(): void {
     this.#closed = true;
-    this.#closeFiles();
+    this.#leave();
   }
 
-  #closeFiles(): void {
-    const open = this.#open;
-    this.#open = undefined;
-    if (!open) return;
-    ignoreErrors(() => unlinkSync(join(this.directory, open.memberName)));
-    closeFile(open.memberFile);
-    closeFile(open.sectionFile);
-  }
-
-  #inLock<T>(sectionFile: number, step: () => T): T {
+  /** `undefined`: the members meet elsewhere by now. */
+  async #enter<J, T>(step: Step<J, T>, signal: AbortSignal | undefined): Promise<Outcome<T> | undefined> {
     try {
-      ignoreErrors(() => writeSync(sectionFile, `${this.#own.pid}\n`.padEnd(12), 0, 'latin1'));
-      this.#readRecords(true);
-      return step();
+      const membership = this.#join();
+      if (!membership) return this.#commit(step, this.#judge(step));
+      if (!this.#take(membership.read())) return undefined;
+      const judged = this.#judge(step);
+      const inSection = (waited: boolean) => this.#decide(membership, step, waited ? undefined : judged);
+      return await membership.section.run(inSection, signal);
+    } catch (error) {
+      if (error instanceof LedgerMoved) return undefined;
+      if (signal?.aborted || error instanceof MemoryGuardError) throw error;
+      return this.#decideWithout(step, error);
+    }
+  }
+
+  /** In the section. `undefined`: the members meet elsewhere by now. */
+  #decide<J, T>(membership: Membership, step: Step<J, T>, judged: Outcome<J> | undefined): Outcome<T> | undefined {
+    let last = judged;
+    try {
+      if (!last || !membership.isUnchanged()) {
+        if (!this.#take(membership.readInSection())) return undefined;
+        last = undefined;
+      }
+      if (!this.#told) this.#write(membership);
+    } catch (error) {
+      return this.#decideWithout(step, error);
+    }
+    return this.#commit(step, last ?? this.#judge(step));
+  }
+
+  /** The last known holdings of the others count on. */
+  #decideWithout<J, T>(step: Step<J, T>, cause: unknown): Outcome<T> {
+    const error = this.#tell(cause);
+    if (step.onFailure === 'refuse') throw error;
+    return this.#commit(step, this.#judge(step));
+  }
+
+  #judge<J, T>({ judge }: Step<J, T>): Outcome<J> {
+    this.#judging = true;
+    try {
+      return { value: judge() };
+    } catch (error) {
+      return { error };
     } finally {
-      this.#locks.unlock(sectionFile);
+      this.#judging = false;
     }
   }
 
-  /** Finds the file whose lock is the section's. A directory that was deleted is made anew, with our record in it. */
-  #findSectionFile(): number | undefined {
-    if (this.#closed) return undefined;
+  #commit<J, T>({ commit }: Step<J, T>, judged: Outcome<J>): Outcome<T> {
+    if ('error' in judged) return judged;
     try {
-      const open = this.#open;
-      if (open && fstatSync(open.sectionFile).nlink > 0 && fstatSync(open.memberFile).nlink > 0)
-        return open.sectionFile;
-      this.#closeFiles();
-      this.#open = this.#openFiles();
-      if (this.#written) this.#write(this.#open.memberFile, this.#written);
-      return this.#open.sectionFile;
+      return { value: commit(judged.value) };
     } catch (error) {
-      this.#onProblem(error);
-      return undefined;
+      return { error };
     }
   }
 
-  #openFiles(): OpenFiles {
-    ensureLedgerDirectory(this.directory, this.#own.uid);
-    const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
-    const memberName = `${this.#own.pid}-${crypto.randomUUID().slice(-12)}`;
-    const sectionFile = openSync(join(this.directory, 'lock'), flags, 0o600);
-    let memberFile: number | undefined;
+  /** False: the members meet elsewhere by now, and we went there. */
+  #take(read: ReadMembers | undefined): boolean {
+    if (!read) {
+      this.#move();
+      return false;
+    }
+    this.#members = read.members;
+    if (read.unread) throw read.unread;
+    return true;
+  }
+
+  /** `undefined`: there can be no ledger here, so that nobody else has one either. */
+  #join(): Membership | undefined {
+    if (this.#closed || this.#membership) return this.#membership;
+    const { meeting, locks, own } = this.#parts;
     try {
-      memberFile = openSync(join(this.directory, memberName), flags | constants.O_EXCL, 0o600);
-      const answer = this.#locks.tryLock(memberFile);
-      if (answer !== 1) throw new Error(`${join(this.directory, memberName)} could not be locked (${answer}).`);
-      return { sectionFile, memberFile, memberName };
+      const membership = Membership.join(meeting, locks, own);
+      this.#membership = membership;
+      this.#worked = true;
+      if (this.#published) this.#write(membership);
+      return membership;
     } catch (error) {
-      closeFile(memberFile);
-      closeFile(sectionFile);
+      if (!(error instanceof NoLedgerHere) || this.#worked) throw error;
+      this.#parts.onProblem(error);
+      return undefined; // told, and no load is refused for it
+    }
+  }
+
+  /** Goes on where the others are by now, with what we hold. The place here is given up only once there is one there. */
+  #move(): void {
+    const former = this.#membership;
+    this.#membership = undefined;
+    try {
+      this.#join();
+      former?.close(new LedgerMoved());
+    } catch (error) {
+      this.#membership = former;
       throw error;
     }
   }
 
-  #write(file: number, { scopes, holdings }: PublishedHoldings): void {
-    const { pid, pidNamespace, memory } = this.#own;
+  #look(): void {
     try {
-      // Only a load under way is followed from outside.
-      const nowBytes = holdings.loadingAnonymousBytes > 0 ? memory.readOwnBytes() : undefined;
-      const record = { pid, pidNamespace, scopes, ...(nowBytes !== undefined && { anonymousBytes: nowBytes }) };
-      // Not cut afterwards: what an older, longer record leaves behind the line's end is not read.
-      writeSync(file, formatRecord({ ...record, ...holdings }), 0, 'utf8');
+      const membership = this.#join();
+      // Where the others are by now, they are looked at again.
+      if (membership && !this.#take(membership.read())) this.#take(this.#membership?.read());
     } catch (error) {
-      this.#onProblem(error);
+      this.#tell(error);
     }
   }
 
-  /** `inLock`: files that nobody holds any more are taken away. Only then is it sure that none is about to be locked. */
-  #readRecords(inLock: boolean): LedgerRecord[] {
-    // In the lock they are open; before it, a reading may be the first thing that is asked of this ledger.
-    const own = inLock || this.#findSectionFile() !== undefined ? this.#open : undefined;
-    if (!own) return [];
-    let names: string[];
-    try {
-      names = readdirSync(this.directory);
-    } catch (error) {
-      this.#onProblem(error);
-      return [...this.#known.values()].map(({ record }) => record);
-    }
-    const records: LedgerRecord[] = [];
-    for (const name of names) {
-      if (name === 'lock' || name === own.memberName) continue;
-      const record = this.#readRecord(name, inLock);
-      if (record) records.push(record);
-    }
-    for (const name of this.#known.keys()) if (!names.includes(name)) this.#known.delete(name);
-    return records;
+  #tell(cause: unknown): MemoryGuardError {
+    const error = ledgerError(this.directory, cause);
+    this.#parts.onProblem(error);
+    return error;
   }
 
-  #readRecord(name: string, inLock: boolean): LedgerRecord | undefined {
-    const path = join(this.directory, name);
-    let file: number | undefined;
-    try {
-      file = openSync(path, constants.O_RDWR | constants.O_NOFOLLOW);
-      if (this.#locks.ask(file) === 1) {
-        this.#known.delete(name);
-        if (inLock && /^\d+-[0-9a-f]{12}$/.test(name) && this.#isOld(file)) unlinkSync(path);
-        return undefined;
-      }
-      return this.#parseFile(file, name);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      this.#onProblem(error);
-      return this.#known.get(name)?.record; // what it said last counts on
-    } finally {
-      closeFile(file);
-    }
+  #write(membership: Membership): void {
+    const { pid, pidNamespace } = this.#parts.own;
+    const { scopes, holdings } = this.#published!;
+    membership.write({ pid, pidNamespace, scopes, ...holdings });
+    this.#told = true;
   }
 
-  /** A process that starts makes its file before it locks it; so young a file may be such a one. */
-  #isOld(file: number): boolean {
-    return Math.abs(Date.now() - fstatSync(file).ctimeMs) > 1000;
+  #leave(): void {
+    const membership = this.#membership;
+    this.#membership = undefined;
+    membership?.close(new LedgerFailure('The guard was closed.'));
   }
 
-  #parseFile(file: number, name: string): LedgerRecord | undefined {
-    const known = this.#known.get(name);
-    for (let attempt = 1; attempt <= READ_TRIES; attempt++) {
-      const text = this.#readText(file);
-      if (text === known?.text) return known?.record;
-      const record = parseRecord(text);
-      if (!record) continue;
-      this.#known.set(name, { text, record });
-      return record;
-    }
-    if (fstatSync(file).size > 0) this.#onProblem(new Error(`${join(this.directory, name)} can't be understood.`));
-    return known?.record;
-  }
-
-  #readText(file: number): string {
-    for (;;) {
-      const length = readSync(file, this.#buffer, 0, this.#buffer.length, 0);
-      if (length < this.#buffer.length) return this.#buffer.toString('utf8', 0, length);
-      this.#buffer = Buffer.allocUnsafe(this.#buffer.length * 4);
-    }
-  }
-
-  /** What a running load has taken since its process wrote is taken off here: while it blocks, its process can't tell. */
-  #toPeer(record: LedgerRecord): Peer {
-    const { pid, pidNamespace, anonymousBytes: thenBytes, loadingAnonymousBytes } = record;
-    const sameNamespace = pidNamespace === this.#own.pidNamespace;
-    const nowBytes =
-      loadingAnonymousBytes > 0 && sameNamespace && thenBytes !== undefined
-        ? this.#own.memory.readPeerBytes(pid)
-        : undefined;
-    const takenBytes = nowBytes === undefined ? 0 : Math.max(0, Math.min(loadingAnonymousBytes, nowBytes - thenBytes!));
+  #toPeer({ record, meteredBytes }: Member): Peer {
+    const { own } = this.#parts;
+    const takenBytes = Math.min(record.loadingAnonymousBytes, meteredBytes);
     return {
-      ownProcess: sameNamespace && pid === this.#own.pid,
+      ownProcess: record.pidNamespace === own.pidNamespace && record.pid === own.pid,
       scopes: record.scopes,
       files: record.files,
       promisedMappedBytes: record.promisedMappedBytes,
       promisedAnonymousBytes: Math.max(0, record.promisedAnonymousBytes - takenBytes),
-      loadingAnonymousBytes: loadingAnonymousBytes - takenBytes,
+      loadingAnonymousBytes: record.loadingAnonymousBytes - takenBytes,
       waiting: record.waiting,
       waitingCount: record.waitingCount ?? record.waiting.length,
     };
-  }
-
-  #stuckError(sectionFile: number): MemoryGuardError {
-    const length = readSync(sectionFile, this.#buffer, 0, 12, 0);
-    const holder = Number.parseInt(this.#buffer.toString('latin1', 0, length), 10);
-    const who = Number.isNaN(holder) ? 'another process' : `process ${holder}`;
-    return new MemoryGuardError(
-      'ERR_ADMISSION_TIMEOUT',
-      `Expected the ledger in ${this.directory} to be free within ${LONGEST_WAIT_MS / 1000} s, found it locked by ${who}, which may be stopped: continue or end it.`,
-    );
   }
 }
 
@@ -292,13 +271,5 @@ export function readPidNamespace(platform: NodeJS.Platform = process.platform): 
     return readlinkSync('/proc/self/ns/pid');
   } catch {
     return `unknown ${crypto.randomUUID()}`;
-  }
-}
-
-function ignoreErrors(act: () => unknown): void {
-  try {
-    act();
-  } catch {
-    // What it would have left behind is a convenience.
   }
 }

@@ -19,12 +19,14 @@ import type { PreparedLoad } from './prepare-load.ts';
 import type { DecisionTeller } from './tell-decision.ts';
 import { type Waiter, WaitingLine, waitedMs } from './waiting-line.ts';
 
+/** Commits what was judged, as if both were one moment for all processes. `judge` may be called twice. */
+export type InSection = <J, T>(judge: () => J, commit: (judged: J) => T, signal: AbortSignal) => Promise<T>;
+
 export interface LoadAdmissionParts {
   readonly settings: LoadSettings;
   readonly reader: MemoryReader;
   readonly gate: AdmissionGate;
-  /** Runs a step while no other process decides. */
-  readonly inSection: <T>(step: () => T, signal: AbortSignal) => Promise<T>;
+  readonly inSection: InSection;
   /** Resolves once the load may be decided on, `first` before all others that wait for that. */
   readonly enter: (signal: AbortSignal, first: boolean) => Promise<LoadPlace>;
   readonly models: LoadedModels;
@@ -74,7 +76,7 @@ export class LoadAdmission {
   /** Every candidate with its verdict as things stand now. Nothing is reserved or told. */
   plan(load: PreparedLoad): Decision {
     const { gate } = this.#parts;
-    const decide = () => gate.decide(this.#listCandidates(load), { reserve: 'nothing' }).decision;
+    const decide = () => gate.judge(this.#listCandidates(load), { reserve: 'nothing' }).decision;
     const decision = decide();
     return this.#explain(gate.collectFor(decision) ? decide() : decision, load).decision;
   }
@@ -142,6 +144,7 @@ export class LoadAdmission {
     } catch (error) {
       if (signal.aborted || !(error instanceof MemoryGuardError)) throw error;
       if (error.code === 'ERR_SENSOR') return { kind: 'unread', error };
+      if (error.code === 'ERR_LEDGER') return { kind: 'unread', error };
       if (error.code !== 'ERR_ADMISSION_TIMEOUT') throw error;
       // The ledger's lock: whoever holds it may be stopped.
       return { kind: 'unread', error: new AdmissionTimeoutError(error.message, clock.nowMs() - startMs, error) };
@@ -163,8 +166,8 @@ export class LoadAdmission {
   async #decideOnFiles(load: PreparedLoad, options: DecideOptions, signal: AbortSignal): Promise<GateOutcome> {
     const { gate, inSection } = this.#parts;
     for (let readings = 0; ; readings++) {
-      const decide = () => (load.haveFilesChanged?.() ? undefined : gate.decide(this.#listCandidates(load), options));
-      const outcome = await inSection(decide, signal);
+      const judge = () => (load.haveFilesChanged?.() ? undefined : gate.judge(this.#listCandidates(load), options));
+      const outcome = await inSection(judge, (judged) => judged && gate.commit(judged), signal);
       if (outcome) return outcome;
       await load.readFilesAgain?.(readings);
     }
@@ -180,7 +183,9 @@ export class LoadAdmission {
     }
     const reason = admits ? `Admitted unread: ${error.message}` : error.message;
     const failed = error.code === 'ERR_SENSOR' ? 'sensor-failed' : 'ledger-failed';
-    teller.degraded({ reason: admits ? 'admitted-unread' : failed, message: reason }, error);
+    // A ledger tells itself what is wrong with it, once.
+    if (admits || error.code !== 'ERR_LEDGER')
+      teller.degraded({ reason: admits ? 'admitted-unread' : failed, message: reason }, error);
     if (!admits) throw error;
     return { ...gate.reserveFirst(load.listCandidates(() => DEFAULT_QUANTIZATION)), reason };
   }

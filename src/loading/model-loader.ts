@@ -17,7 +17,7 @@ import { noteGrowth, observeLoad, type ReadGrowth } from '../models/observe-load
 import type { Decision } from '../policy/decision.ts';
 import { type ChosenCall, chooseCall } from './choose-call.ts';
 import { FollowedLoad } from './follow-load.ts';
-import { type AdmittedLoad, LoadAdmission } from './load-admission.ts';
+import { type AdmittedLoad, type InSection, LoadAdmission } from './load-admission.ts';
 import { ownMinFreeBytes } from './load-candidates.ts';
 import { LoadQueue } from './load-queue.ts';
 import type { LoadSettings } from './load-settings.ts';
@@ -29,7 +29,7 @@ export interface ModelLoaderParts {
   readonly adapter: Adapter;
   readonly reader: MemoryReader;
   readonly gate: AdmissionGate;
-  readonly inSection: <T>(step: () => T, signal: AbortSignal) => Promise<T>;
+  readonly inSection: InSection;
   readonly models: LoadedModels;
   readonly clock: Clock;
   readonly noteMappings: NoteMappings;
@@ -164,8 +164,11 @@ export class ModelLoader {
       const grown = noteGrowth(this.#parts.readGrowthBytes);
       followed = this.#follow(load.adapter, admitted, window);
       const raw = await loadAlive(invoke, call.args, followed);
+      const loaded = { load, admitted, call, invoke, owner, window, findNewMappings, grown, startMs };
+      const handle = this.#register(raw, loaded);
+      // The model is registered by now. Nobody has it yet, and no other load begins: what is seen is what this load took.
       await followed.finish();
-      return this.#register(raw, { load, admitted, call, invoke, owner, window, findNewMappings, grown, startMs });
+      return handle;
     } catch (error) {
       gate.release(reservation);
       throw error;
@@ -179,8 +182,10 @@ export class ModelLoader {
   #follow({ modelsLiveIn }: Adapter, { candidate, reservation }: AdmittedLoad, window: LoadWindow): FollowedLoad {
     const { gate, clock, meterLoad } = this.#parts;
     const pays = candidate.need.anonymousBytes >= LEAST_METERED_BYTES && !window.wasCalled();
+    const meter = pays ? meterLoad(modelsLiveIn ?? 'native') : undefined;
+    if (meter) gate.meter(reservation, meter);
     return new FollowedLoad({
-      meter: pays ? meterLoad(modelsLiveIn ?? 'native') : undefined,
+      meter,
       clock,
       wasCalled: () => window.wasCalled(),
       took: (bytes) => gate.took(reservation, bytes),

@@ -28,9 +28,7 @@ export class RealMachine implements Machine {
   }
 
   openLedger(option: LedgerOption, failed: Failed): OpenLedger {
-    // A process's growth pays for nothing: what a load takes is metered, and told.
-    const untold = () => undefined;
-    return openLedger(option, { readOwnBytes: untold, readPeerBytes: untold }, failed);
+    return openLedger(option, failed);
   }
 
   openCalibration(failed: (message: string, cause: unknown) => void): CalibrationStore {

@@ -2,6 +2,7 @@
 import { loadAddon } from '../addon/load-addon.ts';
 import type { Clock } from '../core/clock.ts';
 import { collectGarbage } from '../core/collect-garbage.ts';
+import { loadNodeModule } from '../core/node-module.ts';
 
 /** What native code freed goes back to the system. Does nothing if there is no addon or the allocator can't. */
 export async function trimHeap(): Promise<void> {
@@ -16,8 +17,9 @@ export async function dropPageCache(files: readonly string[]): Promise<void> {
 
 /** Collects if the heap holds as much as is missing; else it isn't worth its pause, and false is the answer. */
 export function collectIfWorth(missingBytes: number): boolean {
-  const { heapUsed, external } = process.memoryUsage();
-  if (heapUsed + external < missingBytes) return false;
+  // `process.memoryUsage()` opens a file, and fails if there are no more descriptors.
+  const { used_heap_size, external_memory } = loadNodeModule('node:v8').getHeapStatistics();
+  if (used_heap_size + external_memory < missingBytes) return false;
   collectGarbage();
   // V8 gives pages of its heap back on other threads (150 MiB take 4 ms); the next collection begins by waiting for them.
   collectGarbage();

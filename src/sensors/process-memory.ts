@@ -56,16 +56,6 @@ export function readAnonymousBytes(
   return ask && ask(figures) === undefined ? getTaskFootprint(figures) : undefined;
 }
 
-/** Reads RssAnon + VmSwap of any process by its number in our namespace. `undefined`: it has ended, or can't be read here. */
-export function readPeerAnonymousBytes(pid: number, root = '/'): number | undefined {
-  const file = `${toPrefix(root)}/proc/${pid}/status`;
-  try {
-    return parseAnonymousBytes(file, readOnce(file));
-  } catch {
-    return undefined;
-  }
-}
-
 const ABSENT = 'no such line';
 /** `RssAnon:	   38940 kB` · `VmSwap:	       0 kB`, in this order. */
 const NAMES = ['RssAnon:', 'VmSwap:'];

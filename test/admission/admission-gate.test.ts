@@ -7,6 +7,7 @@ import type { Peer } from '../../src/ledger/peer-headroom.ts';
 import type { Candidate } from '../../src/policy/choose-candidate.ts';
 import type { AdmissionRequest } from '../../src/policy/decision.ts';
 import { InjectedReader } from '../../src/sensors/injected-reader.ts';
+import { decide } from '../support/decide.ts';
 import { settled } from '../support/fake-sdk.ts';
 
 const need = (anonymousBytes: number, mappedBytes = 0): LoadNeed => ({ mappedBytes, anonymousBytes, basis: 'given' });
@@ -52,26 +53,26 @@ describe('the gate', () => {
 
   it('reserves the first step that fits, in the same step as the decision', () => {
     const { gate, ledger } = gateOver();
-    const { decision, reserved } = gate.decide(ask(candidate(200, 'Q5_K_M'), candidate(90, 'Q4_0')), {
+    const { decision, reserved } = decide(gate, ask(candidate(200, 'Q5_K_M'), candidate(90, 'Q4_0')), {
       reserve: 'chosen',
     });
     expect(decision).toMatchObject({ verdict: 'downgrade', quantization: 'Q4_0', need: need(90) });
     expect(reserved?.reservation).toMatchObject({ label: 'm', atMs: 7, need: need(90) });
     expect(ledger.size).toBe(1);
-    expect(gate.decide(ask(candidate(11)), { reserve: 'chosen' }).reserved).toBeUndefined();
-    expect(gate.decide(ask(candidate(10)), { reserve: 'chosen' }).reserved).toBeDefined();
+    expect(decide(gate, ask(candidate(11)), { reserve: 'chosen' }).reserved).toBeUndefined();
+    expect(decide(gate, ask(candidate(10)), { reserve: 'chosen' }).reserved).toBeDefined();
   });
 
   it('reserves nothing if nothing fits or only a verdict was asked for', () => {
     const { gate, ledger } = gateOver();
-    expect(gate.decide(ask(candidate(101)), { reserve: 'chosen' })).toMatchObject({ decision: { verdict: 'refuse' } });
-    expect(gate.decide(ask(candidate(100)), { reserve: 'nothing' })).toMatchObject({ decision: { verdict: 'admit' } });
+    expect(decide(gate, ask(candidate(101)), { reserve: 'chosen' })).toMatchObject({ decision: { verdict: 'refuse' } });
+    expect(decide(gate, ask(candidate(100)), { reserve: 'nothing' })).toMatchObject({ decision: { verdict: 'admit' } });
     expect(ledger.size).toBe(0);
   });
 
   it('reserves the first step, whatever was decided, if that is asked for', () => {
     const { gate } = gateOver();
-    const { decision, reserved } = gate.decide(ask(candidate(200, 'Q5_K_M'), candidate(90, 'Q4_0')), {
+    const { decision, reserved } = decide(gate, ask(candidate(200, 'Q5_K_M'), candidate(90, 'Q4_0')), {
       reserve: 'first',
     });
     expect(decision.verdict).toBe('downgrade');
@@ -81,9 +82,9 @@ describe('the gate', () => {
   it('reserves the first step only if none fits, if that is asked for', () => {
     const { gate } = gateOver();
     const reserve = { reserve: 'chosen-or-first' } as const;
-    const fits = gate.decide(ask(candidate(200, 'Q5_K_M'), candidate(90, 'Q4_0')), reserve);
+    const fits = decide(gate, ask(candidate(200, 'Q5_K_M'), candidate(90, 'Q4_0')), reserve);
     expect(fits.reserved?.candidate.quantization).toBe('Q4_0');
-    const refused = gate.decide(ask(candidate(200, 'Q5_K_M'), candidate(190, 'Q4_0')), reserve);
+    const refused = decide(gate, ask(candidate(200, 'Q5_K_M'), candidate(190, 'Q4_0')), reserve);
     expect([refused.decision.verdict, refused.reserved?.candidate.quantization]).toEqual(['refuse', 'Q5_K_M']);
   });
 
@@ -100,14 +101,14 @@ describe('the gate', () => {
     });
     const files = [{ key: 'file', bytes: 60 }];
     const wants = { ...candidate(0), need: { ...need(200, 60), files } };
-    gate.decide(ask({ ...wants, quantization: 'Q5_K_M' }, { ...wants, quantization: 'Q4_0' }), { reserve: 'nothing' });
+    decide(gate, ask({ ...wants, quantization: 'Q5_K_M' }, { ...wants, quantization: 'Q4_0' }), { reserve: 'nothing' });
     expect(readings).toBe(1);
   });
 
   it('judges the asked step alone if downgrading is off', () => {
     const { gate } = gateOver();
     const both = ask(candidate(200, 'Q5_K_M'), candidate(90, 'Q4_0'));
-    expect(gate.decide({ ...both, downgrade: false }, { reserve: 'chosen' }).decision).toMatchObject({
+    expect(decide(gate, { ...both, downgrade: false }, { reserve: 'chosen' }).decision).toMatchObject({
       verdict: 'refuse',
       candidates: [{ quantization: 'Q5_K_M', shortfallBytes: 100 }],
     });
@@ -118,14 +119,14 @@ describe('the gate', () => {
     const files = [{ key: 'file', bytes: 60 }];
     const wants = { ...candidate(0), need: { ...need(10, 60), files } };
     ledger.markLoaded(gate.reserve('first', need(0, 60)), files);
-    const { decision } = gate.decide(ask(wants), { reserve: 'chosen' });
+    const { decision } = decide(gate, ask(wants), { reserve: 'chosen' });
     expect(decision).toMatchObject({
       verdict: 'admit',
       headroomBytes: 40,
       need: { mappedBytes: 0, anonymousBytes: 10 },
     });
     const other = { ...wants, need: { ...wants.need, files: [{ key: 'other', bytes: 60 }] } };
-    expect(gate.decide(ask(other), { reserve: 'nothing' }).decision.verdict).toBe('refuse');
+    expect(decide(gate, ask(other), { reserve: 'nothing' }).decision.verdict).toBe('refuse');
   });
 
   it('asks nothing for a mapped file at a smaller context either', () => {
@@ -138,7 +139,7 @@ describe('the gate', () => {
     });
     const wants = { ...at(4096 * 256), smaller: { leastContextSize: 256, at } };
     ledger.markLoaded(gate.reserve('first', need(0, 60)), files);
-    const { decision, reserved } = gate.decide(ask(wants), { reserve: 'chosen' });
+    const { decision, reserved } = decide(gate, ask(wants), { reserve: 'chosen' });
     expect(decision.verdict).not.toBe('refuse');
     expect(reserved?.candidate.contextSize).toBe(40 * 256); // what the 40 free bytes hold, without the file's 60
     expect(reserved?.reservation.need.mappedBytes).toBe(0);
@@ -164,22 +165,22 @@ describe('garbage before a refusal', () => {
         return worth;
       },
     });
-    const decide = (...candidates: Candidate[]) => gate.decide(ask(...candidates), { reserve: 'nothing' }).decision;
-    return { gate, asked, decide };
+    const judge = (...candidates: Candidate[]) => gate.judge(ask(...candidates), { reserve: 'nothing' }).decision;
+    return { gate, asked, judge };
   };
 
   it('is asked for with the least that is missing over all steps, and the answer says whether to look again', () => {
     for (const worth of [true, false]) {
-      const { gate, asked, decide } = collecting(worth);
-      expect(gate.collectFor(decide(candidate(300, 'Q5_K_M'), candidate(150, 'Q4_0')))).toBe(worth);
+      const { gate, asked, judge } = collecting(worth);
+      expect(gate.collectFor(judge(candidate(300, 'Q5_K_M'), candidate(150, 'Q4_0')))).toBe(worth);
       expect(asked).toEqual([50]);
     }
   });
 
   it('is left alone by a decision, and by a load that fits', () => {
-    const { gate, asked, decide } = collecting(true);
-    decide(candidate(120));
-    expect(gate.collectFor(decide(candidate(100)))).toBe(false);
+    const { gate, asked, judge } = collecting(true);
+    judge(candidate(120));
+    expect(gate.collectFor(judge(candidate(100)))).toBe(false);
     expect(asked).toEqual([]);
   });
 });
@@ -261,9 +262,67 @@ describe('other processes', () => {
   it('hold a file that this one needs only once', () => {
     const { gate } = among(peer({ files: [{ key: 'a', bytes: 40 }] }));
     const shared = { ...candidate(0), need: { ...need(10, 40), files: [{ key: 'a', bytes: 40 }] } };
-    expect(gate.decide(ask(shared), { reserve: 'nothing' }).decision.candidates[0]?.need.mappedBytes).toBe(0);
+    expect(decide(gate, ask(shared), { reserve: 'nothing' }).decision.candidates[0]?.need.mappedBytes).toBe(0);
     const other = { ...candidate(0), need: { ...need(10, 40), files: [{ key: 'b', bytes: 40 }] } };
-    expect(gate.decide(ask(other), { reserve: 'nothing' }).decision.candidates[0]?.need.mappedBytes).toBe(40);
+    expect(decide(gate, ask(other), { reserve: 'nothing' }).decision.candidates[0]?.need.mappedBytes).toBe(40);
+  });
+
+  describe('while a load is metered', () => {
+    const place = { descriptor: 9, offset: 4096 };
+
+    /** A gate whose records have a place for a meter, and what a meter was told to write where. */
+    function metered({ fails = false, place: at }: { fails?: boolean; place?: typeof place } = { place }) {
+      const published: Holdings[] = [];
+      const written: number[][] = [];
+      const shared = {
+        peers: () => [],
+        publish(_: readonly string[], holdings: Holdings) {
+          published.push(holdings);
+        },
+        meterPlace: at,
+      };
+      const publishTo = (...where: [number, number, number]) => written.push(where) > 0 && !fails;
+      return { ...gateOver({ shared }), published, written, meter: { publishTo } };
+    }
+
+    it('read where it writes, and what of it their record has taken off, until the load is done', () => {
+      const { gate, published, written, meter } = metered();
+      const reservation = gate.reserve('m', need(50));
+      gate.meter(reservation, meter);
+      const [[descriptor, offset, number] = []] = written;
+      expect({ descriptor, offset }).toEqual(place);
+      expect(published.at(-1)?.meter).toEqual({ number, takenBytes: 0 });
+      gate.took(reservation, 20.4);
+      expect(published.at(-1)).toMatchObject({ promisedAnonymousBytes: 30, meter: { number, takenBytes: 20 } });
+      gate.loaded(reservation, []);
+      gate.settle(reservation);
+      expect(published.at(-1)?.meter).toBeUndefined();
+    });
+
+    it('read nothing of one that can’t write, or has no place', () => {
+      for (const why of [{ fails: true, place }, {}]) {
+        const { gate, published, meter } = metered(why);
+        gate.meter(gate.reserve('m', need(50)), meter);
+        expect(published.at(-1)?.meter).toBeUndefined();
+      }
+    });
+  });
+
+  it('that can’t be told of a promise leave none behind, unless the load is forced', () => {
+    const failure = new Error('no ledger');
+    const shared = {
+      peers: () => [],
+      publish() {
+        throw failure;
+      },
+    };
+    const { gate, ledger } = gateOver({ shared });
+    expect(() => gate.reserve('m', need(50))).toThrow(failure);
+    expect(() => decide(gate, ask(candidate(10)), { reserve: 'chosen' })).toThrow(failure);
+    expect(ledger.size).toBe(0);
+    const { reservation } = gate.reserveFirst(ask(candidate(10)));
+    expect(ledger.size).toBe(1);
+    expect(gate.release(reservation)).toBe(true);
   });
 
   const waits = (sinceUs: number) =>
@@ -273,15 +332,17 @@ describe('other processes', () => {
     const early = among(waits(1));
     const ticket = early.gate.wait('m', need(100), 1000);
     expect(early.published.at(-1)?.waiting).toMatchObject([{ label: 'm', anonymousBytes: 100 }]);
-    expect(early.gate.decide(ask(candidate(100)), { reserve: 'nothing', ticket }).decision).toMatchObject({
+    expect(decide(early.gate, ask(candidate(100)), { reserve: 'nothing', ticket }).decision).toMatchObject({
       verdict: 'refuse',
       waitingBytes: 250,
     });
     const late = among(waits(Number.MAX_SAFE_INTEGER));
     const first = late.gate.wait('m', need(100), 1000);
-    expect(late.gate.decide(ask(candidate(100)), { reserve: 'nothing', ticket: first }).decision.verdict).toBe('admit');
+    expect(decide(late.gate, ask(candidate(100)), { reserve: 'nothing', ticket: first }).decision.verdict).toBe(
+      'admit',
+    );
     // A load without a place comes after all that wait, and the first of them is what keeps it back.
-    expect(late.gate.decide(ask(candidate(201)), { reserve: 'nothing' }).decision).toMatchObject({
+    expect(decide(late.gate, ask(candidate(201)), { reserve: 'nothing' }).decision).toMatchObject({
       verdict: 'refuse',
       waitingBytes: 100,
     });
@@ -304,7 +365,7 @@ describe('other processes', () => {
     gate.look();
     const ticket = gate.wait('m', need(100), 1000);
     gate.renewWaits();
-    gate.decide(ask(candidate(100)), { reserve: 'chosen', ticket });
+    decide(gate, ask(candidate(100)), { reserve: 'chosen', ticket });
     gate.endWait(ticket);
     expect(
       published.map(({ waiting, waitingCount, promisedAnonymousBytes }) => [
@@ -322,7 +383,7 @@ describe('other processes', () => {
   it('keep their places if the load is refused, until it gives up', () => {
     const { gate, ledger, published } = among();
     const ticket = gate.wait('m', need(1000), 1000);
-    gate.decide(ask(candidate(1000)), { reserve: 'chosen', ticket });
+    decide(gate, ask(candidate(1000)), { reserve: 'chosen', ticket });
     expect([...ledger.waiting]).toEqual([ticket]);
     gate.endWait(ticket);
     expect(published.at(-1)).toMatchObject({ waiting: [], waitingCount: 0 });

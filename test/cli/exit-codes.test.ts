@@ -15,6 +15,7 @@ const CODES = {
   ERR_RUNTIME_ABI: 5,
   ERR_RUNTIME: 5,
   ERR_SENSOR: 6,
+  ERR_LEDGER: 6,
   ERR_MODEL_EVICTED: 1,
   ERR_GUARD_CLOSED: 1,
 } as const satisfies Record<MemoryGuardError['code'], number>;

@@ -58,10 +58,14 @@ const CAUSES: Readonly<Record<DegradedReason, Cause>> = {
     },
   },
   'ledger-failed': {
-    told: { cause: expect.any(Error), message: expect.stringMatching(/is no directory|are not seen/) },
+    told: {
+      cause: expect.any(Error),
+      code: 'ERR_LEDGER',
+      message: expect.stringMatching(/is no directory|are not seen/),
+    },
     possible: process.getuid !== undefined,
     async happen() {
-      const { nexa, events } = guardedReal({ ledger: { directory: makeFile() } });
+      const { nexa, events } = guardedReal({ ledger: { directory: makeFile() }, onLedgerFailure: 'alone' });
       await nexa.loadModel('m', sized(MiB));
       return events;
     },

@@ -1,58 +1,73 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { NativeLocks } from '../../src/addon/addon.ts';
-import { loadAddon } from '../../src/addon/load-addon.ts';
+import { FILE_NAME } from '../../src/ledger/ledger-file.ts';
 import { openLedger } from '../../src/ledger/open-ledger.ts';
+import { countDescriptors, locks, makePlace, openLedgerFile } from '../support/ledger-places.ts';
 
-const locks = loadAddon()?.locks as NativeLocks;
-const MEMORY = { readOwnBytes: () => undefined, readPeerBytes: () => undefined };
 const need = { mappedBytes: 0, anonymousBytes: 7, basis: 'given' } as const;
 
-function place(): { directory: string } {
-  const directory = join(mkdtempSync(join(tmpdir(), 'nexa-open-')), 'ledger');
-  onTestFinished(() => rmSync(join(directory, '..'), { recursive: true, force: true }));
-  return { directory };
+function open(option: Parameters<typeof openLedger>[0], told: unknown[] = [], own: NativeLocks | undefined = locks) {
+  return openLedger(option, (error) => void told.push(error), own);
 }
 
-const open = (option: Parameters<typeof openLedger>[0], told: unknown[] = [], own: NativeLocks | undefined = locks) =>
-  openLedger(option, MEMORY, (error) => told.push(error), own);
+/** How many have told something in the ledger of this directory. */
+function countTold(directory: string): number {
+  const file = openLedgerFile(join(directory, FILE_NAME));
+  const { length } = file.listUsed();
+  file.close();
+  return length;
+}
+
+const tell = ({ ledger, shared }: ReturnType<typeof openLedger>) =>
+  shared?.inSection(
+    () => {},
+    () => shared.publish(['host'], ledger.describeHoldings(0)),
+  );
 
 describe('the ledger of this thread', () => {
   it.runIf(locks)('is one for all guards that name the same place, until the last of them closes', async () => {
-    const option = place();
-    const [one, other, elsewhere] = [open(option), open(option), open(place())];
+    const directory = makePlace();
+    const before = countDescriptors();
+    const [one, other, elsewhere] = [open({ directory }), open({ directory }), open({ directory: makePlace() })];
     expect(one.ledger).toBe(other.ledger);
+    expect(one.shared).toBe(other.shared);
     expect(one.ledger).not.toBe(elsewhere.ledger);
-    await one.shared?.inSection(() => {});
-    const files = () => readdirSync(option.directory).filter((name) => name !== 'lock');
-    expect(files()).toHaveLength(1);
+    await tell(one);
+    expect(countTold(directory)).toBe(1);
     one.close();
     one.close();
-    expect(files()).toHaveLength(1);
+    expect(countTold(directory)).toBe(1);
     other.close();
-    expect(files()).toHaveLength(0);
-    for (const each of [elsewhere]) each.close();
+    expect(countTold(directory)).toBe(0);
+    elsewhere.close();
+    expect(countDescriptors()).toBe(before);
   });
 
-  it.runIf(locks)('goes on being told of while something is held in it', async () => {
-    const option = place();
-    const { ledger, shared, close } = open(option);
-    await shared?.inSection(() => {});
-    const reservation = ledger.reserve('m', need, { clockMs: 0, epochMs: 0 });
-    close();
-    expect(readdirSync(option.directory)).toHaveLength(2);
-    const again = open(option);
-    expect(again.ledger).toBe(ledger);
-    ledger.release(reservation);
+  it.runIf(locks)('goes on being told of while something is held in it, and has nothing open afterwards', async () => {
+    const directory = makePlace();
+    const before = countDescriptors();
+    const first = open({ directory });
+    const reservation = first.ledger.reserve('m', need, { clockMs: 0, epochMs: 0 });
+    await tell(first);
+    first.close();
+    expect(countTold(directory)).toBe(1);
+    const again = open({ directory });
+    expect(again.ledger).toBe(first.ledger);
     again.close();
-    expect(readdirSync(option.directory)).toEqual(['lock']);
+    expect(countTold(directory)).toBe(1);
+    first.ledger.release(reservation);
+    first.shared?.publish(['host'], first.ledger.describeHoldings(0));
+    expect(countTold(directory)).toBe(0);
+    expect(countDescriptors()).toBe(before);
+    const anew = open({ directory });
+    expect(anew.ledger).not.toBe(first.ledger);
+    anew.close();
   });
 
   it('says that others are not seen if there are no locks, and is shared by none', () => {
     const told: unknown[] = [];
-    const alone = openLedger(place(), MEMORY, (error) => told.push(error), null as never);
+    const alone = open({ directory: makePlace() }, told, null as never);
     expect(alone.shared).toBeUndefined();
     expect(told).toMatchObject([{ code: 'ERR_SENSOR', message: expect.stringContaining('are not seen') }]);
     alone.close();
@@ -65,13 +80,24 @@ describe('the ledger of this thread', () => {
     close();
   });
 
+  it.runIf(locks)('of a user is where that user’s processes meet, and nothing is opened before it is needed', () => {
+    const before = countDescriptors();
+    const { shared, close } = open('shared');
+    expect(shared?.directory).toContain('nexa-memory-guard');
+    close();
+    expect(countDescriptors()).toBe(before);
+  });
+
   it.runIf(locks)('hands every guard what goes wrong at their common place', async () => {
-    const option = { directory: '/proc/nexa-memory-guard' };
+    const directory = '/proc/nexa-memory-guard';
     const told: unknown[][] = [[], []];
-    const [one, other] = told.map((each) => open(option, each));
-    await one?.shared?.inSection(() => {});
+    const [one, other] = told.map((each) => open({ directory }, each));
+    await tell(one!);
     expect(told.map((each) => each.length)).toEqual([1, 1]);
+    expect(told[0]).toEqual(told[1]);
     one?.close();
+    await tell(other!);
+    expect(told.map((each) => each.length)).toEqual([1, 2]);
     other?.close();
   });
 });

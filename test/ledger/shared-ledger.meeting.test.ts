@@ -1,255 +1,381 @@
-/** Ledgers of one process that stand for several: the locks of two open files exclude each other within a process too. */
+/** What members of a ledger do with it: meet, tell, decide one after the other, and what they do if it fails. */
 import {
   chmodSync,
   closeSync,
-  mkdtempSync,
+  mkdirSync,
   openSync,
-  readdirSync,
-  readFileSync,
   readlinkSync,
-  renameSync,
   rmSync,
+  symlinkSync,
+  truncateSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
 import type { NativeLocks } from '../../src/addon/addon.ts';
-import { loadAddon } from '../../src/addon/load-addon.ts';
-import { MiB } from '../../src/core/bytes.ts';
-import type { Holdings } from '../../src/ledger/ledger-record.ts';
-import { type OwnProcess, readPidNamespace, SharedLedger } from '../../src/ledger/shared-ledger.ts';
-import { readPeerAnonymousBytes } from '../../src/sensors/process-memory.ts';
+import { MemoryGuardError } from '../../src/core/errors.ts';
+import { FILE_NAME, LedgerFile } from '../../src/ledger/ledger-file.ts';
+import { LOCK } from '../../src/ledger/ledger-members.ts';
+import { readPidNamespace } from '../../src/ledger/shared-ledger.ts';
+import { locks, makeHoldings, makePlace, NOBODY, openLedgerFile } from '../support/ledger-places.ts';
+import { decide, hold, look, makeMember, type SharedMember } from '../support/shared-members.ts';
 
-const locks = loadAddon()?.locks as NativeLocks;
-if (!locks) console.log('skipped: ledgers that meet, since the addon has no locks here');
+const open = (directory: string) => openLedgerFile(join(directory, FILE_NAME));
 
-let directory: string;
-const told: unknown[] = [];
-
-beforeEach(() => {
-  directory = join(mkdtempSync(join(tmpdir(), 'nexa-meeting-')), 'ledger');
-  told.length = 0;
-});
-afterEach(() => {
-  rmSync(join(directory, '..'), { recursive: true, force: true });
-});
-
-const NOBODY = 2 ** 22 + 1; // above every process number that Linux gives
-
-/** What the real process takes, unless a test says what it had when it wrote. */
-const memory = (ownBytes?: number) => ({ readOwnBytes: () => ownBytes, readPeerBytes: readPeerAnonymousBytes });
-
-function member(changed: Partial<OwnProcess> = {}, own: NativeLocks = locks): SharedLedger {
-  const whole = { uid: process.getuid?.() ?? 0, pid: NOBODY, pidNamespace: readPidNamespace(), memory: memory() };
-  const ledger = new SharedLedger(directory, own, { ...whole, ...changed }, (error) => told.push(error));
-  onTestFinished(() => ledger.close());
-  return ledger;
+function writeAtPath(path: string, at: number, bytes: NodeJS.ArrayBufferView): void {
+  const descriptor = openSync(path, 'r+');
+  writeSync(descriptor, bytes, 0, bytes.byteLength, at);
+  closeSync(descriptor);
 }
 
-const holdings = (more: Partial<Holdings> = {}): Holdings => ({
-  files: [],
-  promisedMappedBytes: 0,
-  promisedAnonymousBytes: 0,
-  loadingAnonymousBytes: 0,
-  waiting: [],
-  entries: [],
-  ...more,
-});
+/** A living member of another kind: what it tells is not understood. */
+function addStranger(directory: string): { readonly file: LedgerFile; leave(): void } {
+  const file = open(directory);
+  locks.tryLock(file.descriptor, LOCK.lives + 99);
+  file.writeRecord(99, undefined, Buffer.from('{"format":3}'));
+  return { file, leave: () => file.close() };
+}
 
-/** Publishes as a decision does: inside the section. */
-const hold = (ledger: SharedLedger, more: Partial<Holdings>, scopes = ['host']) =>
-  ledger.inSection(() => ledger.publish(scopes, holdings(more)));
+async function refusalOf(decision: Promise<unknown>): Promise<MemoryGuardError> {
+  const error = await decision.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(MemoryGuardError);
+  return error as MemoryGuardError;
+}
+
+/** Every decision is refused with this, which is told as well; and with `alone` it goes on with what was known last. */
+async function expectFailure(member: SharedMember, found: string, known: number[]): Promise<void> {
+  const { code, message } = await refusalOf(decide(member));
+  expect(code).toBe('ERR_LEDGER');
+  expect(message).toMatch(/^Expected to know what other processes hold, found that the ledger in .* can't be used \(/);
+  expect(message).toContain(found);
+  expect(message).toMatch(/\): mend that, or set `onLedgerFailure: 'alone'` to count this process alone\.$/);
+  expect(member.told).toContain(message);
+  member.told.length = 0;
+  expect(await decide(member, { onFailure: 'alone' })).toEqual(known);
+  expect(member.told.at(-1)).toContain(found);
+  expect(look(member)).toEqual(known);
+  member.told.length = 0;
+}
 
 describe.runIf(locks)('ledgers that meet in a directory', () => {
-  it('still count what they knew of the others when the directory can’t be listed any more, and say so', async () => {
-    const [first, second] = [member(), member({ pid: NOBODY + 1 })];
-    await hold(first, { promisedAnonymousBytes: 7 });
-    const before = second.peers();
-    expect(before).toMatchObject([{ promisedAnonymousBytes: 7 }]);
-    renameSync(directory, `${directory}-moved`); // its files are still there, and open
-    expect(second.peers()).toEqual(before);
-    expect(told).toEqual([expect.objectContaining({ code: 'ENOENT', path: directory })]);
-  });
-
   it('tell each other what they hold, and forget who left', async () => {
-    const [first, second] = [member(), member({ pid: NOBODY + 1 })];
-    await hold(first, { promisedAnonymousBytes: 7, files: [{ key: 'fe:00 1', bytes: 5 }] });
-    expect(second.peers()).toEqual([
+    const directory = makePlace();
+    const [first, second] = [makeMember(directory), makeMember(directory)];
+    const holdings = { promisedAnonymousBytes: 7, files: [{ key: 'fe:00 1', bytes: 5 }], promisedMappedBytes: 2 };
+    await hold(first, holdings);
+    expect(second.ledger.peers()).toEqual([
       {
-        ownProcess: false,
+        ownProcess: true,
         scopes: ['host'],
         files: [{ key: 'fe:00 1', bytes: 5 }],
-        promisedMappedBytes: 0,
+        promisedMappedBytes: 2,
         promisedAnonymousBytes: 7,
         loadingAnonymousBytes: 0,
         waiting: [],
         waitingCount: 0,
       },
     ]);
-    first.close();
-    expect(second.peers()).toEqual([]);
-    expect(told).toEqual([]);
+    first.ledger.close();
+    expect(second.ledger.peers()).toEqual([]);
+    expect([...first.told, ...second.told]).toEqual([]);
+  });
+
+  it('know threads of their own process by its number and its namespace', async () => {
+    const directory = makePlace();
+    const reader = makeMember(directory);
+    const own = { uid: process.getuid?.(), pid: NOBODY, pidNamespace: 'test' };
+    await hold(makeMember(directory, { own: { ...own, pid: 1 } }), 1);
+    await hold(makeMember(directory, { own: { ...own, pidNamespace: 'another' } }), 2);
+    await hold(makeMember(directory), 3);
+    expect(reader.ledger.peers().map(({ ownProcess }) => ownProcess)).toEqual([false, false, true]);
   });
 
   it('show the holdings of all, their own first, with the time of day that they were given', async () => {
-    const [first, second] = [member(), member()];
+    const directory = makePlace();
+    const [first, second] = [makeMember(directory), makeMember(directory)];
+    expect(second.ledger.entries()).toEqual([]);
     const entry = { pid: 1, label: 'a', state: 'loaded', mappedBytes: 1, anonymousBytes: 2, atMs: Date.now() } as const;
     await hold(first, { entries: [entry] });
     await hold(second, { entries: [{ ...entry, label: 'b' }] });
-    const shown = second.entries();
+    const shown = second.ledger.entries();
     expect(shown.map(({ label }) => label)).toEqual(['b', 'a']);
     expect(shown.map(({ atMs }) => atMs)).toEqual([entry.atMs, entry.atMs]);
   });
 
-  it('take off what a running load has taken since, and nothing if its process can’t be looked at', async () => {
-    const reader = member();
-    const loading = { promisedAnonymousBytes: 64 * MiB, loadingAnonymousBytes: 64 * MiB };
-    // This very process stands for a peer, which had nothing when it wrote and has all its memory now.
-    const grown = member({ pid: process.pid, memory: memory(0) });
-    await hold(grown, loading);
-    const [peer] = reader.peers();
-    expect(peer?.promisedAnonymousBytes).toBeLessThan(64 * MiB);
-    grown.close();
-    const gone = member({ pid: NOBODY + 1, memory: memory(0) });
-    await hold(gone, loading);
-    expect(reader.peers()[0]?.promisedAnonymousBytes).toBe(64 * MiB);
-    gone.close();
-    const elsewhere = member({ pid: process.pid, pidNamespace: 'pid:[1]', memory: memory(0) });
-    await hold(elsewhere, loading);
-    expect(reader.peers()[0]).toMatchObject({ ownProcess: false, promisedAnonymousBytes: 64 * MiB });
+  it('say how many wait, also if a record says only who does', async () => {
+    const directory = makePlace();
+    const reader = makeMember(directory);
+    const waiting = [{ label: 'w', sinceUs: 1, mappedBytes: 0, anonymousBytes: 1 }];
+    await hold(makeMember(directory), { waiting });
+    await hold(makeMember(directory), { waiting, waitingCount: 9 });
+    expect(reader.ledger.peers().map(({ waitingCount }) => waitingCount)).toEqual([1, 9]);
   });
 
-  it('tell long records whole', async () => {
-    const [first, second] = [member(), member()];
-    const files = Array.from({ length: 2000 }, (_, index) => ({ key: `fe:00 ${index}`, bytes: index }));
-    await hold(first, { files });
-    expect(second.peers()[0]?.files).toEqual(files);
-    await hold(first, {});
-    expect(second.peers()[0]?.files).toEqual([]); // a shorter record over a longer one
+  it('take off what a meter says that a running load has taken since', async () => {
+    const directory = makePlace();
+    const [reader, loading] = [makeMember(directory), makeMember(directory)];
+    const meter = { number: 77, takenBytes: 100 };
+    await hold(loading, { promisedAnonymousBytes: 900, loadingAnonymousBytes: 500, meter });
+    const read = () => {
+      const [peer] = reader.ledger.peers();
+      return [peer?.promisedAnonymousBytes, peer?.loadingAnonymousBytes];
+    };
+    expect(read()).toEqual([900, 500]);
+    const file = open(directory);
+    const slot = file.listUsed()[0]!;
+    const write = (bytes: number) => {
+      const value = new Float64Array([bytes]);
+      const [low = 0, high = 0] = new Uint32Array(value.buffer);
+      const words = Uint32Array.of(77, (77 ^ low ^ high) >>> 0, low, high);
+      // As a meter does it, whatever the process is busy with.
+      writeSync(file.descriptor, words, 0, 16, LedgerFile.meterOffset(slot));
+    };
+    write(300);
+    expect(read()).toEqual([700, 300]);
+    write(5000); // more than was reserved for it pays for nothing else
+    expect(read()).toEqual([400, 0]);
   });
 
-  it('decide one after the other, and wait for each other between turns', async () => {
-    const [first, second] = [member(), member()];
-    await first.inSection(() => {});
-    await second.inSection(() => {});
-    const order: string[] = [];
-    const blocked = openSync(join(directory, 'lock'), 'r+');
-    expect(locks.tryLock(blocked)).toBe(1);
-    const both = Promise.all([first.inSection(() => order.push('a')), second.inSection(() => order.push('b'))]);
-    await new Promise((resolve) => setTimeout(resolve, 30));
-    expect(order).toEqual([]);
-    closeSync(blocked);
-    await both;
-    expect(order.toSorted()).toEqual(['a', 'b']);
+  it('tell nothing before their first decision, and then what they held before', async () => {
+    const directory = makePlace();
+    let published = 0;
+    const first = makeMember(directory, { onPublished: () => void published++ });
+    first.ledger.publish(['host'], makeHoldings({ promisedAnonymousBytes: 3 }));
+    expect(published).toBe(1);
+    const second = makeMember(directory);
+    expect(await decide(second)).toEqual([]);
+    await decide(first);
+    expect(await decide(second)).toEqual([3]);
   });
 
-  it('can be given up while they wait, and say who stands in the way in the end', async () => {
-    const waiting = member();
-    await waiting.inSection(() => {});
-    const blocked = openSync(join(directory, 'lock'), 'r+');
-    onTestFinished(() => closeSync(blocked));
-    expect(locks.tryLock(blocked)).toBe(1);
+  it('decide one after the other, each with what the one before it has told', async () => {
+    const directory = makePlace();
+    const members = [1, 2, 3, 4, 5, 6].map(() => makeMember(directory));
+    const seen = await Promise.all(members.map((member) => hold(member, 1)));
+    const sums = seen.map((others) => others.reduce((sum, bytes) => sum + bytes, 0));
+    expect(sums.toSorted()).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+
+  it('judge again in the section what they have judged before it, if anybody told something meanwhile', async () => {
+    const directory = makePlace();
+    const [first, second] = [makeMember(directory), makeMember(directory)];
+    await hold(first, 1);
+    await hold(second, 1);
+    const judged: number[][] = [];
+    const judgeAndTell = (tells: boolean) =>
+      first.ledger.inSection(
+        () => {
+          judged.push(look(first));
+          // Told between the judgement and the section.
+          if (tells && judged.length === 1)
+            second.ledger.publish(['host'], makeHoldings({ promisedAnonymousBytes: 9 }));
+        },
+        () => {},
+      );
+    await judgeAndTell(false);
+    expect(judged.splice(0)).toEqual([[1]]);
+    await judgeAndTell(true);
+    expect(judged).toEqual([[1], [9]]);
+  });
+
+  it('pass on what a judgement or a step throws, and are free afterwards', async () => {
+    const directory = makePlace();
+    const { ledger, told } = makeMember(directory);
+    const error = new Error('thrown');
+    const fail = () => {
+      throw error;
+    };
+    await expect(ledger.inSection(fail, () => {})).rejects.toBe(error);
+    await expect(ledger.inSection(() => {}, fail)).rejects.toBe(error);
+    expect(
+      await ledger.inSection(
+        () => 5,
+        (judged) => judged + 1,
+      ),
+    ).toBe(6);
+    expect(told).toEqual([]);
+  });
+
+  it('are given up by their signal, before they decide and while they wait', async () => {
+    const directory = makePlace();
+    const member = makeMember(directory);
+    await decide(member);
+    const { descriptor } = open(directory);
+    locks.tryLock(descriptor, LOCK.section);
     const reason = new Error('enough');
-    await expect(waiting.inSection(() => {}, AbortSignal.abort(reason))).rejects.toBe(reason);
-    const late = new AbortController();
-    const given = waiting.inSection(() => {}, late.signal);
-    setTimeout(() => late.abort(reason), 20);
+    await expect(decide(member, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    const controller = new AbortController();
+    const given = decide(member, { signal: controller.signal, onFailure: 'alone' });
+    controller.abort(reason);
     await expect(given).rejects.toBe(reason);
-    writeFileSync(join(directory, 'lock'), '1234\n');
-    const stuck = await waiting.inSection(() => {}).catch((error: unknown) => error);
-    expect(stuck).toMatchObject({ code: 'ERR_ADMISSION_TIMEOUT' });
-    expect((stuck as Error).message).toContain('locked by process 1234, which may be stopped');
-    writeFileSync(join(directory, 'lock'), '');
-    await expect(waiting.inSection(() => {})).rejects.toThrow('locked by another process');
+    expect(member.told).toEqual([]);
   });
 
-  it('pass a step’s own error on and are free afterwards', async () => {
-    const ledger = member();
-    const error = new Error('the step');
-    await expect(
-      ledger.inSection(() => {
-        throw error;
-      }),
-    ).rejects.toBe(error);
-    expect(await ledger.inSection(() => 5)).toBe(5);
+  it('refuse who waits when they are closed, and tell nothing afterwards', async () => {
+    const directory = makePlace();
+    const member = makeMember(directory);
+    await hold(member, 5);
+    const { descriptor } = open(directory);
+    locks.tryLock(descriptor, LOCK.section);
+    const waiting = decide(member);
+    member.ledger.close();
+    expect((await refusalOf(waiting)).message).toContain('The guard was closed');
+    locks.unlock(descriptor, LOCK.section);
+    await hold(member, 6);
+    expect(look(makeMember(directory))).toEqual([]);
+  });
+});
+
+describe.runIf(locks)('a ledger that can’t be used', () => {
+  it('is that of a member whose record is not understood', async () => {
+    const directory = makePlace();
+    const [member, other] = [makeMember(directory), makeMember(directory)];
+    await hold(other, 4);
+    await decide(member);
+    const stranger = addStranger(directory);
+    await expectFailure(member, 'found one damaged or written by a newer version of this package', [4]);
+    stranger.leave();
+    expect(await decide(member)).toEqual([4]);
+    expect(member.told).toEqual([]);
   });
 
-  it('go on alone if locking fails, and say so', async () => {
-    let calls = 0;
-    // Its own file can be locked, the section's can't.
-    const broken = member({}, { ...locks, tryLock: (file) => (++calls === 1 ? locks.tryLock(file) : -9) });
-    expect(await broken.inSection(() => 'done')).toBe('done');
-    expect(String(told.at(-1))).toContain('lock could not be locked (errno 9)');
+  it.each<[string, (path: string) => void, string]>([
+    ['of a newer layout', (path) => writeAtPath(path, 8, Uint32Array.of(3)), 'found layout 3 of a newer version'],
+    ['another kind of file', (path) => writeAtPath(path, 0, Buffer.from('another.')), 'found another kind of file'],
+    ['cut', (path) => truncateSync(path, 100), 'found a file that was cut'],
+    [
+      'a directory',
+      (path) => {
+        rmSync(path);
+        mkdirSync(path);
+      },
+      'EISDIR',
+    ],
+    [
+      'a link',
+      (path) => {
+        rmSync(path);
+        symlinkSync('/dev/null', path);
+      },
+      'ELOOP',
+    ],
+  ])('is one whose file is %s when it is joined', async (_, change, found) => {
+    const directory = makePlace();
+    mkdirSync(directory, { mode: 0o700 });
+    LedgerFile.make(directory, `directory ${directory}`, [], () => {});
+    change(join(directory, FILE_NAME));
+    const member = makeMember(directory);
+    await expectFailure(member, found, []);
+    rmSync(join(directory, FILE_NAME), { recursive: true });
+    expect(await decide(member)).toEqual([]);
+    expect(member.told).toEqual([]);
   });
 
-  it('leave files alone that they don’t know, and say once what is wrong with a damaged one', async () => {
-    const ledger = member();
-    await hold(ledger, {});
-    const strange = openSync(join(directory, '1-aaaaaaaaaaaa'), 'w+', 0o600);
-    onTestFinished(() => closeSync(strange));
-    locks.tryLock(strange);
-    writeFileSync(strange, 'half a rec');
-    writeFileSync(join(directory, 'notes.txt'), 'mine');
-    expect(ledger.peers()).toEqual([]);
-    expect(String(told[0])).toContain("can't be understood");
-    expect(readdirSync(directory)).toContain('notes.txt');
+  it.each<[string, (path: string) => void, string]>([
+    ['its file was cut', (path) => truncateSync(path, 100), 'found a file that was cut'],
+    ['its directory was opened to others', (path) => chmodSync(dirname(path), 0o755), 'open to others (mode 755)'],
+    [
+      'a file is in the place of its directory',
+      (path) => {
+        rmSync(dirname(path), { recursive: true });
+        writeFileSync(dirname(path), '');
+      },
+      'ENOTDIR',
+    ],
+  ])('is one that worked until %s', async (_, change, found) => {
+    const directory = makePlace();
+    const [member, other] = [makeMember(directory), makeMember(directory)];
+    await hold(other, 4);
+    await decide(member);
+    change(join(directory, FILE_NAME));
+    await expectFailure(member, found, [4]);
   });
 
-  it('count a member that can’t be opened any more with what it said last', async () => {
-    const [ledger, other] = [member(), member({ pid: 1 })];
-    await hold(ledger, {});
-    await hold(other, { promisedAnonymousBytes: 7 * MiB });
-    expect(ledger.peers()).toMatchObject([{ promisedAnonymousBytes: 7 * MiB }]);
-    const asking = vi.spyOn(locks, 'ask').mockImplementation(() => {
-      throw Object.assign(new Error('too many open files'), { code: 'EMFILE' });
-    });
-    expect(ledger.peers()).toMatchObject([{ promisedAnonymousBytes: 7 * MiB }]);
-    asking.mockRestore();
-    other.close();
-    expect(ledger.peers()).toEqual([]);
+  it('is one that worked in a place where there can be none by now', async () => {
+    const directory = makePlace();
+    const [member, other] = [makeMember(directory), makeMember(directory)];
+    await hold(other, 4);
+    await decide(member);
+    rmSync(dirname(directory), { recursive: true });
+    await expectFailure(member, "can't be made (ENOENT)", [4]);
+    mkdirSync(dirname(directory), { mode: 0o700 });
+    expect(await decide(member)).toEqual([4]);
   });
 
-  it('take away the files of those who ended without a word, but no file that may be about to be locked', async () => {
-    const ledger = member();
-    await hold(ledger, {});
-    writeFileSync(join(directory, '1-bbbbbbbbbbbb'), '');
-    await ledger.inSection(() => {});
-    expect(readdirSync(directory)).toContain('1-bbbbbbbbbbbb');
-    // So it is whatever the time of day does in between, as long as it is young or old by it.
-    vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 86_400_000);
-    onTestFinished(() => void vi.restoreAllMocks());
-    await ledger.inSection(() => {});
-    expect(readdirSync(directory)).not.toContain('1-bbbbbbbbbbbb');
-  });
-
-  it('make themselves known again if their files were taken away', async () => {
-    const [first, second] = [member(), member()];
-    await hold(first, { promisedAnonymousBytes: 7 });
-    for (const name of readdirSync(directory)) rmSync(join(directory, name));
-    await first.inSection(() => {});
-    expect(second.peers()[0]?.promisedAnonymousBytes).toBe(7);
-  });
-
-  it('tell of a directory that is open to others, and of one that can’t be made', async () => {
-    const ledger = member();
-    await hold(ledger, {});
-    ledger.close();
+  it('is one whose directory is unsafe from the beginning', async () => {
+    const directory = makePlace();
+    mkdirSync(directory);
     chmodSync(directory, 0o755);
-    expect(await member().inSection(() => 'alone')).toBe('alone');
-    expect(String(told.at(-1))).toContain('is open to others (mode 755)');
-    rmSync(directory, { recursive: true });
-    writeFileSync(directory, 'a file');
-    expect(member().peers()).toEqual([]);
-    expect(String(told.at(-1))).toContain('is no directory');
+    const member = makeMember(directory);
+    await expectFailure(member, 'found that it is open to others (mode 755)', []);
+    chmodSync(directory, 0o700);
+    expect(await decide(member)).toEqual([]);
   });
 
-  it('keep what a newer version tells beyond what they know', async () => {
-    const [newer, older] = [member(), member()];
-    await hold(newer, { promisedAnonymousBytes: 7, gpuBytes: 5 } as Partial<Holdings>);
-    expect(older.peers()[0]).toMatchObject({ promisedAnonymousBytes: 7 });
-    const name = readdirSync(directory).find((each) => each !== 'lock' && readFileSync(join(directory, each), 'utf8'));
-    expect(readFileSync(join(directory, name as string), 'utf8')).toContain('"gpuBytes":5');
+  it.each<[string, Partial<NativeLocks>, string]>([
+    ['at its members', { tryLock: (_, number) => (number >= LOCK.lives ? -5 : 1) }, '(errno 5)'],
+    [
+      'at its section',
+      { tryLock: (descriptor, number) => (number === LOCK.section ? -5 : locks.tryLock(descriptor, number)) },
+      '(errno 5)',
+    ],
+  ])('is one that can’t be locked %s', async (_, changed, found) => {
+    const directory = makePlace();
+    await hold(makeMember(directory), 4);
+    const member = makeMember(directory, { locks: { ...locks, ...changed } });
+    const { code, message } = await refusalOf(decide(member));
+    expect(code).toBe('ERR_LEDGER');
+    expect(message).toContain(found);
+    expect(await decide(member, { onFailure: 'alone' })).toEqual(look(member));
+  });
+
+  it('is one that can be neither read nor written, and what is held then is refused too', async () => {
+    const directory = makePlace();
+    let descriptor = -1;
+    const seeing: NativeLocks = {
+      ...locks,
+      tryLock: (at, number) => {
+        if (number >= LOCK.lives) descriptor = at;
+        return locks.tryLock(at, number);
+      },
+    };
+    const other = makeMember(directory);
+    await hold(other, 4);
+    const member = makeMember(directory, { locks: seeing });
+    await hold(member, 1);
+    closeSync(descriptor);
+    await expectFailure(member, 'EBADF', [4]);
+    expect(() => member.ledger.publish(['host'], makeHoldings())).toThrow(
+      expect.objectContaining({ code: 'ERR_LEDGER', message: expect.stringContaining('EBADF') }),
+    );
+    await expect(hold(member, 2, 'alone')).rejects.toMatchObject({ code: 'ERR_LEDGER' });
+    expect(look(other)).toEqual([]);
+  });
+
+  it('is one whose path is too long to be told to others', async () => {
+    const directory = join(makePlace(), ...Array.from({ length: 5 }, () => 'x'.repeat(220)));
+    mkdirSync(dirname(directory), { recursive: true, mode: 0o700 });
+    const { code, message } = await refusalOf(decide(makeMember(directory)));
+    expect(code).toBe('ERR_LEDGER');
+    expect(message).toContain('found a longer one: name another');
+  });
+
+  it('is none if there can be none: then nobody is seen, it is told, and one that can be is joined', async () => {
+    const directory = makePlace();
+    rmSync(dirname(directory), { recursive: true });
+    const member = makeMember(directory);
+    expect(await hold(member, 5)).toEqual([]);
+    expect(member.told.at(-1)).toContain('Other processes are not seen, and this one is counted alone: ');
+    expect(member.ledger.directory).toBe(directory);
+    expect(look(member)).toEqual([]);
+    mkdirSync(dirname(directory), { mode: 0o700 });
+    expect(look(makeMember(directory))).toEqual([]);
+    await decide(member);
+    expect(look(makeMember(directory))).toEqual([5]);
   });
 });
 

@@ -1,18 +1,31 @@
 /** The ledger between real processes: who is counted, where, and for how long. The SDK is a fake; locks and groups are real. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { loadAddon } from '../../src/addon/load-addon.ts';
 import { MiB } from '../../src/core/bytes.ts';
+import { FILE_NAME, LedgerFile } from '../../src/ledger/ledger-file.ts';
+import { LOCK } from '../../src/ledger/ledger-members.ts';
 import { type ControlGroup, createControlGroup, whyNoControlGroups } from '../support/create-control-group.ts';
 import { LedgerChild } from '../support/ledger-child.ts';
+import { locks } from '../support/ledger-places.ts';
+import { runProgram } from '../support/run-program.ts';
 
-const whyNot = loadAddon()?.locks ? whyNoControlGroups() : 'the addon has no locks here';
+const whyNot = locks ? whyNoControlGroups() : 'the addon has no locks here';
 if (whyNot) console.log(`skipped: the ledger between processes, since ${whyNot}`);
 
 const LIMIT = 1024 * MiB;
@@ -66,7 +79,7 @@ describe.skipIf(whyNot)('processes that share a ledger', () => {
     await second.ask({});
     await first.kill('SIGKILL');
     expect(await second.load('second', 600 * MiB)).toEqual({ loaded: 'second' });
-    expect(readdirSync(directory).filter((name) => name !== 'lock').length).toBeLessThanOrEqual(2);
+    expect((await second.ask({})).entries).toMatchObject([{ label: 'second' }]);
   });
 
   it('burden the group above them, not the group beside them', async () => {
@@ -120,9 +133,9 @@ describe.skipIf(whyNot)('processes that share a ledger', () => {
     const holder = spawn(process.execPath, [
       '-e',
       `const fs = require('node:fs');
-       const file = fs.openSync(${JSON.stringify(join(directory, 'lock'))}, 'r+');
-       if (require(${JSON.stringify(addon)}).locks.tryLock(file) !== 1) process.exit(1);
-       fs.writeSync(file, (process.pid + '\\n').padEnd(12), 0);
+       const file = fs.openSync(${JSON.stringify(join(directory, 'nexa-ledger'))}, 'r+');
+       if (require(${JSON.stringify(addon)}).locks.tryLock(file, 0) !== 1) process.exit(1);
+       fs.writeSync(file, Float64Array.of(process.pid, 1), 0, 16, 32);
        console.log('locked');
        setInterval(() => {}, 1000);`,
     ]);
@@ -149,64 +162,127 @@ describe.skipIf(whyNot)('processes that share a ledger', () => {
     expect(await second.load('large', 600 * MiB)).toMatchObject({ code: 'ERR_INSUFFICIENT_MEMORY' });
   });
 
-  it('say so and count alone if the directory is somebody else’s, a link, or open to others', async () => {
+  /** It is told and refused, or told and let in alone. */
+  async function expectFailure(found: string): Promise<void> {
+    const refused = child();
+    refused.tell({ load: 'first', memoryGuard: { footprint: MiB } });
+    expect((await refused.answer()).degraded).toContain(found);
+    expect(await refused.answer()).toMatchObject({ refused: 'first', code: 'ERR_LEDGER' });
+    const alone = child(undefined, { onLedgerFailure: 'alone' });
+    alone.tell({ load: 'first', memoryGuard: { footprint: MiB } });
+    expect((await alone.answer()).degraded).toContain(found);
+    expect(await alone.answer()).toEqual({ loaded: 'first' });
+    await refused.kill('SIGKILL');
+    await alone.kill('SIGKILL');
+  }
+
+  it('refuse loads and say so if the directory is a link or open to others', async () => {
     const elsewhere = join(directory, '..', 'elsewhere');
     mkdirSync(elsewhere, { mode: 0o700 });
     symlinkSync(elsewhere, directory);
-    const linked = child();
-    linked.tell({ load: 'first', memoryGuard: { footprint: MiB } });
-    expect((await linked.answer()).degraded).toContain('is a symbolic link');
-    expect(await linked.answer()).toEqual({ loaded: 'first' });
+    await expectFailure('is a symbolic link');
     rmSync(directory);
     mkdirSync(directory);
     chmodSync(directory, 0o755);
-    const open = child();
-    open.tell({ load: 'first', memoryGuard: { footprint: MiB } });
-    expect((await open.answer()).degraded).toContain('is open to others (mode 755)');
-    expect(await open.answer()).toEqual({ loaded: 'first' });
+    await expectFailure('is open to others (mode 755)');
   });
 
-  it.each([
-    ['is full', 'size=4k,mode=700', 'ENOSPC'],
-    ['is read-only', 'ro,mode=700', 'EROFS'],
-  ])('say so and go on if the directory %s', async (_, options, errno) => {
+  it('refuse loads and say so while a record is not understood', async () => {
+    const first = child();
+    await first.load('first', MiB);
+    const file = LedgerFile.open(join(directory, FILE_NAME));
+    expect(locks.tryLock(file.descriptor, LOCK.lives + 99)).toBe(1);
+    file.writeRecord(99, undefined, Buffer.from('{"format":99}'));
+    first.tell({ load: 'second', memoryGuard: { footprint: MiB } });
+    expect((await first.answer()).degraded).toContain('damaged or written by a newer version');
+    expect(await first.answer()).toMatchObject({ refused: 'second', code: 'ERR_LEDGER' });
+    expect(await first.load('third', MiB)).toMatchObject({ refused: 'third', code: 'ERR_LEDGER' });
+    file.close();
+    expect(await first.load('fourth', MiB)).toEqual({ loaded: 'fourth' });
+  });
+
+  /** Runs `body` while a file system of these options lies in the directory. */
+  async function mounted(options: string, body: () => Promise<void>): Promise<void> {
     mkdirSync(directory, { mode: 0o700 });
-    const mounted = spawn('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', directory]);
-    expect(await once(mounted, 'exit')).toEqual([0, null]);
+    const mount = spawn('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', directory]);
+    expect(await once(mount, 'exit')).toEqual([0, null]);
     try {
-      if (errno === 'ENOSPC') writeFileSync(join(directory, 'filler'), Buffer.alloc(4096));
+      await body();
+    } finally {
+      await once(spawn('umount', ['-l', directory]), 'exit');
+    }
+  }
+
+  it('refuse loads and say so if the directory is full when they come', () =>
+    mounted('size=32k,mode=700', async () => {
+      await expectFailure('found room for 12288');
+      expect(readdirSync(directory)).toEqual(['nexa-ledger']);
+      expect(LedgerFile.open(join(directory, FILE_NAME)).listUsed()).toEqual([]);
+    }));
+
+  it('tell everything they hold in a directory that is full since they came', () =>
+    mounted('size=256k,mode=700', async () => {
+      const [first, second] = [child(), child()];
+      await first.load('first', MiB);
+      await second.load('second', MiB);
+      const filler = openSync(join(directory, 'filler'), 'w');
+      expect(() => {
+        for (;;) writeSync(filler, Buffer.alloc(4096));
+      }).toThrow('ENOSPC');
+      closeSync(filler);
+      for (let times = 0; times < 30; times++) {
+        const label = `${times} ${'x'.repeat(150)}`;
+        expect(await first.load(label, MiB)).toEqual({ loaded: label });
+      }
+      expect((await second.ask({})).entries).toHaveLength(32);
+      await first.kill('SIGKILL');
+      await second.kill('SIGKILL');
+    }));
+
+  it('say so and count alone if the directory is read-only', () =>
+    mounted('ro,mode=700', async () => {
       const hindered = child();
       hindered.tell({ load: 'first', memoryGuard: { footprint: MiB } });
-      expect((await hindered.answer()).degraded).toContain(errno);
+      expect((await hindered.answer()).degraded).toContain('EROFS');
       expect(await hindered.answer()).toEqual({ loaded: 'first' });
       await hindered.kill('SIGKILL');
-    } finally {
-      await once(spawn('umount', [directory]), 'exit');
-    }
+    }));
+
+  it('go on counting when a process has no descriptor left, and refuse it if it comes only then', async () => {
+    const shared = group();
+    const other = child(shared);
+    await other.load('other', 600 * MiB);
+    const given = JSON.stringify({ ledger: { directory }, minFreeRatioAfterLoad: 0, minFreeBytes: 0 });
+    const body = `
+      import { openSync } from 'node:fs';
+      const sdk = { loadModel: async () => ({ dispose: async () => {} }) };
+      const nexa = door.withMemoryGuard(sdk, ${given});
+      const load = (bytes) =>
+        nexa.loadModel('m', { memoryGuard: { footprint: bytes } }).then(() => 'loaded', ({ code }) => code);
+      const fill = () => { try { for (;;) openSync('/dev/null'); } catch ({ code }) { return code; } };
+      const answers = [];
+      if (process.env.EARLY) answers.push(await load(2 ** 20));
+      answers.push(fill(), await load(600 * 2 ** 20), await load(2 ** 20));
+      console.log(JSON.stringify(answers));
+      process.exit();`;
+    const run = async (env: NodeJS.ProcessEnv) => {
+      const { stdout, stderr } = await runProgram(body, { group: shared, descriptors: 128, env });
+      expect(stderr).toBe('');
+      return JSON.parse(stdout);
+    };
+    expect(await run({ EARLY: '1' })).toEqual(['loaded', 'EMFILE', 'ERR_INSUFFICIENT_MEMORY', 'loaded']);
+    // The machine can't be read either.
+    expect(await run({ EARLY: '' })).toEqual([
+      'EMFILE',
+      expect.stringMatching(/^ERR_/),
+      expect.stringMatching(/^ERR_/),
+    ]);
   });
 
   it('say so if there is no addon, and count alone', async () => {
     const alone = new LedgerChild({ ledger: { directory } }, undefined, { NEXA_MEMORY_GUARD_ADDON: 'off' });
     expect((await alone.answer()).degraded).toContain('Other processes are not seen');
     expect(await alone.ask({})).toMatchObject({ kind: 'process' });
-  });
-
-  it('pass over records that can’t be understood, and say so once', async () => {
-    const first = child();
-    await first.load('first', MiB);
-    const addon = loadAddon();
-    const { openSync, closeSync } = await import('node:fs');
-    const strange = openSync(join(directory, '1-aaaaaaaaaaaa'), 'w+', 0o600);
-    try {
-      writeFileSync(strange, '00000000 {"format":99}\n');
-      expect(addon?.locks?.tryLock(strange)).toBe(1);
-      first.tell({ load: 'second', memoryGuard: { footprint: MiB } });
-      expect((await first.answer()).degraded).toContain("can't be understood");
-      expect(await first.answer()).toEqual({ loaded: 'second' });
-      expect(await first.load('third', MiB)).toEqual({ loaded: 'third' });
-    } finally {
-      closeSync(strange);
-    }
   });
 
   it('count the other threads of a process too', async () => {

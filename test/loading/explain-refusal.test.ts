@@ -4,6 +4,7 @@ import { Ledger } from '../../src/ledger/ledger.ts';
 import { explainRefusal } from '../../src/loading/explain-refusal.ts';
 import type { Candidate } from '../../src/policy/choose-candidate.ts';
 import { InjectedReader } from '../../src/sensors/injected-reader.ts';
+import { decide } from '../support/decide.ts';
 
 /** Of 1000 bytes 500 are available. A candidate needs a byte for each token of context. */
 function refused(leastContextSize: number, contextSize: number) {
@@ -28,7 +29,7 @@ function refused(leastContextSize: number, contextSize: number) {
     candidates: [{ ...at(contextSize), smaller: { leastContextSize, at } }],
     downgrade: false,
   });
-  const { decision } = gate.decide(request(), { reserve: 'nothing' });
+  const { decision } = decide(gate, request(), { reserve: 'nothing' });
   readings = 0;
   return { decision, parts: { reader, gate, models: { list: () => [] } }, request, count: () => readings };
 }

@@ -34,7 +34,7 @@ function makeAdmission(freedBytes: number) {
     settings: settings as LoadAdmissionParts['settings'],
     reader,
     gate,
-    inSection: async (step) => step(),
+    inSection: async (judge, commit) => commit(judge()),
     enter: async () => ({ run: (work) => work(), leave() {} }),
     models: { list: () => [], idle: () => [] } as unknown as LoadAdmissionParts['models'],
     clock,

@@ -1,17 +1,15 @@
 /** Loads that are given up while they wait for something else than memory: for a model that is being ended, or for the ledger's lock. */
-import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { loadAddon } from '../../src/addon/load-addon.ts';
+import { describe, expect, it } from 'vitest';
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import type { GuardOptions } from '../../src/guard-options.ts';
+import { FILE_NAME, LedgerFile, SLOTS } from '../../src/ledger/ledger-file.ts';
+import { LOCK } from '../../src/ledger/ledger-members.ts';
 import type { LoadGuardOptions } from '../../src/loading/load-guard-options.ts';
 import { withMemoryGuard } from '../../src/with-memory-guard.ts';
 import { deferred, FakeMachine, FakeModel, FakeSDK, guardedFake, settled } from '../support/fake-sdk.ts';
-
-const locks = loadAddon()?.locks;
-if (!locks) console.log('skipped: loads that wait for the lock of a ledger, since the addon has no locks here');
+import { locks, makePlace, openLedgerFile } from '../support/ledger-places.ts';
 
 describe('while a model is ended for it, a load', () => {
   async function loadWhileEvicting(own: LoadGuardOptions) {
@@ -84,24 +82,24 @@ describe.runIf(locks)('while another process decides, a load', () => {
   ] satisfies [string, GuardOptions, LoadGuardOptions][])(
     'is refused when the guard is closed, and the ledger stays closed (%s)',
     async (_name, options, own) => {
-      const directory = join(mkdtempSync(join(tmpdir(), 'nexa-given-up-')), 'ledger');
+      const directory = makePlace();
       mkdirSync(directory, { mode: 0o700 });
-      const lock = openSync(join(directory, 'lock'), 'w+', 0o600);
-      onTestFinished(() => {
-        closeSync(lock);
-        rmSync(join(directory, '..'), { recursive: true, force: true });
-      });
-      expect(locks?.tryLock(lock)).toBe(1);
+      const path = join(directory, FILE_NAME);
+      LedgerFile.make(directory, `directory ${directory}`, [], () => {});
+      const { descriptor } = openLedgerFile(path);
+      expect(locks.tryLock(descriptor, LOCK.section)).toBe(1);
       const sdk = new FakeSDK();
       const nexa = withMemoryGuard(sdk, { ledger: { directory }, ...options });
       const load = nexa.loadModel('m', { memoryGuard: { footprint: MiB, ...own } });
       load.catch(() => {});
       for (let turn = 0; turn < 5; turn++) await settled();
       nexa.guard.close();
-      locks?.unlock(lock);
+      locks.unlock(descriptor, LOCK.section);
       await expect(load).rejects.toMatchObject({ code: 'ERR_GUARD_CLOSED' });
       expect(sdk.calls).toEqual([]);
-      expect(readdirSync(directory)).toEqual(['lock']);
+      const file = openLedgerFile(path);
+      expect(file.listUsed()).toEqual([]);
+      expect(locks.ask(file.descriptor, LOCK.lives, SLOTS)).toBe(1);
     },
   );
 });

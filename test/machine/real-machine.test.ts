@@ -52,7 +52,10 @@ describe('the real machine', () => {
     if (among.shared) {
       expect(among.shared.directory).toBe(directory);
       const reservation = among.ledger.reserve('m', NEED, { clockMs: 0, epochMs: 0 });
-      await among.shared.inSection(() => {});
+      await among.shared.inSection(
+        () => undefined,
+        () => undefined,
+      );
       among.shared.publish([], among.ledger.describeHoldings(0));
       expect(among.shared.peers()).toEqual([]);
       among.ledger.release(reservation);

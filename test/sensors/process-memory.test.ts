@@ -6,7 +6,6 @@ import {
   type ProcessMemory,
   readAnonymousBytes,
   readGrowth,
-  readPeerAnonymousBytes,
   readProcessMemory,
 } from '../../src/sensors/process-memory.ts';
 import { copyFixture, getFixture } from '../support/fixtures.ts';
@@ -60,33 +59,6 @@ describe.skipIf(process.platform !== 'linux')('this process', () => {
   it('has grown by what JavaScript does not explain', () => {
     const { anonymousBytes, heapBytes } = readProcessMemory() as ProcessMemory;
     expect(Math.abs((readGrowth() as number) - (anonymousBytes - heapBytes))).toBeLessThan(16 * MiB);
-  });
-});
-
-describe('readPeerAnonymousBytes', () => {
-  it('counts RssAnon and VmSwap of the process with that number, and of no other', () => {
-    const root = copyFixture('v2-leaf');
-    mkdirSync(join(root, 'proc/77'));
-    writeFileSync(join(root, 'proc/77/status'), 'VmRSS:\t 9000 kB\nRssAnon:\t 1000 kB\nVmSwap:\t 500 kB\n');
-    expect(readPeerAnonymousBytes(77, root)).toBe(1500 * KiB);
-    expect(readPeerAnonymousBytes(78, root)).toBeUndefined();
-  });
-
-  it.each([
-    ['a process that has ended and is not collected yet', 'Name:\tnode\nState:\tZ (zombie)\n'],
-    ['a kernel that does not tell', 'VmRSS:\t 9000 kB\n'],
-    ['a text that is no number', 'RssAnon:\t none\nVmSwap:\t 5 kB\n'],
-    ['half of it', 'RssAnon:\t 5 kB\n'],
-  ])('does not know with %s, and throws nothing', (_, text) => {
-    const root = copyFixture('v2-leaf');
-    mkdirSync(join(root, 'proc/77'));
-    writeFileSync(join(root, 'proc/77/status'), text);
-    expect(readPeerAnonymousBytes(77, root)).toBeUndefined();
-  });
-
-  it.skipIf(process.platform !== 'linux')('reads this process like any other', () => {
-    const own = readAnonymousBytes()!;
-    expect(Math.abs(readPeerAnonymousBytes(process.pid)! - own)).toBeLessThan(16 * MiB);
   });
 });
 
