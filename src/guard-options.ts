@@ -18,8 +18,8 @@ import {
   wholeNumber,
 } from './core/validate.ts';
 import type { Logger } from './events/publish-event.ts';
+import type { OnLedgerFailure } from './ledger/ledger-failure.ts';
 import type { LedgerOption } from './ledger/open-ledger.ts';
-import type { OnLedgerFailure } from './ledger/shared-ledger.ts';
 import type { EvictChoice, LoadSettings } from './loading/load-settings.ts';
 import type { EdgeRules } from './monitor/status-edges.ts';
 import { DEFAULT_WARNING_FACTOR } from './policy/memory-status.ts';

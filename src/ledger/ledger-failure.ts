@@ -1,6 +1,9 @@
 /** Why a ledger can't be used, and what a load that must be decided without it is told. */
 import { describeError, MemoryGuardError } from '../core/errors.ts';
 
+/** What happens to loads while the ledger can't be used, although there is one. */
+export type OnLedgerFailure = 'refuse' | 'alone';
+
 /** Something of the ledger is not as it must be. The message is one sentence. */
 export class LedgerFailure extends Error {
   override readonly name = 'LedgerFailure';

@@ -85,7 +85,7 @@ export interface LedgerRecord extends Holdings {
   readonly scopes: readonly string[];
 }
 
-/** Formats a record of at most `mostBytes`. */
+/** @internal Formats a record of at most `mostBytes`. */
 export function formatRecord(record: LedgerRecord, mostBytes: number): Buffer {
   const text = format(bound(record, MOST));
   // In JSON a letter takes up to six bytes.

@@ -6,14 +6,11 @@ import { readlinkSync } from 'node:fs';
 import type { NativeLocks } from '../addon/addon.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import type { MeetingPoint } from './ledger-directory.ts';
-import { LedgerFailure, LedgerMoved, ledgerError, NoLedgerHere } from './ledger-failure.ts';
+import { LedgerFailure, LedgerMoved, ledgerError, NoLedgerHere, type OnLedgerFailure } from './ledger-failure.ts';
 import type { Member, ReadMembers } from './ledger-members.ts';
 import type { Holdings, LedgerEntry } from './ledger-record.ts';
 import { Membership, type MeterPlace, type OwnProcess } from './membership.ts';
 import type { Peer } from './peer-headroom.ts';
-
-/** What happens to loads while the ledger can't be used, although there is one. */
-export type OnLedgerFailure = 'refuse' | 'alone';
 
 export interface SharedLedgerParts {
   readonly meeting: MeetingPoint;

@@ -1,8 +1,9 @@
 /** Ledgers of one process that stand for several: the locks of two open files exclude each other within a process too. */
 import { onTestFinished } from 'vitest';
 import { findNamedMeeting, type MeetingPoint } from '../../src/ledger/ledger-directory.ts';
+import type { OnLedgerFailure } from '../../src/ledger/ledger-failure.ts';
 import type { Holdings } from '../../src/ledger/ledger-record.ts';
-import { type OnLedgerFailure, SharedLedger, type SharedLedgerParts } from '../../src/ledger/shared-ledger.ts';
+import { SharedLedger, type SharedLedgerParts } from '../../src/ledger/shared-ledger.ts';
 import { locks, makeHoldings, NOBODY } from './ledger-places.ts';
 
 export interface SharedMember {
