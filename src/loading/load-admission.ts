@@ -176,7 +176,9 @@ export class LoadAdmission {
   /** A load that could not be judged, as the user chose for that. If it may wait, then it does so for a ledger that is kept locked. */
   #passUnread(load: PreparedLoad, error: MemoryGuardError, waiter: Waiter): AdmittedLoad | Pause {
     const { settings, gate, teller } = this.#parts;
-    const admits = settings.mode === 'observe' || load.choices.force || settings.onSensorFailure === 'admit';
+    // What happens if a ledger fails is said by `onLedgerFailure`.
+    const admitsUnread = settings.onSensorFailure === 'admit' && error.code !== 'ERR_LEDGER';
+    const admits = settings.mode === 'observe' || load.choices.force || admitsUnread;
     if (error instanceof AdmissionTimeoutError && waiter.mayWait && !admits) {
       this.#line.letTryAgain(waiter, error);
       return 'memory';
