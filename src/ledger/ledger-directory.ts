@@ -61,7 +61,8 @@ export function findNamedMeeting(directory: string): MeetingPoint {
  */
 export function ensureLedgerDirectory({ directory, parent, local }: LedgerPlace, uid: number | undefined): void {
   try {
-    const unsafe = uid === undefined ? undefined : findParentFault(statSync(parent), uid);
+    // A place that was named is taken as it is: there is no other one.
+    const unsafe = uid !== undefined && local ? findParentFault(statSync(parent), uid) : undefined;
     if (unsafe !== undefined) throw new NoLedgerHere(`${directory} lies in ${parent}, which is ${unsafe}`);
     if (local && process.platform === 'linux' && !LOCAL.has(statfsSync(parent).type))
       throw new NoLedgerHere(`${directory} is not on this machine`);
@@ -73,7 +74,7 @@ export function ensureLedgerDirectory({ directory, parent, local }: LedgerPlace,
   const fault = findFault(found, uid);
   if (fault === undefined) return;
   // Somebody else was there first: with another place he takes nothing from us.
-  if (uid !== undefined && found.uid !== uid) throw new NoLedgerHere(`${directory} is ${fault}`);
+  if (local && found.uid !== uid) throw new NoLedgerHere(`${directory} is ${fault}`);
   const expected = uid === undefined ? 'a directory' : `a directory of user ${uid} alone (mode 700)`;
   throw new LedgerFailure(`Expected ${directory} to be ${expected}, found that it is ${fault}.`);
 }
