@@ -116,11 +116,22 @@ describe('the directory of a ledger', () => {
     }
   });
 
-  it.runIf(isRoot)('is passed by if another user was there first', () => {
+  it.runIf(isRoot)('is passed by if another user was there first, and refused if it was named', () => {
     const place = makePlaceOf();
     mkdirSync(place.directory, { mode: 0o700 });
     chownSync(place.directory, NOBODY, NOBODY);
     expect(refusalOf(place, NoLedgerHere)).toBe(`${place.directory} is owned by user ${NOBODY}`);
+    expect(refusalOf({ ...place, local: false }, LedgerFailure)).toContain(
+      `(mode 700), found that it is owned by user ${NOBODY}.`,
+    );
+  });
+
+  it.runIf(isRoot)('that is named may lie anywhere, as in a volume that containers share', () => {
+    const place = makePlaceOf(false);
+    chmodSync(place.parent, 0o777);
+    chownSync(place.parent, NOBODY, NOBODY);
+    ensureLedgerDirectory(place, uid);
+    expect(findDirectoryFault(place.directory, uid)).toBeUndefined();
   });
 
   it.each([
