@@ -1,5 +1,5 @@
 /** Who decides when: on this machine's locks, in one process and between several. */
-import { readFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -58,10 +58,11 @@ async function overtake(path: string, slot: number, begin: () => unknown): Promi
 
 const turnOfLoop = () => new Promise((resolve) => setTimeout(resolve, 5));
 
-/** A signal takes effect after it was sent. */
-async function stop({ process: stopped }: LedgerProgram): Promise<void> {
+/** A signal takes effect after it was sent, in each thread for itself. */
+async function stop({ process: stopped, pid }: LedgerProgram): Promise<void> {
   stopped.kill('SIGSTOP');
-  await until(() => / T /.test(readFileSync(`/proc/${stopped.pid}/stat`, 'utf8')));
+  const isStopped = (task: string) => / T /.test(readFileSync(`/proc/${pid}/task/${task}/stat`, 'utf8'));
+  await until(() => readdirSync(`/proc/${pid}/task`).every(isStopped));
 }
 
 /** A lock is handed on by a thread of its own, which takes a while. */
