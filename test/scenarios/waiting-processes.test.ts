@@ -14,7 +14,6 @@ import { LedgerChild } from '../support/ledger-child.ts';
 const whyNot = loadAddon()?.locks ? whyNoControlGroups() : 'the addon has no locks here';
 if (whyNot) console.log(`skipped: loads that wait beside other processes, since ${whyNot}`);
 
-const DOOR = new URL('../../dist/index.js', import.meta.url).href;
 const LIMIT = 1024 * MiB;
 
 function makeDirectory(): string {
@@ -23,26 +22,20 @@ function makeDirectory(): string {
   return join(parent, 'ledger');
 }
 
-/** A process that keeps the ledger for so long: it is asked for a footprint while it decides, and takes its time. */
+const ADDON = new URL('../../build/Release/nexa_memory_guard.node', import.meta.url).pathname;
+
+/** A process that is in the ledger's section, and leaves it after so long. */
 async function keepLedger(directory: string, forMs: number): Promise<ChildProcess> {
   const program = `
-    import { writeSync } from 'node:fs';
-    const { withMemoryGuard } = await import(${JSON.stringify(DOOR)});
-    const nexa = withMemoryGuard({ loadModel: async () => ({}) }, { minFreeRatioAfterLoad: 0, minFreeBytes: 0, ledger: { directory: process.argv[1] } });
-    let asked = 0;
-    const footprint = () => {
-      if (++asked === 2) {
-        writeSync(1, 'keeps');
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ${forMs});
-      }
-      return 1;
-    };
-    await nexa.loadModel('slow', { memoryGuard: { footprint } });
+    const fs = require('node:fs');
+    const { locks } = require(${JSON.stringify(ADDON)});
+    const file = fs.openSync(${JSON.stringify(join(directory, 'nexa-ledger'))}, 'r+');
+    if (locks.tryLock(file, 0) !== 1) process.exit(1);
+    fs.writeSync(file, Float64Array.of(process.pid, 1), 0, 16, 32);
+    console.log('keeps');
+    setTimeout(() => locks.unlock(file, 0), ${forMs});
     setInterval(() => {}, 1000);`;
-  const keeper = spawn(process.execPath, ['--input-type=module', '-e', program, directory], {
-    env: { ...process.env, NODE_OPTIONS: '' },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const keeper = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
   onTestFinished(() => void keeper.kill('SIGKILL'));
   await once(keeper.stdout, 'data');
   return keeper;
@@ -58,10 +51,23 @@ describe.skipIf(whyNot)('a process that is stopped while its load waits', () => 
     const [first, stopped, other] = [child(), child(), child()];
     await first.load('first', 500 * MiB);
     stopped.tell({ load: 'waits', memoryGuard: { footprint: 700 * MiB, wait: true } });
-    const small = () => other.load('small', 100 * MiB);
+    const small = async () => {
+      other.tell({ load: 'small', memoryGuard: { footprint: 100 * MiB } });
+      for (;;) {
+        const answer = await other.answer();
+        if (!answer.degraded) return answer;
+      }
+    };
     while ((await small()).loaded) await other.ask({ dispose: true });
     await stopped.kill('SIGSTOP');
-    while (!(await small()).loaded) await sleep(50);
+    for (;;) {
+      const { loaded, code } = await small();
+      if (loaded) break;
+      // It was stopped in the ledger's section: that is another case.
+      if (code === 'ERR_ADMISSION_TIMEOUT') await stopped.kill('SIGCONT');
+      await sleep(50);
+      await stopped.kill('SIGSTOP');
+    }
     await other.ask({ dispose: true });
     await stopped.kill('SIGCONT');
     while ((await small()).loaded) {
@@ -74,36 +80,35 @@ describe.skipIf(whyNot)('a process that is stopped while its load waits', () => 
 });
 
 describe.skipIf(whyNot)('a load that may wait while another process keeps the ledger', () => {
-  const waiting = (directory: string) => new LedgerChild({ ledger: { directory } });
+  /** A process that has joined a ledger, which another one keeps for so long. */
+  async function besideKeeper(forMs: number) {
+    const directory = makeDirectory();
+    const child = new LedgerChild({ ledger: { directory } });
+    await child.load('first', MiB);
+    const { pid } = await keepLedger(directory, forMs);
+    return { child, pid };
+  }
 
   it('goes in when that is over', { timeout: 30_000 }, async () => {
-    const directory = makeDirectory();
-    const keeper = await keepLedger(directory, 4000);
-    const child = waiting(directory);
+    const { child, pid } = await besideKeeper(5000);
     child.tell({ load: 'm', memoryGuard: { footprint: MiB, wait: true } });
-    expect((await child.answer()).degraded).toContain(`locked by process ${keeper.pid}`);
+    expect((await child.answer()).degraded).toContain(`locked by process ${pid}`);
     expect(await child.answer()).toEqual({ loaded: 'm' });
   });
 
   it('is refused when its own time is over, with the name of that process', { timeout: 30_000 }, async () => {
-    const directory = makeDirectory();
-    const keeper = await keepLedger(directory, 20_000);
-    const child = waiting(directory);
-    child.tell({ load: 'm', memoryGuard: { footprint: MiB, wait: { timeoutMs: 3000 } } });
-    expect((await child.answer()).degraded).toContain(`locked by process ${keeper.pid}`);
+    const { child, pid } = await besideKeeper(25_000);
+    child.tell({ load: 'm', memoryGuard: { footprint: MiB, wait: { timeoutMs: 4000 } } });
+    expect((await child.answer()).degraded).toContain(`locked by process ${pid}`);
     expect(await child.answer()).toMatchObject({
       refused: 'm',
       code: 'ERR_ADMISSION_TIMEOUT',
-      message: expect.stringMatching(
-        new RegExp(`^Waited 3\\.\\d s for the ledger\\..*locked by process ${keeper.pid}`),
-      ),
+      message: expect.stringMatching(new RegExp(`^Waited 4\\.\\d s for the ledger\\..*locked by process ${pid}`)),
     });
   });
 
   it('is let in unread after a moment if it is forced', { timeout: 30_000 }, async () => {
-    const directory = makeDirectory();
-    await keepLedger(directory, 20_000);
-    const child = waiting(directory);
+    const { child } = await besideKeeper(25_000);
     child.tell({ load: 'm', memoryGuard: { footprint: MiB, wait: true, force: true } });
     expect((await child.answer()).degraded).toContain('Admitted unread');
     expect(await child.answer()).toEqual({ loaded: 'm' });
