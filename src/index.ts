@@ -56,6 +56,7 @@ export {
   type FootprintPart,
 } from './footprint/estimate-footprint.ts';
 export type { GuardOptions } from './guard-options.ts';
+export type { OnLedgerFailure } from './ledger/ledger-failure.ts';
 export type { LedgerEntry } from './ledger/ledger-record.ts';
 export type { LedgerOption } from './ledger/open-ledger.ts';
 export type { GivenFootprint, LoadGuardOptions } from './loading/load-guard-options.ts';

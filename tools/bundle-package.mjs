@@ -1,10 +1,10 @@
 /**
  * Makes what users import, `dist/`, from what was compiled, `lib/`: a few files instead of one for each source, since every file costs a
  * program about a millisecond at its start. Nothing is loaded later: a file that could not be opened in that moment could never be
- * imported by the process again. Types are copied as they are.
+ * imported by the process again. Of the types, those are copied that an import leads to.
  */
-import { cpSync, rmSync } from 'node:fs';
-import { basename, join, relative } from 'node:path';
+import { cpSync, readFileSync, rmSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 
@@ -29,9 +29,16 @@ await bundle.write({
 });
 await bundle.close();
 
-cpSync(LIB, DIST, { recursive: true, filter: (file) => !file.endsWith('.js') && !isProgram(file) });
+// Nobody imports the program, so its types are left out.
+for (const file of listTypes(ENTRIES.filter((name) => name !== 'cli/main')))
+  cpSync(file, join(DIST, relative(LIB, file)));
 
-/** Nobody imports the program, so its types are left out. @param {string} file */
-function isProgram(file) {
-  return relative(LIB, file).split(/[\\/]/)[0] === 'cli';
+/** The files of types that these entries lead to, directly or not. @param {readonly string[]} entries */
+function listTypes(entries) {
+  const found = new Set(entries.map((name) => join(LIB, `${name}.d.ts`)));
+  for (const file of found) {
+    for (const [, path = ''] of readFileSync(file, 'utf8').matchAll(/(?:from |import\()'(\.[^']+)'/g))
+      found.add(join(dirname(file), path.replace(/\.[jt]s$/, '.d.ts')));
+  }
+  return found;
 }

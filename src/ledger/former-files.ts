@@ -5,6 +5,9 @@
 import { readdirSync, readlinkSync, statSync } from 'node:fs';
 import { FILE_NAME, type FileReference, LedgerFile } from './ledger-file.ts';
 
+/** A descriptor that was raised (native/file_lock.h) has at least this number. Its file may have any name by now. */
+const RAISED = 960;
+
 /** So many references fit a header. Each former file needs one that lasts. */
 const MOST_REFERENCES = 128;
 
@@ -54,23 +57,28 @@ function listReferences(uid: number | undefined): FileReference[] {
   return listNumbers('/proc').flatMap((pid) => {
     if (!isOurs(pid, uid) || readLink(`/proc/${pid}/ns/mnt`) !== mounts) return [];
     return listNumbers(`/proc/${pid}/fd`)
-      .filter((descriptor) => isLedger(readLink(`/proc/${pid}/fd/${descriptor}`)))
+      .filter((descriptor) => descriptor >= RAISED || isLedger(readLink(`/proc/${pid}/fd/${descriptor}`)))
       .map((descriptor) => ({ pid, descriptor }));
   });
 }
 
 function openIfNamed(reference: FileReference, name: string): LedgerFile | undefined {
-  let file: LedgerFile;
   try {
-    file = LedgerFile.openReference(reference);
+    // Opening anything else may do something.
+    if (!statSync(`/proc/${reference.pid}/fd/${reference.descriptor}`).isFile()) return undefined;
+    const file = LedgerFile.openReference(reference);
+    if (file.name === name) return file;
+    file.close();
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EMFILE' || code === 'ENFILE') throw error;
-    return undefined;
+    throwIfExhausted(error);
   }
-  if (file.name === name) return file;
-  file.close();
   return undefined;
+}
+
+/** Without a descriptor, what is there can't be told from what is not. */
+function throwIfExhausted(error: unknown): void {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'EMFILE' || code === 'ENFILE') throw error;
 }
 
 function isOurs(pid: number, uid: number | undefined): boolean {
@@ -90,7 +98,8 @@ function listNumbers(directory: string): number[] {
     return readdirSync(directory)
       .filter((name) => /^\d+$/.test(name))
       .map(Number);
-  } catch {
+  } catch (error) {
+    throwIfExhausted(error);
     return []; // it has ended
   }
 }

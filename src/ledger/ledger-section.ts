@@ -212,7 +212,7 @@ export class LedgerSection {
     const seconds = (STUCK_LOOKS * LOOK_MS) / 1000;
     return new MemoryGuardError(
       'ERR_ADMISSION_TIMEOUT',
-      `Expected the ledger ${this.#file.path} to be free within ${seconds} s, found it locked by process ${pid}, which may be stopped: continue or end it.`,
+      `Expected the ledger ${this.#file.path} to be free within ${seconds} s, found it locked, last by process ${pid}, which may be stopped: continue or end it.`,
     );
   }
 }

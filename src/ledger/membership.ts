@@ -1,9 +1,9 @@
 /** One member of a ledger file: its slot, its section, and the other members, those of a former file too. It has no opinion on what can't be read. */
 import { unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { isMainThread } from 'node:worker_threads';
 import type { NativeLocks } from '../addon/addon.ts';
 import { closeFile } from '../core/close-file.ts';
+import { loadNodeModule } from '../core/node-module.ts';
 import { findFormerFiles, openFormerFiles } from './former-files.ts';
 import {
   ensureLedgerDirectory,
@@ -14,7 +14,7 @@ import {
 } from './ledger-directory.ts';
 import { LedgerFailure, NoLedgerHere } from './ledger-failure.ts';
 import { FILE_NAME, identify, LedgerFile, RECORD_BYTES, SLOTS, type SlotEntry } from './ledger-file.ts';
-import { LedgerMembers, LOCK, type Member, type ReadMembers } from './ledger-members.ts';
+import { LedgerMembers, LOCK, type ReadMembers } from './ledger-members.ts';
 import { formatRecord, type LedgerRecord } from './ledger-record.ts';
 import { LedgerSection } from './ledger-section.ts';
 
@@ -149,24 +149,23 @@ export class Membership {
   }
 
   #readFormer(): ReadMembers {
-    const found: Member[] = [];
-    let unread: LedgerFailure | undefined;
-    this.#former = this.#former.filter(({ file, members: former }) => {
-      const left = former.read(undefined);
-      found.push(...left.members);
-      unread ??= left.unread;
-      const empty = left.members.length === 0 && !left.unread;
-      if (empty) file.close();
-      return !empty;
-    });
-    return { members: found, ...(unread && { unread }) };
+    const reads = this.#former.map((former) => ({ former, read: former.members.read(undefined) }));
+    const isLeft = ({ read }: (typeof reads)[number]) => read.members.length > 0 || read.unread !== undefined;
+    this.#former = reads.filter(isLeft).map(({ former }) => former);
+    for (const each of reads) if (!isLeft(each)) each.former.file.close();
+    const members = reads.flatMap(({ read }) => read.members);
+    const unread = reads.find(({ read }) => read.unread)?.read.unread;
+    return { members, ...(unread && { unread }) };
   }
 }
 
 function openIfThere(path: string, locks: NativeLocks): LedgerFile | undefined {
   try {
     // A worker that is terminated closes what it has opened itself, and nothing else.
-    return LedgerFile.open(path, isMainThread ? (descriptor) => locks.raise(descriptor) : undefined);
+    return LedgerFile.open(
+      path,
+      loadNodeModule('node:worker_threads').isMainThread ? (descriptor) => locks.raise(descriptor) : undefined,
+    );
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

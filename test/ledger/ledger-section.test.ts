@@ -306,7 +306,7 @@ describe.runIf(locks)('the section between processes', () => {
     await expect(given).rejects.toBe(reason);
     await expect(stuck).rejects.toMatchObject({
       code: 'ERR_ADMISSION_TIMEOUT',
-      message: `Expected the ledger ${path} to be free within 2 s, found it locked by process ${holder.pid}, which may be stopped: continue or end it.`,
+      message: `Expected the ledger ${path} to be free within 2 s, found it locked, last by process ${holder.pid}, which may be stopped: continue or end it.`,
     });
     expect(isHeld(path, LOCK.waits + 2)).toBe(false);
     await holder.kill();

@@ -143,7 +143,7 @@ describe.skipIf(whyNot)('processes that share a ledger', () => {
       await once(holder.stdout, 'data');
       holder.kill('SIGSTOP');
       waiting.tell({ load: 'second', memoryGuard: { footprint: MiB } });
-      expect((await waiting.answer()).degraded).toContain(`locked by process ${holder.pid}`);
+      expect((await waiting.answer()).degraded).toContain(`locked, last by process ${holder.pid}`);
       expect(await waiting.answer()).toMatchObject({ refused: 'second', code: 'ERR_ADMISSION_TIMEOUT' });
     } finally {
       holder.kill('SIGKILL');

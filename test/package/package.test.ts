@@ -10,7 +10,6 @@ import { TARGETS } from '../../native/build/targets.mjs';
 import { namePrebuildFolder } from '../../src/addon/load-addon.ts';
 import { KiB, MiB } from '../../src/core/bytes.ts';
 import { Installed, ROOT } from './installed.ts';
-import { sourceFiles } from './source-files.ts';
 
 let installed: Installed;
 beforeAll(() => {
@@ -29,13 +28,12 @@ function listFiles(folder: string): string[] {
 const whole = process.env['EVERY_ADDON'] !== undefined;
 
 describe('the packed tarball', () => {
-  it('holds a few files that were bundled, the types of each source, documents, examples that run by themselves, and nothing else but addons', () => {
+  it('holds a few files that were bundled, types, documents, examples that run by themselves, and nothing else but addons', () => {
     const files = installed.packed.files.map(({ path }) => path).filter((path) => !path.startsWith('prebuilds/'));
     const chunks = files.filter((path) => /^dist\/chunks\/[\w-]+\.js$/.test(path));
     expect(chunks.length).toBeGreaterThan(0);
     expect(chunks.length).toBeLessThan(6);
-    // Nobody imports the program.
-    const types = sourceFiles().flatMap((name) => (name.startsWith('cli/') ? [] : [`dist/${name}.d.ts`]));
+    const types = files.filter((path) => path.endsWith('.d.ts'));
     const entries = ['dist/index.js', 'dist/metrics/guard-metrics.js', 'dist/cli/main.js'];
     const beside = ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json'];
     const examples = [
@@ -52,6 +50,16 @@ describe('the packed tarball', () => {
       ...examples.map((name) => `examples/${name}`),
     ];
     expect(files.sort()).toEqual(expected.sort());
+  });
+
+  it('holds the types that an import leads to, and no others', () => {
+    const types = installed.packed.files.map(({ path }) => path).filter((path) => path.endsWith('.d.ts'));
+    const imported = types.flatMap((file) => {
+      const found = readFileSync(join(ROOT, file), 'utf8').matchAll(/(?:from |import\()'(\.[^']*)'/g);
+      return [...found].map(([, path]) => posix.join(posix.dirname(file), path!).replace(/\.[jt]s$/, '.d.ts'));
+    });
+    const entries = ['dist/index.d.ts', 'dist/metrics/guard-metrics.d.ts'];
+    expect(types.sort()).toEqual([...new Set([...entries, ...imported])].sort());
   });
 
   it('holds examples that import packages and each other, and no file that is left behind', () => {
