@@ -45,19 +45,21 @@ describe('a load that doesn’t fit', () => {
   });
 
   it('evicts no model with a call in flight or an open stream, and none that is pinned', async () => {
-    const { nexa, clock, guard } = guardedFake(new FakeMachine(6 * GiB), options);
+    const machine = new FakeMachine(6 * GiB);
+    const { nexa, clock, guard } = guardedFake(machine, options);
     const [busy, streaming] = [await nexa.loadModel('busy', sized(2)), await nexa.loadModel('streaming', sized(2))];
     await nexa.loadModel('pinned', sized(1.5, { pin: true }));
     const running = deferred();
-    const call = busy.generate({ wait: running.promise });
+    const call = busy.generate({ wait: running.promise, fails: new Error('stopped') });
     const stream = streaming.generateStream();
     await stream.next();
+    machine.availableBytes -= 2 * GiB; // it has taken what it needs
     await expect(through(clock, nexa.loadModel('new', sized(1)))).rejects.toMatchObject({
       code: 'ERR_INSUFFICIENT_MEMORY',
     });
     expect(guard.models()).toHaveLength(3);
     running.resolve();
-    await call;
+    await expect(call).rejects.toThrow('stopped'); // it has taken nothing yet
     await through(clock, nexa.loadModel('new', sized(1)));
     expect(guard.models().map(({ name }) => name)).toEqual(['streaming', 'pinned', 'new']);
   });

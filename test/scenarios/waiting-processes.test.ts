@@ -92,18 +92,18 @@ describe.skipIf(whyNot)('a load that may wait while another process keeps the le
   it('goes in when that is over', { timeout: 30_000 }, async () => {
     const { child, pid } = await besideKeeper(5000);
     child.tell({ load: 'm', memoryGuard: { footprint: MiB, wait: true } });
-    expect((await child.answer()).degraded).toContain(`locked by process ${pid}`);
+    expect((await child.answer()).degraded).toContain(`locked, last by process ${pid}`);
     expect(await child.answer()).toEqual({ loaded: 'm' });
   });
 
   it('is refused when its own time is over, with the name of that process', { timeout: 30_000 }, async () => {
     const { child, pid } = await besideKeeper(25_000);
     child.tell({ load: 'm', memoryGuard: { footprint: MiB, wait: { timeoutMs: 4000 } } });
-    expect((await child.answer()).degraded).toContain(`locked by process ${pid}`);
+    expect((await child.answer()).degraded).toContain(`locked, last by process ${pid}`);
     expect(await child.answer()).toMatchObject({
       refused: 'm',
       code: 'ERR_ADMISSION_TIMEOUT',
-      message: expect.stringMatching(new RegExp(`^Waited 4\\.\\d s for the ledger\\..*locked by process ${pid}`)),
+      message: expect.stringMatching(new RegExp(`^Waited 4\\.\\d s for the ledger\\..*locked, last by process ${pid}`)),
     });
   });
 
