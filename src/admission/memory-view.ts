@@ -36,14 +36,20 @@ export const FIRST = 'first';
 /** The moment between a decision and the load that it lets in. */
 const RECENT_MS = 10;
 
-/** The machine, and who else is on it. */
-interface Reading {
-  readonly atMs: number;
-  readonly peers: readonly Peer[];
+/** The machine at one moment. */
+interface MachineReading {
   readonly measure: MemoryMeasure;
   readonly scopes: readonly KeyedScope[];
   /** Whether the scopes were read one by one. Otherwise the smallest stands for all of them. */
   readonly intoScopes: boolean;
+  /** Whether the figures of all scopes are exact. Otherwise that of the smallest is, and the others are the least that can be left there. */
+  readonly exact: boolean;
+}
+
+/** The same, and who else was on it. */
+interface Reading extends MachineReading {
+  readonly atMs: number;
+  readonly peers: readonly Peer[];
 }
 
 const NO_FILES: ReadonlySet<string> = new Set();
@@ -74,10 +80,17 @@ export class MemoryViewer {
    */
   look(place: WaitTicket | typeof FIRST | undefined, intoScopes = false, recent = false): MemoryView {
     const { ledger } = this.#parts;
-    const { peers, measure, scopes } = recent ? this.#readUnlessRecent(intoScopes) : this.#read(intoScopes);
+    const { peers, ...quick } = recent ? this.#readUnlessRecent(intoScopes) : this.#read(intoScopes);
     const burden = ledger.computeBurden();
     const ownFiles = peers.length === 0 ? NO_FILES : ledger.listHeldKeys();
-    const left = subtractPeers(scopes, peers, ownFiles, this.#findPlace(place));
+    const line = this.#findPlace(place);
+    let { measure, scopes } = quick;
+    let left = subtractPeers(scopes, peers, ownFiles, line);
+    if (peers.length > 0 && !quick.exact && !left.smallestBinds) {
+      // Another scope binds by now, of which so far only the least is known that it can have.
+      ({ measure, scopes } = this.#readExactly());
+      left = subtractPeers(scopes, peers, ownFiles, line);
+    }
     const ownBytes = burden.mappedBytes + burden.promisedMappedBytes + burden.promisedAnonymousBytes;
     return {
       measure,
@@ -103,36 +116,38 @@ export class MemoryViewer {
   #read(intoScopes: boolean): Reading {
     const { reader, shared } = this.#parts;
     const peers = shared?.peers() ?? [];
-    const reading = peers.length === 0 ? this.#readAlone(intoScopes) : this.#readAmong();
+    const reading = this.#readMachine(intoScopes || peers.length > 0);
     this.#last = { ...reading, peers, atMs: this.#parts.nowMs() };
     if (shared) this.#scopes = (reader.scopeKeys?.() ?? []).filter((key) => key !== undefined);
     return this.#last;
   }
 
-  /** All scopes have the same to take off, so the smallest figure is enough if they are not asked for. */
-  #readAlone(intoScopes: boolean): Omit<Reading, 'peers' | 'atMs'> {
+  /** Without peers all scopes have the same to take off, so the smallest figure is enough if they are not asked for. */
+  #readMachine(intoScopes: boolean): MachineReading {
     const { reader } = this.#parts;
     const apart = reader.measureScopes?.();
     if (apart) {
-      const scopes = apart.availableBytes.map((availableBytes) => ({ availableBytes }));
-      return { measure: apart.measure, scopes, intoScopes: true };
+      const { measure, availableBytes } = apart;
+      return { measure, scopes: this.#nameScopes(availableBytes), intoScopes: true, exact: false };
     }
-    if (intoScopes) return this.#readAmong();
+    if (intoScopes) return this.#readExactly();
     const measure = reader.measure();
-    return { measure, scopes: [measure], intoScopes: false };
+    return { measure, scopes: [measure], intoScopes: false, exact: true };
   }
 
-  /** Each scope has its own peers, so all of them are read. */
-  #readAmong(): Omit<Reading, 'peers' | 'atMs'> {
-    const { reader } = this.#parts;
-    const { scopes, totalBytes, availableBytes } = reader.snapshot();
-    const keys = reader.scopeKeys?.() ?? [];
-    const keyed = scopes.map((scope, index) => {
-      const key = keys[index];
-      return { availableBytes: scope.availableBytes, ...(key !== undefined && { key }) };
-    });
+  #readExactly(): MachineReading {
+    const { scopes, totalBytes, availableBytes } = this.#parts.reader.snapshot();
+    const named = this.#nameScopes(scopes.map((scope) => scope.availableBytes));
     const measure = { totalBytes, availableBytes, hostBinds: hostBinds({ scopes, totalBytes }) };
-    return { measure, scopes: keyed, intoScopes: true };
+    return { measure, scopes: named, intoScopes: true, exact: true };
+  }
+
+  #nameScopes(availableBytes: readonly number[]): readonly KeyedScope[] {
+    const keys = this.#parts.reader.scopeKeys?.() ?? [];
+    return availableBytes.map((bytes, index) => {
+      const key = keys[index];
+      return { availableBytes: bytes, ...(key !== undefined && { key }) };
+    });
   }
 
   /** What comes before this place in the line; before a load without one, all that wait. */

@@ -40,6 +40,8 @@ export interface PeerHeadroom {
   readonly availableBytes: number;
   /** The most that is kept in any scope for the load that waits first there. */
   readonly waitingBytes: number;
+  /** Whether the scope with the least left gives both figures, also after all that was taken off. */
+  readonly smallestBinds: boolean;
   /** The first figure scope by scope, without what is reserved for loads under way: it shows in the scope as it is taken. */
   readonly scopesBytes: readonly number[];
 }
@@ -57,6 +59,7 @@ export function subtractPeers(
 ): PeerHeadroom {
   const left = { headroomBytes: Number.POSITIVE_INFINITY, availableBytes: Number.POSITIVE_INFINITY, waitingBytes: 0 };
   const scopesBytes: number[] = [];
+  let smallest: { readonly bytes: number; readonly headroomBytes: number; readonly availableBytes: number } | undefined;
   const firsts = new Map(peers.map((peer) => [peer, findFirstWaiting(peer.waiting, beforeUs, nowUs)]));
   for (const { key, availableBytes } of scopes) {
     const sharing = peers.filter((peer) => sharesScope(peer, key));
@@ -76,12 +79,19 @@ export function subtractPeers(
     for (const bytes of files.values()) mappedBytes += bytes;
     const freeBytes = availableBytes - mappedBytes - anonymousBytes;
     const [keptMapped, keptAnonymous] = [first?.mappedBytes ?? 0, first?.anonymousBytes ?? 0];
-    left.headroomBytes = Math.min(left.headroomBytes, freeBytes - keptMapped - keptAnonymous);
-    left.availableBytes = Math.min(left.availableBytes, availableBytes - anonymousBytes - keptAnonymous);
+    const after = {
+      headroomBytes: freeBytes - keptMapped - keptAnonymous,
+      availableBytes: availableBytes - anonymousBytes - keptAnonymous,
+    };
+    left.headroomBytes = Math.min(left.headroomBytes, after.headroomBytes);
+    left.availableBytes = Math.min(left.availableBytes, after.availableBytes);
+    if (!smallest || availableBytes < smallest.bytes) smallest = { bytes: availableBytes, ...after };
     left.waitingBytes = Math.max(left.waitingBytes, keptMapped + keptAnonymous);
     scopesBytes.push(freeBytes + loadingBytes);
   }
-  return { ...left, scopesBytes };
+  const smallestBinds =
+    smallest?.headroomBytes === left.headroomBytes && smallest.availableBytes === left.availableBytes;
+  return { ...left, smallestBinds, scopesBytes };
 }
 
 function sharesScope({ ownProcess, scopes }: Peer, key: string | undefined): boolean {

@@ -197,3 +197,35 @@ describe('the names of the scopes', () => {
     expect(viewer.scopes).toEqual([]);
   });
 });
+
+describe('a view of scopes that are read quickly', () => {
+  /** 100 bytes are left in the group, and at least 120 on the host: 400 in truth. */
+  function quickly(...peers: Peer[]) {
+    let snapshots = 0;
+    const plain = withScopes();
+    const [host, group] = [400, 100].map((availableBytes) => ({ ...plain.snapshot().scopes[0]!, availableBytes }));
+    const reader = withScopes({
+      scopeKeys: () => ['host', 'group'],
+      measureScopes: () => ({ measure: plain.measure(), availableBytes: [120, 100] }),
+      snapshot() {
+        snapshots += 1;
+        return { ...plain.snapshot(), scopes: [host!, group!] };
+      },
+    });
+    const { viewer } = viewing({ reader, shared: { peers: () => peers } });
+    return { view: viewer.look(FIRST), snapshots };
+  }
+
+  it('is as exact as one of a snapshot while the scope with the least left is the one that binds', () => {
+    const both = peer({ scopes: ['host', 'group'], promisedAnonymousBytes: 30 });
+    const { view, snapshots } = quickly(both);
+    expect(view).toMatchObject({ headroomBytes: 70, promisedAnonymousBytes: 30 });
+    expect(snapshots).toBe(0);
+  });
+
+  it('is made from a snapshot if others have taken more of another scope', () => {
+    const { view, snapshots } = quickly(peer({ scopes: ['host'], promisedAnonymousBytes: 30 }));
+    expect(view).toMatchObject({ headroomBytes: 100, promisedAnonymousBytes: 0 });
+    expect(snapshots).toBe(1);
+  });
+});
