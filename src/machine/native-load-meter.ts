@@ -41,7 +41,11 @@ abstract class AddonMeter implements LoadMeter {
   readTakenBytes(): number | undefined {
     this.#native.read(figures);
     const [nativeBytes, wasmBytes] = figures as unknown as [number, number];
-    return Number.isNaN(nativeBytes + wasmBytes) ? undefined : Math.max(0, this.count(nativeBytes, wasmBytes));
+    try {
+      return Number.isNaN(nativeBytes + wasmBytes) ? undefined : Math.max(0, this.count(nativeBytes, wasmBytes));
+    } catch {
+      return undefined; // Node opens a file to tell what buffers hold, and there may be no more descriptors.
+    }
   }
 
   returned(): void {

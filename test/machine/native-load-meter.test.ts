@@ -316,6 +316,17 @@ describe('a meter', () => {
     expect(openLoadMeter('javascript', fake(Number.NaN, Number.NaN))!.readTakenBytes()).toBeUndefined();
   });
 
+  it('tells nothing while Node can’t tell what buffers hold, and again afterwards', () => {
+    const meter = openLoadMeter('native', fake(100, 0))!;
+    const asked = vi.spyOn(process, 'memoryUsage').mockImplementation(() => {
+      throw Object.assign(new Error('too many open files'), { code: 'EMFILE' });
+    });
+    onTestFinished(() => asked.mockRestore());
+    expect(meter.readTakenBytes()).toBeUndefined();
+    asked.mockRestore();
+    expect(meter.readTakenBytes()).toBeDefined();
+  });
+
   it('counts no more for a model in JavaScript than buffers have grown by', () => {
     expect(openLoadMeter('javascript', fake(1e12, 1e12))!.readTakenBytes()).toBeLessThan(NOISE);
     expect(openLoadMeter('native', fake(1e12, 1e12))!.readTakenBytes()).toBeGreaterThan(1e12 - NOISE);
