@@ -5,10 +5,11 @@
 import { readlinkSync } from 'node:fs';
 import type { NativeLocks } from '../addon/addon.ts';
 import { MemoryGuardError } from '../core/errors.ts';
+import { isDying } from './is-dying.ts';
 import type { MeetingPoint } from './ledger-directory.ts';
 import { LedgerFailure, LedgerMoved, ledgerError, NoLedgerHere, type OnLedgerFailure } from './ledger-failure.ts';
 import type { Member, ReadMembers } from './ledger-members.ts';
-import type { Holdings, LedgerEntry } from './ledger-record.ts';
+import type { Holdings, LedgerEntry, LedgerRecord } from './ledger-record.ts';
 import { Membership, type MeterPlace, type OwnProcess } from './membership.ts';
 import type { Peer } from './peer-headroom.ts';
 
@@ -83,7 +84,8 @@ export class SharedLedger {
   /** Lists what all processes hold, ours first. */
   entries(): readonly LedgerEntry[] {
     this.#look();
-    return [...(this.#published?.holdings.entries ?? []), ...this.#members.flatMap(({ record }) => record.entries)];
+    const records = this.#members.map(({ record }) => record).filter((record) => !this.#isLeaving(record));
+    return [...(this.#published?.holdings.entries ?? []), ...records.flatMap(({ entries }) => entries)];
   }
 
   /**
@@ -221,6 +223,11 @@ export class SharedLedger {
     } catch (error) {
       this.#tell(error);
     }
+  }
+
+  /** A member that was killed keeps its lock until its memory is back, but it takes nothing more. Decisions count it until then: asking costs more than all the rest. */
+  #isLeaving({ pid, pidNamespace }: LedgerRecord): boolean {
+    return pidNamespace === this.#parts.own.pidNamespace && isDying(pid);
   }
 
   #tell(cause: unknown): MemoryGuardError {
