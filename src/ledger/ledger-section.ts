@@ -78,8 +78,16 @@ export class LedgerSection {
     if (this.#locks.ask(descriptor, LOCK.waits, SLOTS) === 0) return false;
     const answer = this.#locks.tryLock(descriptor, LOCK.section);
     if (answer < 0) throw lockFailure(path, answer);
-    if (answer === 1) this.#file.noteHolder(this.#member.pid, Number(process.hrtime.bigint() / 1000n));
+    if (answer === 1) this.#noteHolder();
     return answer === 1;
+  }
+
+  #noteHolder(): void {
+    try {
+      this.#file.noteHolder(this.#member.pid, Number(process.hrtime.bigint() / 1000n));
+    } catch {
+      // It is for a message alone.
+    }
   }
 
   #wait<T>(step: () => T, signal: AbortSignal | undefined): Promise<T> {
