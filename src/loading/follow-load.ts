@@ -35,8 +35,12 @@ export class FollowedLoad {
     this.#cancel?.();
     const { meter } = this.#parts;
     if (!meter || !(this.#told || meter.moved())) return;
-    await meter.look();
-    this.#tell(meter);
+    try {
+      await meter.look();
+      this.#tell(meter);
+    } catch {
+      // There is no more memory or thread to look with: then nothing more pays.
+    }
   }
 
   /** The load is over, however it ended. */

@@ -118,7 +118,7 @@ export class ModelLoader {
   /** A context is loaded as a model is. Its model can't be evicted meanwhile, nor while it lives. */
   async #makeContext(held: HeldModel, invoke: Invoke, args: readonly unknown[], adapter: Adapter): Promise<unknown> {
     this.#assertOpen();
-    const letGo = this.#parts.models.beginContext(held);
+    const letGo = this.#parts.models.hold(held);
     try {
       return await this.#through(await this.#prepare(args, adapter, held.facts.name), invoke, { held, letGo });
     } catch (error) {
@@ -165,9 +165,11 @@ export class ModelLoader {
       followed = this.#follow(load.adapter, admitted, window);
       const raw = await loadAlive(invoke, call.args, followed);
       const loaded = { load, admitted, call, invoke, owner, window, findNewMappings, grown, startMs };
-      const handle = this.#register(raw, loaded);
-      // The model is registered by now. Nobody has it yet, and no other load begins: what is seen is what this load took.
+      const { handle, held } = this.#register(raw, loaded);
+      // The model is registered by now, and stays. Nobody has it yet, and no other load begins: what is seen is what this load took.
+      const letGo = held && models.hold(held);
       await followed.finish();
+      letGo?.();
       return handle;
     } catch (error) {
       gate.release(reservation);
@@ -192,8 +194,8 @@ export class ModelLoader {
     });
   }
 
-  /** Registers what the SDK gave, and gives the handle that its caller gets. */
-  #register(raw: unknown, loaded: LoadedCall): unknown {
+  /** Registers what the SDK gave, and gives the handle that its caller gets, with the model if it is a new one. */
+  #register(raw: unknown, loaded: LoadedCall): { readonly handle: unknown; readonly held?: HeldModel } {
     const { gate, models, clock, adapter } = this.#parts;
     const { load, call, owner } = loaded;
     const { candidate, reservation } = loaded.admitted;
@@ -201,7 +203,7 @@ export class ModelLoader {
     if (known) {
       gate.release(reservation);
       owner?.letGo();
-      return known;
+      return { handle: known };
     }
     const modelFiles = listFiles(load.adapter, raw, call.args);
     // A model that maps nothing may have files that another one maps.
@@ -219,7 +221,7 @@ export class ModelLoader {
     models.add(held, load.request.shape?.part === 'weights');
     tellLoaded(held, { files, elapsedMs: clock.nowMs() - loaded.startMs }, this.#parts);
     if (isObject(raw)) listenForEnd(adapter, raw, () => models.ended(held));
-    return handle;
+    return { handle, held };
   }
 
   #listFacts({ load, admitted, call, invoke, owner }: LoadedCall, files: readonly string[]): HeldModel['facts'] {

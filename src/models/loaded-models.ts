@@ -132,8 +132,8 @@ export class LoadedModels {
     return this.#ends.waitForOne(signal);
   }
 
-  /** A context of this model is being made. The model is neither evicted nor disposed as lost until the result is called. */
-  beginContext(held: HeldModel): () => void {
+  /** Something needs this model: it is neither evicted nor disposed as lost until the result is called. */
+  hold(held: HeldModel): () => void {
     held.contexts += 1;
     this.#keepAlive.end(held);
     let letGo = false;

@@ -5,13 +5,21 @@ import { ManualClock } from '../support/manual-clock.ts';
 
 /** A load whose meter shows what the test says, and all that was told of it. */
 function follow({ metered = true } = {}) {
-  const shown = { takenBytes: 0 as number | undefined, moved: false, called: false, looks: 0, open: true };
+  const shown = {
+    takenBytes: 0 as number | undefined,
+    moved: false,
+    called: false,
+    looks: 0,
+    open: true,
+    blind: false,
+  };
   const order: unknown[] = [];
   const meter: LoadMeter = {
     returned: () => order.push('returned'),
     readTakenBytes: () => shown.takenBytes,
     moved: () => shown.moved,
     async look() {
+      if (shown.blind) throw new Error('no thread');
       shown.looks += 1;
     },
     took: (bytes) => order.push(['published', bytes]),
@@ -74,6 +82,14 @@ describe('a load that lasts', () => {
 });
 
 describe('the end of a load', () => {
+  it('is no error if it can’t be looked at', async () => {
+    const { load, shown, told } = follow();
+    load.returned();
+    Object.assign(shown, { moved: true, takenBytes: 70, blind: true });
+    await load.finish();
+    expect(told).toEqual([]);
+  });
+
   it('is looked at if the process has changed', async () => {
     const { load, shown, told } = follow();
     load.returned();

@@ -421,7 +421,7 @@ describe('a guard that is closed', () => {
     const [, lost] = raws.map((raw) => hold(raw));
     models.close();
     models.lost(lost!);
-    models.beginContext(lost!)();
+    models.hold(lost!)();
     const late = hold(new SlowModel());
     expect(models.evict(late, 'memory')).toBe(false);
     await clock.advanceAsync(1000);
@@ -463,7 +463,7 @@ describe('a model that goes with its contexts', () => {
   it('tells for each of them how much was free before', () => {
     const { models, gate, hold, removed } = makeLoadedModels();
     const owned = hold({}, { name: 'm' });
-    hold({}, { name: 'm: context', owner: { held: owned, letGo: models.beginContext(owned) } });
+    hold({}, { name: 'm: context', owner: { held: owned, letGo: models.hold(owned) } });
     const beforeBytes = gate.look().headroomBytes;
     models.dispose(owned, () => undefined);
     expect(removed).toEqual([
@@ -479,7 +479,7 @@ describe('a model whose handle was lost while a context was being made', () => {
     const { models, hold, causes } = makeLoadedModels();
     const raw = new SlowModel();
     const held = hold(raw);
-    const [first, second] = [models.beginContext(held), models.beginContext(held)];
+    const [first, second] = [models.hold(held), models.hold(held)];
     models.lost(held);
     first();
     first();
@@ -495,7 +495,7 @@ describe('a model whose handle was lost while a context was being made', () => {
     const { models, hold } = makeLoadedModels();
     const raw = new SlowModel();
     const held = hold(raw);
-    const letGo = models.beginContext(held);
+    const letGo = models.hold(held);
     models.lost(held);
     held.orphaned = false; // what a handle that is found again does
     letGo();
