@@ -49,7 +49,7 @@ it('ten thousand loads and disposals leave no entry, descriptor, listener or byt
     expect(after.descriptors).toBe(before.descriptors);
     expect(after.listeners).toBe(before.listeners);
     expect(after.heapBytes - before.heapBytes).toBeLessThan(1 * MiB);
-    expect(JSON.parse(files)).toEqual(['lock']);
+    expect(JSON.parse(files)).toEqual(['nexa-ledger']);
   } finally {
     rmSync(join(directory, '..'), { recursive: true, force: true });
   }
