@@ -30,9 +30,9 @@ class LoadMeter {
   virtual void Look(std::function<void()> done) = 0;
   // What the last look found.
   virtual LoadFigures Figures() noexcept = 0;
-  // The SDK's call has returned, and its load may go on. Until then the figures are published as they are found, since
-  // nobody else can; from now on only what `Took` is told.
-  virtual void Returned() noexcept = 0;
+  // Whether the SDK blocks JavaScript, as it does at first. Meanwhile the figures are published as they are found, since
+  // nobody else can; and else only what `Took` is told.
+  virtual void Blocked(bool now) noexcept = 0;
   // What the load has taken, as it is known now.
   virtual void Took(double bytes) noexcept = 0;
   // Writes what the load has taken at this place of a file, now and whenever it changes: the number, a check, and the

@@ -14,7 +14,10 @@ const nexa = withMemoryGuard(sdk, { ...RESERVES, ledger: 'process' });
 // As a worker is: warm. The other context keeps what the first load compiles out of what is learned.
 const warm = await nexa.loadModel(getModelFile(folder, 'm50'), { ...LOAD, mmap: true, contextSize: 512 });
 for await (const _ of warm.generate({ prompt: 'a', maxTokens: 1 }));
+const back = new Promise((resolve) => nexa.guard.once('unloaded', resolve));
 await warm.dispose();
+// What the allocator keeps of it is no part of the next one.
+await back;
 const before = readAnonymousBytes();
 let peak = before;
 const watch = setInterval(() => {

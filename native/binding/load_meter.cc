@@ -64,8 +64,9 @@ class LoadMeter {
     return nullptr;
   }
 
-  napi_value Returned(napi_env, const Arguments&) {
-    if (meter_ != nullptr) meter_->Returned();
+  napi_value Blocked(napi_env env, const Arguments& arguments) {
+    bool now = false;
+    if (ReadFlag(env, arguments[0], "now", now) && meter_ != nullptr) meter_->Blocked(now);
     return nullptr;
   }
 
@@ -111,7 +112,7 @@ void DefineLoadMeter(napi_env env, napi_value exports) noexcept {
   Class::Define<LoadMeter::Make>(
       env, exports, "LoadMeter",
       {Class::DescribeMethod<&LoadMeter::Moved>("moved"), Class::DescribeMethod<&LoadMeter::Look>("look"),
-       Class::DescribeMethod<&LoadMeter::Read>("read"), Class::DescribeMethod<&LoadMeter::Returned>("returned"),
+       Class::DescribeMethod<&LoadMeter::Read>("read"), Class::DescribeMethod<&LoadMeter::Blocked>("blocked"),
        Class::DescribeMethod<&LoadMeter::Took>("took"), Class::DescribeMethod<&LoadMeter::PublishTo>("publishTo"),
        Class::DescribeMethod<&LoadMeter::Close>("close")});
 }

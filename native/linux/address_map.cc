@@ -90,6 +90,7 @@ class MapBuilder {
     } else if (!mapping.executable) {
       // Code that is made as it runs may lie near the program's own.
       last_ = mapping.range;
+      if (mapping.brk) Append(map_.main_heap, mapping.range);
     }
     return true;
   }

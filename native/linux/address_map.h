@@ -18,6 +18,8 @@ struct AddressMap {
   AddressRanges wasm;
   // V8's zone.
   AddressRanges heap;
+  // The part of `native` that `malloc` gives to the main thread first: the kernel calls it `[heap]`.
+  AddressRanges main_heap;
 };
 
 bool AddressZonesKnown() noexcept;

@@ -31,9 +31,7 @@ class LinuxLoadMeter final : public LoadMeter {
     return windows_.With([this] { return window_->figures; });
   }
 
-  void Returned() noexcept override {
-    windows_.With([this] { window_->returned = true; });
-  }
+  void Blocked(bool now) noexcept override { windows_.Block(*window_, now); }
 
   void Took(double bytes) noexcept override {
     windows_.With([this, bytes] { window_->Take(bytes); });

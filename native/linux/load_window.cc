@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -18,12 +19,15 @@ AddressMap AddNew(const AddressMap& own, const AddressMap& known, const AddressM
   return all;
 }
 
-LoadFigures CountFigures(const AddressMap& own, const AddressMap& now) {
+LoadFigures CountFigures(const AddressMap& own, const HeapReuse& reuse, const AddressMap& now) {
   const auto count = [](const AddressRanges& some, const AddressRanges& accessible) {
     return CountResidentBytes(Meet(some, accessible)).value_or(std::numeric_limits<double>::quiet_NaN());
   };
-  return {count(own.native, now.native), count(own.wasm, now.wasm)};
+  const double reused_bytes = reuse.heap.empty() ? 0 : reuse.Count(count(reuse.heap, now.native));
+  return {count(own.native, now.native) + reused_bytes, count(own.wasm, now.wasm)};
 }
+
+double HeapReuse::Count(double there) const noexcept { return std::min(most_bytes, std::max(0.0, there - before_bytes)); }
 
 LoadWindow::~LoadWindow() {
   if (file_ >= 0) close(file_);
@@ -31,6 +35,7 @@ LoadWindow::~LoadWindow() {
 
 void LoadWindow::OpenBeside(const AddressMap& now) noexcept {
   changes++;
+  reuse = {};
   if (std::exchange(beside, true)) return;
   try {
     own = AddNew(own, *known, now);
@@ -46,9 +51,18 @@ void LoadWindow::StayAlone(SharedMap now) noexcept {
   if (now != nullptr) known = std::move(now);
 }
 
+void LoadWindow::BeginReuse(AddressRanges&& heap, double there) {
+  if (beside) return;
+  // What an earlier stretch of the load has taken stays its own.
+  const double reused_bytes = reuse.Count(there);
+  reuse = {std::move(heap), there - reused_bytes, std::numeric_limits<double>::infinity()};
+}
+
+void LoadWindow::EndReuse(double there) noexcept { reuse.most_bytes = reuse.Count(there); }
+
 void LoadWindow::Show(const LoadFigures& found) noexcept {
   figures = found;
-  if (!returned) Take(found.native_bytes + (javascript ? found.wasm_bytes : 0));
+  if (blocked) Take(found.native_bytes + (javascript ? found.wasm_bytes : 0));
 }
 
 void LoadWindow::Take(double bytes) noexcept {

@@ -12,6 +12,15 @@
 
 namespace guard {
 
+// Of this heap so much was there before, and what was there beyond that belongs to a load, up to `most_bytes`.
+struct HeapReuse {
+  AddressRanges heap;
+  double before_bytes = 0;
+  double most_bytes = 0;
+
+  double Count(double there) const noexcept;
+};
+
 using SharedMap = std::shared_ptr<const AddressMap>;
 
 struct LoadWindow {
@@ -24,7 +33,13 @@ struct LoadWindow {
   void OpenBeside(const AddressMap& now) noexcept;
   void StayAlone(SharedMap now) noexcept;
 
-  // Notes what was found. Until the SDK's call has returned, that is what is published.
+  // The SDK blocks the main thread from now on, or no longer. `there` is how much of `HeapKnown()` is there.
+  void BeginReuse(AddressRanges&& heap, double there);
+  void EndReuse(double there) noexcept;
+  // The main thread's heap, as far as it was accessible when the window began.
+  AddressRanges HeapKnown() const { return Subtract(known->main_heap, own.native); }
+
+  // Notes what was found. While the SDK blocks JavaScript, that is what is published.
   void Show(const LoadFigures& found) noexcept;
   void Take(double bytes) noexcept;
   bool PublishTo(int descriptor, std::int64_t offset, std::uint32_t number) noexcept;
@@ -42,7 +57,10 @@ struct LoadWindow {
   // Counts how often windows were opened or closed beside it: a look in between is void.
   int changes = 0;
   LoadFigures figures{0, 0};
-  bool returned = false;
+  // What `malloc` kept of memory that was freed, and gives out again while the SDK blocks the main thread, is the load's:
+  // it was accessible before, and is there now.
+  HeapReuse reuse;
+  bool blocked = true;
   // When it is looked into next, and who waits for that.
   std::chrono::steady_clock::time_point due;
   std::vector<std::function<void()>> asked;
@@ -58,7 +76,7 @@ struct LoadWindow {
 
 // What is accessible now and was not when `known` was read, and `own`.
 AddressMap AddNew(const AddressMap& own, const AddressMap& known, const AddressMap& now);
-// Counts what is there of `own`.
-LoadFigures CountFigures(const AddressMap& own, const AddressMap& now);
+// Counts what is there of `own`, and what of the heap is in use again.
+LoadFigures CountFigures(const AddressMap& own, const HeapReuse& reuse, const AddressMap& now);
 
 }  // namespace guard

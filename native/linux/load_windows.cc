@@ -2,6 +2,9 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <limits>
@@ -14,10 +17,18 @@ namespace guard {
 namespace {
 
 // A load that is done by then is looked at once, at its end.
-constexpr auto kInterval = std::chrono::milliseconds(50);
-// Between two looks the thread sleeps for so many times as long as the first one took.
-constexpr int kSleepFactor = 20;
+constexpr auto kInterval = std::chrono::milliseconds(25);
+// Between two looks the thread sleeps for so many times as long as the first one ran, so that looking takes a twentieth of
+// a processor at most, and machines that are busy are looked at no less often.
+constexpr int kSleepFactor = 10;
 constexpr std::size_t kStackBytes = std::size_t{256} << 10;
+
+// How long this thread has run.
+std::chrono::nanoseconds ReadThreadTime() noexcept {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
 
 SharedMap ReadMap() noexcept {
   try {
@@ -69,12 +80,35 @@ void LoadWindows::LookSoon(LoadWindow& window, std::function<void()>&& done) {
   wake_.notify_one();
 }
 
+void LoadWindows::Block(LoadWindow& window, bool now) noexcept {
+  // In other threads `malloc` gives memory that anybody may have had.
+  const bool counts = syscall(SYS_gettid) == getpid();
+  try {
+    AddressRanges heap = With([&] { return now ? window.HeapKnown() : window.reuse.heap; });
+    const std::optional<double> there = counts && !heap.empty() ? CountResidentBytes(heap) : std::nullopt;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    window.blocked = now;
+    // A look that runs now saw only a part of it.
+    window.changes++;
+    if (!there) return;
+    if (now) {
+      window.BeginReuse(std::move(heap), *there);
+    } else {
+      window.EndReuse(*there);
+    }
+  } catch (...) {
+    // No memory: then what was freed before pays for nothing.
+    With([&] { window.blocked = now; });
+  }
+}
+
 void LoadWindows::Look(LoadWindow& window) noexcept {
   try {
     std::unique_lock<std::mutex> lock(mutex_);
     const bool beside = window.beside;
     const SharedMap known = window.known;
     AddressMap own = window.own;
+    const HeapReuse reuse = window.reuse;
     const int changes = window.changes;
     lock.unlock();
     const std::optional<ProcessPages> pages = ReadProcessPages();
@@ -83,7 +117,7 @@ void LoadWindows::Look(LoadWindow& window) noexcept {
     LoadFigures found{kUnknown, kUnknown};
     if (now != nullptr) {
       if (!beside) own = AddNew(own, *known, *now);
-      if (Trusts(*now, window.heap_bytes)) found = CountFigures(own, *now);
+      if (Trusts(*now, window.heap_bytes)) found = CountFigures(own, reuse, *now);
     }
     lock.lock();
     if (pages && now != nullptr) Keep(pages->virtual_pages, now);
@@ -143,9 +177,8 @@ void LoadWindows::Run() noexcept {
   while (!open_.empty()) {
     const auto next = std::min_element(open_.begin(), open_.end(),
                                        [](const auto& left, const auto& right) { return left->due < right->due; });
-    const Clock::time_point begun = Clock::now();
     asleep_until_ = (*next)->due;
-    if (asleep_until_ > begun) {
+    if (asleep_until_ > Clock::now()) {
       // It sleeps on if the window is closed meanwhile: a program that loads one model after the other keeps its thread.
       wake_.wait_until(lock, asleep_until_);
       continue;
@@ -154,12 +187,12 @@ void LoadWindows::Run() noexcept {
     std::vector<std::function<void()>> asked;
     asked.swap(window->asked);
     lock.unlock();
+    const std::chrono::nanoseconds before = ReadThreadTime();
     Look(*window);
+    const Clock::duration sleep = std::max<Clock::duration>(kInterval, (ReadThreadTime() - before) * kSleepFactor);
     for (const auto& done : asked) done();
-    const Clock::time_point ended = Clock::now();
     lock.lock();
-    const Clock::duration sleep = std::max<Clock::duration>(kInterval, (ended - begun) * kSleepFactor);
-    if (window->asked.empty()) window->due = ended + sleep;
+    if (window->asked.empty()) window->due = Clock::now() + sleep;
   }
   asleep_until_ = Clock::time_point::max();
   runs_ = false;

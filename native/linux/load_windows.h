@@ -26,6 +26,8 @@ class LoadWindows {
   void Close(const std::shared_ptr<LoadWindow>& window) noexcept;
   // Has the thread look, and then call `done`, which must not throw.
   void LookSoon(LoadWindow& window, std::function<void()>&& done);
+  // The SDK blocks JavaScript from now on, or no longer. To be called in that thread.
+  void Block(LoadWindow& window, bool now) noexcept;
   // Runs `act` while nobody else changes the window.
   template <class Act>
   auto With(Act act) noexcept {

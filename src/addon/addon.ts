@@ -103,8 +103,8 @@ export interface NativeLoadMeter {
   look(): Promise<void>;
   /** Fills two figures in bytes: native memory and memory of WebAssembly. NaN: it can't be told. */
   read(figures: Float64Array): void;
-  /** JavaScript runs again: until then the figures are published as they are found, from now on what `took` is told. */
-  returned(): void;
+  /** Whether JavaScript is blocked, as it is at first: meanwhile the figures are published as they are found, and else what `took` is told. */
+  blocked(now: boolean): void;
   took(bytes: number): void;
   /** Publishes in a descriptor's file, at this offset, under a number of 32 bits. Returns whether the descriptor could be kept. */
   publishTo(descriptor: number, offset: number, number: number): boolean;

@@ -187,8 +187,9 @@ export class AdmissionGate {
     this.#publish();
   }
 
-  loaded(reservation: Reservation, files: readonly HeldFile[] | undefined): void {
-    this.#parts.ledger.markLoaded(reservation, files);
+  /** Notes that a load is done. It is known to take no more than `callBytes` in its first calls, if that is known at all. */
+  loaded(reservation: Reservation, files: readonly HeldFile[] | undefined, callBytes?: number): void {
+    this.#parts.ledger.markLoaded(reservation, files, callBytes);
     this.#publishSoon();
   }
 

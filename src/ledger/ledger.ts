@@ -45,6 +45,8 @@ interface Entry extends Reservation {
   anonymousBytes: number;
   /** What its load has taken, as far as that is known. */
   takenBytes: number;
+  /** What it may take at the most once its load is done. */
+  callBytes: number;
   files: readonly HeldFile[];
 }
 
@@ -86,6 +88,7 @@ export class Ledger {
       state: 'loading',
       anonymousBytes: need.anonymousBytes,
       takenBytes: 0,
+      callBytes: Number.POSITIVE_INFINITY,
       // Named files count once from the reservation on, whoever else maps or reserves them.
       files: need.files ?? [],
     });
@@ -112,9 +115,13 @@ export class Ledger {
   /**
    * Notes that a load is done: its mapped bytes move from the reservation to the files held. Bytes mapped beyond those that
    * were reserved as mapped, and beyond the files that were named, were reserved as anonymous (the table knows no difference)
-   * and leave that part.
+   * and leave that part. What loading takes has been taken by now, seen or not: no more than `callBytes` is still to come.
    */
-  markLoaded(reservation: Reservation, files: readonly HeldFile[] | undefined): void {
+  markLoaded(
+    reservation: Reservation,
+    files: readonly HeldFile[] | undefined,
+    callBytes = Number.POSITIVE_INFINITY,
+  ): void {
     const entry = this.#entries.get(reservation);
     if (!entry) return;
     const { need } = entry;
@@ -125,6 +132,7 @@ export class Ledger {
     // What another process mapped is missing in `mappedBytes`, and was no anonymous memory either.
     const reservedBytes = Math.max(need.mappedBytes, sumFileBytes(need.files ?? []));
     entry.state = 'loaded';
+    entry.callBytes = callBytes;
     entry.files = found;
     entry.anonymousBytes = Math.max(0, entry.anonymousBytes - Math.max(0, foundBytes - reservedBytes));
   }
@@ -223,8 +231,8 @@ export class Ledger {
 }
 
 /** What of a reservation is still to be taken. Nothing of one entry pays for another. */
-function countLeft({ state, anonymousBytes, takenBytes }: Entry): number {
-  return state === 'settled' ? 0 : Math.max(0, anonymousBytes - takenBytes);
+function countLeft({ state, anonymousBytes, takenBytes, callBytes }: Entry): number {
+  return state === 'settled' ? 0 : Math.min(Math.max(0, anonymousBytes - takenBytes), callBytes);
 }
 
 /** Names the files of a load whose mappings can't be read: those that were reserved, or one with a name of our own. */

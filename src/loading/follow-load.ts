@@ -1,4 +1,5 @@
 /** Tells what a load takes while it runs, and once more at its end. It reads no memory itself, and decides nothing. */
+import { followBlockingCalls } from '../core/blocking-calls.ts';
 import type { Clock } from '../core/clock.ts';
 import type { LoadMeter } from '../machine/machine.ts';
 
@@ -12,22 +13,26 @@ export interface FollowLoadParts {
 }
 
 /** As often as the meter looks at most. */
-const INTERVAL_MS = 50;
+const INTERVAL_MS = 25;
 
 export class FollowedLoad {
   readonly #parts: FollowLoadParts;
   #cancel: (() => void) | undefined;
   #told = false;
+  #unfollow: (() => void) | undefined;
 
   /** To be called just before the SDK is. */
   constructor(parts: FollowLoadParts) {
     this.#parts = parts;
   }
 
-  /** The SDK's call has returned, and its load goes on. */
+  /** The SDK's call has returned, and its load goes on. It may block again later. */
   returned(): void {
-    this.#parts.meter?.returned();
-    this.#wait();
+    const { meter, wasCalled } = this.#parts;
+    if (!meter) return;
+    meter.blocked(false);
+    this.#wait(meter);
+    this.#unfollow = followBlockingCalls((blocked) => meter.blocked(blocked && !wasCalled()));
   }
 
   /** The load is done: looks once more, if there is anything to see. */
@@ -46,15 +51,14 @@ export class FollowedLoad {
   /** The load is over, however it ended. */
   close(): void {
     this.#cancel?.();
+    this.#unfollow?.();
     this.#parts.meter?.close();
   }
 
-  #wait(): void {
-    const { meter, clock } = this.#parts;
-    if (!meter) return;
-    this.#cancel = clock.schedule(() => {
+  #wait(meter: LoadMeter): void {
+    this.#cancel = this.#parts.clock.schedule(() => {
       this.#tell(meter);
-      this.#wait();
+      this.#wait(meter);
     }, INTERVAL_MS);
   }
 

@@ -15,9 +15,12 @@ export type FindNewMappings = (modelFiles: readonly string[]) => readonly HeldFi
  * runs until `close`.
  */
 export interface LoadMeter {
-  /** The SDK's call has returned; its load may go on. */
-  returned(): void;
-  /** What was seen when it was looked last, which happens every 50 ms or less often. `undefined` if it can't be told. */
+  /**
+   * Whether the SDK blocks JavaScript, as it does when the meter is opened: meanwhile what is found is published as it is, and else what
+   * `took` is told.
+   */
+  blocked(now: boolean): void;
+  /** What was seen when it was looked last, which happens every 25 ms or less often. `undefined` if it can't be told. */
   readTakenBytes(): number | undefined;
   /** Whether the process has changed by as much as would be seen. */
   moved(): boolean;

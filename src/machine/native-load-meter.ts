@@ -48,8 +48,8 @@ abstract class AddonMeter implements LoadMeter {
     }
   }
 
-  returned(): void {
-    this.#native.returned();
+  blocked(now: boolean): void {
+    this.#native.blocked(now);
   }
 
   moved(): boolean {

@@ -35,6 +35,22 @@ describe('a reservation', () => {
     expect(ledger.computeBurden()).toMatchObject({ promisedAnonymousBytes: 130, loadingAnonymousBytes: 30 });
   });
 
+  it('has no more to come once its load is done than its first calls take', () => {
+    const ledger = new Ledger();
+    const [unseen, seen, unknown] = ['unseen', 'seen', 'unknown'].map((label) =>
+      ledger.reserve(label, need(100), START),
+    );
+    ledger.noteTaken(seen!, 95);
+    const left = () => ledger.computeBurden().promisedAnonymousBytes;
+    expect(left()).toBe(205);
+    ledger.markLoaded(unseen!, [], 20);
+    expect(left()).toBe(125);
+    ledger.markLoaded(seen!, [], 20);
+    expect(left()).toBe(125);
+    ledger.markLoaded(unknown!, []);
+    expect(left()).toBe(125);
+  });
+
   it('is paid by nothing that another load took, also if that is more than was reserved for it', () => {
     const ledger = new Ledger();
     const a = ledger.reserve('a', need(100), START);

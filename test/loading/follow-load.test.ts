@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { callBlocking } from '../../src/core/blocking-calls.ts';
 import { FollowedLoad } from '../../src/loading/follow-load.ts';
 import type { LoadMeter } from '../../src/machine/machine.ts';
 import { ManualClock } from '../support/manual-clock.ts';
@@ -15,7 +16,7 @@ function follow({ metered = true } = {}) {
   };
   const order: unknown[] = [];
   const meter: LoadMeter = {
-    returned: () => order.push('returned'),
+    blocked: (now) => order.push(['blocked', now]),
     readTakenBytes: () => shown.takenBytes,
     moved: () => shown.moved,
     async look() {
@@ -40,24 +41,44 @@ function follow({ metered = true } = {}) {
 }
 
 describe('a load that lasts', () => {
-  it('is told of every 50 ms from the moment at which the SDK has returned', () => {
+  it('is told of every 25 ms from the moment at which the SDK has returned', () => {
     const { load, shown, clock, told, order } = follow();
     shown.takenBytes = 10;
     clock.advance(200);
     expect(told).toEqual([]); // it is published by the meter meanwhile
     load.returned();
-    clock.advance(50);
+    clock.advance(25);
     shown.takenBytes = 30;
-    clock.advance(50);
+    clock.advance(25);
     expect(told).toEqual([10, 30]);
-    expect(order).toEqual(['returned', ['published', 10], ['published', 30]]);
+    expect(order).toEqual([
+      ['blocked', false],
+      ['published', 10],
+      ['published', 30],
+    ]);
+  });
+
+  it('is published by the meter itself while the engine blocks JavaScript, unless a call on a model runs beside it', async () => {
+    const { load, shown, order } = follow();
+    load.returned();
+    await callBlocking(() => order.push('loads'));
+    shown.called = true;
+    await callBlocking(() => order.push('loads'));
+    load.close();
+    await callBlocking(() => order.push('another one loads'));
+    const blocked = (now: boolean) => ['blocked', now];
+    expect(order).toEqual([
+      ...[blocked(false), blocked(true), 'loads', blocked(false)],
+      ...[blocked(false), 'loads', blocked(false)],
+      'another one loads',
+    ]);
   });
 
   it('is told of no more once a call on a model has run beside it', async () => {
     const { load, shown, clock, told } = follow();
     load.returned();
     shown.takenBytes = 10;
-    clock.advance(50);
+    clock.advance(25);
     Object.assign(shown, { called: true, takenBytes: 90, moved: true });
     clock.advance(500);
     await load.finish();
@@ -68,7 +89,7 @@ describe('a load that lasts', () => {
     const { load, shown, clock, told } = follow();
     shown.takenBytes = undefined;
     load.returned();
-    clock.advance(50);
+    clock.advance(25);
     expect(told).toEqual([]);
   });
 
@@ -109,7 +130,7 @@ describe('the end of a load', () => {
     const { load, shown, clock, told } = follow();
     load.returned();
     shown.takenBytes = 70;
-    clock.advance(50);
+    clock.advance(25);
     shown.takenBytes = 0;
     await load.finish();
     expect([told, shown.looks]).toEqual([[70, 0], 1]);

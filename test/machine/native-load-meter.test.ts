@@ -10,6 +10,8 @@ import { loadAddon } from '../../src/addon/load-addon.ts';
 import { MiB } from '../../src/core/bytes.ts';
 import type { ModelMemory } from '../../src/core/types.ts';
 import { openLoadMeter } from '../../src/machine/native-load-meter.ts';
+import { trimHeap } from '../../src/machine/release-memory.ts';
+import { readGrowth } from '../../src/sensors/process-memory.ts';
 
 /** What is used of it here. */
 interface WebAssemblyMemory {
@@ -229,7 +231,7 @@ describe.skipIf(!Meter)('what a load has taken', () => {
     const untilMs = performance.now() + 10_000;
     while (read().takenBytes < 96 * MiB - NOISE && performance.now() < untilMs);
     expect(Math.abs(read().takenBytes - 96 * MiB)).toBeLessThan(NOISE);
-    opened.returned();
+    opened.blocked(false);
     opened.took(5);
     await opened.look();
     expect(read()).toEqual({ number: 4_000_000_000, takenBytes: 5 });
@@ -294,7 +296,7 @@ describe('a meter', () => {
       read(figures: Float64Array) {
         figures.set([nativeBytes, wasmBytes]);
       }
-      returned() {}
+      blocked() {}
       took() {}
       publishTo = () => true;
       close() {}
@@ -338,3 +340,36 @@ function touchWebAssembly(bytes: number): WebAssemblyMemory {
   new Uint8Array(memory.buffer).fill(1);
   return memory;
 }
+
+// The last of this file: what it leaves in the heap of this thread would be seen by others.
+describe.skipIf(!Meter)('memory that was free in the heap of the main thread', () => {
+  it('is taken by a load only while its SDK blocks JavaScript', async () => {
+    // Small enough to lie in the heap, which the last one keeps from shrinking.
+    const touch = () => Array.from({ length: 512 }, () => Buffer.alloc(96 * 1024, 1));
+    const bytes = 512 * 96 * 1024;
+    let freed: unknown[] | undefined = touch();
+    expect(freed).toHaveLength(512);
+    kept.push(Buffer.alloc(96 * 1024, 1));
+    const collect = () =>
+      vi.waitFor(async () => {
+        const before = readGrowth()!;
+        freed = undefined;
+        globalThis.gc?.();
+        await trimHeap();
+        expect(readGrowth()! - before).toBeGreaterThan(-MiB); // nothing more is given back
+      });
+    await collect();
+    const opened = openLoadMeter('javascript')!;
+    opened.blocked(false);
+    freed = touch();
+    await opened.look();
+    expect(opened.readTakenBytes()).toBeLessThan(NOISE);
+    await collect();
+    opened.blocked(true);
+    kept.push(touch());
+    opened.blocked(false);
+    await opened.look();
+    expect(Math.abs(opened.readTakenBytes()! - bytes)).toBeLessThan(NOISE);
+    opened.close();
+  });
+});

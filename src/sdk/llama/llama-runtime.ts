@@ -1,5 +1,6 @@
 /** llama.cpp from `@fugood/llama.node` as a runtime: it checks files first, loads one at a time, and leaves nothing of a failed load. */
 import { setImmediate } from 'node:timers/promises';
+import { callBlocking } from '../../core/blocking-calls.ts';
 import { MemoryGuardError } from '../../core/errors.ts';
 import { getLongestAudio } from '../audio/longest-audio.ts';
 import { checkModelFiles } from '../check-model-files.ts';
@@ -58,7 +59,7 @@ class LlamaRuntime implements Runtime {
     this.#log.flush();
     const progress = new LoadProgress(request.onProgress);
     const context = await this.#log
-      .catchThrows(() => this.#llama.loadModel(makeLoadOptions(request), progress.listener))
+      .catchThrows(() => callBlocking(() => this.#llama.loadModel(makeLoadOptions(request), progress.listener)))
       .catch((cause) => {
         throw this.#loadError('model', modelPath, cause);
       });
@@ -67,7 +68,7 @@ class LlamaRuntime implements Runtime {
       if (progress.listener) await setImmediate();
       progress.finish();
       signal?.throwIfAborted();
-      if (projectorPath !== undefined) this.#attach(context, projectorPath);
+      if (projectorPath !== undefined) await this.#attach(context, projectorPath);
       signal?.throwIfAborted();
       const capabilities = projectorPath === undefined ? undefined : context.getMultimodalSupport();
       this.#log.flush();
@@ -79,9 +80,9 @@ class LlamaRuntime implements Runtime {
     }
   }
 
-  #attach(context: LlamaContext, path: string): void {
+  async #attach(context: LlamaContext, path: string): Promise<void> {
     try {
-      this.#log.withoutConsole(() => context.initMultimodal({ path, use_gpu: false }));
+      await callBlocking(() => this.#log.withoutConsole(() => context.initMultimodal({ path, use_gpu: false })));
     } catch (cause) {
       throw this.#loadError('projector', path, cause);
     }
