@@ -14,7 +14,7 @@ import { DISTURBER, SITUATIONS } from './setting.mjs';
 /** @typedef {import('./packer.mjs').Truth} Truth */
 /** @typedef {import('./setting.mjs').Mode} Mode */
 /** @typedef {{ pid: number, asks?: Holder, id?: number, decided?: 'admitted' | 'refused', gone?: number, ready?: number, loaded?: number, failed?: string }} Told */
-/** @typedef {{ child: ChildProcess, holds: Map<number, Holder>, asking?: { id: number, holder: Holder, packed: boolean } | undefined, baseBytes: number, loadingSinceStep?: number | undefined }} Worker */
+/** @typedef {{ child: ChildProcess, holds: Map<number, Holder>, asking?: { id: number, holder: Holder, packed: boolean } | undefined, baseBytes: number, beforeLoadBytes?: number, loadingSinceStep?: number | undefined }} Worker */
 /** @typedef {{ mode: Mode, situation: string, processes: number, loads: number, seed: number, folder: string, mostMs: number, untilKilled?: boolean, signal?: AbortSignal, truthOf: (holder: Holder) => Truth }} Options */
 
 const SAMPLE_EVERY_MS = 50;
@@ -225,8 +225,16 @@ function nameHolder({ model, mmap }) {
   return `${model} ${mmap}`;
 }
 
-/** What a process holds beside its models: at least as much as when it began, now as far as its models don't explain it. @param {Worker} worker @param {(holder: Holder) => Truth} truthOf */
-function readBaseBytes({ child, holds, baseBytes }, truthOf) {
+/**
+ * What a process holds beside its models: as far as they don't explain it. While a model is loaded that can't be seen; then it is at least what it
+ * was before.
+ *
+ * @param {Worker} worker @param {(holder: Holder) => Truth} truthOf
+ */
+function readBaseBytes(worker, truthOf) {
+  const { child, holds, loadingSinceStep } = worker;
   const modelBytes = [...holds.values()].reduce((sum, holder) => sum + truthOf(holder).anonymousBytes, 0);
-  return Math.max(baseBytes, (readAnonymousBytes(child.pid) ?? 0) - modelBytes);
+  const unexplainedBytes = (readAnonymousBytes(child.pid) ?? 0) - modelBytes;
+  if (loadingSinceStep === undefined) worker.beforeLoadBytes = unexplainedBytes;
+  return Math.max(worker.baseBytes, worker.beforeLoadBytes ?? 0, unexplainedBytes);
 }
