@@ -28,10 +28,14 @@ bool WatchThread::Add(std::shared_ptr<SharedWatch> watch) noexcept {
 }
 
 void WatchThread::Judge(SharedWatch& watch, Judgement&& judgement) noexcept {
+  const double now = ReadMonotonicMs();
+  const double due = now + WatchedFiles::ComputeWaitMs(judgement);
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    watch.next = std::move(judgement);
+    watch.next = SharedWatch::Next{std::move(judgement), now};
     watch.least.reset();
+    // It takes this over when it wakes, which is soon enough: waking it now would cost the caller more than all the rest.
+    if (asleep_until_ms_ <= due) return;
   }
   Wake();
 }
@@ -92,7 +96,7 @@ void WatchThread::Run() noexcept {
   const int wake = wake_;
   std::vector<pollfd> polled;
   for (;;) {
-    const std::vector<std::shared_ptr<SharedWatch>> watches = TakeOver(ReadMonotonicMs());
+    const std::vector<std::shared_ptr<SharedWatch>> watches = TakeOver();
     double now = ReadMonotonicMs();
     polled.assign(1, {wake, POLLIN, 0});
     double due = std::numeric_limits<double>::infinity();
@@ -101,6 +105,7 @@ void WatchThread::Run() noexcept {
       watch->files.AppendPollRequests(polled, now);
     }
     const int timeout = std::isinf(due) ? -1 : static_cast<int>(std::ceil(std::fmax(0, due - now)));
+    SleepUntil(due);
     // It cannot fail with EINTR, because all signals are blocked.
     if (poll(polled.data(), polled.size(), timeout) < 0) continue;
     if (polled[0].revents != 0) {
@@ -117,13 +122,14 @@ void WatchThread::Run() noexcept {
 }
 
 // Takes over what JavaScript judged in the meantime, and lets go of what it closed. Returns the watches that are open.
-std::vector<std::shared_ptr<SharedWatch>> WatchThread::TakeOver(double now_ms) noexcept {
+std::vector<std::shared_ptr<SharedWatch>> WatchThread::TakeOver() noexcept {
   std::vector<std::shared_ptr<SharedWatch>> open;
-  std::vector<std::pair<SharedWatch*, Judgement>> judged;
+  std::vector<std::pair<SharedWatch*, SharedWatch::Next>> judged;
   // Destroyed at the end, without the mutex: the kernel takes 10 to 20 ms to take a notice back.
   std::vector<std::shared_ptr<SharedWatch>> closed;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
+    asleep_until_ms_ = std::numeric_limits<double>::infinity();
     for (auto& watch : watches_) {
       (watch->closed ? closed : open).push_back(std::move(watch));
     }
@@ -134,11 +140,22 @@ std::vector<std::shared_ptr<SharedWatch>> WatchThread::TakeOver(double now_ms) n
       watch->next.reset();
     }
   }
-  for (auto& [watch, judgement] : judged) watch->files.Begin(std::move(judgement), now_ms);
+  for (auto& [watch, next] : judged) watch->files.Begin(std::move(next.judgement), next.at_ms);
   return open;
 }
 
+// Whoever judges from now on wakes the thread only if this is too late.
+void WatchThread::SleepUntil(double due_ms) noexcept {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  asleep_until_ms_ = due_ms;
+}
+
 void WatchThread::Read(SharedWatch& watch, double now_ms) noexcept {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    // It is taken over first.
+    if (watch.next) return;
+  }
   const std::optional<double> left = watch.files.Read();
   if (!left) return;
   {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -28,8 +29,13 @@ struct SharedWatch {
   // Of the thread alone.
   WatchedFiles files;
 
+  struct Next {
+    Judgement judgement;
+    double at_ms;
+  };
+
   // Under the thread's mutex.
-  std::optional<Judgement> next;
+  std::optional<Next> next;
   std::optional<Least> least;
   bool closed = false;
 };
@@ -54,11 +60,14 @@ class WatchThread {
   bool Start() noexcept;
   void Wake() noexcept;
   void Run() noexcept;
-  std::vector<std::shared_ptr<SharedWatch>> TakeOver(double now_ms) noexcept;
+  std::vector<std::shared_ptr<SharedWatch>> TakeOver() noexcept;
+  void SleepUntil(double due_ms) noexcept;
   void Read(SharedWatch& watch, double now_ms) noexcept;
 
   std::mutex mutex_;
   std::vector<std::shared_ptr<SharedWatch>> watches_;
+  // When it wakes by itself. Infinite while it is awake: it may have taken over what was judged already.
+  double asleep_until_ms_ = std::numeric_limits<double>::infinity();
   // An eventfd; negative until the thread runs.
   int wake_ = -1;
 };

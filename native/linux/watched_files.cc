@@ -25,6 +25,15 @@ constexpr double kStillBytes = 1024.0 * 1024;
 // The kernel takes 10 to 20 ms to register a notice (an RCU grace period), in which this thread looks at nothing.
 constexpr double kRegisterMs = 25;
 
+double FindLeast(const Judgement& judgement) noexcept {
+  return *std::min_element(judgement.left.begin(), judgement.left.end());
+}
+
+// How long filling so much takes at the least, within bounds.
+double ComputeFillMs(double bytes) noexcept {
+  return std::fmin(kLongestMs, std::fmax(kShortestMs, bytes / kFillBytesPerMs));
+}
+
 }  // namespace
 
 WatchedFiles::WatchedFiles(std::unique_ptr<MemoryFiles> files, std::vector<Notice>&& notices, bool swap,
@@ -33,13 +42,16 @@ WatchedFiles::WatchedFiles(std::unique_ptr<MemoryFiles> files, std::vector<Notic
   for (Notice& notice : notices) notices_.push_back(std::make_unique<KernelNotice>(std::move(notice)));
 }
 
-void WatchedFiles::Begin(Judgement&& judgement, double now_ms) noexcept {
+double WatchedFiles::ComputeWaitMs(const Judgement& judgement) noexcept {
+  return ComputeFillMs(FindLeast(judgement) - judgement.below_bytes);
+}
+
+void WatchedFiles::Begin(Judgement&& judgement, double at_ms) noexcept {
   judgement_ = std::move(judgement);
   rows_ = judgement_.rows;
   told_ = false;
   armed_ = false;
-  const double left = *std::min_element(judgement_.left.begin(), judgement_.left.end());
-  PlanNext(left, judgement_.below_bytes, now_ms);
+  PlanNext(FindLeast(judgement_), judgement_.below_bytes, at_ms);
   ArmNotices();
 }
 
@@ -79,7 +91,7 @@ void WatchedFiles::PlanNext(double left, double below, double now_ms) noexcept {
   const double distance = std::fmax(0, left - below);
   const double fall = last_left_ - left;
   const double fall_per_ms = now_ms > last_ms_ ? fall / (now_ms - last_ms_) : 0;
-  double wait = std::fmin(kLongestMs, std::fmax(kShortestMs, distance / kFillBytesPerMs));
+  double wait = ComputeFillMs(distance);
   if (fall_per_ms > 0) wait = std::fmin(wait, std::fmax(kHurriedMs, distance / fall_per_ms / 2));
   if (std::fabs(fall) < kStillBytes) wait = std::fmax(wait, std::fmin(kStillMs, 2 * wait_ms_));
   last_left_ = left;

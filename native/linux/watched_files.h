@@ -23,8 +23,11 @@ class WatchedFiles {
   WatchedFiles(const WatchedFiles&) = delete;
   WatchedFiles& operator=(const WatchedFiles&) = delete;
 
-  // Starts from what JavaScript judged, as if that reading had just been made.
-  void Begin(Judgement&& judgement, double now_ms) noexcept;
+  // How long a reading may wait after this one, if nothing is known of what was before.
+  static double ComputeWaitMs(const Judgement& judgement) noexcept;
+
+  // Starts from what JavaScript judged at `at_ms`.
+  void Begin(Judgement&& judgement, double at_ms) noexcept;
 
   // Returns the least that any scope has left. Nothing if the files cannot be read or a limit is another one: then
   // JavaScript was told, and no reading is due until it judges again.
