@@ -12,6 +12,14 @@
 
 namespace guard {
 
+namespace {
+
+double CountNative(const AddressMap& now) noexcept {
+  return CountResidentBytes(now.native).value_or(std::numeric_limits<double>::quiet_NaN());
+}
+
+}  // namespace
+
 AddressMap AddNew(const AddressMap& own, const AddressMap& known, const AddressMap& now) {
   AddressMap all;
   all.native = Join(own.native, Subtract(now.native, known.native));
@@ -29,6 +37,18 @@ LoadFigures CountFigures(const AddressMap& own, const HeapReuse& reuse, const Ad
 
 double HeapReuse::Count(double there) const noexcept { return std::min(most_bytes, std::max(0.0, there - before_bytes)); }
 
+LoadFigures CountFigures(const AddressMap& own, double touched_bytes, const AddressMap& now) {
+  const LoadFigures found = CountFigures(own, HeapReuse{}, now);
+  // What others gave back meanwhile hides as much of what the process has touched, but nothing of what lies in new places.
+  return {std::max(found.native_bytes, touched_bytes), found.wasm_bytes};
+}
+
+void TouchedMemory::Begin(const AddressMap& now) noexcept { before_bytes_ = CountNative(now); }
+
+double TouchedMemory::Count(const AddressMap& now) const noexcept {
+  return touched_bytes_ + CountNative(now) - before_bytes_;
+}
+
 LoadWindow::~LoadWindow() {
   if (file_ >= 0) close(file_);
 }
@@ -37,6 +57,7 @@ void LoadWindow::OpenBeside(const AddressMap& now) noexcept {
   changes++;
   reuse = {};
   if (std::exchange(beside, true)) return;
+  if (javascript) touched.End(now);
   try {
     own = AddNew(own, *known, now);
   } catch (...) {
@@ -48,7 +69,9 @@ void LoadWindow::StayAlone(SharedMap now) noexcept {
   changes++;
   // A map that can't be read lets everything that is to come belong to nobody.
   beside = now == nullptr;
-  if (now != nullptr) known = std::move(now);
+  if (now == nullptr) return;
+  if (javascript) touched.Begin(*now);
+  known = std::move(now);
 }
 
 void LoadWindow::BeginReuse(AddressRanges&& heap, double there) {

@@ -56,6 +56,7 @@ bool LoadWindows::Open(const std::shared_ptr<LoadWindow>& window) {
   window->before = *pages;
   window->known = known_;
   window->beside = !open_.empty();
+  if (window->javascript && !window->beside) window->touched.Begin(*known_);
   window->due = Clock::now() + kInterval;
   open_.push_back(window);
   for (const auto& other : open_) {
@@ -109,6 +110,7 @@ void LoadWindows::Look(LoadWindow& window) noexcept {
     const SharedMap known = window.known;
     AddressMap own = window.own;
     const HeapReuse reuse = window.reuse;
+    const TouchedMemory touched = window.touched;
     const int changes = window.changes;
     lock.unlock();
     const std::optional<ProcessPages> pages = ReadProcessPages();
@@ -117,7 +119,10 @@ void LoadWindows::Look(LoadWindow& window) noexcept {
     LoadFigures found{kUnknown, kUnknown};
     if (now != nullptr) {
       if (!beside) own = AddNew(own, *known, *now);
-      if (Trusts(*now, window.heap_bytes)) found = CountFigures(own, reuse, *now);
+      if (Trusts(*now, window.heap_bytes)) {
+        found = window.javascript ? CountFigures(own, beside ? touched.ended_bytes() : touched.Count(*now), *now)
+                                  : CountFigures(own, reuse, *now);
+      }
     }
     lock.lock();
     if (pages && now != nullptr) Keep(pages->virtual_pages, now);
