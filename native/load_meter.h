@@ -11,7 +11,9 @@ namespace guard {
 // Anonymous memory that became accessible within the window of a load and is there now, resident or swapped out. NaN: it
 // can't be told.
 struct LoadFigures {
-  // Outside of what JavaScript's engine maps: what native code took, and array buffers.
+  // Outside of what JavaScript's engine maps: what native code took, and array buffers. With it goes memory that was
+  // accessible before and is touched now: in the main thread's heap while the SDK blocks that thread, and everywhere if
+  // models live in JavaScript.
   double native_bytes;
   // Memories of WebAssembly.
   double wasm_bytes;

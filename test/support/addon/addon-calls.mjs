@@ -89,7 +89,7 @@ const ARGUMENTS = {
   'LoadMeter.moved': [],
   'LoadMeter.look': [],
   'LoadMeter.read': ['pair'],
-  'LoadMeter.returned': [],
+  'LoadMeter.blocked': ['flag'],
   'LoadMeter.took': ['number'],
   'LoadMeter.publishTo': ['integer', 'integer', 'number'],
   'LoadMeter.close': [],
