@@ -120,8 +120,13 @@ export class ModelLoader {
   async #makeContext(held: HeldModel, invoke: Invoke, args: readonly unknown[], adapter: Adapter): Promise<unknown> {
     this.#assertOpen();
     const letGo = this.#parts.models.hold(held);
+    // Its user may dispose the model while this waits to be admitted. As any call, it reaches the SDK once that is over.
+    const afterEnd: Invoke = (given) => {
+      const { end } = held.life;
+      return end ? end.over.then(() => invoke(given)) : invoke(given);
+    };
     try {
-      return await this.#through(await this.#prepare(args, adapter, held.facts.name), invoke, { held, letGo });
+      return await this.#through(await this.#prepare(args, adapter, held.facts.name), afterEnd, { held, letGo });
     } catch (error) {
       letGo();
       throw error;

@@ -150,6 +150,30 @@ describe.runIf(locks && process.platform === 'linux')('when the directory of a l
     expect(await decide(other!)).toEqual([1]);
   });
 
+  it('changes again and again, nobody decides in it, and nobody looks for it for ever', async () => {
+    const directory = makePlace();
+    let leaves = false;
+    const leaving: NativeLocks = {
+      ...locks,
+      raise: (descriptor) => {
+        const raised = locks.raise(descriptor);
+        // Between opening it and looking at it.
+        if (leaves) rmSync(join(directory, FILE_NAME));
+        return raised;
+      },
+    };
+    const member = makeMember(directory, { locks: leaving });
+    await hold(member, 1);
+    leaves = true;
+    rmSync(join(directory, FILE_NAME));
+    await expect(decide(member)).rejects.toMatchObject({
+      code: 'ERR_LEDGER',
+      message: expect.stringMatching(/found that it was another one 20 times/),
+    });
+    leaves = false;
+    expect(await decide(member)).toEqual([]);
+  });
+
   it('changes before the section is entered, nobody decides in the former file', async () => {
     const directory = makePlace();
     let moves = false;

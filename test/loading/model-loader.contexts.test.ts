@@ -55,6 +55,34 @@ describe('a context that the SDK returns twice', () => {
   });
 });
 
+describe('a context that waits to be admitted while its model is disposed', () => {
+  it('is asked for once that is over', async () => {
+    const { raw, model } = await loadModel();
+    const order: string[] = [];
+    let finish = () => {};
+    const disposed = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    raw.dispose = async () => {
+      order.push('disposal begins');
+      await disposed;
+      order.push('disposal ends');
+    };
+    raw.makesContext = () => {
+      order.push('createContext');
+      throw new Error('this model is disposed');
+    };
+    const context = model.createContext();
+    const failed = expect(context).rejects.toThrow('this model is disposed');
+    const disposal = model.dispose();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(order).toEqual(['disposal begins']);
+    finish();
+    await Promise.all([disposal, failed]);
+    expect(order).toEqual(['disposal begins', 'disposal ends', 'createContext']);
+  });
+});
+
 describe('a model that is disposed with its context', () => {
   it('tells once what came back with both', async () => {
     const { model, machine, clock, events } = await loadModel();
