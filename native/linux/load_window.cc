@@ -81,7 +81,13 @@ void LoadWindow::BeginReuse(AddressRanges&& heap, double there) {
   reuse = {std::move(heap), there - reused_bytes, std::numeric_limits<double>::infinity()};
 }
 
-void LoadWindow::EndReuse(double there) noexcept { reuse.most_bytes = reuse.Count(there); }
+void LoadWindow::EndReuse(std::optional<double> there) noexcept {
+  if (there) {
+    reuse.most_bytes = reuse.Count(*there);
+  } else {
+    reuse = {};
+  }
+}
 
 void LoadWindow::Show(const LoadFigures& found) noexcept {
   figures = found;

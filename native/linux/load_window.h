@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "../load_meter.h"
@@ -51,7 +52,8 @@ struct LoadWindow {
 
   // The SDK blocks the main thread from now on, or no longer. `there` is how much of `HeapKnown()` is there.
   void BeginReuse(AddressRanges&& heap, double there);
-  void EndReuse(double there) noexcept;
+  // If it can't be told how much is there, nothing of it is the load's.
+  void EndReuse(std::optional<double> there) noexcept;
   // The main thread's heap, as far as it was accessible when the window began.
   AddressRanges HeapKnown() const { return Subtract(known->main_heap, own.native); }
 

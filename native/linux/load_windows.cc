@@ -91,15 +91,17 @@ void LoadWindows::Block(LoadWindow& window, bool now) noexcept {
     window.blocked = now;
     // A look that runs now saw only a part of it.
     window.changes++;
-    if (!there) return;
-    if (now) {
+    if (now && there) {
       window.BeginReuse(std::move(heap), *there);
-    } else {
-      window.EndReuse(*there);
+    } else if (!now) {
+      window.EndReuse(there);
     }
   } catch (...) {
-    // No memory: then what was freed before pays for nothing.
-    With([&] { window.blocked = now; });
+    // No memory: then what was free before pays for nothing.
+    With([&] {
+      window.blocked = now;
+      window.reuse = {};
+    });
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <malloc.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include <cmath>
 #include <cstdio>
@@ -103,6 +104,19 @@ int main() {
     Pieces more = Take(1);
     Expect("a load beside another one", Look(*meter), 0);
     Free(more);
+    Free(others);
+  }
+  {
+    const auto meter = Open(false);
+    meter->Blocked(true);
+    rlimit limit{};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    const rlimit none{3, limit.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &none);
+    meter->Blocked(false);
+    setrlimit(RLIMIT_NOFILE, &limit);
+    Pieces others = Take(kPieces);
+    Expect("what is taken after a stretch whose end could not be looked at", Look(*meter), 0);
     Free(others);
   }
   {
