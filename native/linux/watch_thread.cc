@@ -151,11 +151,13 @@ void WatchThread::SleepUntil(double due_ms) noexcept {
 }
 
 void WatchThread::Read(SharedWatch& watch, double now_ms) noexcept {
+  // What was judged while the thread slept comes first, and whatever woke it is looked at all the same.
+  std::optional<SharedWatch::Next> next;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    // It is taken over first.
-    if (watch.next) return;
+    next.swap(watch.next);
   }
+  if (next) watch.files.Begin(std::move(next->judgement), next->at_ms);
   const std::optional<double> left = watch.files.Read();
   if (!left) return;
   {
