@@ -187,9 +187,9 @@ export class AdmissionGate {
     this.#publish();
   }
 
-  /** Notes that a load is done. It is known to take no more than `callBytes` in its first calls, if that is known at all. */
-  loaded(reservation: Reservation, files: readonly HeldFile[] | undefined, callBytes?: number): void {
-    this.#parts.ledger.markLoaded(reservation, files, callBytes);
+  /** Notes that a load is done, which is known to take `loadBytes`, if that is known at all. */
+  loaded(reservation: Reservation, files: readonly HeldFile[] | undefined, loadBytes?: number): void {
+    this.#parts.ledger.markLoaded(reservation, files, loadBytes);
     this.#publishSoon();
   }
 

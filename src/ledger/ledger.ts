@@ -1,4 +1,5 @@
 /** Keeps who holds what in this process: reservations and loaded models. Pure bookkeeping; it reads no memory and decides nothing. */
+import { MiB } from '../core/bytes.ts';
 import { sumFileBytes } from '../core/needed-bytes.ts';
 import type { HeldFile, LoadNeed } from '../core/types.ts';
 import type { Holdings, LedgerEntry, WaitingLoad } from './ledger-record.ts';
@@ -45,10 +46,17 @@ interface Entry extends Reservation {
   anonymousBytes: number;
   /** What its load has taken, as far as that is known. */
   takenBytes: number;
-  /** What it may take at the most once its load is done. */
-  callBytes: number;
+  /** What its load is known to take, once that is done. */
+  loadBytes: number;
   files: readonly HeldFile[];
 }
+
+/**
+ * So much of what a load has taken may go unseen, since it lay in places that were free before. What is missing beyond that has not been
+ * taken: an engine may touch its memory only as it is used.
+ */
+const HIDDEN_SHARE = 1 / 8;
+const MOST_HIDDEN_BYTES = 8 * MiB;
 
 /** So many entries are shown to people and other processes; the sums hold all. */
 const SHOWN_ENTRIES = 64;
@@ -88,7 +96,7 @@ export class Ledger {
       state: 'loading',
       anonymousBytes: need.anonymousBytes,
       takenBytes: 0,
-      callBytes: Number.POSITIVE_INFINITY,
+      loadBytes: 0,
       // Named files count once from the reservation on, whoever else maps or reserves them.
       files: need.files ?? [],
     });
@@ -115,13 +123,9 @@ export class Ledger {
   /**
    * Notes that a load is done: its mapped bytes move from the reservation to the files held. Bytes mapped beyond those that
    * were reserved as mapped, and beyond the files that were named, were reserved as anonymous (the table knows no difference)
-   * and leave that part. What loading takes has been taken by now, seen or not: no more than `callBytes` is still to come.
+   * and leave that part. `loadBytes`: what a load of this model is known to take, some of which an allocator may hide.
    */
-  markLoaded(
-    reservation: Reservation,
-    files: readonly HeldFile[] | undefined,
-    callBytes = Number.POSITIVE_INFINITY,
-  ): void {
+  markLoaded(reservation: Reservation, files: readonly HeldFile[] | undefined, loadBytes = 0): void {
     const entry = this.#entries.get(reservation);
     if (!entry) return;
     const { need } = entry;
@@ -132,7 +136,7 @@ export class Ledger {
     // What another process mapped is missing in `mappedBytes`, and was no anonymous memory either.
     const reservedBytes = Math.max(need.mappedBytes, sumFileBytes(need.files ?? []));
     entry.state = 'loaded';
-    entry.callBytes = callBytes;
+    entry.loadBytes = loadBytes;
     entry.files = found;
     entry.anonymousBytes = Math.max(0, entry.anonymousBytes - Math.max(0, foundBytes - reservedBytes));
   }
@@ -231,8 +235,10 @@ export class Ledger {
 }
 
 /** What of a reservation is still to be taken. Nothing of one entry pays for another. */
-function countLeft({ state, anonymousBytes, takenBytes, callBytes }: Entry): number {
-  return state === 'settled' ? 0 : Math.min(Math.max(0, anonymousBytes - takenBytes), callBytes);
+function countLeft({ state, anonymousBytes, takenBytes, loadBytes }: Entry): number {
+  if (state === 'settled') return 0;
+  const hiddenBytes = Math.min(Math.max(0, loadBytes - takenBytes), loadBytes * HIDDEN_SHARE, MOST_HIDDEN_BYTES);
+  return Math.max(0, anonymousBytes - takenBytes - hiddenBytes);
 }
 
 /** Names the files of a load whose mappings can't be read: those that were reserved, or one with a name of our own. */

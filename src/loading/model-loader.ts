@@ -6,7 +6,6 @@ import { MiB } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import type { MemoryReader } from '../core/memory-reader.ts';
-import type { LoadParts } from '../core/types.ts';
 import type { Invoke } from '../core/wrap-object.ts';
 import type { DecisionEvent, DegradedEvent, LoadedEvent, WaitingEvent } from '../events/guard-events.ts';
 import type { CalibrationStore } from '../footprint/calibration-store.ts';
@@ -218,7 +217,7 @@ export class ModelLoader {
     const changes = loaded.window.ranAlone();
     const observing =
       changes === undefined ? undefined : observeLoad(candidate.calibrationKey, changes, loaded.grown, files);
-    gate.loaded(reservation, files, candidate.predicted && countCallBytes(candidate.predicted));
+    gate.loaded(reservation, files, candidate.predicted?.anonymousAfterLoadBytes);
     const held = new HeldModel(raw, adapter.onEnd !== undefined, this.#listFacts(loaded, modelFiles), observing);
     // An object that can't be wrapped is an error before anything is registered.
     const handle = isObject(raw) ? wrapModel(raw, held, this.#handleParts) : raw;
@@ -254,11 +253,6 @@ export class ModelLoader {
   #assertOpen(): void {
     if (this.#closed) throw closedError();
   }
-}
-
-/** What the first calls take beyond what the load has taken. */
-function countCallBytes({ anonymousAfterLoadBytes, anonymousAfterCallBytes }: LoadParts): number {
-  return Math.max(0, anonymousAfterCallBytes - anonymousAfterLoadBytes);
 }
 
 function closedError(): MemoryGuardError {

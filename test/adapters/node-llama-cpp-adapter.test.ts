@@ -44,9 +44,8 @@ const machine = (availableBytes: () => number) => ({
   sensor: () => ({ totalBytes: 64 * GiB, availableBytes: availableBytes() }),
 });
 
-const contextFootprint = (contextSize: number) =>
-  estimateFootprint({ modelPath, contextSize, batchSize: 512, part: 'context' });
-const contextBytes = async (contextSize: number) => (await contextFootprint(contextSize)).totalBytes;
+const contextBytes = async (contextSize: number) =>
+  (await estimateFootprint({ modelPath, contextSize, batchSize: 512, part: 'context' })).totalBytes;
 
 describe('a context', () => {
   it('is admitted as a need of its own, beside its model', async () => {
@@ -58,8 +57,10 @@ describe('a context', () => {
     const [weights, cache] = guard.models();
     expect(weights?.need.mappedBytes).toBeGreaterThan(50 * MiB);
     expect(cache?.need).toMatchObject({ mappedBytes: 0, anonymousBytes: await contextBytes(2048) });
-    // Its cache has been taken, on whatever machine; what its first call computes in has not.
-    expect(guard.headroomBytes()).toBe(beforeBytes - (await contextFootprint(2048)).computeBytes);
+    // On this machine nothing is seen to be taken; a small part of a load may go unseen.
+    const promisedBytes = beforeBytes - guard.headroomBytes();
+    expect(promisedBytes).toBeLessThanOrEqual(await contextBytes(2048));
+    expect(promisedBytes).toBeGreaterThanOrEqual((await contextBytes(2048)) - 8 * MiB);
     expect(events.map(({ type }) => type)).toEqual(['admitted', 'loaded', 'admitted', 'loaded']);
     expect(context.contextSize).toBe(2048);
     await context.dispose();
