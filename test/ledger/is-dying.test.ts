@@ -6,8 +6,8 @@ import { isDying } from '../../src/ledger/is-dying.ts';
 it.runIf(process.platform === 'linux')(
   'a process that has ended is dying until its parent has asked for it, and no other is',
   async () => {
-    // The shell becomes a program that never asks for its child.
-    const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    // The shell becomes a program that never asks for its child, before that ends.
+    const parent = spawn('sh', ['-c', 'sleep 0.5 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'inherit'] });
     onTestFinished(() => void parent.kill('SIGKILL'));
     const [line] = (await once(parent.stdout, 'data')) as [Buffer];
     const pid = Number(line.toString());
