@@ -2,6 +2,7 @@
 import { sumFileBytes } from '../core/needed-bytes.ts';
 import { printable } from '../core/printable.ts';
 import type { HeldFile } from '../core/types.ts';
+import { LedgerFailure } from './ledger-failure.ts';
 
 /**
  * It is raised only if an older version of this package would misjudge a newer record; then the older one refuses loads. Fields that are
@@ -85,9 +86,18 @@ export interface LedgerRecord extends Holdings {
   readonly scopes: readonly string[];
 }
 
-/** @internal Formats a record of at most `mostBytes`. */
+/**
+ * @internal Formats a record of at most `mostBytes`.
+ *
+ * @throws LedgerFailure if others would not understand it: then it is our load that is refused, and not each of theirs.
+ */
 export function formatRecord(record: LedgerRecord, mostBytes: number): Buffer {
-  const text = format(bound(record, MOST));
+  const bounded = bound(record, MOST);
+  if (!checkRecord({ ...bounded, format: FORMAT }))
+    throw new LedgerFailure(
+      'Expected what this process holds to be whole numbers and short texts, found something else.',
+    );
+  const text = format(bounded);
   // In JSON a letter takes up to six bytes.
   return text.length <= mostBytes ? text : format(bound(record, LEAST));
 }

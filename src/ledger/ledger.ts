@@ -238,7 +238,8 @@ export class Ledger {
 function countLeft({ state, anonymousBytes, takenBytes, loadBytes }: Entry): number {
   if (state === 'settled') return 0;
   const hiddenBytes = Math.min(Math.max(0, loadBytes - takenBytes), loadBytes * HIDDEN_SHARE, MOST_HIDDEN_BYTES);
-  return Math.max(0, anonymousBytes - takenBytes - hiddenBytes);
+  // Records hold whole numbers.
+  return Math.max(0, anonymousBytes - takenBytes - Math.floor(hiddenBytes));
 }
 
 /** Names the files of a load whose mappings can't be read: those that were reserved, or one with a name of our own. */

@@ -37,6 +37,14 @@ describe('a record', () => {
     expect(tell(earlier)).toEqual(earlier);
   });
 
+  it.each([
+    { promisedAnonymousBytes: 0.5 },
+    { promisedMappedBytes: Number.NaN },
+    { entries: [{ ...entry, anonymousBytes: -1 }] },
+  ])('that others would not understand is not written: %j', (change) => {
+    expect(() => format({ ...record, ...change })).toThrow(/to be whole numbers/);
+  });
+
   it('that is cut anywhere is none', () => {
     const text = format(record);
     for (let at = 0; at < text.length; at++) expect([at, parseRecord(text.slice(0, at))]).toEqual([at, undefined]);

@@ -52,6 +52,7 @@ describe('a reservation', () => {
     expect(left(100, 0, 80)).toBe(90);
     expect(left(100, 90, 80)).toBe(10);
     expect(left(100, 75)).toBe(25);
+    expect(left(100, 70, 85)).toBe(20); // a whole number: others refuse a record with any other
     expect(left(1200 * MiB, 990 * MiB, 1000 * MiB)).toBe(202 * MiB);
   });
 
