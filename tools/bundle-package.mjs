@@ -14,10 +14,15 @@ const DIST = join(ROOT, 'dist');
 
 /** What package.json's `exports` and `bin` lead to. */
 const ENTRIES = ['index', 'metrics/guard-metrics', 'cli/main'];
+/** What the package itself starts as a process. */
+const CHILD = 'sdk/isolation/child';
 
 rmSync(DIST, { recursive: true, force: true });
 const bundle = await rolldown({
-  input: Object.fromEntries(ENTRIES.map((name) => [name, join(LIB, `${name}.js`)])),
+  input: {
+    ...Object.fromEntries(ENTRIES.map((name) => [name, join(LIB, `${name}.js`)])),
+    child: join(LIB, `${CHILD}.js`),
+  },
   platform: 'node',
   external: (id) => !id.startsWith('.') && !id.startsWith('/') && !/^[A-Z]:/.test(id),
 });

@@ -15,7 +15,7 @@ NAPI_MODULE_INIT() {
   guard::binding::DefineMemoryPressure(env, exports);
   guard::binding::DefineReleaseMemory(env, exports);
   guard::binding::DefineFileLock(env, exports);
-  guard::binding::DefineEngineOutput(env, exports);
+  guard::binding::DefineThreadPool(env, exports);
   guard::binding::DefineNexa(env, exports);
   return exports;
 }

@@ -14,7 +14,7 @@ void DefineSystemMemory(napi_env env, napi_value exports) noexcept;
 void DefineMemoryPressure(napi_env env, napi_value exports) noexcept;
 void DefineReleaseMemory(napi_env env, napi_value exports) noexcept;
 void DefineFileLock(napi_env env, napi_value exports) noexcept;
-void DefineEngineOutput(napi_env env, napi_value exports) noexcept;
+void DefineThreadPool(napi_env env, napi_value exports) noexcept;
 void DefineNexa(napi_env env, napi_value exports) noexcept;
 
 }  // namespace guard::binding

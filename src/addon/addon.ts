@@ -35,8 +35,15 @@ export interface Addon {
   ) => { close(): void };
   /** The binding to the SDK's library. Absent if this system has no loader for it. */
   readonly nexa?: NexaBinding;
-  /** Keeps what an engine prints from the output. It exists on every system; outside of Linux it reaches nothing, and says so. */
-  readonly engineLog: NativeEngineLog;
+  /** Holds so many threads of libuv's pool back until `release()`, for a second at most: work that is begun meanwhile starts after that. */
+  readonly ThreadPoolHold: new (
+    threads: number,
+  ) => { release(): void };
+  /**
+   * Ends this process when the process `pid`, which started it, has ended or closes the other end of `descriptor`, a socket, also while
+   * JavaScript is blocked.
+   */
+  endWith?(descriptor: number, pid: number): boolean;
   /** Returns freed heap memory to the system, off the main thread. Resolves to false if the allocator cannot do that on demand. */
   trimHeap(): Promise<boolean>;
   /** Drops the cached pages of a file, except those that a process has mapped, off the main thread. Resolves to false if the system refuses. */
@@ -151,32 +158,4 @@ export interface NativeLockQueue {
   /** Ends the waiting. */
   leave(): void;
   close(): void;
-}
-
-/** Reaches the loggers of a native library without the library's help. */
-export interface NativeEngineLog {
-  /** Sends what the library at this path prints to a queue. Returns how much of the library was reached. */
-  silence(path: string): NativeReach;
-  /** Drops lines below this level. ggml's levels are 1 debug, 2 info, 3 warn, 4 error. */
-  keep(level: number): void;
-  /** Empties the queue. Returns level and text of each line, in turn. A line that was continued is one line, with the level of its first piece. */
-  drain(): readonly (number | string)[];
-  /** Whether a constructor of the engine may unwind if it fails, so that the process goes on. */
-  catchNextThrow(on: boolean): void;
-  /** The next work that the engine starts waits for `startHeldWork`. */
-  holdNextWork(): void;
-  /** Returns false if the work could not be started. */
-  startHeldWork(): boolean;
-}
-
-/** How much of the engine's library `silence` reached. */
-export interface NativeReach {
-  /** How many functions that set a logger it called. */
-  readonly loggers: number;
-  /** How many functions that print go to the queue now. */
-  readonly calls: number;
-  /** Whether `catchNextThrow` works. */
-  readonly catches: boolean;
-  /** Whether `holdNextWork` works. */
-  readonly holds: boolean;
 }

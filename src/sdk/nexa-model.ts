@@ -44,6 +44,8 @@ export class NexaModel {
   readonly projectorPath: string | undefined;
   /** Whether the model hears and sees. */
   readonly capabilities: Capabilities;
+  /** The process that the model lives in; `undefined` if that is this one. */
+  readonly pid: number | undefined;
 
   readonly #model: RuntimeModel;
   readonly #onDisposed: ((model: NexaModel) => void) | undefined;
@@ -63,6 +65,7 @@ export class NexaModel {
     this.modelPath = facts.modelPath;
     this.projectorPath = facts.projectorPath;
     this.capabilities = Object.freeze({ ...model.capabilities });
+    this.pid = model.pid;
     this.#model = model;
     this.#onDisposed = onDisposed;
   }

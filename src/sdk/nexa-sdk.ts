@@ -3,9 +3,11 @@
 import { ADAPTER, type Adapter } from '../adapters/adapter.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import { resolveModel } from '../model-files/resolve-model.ts';
+import { openIsolatedRuntime } from './isolation/isolated-runtime.ts';
 import { nexaAdapter } from './nexa-adapter.ts';
 import { NexaModel } from './nexa-model.ts';
 import { openRuntime } from './open-runtime.ts';
+import { findProcessListener } from './process-listener.ts';
 import { readInitializeOptions, readLoadOptions } from './read-sdk-options.ts';
 import type { Runtime, RuntimeDevice } from './runtime.ts';
 import type { InitializeOptions, LoadOptions } from './sdk-options.ts';
@@ -31,14 +33,16 @@ export class NexaSDK {
    * Opens the SDK's own library if it is found, else the embedded runtime; the option `runtime` chooses between them.
    *
    * @throws MemoryGuardError `ERR_INVALID_OPTION` for a bad option, `ERR_RUNTIME_NOT_FOUND` with what to install,
-   * `ERR_RUNTIME_ABI` for a version of the library that isn't known, and `ERR_RUNTIME` for a library that can't be opened.
+   * `ERR_RUNTIME_ABI` for a version of the library that isn't known, and `ERR_RUNTIME` for a library that can't be opened or a process
+   * that can't be started.
    * @example
    * const nexa = withMemoryGuard(await NexaSDK.initialize({ modelsDir: './models' }));
    * console.log(nexa.runtime.name, nexa.version);
    */
   static async initialize(options?: InitializeOptions): Promise<NexaSDK> {
     const given = readInitializeOptions(options);
-    return new NexaSDK(await openRuntime(given), given.modelsDir);
+    const open = given.isolation === 'none' ? openRuntime : openIsolatedRuntime;
+    return new NexaSDK(await open(given), given.modelsDir);
   }
 
   /** The adapter by which a guard reads the loads of this SDK. */
@@ -118,7 +122,12 @@ export class NexaSDK {
     const { contextSize, microBatchSize, kvCacheType } = load;
     load.signal?.throwIfAborted();
     this.#assertUsable();
-    const loaded = await this.#runtime.load({ ...load, modelPath, projectorPath: files.projectorPath });
+    const loaded = await this.#runtime.load({
+      ...load,
+      modelPath,
+      projectorPath: files.projectorPath,
+      onProcess: findProcessListener(options),
+    });
     const model = new NexaModel({ ...files, contextSize, microBatchSize, kvCacheType }, loaded, (gone) =>
       this.#models.delete(gone),
     );

@@ -14,8 +14,8 @@ export async function openRuntime(
   search = findLibrary,
   openEmbedded = openLlamaRuntime,
 ): Promise<Runtime> {
-  const { runtime, libraryPath, layout, onLog } = options;
-  if (runtime === 'llama') return openEmbedded({ onLog });
+  const { runtime, libraryPath, layout } = options;
+  if (runtime === 'llama') return openEmbedded();
   if (runtime === 'nexa' || libraryPath !== undefined || layout !== undefined) return openNexaRuntime(options);
   const nexa = loadAddon()?.nexa;
   const { found, tried } = await search(undefined);
@@ -28,7 +28,7 @@ export async function openRuntime(
       process.emitWarning(`${error instanceof Error ? error.message : error} The embedded runtime is used instead.`);
     }
   }
-  return openEmbedded({ onLog }).catch((error: MemoryGuardError) => {
+  return openEmbedded().catch((error: MemoryGuardError) => {
     if (error.code !== 'ERR_RUNTIME_NOT_FOUND' || found !== undefined) throw error;
     const message = `${error.message} Or install the Nexa SDK, whose library was looked for at ${tried.join(', ')}.`;
     throw new MemoryGuardError('ERR_RUNTIME_NOT_FOUND', message, { cause: error });

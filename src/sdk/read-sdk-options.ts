@@ -20,7 +20,7 @@ import { checkMessages, checkTools } from './chat-messages.ts';
 import { checkGrammar } from './check-grammar.ts';
 import { checkTemplate } from './check-template.ts';
 import { FLASH_ATTENTION, KV_CACHE_TYPES, type LogListener } from './runtime.ts';
-import type { GenerateOptions, InitializeOptions, LoadOptions } from './sdk-options.ts';
+import { type GenerateOptions, type InitializeOptions, ISOLATIONS, type LoadOptions } from './sdk-options.ts';
 
 /** Load options with the defaults that a memory estimate relies on. */
 export type ResolvedLoadOptions = Readonly<Required<Pick<LoadOptions, keyof typeof LOAD_DEFAULTS>>> &
@@ -55,6 +55,8 @@ const INITIALIZE_CHECKS: Checks<InitializeOptions> = {
   layout: oneOf(...LAYOUTS),
   modelsDir: path,
   onLog: callback<LogListener>,
+  isolation: oneOf(...ISOLATIONS),
+  childPath: path,
 };
 
 const LOAD_CHECKS: Checks<LoadOptions> = {

@@ -1,11 +1,14 @@
 /** What `NexaSDK` asks of a runtime, so that another one is one more folder. It knows no runtime and no memory numbers. */
+import type { ModelProcess } from '../core/model-process.ts';
 import type { ChatSettings, ChatTurn } from './chat-messages.ts';
 
 /** 'nexa' is the SDK's own library, 'llama' the embedded runtime. */
 export type RuntimeName = 'nexa' | 'llama';
 
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+
 /** How important a line is that an engine prints. */
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Is called with each line that an engine would print. */
 export type LogListener = (level: LogLevel, text: string) => void;
@@ -43,6 +46,8 @@ export interface RuntimeLoad {
   readonly pluginId?: string | undefined;
   readonly deviceId?: string | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Is called with the process that the model will live in, before that takes memory for it; never if that is this process. */
+  readonly onProcess?: ((process: ModelProcess) => void) | undefined;
 }
 
 /** One text to be generated. Of the numbers from `temperature` on, the engine chooses those that are absent. */
@@ -123,6 +128,8 @@ export interface Capabilities {
 /** A loaded model. Calls come one at a time and never after `dispose`: the caller sees to that. */
 export interface RuntimeModel {
   readonly capabilities: Capabilities;
+  /** The process that it lives in; absent if that is this one. */
+  readonly pid?: number;
   /** The longest sound of which the context may hold all; an hour if absent. */
   readonly longestAudioSeconds?: number | undefined;
   /** Calls `onText` with each piece as it comes. Rejects with a `MemoryGuardError`. */
@@ -155,6 +162,8 @@ export interface Runtime {
   readonly version: string;
   /** The cache types that the runtime can be asked for; absent if these are all. */
   readonly kvCacheTypes?: readonly EngineCacheType[];
+  /** 'process' if each model has a process of its own, 'shared' if one has all of them; absent if they live in this one. */
+  readonly isolation?: 'process' | 'shared';
   /** Checks the files before the engine sees them. A load that fails leaves nothing behind. */
   load(request: RuntimeLoad): Promise<RuntimeModel>;
   /** The ids of the plugins; absent if the runtime has none. */

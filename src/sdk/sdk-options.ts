@@ -3,6 +3,11 @@ import type { LayoutName } from '../addon/nexa-binding.ts';
 import type { ChatMessage } from './chat-messages.ts';
 import type { EngineCacheType, FlashAttention, LogListener, RuntimeName } from './runtime.ts';
 
+export const ISOLATIONS = ['process', 'shared', 'none'] as const;
+
+/** Where models live. */
+export type Isolation = (typeof ISOLATIONS)[number];
+
 /** Options of `NexaSDK.initialize`. */
 export interface InitializeOptions {
   /**
@@ -16,8 +21,18 @@ export interface InitializeOptions {
   readonly layout?: LayoutName;
   /** Folder in which models are looked for. @default `$NEXA_DATADIR`, the SDK's cache folders, then `./models` */
   readonly modelsDir?: string;
-  /** Is called with each line that the engine would print. Without it, and with the native addon, the engine is silent. */
+  /**
+   * Is called with each line that the engine would print; without it nothing is printed. With `isolation: 'none'` the embedded engine prints
+   * where it likes, and is not heard here.
+   */
   readonly onLog?: LogListener;
+  /**
+   * 'process': each model has a process of its own, which can crash or be killed while the program lives on. 'shared': one process has all
+   * models of this SDK. 'none': models live in the program, which ends with them. @default 'process'
+   */
+  readonly isolation?: Isolation;
+  /** Path of this package's `dist/child.js`, which such a process runs; for a bundled application. @default found in the package */
+  readonly childPath?: string;
 }
 
 /** Options of `NexaSDK.loadModel`. */
@@ -55,7 +70,7 @@ export interface LoadOptions {
   readonly pluginId?: string;
   /** One of `NexaSDK.devices(pluginId)`; of the SDK's library only. @default none, which is the CPU */
   readonly deviceId?: string;
-  /** Gives up before and between the blocking steps of a load. */
+  /** Gives the load up: at once if the model was to have a process of its own, else before and between the blocking steps. */
   readonly signal?: AbortSignal;
 }
 

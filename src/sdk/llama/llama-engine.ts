@@ -73,8 +73,6 @@ export interface Engine {
   readonly llama: Llama;
   /** Of the package, with the build of llama.cpp in it. */
   readonly version: string;
-  /** Path of the native library; `undefined` if it doesn't come from the platform's own package. */
-  readonly libraryPath: string | undefined;
 }
 
 /**
@@ -86,11 +84,9 @@ export async function findEngine(packageName: string = PACKAGE, entry: string = 
   const require = createRequire(import.meta.url);
   let llama: Llama;
   let version: string;
-  let libraryPath: string | undefined;
   try {
     llama = (await import(entry)) as Llama;
     version = `${require(`${packageName}/package.json`).version} (llama.cpp b${llama.BuildInfo.number})`;
-    libraryPath = resolveOptional(createRequire(require.resolve(packageName)), getPlatformPackage());
   } catch (cause) {
     throw engineNotFound(`The embedded runtime ${packageName} could not be imported`, packageName, cause);
   }
@@ -99,19 +95,11 @@ export async function findEngine(packageName: string = PACKAGE, entry: string = 
   } catch (cause) {
     throw engineNotFound(`The native library of ${packageName} could not be loaded`, getPlatformPackage(), cause);
   }
-  return { llama, version, libraryPath };
+  return { llama, version };
 }
 
 function getPlatformPackage(): string {
   return `@fugood/node-llama-${process.platform}-${process.arch}`;
-}
-
-function resolveOptional(require: NodeJS.Require, name: string): string | undefined {
-  try {
-    return require.resolve(name);
-  } catch {
-    return undefined;
-  }
 }
 
 function engineNotFound(what: string, packageName: string, cause: unknown): MemoryGuardError {

@@ -4,8 +4,9 @@ import { collectGarbage } from '../../core/collect-garbage.ts';
 import { invalidOption, MemoryGuardError } from '../../core/errors.ts';
 import { type ChatSettings, type ChatTurn, makeTurn } from '../chat-messages.ts';
 import { contextFull } from '../context-full.ts';
+import { explainEngineFailure } from '../engine-failure.ts';
 import type { Capabilities, FinishReason, GenerateResult, RuntimeGenerate, RuntimeModel } from '../runtime.ts';
-import { type EngineLog, findReason } from './engine-log.ts';
+import { beginWork } from './begin-work.ts';
 import { findMarkedText, MEDIA_MARKER, makeCompletionOptions, readProfile, toEngineMessage } from './engine-request.ts';
 import type { Completion, FormattedChat, LlamaContext } from './llama-engine.ts';
 import { ReceivedText } from './received-text.ts';
@@ -30,7 +31,6 @@ let watchesExit = false;
 export class LlamaModel implements RuntimeModel {
   readonly capabilities: Capabilities;
   readonly longestAudioSeconds: number | undefined;
-  readonly #log: EngineLog;
   readonly #modelPath: string;
   readonly #contextSize: number;
   readonly #chatTemplate: string | undefined;
@@ -41,9 +41,8 @@ export class LlamaModel implements RuntimeModel {
   #completing = false;
   #broken = false;
 
-  constructor(context: LlamaContext, log: EngineLog, facts: LlamaModelFacts) {
+  constructor(context: LlamaContext, facts: LlamaModelFacts) {
     this.#context = context;
-    this.#log = log;
     this.#modelPath = facts.modelPath;
     this.#contextSize = facts.contextSize;
     this.#chatTemplate = facts.chatTemplate;
@@ -60,10 +59,7 @@ export class LlamaModel implements RuntimeModel {
     const turns = request.messages ?? [makeTurn(prompt, audio)];
     if (audio.length > 0) refuseMarker(turns);
     this.#stopped = false;
-    const received = new ReceivedText((text) => {
-      this.#log.flush();
-      onText(text);
-    });
+    const received = new ReceivedText(onText);
     const chat = request.raw ? { prompt } : this.#format(context, turns, request);
     const { prompt: fitting, promptTokens, truncated } = await this.#fitPrompt(context, chat.prompt, request);
     const options = makeCompletionOptions(request, { ...chat, prompt: fitting });
@@ -103,7 +99,6 @@ export class LlamaModel implements RuntimeModel {
     const release = this.#broken ? runFinalizers : this.#context?.release.bind(this.#context);
     this.#context = undefined;
     await release?.();
-    this.#log.flush();
   }
 
   #format(context: LlamaContext, turns: readonly ChatTurn[], { tools, thinking }: ChatSettings): FormattedChat {
@@ -116,7 +111,7 @@ export class LlamaModel implements RuntimeModel {
     try {
       return context.getFormattedChat(turns.map(toEngineMessage), this.#chatTemplate ?? own, params);
     } catch (cause) {
-      throw this.#engineError('could not format the conversation', cause);
+      throw engineError('could not format the conversation', cause);
     }
   }
 
@@ -154,7 +149,7 @@ export class LlamaModel implements RuntimeModel {
     const tokens = await context.tokenize(prompt, { media_paths: audioPaths }).then(
       (tokenized) => tokenized.tokens,
       (cause) => {
-        throw this.#engineError('could not read the prompt and its audio', cause);
+        throw engineError('could not read the prompt and its audio', cause);
       },
     );
     if (tokens.length < this.#contextSize) return { prompt, promptTokens: tokens.length, truncated: false };
@@ -178,14 +173,13 @@ export class LlamaModel implements RuntimeModel {
     this.#completing = true;
     try {
       const onToken = makeTokenListener(onText);
-      return await this.#log.startWork(() => context.completion(options, onToken));
+      return await beginWork(() => context.completion(options, onToken));
     } catch (cause) {
       this.#broken = true;
-      throw this.#engineError('failed', cause);
+      throw engineError('failed', cause);
     } finally {
       this.#completing = false;
       running.delete(this);
-      this.#log.flush();
     }
   }
 
@@ -195,20 +189,18 @@ export class LlamaModel implements RuntimeModel {
     if (completion.stopped_words) return 'stop';
     if (completion.context_full) return 'context';
     if (completion.stopped_limited) return 'length';
-    throw this.#engineError('ended a text for no reason', new Error('no token could be computed'));
-  }
-
-  #engineError(what: string, cause: unknown): MemoryGuardError {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    const line = findReason(this.#log.flush());
-    const detail = line === undefined || line === reason ? '' : ` (${line})`;
-    return new MemoryGuardError('ERR_RUNTIME', `The engine ${what}: ${reason}${detail}.`, { cause });
+    throw engineError('ended a text for no reason', new Error('no token could be computed'));
   }
 
   #unusableError(): MemoryGuardError {
     const why = this.#broken ? 'failed inside the engine and can only be disposed' : 'is disposed';
     return new MemoryGuardError('ERR_RUNTIME', `The model ${JSON.stringify(this.#modelPath)} ${why}; load it again.`);
   }
+}
+
+function engineError(what: string, cause: unknown): MemoryGuardError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return explainEngineFailure({ what, reason, atFile: false }, [], cause);
 }
 
 /** A prompt that the context has room for. */

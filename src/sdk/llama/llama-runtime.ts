@@ -4,36 +4,28 @@ import { callBlocking } from '../../core/blocking-calls.ts';
 import { MemoryGuardError } from '../../core/errors.ts';
 import { getLongestAudio } from '../audio/longest-audio.ts';
 import { checkModelFiles } from '../check-model-files.ts';
+import { explainEngineFailure } from '../engine-failure.ts';
 import { LoadProgress } from '../load-progress.ts';
-import type { LogListener, Runtime, RuntimeLoad, RuntimeModel } from '../runtime.ts';
-import { EngineLog, findReason } from './engine-log.ts';
+import type { Runtime, RuntimeLoad, RuntimeModel } from '../runtime.ts';
 import { findEngine, type Llama, type LlamaContext } from './llama-engine.ts';
 import { LlamaModel, type LlamaModelFacts } from './llama-model.ts';
 
-/** One for the process: the loggers belong to the native library, of which a process has one. */
-let log: EngineLog | undefined;
-
 /** @throws MemoryGuardError `ERR_RUNTIME_NOT_FOUND` if the package or its native library is missing. */
-export async function openLlamaRuntime({ onLog }: { onLog?: LogListener | undefined } = {}): Promise<Runtime> {
-  const { llama, version, libraryPath } = await findEngine();
-  log ??= new EngineLog(libraryPath);
-  return new LlamaRuntime(llama, version, log, onLog);
+export async function openLlamaRuntime(): Promise<Runtime> {
+  const { llama, version } = await findEngine();
+  return new LlamaRuntime(llama, version);
 }
 
 class LlamaRuntime implements Runtime {
   readonly name = 'llama';
   readonly version: string;
   readonly #llama: Llama;
-  readonly #log: EngineLog;
-  readonly #unlisten: (() => void) | undefined;
   /** Loads come one after the other: they block the thread and share the engine's error state. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(llama: Llama, version: string, log: EngineLog, onLog?: LogListener) {
+  constructor(llama: Llama, version: string) {
     this.version = version;
     this.#llama = llama;
-    this.#log = log;
-    this.#unlisten = onLog && log.listen(onLog);
   }
 
   async load(request: RuntimeLoad): Promise<RuntimeModel> {
@@ -45,10 +37,7 @@ class LlamaRuntime implements Runtime {
     return load;
   }
 
-  async close(): Promise<void> {
-    this.#log.flush();
-    this.#unlisten?.();
-  }
+  async close(): Promise<void> {}
 
   async #load(
     request: RuntimeLoad,
@@ -56,45 +45,41 @@ class LlamaRuntime implements Runtime {
   ): Promise<RuntimeModel> {
     const { modelPath, projectorPath, signal, contextSize, chatTemplate } = request;
     signal?.throwIfAborted();
-    this.#log.flush();
     const progress = new LoadProgress(request.onProgress);
-    const context = await this.#log
-      .catchThrows(() => callBlocking(() => this.#llama.loadModel(makeLoadOptions(request), progress.listener)))
-      .catch((cause) => {
-        throw this.#loadError('model', modelPath, cause);
-      });
+    const context = await callBlocking(() => this.#llama.loadModel(makeLoadOptions(request), progress.listener)).catch(
+      (cause) => {
+        throw loadError('model', modelPath, cause);
+      },
+    );
     try {
       // The engine's own reports of progress have waited in the event loop until now.
       if (progress.listener) await setImmediate();
       progress.finish();
       signal?.throwIfAborted();
-      if (projectorPath !== undefined) await this.#attach(context, projectorPath);
+      if (projectorPath !== undefined) await attach(context, projectorPath);
       signal?.throwIfAborted();
       const capabilities = projectorPath === undefined ? undefined : context.getMultimodalSupport();
-      this.#log.flush();
       const facts = { ...read, modelPath, contextSize, capabilities, chatTemplate };
-      return new LlamaModel(context, this.#log, facts);
+      return new LlamaModel(context, facts);
     } catch (error) {
       await context.release();
       throw error;
     }
   }
+}
 
-  async #attach(context: LlamaContext, path: string): Promise<void> {
-    try {
-      await callBlocking(() => this.#log.withoutConsole(() => context.initMultimodal({ path, use_gpu: false })));
-    } catch (cause) {
-      throw this.#loadError('projector', path, cause);
-    }
+async function attach(context: LlamaContext, path: string): Promise<void> {
+  try {
+    await callBlocking(() => context.initMultimodal({ path, use_gpu: false }));
+  } catch (cause) {
+    throw loadError('projector', path, cause);
   }
+}
 
-  #loadError(what: 'model' | 'projector', path: string, cause: unknown): MemoryGuardError {
-    const errors = this.#log.flush();
-    const reason = findReason(errors) ?? (cause instanceof Error ? cause.message : String(cause));
-    const memory = errors.some((line) => /failed to allocate|insufficient memory|bad_alloc/.test(line));
-    const message = `The engine could not load the ${what} ${JSON.stringify(path)}: ${reason}.`;
-    return new MemoryGuardError(memory ? 'ERR_RUNTIME' : 'ERR_MODEL_FILE', message, { cause });
-  }
+function loadError(what: 'model' | 'projector', path: string, cause: unknown): MemoryGuardError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  const failure = { what: `could not load the ${what} ${JSON.stringify(path)}`, reason, atFile: true };
+  return explainEngineFailure(failure, [], cause);
 }
 
 /** Only the SDK's library has plugins and devices. */

@@ -1,0 +1,164 @@
+/** A runtime whose models live in other processes: one for each, or one for all of them. It knows no engine. */
+import { MemoryGuardError } from '../../core/errors.ts';
+import { LoadProgress } from '../load-progress.ts';
+import type { LogListener, Runtime, RuntimeDevice, RuntimeLoad, RuntimeModel, RuntimeName } from '../runtime.ts';
+import type { InitializeOptions } from '../sdk-options.ts';
+import { isLoadedThere, isOpenedThere, type OpenedThere } from './child-message.ts';
+import { type AskedCall, EngineProcess } from './engine-process.ts';
+import { explainEndedLoad } from './explain-ended-load.ts';
+import { findChild } from './find-child.ts';
+import { IsolatedModel } from './isolated-model.ts';
+import { startChild } from './start-child.ts';
+
+/** What decides where and how the processes run. */
+export interface IsolationOptions {
+  /** Of the program that they run. */
+  readonly childPath: string;
+  /** Whether one process has all models. */
+  readonly shared: boolean;
+  /** What they open their runtime with. */
+  readonly runtime: Pick<InitializeOptions, 'runtime' | 'libraryPath' | 'layout'>;
+  readonly onLog: LogListener | undefined;
+}
+
+/**
+ * Starts a first process, which opens the runtime and so tells what that is. It stays for the first load.
+ *
+ * @throws MemoryGuardError as `openRuntime` does, and `ERR_RUNTIME` if no process can be started.
+ */
+export async function openIsolatedRuntime(options: InitializeOptions): Promise<Runtime> {
+  const { isolation, childPath, onLog, runtime, libraryPath, layout } = options;
+  const isolated: IsolationOptions = {
+    childPath: findChild(childPath),
+    shared: isolation === 'shared',
+    runtime: {
+      ...(runtime && { runtime }),
+      ...(libraryPath !== undefined && { libraryPath }),
+      ...(layout && { layout }),
+    },
+    onLog,
+  };
+  const { process, opened } = await openProcess(isolated);
+  return new IsolatedRuntime(isolated, process, opened);
+}
+
+class IsolatedRuntime implements Runtime {
+  readonly name: RuntimeName;
+  readonly version: string;
+  readonly kvCacheTypes?: NonNullable<Runtime['kvCacheTypes']>;
+  readonly isolation: 'process' | 'shared';
+  readonly #options: IsolationOptions;
+  /** The process for the next load, or that of all models. */
+  #ready: Promise<EngineProcess> | undefined;
+  readonly #processes = new Set<EngineProcess>();
+
+  constructor(options: IsolationOptions, process: EngineProcess, { name, version, kvCacheTypes }: OpenedThere) {
+    this.name = name as RuntimeName;
+    this.version = version;
+    if (kvCacheTypes) this.kvCacheTypes = kvCacheTypes as NonNullable<Runtime['kvCacheTypes']>;
+    this.isolation = options.shared ? 'shared' : 'process';
+    this.#options = options;
+    this.#processes.add(process);
+    this.#ready = Promise.resolve(process);
+  }
+
+  async load({ onProgress, onProcess, signal, ...request }: RuntimeLoad): Promise<RuntimeModel> {
+    const process = await this.#takeProcess();
+    const progress = new LoadProgress(onProgress);
+    const asked: AskedCall = { type: 'load', args: [{ ...request, reportsProgress: onProgress !== undefined }] };
+    try {
+      signal?.throwIfAborted();
+      onProcess?.(process);
+      const load = process.call(asked, { progress: progress.listener });
+      const loaded = await (signal ? untilAborted(load, signal, process) : load);
+      if (!isLoadedThere(loaded)) throw new MemoryGuardError('ERR_RUNTIME', NO_SENSE);
+      progress.finish();
+      signal?.throwIfAborted();
+      return new IsolatedModel(process, loaded, request.modelPath);
+    } catch (error) {
+      if (!process.shared) await process.kill();
+      throw signal?.aborted ? signal.reason : await explainEndedLoad(error, request, process);
+    }
+  }
+
+  async plugins(): Promise<readonly string[]> {
+    return (await this.#ask({ type: 'plugins', args: [] })) as readonly string[];
+  }
+
+  async devices(pluginId: string): Promise<readonly RuntimeDevice[]> {
+    return (await this.#ask({ type: 'devices', args: [pluginId] })) as readonly RuntimeDevice[];
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#processes].map((process) => process.kill()));
+  }
+
+  /** What is asked of the library and not of a model: the process for the next load answers. */
+  async #ask(asked: AskedCall): Promise<unknown> {
+    const process = await this.#getProcess();
+    return process.call(asked);
+  }
+
+  async #takeProcess(): Promise<EngineProcess> {
+    const process = await this.#getProcess(!this.#options.shared);
+    return process.end ? this.#takeProcess() : process;
+  }
+
+  /** Several who ask at once get one process, unless each takes it. */
+  async #getProcess(take = false): Promise<EngineProcess> {
+    const ready = this.#ready ?? this.#start();
+    this.#ready = take ? undefined : ready;
+    try {
+      const process = await ready;
+      if (!process.end) return process;
+      if (this.#ready === ready) this.#ready = undefined;
+      return await this.#getProcess(take);
+    } catch (error) {
+      if (this.#ready === ready) this.#ready = undefined;
+      throw error;
+    }
+  }
+
+  async #start(): Promise<EngineProcess> {
+    const { process } = await openProcess(this.#options);
+    this.#processes.add(process);
+    void process.ended.then(() => this.#processes.delete(process));
+    return process;
+  }
+}
+
+const NO_SENSE =
+  'Expected what a load gives from the process of the model, found something else; its process was ended, so load it again.';
+
+async function openProcess(
+  options: IsolationOptions,
+): Promise<{ readonly process: EngineProcess; readonly opened: OpenedThere }> {
+  const process = new EngineProcess(await startChild(options.childPath), options);
+  try {
+    const opened = await process.call({ type: 'open', args: [options.runtime] });
+    if (isOpenedThere(opened)) return { process, opened };
+    throw new MemoryGuardError('ERR_RUNTIME', NO_SENSE);
+  } catch (error) {
+    await process.kill();
+    throw error;
+  }
+}
+
+/**
+ * A load in a process of its own ends with that process, at once. One beside other models can't be interrupted: it is waited for, and its
+ * model disposed.
+ */
+async function untilAborted(load: Promise<unknown>, signal: AbortSignal, process: EngineProcess): Promise<unknown> {
+  const abort = () => void (process.shared || process.kill());
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    const loaded = await load;
+    if (signal.aborted && isLoadedThere(loaded)) {
+      await process.call({ type: 'model', model: loaded.model, method: 'dispose', args: [] });
+    }
+    signal.throwIfAborted();
+    return loaded;
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

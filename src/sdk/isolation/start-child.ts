@@ -1,0 +1,128 @@
+/** Starts the program of a model's process, by Node or by Electron, and tells the two apart for nobody else. It knows no messages. */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { createRequire } from 'node:module';
+import { MemoryGuardError } from '../../core/errors.ts';
+import { listChildEnvironment } from './child-environment.ts';
+
+/** A process that was started, with its channel. */
+export interface StartedChild {
+  readonly pid: number;
+  send(message: unknown): void;
+  onMessage(listener: (message: unknown) => void): void;
+  /** The listener hears once of its end: which signal, or which exit code. */
+  onExit(listener: (exitCode: number | null, signal: NodeJS.Signals | null) => void): void;
+  /** The listener hears of what it prints, and at the end, after all of it, of nothing more. */
+  onOutput(listener: (bytes: Uint8Array | undefined) => void): void;
+  /** Whether the program stays alive for it. */
+  hold(on: boolean): void;
+  kill(): void;
+}
+
+/** What this module uses of Electron's `utilityProcess`, by its documentation. */
+export interface UtilityProcesses {
+  fork(path: string, args: string[], options: object): UtilityProcess;
+}
+
+interface UtilityProcess extends NodeJS.EventEmitter {
+  readonly pid: number | undefined;
+  readonly stdout: NodeJS.ReadableStream | null;
+  readonly stderr: NodeJS.ReadableStream | null;
+  postMessage(message: unknown): void;
+  kill(): boolean;
+}
+
+/**
+ * Rejects with `ERR_RUNTIME` if the system starts no process. It gets no descriptor but its own channel and output, and none of the
+ * program's options for Node.
+ */
+export function startChild(path: string, utility = findUtilityProcesses()): Promise<StartedChild> {
+  return utility ? startUtility(utility, path) : startNode(path);
+}
+
+async function startNode(path: string): Promise<StartedChild> {
+  const child = fork(path, [], {
+    env: listChildEnvironment(process.env),
+    execArgv: [],
+    serialization: 'advanced',
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
+  try {
+    if (child.pid === undefined) await once(child, 'spawn');
+  } catch (cause) {
+    throw notStarted(path, cause);
+  }
+  // What is sent to a process that has just ended is lost, and its end is told.
+  child.on('error', () => {});
+  const { pid } = child;
+  return {
+    pid: pid!,
+    send: (message) => void (child.connected && child.send(message as object, () => {})),
+    onMessage: (listener) => void child.on('message', listener),
+    onExit: (listener) => void child.once('exit', listener),
+    onOutput: (listener) => {
+      for (const stream of [child.stdout, child.stderr]) stream?.on('data', listener);
+      child.once('close', () => listener(undefined));
+    },
+    hold(on) {
+      const call = on ? 'ref' : 'unref';
+      child[call]();
+      child.channel?.[call]();
+      for (const stream of [child.stdout, child.stderr]) (stream as unknown as NodeJS.Timeout | null)?.[call]();
+    },
+    kill: () => void child.kill('SIGKILL'),
+  };
+}
+
+/** Written by Electron's documentation, and never run. */
+async function startUtility(utility: UtilityProcesses, path: string): Promise<StartedChild> {
+  const child = utility.fork(path, [], {
+    env: listChildEnvironment(process.env),
+    execArgv: [],
+    stdio: ['ignore', 'pipe', 'pipe'],
+    serviceName: 'nexa-memory-guard model',
+  });
+  let exitCode: number | undefined;
+  child.once('exit', (code: number) => {
+    exitCode = code;
+  });
+  await new Promise<void>((resolve, reject) => {
+    child.once('spawn', resolve);
+    child.once('exit', () => reject(notStarted(path, new Error(`it ended with ${exitCode}`))));
+  });
+  const { pid } = child;
+  return {
+    pid: pid!,
+    send: (message) => child.postMessage(message),
+    onMessage: (listener) => void child.on('message', listener),
+    // Electron tells no signal.
+    onExit: (listener) => void child.once('exit', (code: number) => listener(code, null)),
+    onOutput: (listener) => {
+      for (const stream of [child.stdout, child.stderr]) stream?.on('data', listener);
+      child.once('exit', () => listener(undefined));
+    },
+    // An Electron application lives as long as its windows.
+    hold: () => {},
+    kill() {
+      try {
+        process.kill(pid!, 'SIGKILL');
+      } catch {
+        child.kill();
+      }
+    },
+  };
+}
+
+/** Only the main process of an Electron application has them; everywhere else it is Node that starts processes. */
+function findUtilityProcesses(): UtilityProcesses | undefined {
+  const { versions, type } = process as NodeJS.Process & { readonly type?: string };
+  if (versions['electron'] === undefined || type !== 'browser') return undefined;
+  const electron = createRequire(import.meta.url)('electron') as { readonly utilityProcess?: UtilityProcesses };
+  return electron.utilityProcess;
+}
+
+function notStarted(path: string, cause: unknown): MemoryGuardError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  const message = `The process of the model could not be started from ${path}: ${reason}.`;
+  return new MemoryGuardError('ERR_RUNTIME', message, { cause });
+}
