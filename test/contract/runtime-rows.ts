@@ -4,16 +4,22 @@
  */
 import { afterAll, beforeAll, describe } from 'vitest';
 import { LAYOUTS, type LayoutName } from '../../src/addon/nexa-binding.ts';
-import { openLlamaRuntime } from '../../src/sdk/llama/llama-runtime.ts';
-import { openNexaRuntime } from '../../src/sdk/nexa/nexa-runtime.ts';
+import { openIsolatedRuntime } from '../../src/sdk/isolation/isolated-runtime.ts';
+import { openRuntime } from '../../src/sdk/open-runtime.ts';
 import { readLoadOptions } from '../../src/sdk/read-sdk-options.ts';
 import type { GenerateResult, Runtime, RuntimeGenerate, RuntimeLoad, RuntimeModel } from '../../src/sdk/runtime.ts';
+import { type InitializeOptions, ISOLATIONS, type Isolation } from '../../src/sdk/sdk-options.ts';
 import { doubleLibrary, type RealVariable, realLibrary } from '../support/nexa/libraries.ts';
 import { makeTinyModels, type TinyModels } from '../support/tiny-models.ts';
 
 export interface RuntimeRow {
   readonly row: string;
   readonly name: Runtime['name'];
+  readonly isolation: Isolation;
+  /** Whether a load that fails inside the engine leaves the program alive. */
+  readonly survivesFailedLoads: boolean;
+  /** Whether `onLog` hears the engine. */
+  readonly tellsLog: boolean;
   readonly projector: 'F32' | 'F16';
   /** Whether a model with a projector draws as it is told: by a seed, by a grammar, or the likeliest token. */
   readonly drawsWithProjector: boolean;
@@ -23,10 +29,14 @@ export interface RuntimeRow {
   readonly followsGrammar: boolean;
   /** Whether it keeps KV caches of models without a projector in files. */
   readonly keepsKvCache: boolean;
-  open(): Promise<Runtime>;
+  open(options?: Pick<InitializeOptions, 'onLog'>): Promise<Runtime>;
 }
 
-const nexaRow = (place: string, layout: LayoutName, libraryPath: string, followsGrammar: boolean): RuntimeRow => {
+type Subject = Omit<RuntimeRow, 'isolation' | 'survivesFailedLoads' | 'tellsLog' | 'open'> & {
+  readonly runtime: InitializeOptions;
+};
+
+const nexaSubject = (place: string, layout: LayoutName, libraryPath: string, followsGrammar: boolean): Subject => {
   const old = layout === 'nexa-1.0';
   return {
     row: `nexa on the ${place}`,
@@ -36,7 +46,7 @@ const nexaRow = (place: string, layout: LayoutName, libraryPath: string, follows
     freesWithProjector: !old,
     followsGrammar,
     keepsKvCache: true,
-    open: () => openNexaRuntime({ libraryPath }),
+    runtime: { runtime: 'nexa', libraryPath },
   };
 };
 const REAL: readonly (readonly [RealVariable, LayoutName])[] = [
@@ -44,7 +54,7 @@ const REAL: readonly (readonly [RealVariable, LayoutName])[] = [
   ['REAL_ML', 'nexa-1.0'],
 ];
 
-const LLAMA: RuntimeRow = {
+const LLAMA: Subject = {
   row: 'llama',
   name: 'llama',
   projector: 'F32',
@@ -52,16 +62,33 @@ const LLAMA: RuntimeRow = {
   freesWithProjector: true,
   followsGrammar: true,
   keepsKvCache: false,
-  open: () => openLlamaRuntime(),
+  runtime: { runtime: 'llama' },
 };
-const RUNTIMES: readonly RuntimeRow[] = [
+const SUBJECTS: readonly Subject[] = [
   LLAMA,
-  ...LAYOUTS.map((layout) => nexaRow(`double of ${layout}`, layout, doubleLibrary(layout), false)),
+  ...LAYOUTS.map((layout) => nexaSubject(`double of ${layout}`, layout, doubleLibrary(layout), false)),
   ...REAL.flatMap(([variable, layout]) => {
     const library = realLibrary(variable);
-    return library === undefined ? [] : [nexaRow(`library of ${variable}`, layout, library, true)];
+    return library === undefined ? [] : [nexaSubject(`library of ${variable}`, layout, library, true)];
   }),
 ];
+
+function makeRow({ runtime, ...subject }: Subject, isolation: Isolation): RuntimeRow {
+  const embedded = subject.name === 'llama' && isolation === 'none';
+  return {
+    ...subject,
+    row: `${subject.row}, isolation '${isolation}'`,
+    isolation,
+    survivesFailedLoads: !embedded,
+    tellsLog: !embedded,
+    open: (options) => {
+      const all = { ...runtime, ...options, isolation };
+      return isolation === 'none' ? openRuntime(all) : openIsolatedRuntime(all);
+    },
+  };
+}
+
+const RUNTIMES = SUBJECTS.flatMap((subject) => ISOLATIONS.map((isolation) => makeRow(subject, isolation)));
 
 /** Runs the tests over every runtime. Those of a real library that no variable names are skipped. */
 export function describeRuntimes(tests: (row: RuntimeRow) => void): void {
@@ -69,7 +96,7 @@ export function describeRuntimes(tests: (row: RuntimeRow) => void): void {
   for (const [variable, layout] of REAL) {
     if (realLibrary(variable) !== undefined) continue;
     const reason = `${variable} names no library of ${layout}`;
-    describe.skip(`the runtime nexa on the library of ${variable}: ${reason}`, () => tests(LLAMA));
+    describe.skip(`the runtime nexa on the library of ${variable}: ${reason}`, () => tests(makeRow(LLAMA, 'process')));
     console.info(`Skipped: ${reason}.`);
   }
 }

@@ -30,7 +30,16 @@ describeRuntimes((row) => {
       () => ({ projectorPath: subject.files.path('gone.gguf') }),
       'found no file there',
     ],
-    ['an unknown architecture', () => ({ modelPath: unknownArchitecture() }), "unknown model architecture: 'qwen9'"],
+    // It fails inside the engine.
+    ...(row.survivesFailedLoads
+      ? [
+          [
+            'an unknown architecture',
+            () => ({ modelPath: unknownArchitecture() }),
+            "unknown model architecture: 'qwen9'",
+          ] as const,
+        ]
+      : []),
   ])('refuses %s and lives on', async (_what, request, sentence) => {
     await expect(subject.load(request())).rejects.toMatchObject({
       name: 'MemoryGuardError',
@@ -132,10 +141,15 @@ describeRuntimes((row) => {
     expect(anonymousBytes() - before).toBeLessThan(12 * MiB);
   }, 60_000);
 
+  /** Of this process and those of its models. */
   function anonymousBytes(): number {
     globalThis.gc?.();
-    const [, kib] = /RssAnon:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
-    return Number(kib) * 1024;
+    const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').split(' ').filter(Boolean);
+    const bytes = ['self', ...children].map((pid) => {
+      const [, kib = 0] = /RssAnon:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+      return Number(kib) * 1024;
+    });
+    return bytes.reduce((sum, each) => sum + each, 0);
   }
 
   function cutOff(): string {

@@ -63,7 +63,7 @@ class IsolatedRuntime implements Runtime {
   }
 
   async load({ onProgress, onProcess, signal, ...request }: RuntimeLoad): Promise<RuntimeModel> {
-    const process = await this.#takeProcess();
+    const process = await this.#takeUntil(signal);
     const progress = new LoadProgress(onProgress);
     const asked: AskedCall = { type: 'load', args: [{ ...request, reportsProgress: onProgress !== undefined }] };
     try {
@@ -97,6 +97,21 @@ class IsolatedRuntime implements Runtime {
   async #ask(asked: AskedCall): Promise<unknown> {
     const process = await this.#getProcess();
     return process.call(asked);
+  }
+
+  /** A load that is given up while its process starts leaves that to the next one. */
+  async #takeUntil(signal: AbortSignal | undefined): Promise<EngineProcess> {
+    const taken = this.#takeProcess();
+    if (!signal) return taken;
+    return untilSignal(taken, signal).catch((error) => {
+      void taken.then((process) => this.#giveBack(process), ignore);
+      throw error;
+    });
+  }
+
+  #giveBack(process: EngineProcess): void {
+    if (this.#ready === undefined) this.#ready = Promise.resolve(process);
+    else if (!process.shared) void process.kill();
   }
 
   async #takeProcess(): Promise<EngineProcess> {
@@ -143,6 +158,23 @@ async function openProcess(
     throw error;
   }
 }
+
+/** Rejects with the signal's reason as soon as it aborts. */
+async function untilSignal<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  let abort!: () => void;
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort);
+  });
+  try {
+    signal.throwIfAborted();
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+function ignore(): void {}
 
 /**
  * A load in a process of its own ends with that process, at once. One beside other models can't be interrupted: it is waited for, and its

@@ -1,4 +1,5 @@
 /** What runs in the process of a model: a runtime that does what its program asks for. It knows no channel and no engine. */
+import { loadAddon } from '../../addon/load-addon.ts';
 import { openRuntime } from '../open-runtime.ts';
 import type { LogLevel, Runtime, RuntimeGenerate, RuntimeLoad, RuntimeModel } from '../runtime.ts';
 import type { InitializeOptions } from '../sdk-options.ts';
@@ -84,8 +85,15 @@ class RuntimeServer {
   async #callModel({ call, model, method, args }: ModelCall): Promise<unknown> {
     const loaded = this.#models.get(model)!;
     if (method === 'generate') return this.#generate(call, loaded, args[0] as RuntimeGenerate);
-    if (method === 'dispose') this.#models.delete(model);
+    if (method === 'dispose') return this.#dispose(model, loaded);
     return (loaded[method] as (...args: readonly unknown[]) => Promise<unknown>).apply(loaded, [...args]);
+  }
+
+  /** Other models live here, so this process stays: what an allocator would keep for them goes back to the system. */
+  async #dispose(model: number, loaded: RuntimeModel): Promise<void> {
+    this.#models.delete(model);
+    await loaded.dispose();
+    await loadAddon()?.trimHeap();
   }
 
   async #generate(call: number, model: RuntimeModel, request: RuntimeGenerate): Promise<unknown> {
