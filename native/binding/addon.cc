@@ -16,6 +16,7 @@ NAPI_MODULE_INIT() {
   guard::binding::DefineReleaseMemory(env, exports);
   guard::binding::DefineFileLock(env, exports);
   guard::binding::DefineThreadPool(env, exports);
+  guard::binding::DefineLifeline(env, exports);
   guard::binding::DefineNexa(env, exports);
   return exports;
 }

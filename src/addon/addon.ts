@@ -33,6 +33,14 @@ export interface Addon {
   readonly PressureWatch?: new (
     changed: () => void,
   ) => { close(): void };
+  /**
+   * Has this process end with its parent, also while JavaScript is blocked: by SIGKILL, so that nothing more runs, and on Windows with code 1.
+   * `descriptor` is the channel to the parent, 3 in a child of `fork`, and `pid` the parent's. The process ends as soon as the channel's other end
+   * is closed, which a parent does that disconnects, and a thread that ends after it forked, or as soon as its parent is another one. On Windows
+   * it ends if the parent does. The child itself can't close the channel any more. Returns whether this process will end so; the first call that
+   * returns true counts, and later ones change nothing.
+   */
+  readonly endWith?: (descriptor: number, pid: number) => boolean;
   /** The binding to the SDK's library. Absent if this system has no loader for it. */
   readonly nexa?: NexaBinding;
   /** Holds so many threads of libuv's pool back until `release()`, for a second at most: work that is begun meanwhile starts after that. */

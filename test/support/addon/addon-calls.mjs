@@ -20,6 +20,7 @@ const KINDS = {
   table: ['Int32Array'],
   rows: ['Float64Array'],
   left: ['Float64Array'],
+  parent: [],
   figures: ['Float64Array'],
   pair: ['Float64Array'],
   bytes: ['Uint8Array'],
@@ -96,6 +97,7 @@ const ARGUMENTS = {
   PressureWatch: ['function'],
   'PressureWatch.close': [],
   readMachine: ['figures'],
+  endWith: ['integer', 'parent'],
   trimHeap: [],
   dropPageCache: ['path'],
   'locks.tryLock': ['integer', 'integer'],
@@ -170,6 +172,7 @@ export function rightValues(given) {
   const messages = [{ role: 'user', parts: [{ type: 'text', text: 'Hello.' }] }];
   return {
     integer: () => given.descriptor,
+    parent: () => process.ppid,
     number: () => 5e6,
     flag: () => false,
     path: () => given.cache,
