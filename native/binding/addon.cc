@@ -17,6 +17,7 @@ NAPI_MODULE_INIT() {
   guard::binding::DefineFileLock(env, exports);
   guard::binding::DefineThreadPool(env, exports);
   guard::binding::DefineLifeline(env, exports);
+  guard::binding::DefineProcessMemory(env, exports);
   guard::binding::DefineNexa(env, exports);
   return exports;
 }

@@ -41,6 +41,11 @@ export interface Addon {
    * returns true counts, and later ones change nothing.
    */
   readonly endWith?: (descriptor: number, pid: number) => boolean;
+  /**
+   * What another process holds, in bytes: its footprint on macOS, its private bytes on Windows. `undefined`: it has ended, or the system doesn't
+   * tell. Absent on Linux, where files tell it.
+   */
+  readonly readProcess?: (pid: number) => number | undefined;
   /** The binding to the SDK's library. Absent if this system has no loader for it. */
   readonly nexa?: NexaBinding;
   /** Holds so many threads of libuv's pool back until `release()`, for a second at most: work that is begun meanwhile starts after that. */

@@ -98,6 +98,7 @@ const ARGUMENTS = {
   'PressureWatch.close': [],
   readMachine: ['figures'],
   endWith: ['integer', 'parent'],
+  readProcess: ['integer'],
   trimHeap: [],
   dropPageCache: ['path'],
   'locks.tryLock': ['integer', 'integer'],
