@@ -56,6 +56,16 @@ export function readAnonymousBytes(
   return ask && ask(figures) === undefined ? getTaskFootprint(figures) : undefined;
 }
 
+/**
+ * Reads RssAnon + VmSwap of any process from /proc/<pid>/status. `undefined` if the kernel doesn't tell.
+ *
+ * @throws MemoryGuardError `ERR_SENSOR` if there is no such process, and if it has ended and its parent has not asked how.
+ */
+export function readAnonymousBytesOf(pid: number, root = '/'): number | undefined {
+  const file = `${toPrefix(root)}/proc/${pid}/status`;
+  return parseAnonymousBytes(file, readOnce(file));
+}
+
 const ABSENT = 'no such line';
 /** `RssAnon:	   38940 kB` · `VmSwap:	       0 kB`, in this order. */
 const NAMES = ['RssAnon:', 'VmSwap:'];
