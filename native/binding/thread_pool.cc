@@ -1,5 +1,5 @@
-// Lets JavaScript hold the threads of libuv's pool back for the time of one call: work that is begun meanwhile starts only after
-// that. An engine notes that its work runs after it has begun it, and must not be overtaken.
+// Lets JavaScript hold the threads of libuv's pool back for the time of one call: work that is begun meanwhile starts only
+// after that. An engine notes that its work runs after it has begun it, and must not be overtaken.
 #include <chrono>
 #include <condition_variable>
 #include <memory>

@@ -52,11 +52,6 @@ export interface Addon {
   readonly ThreadPoolHold: new (
     threads: number,
   ) => { release(): void };
-  /**
-   * Ends this process when the process `pid`, which started it, has ended or closes the other end of `descriptor`, a socket, also while
-   * JavaScript is blocked.
-   */
-  endWith?(descriptor: number, pid: number): boolean;
   /** Returns freed heap memory to the system, off the main thread. Resolves to false if the allocator cannot do that on demand. */
   trimHeap(): Promise<boolean>;
   /** Drops the cached pages of a file, except those that a process has mapped, off the main thread. Resolves to false if the system refuses. */
