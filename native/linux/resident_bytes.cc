@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -82,12 +83,13 @@ std::optional<double> Scan(int pagemap, const AddressRange& range) noexcept {
     arguments.category_mask = kIsZeroPage;
     arguments.category_anyof_mask = kIsPresent | kIsSwapped;
     arguments.return_mask = kIsHuge;
-    const int found = ioctl(pagemap, _IOWR('f', 16, ScanArguments), &arguments);
+    // The C libraries have two types for the number of the request.
+    const long found = syscall(SYS_ioctl, pagemap, _IOWR('f', 16, ScanArguments), &arguments);
     if (found < 0) {
       if (errno == EINTR) continue;
       return std::nullopt;
     }
-    for (int at = 0; at < found; at++) {
+    for (long at = 0; at < found; at++) {
       const AddressRange region{regions[at].start, regions[at].end};
       // Kernels before 6.17 show the huge page of zeros as any other.
       const bool huge = (regions[at].categories & kIsHuge) != 0;

@@ -1,5 +1,5 @@
 /** What a real child holds while it takes memory and after it has ended; on other systems, what the addon is asked and what becomes of its answer. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import { readProcessBytes } from '../../src/processes/process-bytes.ts';
@@ -31,9 +31,12 @@ describe.skipIf(!onLinux)('the bytes of another process', () => {
   });
 
   it('are unknown if it has ended and its parent has not asked how', async () => {
-    // The shell becomes a program that never asks.
-    const parent = new GroupProgram(['-c', 'true & echo $!; exec sleep 20'], '/bin/sh');
+    // The shell would ask; it becomes a program that never does.
+    const parent = new GroupProgram(['-c', 'sleep 20 & echo $!; exec sleep 20'], '/bin/sh');
     const pid = (await parent.next()) as number;
+    await waitUntil(() => readFileSync(`/proc/${parent.pid}/comm`, 'latin1') === 'sleep\n', 5000);
+    expect(readProcessBytes(pid)).toBeGreaterThan(0);
+    process.kill(pid, 'SIGKILL');
     await waitUntil(() => hasEnded(pid), 5000);
     expect(existsSync(`/proc/${pid}/status`)).toBe(true);
     expect(readProcessBytes(pid)).toBeUndefined();
