@@ -105,6 +105,7 @@ export class GuardRooms {
       removed: ({ facts }, cause, beforeBytes) => {
         const { name, quantization, reservation, files } = facts;
         const { need } = reservation;
+        if (cause === 'killed') return Promise.resolve();
         return this.#unloads.add({ cause, name, quantization, need, files: dropPageCache ? files : [], beforeBytes });
       },
       outgrown: (held, takenBytes) => this.#tellOutgrown(held, takenBytes),
@@ -131,6 +132,7 @@ export class GuardRooms {
       noteMappings: () => this.machine.noteMappings((error) => this.status.tellBlind(error)),
       meterLoad: (memory) => this.machine.meterLoad(memory),
       readGrowthBytes: () => this.machine.readGrowthBytes(),
+      probeProcess: (pid) => this.machine.probeProcess(pid),
       emit: this.#tell,
     });
   }

@@ -1,4 +1,5 @@
 /** What the guard must know about an SDK, as types. It knows no SDK by name and no memory numbers. */
+import type { ModelProcess } from '../core/model-process.ts';
 import type { KvCacheType, ModelMemory, Quantization } from '../core/types.ts';
 
 /**
@@ -61,6 +62,32 @@ export interface ChosenShape {
   readonly kvCacheType?: KvCacheType;
 }
 
+export const ON_KILLED = ['fail', 'reload', 'reload-smaller'] as const;
+
+/**
+ * What becomes of a model whose process was killed. 'fail': its calls reject. 'reload': the next call loads it again. 'reload-smaller': the
+ * next call loads the next smaller of its quantizations and contexts.
+ */
+export type OnKilled = (typeof ON_KILLED)[number];
+
+/**
+ * For an SDK whose models live in processes of their own: what they take is read of those processes, and their end is the end of their
+ * models.
+ */
+export interface ProcessAdapter {
+  /** Whether one process has several models. */
+  readonly shared: boolean;
+  /**
+   * The arguments for the SDK, with which it calls `listener` with the process that the model will live in, before that takes memory for it.
+   * It changes none of the given objects.
+   */
+  withListener(args: readonly unknown[], listener: (process: ModelProcess) => void): readonly unknown[];
+  /** @default 'fail' */
+  readonly onKilled?: OnKilled;
+  /** 'auto': such a process gets a limit of its own from the system, where that can be had. @default 'auto' */
+  readonly containment?: 'auto' | 'off';
+}
+
 /**
  * How the guard reads the load calls of one SDK, and how it treats the models that these return. `withMemoryGuard` takes the
  * parts that differ from those of most SDKs as its option `adapter`. Functions are called without `this`.
@@ -94,6 +121,8 @@ export interface Adapter {
    * counts as taken of what was reserved for it.
    */
   readonly modelsLiveIn?: ModelMemory;
+  /** Models live in processes of their own. Absent if they live in this one. */
+  readonly processes?: ProcessAdapter;
   /** Whether the last call on a model, or on one of its parts, filled a micro-batch: then it touched all memory that it ever will. */
   hasFilledMicroBatch?(model: unknown): boolean;
   /** Paths of the files that a loaded model keeps mapped, as far as the model or the arguments of its load tell. */

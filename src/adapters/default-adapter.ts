@@ -39,6 +39,7 @@ const ADAPTER_PARTS = Object.keys({
   listOffers: true,
   runtime: true,
   modelsLiveIn: true,
+  processes: true,
   hasFilledMicroBatch: true,
   listFiles: true,
   adaptContext: true,

@@ -49,6 +49,12 @@ export interface PublishingMeter {
   publishTo(descriptor: number, offset: number, number: number): boolean;
 }
 
+/** What the process holds that some promises were made for. */
+export interface TakenSource {
+  /** `undefined`: it can't be told. */
+  readTakenBytes(): number | undefined;
+}
+
 /** A candidate and the promise made to it. */
 export interface ReservedCandidate {
   readonly candidate: Candidate;
@@ -92,6 +98,8 @@ export class AdmissionGate {
   #soon: NodeJS.Immediate | undefined;
   /** The scopes that were told last. */
   #toldScopes: readonly string[] | undefined;
+  /** Promises that are paid by what a process holds, in the order in which they were made. */
+  readonly #followed = new Map<TakenSource, Set<Reservation>>();
   /** The load whose meter writes for other processes; the last of several. */
   #metered: { readonly reservation: Reservation; readonly number: number } | undefined;
 
@@ -171,6 +179,17 @@ export class AdmissionGate {
     return reservation;
   }
 
+  /** From now on this promise is paid by what a process holds, at each look. */
+  follow(source: TakenSource, reservation: Reservation): void {
+    const paid = this.#followed.get(source) ?? new Set();
+    this.#followed.set(source, paid.add(reservation));
+  }
+
+  /** Looks at the processes that promises are paid by, and lets other ones see what has changed. */
+  refresh(): void {
+    if (this.#pay()) this.#publish();
+  }
+
   /** Notes what a load has taken by now: it pays for that part of its promise. */
   took(reservation: Reservation, bytes: number): void {
     // Records hold whole numbers.
@@ -226,16 +245,35 @@ export class AdmissionGate {
   /** Forgets a promise. False if it was forgotten already. */
   release(reservation: Reservation): boolean {
     const released = this.#parts.ledger.release(reservation);
+    for (const [source, paid] of this.#followed) {
+      if (paid.delete(reservation) && paid.size === 0) this.#followed.delete(source);
+    }
     if (released) this.#publish();
     return released;
   }
 
   /** If this process was moved to another group, what it holds is told anew, as burdening that one. */
   #look(...how: Parameters<MemoryViewer['look']>): MemoryView {
+    this.#pay();
     const view = this.#viewer.look(...how);
     const told = this.#toldScopes;
     if (told && !isSame(told, this.#viewer.scopes)) this.#publish();
     return view;
+  }
+
+  /** What a process holds pays for the first of its promises first. Returns whether anything has changed. */
+  #pay(): boolean {
+    let changed = false;
+    for (const [source, paid] of this.#followed) {
+      let left = source.readTakenBytes();
+      if (left === undefined) continue;
+      for (const reservation of paid) {
+        const bytes = Math.min(left, reservation.need.anonymousBytes);
+        left -= bytes;
+        changed = this.#parts.ledger.noteTaken(reservation, bytes) || changed;
+      }
+    }
+    return changed;
   }
 
   /** In the next turn, or with what is told before: for what nobody waits for, since it gives nothing back. */

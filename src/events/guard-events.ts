@@ -15,6 +15,7 @@ export const EVENT_NAMES = [
   'loaded',
   'unloaded',
   'evicted',
+  'killed',
   'leaked',
   'limits',
   'degraded',
@@ -89,8 +90,8 @@ export interface LoadedEvent extends GuardEventBase<'loaded'> {
   readonly elapsedMs: number;
 }
 
-/** How a model ended: disposed by the program, lost by it, or evicted for memory or for idling. */
-export type UnloadCause = 'unloaded' | 'leaked' | EvictionReason;
+/** How a model ended: disposed by the program, lost by it, evicted for memory or for idling, or with its process. */
+export type UnloadCause = 'unloaded' | 'leaked' | 'killed' | EvictionReason;
 
 /** `memory`: a load needed its memory. `keep-alive`: it was idle for `keepAliveMs`. */
 export type EvictionReason = 'memory' | 'keep-alive';
@@ -111,6 +112,29 @@ export interface UnloadedEvent<T extends 'unloaded' | 'leaked' = 'unloaded' | 'l
 export interface EvictedEvent extends Omit<UnloadedEvent, 'type'> {
   readonly type: 'evicted';
   readonly reason: EvictionReason;
+}
+
+/** The process of a model has ended, though nobody had asked for that: its model is gone, and nothing is reserved for it any more. */
+export interface KilledEvent extends GuardEventBase<'killed'> {
+  readonly model: string;
+  readonly quantization?: Quantization;
+  readonly pid: number;
+  /** The signal that ended it. Absent if it ended by itself. */
+  readonly signal?: string;
+  /** Its exit code. Absent if a signal ended it. */
+  readonly exitCode?: number;
+  /** Whether it was ended since it no longer answered. */
+  readonly hung: boolean;
+  /** Whether the kernel ended it because memory had run out. */
+  readonly byKernel: boolean;
+  /** Where memory had run out, if the kernel ended it. */
+  readonly scope?: { readonly kind: ScopeKind; readonly path: string };
+  /** Anonymous bytes that it held when it was looked at last. Absent if the system doesn't tell. */
+  readonly heldBytes?: number;
+  /** What was reserved for the model. */
+  readonly need: LoadNeed;
+  /** Whether the next call on the handle loads it again. */
+  readonly reloads: boolean;
 }
 
 /** What this process may use has changed: told once for each change, at the next reading while a model is loaded or being loaded. */
@@ -145,6 +169,7 @@ export interface LimitsEvent extends GuardEventBase<'limits'> {
  * - `not-understood`: a load that is only observed could not be understood. It was not judged.
  * - `outgrown`: a model took more anonymous memory than was reserved for it.
  * - `eviction-failed`: a model could not be ended. Its memory still counts as taken.
+ * - `oom-group`: if the kernel ends the process of a model, it ends this program with it.
  */
 export type DegradedReason =
   | 'sensor-failed'
@@ -154,7 +179,8 @@ export type DegradedReason =
   | 'unknown-model'
   | 'not-understood'
   | 'outgrown'
-  | 'eviction-failed';
+  | 'eviction-failed'
+  | 'oom-group';
 
 /** The guard works with less than it should: what is missing, and what that means. */
 export interface DegradedEvent extends GuardEventBase<'degraded'> {
@@ -177,6 +203,7 @@ export interface GuardEvents {
   loaded: (event: LoadedEvent) => void;
   unloaded: (event: UnloadedEvent<'unloaded'>) => void;
   evicted: (event: EvictedEvent) => void;
+  killed: (event: KilledEvent) => void;
   leaked: (event: UnloadedEvent<'leaked'>) => void;
   limits: (event: LimitsEvent) => void;
   degraded: (event: DegradedEvent) => void;

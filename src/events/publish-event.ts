@@ -11,7 +11,7 @@ export interface Logger {
 }
 
 const debug = debuglog('nexa-memory-guard');
-const LOUD: readonly GuardEvent['type'][] = ['critical', 'warning', 'degraded', 'leaked'];
+const LOUD: readonly GuardEvent['type'][] = ['critical', 'warning', 'degraded', 'leaked', 'killed'];
 
 /** `nexa-memory-guard:admitted` and so on, for all guards of this process. */
 const channels = new Map<GuardEvent['type'], Channel>(

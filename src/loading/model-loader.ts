@@ -6,11 +6,13 @@ import { MiB } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import type { MemoryReader } from '../core/memory-reader.ts';
+import type { ModelProcess } from '../core/model-process.ts';
 import type { Invoke } from '../core/wrap-object.ts';
-import type { DecisionEvent, DegradedEvent, LoadedEvent, WaitingEvent } from '../events/guard-events.ts';
+import type { DecisionEvent, DegradedEvent, KilledEvent, LoadedEvent, WaitingEvent } from '../events/guard-events.ts';
 import type { CalibrationStore } from '../footprint/calibration-store.ts';
 import type { Machine, NoteMappings } from '../machine/machine.ts';
 import { HeldModel } from '../models/held-model.ts';
+import type { HeldProcess } from '../models/held-process.ts';
 import type { LoadedModels, LoadWindow } from '../models/loaded-models.ts';
 import { findHandle, findOwnEnd, type ModelHandleParts, wrapModel } from '../models/model-handle.ts';
 import { noteGrowth, observeLoad, type ReadGrowth } from '../models/observe-load.ts';
@@ -22,7 +24,10 @@ import { ownMinFreeBytes } from './load-candidates.ts';
 import { LoadQueue } from './load-queue.ts';
 import type { LoadSettings } from './load-settings.ts';
 import { type PreparedLoad, prepareLoad } from './prepare-load.ts';
+import { ProcessLoad } from './process-load.ts';
+import { type KillHistory, planReload } from './reload-killed.ts';
 import { DecisionTeller, tellLoaded } from './tell-decision.ts';
+import { describeKill } from './tell-kill.ts';
 
 export interface ModelLoaderParts {
   readonly settings: LoadSettings;
@@ -38,7 +43,8 @@ export interface ModelLoaderParts {
   readonly readGrowthBytes: () => number | undefined;
   /** What earlier loads took. Absent if nothing is kept. */
   readonly calibration: CalibrationStore | undefined;
-  readonly emit: (event: DecisionEvent | WaitingEvent | LoadedEvent | DegradedEvent) => void;
+  readonly probeProcess: Machine['probeProcess'];
+  readonly emit: (event: DecisionEvent | WaitingEvent | LoadedEvent | KilledEvent | DegradedEvent) => void;
 }
 
 /** A meter sees no less. */
@@ -58,6 +64,7 @@ interface LoadedCall {
   readonly findNewMappings: ReturnType<NoteMappings>;
   readonly grown: ReadGrowth;
   readonly startMs: number;
+  readonly process: HeldProcess | undefined;
 }
 
 export class ModelLoader {
@@ -65,6 +72,7 @@ export class ModelLoader {
   readonly #teller: DecisionTeller;
   readonly #admission: LoadAdmission;
   readonly #handleParts: ModelHandleParts<Adapter>;
+  readonly #processes = new WeakMap<ModelProcess, HeldProcess>();
   #closed = false;
 
   constructor(parts: ModelLoaderParts) {
@@ -115,6 +123,13 @@ export class ModelLoader {
     return this.#through({ ...load, choices: { ...load.choices, signal: undefined } }, invoke);
   }
 
+  /** The same for one whose process was killed, once more or one step smaller. */
+  async #reloadKilled(invoke: Invoke, args: readonly unknown[], history: KillHistory): Promise<unknown> {
+    this.#assertOpen();
+    const load = history.narrow(await this.#prepare(args));
+    return this.#through({ ...load, choices: { ...load.choices, signal: undefined }, history }, invoke);
+  }
+
   /** A context is loaded as a model is. Its model can't be evicted meanwhile, nor while it lives. */
   async #makeContext(held: HeldModel, invoke: Invoke, args: readonly unknown[], adapter: Adapter): Promise<unknown> {
     this.#assertOpen();
@@ -163,13 +178,16 @@ export class ModelLoader {
     const startMs = clock.nowMs();
     const window = models.beginLoad(ownMinFreeBytes(candidate.quantization, settings));
     let followed: FollowedLoad | undefined;
+    const { processes } = load.adapter;
+    const there = processes && new ProcessLoad(processes, reservation, this.#processes, this.#parts);
     try {
       const call = chooseCall(load, candidate, settings.mode);
       const findNewMappings = this.#parts.noteMappings();
-      const grown = noteGrowth(this.#parts.readGrowthBytes);
+      const grown = noteGrowth(() => (there ? there.held?.readTakenBytes() : this.#parts.readGrowthBytes()));
       followed = this.#follow(load.adapter, admitted, window);
-      const raw = await loadAlive(invoke, call.args, followed);
-      const loaded = { load, admitted, call, invoke, owner, window, findNewMappings, grown, startMs };
+      const raw = await loadAlive(invoke, there ? there.listen(call.args) : call.args, followed);
+      const process = there?.held;
+      const loaded = { load, admitted, call, invoke, owner, window, findNewMappings, grown, startMs, process };
       const { handle, held } = this.#register(raw, loaded);
       // The model is registered by now, and stays. Nobody has it yet, and no other load begins: what is seen is what this load took.
       const letGo = held && models.hold(held);
@@ -178,17 +196,23 @@ export class ModelLoader {
       return handle;
     } catch (error) {
       gate.release(reservation);
+      this.#tellKilledLoad(load, admitted, there?.held, error);
       throw error;
     } finally {
+      there?.close();
       followed?.close();
       window.end();
     }
   }
 
   /** What a call on a model takes beside a load can't be told from what the load takes: then nothing pays. */
-  #follow({ modelsLiveIn }: Adapter, { candidate, reservation }: AdmittedLoad, window: LoadWindow): FollowedLoad {
+  #follow(
+    { modelsLiveIn, processes }: Adapter,
+    { candidate, reservation }: AdmittedLoad,
+    window: LoadWindow,
+  ): FollowedLoad {
     const { gate, clock, meterLoad } = this.#parts;
-    const pays = candidate.need.anonymousBytes >= LEAST_METERED_BYTES && !window.wasCalled();
+    const pays = !processes && candidate.need.anonymousBytes >= LEAST_METERED_BYTES && !window.wasCalled();
     const meter = pays ? meterLoad(modelsLiveIn ?? 'native') : undefined;
     if (meter) gate.meter(reservation, meter);
     return new FollowedLoad({
@@ -213,11 +237,13 @@ export class ModelLoader {
     const modelFiles = listFiles(load.adapter, raw, call.args);
     // A model that maps nothing may have files that another one maps.
     const mapsFiles = candidate.need.mappedBytes > 0 || candidate.need.files !== undefined;
-    const files = loaded.findNewMappings(mapsFiles ? modelFiles : []);
-    const changes = loaded.window.ranAlone();
+    const own = loaded.process?.readable === true;
+    const files = own ? loaded.process.listMappings() : loaded.findNewMappings(mapsFiles ? modelFiles : []);
+    // What else runs takes nothing in a process of the model's own.
+    const changes = own ? models.changes : loaded.window.ranAlone();
     const observing =
       changes === undefined ? undefined : observeLoad(candidate.calibrationKey, changes, loaded.grown, files);
-    gate.loaded(reservation, files, candidate.predicted?.anonymousAfterLoadBytes);
+    gate.loaded(reservation, files, own ? undefined : candidate.predicted?.anonymousAfterLoadBytes);
     const held = new HeldModel(raw, adapter.onEnd !== undefined, this.#listFacts(loaded, modelFiles), observing);
     // An object that can't be wrapped is an error before anything is registered.
     const handle = isObject(raw) ? wrapModel(raw, held, this.#handleParts) : raw;
@@ -226,10 +252,41 @@ export class ModelLoader {
     models.add(held, load.request.shape?.part === 'weights');
     tellLoaded(held, { files, elapsedMs: clock.nowMs() - loaded.startMs }, this.#parts);
     if (isObject(raw)) listenForEnd(adapter, raw, () => models.ended(held));
+    if (loaded.process) this.#listenForKill(held, loaded.process);
     return { handle, held };
   }
 
-  #listFacts({ load, admitted, call, invoke, owner }: LoadedCall, files: readonly string[]): HeldModel['facts'] {
+  #listenForKill(held: HeldModel, process: HeldProcess): void {
+    const { models } = this.#parts;
+    void process.process.ended.then((end) => {
+      if (!end.asked) models.killed(held, (reloads) => this.#tellKilled(held.facts, process, reloads));
+    });
+  }
+
+  /** A load whose process ended is no model yet. If its engine has said why, that is the load's own error, and nothing else is told. */
+  #tellKilledLoad(
+    { request }: PreparedLoad,
+    admitted: AdmittedLoad,
+    process: HeldProcess | undefined,
+    error: unknown,
+  ): void {
+    if (!process?.end || process.end.asked || (error as MemoryGuardError).code !== 'ERR_MODEL_KILLED') return;
+    const { candidate, reservation } = admitted;
+    this.#tellKilled({ name: request.name, quantization: candidate.quantization, reservation }, process, false);
+  }
+
+  #tellKilled(
+    { name, quantization, reservation }: Pick<HeldModel['facts'], 'name' | 'quantization' | 'reservation'>,
+    process: HeldProcess,
+    reloads: boolean,
+  ): void {
+    const { clock, emit } = this.#parts;
+    const told = { model: name, ...(quantization && { quantization }), need: reservation.need, reloads };
+    emit({ type: 'killed', atMs: clock.nowMs(), ...describeKill(told, process) });
+  }
+
+  #listFacts(loaded: LoadedCall, files: readonly string[]): HeldModel['facts'] {
+    const { load, admitted, call, invoke, owner, process } = loaded;
     const { args, choices, request } = load;
     const { candidate, reservation, reason } = admitted;
     const { quantization, shape } = call;
@@ -246,6 +303,10 @@ export class ModelLoader {
       pinned: choices.pin || owner !== undefined,
       disposers: adapter.disposers,
       reload: settings.reload && !owner ? () => this.#reload(invoke, args) : undefined,
+      process,
+      reloadKilled:
+        process &&
+        planReload(load, candidate, this.#parts.clock, (history) => this.#reloadKilled(invoke, args, history)),
       owner,
     };
   }

@@ -44,6 +44,11 @@ export class InjectedMachine implements Machine {
     return undefined;
   }
 
+  /** It lives on the real machine. */
+  probeProcess(): undefined {
+    return undefined;
+  }
+
   async releaseMemory(): Promise<void> {}
 
   close(): void {

@@ -1,6 +1,6 @@
 /** What the guard needs of a machine, as a port: the real one and a replaced one stand behind it. It holds no behaviour. */
 import type { MemoryReader } from '../core/memory-reader.ts';
-import type { HeldFile, ModelMemory } from '../core/types.ts';
+import type { HeldFile, ModelMemory, ScopeKind } from '../core/types.ts';
 import type { CalibrationStore } from '../footprint/calibration-store.ts';
 import type { LedgerOption, OpenLedger } from '../ledger/open-ledger.ts';
 
@@ -37,6 +37,27 @@ export interface LoadMeter {
   close(): void;
 }
 
+/** The scope whose out-of-memory killer ended a process. */
+export interface KillerScope {
+  readonly kind: ScopeKind;
+  /** The control group's path inside its hierarchy, or a name for the other kinds. */
+  readonly path: string;
+}
+
+/** Looks at one process that models live in. It never throws. */
+export interface ProcessProbe {
+  /** Anonymous bytes that it holds now. `undefined`: it has ended. */
+  readBytes(): number | undefined;
+  /** The files that it maps. `undefined`: the system doesn't tell. */
+  listMappings(): readonly HeldFile[] | undefined;
+  /** Gives it a wall: it can take so many bytes, mapped ones among them, and no more. Returns why it has none, in one sentence. */
+  contain(limitBytes: number): string | undefined;
+  /** The scope whose out-of-memory killer has ended it just now. `undefined`: none did. */
+  findKiller(): KillerScope | undefined;
+  /** The process has ended. */
+  close(): void;
+}
+
 /** Is told of an error. Whoever calls it goes on with less. */
 export type Failed = (error: unknown) => void;
 
@@ -57,6 +78,8 @@ export interface Machine {
   noteMappings(failed: Failed): FindNewMappings;
   /** Begins to meter a load. `undefined` if the system doesn't tell what a load takes. */
   meterLoad(memory: ModelMemory): LoadMeter | undefined;
+  /** Begins to look at a process of this program's. `undefined` if the system doesn't tell what it holds. */
+  probeProcess(pid: number): ProcessProbe | undefined;
   /** Gives back what is garbage after a model is gone, and the page cache of the files that are named when it is due. */
   releaseMemory(files: () => readonly string[]): Promise<void>;
   close(): void;

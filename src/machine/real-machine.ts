@@ -8,8 +8,9 @@ import { watchMappingsIfReadable } from '../sensors/linux/mapping-watch.ts';
 import { openReader } from '../sensors/open-reader.ts';
 import { watchPressure } from '../sensors/pressure-watch.ts';
 import { readGrowth } from '../sensors/process-memory.ts';
-import type { Failed, FindNewMappings, LoadMeter, Machine } from './machine.ts';
+import type { Failed, FindNewMappings, LoadMeter, Machine, ProcessProbe } from './machine.ts';
 import { openLoadMeter } from './native-load-meter.ts';
+import { openProcessProbe } from './process-probe.ts';
 import { collectIfWorth, dropPageCache, giveBack } from './release-memory.ts';
 
 export interface RealMachineOptions {
@@ -53,6 +54,10 @@ export class RealMachine implements Machine {
 
   meterLoad(memory: ModelMemory): LoadMeter | undefined {
     return openLoadMeter(memory);
+  }
+
+  probeProcess(pid: number): ProcessProbe | undefined {
+    return openProcessProbe(pid);
   }
 
   async releaseMemory(files: () => readonly string[]): Promise<void> {

@@ -39,11 +39,11 @@ export class EvictedModel {
 
   /** Calls that come at once share one load. One that failed is tried again by the next call. */
   #load(): Promise<object> {
-    const { reload, name } = this.#held.facts;
+    const { reload, facts } = this.#held;
     if (!reload) {
       throw new MemoryGuardError(
         'ERR_MODEL_EVICTED',
-        `${name} was unloaded to make room or since it was idle: load it again, pin it (\`memoryGuard: { pin: true }\`), or use \`reload: true\`.`,
+        `${facts.name} was unloaded to make room or since it was idle: load it again, pin it (\`memoryGuard: { pin: true }\`), or use \`reload: true\`.`,
       );
     }
     const newest = (handle: object) => {

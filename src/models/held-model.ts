@@ -1,6 +1,7 @@
 /** A loaded model as the guard holds it: facts that stay, and the little that changes. It knows no SDK and acts on nothing. */
 import type { KvCacheType, LoadParts, Quantization } from '../core/types.ts';
 import type { Reservation } from '../ledger/ledger.ts';
+import type { HeldProcess } from './held-process.ts';
 import { ModelLife, type RunningEnd } from './model-life.ts';
 import type { Observing } from './observe-load.ts';
 
@@ -24,6 +25,10 @@ export interface ModelFacts {
   readonly disposers: readonly PropertyKey[];
   /** Loads it again, through every rule, and gives its new handle. Absent if the user did not choose that. */
   readonly reload: (() => Promise<unknown>) | undefined;
+  /** The process that it lives in. `undefined` if that is this one. */
+  readonly process?: HeldProcess | undefined;
+  /** Loads it again after its process was killed, and gives its new handle. `undefined` if that is not to be done, or was done too often. */
+  readonly reloadKilled?: (() => Promise<unknown>) | undefined;
   /** The model whose context this is, and the way to tell it that this one is gone. */
   readonly owner: { readonly held: HeldModel; letGo(): void } | undefined;
 }
@@ -48,6 +53,8 @@ export class HeldModel {
   orphaned = false;
   /** Ends of the SDK as a whole that ran when it was registered: nobody knows whether they end it too. */
   overlapping: readonly RunningEnd[] = [];
+  /** Its process has ended, though nobody had asked for that. */
+  killed = false;
   /** Ends the wait until it has been idle for too long. */
   cancelKeepAlive: (() => void) | undefined;
 
@@ -74,6 +81,11 @@ export class HeldModel {
   /** The end of it that runs, or one that may be its end. `undefined` if none does. */
   get end(): RunningEnd | undefined {
     return this.life.gone ? undefined : (this.life.end ?? this.overlapping.find(({ recent }) => recent));
+  }
+
+  /** Loads it again once it is gone. `undefined` if it stays gone. */
+  get reload(): (() => Promise<unknown>) | undefined {
+    return this.killed ? this.facts.reloadKilled : this.facts.reload;
   }
 
   /** It is not used, nobody is ending it, and it may go. */

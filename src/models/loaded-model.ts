@@ -1,6 +1,9 @@
 /** What `guard.models()` shows of one loaded model. It holds nothing. */
+
+import { sumFileBytes } from '../core/needed-bytes.ts';
 import type { KvCacheType, LoadNeed, LoadParts, Quantization } from '../core/types.ts';
 import type { HeldModel } from './held-model.ts';
+import type { HeldProcess } from './held-process.ts';
 import type { ObservedMemory, Observing } from './observe-load.ts';
 
 /** One loaded model, as it is at this moment. All sizes are bytes. */
@@ -17,6 +20,12 @@ export interface LoadedModel {
   readonly reason: string;
   /** What is reserved for it. */
   readonly need: LoadNeed;
+  /** The process that it lives in. Absent if that is this one. */
+  readonly pid?: number;
+  /** Anonymous bytes that its process holds now: all of it, with the models that share it. Absent if the system doesn't tell. */
+  readonly heldBytes?: number;
+  /** Bytes of files that its process maps. Absent if the system doesn't tell. */
+  readonly mappedBytes?: number;
   /** What it asks to keep free. */
   readonly minFreeBytes: number;
   /** When it was admitted: the guard's clock, in milliseconds. */
@@ -33,7 +42,8 @@ export interface LoadedModel {
 
 /** A held model as programs see it. */
 export function describeModel(held: HeldModel): LoadedModel {
-  const { name, owner, quantization, shape, reason, reservation, minFreeBytes, pinned, predicted } = held.facts;
+  const { name, owner, quantization, shape, reason, reservation, minFreeBytes, pinned, predicted, process } =
+    held.facts;
   const { callsInFlight, observing } = held;
   return Object.freeze({
     name,
@@ -42,6 +52,7 @@ export function describeModel(held: HeldModel): LoadedModel {
     ...shape,
     reason,
     need: reservation.need,
+    ...(process && describeProcess(process)),
     minFreeBytes,
     sinceMs: reservation.atMs,
     callsInFlight,
@@ -49,6 +60,17 @@ export function describeModel(held: HeldModel): LoadedModel {
     ...(predicted && { predicted }),
     ...(observing && { observed: describeObservation(observing) }),
   });
+}
+
+function describeProcess(held: HeldProcess): Pick<LoadedModel, 'pid' | 'heldBytes' | 'mappedBytes'> {
+  held.readTakenBytes();
+  const { heldBytes, process } = held;
+  const files = held.listMappings();
+  return {
+    pid: process.pid,
+    ...(heldBytes !== undefined && { heldBytes }),
+    ...(files && { mappedBytes: sumFileBytes(files) }),
+  };
 }
 
 function describeObservation({ observation }: Observing): ObservedMemory {

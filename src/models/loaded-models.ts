@@ -73,6 +73,11 @@ export class LoadedModels {
     return this.#ends.running;
   }
 
+  /** Loads, unloads and calls that have begun. */
+  get changes(): number {
+    return this.#windows.changes;
+  }
+
   list(): readonly LoadedModel[] {
     return Object.freeze([...this.#held].map(describeModel));
   }
@@ -150,6 +155,17 @@ export class LoadedModels {
     // An end that runs forgets the model itself: it knows why, and how much was free before.
     held.life.told = true;
     if (held.life.alive) void this.#remove(held, 'unloaded', this.#parts.freeBytes());
+  }
+
+  /** Its process has ended, though nobody had asked for that. `told` says so before what was reserved is seen to be back. */
+  killed(held: HeldModel, told: (reloads: boolean) => void): void {
+    if (!this.#held.has(held)) return;
+    held.killed = true;
+    held.life.told = true;
+    const reloads = held.reload !== undefined;
+    if (reloads) held.life.replace();
+    void this.#remove(held, 'killed', undefined);
+    told(reloads);
   }
 
   beginCall(held: HeldModel): void {

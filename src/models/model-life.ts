@@ -52,6 +52,11 @@ export class ModelLife {
     this.#evicted = false;
   }
 
+  /** Its process was killed, and the next call loads it again. */
+  replace(): void {
+    this.#evicted = true;
+  }
+
   /** Resolves when it is gone. */
   whenGone(): Promise<void> {
     this.#whenGone ??= new Promise((resolve) => {
@@ -70,6 +75,6 @@ export class ModelLife {
     this.#end = undefined;
     this.#gone = true;
     this.#tellGone();
-    this.#evicted ||= cause !== 'unloaded';
+    this.#evicted ||= cause !== 'unloaded' && cause !== 'killed';
   }
 }

@@ -10,7 +10,7 @@ import { memoryReturned, type Returned } from './memory-returned.ts';
 
 /** A model that is gone. */
 export interface UnloadedModel {
-  readonly cause: UnloadCause;
+  readonly cause: ToldCause;
   readonly name: string;
   readonly quantization: Quantization | undefined;
   readonly need: LoadNeed;
@@ -28,6 +28,9 @@ export interface UnloadReportsParts {
   readonly releaseMemory: (files: () => readonly string[]) => Promise<void>;
   readonly tell: (event: UnloadedEvent | EvictedEvent) => void;
 }
+
+/** What is told of here: a model that was killed is told of at once, elsewhere. */
+type ToldCause = Exclude<UnloadCause, 'killed'>;
 
 export class UnloadReports {
   readonly #parts: UnloadReportsParts;
@@ -89,7 +92,7 @@ function makeEvent(
 }
 
 /** A model that is gone, and what came back. */
-export function describeUnload(model: string, cause: UnloadCause, returned: Returned, others = 0): string {
+export function describeUnload(model: string, cause: ToldCause, returned: Returned, others = 0): string {
   const { freedBytes, elapsedMs } = returned;
   const together = others > 0 ? `, with ${others} other${others > 1 ? 's' : ''}` : '';
   const back = `${formatBytes(freedBytes ?? 0)} came back in ${Math.round(elapsedMs)} ms${together}`;

@@ -24,18 +24,17 @@ export interface SettlingMoment {
 /** A model has taken what it needs, whatever ran beside it: its reservation is settled. What it took is observed if nothing did. */
 export function settleModel(held: HeldModel, { full, changes }: SettlingMoment, parts: SettleModelParts): void {
   const { gate } = parts;
-  const { reservation } = held.facts;
+  const { reservation, process } = held.facts;
   const { observing: before, callsBegun, heard } = held;
-  if (before && !held.disturbed) {
-    held.observing = observeCall(before, {
-      changes,
-      ownCalls: callsBegun,
-      full,
-      heard,
-    });
+  const own = process?.readable === true;
+  if (before && (own || !held.disturbed)) {
+    // What else runs takes nothing in a process of the model's own.
+    const [since, ownCalls] = own ? [before.changes, 0] : [changes, callsBegun];
+    held.observing = observeCall(before, { changes: since, ownCalls, full, heard });
     if (held.observing !== before) tellObserved(held, held.observing, parts);
   }
-  gate.settle(reservation);
+  if (own) gate.refresh();
+  else gate.settle(reservation);
 }
 
 /** Tells what was observed of a model, and also if that is more than was reserved for it. */
@@ -50,5 +49,7 @@ export function reserveAudio(held: HeldModel, gate: AdmissionGate): () => void {
   held.heard = true;
   const need: LoadNeed = { mappedBytes: 0, anonymousBytes: AUDIO_CALL_BYTES, basis: 'table' };
   const reservation = gate.reserve(`${held.facts.name}: audio`, need);
+  const { process } = held.facts;
+  if (process?.readable) gate.follow(process, reservation);
   return () => gate.release(reservation);
 }

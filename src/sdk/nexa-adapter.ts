@@ -8,17 +8,31 @@ import { readModelName } from '../model-files/model-name.ts';
 import { readRepository } from '../model-files/repository-name.ts';
 import { findModel } from '../model-files/resolve-model.ts';
 import type { NexaModel } from './nexa-model.ts';
+import { withProcessListener } from './process-listener.ts';
 import { type ResolvedLoadOptions, readLoadOptions } from './read-sdk-options.ts';
 import type { Runtime } from './runtime.ts';
+import type { InitializeOptions } from './sdk-options.ts';
+
+/** What is to become of models whose processes end, and what is to keep them. */
+export type ProcessEnds = Pick<InitializeOptions, 'onKilled' | 'containment'>;
 
 /** For one `NexaSDK`. Models lie in `modelsDir` if a load names no other folder; if it is `undefined`, in the default folders. */
 export function nexaAdapter(
   modelsDir: string | undefined,
-  runtime?: Pick<Runtime, 'name' | 'version' | 'kvCacheTypes'>,
+  runtime?: Pick<Runtime, 'name' | 'version' | 'kvCacheTypes' | 'isolation'>,
+  { onKilled, containment }: ProcessEnds = {},
 ): Adapter {
   return withoutPrototype<Adapter>({
     ...defaultAdapter,
     ...(runtime !== undefined && { runtime: `${runtime.name} ${runtime.version}` }),
+    ...(runtime?.isolation && {
+      processes: {
+        shared: runtime.isolation === 'shared',
+        withListener: withProcessListener,
+        ...(onKilled && { onKilled }),
+        ...(containment && { containment }),
+      },
+    }),
     readRequest: (args) => withPossibleTypes(readRequest(args), runtime?.kvCacheTypes),
     withShape,
     listOffers: (args) => listOffers(args, modelsDir),

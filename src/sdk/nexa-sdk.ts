@@ -4,7 +4,7 @@ import { ADAPTER, type Adapter } from '../adapters/adapter.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import { resolveModel } from '../model-files/resolve-model.ts';
 import { openIsolatedRuntime } from './isolation/isolated-runtime.ts';
-import { nexaAdapter } from './nexa-adapter.ts';
+import { nexaAdapter, type ProcessEnds } from './nexa-adapter.ts';
 import { NexaModel } from './nexa-model.ts';
 import { openRuntime } from './open-runtime.ts';
 import { findProcessListener } from './process-listener.ts';
@@ -19,14 +19,16 @@ import type { InitializeOptions, LoadOptions } from './sdk-options.ts';
 export class NexaSDK {
   readonly #runtime: Runtime;
   readonly #modelsDir: string | undefined;
+  readonly #ends: ProcessEnds;
   readonly #models = new Set<NexaModel>();
   readonly #loads = new Set<Promise<unknown>>();
   #disposal: Promise<void> | undefined;
 
   /** An SDK on a runtime of your own, whose models lie in `modelsDir`. Programs use `NexaSDK.initialize()`. */
-  constructor(runtime: Runtime, modelsDir?: string) {
+  constructor(runtime: Runtime, modelsDir?: string, ends: ProcessEnds = {}) {
     this.#runtime = runtime;
     this.#modelsDir = modelsDir;
+    this.#ends = ends;
   }
 
   /**
@@ -42,12 +44,12 @@ export class NexaSDK {
   static async initialize(options?: InitializeOptions): Promise<NexaSDK> {
     const given = readInitializeOptions(options);
     const open = given.isolation === 'none' ? openRuntime : openIsolatedRuntime;
-    return new NexaSDK(await open(given), given.modelsDir);
+    return new NexaSDK(await open(given), given.modelsDir, given);
   }
 
   /** The adapter by which a guard reads the loads of this SDK. */
   get [ADAPTER](): Adapter {
-    return nexaAdapter(this.#modelsDir, this.#runtime);
+    return nexaAdapter(this.#modelsDir, this.#runtime, this.#ends);
   }
 
   /** The runtime behind this SDK, for example `{ name: 'llama', version: '1.7.15 (llama.cpp b10257)' }`. */

@@ -1,4 +1,5 @@
 /** Reads the options of `NexaSDK` and its models: the check of each, the defaults, and what can't stand together. It acts on nothing. */
+import { ON_KILLED } from '../adapters/adapter.ts';
 import { DEFAULT_CONTEXT_RANGE } from '../adapters/default-adapter.ts';
 import { LAYOUTS } from '../addon/nexa-binding.ts';
 import { invalidOption, MemoryGuardError } from '../core/errors.ts';
@@ -56,6 +57,8 @@ const INITIALIZE_CHECKS: Checks<InitializeOptions> = {
   modelsDir: path,
   onLog: callback<LogListener>,
   isolation: oneOf(...ISOLATIONS),
+  onKilled: oneOf(...ON_KILLED),
+  containment: oneOf('auto', 'off'),
   childPath: path,
 };
 

@@ -1,4 +1,5 @@
 /** The options of `NexaSDK` and its models, as types. What is accepted, and the defaults, stand in `read-sdk-options.ts`. */
+import type { OnKilled } from '../adapters/adapter.ts';
 import type { LayoutName } from '../addon/nexa-binding.ts';
 import type { ChatMessage } from './chat-messages.ts';
 import type { EngineCacheType, FlashAttention, LogListener, RuntimeName } from './runtime.ts';
@@ -31,6 +32,17 @@ export interface InitializeOptions {
    * models of this SDK. 'none': models live in the program, which ends with them. @default 'process'
    */
   readonly isolation?: Isolation;
+  /**
+   * What becomes of a model whose process was killed, if a guard stands before this SDK. 'fail': its calls reject with `ERR_MODEL_KILLED`.
+   * 'reload': the next call loads it again. 'reload-smaller': the next call loads the next smaller of its quantizations and contexts. After three
+   * kills in ten minutes its calls reject. @default 'fail'
+   */
+  readonly onKilled?: OnKilled;
+  /**
+   * 'auto': if a guard stands before this SDK, and the system lets this process make control groups for its children, each process of a model
+   * gets a limit of what was promised to the model and a margin. @default 'auto'
+   */
+  readonly containment?: 'auto' | 'off';
   /** Path of this package's `dist/child.js`, which such a process runs; for a bundled application. @default found in the package */
   readonly childPath?: string;
 }

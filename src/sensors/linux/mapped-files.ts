@@ -1,4 +1,4 @@
-/** Reads which files this process has mapped and how much of each; it knows nothing of models. */
+/** Reads which files a process has mapped and how much of each; it knows nothing of models. */
 import { malformed } from '../sensor-error.ts';
 import { readBytes, toPrefix } from './kernel-files.ts';
 
@@ -32,13 +32,14 @@ interface MappedRanges {
 }
 
 /**
- * Reads the mapped files that lie on a disk, by device and inode; 0.1 ms in a plain Node process. Files on tmpfs are left out.
+ * Reads the mapped files of this process, or of another one, that lie on a disk, by device and inode; 0.1 ms in a plain Node process. Files on tmpfs are left out.
  *
  * @throws MemoryGuardError `ERR_SENSOR` if the mappings or the mounts can't be read or understood.
  */
-export function readMappedFiles(options: { readonly root?: string } = {}): MappedFile[] {
-  const prefix = toPrefix(options.root ?? '/');
-  const file = `${prefix}/proc/self/maps`;
+export function readMappedFiles(options: { readonly root?: string; readonly pid?: number } = {}): MappedFile[] {
+  const { root = '/', pid = 'self' } = options;
+  const prefix = toPrefix(root);
+  const file = `${prefix}/proc/${pid}/maps`;
   const inMemory = listInMemoryDevices(`${prefix}/proc/self/mountinfo`);
   const found = new Map<string, MappedRanges>();
   for (const line of readBytes(file).toString('utf8').split('\n')) {

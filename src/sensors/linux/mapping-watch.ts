@@ -53,6 +53,20 @@ export function watchMappingsIfReadable(failed: (error: unknown) => void): Mappe
   }
 }
 
+/** The data files that another process maps now. `undefined`: it has ended, or the system doesn't tell. */
+export function listMappingsOf(
+  pid: number,
+  platform: NodeJS.Platform = process.platform,
+): readonly HeldFile[] | undefined {
+  if (platform !== 'linux') return undefined;
+  try {
+    const files = readMappedFiles({ pid }).filter(({ executable }) => !executable);
+    return files.map((file) => ({ key: formatFileKey(file), bytes: file.bytes }));
+  } catch {
+    return undefined;
+  }
+}
+
 const STATM = '/proc/self/statm';
 const buffer = Buffer.allocUnsafeSlow(128);
 let descriptor: number | undefined;

@@ -1,0 +1,43 @@
+/** What is told of a process that was killed, in figures and in one sentence. */
+import { formatBytes } from '../core/bytes.ts';
+import { neededBytes } from '../core/needed-bytes.ts';
+import type { KilledEvent } from '../events/guard-events.ts';
+import type { HeldProcess } from '../models/held-process.ts';
+import { formatModelName } from '../policy/decision.ts';
+
+type KilledModel = Pick<KilledEvent, 'model' | 'quantization' | 'need' | 'reloads'>;
+
+/** All of the event but its type and time. */
+export function describeKill(model: KilledModel, process: HeldProcess): Omit<KilledEvent, 'type' | 'atMs'> {
+  const { heldBytes, end } = process;
+  const { signal, exitCode, hung = false } = end ?? {};
+  const scope = process.findKiller();
+  const told = {
+    ...model,
+    pid: process.process.pid,
+    ...(signal !== undefined && { signal }),
+    ...(exitCode !== undefined && { exitCode }),
+    hung,
+    byKernel: scope !== undefined,
+    ...(scope && { scope: { kind: scope.kind, path: scope.path } }),
+    ...(heldBytes !== undefined && { heldBytes }),
+  };
+  return { ...told, message: makeSentence(told) };
+}
+
+function makeSentence(told: Omit<KilledEvent, 'type' | 'atMs' | 'message'>): string {
+  const { model, quantization, pid, signal, exitCode, hung, scope, heldBytes, need, reloads } = told;
+  const how = scope
+    ? `was ended by the kernel, since the memory of ${scope.path} had run out`
+    : hung
+      ? 'no longer answered and was ended'
+      : signal !== undefined
+        ? `was ended by ${signal}`
+        : `ended with exit code ${exitCode}`;
+  const held =
+    heldBytes === undefined
+      ? ''
+      : ` It held ${formatBytes(heldBytes)}, where ${formatBytes(neededBytes(need))} had been reserved.`;
+  const next = reloads ? ' The next call loads it again.' : '';
+  return `The process ${pid} of ${formatModelName(model, quantization)} ${how}.${held}${next}`;
+}
