@@ -22,6 +22,10 @@ export interface ControlGroups {
   /** Topmost first. Only groups that limit us and can have a limit: not the real root, none without the controller. */
   readonly groups: readonly ControlGroup[];
   readonly ancestorsHidden: boolean;
+  /** Topmost first: every group on the way to ours that can be seen, also those that can have no limit. */
+  readonly visible: readonly ControlGroup[];
+  /** The group that this process is in, the last of `visible`. `undefined` if it can't be seen. */
+  readonly own: ControlGroup | undefined;
 }
 
 export interface FoundGroups extends ControlGroups {
@@ -52,7 +56,7 @@ export function findGroups(prefix: string, controller: Controller = 'memory'): F
   }
   const found: ControlGroups =
     membership === undefined
-      ? { version: 2, groups: [], ancestorsHidden: false }
+      ? { version: 2, groups: [], ancestorsHidden: false, visible: [], own: undefined }
       : followMounts(prefix, membership, parseMounts(mountText, membership.version, mountFile, controller), controller);
   return { ...found, file, bytes };
 }
@@ -102,7 +106,7 @@ function followMounts(
     if (best === undefined || rankChain(chain) > rankChain(best)) best = chain;
   }
   // The hierarchy exists and is not mounted for us: a limit may hold that nobody here can see.
-  if (best === undefined) return { version, groups: [], ancestorsHidden: true };
+  if (best === undefined) return { version, groups: [], ancestorsHidden: true, visible: [], own: undefined };
   const top = best.groups[0]!;
   const atRealRoot = version === 1 ? isRootV1(top.directory) : isRootV2(top.directory);
   const named = best.groups.slice(atRealRoot ? 1 : 0);
@@ -115,6 +119,8 @@ function followMounts(
           ? keepLimitingV1(best.groups, named)
           : named,
     ancestorsHidden: !atRealRoot || !best.complete,
+    visible: best.groups,
+    own: best.complete ? best.groups.at(-1) : undefined,
   };
 }
 
@@ -216,7 +222,8 @@ function keepLimitingV1(chain: readonly ControlGroup[], candidates: readonly Con
   return limiting;
 }
 
-function usesHierarchy(directory: string): boolean {
+/** Whether a v1 group holds the groups below it within its own limit. */
+export function usesHierarchy(directory: string): boolean {
   if (!tellsCache(directory)) return true;
   const file = `${directory}/memory.use_hierarchy`;
   const text = readBytes(file).toString('latin1').trim();

@@ -28,6 +28,18 @@ describe('findGroups', () => {
     expect(listPaths(getFixture('v2-namespace-hidden'))).toEqual(['/']);
   });
 
+  it('tells every group that it saw on the way to ours, and which one is ours', () => {
+    const listVisible = (root: string) => findGroups(root)?.visible.map(({ path }) => path);
+    const root = copyFixture('v1-no-hierarchy');
+    expect(listVisible(root)).toEqual(['/', '/pod', '/pod/app']);
+    expect(findGroups(root)?.own).toMatchObject({ path: '/pod/app' });
+    writeFileSync(join(root, 'proc/self/cgroup'), '4:memory:/pod/elsewhere\n');
+    expect(listVisible(root)).toEqual(['/', '/pod']);
+    expect(findGroups(root)?.own).toBeUndefined();
+    const without = getFixture('v2-without-controller-below');
+    expect(findGroups(without)?.own?.path).not.toBe(findGroups(without)?.groups.at(-1)?.path);
+  });
+
   it('keeps the file that tells whether we were moved, as it was read', () => {
     const root = getFixture('v2-leaf');
     expect(findGroups(root)).toMatchObject({ file: `${root}/proc/self/cgroup`, bytes: Buffer.from('0::/app\n') });
