@@ -31,7 +31,7 @@ const MAY_KNOW: Readonly<Record<string, readonly string[]>> = {
   'sensors/linux': ['core', 'addon', 'sensors'],
   'sensors/win32': ['core', 'sensors'],
   sensors: ['core', 'addon', 'sensors/darwin', 'sensors/linux', 'sensors/win32'],
-  processes: ['core', 'addon', 'sensors'],
+  processes: ['core', 'addon', 'sensors', 'sensors/linux'],
   'footprint/llama-cpp': ['core', 'gguf'],
   footprint: ['core', 'gguf', 'footprint/llama-cpp'],
   events: ['core', 'policy'],

@@ -1,0 +1,31 @@
+/** Reads and writes single files of control groups. It knows no format and makes no group. */
+import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
+import { getErrno } from '../sensors/sensor-error.ts';
+import { ContainmentError } from './containment-error.ts';
+
+/** `undefined` if it isn't there or can't be read. */
+export function readGroupFile(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Writes a value with one call, as the kernel takes it. A file that isn't there is not made.
+ *
+ * @throws ContainmentError with `advice` behind the semicolon, if the kernel doesn't take it.
+ */
+export function writeGroupFile(path: string, value: string | number, advice: string): void {
+  try {
+    const descriptor = openSync(path, constants.O_WRONLY);
+    try {
+      writeSync(descriptor, String(value));
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch (error) {
+    throw new ContainmentError(`${path} to take ${value}`, getErrno(error), advice, { cause: error });
+  }
+}
