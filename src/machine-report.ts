@@ -8,6 +8,7 @@ import {
   machineClass,
   recommendQuantization,
 } from './policy/recommend-quantization.ts';
+import { findOomGroup } from './processes/oom-group.ts';
 import { openReader } from './sensors/open-reader.ts';
 
 /** What `machineReport` resolves with. Frozen; all sizes are bytes. */
@@ -26,6 +27,11 @@ export interface MachineReport {
   readonly memory: MemorySnapshot;
   /** The files that were read for `memory`, or how else the system was asked. */
   readonly readFrom: readonly string[];
+  /**
+   * Directory of the control group whose `memory.oom.group` is 1, ours or one above it: if the kernel ends one process there for lack
+   * of memory, it ends all of them. Absent if there is none.
+   */
+  readonly oomGroup?: string;
   /** Where the memory that this process may use stands among Qwen2-Audio's documented requirements. */
   readonly machineClass: MachineClass;
   /** The quantization with which a load of Qwen2-Audio would begin. */
@@ -50,6 +56,7 @@ export async function machineReport(): Promise<MachineReport> {
   const { default: systeminformation } = await import('systeminformation');
   const [os, cpu] = await Promise.all([systeminformation.osInfo(), systeminformation.cpu()]);
   const { totalBytes, availableBytes } = memory;
+  const oomGroup = findOomGroup();
   const comparedBytes = comparedTotalBytes({ totalBytes, availableBytes, hostBinds: hostBinds(memory) });
   return Object.freeze({
     os: `${os.distro} ${os.release} (${os.arch})`,
@@ -60,6 +67,7 @@ export async function machineReport(): Promise<MachineReport> {
     addon: describeAddonProblem() ?? (loadAddon() ? 'loaded' : 'missing: the JavaScript readers serve'),
     memory,
     readFrom,
+    ...(oomGroup !== undefined && { oomGroup }),
     machineClass: machineClass(comparedBytes),
     recommendedQuantization: recommendQuantization(comparedBytes, availableBytes),
   });

@@ -14,7 +14,7 @@ const LEAST_BYTES = 8 * GiB;
 
 /** Empty if nothing is to be changed. */
 export function giveAdvice({ report, runtimes, degraded }: Findings): string[] {
-  const { memory, addon, machineClass } = report;
+  const { memory, addon, machineClass, oomGroup } = report;
   const { limitedBy, totalBytes, scopes } = memory;
   const advice: string[] = [];
   if (!runtimes.some(({ usable }) => usable)) {
@@ -35,6 +35,11 @@ export function giveAdvice({ report, runtimes, degraded }: Findings): string[] {
   if (memory.ancestorsHidden) {
     advice.push(
       'A namespace hides control groups above the topmost one that can be seen: if one of them has a limit (a pod’s), give this container the same.',
+    );
+  }
+  if (oomGroup !== undefined) {
+    advice.push(
+      `If the kernel ends one process in ${oomGroup} it ends all of them, this program with a model's process, since \`memory.oom.group\` is 1 there: set \`singleProcessOOMKill: true\` for the kubelet or \`OOMPolicy=continue\` for the systemd unit, or write 0 to ${oomGroup}/memory.oom.group.`,
     );
   }
   if (machineClass === 'below minimum') {

@@ -57,6 +57,11 @@ describe('the advice', () => {
       /raise the limit of \/pod/,
     ],
     [
+      'a group that is killed as a whole',
+      found({ report: report({ oomGroup: '/sys/fs/cgroup/pod' }) }),
+      /ends one process in \/sys\/fs\/cgroup\/pod .*`singleProcessOOMKill: true` .*`OOMPolicy=continue` .*write 0 to \/sys\/fs\/cgroup\/pod\/memory\.oom\.group\.$/,
+    ],
+    [
       'a group that stalls',
       found({ report: report({}, { scopes: [host, { ...group, highBytes: 3 * GiB }] }) }),
       /\/pod has `memory\.high` at 3\.0 GiB/,
