@@ -1,5 +1,7 @@
 /** A process that was started for models, as the guard and an SDK speak of it. It holds no behaviour. */
 
+import type { HeldFile, ScopeKind } from './types.ts';
+
 /** How such a process ended. */
 export interface ProcessEnd {
   /** The signal that ended it. Absent if it ended by itself. */
@@ -19,4 +21,25 @@ export interface ModelProcess {
   readonly shared: boolean;
   /** Resolves when it has ended, whatever ended it. */
   readonly ended: Promise<ProcessEnd>;
+}
+
+/** The scope whose out-of-memory killer ended a process. */
+export interface KillerScope {
+  readonly kind: ScopeKind;
+  /** The control group's path inside its hierarchy, or a name for the other kinds. */
+  readonly path: string;
+}
+
+/** Looks at one process that models live in. It never throws. */
+export interface ProcessProbe {
+  /** Anonymous bytes that it holds now. `undefined`: it has ended. */
+  readBytes(): number | undefined;
+  /** The files that it maps. `undefined`: the system doesn't tell. */
+  listMappings(): readonly HeldFile[] | undefined;
+  /** Gives it a wall: it can take so many bytes, mapped ones among them, and no more. Returns why it has none, in one sentence. */
+  contain(limitBytes: number): string | undefined;
+  /** The scope whose out-of-memory killer has ended it just now. `undefined`: none did. */
+  findKiller(): KillerScope | undefined;
+  /** The process has ended. */
+  close(): void;
 }

@@ -3,10 +3,9 @@ import type { ProcessAdapter } from '../adapters/adapter.ts';
 import type { AdmissionGate } from '../admission/admission-gate.ts';
 import { MiB } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
-import type { ModelProcess } from '../core/model-process.ts';
+import type { ModelProcess, ProcessProbe } from '../core/model-process.ts';
 import type { LoadNeed } from '../core/types.ts';
 import type { Reservation } from '../ledger/ledger.ts';
-import type { ProcessProbe } from '../machine/machine.ts';
 import { HeldProcess } from '../models/held-process.ts';
 
 export interface ProcessLoadsParts {

@@ -1,6 +1,7 @@
 /** What the guard needs of a machine, as a port: the real one and a replaced one stand behind it. It holds no behaviour. */
 import type { MemoryReader } from '../core/memory-reader.ts';
-import type { HeldFile, ModelMemory, ScopeKind } from '../core/types.ts';
+import type { ProcessProbe } from '../core/model-process.ts';
+import type { HeldFile, ModelMemory } from '../core/types.ts';
 import type { CalibrationStore } from '../footprint/calibration-store.ts';
 import type { LedgerOption, OpenLedger } from '../ledger/open-ledger.ts';
 
@@ -34,27 +35,6 @@ export interface LoadMeter {
    * if the descriptor can't be kept.
    */
   publishTo(descriptor: number, offset: number, number: number): boolean;
-  close(): void;
-}
-
-/** The scope whose out-of-memory killer ended a process. */
-export interface KillerScope {
-  readonly kind: ScopeKind;
-  /** The control group's path inside its hierarchy, or a name for the other kinds. */
-  readonly path: string;
-}
-
-/** Looks at one process that models live in. It never throws. */
-export interface ProcessProbe {
-  /** Anonymous bytes that it holds now. `undefined`: it has ended. */
-  readBytes(): number | undefined;
-  /** The files that it maps. `undefined`: the system doesn't tell. */
-  listMappings(): readonly HeldFile[] | undefined;
-  /** Gives it a wall: it can take so many bytes, mapped ones among them, and no more. Returns why it has none, in one sentence. */
-  contain(limitBytes: number): string | undefined;
-  /** The scope whose out-of-memory killer has ended it just now. `undefined`: none did. */
-  findKiller(): KillerScope | undefined;
-  /** The process has ended. */
   close(): void;
 }
 

@@ -1,10 +1,10 @@
 /** Looks at a process of a model on the machine that this process runs on. It decides nothing. */
+import type { KillerScope, ProcessProbe } from '../core/model-process.ts';
 import type { HeldFile } from '../core/types.ts';
-import { type ContainedProcess, type Containment, openContainment } from '../processes/containment.ts';
+import { type ContainedProcess, openContainment } from '../processes/containment.ts';
 import { watchKills } from '../processes/kill-watch.ts';
 import { readProcessBytes } from '../processes/process-bytes.ts';
 import { listMappingsOf } from '../sensors/linux/mapping-watch.ts';
-import type { KillerScope, ProcessProbe } from './machine.ts';
 
 /** Whether groups can be made for children here. It is found out once: neither control groups nor rights change under a program. */
 let place: ReturnType<typeof openContainment> | undefined;
@@ -34,7 +34,7 @@ class RealProcessProbe implements ProcessProbe {
     place ??= openContainment();
     if ('reason' in place) return place.reason;
     try {
-      this.#contained = (place.containment satisfies Containment).contain(this.#pid, limitBytes);
+      this.#contained = place.containment.contain(this.#pid, limitBytes);
       this.#kills.add(this.#contained.path);
       return undefined;
     } catch (error) {

@@ -1,6 +1,7 @@
 /** The machine that this process runs on. It decides nothing. */
 import type { Clock } from '../core/clock.ts';
 import type { MemoryReader } from '../core/memory-reader.ts';
+import type { ProcessProbe } from '../core/model-process.ts';
 import type { ModelMemory } from '../core/types.ts';
 import { CalibrationStore, findCalibrationDirectory } from '../footprint/calibration-store.ts';
 import { type LedgerOption, type OpenLedger, openLedger } from '../ledger/open-ledger.ts';
@@ -8,7 +9,7 @@ import { watchMappingsIfReadable } from '../sensors/linux/mapping-watch.ts';
 import { openReader } from '../sensors/open-reader.ts';
 import { watchPressure } from '../sensors/pressure-watch.ts';
 import { readGrowth } from '../sensors/process-memory.ts';
-import type { Failed, FindNewMappings, LoadMeter, Machine, ProcessProbe } from './machine.ts';
+import type { Failed, FindNewMappings, LoadMeter, Machine } from './machine.ts';
 import { openLoadMeter } from './native-load-meter.ts';
 import { openProcessProbe } from './process-probe.ts';
 import { collectIfWorth, dropPageCache, giveBack } from './release-memory.ts';

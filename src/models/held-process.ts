@@ -1,7 +1,6 @@
 /** A process that models live in, as the guard holds it: what it holds, which loads it pays for, and how it ended. It starts and ends nothing. */
-import type { ModelProcess, ProcessEnd } from '../core/model-process.ts';
+import type { KillerScope, ModelProcess, ProcessEnd, ProcessProbe } from '../core/model-process.ts';
 import type { HeldFile } from '../core/types.ts';
-import type { KillerScope, ProcessProbe } from '../machine/machine.ts';
 
 export class HeldProcess {
   readonly process: ModelProcess;

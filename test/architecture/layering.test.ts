@@ -40,7 +40,7 @@ const MAY_KNOW: Readonly<Record<string, readonly string[]>> = {
   'model-files': ['core'],
   adapters: ['core', 'model-files'],
   models: ['core', 'policy', 'admission', 'events', 'ledger', 'footprint'],
-  machine: ['core', 'addon', 'sensors', 'sensors/linux', 'ledger', 'footprint'],
+  machine: ['core', 'addon', 'processes', 'sensors', 'sensors/linux', 'ledger', 'footprint'],
   loading: ['core', 'policy', 'admission', 'events', 'ledger', 'footprint', 'models', 'adapters', 'machine'],
   sdk: ['core', 'adapters', 'addon', 'gguf', 'model-files', 'sdk/audio', 'sdk/llama', 'sdk/nexa'],
   'sdk/audio': ['core', 'gguf'],
