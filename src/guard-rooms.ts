@@ -32,6 +32,7 @@ export class GuardRooms {
   readonly #unloads: UnloadReports;
   readonly #stopWatchingPressure: () => void;
   #closed = false;
+  #oomGroupTold = false;
   /** Why other processes are not seen, as it was told last. */
   #ledgerProblem: string | undefined;
 
@@ -132,7 +133,10 @@ export class GuardRooms {
       noteMappings: () => this.machine.noteMappings((error) => this.status.tellBlind(error)),
       meterLoad: (memory) => this.machine.meterLoad(memory),
       readGrowthBytes: () => this.machine.readGrowthBytes(),
-      probeProcess: (pid) => this.machine.probeProcess(pid),
+      probeProcess: (pid) => {
+        this.#tellOomGroup();
+        return this.machine.probeProcess(pid);
+      },
       emit: this.#tell,
     });
   }
@@ -158,6 +162,16 @@ export class GuardRooms {
     this.#ledgerProblem = message;
     // A guard that is being made has no listeners yet.
     queueMicrotask(() => this.#tellDegraded('ledger-failed', message, cause));
+  }
+
+  /** Once: where the kernel ends whole groups, a process of its own saves nobody. */
+  #tellOomGroup(): void {
+    if (this.#oomGroupTold) return;
+    this.#oomGroupTold = true;
+    const path = this.machine.findOomGroup();
+    if (path === undefined) return;
+    const message = `If the kernel ends the process of a model, it ends this program with it, since memory.oom.group is 1 on ${path}; write 0 there, or set singleProcessOOMKill (Kubernetes) or OOMPolicy=continue (systemd).`;
+    this.#tellDegraded('oom-group', message);
   }
 
   #tellDegraded(reason: DegradedEvent['reason'], message: string, cause?: unknown): void {

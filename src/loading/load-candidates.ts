@@ -31,6 +31,8 @@ export interface ListCandidatesParts {
   readonly recommend: () => Quantization;
   /** The largest reserve of the models that are loaded already. */
   readonly heldMinFreeBytes: number;
+  /** What a process of its own takes beside the model; 0 if it gets none. */
+  readonly processBytes: number;
 }
 
 /** Nobody knows what it needs, and the user chose to admit it. */
@@ -90,7 +92,7 @@ function listCandidatesOfStep(
 ): readonly Candidate[] {
   const minFreeBytes = largestMinFreeBytes(quantization, parts);
   const offer = parts.offers.find((each) => each.quantization === quantization);
-  if (!giveNeed && offer) return estimateCandidates(offer, request, minFreeBytes);
+  if (!giveNeed && offer) return estimateCandidates(offer, request, minFreeBytes, parts);
   const need = giveNeed?.(quantization) ?? createTableNeed(quantization);
   return [withoutPrototype({ quantization, need, minFreeBytes })];
 }
@@ -103,7 +105,7 @@ function listCandidatesWithoutLadder(
   const minFreeBytes = largestMinFreeBytes(undefined, parts);
   if (giveNeed) return [withoutPrototype({ need: giveNeed(undefined), minFreeBytes })];
   const [offer] = parts.offers;
-  if (offer) return estimateCandidates(offer, request, minFreeBytes);
+  if (offer) return estimateCandidates(offer, request, minFreeBytes, parts);
   if (parts.settings.unknownModels === 'admit') return [withoutPrototype({ need: UNKNOWN_NEED, minFreeBytes })];
   throw new MemoryGuardError(
     'ERR_UNKNOWN_MODEL',
@@ -112,10 +114,16 @@ function listCandidatesWithoutLadder(
 }
 
 /** One candidate for each cache type in order of preference; each tries its largest context first. */
-function estimateCandidates(offer: EstimatedOffer, request: LoadRequest, minFreeBytes: number): readonly Candidate[] {
+function estimateCandidates(
+  offer: EstimatedOffer,
+  request: LoadRequest,
+  minFreeBytes: number,
+  { processBytes }: ListCandidatesParts,
+): readonly Candidate[] {
   const range = readShapeRange(request.shape);
   return range.kvCacheTypes.map((kvCacheType) => {
-    const at = (contextSize: number) => estimateCandidate(offer, range, contextSize, kvCacheType, minFreeBytes);
+    const at = (contextSize: number) =>
+      estimateCandidate(offer, range, { contextSize, kvCacheType }, { minFreeBytes, processBytes });
     const { min, max } = range.contextSize;
     return withoutPrototype({ ...at(max), smaller: { leastContextSize: min, at } });
   });
@@ -124,16 +132,16 @@ function estimateCandidates(offer: EstimatedOffer, request: LoadRequest, minFree
 function estimateCandidate(
   { quantization, modelPath, estimator, observed }: EstimatedOffer,
   { rest }: ShapeRange,
-  contextSize: number,
-  kvCacheType: unknown,
-  minFreeBytes: number,
+  { contextSize, kvCacheType }: { readonly contextSize: number; readonly kvCacheType: unknown },
+  { minFreeBytes, processBytes }: { readonly minFreeBytes: number; readonly processBytes: number },
 ): Candidate {
   // What the caller wrote is checked by the estimator, which throws for anything else.
   const shape = { ...rest, contextSize, ...(kvCacheType !== undefined && { kvCacheType }) } as EstimateShape;
   const footprint = estimator.estimate(shape);
   const { key, observations } = observed?.(shape) ?? { observations: [] };
   const { basis, ...predicted } = applyObservations(footprint, observations);
-  const { mappedBytes, anonymousAfterCallBytes: anonymousBytes } = predicted;
+  const { mappedBytes } = predicted;
+  const anonymousBytes = predicted.anonymousAfterCallBytes + processBytes;
   const { notes } = footprint;
   return withoutPrototype<Candidate>({
     ...(quantization && { quantization }),

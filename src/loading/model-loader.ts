@@ -183,7 +183,7 @@ export class ModelLoader {
     try {
       const call = chooseCall(load, candidate, settings.mode);
       const findNewMappings = this.#parts.noteMappings();
-      const grown = noteGrowth(() => (there ? there.held?.readTakenBytes() : this.#parts.readGrowthBytes()));
+      const grown = there ? () => there.held?.readGrownBytes() : noteGrowth(this.#parts.readGrowthBytes);
       followed = this.#follow(load.adapter, admitted, window);
       const raw = await loadAlive(invoke, there ? there.listen(call.args) : call.args, followed);
       const process = there?.held;
@@ -237,13 +237,13 @@ export class ModelLoader {
     const modelFiles = listFiles(load.adapter, raw, call.args);
     // A model that maps nothing may have files that another one maps.
     const mapsFiles = candidate.need.mappedBytes > 0 || candidate.need.files !== undefined;
-    const own = loaded.process?.readable === true;
-    const files = own ? loaded.process.listMappings() : loaded.findNewMappings(mapsFiles ? modelFiles : []);
-    // What else runs takes nothing in a process of the model's own.
-    const changes = own ? models.changes : loaded.window.ranAlone();
+    const { process } = loaded;
+    const files = process?.readable ? process.listMappings() : loaded.findNewMappings(mapsFiles ? modelFiles : []);
+    // What else runs takes nothing in a process of the model's own. Which of several took it in one of theirs, nobody knows.
+    const changes = process?.own ? models.changes : process ? undefined : loaded.window.ranAlone();
     const observing =
       changes === undefined ? undefined : observeLoad(candidate.calibrationKey, changes, loaded.grown, files);
-    gate.loaded(reservation, files, own ? undefined : candidate.predicted?.anonymousAfterLoadBytes);
+    gate.loaded(reservation, files, process?.readable ? undefined : candidate.predicted?.anonymousAfterLoadBytes);
     const held = new HeldModel(raw, adapter.onEnd !== undefined, this.#listFacts(loaded, modelFiles), observing);
     // An object that can't be wrapped is an error before anything is registered.
     const handle = isObject(raw) ? wrapModel(raw, held, this.#handleParts) : raw;

@@ -13,6 +13,7 @@ import { copyRequest } from './copy-request.ts';
 import { type EstimatedOffer, listCandidates, requestUnjudged } from './load-candidates.ts';
 import { type LoadChoices, readLoadChoices } from './load-guard-options.ts';
 import type { LoadSettings } from './load-settings.ts';
+import { MODEL_PROCESS_BYTES } from './process-load.ts';
 import type { KillHistory } from './reload-killed.ts';
 
 /** Files that have changed so often between a reading and the decision on it are still being written. */
@@ -92,6 +93,7 @@ async function understand(args: readonly unknown[], parts: PrepareLoadParts): Pr
         offers,
         recommend,
         heldMinFreeBytes: heldMinFreeBytes(),
+        processBytes: adapter.processes?.shared === false ? MODEL_PROCESS_BYTES : 0,
       }),
     haveFilesChanged: () => offers.some(({ estimator }) => estimator.haveFilesChanged()),
     async readFilesAgain(readings) {

@@ -44,6 +44,10 @@ export class InjectedMachine implements Machine {
     return undefined;
   }
 
+  findOomGroup(): undefined {
+    return undefined;
+  }
+
   /** It lives on the real machine. */
   probeProcess(): undefined {
     return undefined;

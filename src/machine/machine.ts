@@ -58,6 +58,8 @@ export interface Machine {
   noteMappings(failed: Failed): FindNewMappings;
   /** Begins to meter a load. `undefined` if the system doesn't tell what a load takes. */
   meterLoad(memory: ModelMemory): LoadMeter | undefined;
+  /** The control group whose processes the kernel ends all together, this one among them. `undefined`: there is none. */
+  findOomGroup(): string | undefined;
   /** Begins to look at a process of this program's. `undefined` if the system doesn't tell what it holds. */
   probeProcess(pid: number): ProcessProbe | undefined;
   /** Gives back what is garbage after a model is gone, and the page cache of the files that are named when it is due. */

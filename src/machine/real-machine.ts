@@ -5,6 +5,7 @@ import type { ProcessProbe } from '../core/model-process.ts';
 import type { ModelMemory } from '../core/types.ts';
 import { CalibrationStore, findCalibrationDirectory } from '../footprint/calibration-store.ts';
 import { type LedgerOption, type OpenLedger, openLedger } from '../ledger/open-ledger.ts';
+import { findOomGroup } from '../processes/oom-group.ts';
 import { watchMappingsIfReadable } from '../sensors/linux/mapping-watch.ts';
 import { openReader } from '../sensors/open-reader.ts';
 import { watchPressure } from '../sensors/pressure-watch.ts';
@@ -55,6 +56,10 @@ export class RealMachine implements Machine {
 
   meterLoad(memory: ModelMemory): LoadMeter | undefined {
     return openLoadMeter(memory);
+  }
+
+  findOomGroup(): string | undefined {
+    return findOomGroup();
   }
 
   probeProcess(pid: number): ProcessProbe | undefined {

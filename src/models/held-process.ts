@@ -5,8 +5,8 @@ import type { HeldFile } from '../core/types.ts';
 export class HeldProcess {
   readonly process: ModelProcess;
   readonly #probe: ProcessProbe | undefined;
-  /** What a shared one held before its first load is no model's. */
-  readonly #baseBytes: number;
+  /** What it held before its first load is no model's. */
+  readonly #startBytes: number;
   #heldBytes: number | undefined;
   #end: ProcessEnd | undefined;
 
@@ -15,7 +15,7 @@ export class HeldProcess {
     this.process = process;
     this.#probe = probe;
     this.#heldBytes = probe?.readBytes();
-    this.#baseBytes = process.shared ? (this.#heldBytes ?? 0) : 0;
+    this.#startBytes = this.#heldBytes ?? 0;
     void process.ended.then((end) => {
       this.#end = end;
       // Whoever tells of its end asks first who ended it.
@@ -28,6 +28,11 @@ export class HeldProcess {
     return this.#probe !== undefined;
   }
 
+  /** Whether what it takes is one model's alone, and can be read. */
+  get own(): boolean {
+    return this.readable && !this.process.shared;
+  }
+
   /** How it ended. `undefined` while it runs. */
   get end(): ProcessEnd | undefined {
     return this.#end;
@@ -38,10 +43,18 @@ export class HeldProcess {
     return this.#heldBytes;
   }
 
-  /** Anonymous bytes that its models have taken, now or when it was looked at last. `undefined` if the system doesn't tell. */
+  /**
+   * Anonymous bytes that pay for what was reserved, now or when it was looked at last: all of a process that was started for one model, and
+   * what one of several has grown by. `undefined` if the system doesn't tell.
+   */
   readTakenBytes(): number | undefined {
-    this.#heldBytes = this.#probe?.readBytes() ?? this.#heldBytes;
-    return this.#heldBytes === undefined ? undefined : Math.max(0, this.#heldBytes - this.#baseBytes);
+    return this.process.shared ? this.readGrownBytes() : this.#look();
+  }
+
+  /** Anonymous bytes that it has taken since its first load began, now or when it was looked at last. `undefined` if the system doesn't tell. */
+  readGrownBytes(): number | undefined {
+    const heldBytes = this.#look();
+    return heldBytes === undefined ? undefined : Math.max(0, heldBytes - this.#startBytes);
   }
 
   listMappings(): readonly HeldFile[] | undefined {
@@ -51,6 +64,11 @@ export class HeldProcess {
   /** Gives it a wall. Returns why it has none, in one sentence; `undefined` if it has one, or can't be looked at either. */
   contain(limitBytes: number): string | undefined {
     return this.#probe?.contain(limitBytes);
+  }
+
+  #look(): number | undefined {
+    this.#heldBytes = this.#probe?.readBytes() ?? this.#heldBytes;
+    return this.#heldBytes;
   }
 
   /** The scope whose out-of-memory killer has ended it. `undefined`: none did. */

@@ -26,14 +26,14 @@ export function settleModel(held: HeldModel, { full, changes }: SettlingMoment, 
   const { gate } = parts;
   const { reservation, process } = held.facts;
   const { observing: before, callsBegun, heard } = held;
-  const own = process?.readable === true;
+  const own = process?.own === true;
   if (before && (own || !held.disturbed)) {
     // What else runs takes nothing in a process of the model's own.
     const [since, ownCalls] = own ? [before.changes, 0] : [changes, callsBegun];
     held.observing = observeCall(before, { changes: since, ownCalls, full, heard });
     if (held.observing !== before) tellObserved(held, held.observing, parts);
   }
-  if (own) gate.refresh();
+  if (process?.readable) gate.refresh();
   else gate.settle(reservation);
 }
 
