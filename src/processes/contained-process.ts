@@ -19,7 +19,10 @@ export interface ContainedProcess {
    * @throws ContainmentError with one sentence, if the kernel doesn't take it. The former limit then holds on.
    */
   limit(bytes: number): void;
-  /** How many processes of the group the kernel killed, for whichever scope. `undefined` if that can't be read. */
+  /**
+   * How many processes of the group the kernel killed, for whichever scope; 0 if none. Linux 6.1 counts the first one twice on v2, where
+   * the group is killed as a whole. `undefined` if it can't be read.
+   */
   readKills(): number | undefined;
   /** Removes the group once its process has ended: tries for 5 s, since it is in there until it is reaped. It never rejects. */
   remove(): Promise<void>;

@@ -5,8 +5,9 @@ import { readGroupFile } from './group-files.ts';
 
 /**
  * The directory of the innermost v2 group, ours or one above it, whose `memory.oom.group` is 1: if the kernel ends one process in it
- * for lack of memory, it ends all of them. Kubernetes sets it since 1.28, systemd with `OOMPolicy=kill`. `undefined` if there is
- * none, or none can be seen. It never throws.
+ * for lack of memory, it ends all of them. Kubernetes sets it since 1.28, systemd with `OOMPolicy=kill`. A process that
+ * is killed at the limit of a group of its own takes nobody else along (seen on Linux 6.1). `undefined` if there is none, or none can be
+ * seen. It never throws.
  */
 export function findOomGroup({ root = '/' }: { readonly root?: string } = {}): string | undefined {
   try {

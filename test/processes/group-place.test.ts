@@ -1,7 +1,7 @@
 /** Recorded trees of kernel files: where groups for children may be made, and each reason why nowhere. */
 import { chmodSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { findGroupPlace, handsDownMemory } from '../../src/processes/group-place.ts';
 import { copyFixture, getFixture } from '../support/fixtures.ts';
 
@@ -17,6 +17,8 @@ function makeDelegated(files: Readonly<Record<string, string>> = {}, name = 'del
   for (const [file, text] of Object.entries(above)) writeFileSync(join(groups, name, file), text);
   return root;
 }
+
+afterEach(() => void vi.restoreAllMocks());
 
 const asUser = () => vi.spyOn(process, 'geteuid').mockReturnValue(1000);
 const asRoot = () => vi.spyOn(process, 'geteuid').mockReturnValue(0);
@@ -52,7 +54,9 @@ describe('on v1 the place', () => {
 
   it.skipIf(process.getuid?.() === 0)('is none if our group can’t be written', () => {
     const root = copyFixture('v1-parent-limit');
-    chmodSync(join(root, 'sys/fs/cgroup/memory/pod/app'), 0o555);
+    const own = join(root, 'sys/fs/cgroup/memory/pod/app');
+    chmodSync(own, 0o555);
+    onTestFinished(() => chmodSync(own, 0o755));
     expect(findReason(root)).toMatch(/^Expected to make groups in .*\/app, found EACCES; run as root/);
   });
 });

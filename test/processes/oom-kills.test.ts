@@ -70,6 +70,14 @@ describe('the scope of a kill', () => {
     expect(findKiller(before, tree.read())).toEqual(tree.scope('/a'));
   });
 
+  it('is that of the contained process if one of our own group was killed as well', () => {
+    const tree = new Tree();
+    const before = tree.read();
+    tree.set('/a/b/c', 1, 1);
+    tree.set('/a/b/guarded', 1, 1);
+    expect(findKiller(before, tree.read())).toEqual(tree.scope('/a/b/guarded'));
+  });
+
   it('is the host if a process of ours was killed and no limit had run out', () => {
     const tree = new Tree();
     const before = tree.read();
