@@ -133,9 +133,9 @@ export class GuardRooms {
       noteMappings: () => this.machine.noteMappings((error) => this.status.tellBlind(error)),
       meterLoad: (memory) => this.machine.meterLoad(memory),
       readGrowthBytes: () => this.machine.readGrowthBytes(),
-      probeProcess: (pid) => {
+      probeProcess: (process) => {
         this.#tellOomGroup();
-        return this.machine.probeProcess(pid);
+        return this.machine.probeProcess(process);
       },
       emit: this.#tell,
     });

@@ -1,7 +1,15 @@
 /** The public door: re-exports only. */
 /// <reference lib="esnext.disposable" preserve="true" />
 
-export type { Adapter, ChosenShape, LoadRequest, ModelOffer, RequestedShape } from './adapters/adapter.ts';
+export type {
+  Adapter,
+  ChosenShape,
+  LoadRequest,
+  ModelOffer,
+  OnKilled,
+  ProcessAdapter,
+  RequestedShape,
+} from './adapters/adapter.ts';
 export type { LayoutName } from './addon/nexa-binding.ts';
 export { AdmissionTimeoutError } from './admission/admission-timeout-error.ts';
 export { InsufficientMemoryError, type RefusalNumbers } from './admission/insufficient-memory-error.ts';
@@ -13,6 +21,7 @@ export {
 export { formatBytes, GiB, KiB, MiB, parseBytes } from './core/bytes.ts';
 export type { Clock } from './core/clock.ts';
 export { type ErrorCode, MemoryGuardError } from './core/errors.ts';
+export type { ModelProcess, ProcessEnd } from './core/model-process.ts';
 export type {
   CacheType,
   FootprintBasis,
@@ -41,6 +50,7 @@ export type {
   GuardEventName,
   GuardEventOf,
   GuardEvents,
+  KilledEvent,
   LimitsEvent,
   LoadedEvent,
   StatusEvent,
@@ -97,9 +107,11 @@ export type {
   RuntimeModel,
   RuntimeName,
 } from './sdk/runtime.ts';
-export type { GenerateOptions, InitializeOptions, LoadOptions } from './sdk/sdk-options.ts';
+export type { GenerateOptions, InitializeOptions, Isolation, LoadOptions } from './sdk/sdk-options.ts';
 export { readMemory } from './sensors/read-memory.ts';
 export type { ReadMemoryOptions } from './sensors/read-memory-options.ts';
+export type { SpawnChoice, SpawnProgramOptions } from './spawn/spawn-options.ts';
+export type { SpawnedProgram } from './spawn/spawned-program.ts';
 export {
   type DisposeMethodName,
   type Guarded,

@@ -9,6 +9,9 @@ import type { LoadGuardOptions } from './loading/load-guard-options.ts';
 import type { LoadedModel } from './models/loaded-model.ts';
 import type { GuardStatus, WatchOptions } from './monitor/status-watch.ts';
 import type { Decision } from './policy/decision.ts';
+import { runSpawn, spawnAdapter } from './spawn/spawn-adapter.ts';
+import { readSpawnCall, type SpawnChoice, type SpawnProgramOptions } from './spawn/spawn-options.ts';
+import type { SpawnedProgram } from './spawn/spawned-program.ts';
 
 /** `guard.ledger`. */
 export interface GuardLedger {
@@ -127,6 +130,33 @@ export class MemoryGuard {
    */
   async plan(name: string | PlanOptions, options: PlanOptions = {}): Promise<Decision> {
     return this.#rooms.loader.plan(typeof name === 'string' ? [name, options] : [name]);
+  }
+
+  /**
+   * Starts a program that loads a model by itself, such as a server, once there is room for it: its need is reserved, its whole process tree is
+   * counted, it is stopped to make room and when it idles, and its end is told. `args` may be a function of what was chosen.
+   *
+   * @throws MemoryGuardError `ERR_INVALID_OPTION`, what `loadModel` throws if the program doesn't fit, `ERR_RUNTIME_NOT_FOUND` if there is no such
+   * program, `ERR_RUNTIME` if it can't be started, `ERR_MODEL_KILLED` if it ends before it is ready, and what `ready` throws.
+   * @example
+   * ```ts
+   * const server = await nexa.guard.spawn('llama-server', ({ contextSize }) => ['-m', path, '-c', `${contextSize}`], {
+   *   modelPath: path,
+   *   contextSize: { min: 2048, max: 8192 },
+   *   ready: (_, signal) => waitForPort(8080, signal),
+   * });
+   * await server.use(() => fetch('http://127.0.0.1:8080/completion', request));
+   * await server.stop();
+   * ```
+   */
+  async spawn(
+    command: string,
+    args: readonly string[] | ((chosen: SpawnChoice) => readonly string[]),
+    options: SpawnProgramOptions,
+  ): Promise<SpawnedProgram> {
+    this.#assertOpen();
+    const call = readSpawnCall(command, args, options);
+    return (await this.#rooms.loader.loadOther(spawnAdapter(call), runSpawn, [call])) as SpawnedProgram;
   }
 
   /** Ends watching and refuses further loads. Models that are loaded stay usable; disposing them is up to you. */

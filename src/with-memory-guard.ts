@@ -116,7 +116,7 @@ export function withMemoryGuard<T extends LoadsModels>(sdk: T, options?: GuardOp
 
   const disposeAll: Takeover = (invoke, args) =>
     models.disposeSome(
-      () => true,
+      ({ facts }) => !facts.foreign,
       () => invoke(args),
     );
 

@@ -121,6 +121,8 @@ export interface Adapter {
    * counts as taken of what was reserved for it.
    */
   readonly modelsLiveIn?: ModelMemory;
+  /** How long its models may be idle, in place of the guard's `keepAliveMs`. */
+  readonly keepAliveMs?: number;
   /** Models live in processes of their own. Absent if they live in this one. */
   readonly processes?: ProcessAdapter;
   /** Whether the last call on a model, or on one of its parts, filled a micro-batch: then it touched all memory that it ever will. */

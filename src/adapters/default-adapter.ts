@@ -40,6 +40,7 @@ const ADAPTER_PARTS = Object.keys({
   runtime: true,
   modelsLiveIn: true,
   processes: true,
+  keepAliveMs: true,
   hasFilledMicroBatch: true,
   listFiles: true,
   adaptContext: true,

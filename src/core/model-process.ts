@@ -19,6 +19,8 @@ export interface ModelProcess {
   readonly pid: number;
   /** Whether other models live in it too, or may. */
   readonly shared: boolean;
+  /** Whether the processes that it starts belong to it. @default false */
+  readonly tree?: boolean;
   /** Resolves when it has ended, whatever ended it. */
   readonly ended: Promise<ProcessEnd>;
 }

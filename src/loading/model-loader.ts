@@ -116,17 +116,28 @@ export class ModelLoader {
     return this.#through(await this.#prepare(args), invoke);
   }
 
-  /** Loads an evicted model again. The signal of its first load ended the waiting of that load, and counts no more. */
-  async #reload(invoke: Invoke, args: readonly unknown[]): Promise<unknown> {
+  /** The same for what is none of the SDK's models, and is read by an adapter of its own. */
+  async loadOther(adapter: Adapter, invoke: Invoke, args: readonly unknown[]): Promise<unknown> {
     this.#assertOpen();
-    const load = await this.#prepare(args);
+    return this.#through(await this.#prepare(args, adapter), invoke);
+  }
+
+  /** Loads an evicted model again. The signal of its first load ended the waiting of that load, and counts no more. */
+  async #reload(adapter: Adapter, invoke: Invoke, args: readonly unknown[]): Promise<unknown> {
+    this.#assertOpen();
+    const load = await this.#prepare(args, adapter);
     return this.#through({ ...load, choices: { ...load.choices, signal: undefined } }, invoke);
   }
 
   /** The same for one whose process was killed, once more or one step smaller. */
-  async #reloadKilled(invoke: Invoke, args: readonly unknown[], history: KillHistory): Promise<unknown> {
+  async #reloadKilled(
+    adapter: Adapter,
+    invoke: Invoke,
+    args: readonly unknown[],
+    history: KillHistory,
+  ): Promise<unknown> {
     this.#assertOpen();
-    const load = history.narrow(await this.#prepare(args));
+    const load = history.narrow(await this.#prepare(args, adapter));
     return this.#through({ ...load, choices: { ...load.choices, signal: undefined }, history }, invoke);
   }
 
@@ -225,8 +236,9 @@ export class ModelLoader {
 
   /** Registers what the SDK gave, and gives the handle that its caller gets, with the model if it is a new one. */
   #register(raw: unknown, loaded: LoadedCall): { readonly handle: unknown; readonly held?: HeldModel } {
-    const { gate, models, clock, adapter } = this.#parts;
+    const { gate, models, clock } = this.#parts;
     const { load, call, owner } = loaded;
+    const methods = this.#findMethods(loaded);
     const { candidate, reservation } = loaded.admitted;
     const known = isObject(raw) ? findHandle(raw, this.#handleParts) : undefined;
     if (known) {
@@ -244,16 +256,21 @@ export class ModelLoader {
     const observing =
       changes === undefined ? undefined : observeLoad(candidate.calibrationKey, changes, loaded.grown, files);
     gate.loaded(reservation, files, process?.readable ? undefined : candidate.predicted?.anonymousAfterLoadBytes);
-    const held = new HeldModel(raw, adapter.onEnd !== undefined, this.#listFacts(loaded, modelFiles), observing);
+    const held = new HeldModel(raw, methods.onEnd !== undefined, this.#listFacts(loaded, modelFiles), observing);
     // An object that can't be wrapped is an error before anything is registered.
-    const handle = isObject(raw) ? wrapModel(raw, held, this.#handleParts) : raw;
+    const handle = isObject(raw) ? wrapModel(raw, held, { ...this.#handleParts, methods }) : raw;
     loaded.window.end(true);
     // Weights that are loaded by themselves have taken all that they ever will.
     models.add(held, load.request.shape?.part === 'weights');
     tellLoaded(held, { files, elapsedMs: clock.nowMs() - loaded.startMs }, this.#parts);
-    if (isObject(raw)) listenForEnd(adapter, raw, () => models.ended(held));
+    if (isObject(raw)) listenForEnd(methods, raw, () => models.ended(held));
     if (loaded.process) this.#listenForKill(held, loaded.process);
     return { handle, held };
+  }
+
+  /** A context is a model of its SDK. */
+  #findMethods({ load, owner }: Pick<LoadedCall, 'load' | 'owner'>): Adapter {
+    return owner ? this.#parts.adapter : load.adapter;
   }
 
   #listenForKill(held: HeldModel, process: HeldProcess): void {
@@ -291,6 +308,7 @@ export class ModelLoader {
     const { candidate, reservation, reason } = admitted;
     const { quantization, shape } = call;
     const { settings, adapter } = this.#parts;
+    const methods = this.#findMethods(loaded);
     return {
       name: request.name,
       quantization,
@@ -301,12 +319,16 @@ export class ModelLoader {
       predicted: candidate.predicted,
       files,
       pinned: choices.pin || owner !== undefined,
-      disposers: adapter.disposers,
-      reload: settings.reload && !owner ? () => this.#reload(invoke, args) : undefined,
+      disposers: methods.disposers,
+      keepAliveMs: methods.keepAliveMs,
+      foreign: methods !== adapter,
+      reload: settings.reload && !owner ? () => this.#reload(load.adapter, invoke, args) : undefined,
       process,
       reloadKilled:
         process &&
-        planReload(load, candidate, this.#parts.clock, (history) => this.#reloadKilled(invoke, args, history)),
+        planReload(load, candidate, this.#parts.clock, (history) =>
+          this.#reloadKilled(load.adapter, invoke, args, history),
+        ),
       owner,
     };
   }

@@ -11,7 +11,7 @@ import { HeldProcess } from '../models/held-process.ts';
 export interface ProcessLoadsParts {
   readonly gate: AdmissionGate;
   readonly clock: Clock;
-  readonly probeProcess: (pid: number) => ProcessProbe | undefined;
+  readonly probeProcess: (process: ModelProcess) => ProcessProbe | undefined;
 }
 
 /**
@@ -65,7 +65,7 @@ export class ProcessLoad {
 
   #begin(process: ModelProcess): void {
     const { gate, probeProcess } = this.#parts;
-    const held = this.#known.get(process) ?? new HeldProcess(process, probeProcess(process.pid));
+    const held = this.#known.get(process) ?? new HeldProcess(process, probeProcess(process));
     this.#known.set(process, held);
     this.#held = held;
     if (!held.readable) return;

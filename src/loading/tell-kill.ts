@@ -1,5 +1,6 @@
 /** What is told of a process that was killed, in figures and in one sentence. */
 import { formatBytes } from '../core/bytes.ts';
+import { describeEnd } from '../core/describe-end.ts';
 import { neededBytes } from '../core/needed-bytes.ts';
 import type { KilledEvent } from '../events/guard-events.ts';
 import type { HeldProcess } from '../models/held-process.ts';
@@ -26,18 +27,15 @@ export function describeKill(model: KilledModel, process: HeldProcess): Omit<Kil
 }
 
 function makeSentence(told: Omit<KilledEvent, 'type' | 'atMs' | 'message'>): string {
-  const { model, quantization, pid, signal, exitCode, hung, scope, heldBytes, need, reloads } = told;
-  const how = scope
-    ? `was ended by the kernel, since the memory of ${scope.path} had run out`
-    : hung
-      ? 'no longer answered and was ended'
-      : signal !== undefined
-        ? `was ended by ${signal}`
-        : `ended with exit code ${exitCode}`;
+  const { model, quantization, pid, scope, heldBytes, need, reloads } = told;
+  const subject = `The process ${pid} of ${formatModelName(model, quantization)}`;
+  const end = scope
+    ? `${subject} was ended by the kernel, since the memory of ${scope.path} had run out`
+    : describeEnd(subject, told);
   const held =
     heldBytes === undefined
       ? ''
       : ` It held ${formatBytes(heldBytes)}, where ${formatBytes(neededBytes(need))} had been reserved.`;
   const next = reloads ? ' The next call loads it again.' : '';
-  return `The process ${pid} of ${formatModelName(model, quantization)} ${how}.${held}${next}`;
+  return `${end}.${held}${next}`;
 }

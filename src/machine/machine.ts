@@ -1,6 +1,6 @@
 /** What the guard needs of a machine, as a port: the real one and a replaced one stand behind it. It holds no behaviour. */
 import type { MemoryReader } from '../core/memory-reader.ts';
-import type { ProcessProbe } from '../core/model-process.ts';
+import type { ModelProcess, ProcessProbe } from '../core/model-process.ts';
 import type { HeldFile, ModelMemory } from '../core/types.ts';
 import type { CalibrationStore } from '../footprint/calibration-store.ts';
 import type { LedgerOption, OpenLedger } from '../ledger/open-ledger.ts';
@@ -61,7 +61,7 @@ export interface Machine {
   /** The control group whose processes the kernel ends all together, this one among them. `undefined`: there is none. */
   findOomGroup(): string | undefined;
   /** Begins to look at a process of this program's. `undefined` if the system doesn't tell what it holds. */
-  probeProcess(pid: number): ProcessProbe | undefined;
+  probeProcess(process: ModelProcess): ProcessProbe | undefined;
   /** Gives back what is garbage after a model is gone, and the page cache of the files that are named when it is due. */
   releaseMemory(files: () => readonly string[]): Promise<void>;
   close(): void;

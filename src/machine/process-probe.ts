@@ -1,33 +1,41 @@
 /** Looks at a process of a model on the machine that this process runs on. It decides nothing. */
-import type { KillerScope, ProcessProbe } from '../core/model-process.ts';
+import type { KillerScope, ModelProcess, ProcessProbe } from '../core/model-process.ts';
 import type { HeldFile } from '../core/types.ts';
 import { type ContainedProcess, openContainment } from '../processes/containment.ts';
 import { watchKills } from '../processes/kill-watch.ts';
 import { readProcessBytes } from '../processes/process-bytes.ts';
+import { listProcessTree } from '../processes/process-tree.ts';
 import { listMappingsOf } from '../sensors/linux/mapping-watch.ts';
 
 /** Whether groups can be made for children here. It is found out once: neither control groups nor rights change under a program. */
 let place: ReturnType<typeof openContainment> | undefined;
 
-export function openProcessProbe(pid: number): ProcessProbe {
-  return new RealProcessProbe(pid);
+export function openProcessProbe(process: Pick<ModelProcess, 'pid' | 'tree'>): ProcessProbe {
+  return new RealProcessProbe(process);
 }
 
 class RealProcessProbe implements ProcessProbe {
   readonly #pid: number;
+  readonly #tree: boolean;
   readonly #kills = watchKills();
   #contained: ContainedProcess | undefined;
 
-  constructor(pid: number) {
+  constructor({ pid, tree = false }: Pick<ModelProcess, 'pid' | 'tree'>) {
     this.#pid = pid;
+    this.#tree = tree;
   }
 
   readBytes(): number | undefined {
-    return readProcessBytes(this.#pid);
+    const held = this.#listPids().map((pid) => readProcessBytes(pid) ?? 0);
+    const bytes = held.reduce((sum, each) => sum + each, 0);
+    // Each process holds something, if only its stack.
+    return bytes > 0 ? bytes : undefined;
   }
 
   listMappings(): readonly HeldFile[] | undefined {
-    return listMappingsOf(this.#pid);
+    const mapped = this.#listPids().flatMap((pid) => listMappingsOf(pid) ?? []);
+    if (listMappingsOf(this.#pid) === undefined) return undefined;
+    return [...new Map(mapped.map((file) => [file.key, file])).values()];
   }
 
   contain(limitBytes: number): string | undefined {
@@ -40,6 +48,10 @@ class RealProcessProbe implements ProcessProbe {
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
     }
+  }
+
+  #listPids(): readonly number[] {
+    return this.#tree ? listProcessTree(this.#pid) : [this.#pid];
   }
 
   findKiller(): KillerScope | undefined {

@@ -1,7 +1,7 @@
 /** The machine that this process runs on. It decides nothing. */
 import type { Clock } from '../core/clock.ts';
 import type { MemoryReader } from '../core/memory-reader.ts';
-import type { ProcessProbe } from '../core/model-process.ts';
+import type { ModelProcess, ProcessProbe } from '../core/model-process.ts';
 import type { ModelMemory } from '../core/types.ts';
 import { CalibrationStore, findCalibrationDirectory } from '../footprint/calibration-store.ts';
 import { type LedgerOption, type OpenLedger, openLedger } from '../ledger/open-ledger.ts';
@@ -62,8 +62,8 @@ export class RealMachine implements Machine {
     return findOomGroup();
   }
 
-  probeProcess(pid: number): ProcessProbe | undefined {
-    return openProcessProbe(pid);
+  probeProcess(process: ModelProcess): ProcessProbe {
+    return openProcessProbe(process);
   }
 
   async releaseMemory(files: () => readonly string[]): Promise<void> {

@@ -25,6 +25,10 @@ export interface ModelFacts {
   readonly disposers: readonly PropertyKey[];
   /** Loads it again, through every rule, and gives its new handle. Absent if the user did not choose that. */
   readonly reload: (() => Promise<unknown>) | undefined;
+  /** How long it may be idle. Absent if the guard says that. */
+  readonly keepAliveMs?: number | undefined;
+  /** Whether it is none of the SDK's, whose ways to unload then don't reach it. */
+  readonly foreign?: boolean;
   /** The process that it lives in. `undefined` if that is this one. */
   readonly process?: HeldProcess | undefined;
   /** Loads it again after its process was killed, and gives its new handle. `undefined` if that is not to be done, or was done too often. */

@@ -19,7 +19,8 @@ export class KeepAlive {
 
   /** The idle time of a model begins anew, if it is idle. */
   begin(held: HeldModel): void {
-    const { keepAliveMs, clock, expired } = this.#parts;
+    const { clock, expired } = this.#parts;
+    const { keepAliveMs = this.#parts.keepAliveMs } = held.facts;
     this.end(held);
     if (keepAliveMs === undefined || !held.idle) return;
     held.cancelKeepAlive = clock.schedule(() => expired(held), keepAliveMs);

@@ -206,7 +206,7 @@ export class LoadedModels {
 
   /** The same for a model that one call of the SDK names, by the SDK's own object or by its name. */
   disposeNamed(model: unknown, run: () => unknown): unknown {
-    const named = (held: HeldModel) => held.raw === model || held.facts.name === model;
+    const named = ({ raw, facts }: HeldModel) => !facts.foreign && (raw === model || facts.name === model);
     const found = [...this.#held].filter(named);
     return found.length === 1 ? this.dispose(found[0]!, run) : this.disposeSome(named, run);
   }

@@ -1,9 +1,10 @@
 /** One process in which an engine runs: its calls, its end, and whether it still answers. It knows no models. */
+
+import { describeEnd } from '../../core/describe-end.ts';
 import { MemoryGuardError } from '../../core/errors.ts';
 import type { ModelProcess, ProcessEnd } from '../../core/model-process.ts';
 import type { LogListener } from '../runtime.ts';
 import { type ProcessMessage, type ProgramMessage, readProcessMessage } from './child-message.ts';
-import { describeEnd } from './describe-end.ts';
 import { OutputLines } from './output-lines.ts';
 import { receiveError, type SentError } from './sent-error.ts';
 import type { StartedChild } from './start-child.ts';
