@@ -1,7 +1,6 @@
 /** What is told of a process that was killed, in figures and in one sentence. */
 import { formatBytes } from '../core/bytes.ts';
 import { describeEnd } from '../core/describe-end.ts';
-import { neededBytes } from '../core/needed-bytes.ts';
 import type { KilledEvent } from '../events/guard-events.ts';
 import type { HeldProcess } from '../models/held-process.ts';
 import { formatModelName } from '../policy/decision.ts';
@@ -35,7 +34,7 @@ function makeSentence(told: Omit<KilledEvent, 'type' | 'atMs' | 'message'>): str
   const held =
     heldBytes === undefined
       ? ''
-      : ` It held ${formatBytes(heldBytes)}, where ${formatBytes(neededBytes(need))} had been reserved.`;
+      : ` It held ${formatBytes(heldBytes)} of anonymous memory, where ${formatBytes(need.anonymousBytes)} had been reserved.`;
   const next = reloads ? ' The next call loads it again.' : '';
   return `${end}.${held}${next}`;
 }

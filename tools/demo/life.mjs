@@ -27,13 +27,14 @@ const TOLD = /** @type {const} */ ([
   'ok',
   'warning',
   'critical',
+  'killed',
   'unloaded',
   'degraded',
 ]);
 
 /** @param {Scene} scene */
 export async function runLife(scene) {
-  const sdk = await NexaSDK.initialize({ modelsDir: scene.files.directory });
+  const sdk = await NexaSDK.initialize({ modelsDir: scene.files.directory, onKilled: 'reload' });
   const other = new OtherProgram();
   try {
     await other.take(0);
@@ -46,7 +47,7 @@ export async function runLife(scene) {
 
 /** @param {Scene} scene @param {NexaSDK} sdk @param {OtherProgram} other @param {number} minFreeBytes */
 async function showLife({ files, full, limitFile, limitNote }, sdk, other, minFreeBytes) {
-  const limit = files.temporary ? await setLimit(files, minFreeBytes, limitFile) : undefined;
+  const limit = files.temporary ? await setLimit(sdk, files, minFreeBytes, limitFile) : undefined;
   const nexa = withMemoryGuard(sdk, {
     minFreeBytes,
     dwellMs: 200,
@@ -77,17 +78,20 @@ async function showLife({ files, full, limitFile, limitNote }, sdk, other, minFr
   printHeading(full ? '4. Answering' : '4. Answering, then listening');
   await showAnswers(model, files, full, guard);
 
+  printHeading('5. Its process is killed while it answers, and it goes on talking');
+  await showKill(model, files);
+
   // What the first one really took has corrected its estimate, so the same again might fit by now.
   const contextSize = full ? 8192 : 65_536;
-  printHeading(`5. A second one beside it, with ${contextSize} tokens of context`);
+  printHeading(`6. A second one beside it, with ${contextSize} tokens of context`);
   await showRefusal(nexa, files.name, { ...options, contextSize });
 
   if (files.temporary) {
-    printHeading('6. Another program takes memory');
+    printHeading('7. Another program takes memory');
     await showPressure(guard, other, minFreeBytes);
   }
 
-  printHeading(`${files.temporary ? 7 : 6}. Giving it back`);
+  printHeading(`${files.temporary ? 8 : 7}. Giving it back`);
   const unloaded = new Promise((resolve) => guard.once('unloaded', resolve));
   await model.dispose();
   await unloaded;
@@ -109,6 +113,23 @@ async function showAnswers(model, { audio, temporary }, full, guard) {
   if (temporary) {
     printRow('', '(the weights are noise, so the answer is babble; the audio went through the real encoder)');
   }
+}
+
+/** Does to the model what the kernel does when memory runs out. @param {Model} model @param {Files} files */
+async function showKill(model, { temporary }) {
+  const prompt = { prompt: 'Tell me more', maxTokens: 4, ...(temporary && { seed: 1 }) };
+  printRow('prompt', prompt.prompt);
+  try {
+    for await (const text of model.generate({ ...prompt, maxTokens: 500 })) {
+      growRow('answer', JSON.stringify(text).slice(1, -1));
+      if (model.pid !== undefined) process.kill(model.pid, 'SIGKILL');
+    }
+  } catch (error) {
+    const { code, message } = /** @type {import('nexa-memory-guard').MemoryGuardError} */ (error);
+    printRow('error', `${code}: ${message}`);
+  }
+  printRow('prompt', `${prompt.prompt}, once more`);
+  await printAnswer(model, prompt);
 }
 
 /** @param {GuardedSdk} nexa @param {string} name @param {LoadOptions} options */

@@ -1,20 +1,19 @@
 /** The limit that the demo lives under, so that the step below the asked one just fits. It loads nothing. */
 import { writeFileSync } from 'node:fs';
-import { estimateFootprint, MiB, readMemory } from 'nexa-memory-guard';
+import { MiB, readMemory, withMemoryGuard } from 'nexa-memory-guard';
 import { CONTEXT } from './files.mjs';
 
 /**
  * Limits this process so that the step below the asked one just fits: at full size Q4_0, else Q4_K_M.
- * @param {import('./files.mjs').Files} files @param {number} minFreeBytes @param {string | undefined} limitFile
+ * @param {import('nexa-memory-guard').NexaSDK} sdk @param {import('./files.mjs').Files} files @param {number} minFreeBytes
+ * @param {string | undefined} limitFile
  */
-export async function setLimit(files, minFreeBytes, limitFile) {
-  const { models, projector } = files;
-  const sizes = await Promise.all(
-    Object.values(models).map((modelPath) =>
-      estimateFootprint({ modelPath, projectorPath: projector, contextSize: CONTEXT }),
-    ),
-  );
-  const [best = 0, middle = 0, least = 0] = sizes.map(({ totalBytes }) => totalBytes);
+export async function setLimit(sdk, files, minFreeBytes, limitFile) {
+  const { guard } = withMemoryGuard(sdk, { ledger: 'process' });
+  const options = { contextSize: CONTEXT, projectorPath: files.projector, quantization: 'Q5_K_M' };
+  const { candidates } = await guard.plan(files.name, options);
+  guard.close();
+  const [best = 0, middle = 0, least = 0] = candidates.map(({ need }) => need.mappedBytes + need.anonymousBytes);
   const headroomBytes =
     minFreeBytes + (middle - least > 32 * MiB ? (middle + least) / 2 : middle + 0.75 * (best - middle));
   const usedBytes = limitFile ? readGroupBytes() : readOwnBytes();
