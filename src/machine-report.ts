@@ -8,6 +8,7 @@ import {
   machineClass,
   recommendQuantization,
 } from './policy/recommend-quantization.ts';
+import { describeContainment } from './processes/containment.ts';
 import { findOomGroup } from './processes/oom-group.ts';
 import { openReader } from './sensors/open-reader.ts';
 
@@ -32,6 +33,11 @@ export interface MachineReport {
    * of memory, it ends all of them. Absent if there is none.
    */
   readonly oomGroup?: string;
+  /**
+   * Whether the process of a model gets a control group with a limit of its own here: of which kind, or why not, in one sentence with what would make
+   * it available.
+   */
+  readonly containment: { readonly kind: 'cgroup-v1' | 'cgroup-v2' } | { readonly reason: string };
   /** Where the memory that this process may use stands among Qwen2-Audio's documented requirements. */
   readonly machineClass: MachineClass;
   /** The quantization with which a load of Qwen2-Audio would begin. */
@@ -68,6 +74,7 @@ export async function machineReport(): Promise<MachineReport> {
     memory,
     readFrom,
     ...(oomGroup !== undefined && { oomGroup }),
+    containment: Object.freeze(describeContainment()),
     machineClass: machineClass(comparedBytes),
     recommendedQuantization: recommendQuantization(comparedBytes, availableBytes),
   });

@@ -1,6 +1,7 @@
 import os from 'node:os';
 import { expect, it } from 'vitest';
 import { machineReport } from '../src/machine-report.ts';
+import { describeContainment } from '../src/processes/containment.ts';
 import { findOomGroup } from '../src/processes/oom-group.ts';
 
 it('tells what this machine is and what its memory is good for', async () => {
@@ -13,5 +14,6 @@ it('tells what this machine is and what its memory is good for', async () => {
   expect(['Q5_K_M', 'Q4_K_M', 'Q4_0']).toContain(report.recommendedQuantization);
   expect(report.addon).not.toBe('');
   expect(report.oomGroup).toBe(findOomGroup());
+  expect(report.containment).toEqual(describeContainment());
   expect(report.readFrom).toContain(process.platform === 'linux' ? '/proc/meminfo' : 'node:os');
 });

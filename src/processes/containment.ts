@@ -29,13 +29,21 @@ export function openContainment({
 }: {
   readonly root?: string;
 } = {}): { readonly containment: Containment } | { readonly reason: string } {
-  if (process.platform !== 'linux') {
-    return { reason: `Expected Linux, found ${process.platform}; control groups are Linux's alone.` };
-  }
-  const place = findGroupPlace(root);
+  const place = findPlace(root);
   if ('reason' in place) return place;
   removeLeftovers(place.directory);
   return {
     containment: { kind: place.kind, contain: (pid, limitBytes) => containProcess(place, pid, limitBytes) },
   };
+}
+
+/** What `openContainment` would find, without removing anything: the kind of groups that children could get, or why they get none. */
+export function describeContainment(): { readonly kind: GroupKind } | { readonly reason: string } {
+  const place = findPlace('/');
+  return 'reason' in place ? place : { kind: place.kind };
+}
+
+function findPlace(root: string): ReturnType<typeof findGroupPlace> {
+  if (process.platform === 'linux') return findGroupPlace(root);
+  return { reason: `Expected Linux, found ${process.platform}; control groups are Linux's alone.` };
 }

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { MiB } from '../../src/core/bytes.ts';
-import { type Containment, openContainment } from '../../src/processes/containment.ts';
+import { type Containment, describeContainment, openContainment } from '../../src/processes/containment.ts';
 import { findGroupPlace } from '../../src/processes/group-place.ts';
 import { findKiller, readOomKills } from '../../src/processes/oom-kills.ts';
 import { nameGroup } from '../../src/processes/remove-leftovers.ts';
@@ -29,6 +29,7 @@ describe.skipIf(whyNot)('containment', () => {
   it('lets a child be killed at a wall of its own, beside which others live, and leaves nothing', async () => {
     const containment = open();
     expect(containment.kind).toBe('cgroup-v1');
+    expect(describeContainment()).toEqual({ kind: containment.kind });
     const [model, sibling] = [await startMemoryHolder(), await startMemoryHolder()];
     const before = readOomKills();
     const contained = containment.contain(model.pid, 64 * MiB);
@@ -101,6 +102,7 @@ describe.skipIf(whyNot)('containment', () => {
 
 it('is not available elsewhere than on Linux, or where the kernel’s files say so, for a reason', () => {
   vi.spyOn(process, 'platform', 'get').mockReturnValue('darwin');
+  expect(describeContainment()).toEqual(openContainment());
   expect(openContainment()).toEqual({ reason: "Expected Linux, found darwin; control groups are Linux's alone." });
   vi.restoreAllMocks();
   if (process.platform !== 'linux') return;

@@ -24,7 +24,7 @@ export function giveAdvice({ report, runtimes, degraded }: Findings): string[] {
   }
   if (addon !== 'loaded') {
     advice.push(
-      `The native addon is ${addon}; a load that the engine fails ends the process then, and its log is not silent.`,
+      `The native addon is ${addon}; other processes are not counted then, and a model's process outlives a killed program until its engine lets go.`,
     );
   }
   if (!memory.precise) {

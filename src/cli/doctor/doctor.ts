@@ -67,6 +67,7 @@ function printFindings({ stdout, env }: Io, { report, runtimes, ledger }: Examin
     ...labelLines('Ledger', [
       `${where}; ${ledger.processes} of them hold${ledger.processes === 1 ? 's' : ''} models now`,
     ]),
+    ...labelLines('Walls', [describeContainment(report)]),
     ...labelLines(
       'Runtimes',
       runtimes.map((runtime) => describeRuntime(runtime, screen)),
@@ -95,6 +96,12 @@ function describeMemory({ memory, machineClass, recommendedQuantization }: Machi
   const { totalBytes, availableBytes } = memory;
   const standing = `for Qwen2-Audio that is ${CLASS_WORDS[machineClass]}`;
   return `${formatBytes(availableBytes)} available of ${formatBytes(totalBytes)}; ${standing}, and loads begin with ${recommendedQuantization}`;
+}
+
+function describeContainment({ containment }: MachineReport): string {
+  return 'kind' in containment
+    ? `each model's process gets a ${containment.kind} group with what was promised as its limit`
+    : `a model's process has no limit of its own. ${containment.reason}`;
 }
 
 function describeSource(source: MachineReport['memory']['source']): string {

@@ -4,19 +4,32 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { withMemoryGuard } from '../../../src/index.ts';
+import { describeContainment } from '../../../src/processes/containment.ts';
 import { runCommand, runCommandForJson } from '../../support/run-command.ts';
 
 describe('doctor', () => {
   it('tells what was read from where, what binds and which runtimes there are', async () => {
     const { code, out, err } = await runCommand('doctor');
     expect({ code, err }).toEqual({ code: 0, err: '' });
-    for (const label of ['System', 'Memory', 'Binds', 'Read from', 'Addon', 'Ledger', 'Runtimes', 'To change']) {
+    for (const label of [
+      'System',
+      'Memory',
+      'Binds',
+      'Read from',
+      'Addon',
+      'Ledger',
+      'Walls',
+      'Runtimes',
+      'To change',
+    ]) {
       expect(out).toMatch(new RegExp(`^${label} {2,}\\S`, 'm'));
     }
     expect(out).toMatch(/scope +limit +used +reclaimable +available/);
     expect(out).toMatch(/llama \d+\.\d+\.\d+ \(llama\.cpp b\d+\): NexaSDK\.initialize/);
     expect(out).toMatch(/node-llama-cpp \d+\.\d+\.\d+: withMemoryGuard/);
     if (process.platform === 'linux') expect(out).toContain('/proc/meminfo');
+    const contained = 'kind' in describeContainment();
+    expect(out).toContain(contained ? "each model's process gets a " : "a model's process has no limit of its own. ");
     expect(out).not.toContain('\x1b');
   });
 
