@@ -26,6 +26,7 @@ const BY_CODE: Readonly<Partial<Record<ErrorCode, number>>> = {
   ERR_RUNTIME_NOT_FOUND: EXIT.runtime,
   ERR_RUNTIME_ABI: EXIT.runtime,
   ERR_RUNTIME: EXIT.runtime,
+  ERR_MODEL_KILLED: EXIT.runtime,
   ERR_CONTEXT_FULL: EXIT.runtime,
   ERR_SENSOR: EXIT.sensor,
   ERR_LEDGER: EXIT.sensor,

@@ -2,7 +2,6 @@ import { createRequire } from 'node:module';
 import { afterAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Adapter } from '../../src/adapters/adapter.ts';
 import { isLlamaNode, llamaNodeAdapter } from '../../src/adapters/llama-node-adapter.ts';
-import { NexaSDK } from '../../src/sdk/nexa-sdk.ts';
 import { withMemoryGuard } from '../../src/with-memory-guard.ts';
 import { runProgram } from '../support/run-program.ts';
 import { makeTinyModels } from '../support/tiny-models.ts';
@@ -30,7 +29,6 @@ describe('a guarded model of it', () => {
   afterAll(() => files.remove());
 
   it('is not unloaded for idling while its slots are open', async () => {
-    await NexaSDK.initialize(); // silences the engine
     const options = { minFreeBytes: 1, minFreeRatioAfterLoad: 0, ledger: 'process', keepAliveMs: 20 } as const;
     const llama = withMemoryGuard(module as ModelLoader, options);
     onTestFinished(() => llama.guard.close());

@@ -1,6 +1,7 @@
 /** Where the addon is looked for, what is silent and what is told; and that it keeps its word when called wrongly. */
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -117,7 +118,7 @@ describe('finding the addon', () => {
 });
 
 describe.skipIf(!there)('the addon', () => {
-  const { MemoryFiles, engineLog } = (loadAddon() ?? {}) as Addon;
+  const { MemoryFiles, ThreadPoolHold } = (loadAddon() ?? {}) as Addon;
   const rows = () => new Float64Array(2 * STRIDE);
   const meminfo = join(getFixture('host-only'), 'proc/meminfo');
 
@@ -138,9 +139,14 @@ describe.skipIf(!there)('the addon', () => {
     expect(() => new MemoryFiles(...(args as ConstructorParameters<typeof MemoryFiles>))).toThrow(TypeError);
   });
 
-  it('has a log of engines, which reaches nothing in what is no loaded library', () => {
-    expect(engineLog.silence('/proc/self/nothing')).toEqual({ loggers: 0, calls: 0, catches: false, holds: false });
-    expect(engineLog.drain()).toEqual([]);
+  it('holds the thread pool back until it is released, also twice, and for a number that is no count', async () => {
+    for (const threads of [-1, 0, 4, 2 ** 31 - 1]) {
+      const hold = new ThreadPoolHold(threads);
+      const work = stat(meminfo);
+      hold.release();
+      hold.release();
+      expect((await work).isFile()).toBe(true);
+    }
   });
 
   it('does not read after it was closed', () => {

@@ -45,9 +45,7 @@ export const nexaSdk: Subject = {
   disposeAll: (sdk) => sdk.dispose(),
 };
 
-/** The engine's log is silenced by the runtime that opens it first. */
 async function llamaNode() {
-  await NexaSDK.initialize();
   return require('@fugood/llama.node') as LoadsModels & object;
 }
 

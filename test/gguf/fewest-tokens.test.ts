@@ -3,7 +3,6 @@ import { countFewestTokens } from '../../src/gguf/fewest-tokens.ts';
 import { readGguf } from '../../src/gguf/read-gguf.ts';
 import type { Vocabulary } from '../../src/gguf/vocabulary.ts';
 import { readVocabulary } from '../../src/gguf/vocabulary.ts';
-import { EngineLog } from '../../src/sdk/llama/engine-log.ts';
 import { findEngine } from '../../src/sdk/llama/llama-engine.ts';
 import { createRandom } from '../../tools/random.mjs';
 import { writeLanguageModel } from '../../tools/synthetic-model.mjs';
@@ -66,8 +65,7 @@ describe('the fewest tokens of a text', () => {
     const path = files.path('merges.gguf');
     const merges = ['a b', 'ab c', 'Ġ a', 'b c', 'x y'];
     writeLanguageModel(path, { ...TINY, merges, quantization: 'F32' });
-    const { llama, libraryPath } = await findEngine();
-    const log = new EngineLog(libraryPath);
+    const { llama } = await findEngine();
     const context = await llama.loadModel({ model: path, n_ctx: 512, n_parallel: 1, ctx_shift: false });
     try {
       const vocabulary = (await readVocabulary(await readGguf(path)))!;
@@ -83,7 +81,6 @@ describe('the fewest tokens of a text', () => {
       }
     } finally {
       await context.release();
-      log.flush();
       files.remove();
     }
   });

@@ -34,7 +34,7 @@ describe('the packed tarball', () => {
     expect(chunks.length).toBeGreaterThan(0);
     expect(chunks.length).toBeLessThan(6);
     const types = files.filter((path) => path.endsWith('.d.ts'));
-    const entries = ['dist/index.js', 'dist/metrics/guard-metrics.js', 'dist/cli/main.js'];
+    const entries = ['dist/index.js', 'dist/metrics/guard-metrics.js', 'dist/cli/main.js', 'dist/child.js'];
     const beside = ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json'];
     const examples = [
       'express.mjs',

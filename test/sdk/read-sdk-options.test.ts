@@ -130,6 +130,8 @@ describe('initialize options', () => {
     [{ onLog: true }, 'Expected `onLog` to be a function'],
     [{ layout: 'v1' }, "Expected `layout` to be 'nexa-1.0', 'geniex-0.3' or 'geniex-0.5'"],
     [{ libraryPath: '' }, 'Expected `libraryPath` to be a path'],
+    [{ childPath: '' }, 'Expected `childPath` to be a path'],
+    [{ isolation: 'thread' }, "Expected `isolation` to be 'process', 'shared' or 'none', got 'thread' (string)."],
     [
       { runtime: 'llama', layout: 'geniex-0.5' },
       "`layout` is an option of the SDK's library, but `runtime` is 'llama'.",
@@ -140,7 +142,7 @@ describe('initialize options', () => {
     ],
     [
       { verbose: true },
-      'Unknown option `verbose` of `initialize`; its options are runtime, libraryPath, layout, modelsDir, onLog.',
+      'Unknown option `verbose` of `initialize`; its options are runtime, libraryPath, layout, modelsDir, onLog, isolation, childPath.',
     ],
   ])('%j are refused with a sentence', (given, sentence) => {
     expect(refusal(() => readInitializeOptions(given))).toMatchObject({

@@ -61,8 +61,6 @@ function oneAtATime(module) {
 const llamaNode = {
   name: '@fugood/llama.node',
   async open() {
-    // The engine's log is silenced by the runtime that opens it first.
-    await NexaSDK.initialize({ runtime: 'llama' });
     return oneAtATime(loadModule('@fugood/llama.node'));
   },
   listArguments: (model, memoryGuard) => [{ model, n_ctx: CONTEXT, n_gpu_layers: 0, memoryGuard }],

@@ -1,7 +1,6 @@
 /** What the engine does once in a thousand times, brought about: a completion that fails after its prompt was checked. */
 import { copyFileSync, readFileSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { EngineLog } from '../../../src/sdk/llama/engine-log.ts';
 import { type Completion, findEngine, type LlamaContext } from '../../../src/sdk/llama/llama-engine.ts';
 import { LlamaModel } from '../../../src/sdk/llama/llama-model.ts';
 import { makeTinyModels, type TinyModels } from '../../support/tiny-models.ts';
@@ -15,16 +14,14 @@ afterAll(() => files.remove());
 
 const request = { prompt: 'What?', audioPaths: [] as string[], maxTokens: 3, stop: [] };
 
-async function realContext(log: EngineLog, contextSize: number): Promise<LlamaContext> {
+async function realContext(contextSize: number): Promise<LlamaContext> {
   const { llama } = await findEngine();
   const context = await llama.loadModel({ model: files.model(), n_ctx: contextSize, n_parallel: 1, ctx_shift: false });
-  log.withoutConsole(() => context.initMultimodal({ path: files.projector, use_gpu: false }));
+  await context.initMultimodal({ path: files.projector, use_gpu: false });
   return context;
 }
 
 test('a completion that fails inside the engine makes the model unusable, and its memory still comes back', async () => {
-  const { libraryPath } = await findEngine();
-  const log = new EngineLog(libraryPath);
   const contextSize = 65_536;
   const path = files.path('vanishing.wav');
   copyFileSync(files.tone, path);
@@ -32,7 +29,7 @@ test('a completion that fails inside the engine makes the model unusable, and it
   let released = 0;
   // In a function of its own, so that nothing here keeps the engine's object alive.
   const model = await (async () => {
-    const real = await realContext(log, contextSize);
+    const real = await realContext(contextSize);
     const context: LlamaContext = {
       isJinjaSupported: () => real.isJinjaSupported(),
       isLlamaChatSupported: () => real.isLlamaChatSupported(),
@@ -54,7 +51,7 @@ test('a completion that fails inside the engine makes the model unusable, and it
       initMultimodal: (options) => real.initMultimodal(options),
       getMultimodalSupport: () => real.getMultimodalSupport(),
     };
-    return new LlamaModel(context, log, {
+    return new LlamaModel(context, {
       modelPath: files.model(),
       contextSize,
       capabilities: context.getMultimodalSupport(),
@@ -77,17 +74,16 @@ test('a completion that fails inside the engine makes the model unusable, and it
 
 test('a text that ends for no reason is an error', async () => {
   const context = scripted({ text: 'a', tokens_predicted: 1, stopped_limited: false });
-  const model = new LlamaModel(context, new EngineLog(undefined), facts);
+  const model = new LlamaModel(context, facts);
   await expect(model.generate(request, () => {})).rejects.toMatchObject({
     code: 'ERR_RUNTIME',
     message: 'The engine ended a text for no reason: no token could be computed.',
   });
 });
 
-test("an error's own line is told once, and what is no error is told too", async () => {
-  const log = new EngineLog(undefined, null);
+test('what is thrown and is no error is told too', async () => {
   const failing = { ...scripted({}), completion: () => Promise.reject('no thread') };
-  const model = new LlamaModel(failing, log, facts);
+  const model = new LlamaModel(failing, facts);
   await expect(model.generate(request, () => {})).rejects.toMatchObject({ message: 'The engine failed: no thread.' });
 });
 
@@ -100,7 +96,7 @@ test('a conversation that the template refuses is an error of the runtime, and t
       return { prompt: 'p' };
     },
   };
-  const model = new LlamaModel(refusing, new EngineLog(undefined, null), facts);
+  const model = new LlamaModel(refusing, facts);
   const messages = [{ role: 'critic', parts: [] }];
   const expected = {
     name: 'MemoryGuardError',
@@ -127,7 +123,7 @@ test('texts that run are stopped when the process exits, by one listener for all
       finish({ ...ended, interrupted: true });
     },
   };
-  const model = new LlamaModel(slow, new EngineLog(undefined, null), facts);
+  const model = new LlamaModel(slow, facts);
   const text = model.generate(request, () => {});
   await new Promise((resolve) => setImmediate(resolve));
   const listeners = process.listeners('exit').filter((listener) => listener.name === 'stopRunning');

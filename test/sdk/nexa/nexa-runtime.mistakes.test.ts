@@ -43,7 +43,7 @@ async function read(stream: AsyncIterable<string>): Promise<string> {
 describe.each(LAYOUTS)('with the library of %s', (layout) => {
   test('1: every output is zeroed before every call', async () => {
     // The double looks at every byte of every output of every call, and these are all of them, each twice.
-    const sdk = await NexaSDK.initialize({ libraryPath: doubleLibrary(layout) });
+    const sdk = await NexaSDK.initialize({ isolation: 'none', libraryPath: doubleLibrary(layout) });
     for (let round = 0; round < 2; round++) {
       await sdk.plugins();
       await sdk.devices(plugin(layout));
@@ -84,7 +84,7 @@ describe.each(LAYOUTS)('with the library of %s', (layout) => {
   });
 
   test('3: an empty prompt never reaches a fresh model', async () => {
-    const sdk = await NexaSDK.initialize({ libraryPath: doubleLibrary(layout) });
+    const sdk = await NexaSDK.initialize({ isolation: 'none', libraryPath: doubleLibrary(layout) });
     const model = await sdk.loadModel(files.model());
     for (const prompt of ['', ' ', '\0', 'a\0b', undefined]) {
       for (const raw of [true, false]) {
@@ -107,7 +107,7 @@ describe.each(LAYOUTS)('with the library of %s', (layout) => {
   });
 
   test('4: a role or content is never NULL', async () => {
-    const sdk = await NexaSDK.initialize({ libraryPath: doubleLibrary(layout) });
+    const sdk = await NexaSDK.initialize({ isolation: 'none', libraryPath: doubleLibrary(layout) });
     const model = await sdk.loadModel(files.model());
     for (const message of [
       {},

@@ -28,7 +28,7 @@ function place(layout: LayoutName, name: string) {
 }
 
 const HEAD = `
-const open = ({ folder: libraryPath }) => NexaSDK.initialize({ libraryPath });
+const open = ({ folder: libraryPath }) => NexaSDK.initialize({ isolation: 'none', libraryPath });
 const use = async (sdk, { plugin }) => {
   await sdk.devices(plugin);
   await (await sdk.loadModel(folder + '/qwen2audio-Q4_0.gguf')).dispose();
@@ -86,7 +86,7 @@ test.each(['NEXA_PLUGIN_PATH', 'GENIEX_PLUGIN_PATH'])('what the program set in %
 
 describe('threads of GNU OpenMP, which the library brings', () => {
   const open = `
-    await (await NexaSDK.initialize({ libraryPath: ${JSON.stringify(doubleLibrary('geniex-0.5'))} })).dispose();
+    await (await NexaSDK.initialize({ isolation: 'none', libraryPath: ${JSON.stringify(doubleLibrary('geniex-0.5'))} })).dispose();
     console.log(process.env.GOMP_SPINCOUNT ?? '-', process.env.OMP_WAIT_POLICY ?? '-');`;
 
   test.each([
@@ -110,7 +110,7 @@ describe('threads of GNU OpenMP, which the library brings', () => {
         await new Promise((resolve) => new Worker(new URL(import.meta.url)).on('exit', resolve));
         console.log(process.env.GOMP_SPINCOUNT, process.env.OMP_WAIT_POLICY);
       } else {
-        await (await NexaSDK.initialize({ libraryPath: ${JSON.stringify(doubleLibrary('geniex-0.5'))} })).dispose();
+        await (await NexaSDK.initialize({ isolation: 'none', libraryPath: ${JSON.stringify(doubleLibrary('geniex-0.5'))} })).dispose();
       }`);
     expect(ended).toMatchObject({ code: 0, stderr: '', stdout: '1000 PASSIVE\n' });
   });

@@ -17,7 +17,7 @@ afterAll(() => {
 });
 
 const LOAD = `
-const sdk = await NexaSDK.initialize({ libraryPath: ${JSON.stringify(doubleLibrary())}, modelsDir: folder });
+const sdk = await NexaSDK.initialize({ isolation: 'none', libraryPath: ${JSON.stringify(doubleLibrary())}, modelsDir: folder });
 const model = await sdk.loadModel(folder + '/qwen2audio-Q4_0.gguf', { contextSize: 4096 });
 `;
 const STREAM = "{ prompt: 'Go on.', maxTokens: 3500 }";
@@ -62,7 +62,7 @@ describe('a process ends', () => {
 
   test('with the code of process.exit() in the middle of a load', async () => {
     const ended = await programs.run(
-      `const sdk = await NexaSDK.initialize({ libraryPath: ${JSON.stringify(doubleLibrary())} });
+      `const sdk = await NexaSDK.initialize({ isolation: 'none', libraryPath: ${JSON.stringify(doubleLibrary())} });
       sdk.loadModel(folder + '/qwen2audio-Q4_0.gguf');
       setTimeout(() => process.exit(7), 100);`,
       { env: { NEXA_DOUBLE_CREATE: 'hang=/nowhere/never' } },
@@ -72,7 +72,7 @@ describe('a process ends', () => {
 
   test('with the code of process.exit() while the library is opened', async () => {
     const ended = await programs.run(
-      `NexaSDK.initialize({ libraryPath: ${JSON.stringify(doubleLibrary())} });
+      `NexaSDK.initialize({ isolation: 'none', libraryPath: ${JSON.stringify(doubleLibrary())} });
       setTimeout(() => process.exit(7), 100);`,
       { env: { NEXA_DOUBLE_INIT: 'hang=/nowhere/never' } },
     );
@@ -159,7 +159,7 @@ describe('a worker ends', () => {
 
   test('while it listens to the log, by terminate()', async () => {
     const work = `
-      const other = await NexaSDK.initialize({ libraryPath: ${JSON.stringify(doubleLibrary())}, onLog: () => {} });
+      const other = await NexaSDK.initialize({ isolation: 'none', libraryPath: ${JSON.stringify(doubleLibrary())}, onLog: () => {} });
       const loud = await other.loadModel(folder + '/qwen2audio-Q4_0.gguf');
       for (let i = 0; ; i++) {
         for await (const text of loud.generate({ prompt: '<<double logs=200;pace=0>>', maxTokens: 3 }));
@@ -204,7 +204,7 @@ describe('garbage', () => {
     const calls = files.path('garbage-calls.jsonl');
     const ended = await programs.run(
       `const { setTimeout: wait } = await import('node:timers/promises');
-      const sdk = await NexaSDK.initialize({ libraryPath: ${JSON.stringify(doubleLibrary())} });
+      const sdk = await NexaSDK.initialize({ isolation: 'none', libraryPath: ${JSON.stringify(doubleLibrary())} });
       const { openNexaRuntime } = await import('../lib/sdk/nexa/nexa-runtime.js');
       const { readLoadOptions } = await import('../lib/sdk/read-sdk-options.js');
       const raw = await openNexaRuntime({ libraryPath: ${JSON.stringify(doubleLibrary())} });

@@ -10,7 +10,7 @@ let files: TinyModels;
 let sdk: NexaSDK;
 beforeAll(async () => {
   files = makeTinyModels();
-  sdk = await NexaSDK.initialize({ modelsDir: files.folder });
+  sdk = await NexaSDK.initialize({ modelsDir: files.folder, isolation: 'none' });
 });
 afterAll(async () => {
   await sdk.dispose();

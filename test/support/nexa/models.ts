@@ -1,4 +1,4 @@
-/** Models of the SDK's library, loaded through its test double. */
+/** Models of the SDK's library, loaded through its test double into the process of the test. */
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import type { LayoutName } from '../../../src/addon/nexa-binding.ts';
@@ -30,7 +30,7 @@ export function useDouble(): { readonly files: TinyModels; load(options?: LoadDo
       return files;
     },
     async load({ layout = 'geniex-0.5', hears = false, contextSize = 2048, projectorPath } = {}) {
-      const sdk = await NexaSDK.initialize({ libraryPath: doubleLibrary(layout) });
+      const sdk = await NexaSDK.initialize({ libraryPath: doubleLibrary(layout), isolation: 'none' });
       open.push(sdk);
       const projector = projectorPath ?? (hears ? files.projector : undefined);
       if (projector !== undefined) return sdk.loadModel(files.model(), { contextSize, projectorPath: projector });
