@@ -18,25 +18,33 @@ const ENTRIES = ['index', 'metrics/guard-metrics', 'cli/main'];
 const CHILD = 'sdk/isolation/child';
 
 rmSync(DIST, { recursive: true, force: true });
-const bundle = await rolldown({
-  input: {
-    ...Object.fromEntries(ENTRIES.map((name) => [name, join(LIB, `${name}.js`)])),
-    child: join(LIB, `${CHILD}.js`),
-  },
-  platform: 'node',
-  external: (id) => !id.startsWith('.') && !id.startsWith('/') && !/^[A-Z]:/.test(id),
-});
-await bundle.write({
-  dir: DIST,
-  format: 'esm',
-  entryFileNames: '[name].js',
-  chunkFileNames: ({ name }) => `chunks/${basename(name)}.js`,
-});
-await bundle.close();
+await bundle(Object.fromEntries(ENTRIES.map((name) => [name, join(LIB, `${name}.js`)])));
+// One file by itself: an application that is bundled copies it. It repeats what `index` has, so its comments are left out; its names stay.
+await bundle(
+  { child: join(LIB, `${CHILD}.js`) },
+  { mangle: false, compress: false, codegen: { removeWhitespace: true } },
+);
 
 // Nobody imports the program, so its types are left out.
 for (const file of listTypes(ENTRIES.filter((name) => name !== 'cli/main')))
   cpSync(file, join(DIST, relative(LIB, file)));
+
+/** @param {Record<string, string>} input @param {import('rolldown').OutputOptions['minify']} [minify] */
+async function bundle(input, minify = false) {
+  const made = await rolldown({
+    input,
+    platform: 'node',
+    external: (id) => !id.startsWith('.') && !id.startsWith('/') && !/^[A-Z]:/.test(id),
+  });
+  await made.write({
+    dir: DIST,
+    format: 'esm',
+    minify,
+    entryFileNames: '[name].js',
+    chunkFileNames: ({ name }) => `chunks/${basename(name)}.js`,
+  });
+  await made.close();
+}
 
 /** The files of types that these entries lead to, directly or not. @param {readonly string[]} entries */
 function listTypes(entries) {

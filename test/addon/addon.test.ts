@@ -62,7 +62,8 @@ describe.skipIf(!addon)('every function of the addon', () => {
     try {
       return made[member](...args);
     } finally {
-      made.close();
+      if ('close' in made) made.close();
+      else made.release();
     }
   }
 

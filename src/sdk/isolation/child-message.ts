@@ -1,5 +1,5 @@
 /** What a program and the process of its models say to each other, and the check of what comes from there. It sends nothing. */
-import { LOG_LEVELS, type LogLevel } from '../runtime.ts';
+import { LOG_LEVELS, type LogLevel, type RuntimeDevice } from '../runtime.ts';
 import type { SentError } from './sent-error.ts';
 
 /** The methods of a model that the process runs. */
@@ -25,6 +25,7 @@ export type ProcessMessage =
   | { readonly type: 'text'; readonly call: number; readonly text: string }
   | { readonly type: 'progress'; readonly call: number; readonly percent: number }
   | { readonly type: 'log'; readonly level: LogLevel; readonly text: string }
+  | { readonly type: 'warning'; readonly text: string }
   | { readonly type: 'pong' };
 
 /** What is known of a model that the process has loaded. */
@@ -53,6 +54,8 @@ export function readProcessMessage(value: unknown): ProcessMessage | undefined {
       return isText(text) && LOG_LEVELS.includes(level as LogLevel)
         ? { type, level: level as LogLevel, text }
         : undefined;
+    case 'warning':
+      return isText(text) ? { type, text } : undefined;
     case 'done':
       return isCount(call) ? { type, call, value: (value as { readonly value?: unknown }).value } : undefined;
     case 'failed':
@@ -78,6 +81,14 @@ export function isLoadedThere(value: unknown): value is LoadedThere {
   return isCount(model) && flags && (longestAudioSeconds === undefined || typeof longestAudioSeconds === 'number');
 }
 
+export function isPlugins(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every(isText);
+}
+
+export function isDevices(value: unknown): value is readonly RuntimeDevice[] {
+  return Array.isArray(value) && value.every((device) => isText(Object(device).id) && isText(Object(device).name));
+}
+
 /** What `generate` gave, as far as the program's own code relies on it. */
 export function isGenerateResult(value: unknown): boolean {
   const { text, finishReason, promptTokens, generatedTokens } = Object(value) as Record<string, unknown>;
@@ -93,6 +104,22 @@ function isCount(value: unknown): value is number {
 }
 
 function isSentError(value: unknown): value is SentError {
-  const { name, message, code } = Object(value) as Record<string, unknown>;
-  return isText(name) && isText(message) && (code === undefined || isText(code));
+  const { code, cause, failure } = Object(value) as Record<string, unknown>;
+  const hasCode = code === undefined || isText(code);
+  return (
+    isNamed(value) &&
+    hasCode &&
+    (cause === undefined || isNamed(cause)) &&
+    (failure === undefined || isFailure(failure))
+  );
+}
+
+function isNamed(value: unknown): boolean {
+  const { name, message } = Object(value) as Record<string, unknown>;
+  return isText(name) && isText(message);
+}
+
+function isFailure(value: unknown): boolean {
+  const { what, reason, atFile } = Object(value) as Record<string, unknown>;
+  return isText(what) && isText(reason) && typeof atFile === 'boolean';
 }

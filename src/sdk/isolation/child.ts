@@ -1,7 +1,7 @@
 /** The program of a model's process: it takes the place that the kernel ends first, and ends with the program that started it. */
 import { writeFileSync } from 'node:fs';
 import { loadAddon } from '../../addon/load-addon.ts';
-import type { ProgramMessage } from './child-message.ts';
+import type { ProcessMessage, ProgramMessage } from './child-message.ts';
 import { serveRuntime } from './serve-runtime.ts';
 
 /** Electron's channel to the process that started this one, by its documentation. */
@@ -26,14 +26,14 @@ if (process.platform === 'linux') {
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 
 const { parentPort } = process as NodeJS.Process & { readonly parentPort?: ParentPort };
+const send = (message: ProcessMessage) => void (parentPort ? parentPort.postMessage(message) : process.send?.(message));
+// The program is told what Node would print here.
+process.on('warning', ({ message: text }) => send({ type: 'warning', text }));
 if (parentPort) {
-  const take = serveRuntime((message) => parentPort.postMessage(message));
+  const take = serveRuntime(send);
   parentPort.on('message', ({ data }) => take(data as ProgramMessage));
 } else {
   process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
   loadAddon()?.endWith?.(CHANNEL, process.ppid);
-  process.on(
-    'message',
-    serveRuntime((message) => void process.send?.(message)),
-  );
+  process.on('message', serveRuntime(send));
 }

@@ -12,6 +12,8 @@ import type { StartedChild } from './start-child.ts';
 export interface EngineProcessOptions {
   readonly shared: boolean;
   readonly onLog?: LogListener | undefined;
+  /** Is called with what the process warns of. */
+  readonly onWarning?: ((text: string) => void) | undefined;
   /** How often it is asked whether it still answers. @default 2000 */
   readonly pingMs?: number | undefined;
 }
@@ -50,6 +52,7 @@ export class EngineProcess implements ModelProcess {
   readonly ended: Promise<ProcessEnd>;
   readonly #child: StartedChild;
   readonly #lines: OutputLines;
+  readonly #onWarning: ((text: string) => void) | undefined;
   readonly #calls = new Map<number, RunningCall>();
   readonly #printed: Promise<void>;
   readonly #pingMs: number;
@@ -62,11 +65,12 @@ export class EngineProcess implements ModelProcess {
   #unanswered = 0;
   #pings: NodeJS.Timeout | undefined;
 
-  constructor(child: StartedChild, { shared, onLog, pingMs = PING_MS }: EngineProcessOptions) {
+  constructor(child: StartedChild, { shared, onLog, onWarning, pingMs = PING_MS }: EngineProcessOptions) {
     this.pid = child.pid;
     this.shared = shared;
     this.#child = child;
     this.#pingMs = pingMs;
+    this.#onWarning = onWarning;
     this.#lines = new OutputLines(onLog && ((level, text) => tellLog(onLog, level, text)));
     child.onMessage((message) => this.#receive(message));
     this.#printed = new Promise((resolve) => {
@@ -153,6 +157,9 @@ export class EngineProcess implements ModelProcess {
         break;
       case 'log':
         this.#lines.add(message.text, message.level);
+        break;
+      case 'warning':
+        this.#onWarning?.(message.text);
         break;
       case 'text':
         this.#calls.get(message.call)?.text?.(message.text);

@@ -3,7 +3,7 @@ import { MemoryGuardError } from '../../core/errors.ts';
 import { LoadProgress } from '../load-progress.ts';
 import type { LogListener, Runtime, RuntimeDevice, RuntimeLoad, RuntimeModel, RuntimeName } from '../runtime.ts';
 import type { InitializeOptions } from '../sdk-options.ts';
-import { isLoadedThere, isOpenedThere, type OpenedThere } from './child-message.ts';
+import { isDevices, isLoadedThere, isOpenedThere, isPlugins, type OpenedThere } from './child-message.ts';
 import { type AskedCall, EngineProcess } from './engine-process.ts';
 import { explainEndedLoad } from './explain-ended-load.ts';
 import { findChild } from './find-child.ts';
@@ -19,6 +19,7 @@ export interface IsolationOptions {
   /** What they open their runtime with. */
   readonly runtime: Pick<InitializeOptions, 'runtime' | 'libraryPath' | 'layout'>;
   readonly onLog: LogListener | undefined;
+  readonly onWarning: (text: string) => void;
 }
 
 /**
@@ -37,6 +38,7 @@ export async function openIsolatedRuntime(options: InitializeOptions): Promise<R
       ...(layout && { layout }),
     },
     onLog,
+    onWarning: warnOnce(),
   };
   const { process, opened } = await openProcess(isolated);
   return new IsolatedRuntime(isolated, process, opened);
@@ -51,6 +53,7 @@ class IsolatedRuntime implements Runtime {
   /** The process for the next load, or that of all models. */
   #ready: Promise<EngineProcess> | undefined;
   readonly #processes = new Set<EngineProcess>();
+  #closed = false;
 
   constructor(options: IsolationOptions, process: EngineProcess, { name, version, kvCacheTypes }: OpenedThere) {
     this.name = name as RuntimeName;
@@ -58,7 +61,7 @@ class IsolatedRuntime implements Runtime {
     if (kvCacheTypes) this.kvCacheTypes = kvCacheTypes as NonNullable<Runtime['kvCacheTypes']>;
     this.isolation = options.shared ? 'shared' : 'process';
     this.#options = options;
-    this.#processes.add(process);
+    this.#follow(process);
     this.#ready = Promise.resolve(process);
   }
 
@@ -71,7 +74,7 @@ class IsolatedRuntime implements Runtime {
       onProcess?.(process);
       const load = process.call(asked, { progress: progress.listener });
       const loaded = await (signal ? untilAborted(load, signal, process) : load);
-      if (!isLoadedThere(loaded)) throw new MemoryGuardError('ERR_RUNTIME', NO_SENSE);
+      if (!isLoadedThere(loaded)) throw await endAstray(process, 'load');
       progress.finish();
       signal?.throwIfAborted();
       return new IsolatedModel(process, loaded, request.modelPath);
@@ -82,21 +85,24 @@ class IsolatedRuntime implements Runtime {
   }
 
   async plugins(): Promise<readonly string[]> {
-    return (await this.#ask({ type: 'plugins', args: [] })) as readonly string[];
+    return this.#ask({ type: 'plugins', args: [] }, isPlugins);
   }
 
   async devices(pluginId: string): Promise<readonly RuntimeDevice[]> {
-    return (await this.#ask({ type: 'devices', args: [pluginId] })) as readonly RuntimeDevice[];
+    return this.#ask({ type: 'devices', args: [pluginId] }, isDevices);
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     await Promise.all([...this.#processes].map((process) => process.kill()));
   }
 
   /** What is asked of the library and not of a model: the process for the next load answers. */
-  async #ask(asked: AskedCall): Promise<unknown> {
+  async #ask<T>(asked: AskedCall, isAnswer: (value: unknown) => value is T): Promise<T> {
     const process = await this.#getProcess();
-    return process.call(asked);
+    const answer = await process.call(asked);
+    if (!isAnswer(answer)) throw await endAstray(process, asked.type);
+    return answer;
   }
 
   /** A load that is given up while its process starts leaves that to the next one. */
@@ -135,28 +141,48 @@ class IsolatedRuntime implements Runtime {
   }
 
   async #start(): Promise<EngineProcess> {
-    const { process } = await openProcess(this.#options);
+    const { process } = await openProcess(this.#options, (started) => this.#follow(started));
+    return process;
+  }
+
+  /** One that was still starting when this runtime was closed is not wanted any more. */
+  #follow(process: EngineProcess): void {
     this.#processes.add(process);
     void process.ended.then(() => this.#processes.delete(process));
-    return process;
+    if (this.#closed) void process.kill();
   }
 }
 
-const NO_SENSE =
-  'Expected what a load gives from the process of the model, found something else; its process was ended, so load it again.';
-
 async function openProcess(
   options: IsolationOptions,
+  onStarted?: (process: EngineProcess) => void,
 ): Promise<{ readonly process: EngineProcess; readonly opened: OpenedThere }> {
   const process = new EngineProcess(await startChild(options.childPath), options);
+  onStarted?.(process);
   try {
     const opened = await process.call({ type: 'open', args: [options.runtime] });
     if (isOpenedThere(opened)) return { process, opened };
-    throw new MemoryGuardError('ERR_RUNTIME', NO_SENSE);
+    throw await endAstray(process, 'open');
   } catch (error) {
     await process.kill();
     throw error;
   }
+}
+
+/** An engine went astray: nothing else that its process says can be believed. */
+async function endAstray(process: EngineProcess, call: AskedCall['type']): Promise<MemoryGuardError> {
+  await process.kill();
+  const message = `Expected what \`${call}\` gives from the process of the model, found something else; its process was ended, so load it again.`;
+  return new MemoryGuardError('ERR_RUNTIME', message);
+}
+
+/** Every process opens the runtime anew, and all of them warn of the same. */
+function warnOnce(): (text: string) => void {
+  const told = new Set<string>();
+  return (text) => {
+    if (!told.has(text)) globalThis.process.emitWarning(text);
+    told.add(text);
+  };
 }
 
 /** Rejects with the signal's reason as soon as it aborts. */

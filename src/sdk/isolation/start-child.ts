@@ -1,5 +1,5 @@
 /** Starts the program of a model's process, by Node or by Electron, and tells the two apart for nobody else. It knows no messages. */
-import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { MemoryGuardError } from '../../core/errors.ts';
@@ -41,6 +41,8 @@ export function startChild(path: string, utility = findUtilityProcesses()): Prom
 }
 
 async function startNode(path: string): Promise<StartedChild> {
+  // A program that loads no model needs none of it.
+  const { fork } = await import('node:child_process');
   const child = fork(path, [], {
     env: listChildEnvironment(process.env),
     execArgv: [],
@@ -52,6 +54,7 @@ async function startNode(path: string): Promise<StartedChild> {
   } catch (cause) {
     throw notStarted(path, cause);
   }
+  refuseNonsense(child);
   // What is sent to a process that has just ended is lost, and its end is told.
   child.on('error', () => {});
   const { pid } = child;
@@ -71,6 +74,27 @@ async function startNode(path: string): Promise<StartedChild> {
       for (const stream of [child.stdout, child.stderr]) (stream as unknown as NodeJS.Timeout | null)?.[call]();
     },
     kill: () => void child.kill('SIGKILL'),
+  };
+}
+
+/**
+ * Node ends the program over bytes on the channel that are no message, which an engine that went astray may write there: the error is thrown where
+ * nobody can catch it but the function that Node itself calls with them. Without that function, in a Node that names it otherwise, it stays so.
+ */
+function refuseNonsense(child: ChildProcess): void {
+  const symbol = Object.getOwnPropertySymbols(child).find(({ description }) => description === 'kChannelHandle');
+  const channel = symbol && (child as unknown as Record<symbol, { onread?: (...args: unknown[]) => unknown }>)[symbol];
+  const onread = channel?.onread;
+  if (!onread) return;
+  let astray = false;
+  channel.onread = function read(...args) {
+    if (astray) return undefined;
+    try {
+      return onread.apply(this, args);
+    } catch {
+      astray = true;
+      return child.kill('SIGKILL');
+    }
   };
 }
 

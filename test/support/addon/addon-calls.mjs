@@ -8,6 +8,7 @@ const OBJECTS = ['object', 'list', 'throwing', 'Int32Array', 'Float64Array', 'Ui
 /** Of each kind of argument, the types that its type alone allows. A kind that ends in `?` may be missing. @type {Readonly<Record<string, readonly string[]>>} */
 const KINDS = {
   integer: ['number'],
+  threads: ['number'],
   number: ['number', 'fraction'],
   flag: ['boolean'],
   path: ['string'],
@@ -99,7 +100,7 @@ const ARGUMENTS = {
   readMachine: ['figures'],
   endWith: ['integer', 'parent'],
   readProcess: ['integer'],
-  ThreadPoolHold: ['integer'],
+  ThreadPoolHold: ['threads'],
   'ThreadPoolHold.release': [],
   trimHeap: [],
   dropPageCache: ['path'],
@@ -169,6 +170,8 @@ export function rightValues(given) {
   const messages = [{ role: 'user', parts: [{ type: 'text', text: 'Hello.' }] }];
   return {
     integer: () => given.descriptor,
+    // A thread is held for a second if nobody releases it, and whoever needs one waits meanwhile.
+    threads: () => 0,
     parent: () => process.ppid,
     number: () => 5e6,
     flag: () => false,
