@@ -19,17 +19,14 @@ const CHILD = 'sdk/isolation/child';
 
 rmSync(DIST, { recursive: true, force: true });
 await bundle(Object.fromEntries(ENTRIES.map((name) => [name, join(LIB, `${name}.js`)])));
-// One file by itself: an application that is bundled copies it. It repeats what `index` has, so its comments are left out; its names stay.
-await bundle(
-  { child: join(LIB, `${CHILD}.js`) },
-  { mangle: false, compress: false, codegen: { removeWhitespace: true } },
-);
+// One file by itself: an application that is bundled copies it. It repeats what `index` has, so it is made small; what fails in it is told by message.
+await bundle({ child: join(LIB, `${CHILD}.js`) }, true);
 
-// Nobody imports the program, so its types are left out.
+// Nobody imports the programs, so their types are left out.
 for (const file of listTypes(ENTRIES.filter((name) => name !== 'cli/main')))
   cpSync(file, join(DIST, relative(LIB, file)));
 
-/** @param {Record<string, string>} input @param {import('rolldown').OutputOptions['minify']} [minify] */
+/** @param {Record<string, string>} input @param {boolean} [minify] */
 async function bundle(input, minify = false) {
   const made = await rolldown({
     input,
