@@ -236,6 +236,10 @@ function tellLog(listener: LogListener, ...line: Parameters<LogListener>): void 
 
 /** A process also ends by itself when its program does, but without the addon only once its event loop turns. */
 function killAtExit(): void {
-  if (!watchesExit) process.on('exit', () => running.forEach((each) => void each.kill()));
+  if (!watchesExit) process.on('exit', killRunning);
   watchesExit = true;
+}
+
+function killRunning(): void {
+  for (const each of running) void each.kill();
 }
