@@ -110,14 +110,17 @@ class IsolatedRuntime implements Runtime {
     const taken = this.#takeProcess();
     if (!signal) return taken;
     return untilSignal(taken, signal).catch((error) => {
-      void taken.then((process) => this.#giveBack(process), ignore);
+      this.#giveBack(taken);
       throw error;
     });
   }
 
-  #giveBack(process: EngineProcess): void {
-    if (this.#ready === undefined) this.#ready = Promise.resolve(process);
-    else if (!process.shared) void process.kill();
+  #giveBack(taken: Promise<EngineProcess>): void {
+    const isWanted = this.#ready === undefined;
+    if (isWanted) this.#ready = taken;
+    taken.then((process) => {
+      if (!isWanted && !process.shared) void process.kill();
+    }, ignore);
   }
 
   async #takeProcess(): Promise<EngineProcess> {
