@@ -12,7 +12,7 @@ import type { InitializeOptions } from './sdk-options.ts';
 export async function openRuntime(
   options: InitializeOptions,
   search = findLibrary,
-  openEmbedded = openLlamaRuntime,
+  openEmbedded: () => Promise<Runtime> = openLlamaRuntime,
 ): Promise<Runtime> {
   const { runtime, libraryPath, layout } = options;
   if (runtime === 'llama') return openEmbedded();

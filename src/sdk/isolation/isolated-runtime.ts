@@ -107,7 +107,7 @@ class IsolatedRuntime implements Runtime {
 
   /** A load that is given up while its process starts leaves that to the next one. */
   async #takeUntil(signal: AbortSignal | undefined): Promise<EngineProcess> {
-    const taken = this.#takeProcess();
+    const taken = this.#getProcess(!this.#options.shared);
     if (!signal) return taken;
     return untilSignal(taken, signal).catch((error) => {
       this.#giveBack(taken);
@@ -121,11 +121,6 @@ class IsolatedRuntime implements Runtime {
     taken.then((process) => {
       if (!isWanted && !process.shared) void process.kill();
     }, ignore);
-  }
-
-  async #takeProcess(): Promise<EngineProcess> {
-    const process = await this.#getProcess(!this.#options.shared);
-    return process.end ? this.#takeProcess() : process;
   }
 
   /** Several who ask at once get one process, unless each takes it. */

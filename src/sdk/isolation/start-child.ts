@@ -56,11 +56,11 @@ async function startNode(path: string): Promise<StartedChild> {
   }
   refuseNonsense(child);
   // What is sent to a process that has just ended is lost, and its end is told.
-  child.on('error', () => {});
+  child.on('error', ignore);
   const { pid } = child;
   return {
     pid: pid!,
-    send: (message) => void (child.connected && child.send(message as object, () => {})),
+    send: (message) => void (child.connected && child.send(message as object, ignore)),
     onMessage: (listener) => void child.on('message', listener),
     onExit: (listener) => void child.once('exit', listener),
     onOutput: (listener) => {
@@ -144,6 +144,8 @@ function findUtilityProcesses(): UtilityProcesses | undefined {
   const electron = createRequire(import.meta.url)('electron') as { readonly utilityProcess?: UtilityProcesses };
   return electron.utilityProcess;
 }
+
+function ignore(): void {}
 
 function notStarted(path: string, cause: unknown): MemoryGuardError {
   const reason = cause instanceof Error ? cause.message : String(cause);

@@ -11,8 +11,8 @@ import { findEngine, type Llama, type LlamaContext } from './llama-engine.ts';
 import { LlamaModel, type LlamaModelFacts } from './llama-model.ts';
 
 /** @throws MemoryGuardError `ERR_RUNTIME_NOT_FOUND` if the package or its native library is missing. */
-export async function openLlamaRuntime(): Promise<Runtime> {
-  const { llama, version } = await findEngine();
+export async function openLlamaRuntime(find: typeof findEngine = findEngine): Promise<Runtime> {
+  const { llama, version } = await find();
   return new LlamaRuntime(llama, version);
 }
 

@@ -353,6 +353,14 @@ test('closing ends all processes, also that for the next load, and twice', async
   await model.dispose();
 });
 
+test('a process that starts after closing is ended, and so is its load', async () => {
+  const runtime = await openProgram('');
+  await load(runtime);
+  const loaded = expect(load(runtime)).rejects.toMatchObject({ code: 'ERR_MODEL_KILLED' });
+  await Promise.all([runtime.close(), loaded]);
+  expect(listChildren()).toEqual([]);
+});
+
 /** The first process starts at once, each later one after this time; all of them leave their number in a file. */
 function startsSlowly(starts: string, ms: number): string {
   appendFileSync(starts, '');

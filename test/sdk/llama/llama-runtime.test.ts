@@ -1,6 +1,7 @@
 /** What only the embedded runtime offers and refuses, on its real engine. */
 import { writeFileSync } from 'node:fs';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Llama, LlamaContext } from '../../../src/sdk/llama/llama-engine.ts';
 import { openLlamaRuntime } from '../../../src/sdk/llama/llama-runtime.ts';
 import { readLoadOptions } from '../../../src/sdk/read-sdk-options.ts';
 import type { Runtime, RuntimeLoad, RuntimeModel } from '../../../src/sdk/runtime.ts';
@@ -24,7 +25,6 @@ function load(request: Partial<RuntimeLoad> = {}): Promise<RuntimeModel> {
 
 const request = { prompt: 'What is said?', audioPaths: [] as string[], maxTokens: 5, stop: [], seed: 1 };
 
-// What fails inside the engine may end its process: those tests are in test/sdk/isolation/explain-ended-load.test.ts.
 test('refuses a projector of another width before the engine sees it, and lives on', async () => {
   await expect(load({ projectorPath: otherWidth() })).rejects.toMatchObject({
     code: 'ERR_MODEL_FILE',
@@ -32,6 +32,55 @@ test('refuses a projector of another width before the engine sees it, and lives 
   });
   const model = await load();
   expect(await model.generate(request, () => {})).toMatchObject({ generatedTokens: 5 });
+  await model.dispose();
+});
+
+// What fails inside the real engine may end its process: that is tested in test/sdk/isolation/explain-ended-load.test.ts.
+describe('a load that fails in the engine', () => {
+  const loads = (loadModel: Llama['loadModel']) =>
+    openLlamaRuntime(async () => ({
+      llama: { loadModel, initLlama: async () => {}, BuildInfo: { number: '1' } },
+      version: '1',
+    }));
+  const request = (more: Partial<RuntimeLoad> = {}) => ({ ...readLoadOptions({}), modelPath: files.model(), ...more });
+
+  test('is an error about the file, and the load behind it is not held up', async () => {
+    let calls = 0;
+    const context = {} as LlamaContext;
+    const failing = await loads(() => (calls++ === 0 ? Promise.reject('no reason') : Promise.resolve(context)));
+    const [first, second] = [failing.load(request()), failing.load(request())];
+    await expect(first).rejects.toMatchObject({
+      code: 'ERR_MODEL_FILE',
+      message: `The engine could not load the model ${JSON.stringify(files.model())}: no reason.`,
+      cause: 'no reason',
+    });
+    expect((await second).capabilities).toEqual({ audio: false, vision: false });
+  });
+
+  test('over its projector lets go of its model', async () => {
+    let released = 0;
+    const context = {
+      initMultimodal: () => {
+        throw new Error('bad projector');
+      },
+      release: async () => {
+        released += 1;
+      },
+    } as Partial<LlamaContext> as LlamaContext;
+    const failing = await loads(async () => context);
+    await expect(failing.load(request({ projectorPath: files.projector }))).rejects.toMatchObject({
+      code: 'ERR_MODEL_FILE',
+      message: `The engine could not load the projector ${JSON.stringify(files.projector)}: bad projector.`,
+    });
+    expect(released).toBe(1);
+  });
+});
+
+test('forgets a conversation, and the next text is as the first', async () => {
+  const model = await load();
+  const first = await model.generate(request, () => {});
+  await model.reset();
+  expect((await model.generate(request, () => {})).text).toBe(first.text);
   await model.dispose();
 });
 
