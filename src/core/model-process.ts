@@ -30,6 +30,8 @@ export interface KillerScope {
   readonly kind: ScopeKind;
   /** The control group's path inside its hierarchy, or a name for the other kinds. */
   readonly path: string;
+  /** Whether it is the process's own wall. */
+  readonly own: boolean;
 }
 
 /** Looks at one process that models live in. It never throws. */

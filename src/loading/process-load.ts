@@ -69,9 +69,14 @@ export class ProcessLoad {
     this.#known.set(process, held);
     this.#held = held;
     if (!held.readable) return;
-    const wallBytes = findWall(this.#reservation.need);
-    if (wallBytes !== undefined && !process.shared && this.#adapter.containment !== 'off') held.contain(wallBytes);
+    const { need } = this.#reservation;
+    const wallBytes = findWall(need);
+    if (wallBytes !== undefined && !process.shared && this.#adapter.containment !== 'off') {
+      held.contain(wallBytes, need.mappedBytes);
+    }
     gate.follow(held, this.#reservation);
+    // An SDK that is asked twice tells twice.
+    this.#cancel?.();
     this.#wait();
   }
 
@@ -87,5 +92,5 @@ export class ProcessLoad {
 /** What a process may take that was promised so much. `undefined` if the promise is no figure of this model's own. */
 export function findWall({ basis, mappedBytes, anonymousBytes }: LoadNeed): number | undefined {
   if (basis === 'table' || basis === 'unknown') return undefined;
-  return mappedBytes + anonymousBytes + Math.max(LEAST_MARGIN_BYTES, anonymousBytes * WALL_SHARE);
+  return mappedBytes + anonymousBytes + Math.max(LEAST_MARGIN_BYTES, Math.ceil(anonymousBytes * WALL_SHARE));
 }

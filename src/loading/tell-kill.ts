@@ -9,9 +9,8 @@ type KilledModel = Pick<KilledEvent, 'model' | 'quantization' | 'need' | 'reload
 
 /** All of the event but its type and time. */
 export function describeKill(model: KilledModel, process: HeldProcess): Omit<KilledEvent, 'type' | 'atMs'> {
-  const { heldBytes, end } = process;
+  const { heldBytes, end, killer: scope } = process;
   const { signal, exitCode, hung = false } = end ?? {};
-  const scope = process.findKiller();
   const told = {
     ...model,
     pid: process.process.pid,

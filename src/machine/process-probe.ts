@@ -55,7 +55,10 @@ class RealProcessProbe implements ProcessProbe {
   }
 
   findKiller(): KillerScope | undefined {
-    return this.#kills.findKiller();
+    const killer = this.#kills.findKiller();
+    if (killer === undefined) return undefined;
+    const { kind, path, directory } = killer;
+    return { kind, path, own: directory !== undefined && directory === this.#contained?.path };
   }
 
   close(): void {

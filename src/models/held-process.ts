@@ -9,6 +9,9 @@ export class HeldProcess {
   readonly #startBytes: number;
   #heldBytes: number | undefined;
   #end: ProcessEnd | undefined;
+  #killer: KillerScope | undefined;
+  /** Anonymous bytes that fill the wall that it was given, at the least. */
+  #wallBytes = 0;
 
   /** `probe` is absent if the system doesn't tell what it holds. */
   constructor(process: ModelProcess, probe: ProcessProbe | undefined) {
@@ -18,8 +21,9 @@ export class HeldProcess {
     this.#startBytes = this.#heldBytes ?? 0;
     void process.ended.then((end) => {
       this.#end = end;
-      // Whoever tells of its end asks first who ended it.
-      setImmediate(() => probe?.close());
+      // Once: the kernel's counters tell each kill to one who asks, and what is told of it may be told of several models.
+      if (end.signal === 'SIGKILL' && !end.hung && !end.asked) this.#killer = probe?.findKiller();
+      probe?.close();
     });
   }
 
@@ -36,6 +40,11 @@ export class HeldProcess {
   /** How it ended. `undefined` while it runs. */
   get end(): ProcessEnd | undefined {
     return this.#end;
+  }
+
+  /** The scope whose out-of-memory killer has ended it. `undefined`: none did. */
+  get killer(): KillerScope | undefined {
+    return this.#killer;
   }
 
   /** Anonymous bytes that it held when it was looked at last. */
@@ -61,18 +70,26 @@ export class HeldProcess {
     return this.#probe?.listMappings();
   }
 
-  /** Gives it a wall. Returns why it has none, in one sentence; `undefined` if it has one, or can't be looked at either. */
-  contain(limitBytes: number): string | undefined {
-    return this.#probe?.contain(limitBytes);
+  /**
+   * Gives it a wall, of which files that it maps may fill `mappedBytes`. Returns why it has none, in one sentence; `undefined` if it has
+   * one, or can't be looked at either.
+   */
+  contain(limitBytes: number, mappedBytes: number): string | undefined {
+    const reason = this.#probe?.contain(limitBytes);
+    if (reason === undefined) this.#wallBytes = limitBytes - mappedBytes;
+    return reason;
+  }
+
+  /** Anonymous bytes that its model had taken at the least when the kernel ended it. `undefined` if it didn't, or the system doesn't tell. */
+  get fatalBytes(): number | undefined {
+    const grownBytes = this.readGrownBytes();
+    if (this.#killer === undefined || grownBytes === undefined) return undefined;
+    // It was looked at a moment before. What it had taken before it got a wall doesn't fill that.
+    return this.#killer.own ? Math.max(grownBytes, this.#wallBytes) : grownBytes;
   }
 
   #look(): number | undefined {
     this.#heldBytes = this.#probe?.readBytes() ?? this.#heldBytes;
     return this.#heldBytes;
-  }
-
-  /** The scope whose out-of-memory killer has ended it. `undefined`: none did. */
-  findKiller(): KillerScope | undefined {
-    return this.#end?.signal === 'SIGKILL' && !this.#end.hung ? this.#probe?.findKiller() : undefined;
   }
 }
