@@ -15,6 +15,8 @@ export interface Observation extends Omit<LoadParts, 'anonymousAfterCallBytes'> 
   readonly full: boolean;
   /** True if the encoder of a projector had run by then. */
   readonly heard: boolean;
+  /** Anonymous memory at the least when the kernel ended its process: it needed that, and more. Absent if it didn't. */
+  readonly fatalBytes?: number;
 }
 
 /** An estimate as far as a process can see it of itself, corrected. */
@@ -25,7 +27,7 @@ export interface CorrectedParts extends LoadParts {
 /**
  * Corrects each part by what was seen of it. Full observations replace what is taken beside weights, KV cache and projector
  * while loading and while computing, either way; others only raise it, since a short prompt makes a model look smaller than
- * it is.
+ * it is. What was too little once is too little again, whatever other loads took.
  */
 export function applyObservations(footprint: Footprint, observations: readonly Observation[]): CorrectedParts {
   const { kvCacheBytes, projectorBytes, weightsBytes, outputBytes, runtimeBytes, basis } = footprint;
@@ -50,7 +52,10 @@ export function applyObservations(footprint: Footprint, observations: readonly O
   return {
     mappedBytes,
     anonymousAfterLoadBytes,
-    anonymousAfterCallBytes: anonymousAfterLoadBytes + computingBytes,
+    anonymousAfterCallBytes: Math.max(
+      anonymousAfterLoadBytes + computingBytes,
+      ...observations.map(({ fatalBytes = 0 }) => fatalBytes),
+    ),
     basis: observations.length > 0 ? 'measured' : basis,
   };
 }

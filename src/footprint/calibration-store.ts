@@ -226,8 +226,9 @@ function isObservation(value: unknown): value is Observation {
     anonymousAfterCallBytes = 0,
     full,
     heard,
+    fatalBytes = 0,
   } = Object(value) as Partial<Observation>;
-  const sizes = [mappedBytes, anonymousAfterLoadBytes, anonymousAfterCallBytes];
+  const sizes = [mappedBytes, anonymousAfterLoadBytes, anonymousAfterCallBytes, fatalBytes];
   const facts =
     [typeof full, typeof heard].every((type) => type === 'boolean') &&
     typeof load === 'string' &&

@@ -7,15 +7,18 @@ import type { Clock } from '../core/clock.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import type { MemoryReader } from '../core/memory-reader.ts';
 import type { ModelProcess } from '../core/model-process.ts';
+import type { LoadNeed } from '../core/types.ts';
 import type { Invoke } from '../core/wrap-object.ts';
 import type { DecisionEvent, DegradedEvent, KilledEvent, LoadedEvent, WaitingEvent } from '../events/guard-events.ts';
+import type { Observation } from '../footprint/apply-observations.ts';
 import type { CalibrationStore } from '../footprint/calibration-store.ts';
 import type { Machine, NoteMappings } from '../machine/machine.ts';
 import { HeldModel } from '../models/held-model.ts';
 import type { HeldProcess } from '../models/held-process.ts';
 import type { LoadedModels, LoadWindow } from '../models/loaded-models.ts';
 import { findHandle, findOwnEnd, type ModelHandleParts, wrapModel } from '../models/model-handle.ts';
-import { noteGrowth, observeLoad, type ReadGrowth } from '../models/observe-load.ts';
+import { noteGrowth, observeKill, observeLoad, type ReadGrowth } from '../models/observe-load.ts';
+import type { Candidate } from '../policy/choose-candidate.ts';
 import type { Decision } from '../policy/decision.ts';
 import { type ChosenCall, chooseCall } from './choose-call.ts';
 import { FollowedLoad } from './follow-load.ts';
@@ -138,7 +141,8 @@ export class ModelLoader {
   ): Promise<unknown> {
     this.#assertOpen();
     const load = history.narrow(await this.#prepare(args, adapter));
-    return this.#through({ ...load, choices: { ...load.choices, signal: undefined }, history }, invoke);
+    const { killsMs } = history;
+    return this.#through({ ...load, choices: { ...load.choices, signal: undefined }, killsMs }, invoke);
   }
 
   /** A context is loaded as a model is. Its model can't be evicted meanwhile, nor while it lives. */
@@ -264,7 +268,7 @@ export class ModelLoader {
     models.add(held, load.request.shape?.part === 'weights');
     tellLoaded(held, { files, elapsedMs: clock.nowMs() - loaded.startMs }, this.#parts);
     if (isObject(raw)) listenForEnd(methods, raw, () => models.ended(held));
-    if (loaded.process) this.#listenForKill(held, loaded.process);
+    if (loaded.process) this.#listenForKill(held, candidate, loaded.process);
     return { handle, held };
   }
 
@@ -273,11 +277,23 @@ export class ModelLoader {
     return owner ? this.#parts.adapter : load.adapter;
   }
 
-  #listenForKill(held: HeldModel, process: HeldProcess): void {
+  #listenForKill(held: HeldModel, { calibrationKey }: Candidate, process: HeldProcess): void {
     const { models } = this.#parts;
     void process.process.ended.then((end) => {
-      if (!end.asked) models.killed(held, (reloads) => this.#tellKilled(held.facts, process, reloads));
+      if (end.asked) return;
+      models.killed(held, (reloads) => {
+        this.#learnOfKill(calibrationKey, held.facts.reservation.need, process, held.observing?.observation);
+        this.#tellKilled(held.facts, process, reloads);
+      });
     });
+  }
+
+  /** The next load of the same is promised what was too little for this one. */
+  #learnOfKill(key: string | undefined, need: LoadNeed, process: HeldProcess, known?: Observation): void {
+    const { fatalBytes, own } = process;
+    // Which of several models took it, nobody knows.
+    if (key === undefined || fatalBytes === undefined || !own) return;
+    void this.#parts.calibration?.record(key, observeKill(known, fatalBytes, need));
   }
 
   /** A load whose process ended is no model yet. If its engine has said why, that is the load's own error, and nothing else is told. */
@@ -289,6 +305,7 @@ export class ModelLoader {
   ): void {
     if (!process?.end || process.end.asked || (error as MemoryGuardError).code !== 'ERR_MODEL_KILLED') return;
     const { candidate, reservation } = admitted;
+    this.#learnOfKill(candidate.calibrationKey, reservation.need, process);
     this.#tellKilled({ name: request.name, quantization: candidate.quantization, reservation }, process, false);
   }
 
@@ -324,7 +341,7 @@ export class ModelLoader {
       foreign: methods !== adapter,
       reload: settings.reload && !owner ? () => this.#reload(load.adapter, invoke, args) : undefined,
       process,
-      reloadKilled:
+      planReload:
         process &&
         planReload(load, candidate, this.#parts.clock, (history) =>
           this.#reloadKilled(load.adapter, invoke, args, history),

@@ -14,7 +14,6 @@ import { type EstimatedOffer, listCandidates, requestUnjudged } from './load-can
 import { type LoadChoices, readLoadChoices } from './load-guard-options.ts';
 import type { LoadSettings } from './load-settings.ts';
 import { MODEL_PROCESS_BYTES } from './process-load.ts';
-import type { KillHistory } from './reload-killed.ts';
 
 /** Files that have changed so often between a reading and the decision on it are still being written. */
 const MOST_READINGS = 5;
@@ -26,8 +25,8 @@ export interface PreparedLoad {
   readonly args: readonly unknown[];
   readonly request: LoadRequest;
   readonly choices: LoadChoices;
-  /** The kills of its process that it comes after. Absent if there were none. */
-  readonly history?: KillHistory;
+  /** When processes that it was loaded in before were killed, by the guard's clock. Absent if none was. */
+  readonly killsMs?: readonly number[];
   /** Its candidates as things stand now. `recommend` is called if no quantization was asked for. */
   listCandidates(recommend: () => Quantization): AdmissionRequest;
   /** Whether a file is another one now than when it was read. */

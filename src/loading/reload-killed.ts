@@ -1,5 +1,6 @@
 /** Whether, and as what, a model is loaded again whose process was killed. It loads nothing. */
 import type { Clock } from '../core/clock.ts';
+import { MemoryGuardError } from '../core/errors.ts';
 import { neededBytes } from '../core/needed-bytes.ts';
 import type { Candidate } from '../policy/choose-candidate.ts';
 import type { PreparedLoad } from './prepare-load.ts';
@@ -17,22 +18,43 @@ export interface KillHistory {
 }
 
 /**
- * The way to load a model again once its process is killed. `undefined` if it stays gone. `load` may come after kills itself.
+ * Returns what is to be called once the load's process is killed: it returns the way to load it again, or `undefined` if it stays gone.
+ * `load` may come after kills itself.
  */
 export function planReload(
   load: PreparedLoad,
   loaded: Candidate,
   clock: Clock,
   reload: (history: KillHistory) => Promise<unknown>,
-): (() => Promise<unknown>) | undefined {
+): () => (() => Promise<unknown>) | undefined {
   const { onKilled = 'fail' } = load.adapter.processes ?? {};
-  const recentMs = (load.history?.killsMs ?? []).filter((atMs) => clock.nowMs() - atMs < WITHIN_MS);
-  if (onKilled === 'fail' || recentMs.length >= MOST_RELOADS) return undefined;
+  const former = load.killsMs ?? [];
+  const listRecent = (killsMs: readonly number[]) => killsMs.filter((atMs) => clock.nowMs() - atMs < WITHIN_MS);
+  const narrow = (next: PreparedLoad) => (onKilled === 'reload-smaller' ? keepSmaller(next, loaded) : next);
   return () => {
-    const killsMs = [...recentMs, clock.nowMs()];
-    const narrow = (next: PreparedLoad) => (onKilled === 'reload' ? next : keepSmaller(next, loaded));
-    return reload({ killsMs, narrow });
+    const before = listRecent(former);
+    if (onKilled === 'fail' || before.length >= MOST_RELOADS) return undefined;
+    let killsMs = [...before, clock.nowMs()];
+    return async () => {
+      killsMs = listRecent(killsMs);
+      if (killsMs.length > MOST_RELOADS) throw killedTooOften(load.request.name);
+      try {
+        return await reload({ killsMs, narrow });
+      } catch (error) {
+        if (isKilled(error)) killsMs = [...killsMs, clock.nowMs()];
+        throw error;
+      }
+    };
   };
+}
+
+function killedTooOften(name: string): MemoryGuardError {
+  const message = `The process of ${name} was killed more than ${MOST_RELOADS} times within ${WITHIN_MS / 60_000} minutes; load it again once there is memory for it.`;
+  return new MemoryGuardError('ERR_MODEL_KILLED', message);
+}
+
+function isKilled(error: unknown): boolean {
+  return error instanceof MemoryGuardError && error.code === 'ERR_MODEL_KILLED';
 }
 
 /** The load without the candidates that need as much as the one that was killed. The smallest stays. */

@@ -31,8 +31,11 @@ export interface ModelFacts {
   readonly foreign?: boolean;
   /** The process that it lives in. `undefined` if that is this one. */
   readonly process?: HeldProcess | undefined;
-  /** Loads it again after its process was killed, and gives its new handle. `undefined` if that is not to be done, or was done too often. */
-  readonly reloadKilled?: (() => Promise<unknown>) | undefined;
+  /**
+   * Its process was killed just now. Returns what loads it again, and gives its new handle; `undefined` if that is not to be done, or was
+   * done too often.
+   */
+  readonly planReload?: (() => (() => Promise<unknown>) | undefined) | undefined;
   /** The model whose context this is, and the way to tell it that this one is gone. */
   readonly owner: { readonly held: HeldModel; letGo(): void } | undefined;
 }
@@ -41,6 +44,8 @@ export class HeldModel {
   readonly facts: ModelFacts;
   readonly life = new ModelLife();
   readonly #reach: () => unknown;
+  #killed = false;
+  #reloadKilled: (() => Promise<unknown>) | undefined;
   /** What is known of its memory so far. */
   observing: Observing | undefined;
   /** Calls that are running. */
@@ -57,8 +62,6 @@ export class HeldModel {
   orphaned = false;
   /** Ends of the SDK as a whole that ran when it was registered: nobody knows whether they end it too. */
   overlapping: readonly RunningEnd[] = [];
-  /** Its process has ended, though nobody had asked for that. */
-  killed = false;
   /** Ends the wait until it has been idle for too long. */
   cancelKeepAlive: (() => void) | undefined;
 
@@ -89,7 +92,13 @@ export class HeldModel {
 
   /** Loads it again once it is gone. `undefined` if it stays gone. */
   get reload(): (() => Promise<unknown>) | undefined {
-    return this.killed ? this.facts.reloadKilled : this.facts.reload;
+    return this.#killed ? this.#reloadKilled : this.facts.reload;
+  }
+
+  /** Its process has ended, though nobody had asked for that. */
+  kill(): void {
+    this.#killed = true;
+    this.#reloadKilled = this.facts.planReload?.();
   }
 
   /** It is not used, nobody is ending it, and it may go. */

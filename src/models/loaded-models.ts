@@ -160,7 +160,7 @@ export class LoadedModels {
   /** Its process has ended, though nobody had asked for that. `told` says so before what was reserved is seen to be back. */
   killed(held: HeldModel, told: (reloads: boolean) => void): void {
     if (!this.#held.has(held)) return;
-    held.killed = true;
+    held.kill();
     held.life.told = true;
     const reloads = held.reload !== undefined;
     if (reloads) held.life.replace();

@@ -76,6 +76,17 @@ export function observeLoad(
   return { key, changes, observation, grown };
 }
 
+/** What a load that the kernel ended adds to what was known of it. `mappedBytes` is what it was to map. */
+export function observeKill(
+  observation: Observation | undefined,
+  fatalBytes: number,
+  { mappedBytes }: Pick<LoadNeed, 'mappedBytes'>,
+): Observation {
+  if (observation) return { ...observation, fatalBytes };
+  const load = crypto.randomUUID();
+  return { load, mappedBytes, anonymousAfterLoadBytes: fatalBytes, full: false, heard: false, fatalBytes };
+}
+
 /** What a call adds. The same observation if it adds nothing, or anything else began since the load. */
 export function observeCall(observing: Observing, call: ObservedCall): Observing {
   const { changes, ownCalls, full, heard } = call;
