@@ -55,6 +55,14 @@ export const EVENT_METRICS: readonly EventMetricDefinition[] = [
     sources: [fromEvent('evicted', ({ reason }) => [{ labels: { reason }, value: 1 }])],
   },
   {
+    kind: 'counter',
+    name: 'kills',
+    unit: 'models',
+    help: 'Models whose processes ended, though nobody had asked for that.',
+    labels: ['reason'],
+    sources: [fromEvent('killed', (event) => [{ labels: { reason: nameReason(event) }, value: 1 }])],
+  },
+  {
     kind: 'histogram',
     name: 'reclaim.duration',
     unit: 'seconds',
@@ -89,6 +97,12 @@ function fromDecisions(
   toSamples: EventSource<'admitted' | 'downgraded' | 'refused'>['toSamples'],
 ): readonly EventSource[] {
   return (['admitted', 'downgraded', 'refused'] as const).map((event) => fromEvent(event, toSamples));
+}
+
+function nameReason({ byKernel, hung, signal }: GuardEventOf<'killed'>): 'memory' | 'hung' | 'signal' | 'exit' {
+  if (byKernel) return 'memory';
+  if (hung) return 'hung';
+  return signal === undefined ? 'exit' : 'signal';
 }
 
 /** The value of each model that was unloaded, under the reason for it; none if the value is unknown. */
