@@ -66,7 +66,7 @@ export class ScriptedProcess implements ModelProcess {
 
 type Listener = (process: ModelProcess) => void;
 
-/** Tells of `next` by a property of the options. */
+/** Its listener is a property of the options. */
 export function scriptedAdapter({
   shared = false,
   onKilled,
@@ -148,6 +148,7 @@ export function guardScripted({
     ...defaultAdapter,
     runtime: 'scripted 1',
     ...(offers && { listOffers: offers }),
+    withShape: ([name, given], chosen) => [name, { ...Object(given), ...chosen }],
     processes: scriptedAdapter({ shared, ...(onKilled && { onKilled }), ...(containment && { containment }) }),
   };
   const rooms = new GuardRooms(settings, adapter, new ScriptedMachine(sensor));
