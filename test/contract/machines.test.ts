@@ -72,6 +72,18 @@ describe.each(MACHINES)('%s', (_name, open) => {
     expect(failed).not.toHaveBeenCalled();
   });
 
+  it('looks at a process of this program’s, or says that it can’t', () => {
+    const probe = opened().probeProcess(process.pid);
+    const bytes = probe?.readBytes();
+    if (bytes !== undefined) expect(bytes).toBeGreaterThan(MiB);
+    expect(probe?.findKiller()).toBeUndefined();
+    probe?.close();
+  });
+
+  it('knows a group whose processes the kernel ends all together by its path, if there is one', () => {
+    expect(opened().findOomGroup() ?? '/').toMatch(/^\//);
+  });
+
   it('gives memory back, and passes over files that are not there', async () => {
     await expect(opened().releaseMemory(() => ['/missing.gguf'])).resolves.toBeUndefined();
   });

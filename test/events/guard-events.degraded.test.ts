@@ -9,6 +9,7 @@ import type { DegradedEvent, DegradedReason, GuardEvent } from '../../src/events
 import type { GuardOptions } from '../../src/guard-options.ts';
 import { withMemoryGuard } from '../../src/with-memory-guard.ts';
 import { FakeMachine, FakeModel, FakeSDK, guardedFake, recordEvents } from '../support/fake-sdk.ts';
+import { guardScripted } from '../support/scripted-processes.ts';
 import { makeTinyModels } from '../support/tiny-models.ts';
 
 const sized = (bytes: number) => ({ memoryGuard: { footprint: bytes } });
@@ -129,6 +130,17 @@ const CAUSES: Readonly<Record<DegradedReason, Cause>> = {
       sdk.during = () => ({ dispose: () => Promise.reject(new Error('stuck')) });
       await nexa.loadModel('m', sized(3 * GiB));
       await expect(nexa.loadModel('new', sized(2 * GiB))).rejects.toMatchObject({ code: 'ERR_INSUFFICIENT_MEMORY' });
+      return events;
+    },
+  },
+  'oom-group': {
+    told: {
+      message: expect.stringMatching(/^If the kernel ends the process of a model.* memory\.oom\.group is 1 on \/a; /),
+    },
+    async happen() {
+      const { rooms, load, events } = guardScripted({ oomGroup: '/a' });
+      for (const name of ['one', 'other']) await load(name, sized(MiB));
+      rooms.close();
       return events;
     },
   },

@@ -75,6 +75,13 @@ describe('an estimate beside observations', () => {
     });
   });
 
+  it('needs no less than what was too little, whatever full calls took', () => {
+    expect(partsOf(fullCall(80, 95), load(80, { fatalBytes: 300 }))).toEqual([100, 80, 300]);
+    expect(partsOf(load(80, { fatalBytes: 300 }))).toEqual([100, 85, 300]);
+    expect(partsOf(load(80, { fatalBytes: 90 }))).toEqual([100, 85, 135]);
+    expect(partsOf(load(200, { fatalBytes: 200 }))).toEqual([100, 200, 250]);
+  });
+
   it('goes by full calls alone where there are any', () => {
     expect(partsOf(fullCall(80, 95), call(90, 500))).toEqual([100, 80, 95]);
   });

@@ -59,6 +59,15 @@ describe('calibration', () => {
     expect(problems).toEqual([]);
   });
 
+  it('keeps what a load had taken when the kernel ended it, and ignores a file in which that is no size', async () => {
+    const { calibration, directory, file } = opened();
+    await calibration.record('key', { ...observation(10), fatalBytes: 77 });
+    const read = async () => (await opened(directory).calibration.readObservations())('key');
+    expect(await read()).toMatchObject([{ anonymousAfterCallBytes: 10, fatalBytes: 77 }]);
+    writeFileSync(file, readFileSync(file, 'utf8').replace('77', '-77'));
+    expect(await read()).toEqual([]);
+  });
+
   it('puts what is learned of a load later in place of what was known', async () => {
     const { calibration, directory } = opened();
     const { anonymousAfterCallBytes: _call, ...loaded } = observation(10, 'one');

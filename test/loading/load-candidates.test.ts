@@ -18,6 +18,7 @@ const parts = (changes: Partial<ListCandidatesParts> = {}): ListCandidatesParts 
   offers: [],
   recommend: () => 'Q4_K_M',
   heldMinFreeBytes: 0,
+  processBytes: 0,
   ...changes,
 });
 
@@ -161,6 +162,15 @@ describe('a model whose files were read', () => {
   const offers = [offer('Q5_K_M'), offer('Q4_0')];
   const shaped = (shape: RequestedShape, quantization?: unknown, own: LoadGuardOptions = {}) =>
     listCandidates({ name: 'qwen2audio', quantization, shape }, own, parts({ offers }));
+
+  it('needs what its process takes beside it, if it gets one of its own', () => {
+    const needOf = (processBytes: number) => ask('Q4_0', {}, { offers, processBytes }).candidates[0]!;
+    const [inside, apart] = [needOf(0), needOf(16 * MiB)];
+    expect(apart.need).toEqual({ ...inside.need, anonymousBytes: inside.need.anonymousBytes + 16 * MiB });
+    expect(apart.predicted).toEqual(inside.predicted);
+    const smallest = apart.smaller?.at(1);
+    expect(smallest?.need.anonymousBytes).toBe(17 * MiB);
+  });
 
   it('is asked for with what they need, in the quantizations that are there', () => {
     const found = ask('Q5_K_M', {}, { offers });

@@ -21,6 +21,10 @@ describe('a replaced machine', () => {
     expect(one).not.toHaveProperty('shared');
   });
 
+  it('tells nothing of a process of a model, nor of what the kernel would end: both are on the real machine', () => {
+    expect([machine().probeProcess(), machine().findOomGroup()]).toEqual([undefined, undefined]);
+  });
+
   it('keeps nothing of what loads take', () => {
     expect(machine().openCalibration()).toBeUndefined();
   });

@@ -62,6 +62,14 @@ describe('the real machine', () => {
     } else expect(failed).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ code: 'ERR_SENSOR' }));
   });
 
+  it.runIf(process.platform === 'linux')('looks at a process of a model', () => {
+    const probe = openReal().probeProcess(process.pid);
+    const { rss } = process.memoryUsage();
+    expect(probe?.readBytes()).toBeGreaterThan(rss / 4);
+    expect(probe?.readBytes()).toBeLessThan(rss * 2);
+    probe?.close();
+  });
+
   it('is one for all guards of a thread: they share a ledger', () => {
     const [one, other] = [openReal().openLedger('process', () => {}), openReal().openLedger('process', () => {})];
     const reservation = one.ledger.reserve('m', NEED, { clockMs: 0, epochMs: 0 });

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import type { GuardEventOf } from '../../src/events/guard-events.ts';
 import { EVENT_METRICS, SECONDS_BOUNDARIES } from '../../src/metrics/event-metrics.ts';
 import type { Sample } from '../../src/metrics/metric-definitions.ts';
 import { runLife, startLife } from '../support/guard-life.ts';
 
-/** All samples that each metric counts of a life in which every kind of decision, a wait, an eviction and a disposal happen. */
+/** All samples that each metric counts of a life in which every kind of decision, a wait, an eviction, a disposal and a kill happen. */
 async function countLife(): Promise<ReadonlyMap<string, readonly Sample[]>> {
   const life = startLife();
   const samples = new Map<string, Sample[]>(EVENT_METRICS.map(({ name }) => [name, []]));
@@ -34,6 +35,17 @@ describe('the metrics of events', () => {
     const samples = await countLife();
     expect(samples.get('decisions')!.length).toBeGreaterThan(samples.get('wait.duration')!.length);
     expect(samples.get('wait.duration')!.map(({ labels }) => labels['verdict'])).toEqual(['admit']);
+  });
+
+  it.each([
+    ['memory', { byKernel: true, signal: 'SIGKILL' }],
+    ['hung', { hung: true, signal: 'SIGKILL' }],
+    ['signal', { signal: 'SIGSEGV' }],
+    ['exit', { exitCode: 0 }],
+  ])('tell a kill by its reason, `%s`', (reason, told) => {
+    const { sources } = EVENT_METRICS.find(({ name }) => name === 'kills')!;
+    const event = { type: 'killed', byKernel: false, hung: false, ...told } as GuardEventOf<'killed'>;
+    expect(sources.flatMap(({ toSamples }) => toSamples(event))).toEqual([{ labels: { reason }, value: 1 }]);
   });
 
   it('tell an eviction from a disposal by its reason', async () => {

@@ -42,6 +42,25 @@ describe('a held model', () => {
   });
 });
 
+describe('the way to load a model again', () => {
+  const [reload, reloadKilled] = [async () => 'evicted', async () => 'killed'];
+
+  it('is that of an evicted one until its process was killed', async () => {
+    const held = makeHeldModel({ reload, planReload: () => reloadKilled });
+    expect(held.reload).toBe(reload);
+    held.kill();
+    expect(held.reload).toBe(reloadKilled);
+  });
+
+  it('is none once its process was killed, unless there is a plan for that', () => {
+    for (const facts of [{ reload }, { reload, planReload: () => undefined }]) {
+      const held = makeHeldModel(facts);
+      held.kill();
+      expect(held.reload).toBeUndefined();
+    }
+  });
+});
+
 describe('the way to end a model', () => {
   it('is the first of the named methods that it has, called on the model itself', async () => {
     const raw = Object.assign(new FakeModel('m'), { close: () => 'closed' });

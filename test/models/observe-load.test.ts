@@ -4,6 +4,7 @@ import {
   type ObservedCall,
   type Observing,
   observeCall,
+  observeKill,
   observeLoad,
 } from '../../src/models/observe-load.ts';
 
@@ -41,6 +42,20 @@ describe('a load', () => {
   it('is not observed if growth or mappings are not told', () => {
     expect(observeLoad('key', 7, () => undefined, files)).toBeUndefined();
     expect(observeLoad('key', 7, () => 100, undefined)).toBeUndefined();
+  });
+});
+
+describe('a load that the kernel ended', () => {
+  it('adds what it had taken to what was known of it', () => {
+    const known = called(loaded, 8, 1).observation;
+    expect(observeKill(known, 900, { mappedBytes: 5 })).toEqual({ ...known, fatalBytes: 900 });
+  });
+
+  it('has taken that while loading if nothing was known yet, and is no full one', () => {
+    const observation = observeKill(undefined, 900, { mappedBytes: 5 });
+    const { load, ...rest } = observation;
+    expect(rest).toEqual({ mappedBytes: 5, anonymousAfterLoadBytes: 900, full: false, heard: false, fatalBytes: 900 });
+    expect(observeKill(undefined, 900, { mappedBytes: 5 }).load).not.toBe(load);
   });
 });
 

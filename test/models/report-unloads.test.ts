@@ -27,7 +27,7 @@ describe('what is said of a model that is gone', () => {
 
 describe('how a model ended', () => {
   /** Tells that a model is gone for this cause, on a machine where nothing comes back. */
-  const tell = async (cause: UnloadCause) => {
+  const tell = async (cause: Exclude<UnloadCause, 'killed'>) => {
     const clock = new ManualClock();
     const told: (UnloadedEvent | EvictedEvent)[] = [];
     const reports = new UnloadReports({
