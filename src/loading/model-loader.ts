@@ -268,7 +268,7 @@ export class ModelLoader {
     models.add(held, load.request.shape?.part === 'weights');
     tellLoaded(held, { files, elapsedMs: clock.nowMs() - loaded.startMs }, this.#parts);
     if (isObject(raw)) listenForEnd(methods, raw, () => models.ended(held));
-    if (loaded.process) this.#listenForKill(held, candidate, loaded.process);
+    if (loaded.process) this.#listenForItsEnd(held, candidate, loaded.process);
     return { handle, held };
   }
 
@@ -277,10 +277,11 @@ export class ModelLoader {
     return owner ? this.#parts.adapter : load.adapter;
   }
 
-  #listenForKill(held: HeldModel, { calibrationKey }: Candidate, process: HeldProcess): void {
+  #listenForItsEnd(held: HeldModel, { calibrationKey }: Candidate, process: HeldProcess): void {
     const { models } = this.#parts;
     void process.process.ended.then((end) => {
-      if (end.asked) return;
+      // Whoever asked for that: also who called the SDK past the guard.
+      if (end.asked) return models.ended(held);
       models.killed(held, (reloads) => {
         this.#learnOfKill(calibrationKey, held.facts.reservation.need, process, held.observing?.observation);
         this.#tellKilled(held.facts, process, reloads);

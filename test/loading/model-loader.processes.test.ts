@@ -56,6 +56,17 @@ describe('a model whose process was killed', () => {
     rooms.close();
   });
 
+  it('is told as unloaded if its SDK ended the process past the guard', async () => {
+    const { rooms, load, processes, events, clock, entries } = guardScripted();
+    await load('one', sized(1));
+    processes[0]?.end({ asked: true, signal: 'SIGKILL' });
+    await settled();
+    expect(entries()).toEqual([]);
+    await clock.advanceAsync(1000);
+    expect(events.at(-1)).toMatchObject({ type: 'unloaded', model: 'one' });
+    rooms.close();
+  });
+
   it('lets loads that wait look again', async () => {
     const { rooms, load, processes, clock } = guardScripted();
     await load('one', sized(10 * 1024));
