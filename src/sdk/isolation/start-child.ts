@@ -41,19 +41,9 @@ export function startChild(path: string, utility = findUtilityProcesses()): Prom
 }
 
 async function startNode(path: string): Promise<StartedChild> {
-  // A program that loads no model needs none of it.
-  const { fork } = await import('node:child_process');
-  const child = fork(path, [], {
-    env: listChildEnvironment(process.env),
-    execArgv: [],
-    serialization: 'advanced',
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-  });
-  try {
-    if (child.pid === undefined) await once(child, 'spawn');
-  } catch (cause) {
+  const child = await forkNode(path).catch((cause) => {
     throw notStarted(path, cause);
-  }
+  });
   refuseNonsense(child);
   // What is sent to a process that has just ended is lost, and its end is told.
   child.on('error', ignore);
@@ -70,11 +60,26 @@ async function startNode(path: string): Promise<StartedChild> {
     hold(on) {
       const call = on ? 'ref' : 'unref';
       child[call]();
-      child.channel?.[call]();
+      // Bun's channel has neither.
+      child.channel?.[call]?.();
       for (const stream of [child.stdout, child.stderr]) (stream as unknown as NodeJS.Timeout | null)?.[call]();
     },
     kill: () => void child.kill('SIGKILL'),
   };
+}
+
+/** Node's permission model throws, where a system's own refusal is told later. */
+async function forkNode(path: string): Promise<ChildProcess> {
+  // A program that loads no model needs none of it.
+  const { fork } = await import('node:child_process');
+  const child = fork(path, [], {
+    env: listChildEnvironment(process.env),
+    execArgv: [],
+    serialization: 'advanced',
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
+  if (child.pid === undefined) await once(child, 'spawn');
+  return child;
 }
 
 /**
@@ -148,7 +153,7 @@ function findUtilityProcesses(): UtilityProcesses | undefined {
 function ignore(): void {}
 
 function notStarted(path: string, cause: unknown): MemoryGuardError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  const message = `The process of the model could not be started from ${path}: ${reason}.`;
+  const reason = (cause instanceof Error ? cause.message : String(cause)).replace(/\.$/, '');
+  const message = `The process of the model could not be started from ${path}: ${reason}; let this program start processes, or choose \`isolation: 'none'\`.`;
   return new MemoryGuardError('ERR_RUNTIME', message, { cause });
 }
