@@ -119,10 +119,25 @@ export function readSpawnCall(command: unknown, args: unknown, given: unknown): 
   return { command: checked, args: list, options: { ...options, ...shape, name, stopTimeoutMs }, chosen };
 }
 
+/**
+ * What the function `args` gave.
+ *
+ * @throws MemoryGuardError `ERR_INVALID_OPTION`
+ */
+export function checkGivenArguments(given: unknown): readonly string[] {
+  if (isListOfTexts(given)) return given;
+  throw invalidOption('args', 'a function that gives a list of texts', given);
+}
+
 function checkArguments(args: unknown): SpawnCall['args'] {
   if (typeof args === 'function') return args as SpawnCall['args'];
-  if (Array.isArray(args) && args.every((each) => typeof each === 'string')) return Object.freeze([...args]);
+  if (isListOfTexts(args)) return Object.freeze([...args]);
   throw invalidOption('args', 'a list of texts, or a function that gives one', args);
+}
+
+/** A zero ends a text where the system takes it. */
+function isListOfTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string' && !each.includes('\0'));
 }
 
 function checkEnvironment(value: unknown, name: string): NodeJS.ProcessEnv {

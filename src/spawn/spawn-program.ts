@@ -1,11 +1,11 @@
 /** Starts a program for the guard, and waits until it serves. It decides nothing. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { describeEnd } from '../core/describe-end.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import type { ModelProcess, ProcessEnd } from '../core/model-process.ts';
-import type { SpawnCall } from './spawn-options.ts';
+import { checkGivenArguments, type SpawnCall } from './spawn-options.ts';
 import { SpawnedProgram } from './spawned-program.ts';
 
 /** The kernel ends the process with the highest first, and what that starts has the same. */
@@ -24,18 +24,14 @@ export async function spawnProgram(
   const { name, cwd, env, stdio = ['ignore', 'inherit', 'inherit'], ready, stopTimeoutMs } = options;
   // One that has aborted by now gave up an earlier start: the guard asks it before each first one.
   const signal = options.signal?.aborted ? undefined : options.signal;
-  const child = spawn(command, typeof args === 'function' ? args(chosen) : args, {
+  const list = typeof args === 'function' ? checkGivenArguments(args(chosen)) : args;
+  const child = await start(command, list, {
     ...(cwd !== undefined && { cwd }),
     ...(env && { env }),
     stdio: stdio as 'inherit',
     // A group of its own: all that it starts can be ended with it, and a terminal's Ctrl-C is left to this program.
     detached: process.platform !== 'win32',
   });
-  try {
-    if (child.pid === undefined) await once(child, 'spawn');
-  } catch (cause) {
-    throw notStarted(command, cause as NodeJS.ErrnoException);
-  }
   // It was started: what fails later is its end.
   child.on('error', () => {});
   const program = new SpawnedProgram(child, name, stopTimeoutMs);
@@ -48,6 +44,17 @@ export async function spawnProgram(
     throw error;
   }
   return program;
+}
+
+/** Node's permission model and arguments that no system takes throw; what the system refuses is told later. */
+async function start(command: string, args: readonly string[], options: SpawnOptions): Promise<ChildProcess> {
+  try {
+    const child = spawn(command, args, options);
+    if (child.pid === undefined) await once(child, 'spawn');
+    return child;
+  } catch (cause) {
+    throw notStarted(command, cause as NodeJS.ErrnoException);
+  }
 }
 
 async function waitUntilReady(
@@ -76,7 +83,7 @@ function notStarted(command: string, cause: NodeJS.ErrnoException): MemoryGuardE
   const missing = cause.code === 'ENOENT';
   const message = missing
     ? `Expected the program ${JSON.stringify(command)}, found none of that name, or no such working directory; install it or pass its path.`
-    : `The program ${JSON.stringify(command)} could not be started: ${cause.message}.`;
+    : `The program ${JSON.stringify(command)} could not be started: ${cause.message.replace(/\.$/, '')}.`;
   return new MemoryGuardError(missing ? 'ERR_RUNTIME_NOT_FOUND' : 'ERR_RUNTIME', message, { cause });
 }
 

@@ -3,10 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { describeEnd } from '../core/describe-end.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import type { ModelProcess, ProcessEnd } from '../core/model-process.ts';
-
-/** All that run: a program that ends takes them along. */
-const running = new Set<SpawnedProgram>();
-let watchesExit = false;
+import { endWithProgram } from './end-with-program.ts';
 
 /** A program from `guard.spawn`. Its whole process tree is counted, and ended with it. */
 export class SpawnedProgram implements ModelProcess {
@@ -22,6 +19,7 @@ export class SpawnedProgram implements ModelProcess {
   /** @internal */
   readonly tree = true;
   readonly #stopTimeoutMs: number;
+  readonly #letGo: () => void;
   #asked = false;
   #end: ProcessEnd | undefined;
 
@@ -34,8 +32,7 @@ export class SpawnedProgram implements ModelProcess {
     this.ended = new Promise((resolve) => {
       process.once('exit', (exitCode, signal) => resolve(this.#ended(exitCode, signal)));
     });
-    running.add(this);
-    endAtExit();
+    this.#letGo = endWithProgram(this);
   }
 
   /** How it ended. `undefined` while it runs. */
@@ -83,7 +80,7 @@ export class SpawnedProgram implements ModelProcess {
   }
 
   #ended(exitCode: number | null, signal: NodeJS.Signals | null): ProcessEnd {
-    running.delete(this);
+    this.#letGo();
     // What it started and left behind holds memory that was promised to it.
     signalGroup(this.pid, 'SIGKILL');
     this.#end = Object.freeze({
@@ -104,9 +101,4 @@ function signalGroup(pid: number, signal: NodeJS.Signals): void {
   } catch {
     // see above
   }
-}
-
-function endAtExit(): void {
-  if (!watchesExit) process.on('exit', () => running.forEach((program) => void program.endNow()));
-  watchesExit = true;
 }
