@@ -1,12 +1,13 @@
 /**
  * A server program that loads a model in its own process, as llama-server does, on the embedded engine: `node tools/model-server.mjs MODEL
- * [--context TOKENS] [--port PORT] [--workers N]`. It prints `listening on PORT` when it serves, answers `POST /completion` with text, and
- * `POST /allocate` by taking so many MiB more. With workers the model is loaded by a process that it starts.
+ * [--context TOKENS] [--port PORT] [--worker]`. It prints `listening on PORT` when it serves, answers `POST /completion` with text,
+ * `POST /allocate` by taking so many MiB more, and `POST /exit` by ending with so much for its exit code. With `--worker` the model is loaded by a
+ * process that it starts.
  */
 import { fork } from 'node:child_process';
 import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
 import { parseArgs } from 'node:util';
-import { loadModel } from '@fugood/llama.node';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -30,8 +31,11 @@ if (values.worker) {
 }
 
 async function serve() {
+  const [model = ''] = positionals;
+  // Not imported: a compiler would follow its types into sources that ours refuses.
+  const { loadModel } = createRequire(import.meta.url)('@fugood/llama.node');
   const context = await loadModel({
-    model: positionals[0],
+    model,
     n_ctx: Number(values.context),
     n_gpu_layers: 0,
     chat_template: 'chatml',
@@ -44,6 +48,7 @@ async function serve() {
       response.end('taken');
       return;
     }
+    if (request.url === '/exit') process.exit(Number(await readText(request)));
     const { text } = await context.completion({ prompt: await readText(request), n_predict: 16, seed: 1 }, () => {});
     response.end(text);
   });

@@ -4,8 +4,8 @@ import type { HeldFile, ScopeKind } from './types.ts';
 
 /** How such a process ended. */
 export interface ProcessEnd {
-  /** The signal that ended it. Absent if it ended by itself. */
-  readonly signal?: NodeJS.Signals;
+  /** The name of the signal that ended it. Absent if it ended by itself. */
+  readonly signal?: string;
   /** Its exit code. Absent if a signal ended it. */
   readonly exitCode?: number;
   /** Whether it ended since its program wanted that: a disposal, a load that was given up. */

@@ -41,7 +41,7 @@ export interface SpawnProgramOptions extends LoadGuardOptions {
   /** Working directory of the program. @default that of this process */
   readonly cwd?: string;
   /** Its environment. @default that of this process */
-  readonly env?: NodeJS.ProcessEnv;
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /** Its input and output, as Node's `spawn` takes it. @default ['ignore', 'inherit', 'inherit'] */
   readonly stdio?: 'inherit' | 'ignore' | 'pipe' | readonly ('inherit' | 'ignore' | 'pipe' | number)[];
   /** Resolves when the program serves; until then its load goes on. The signal aborts if it ends before. @default it serves once it was started */
@@ -140,8 +140,8 @@ function isListOfTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((each) => typeof each === 'string' && !each.includes('\0'));
 }
 
-function checkEnvironment(value: unknown, name: string): NodeJS.ProcessEnv {
-  if (typeof value === 'object' && value !== null) return value as NodeJS.ProcessEnv;
+function checkEnvironment(value: unknown, name: string): NonNullable<SpawnProgramOptions['env']> {
+  if (typeof value === 'object' && value !== null) return value as NonNullable<SpawnProgramOptions['env']>;
   throw invalidOption(name, 'an object of texts', value);
 }
 

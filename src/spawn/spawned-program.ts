@@ -1,12 +1,14 @@
 /** A program that was started for the models in it: its life, its end, and who uses it. It knows no memory. */
+// biome-ignore lint/suspicious/noTsIgnore: Node's types may be missing where the package is used: then it is `any` there
+/** @ts-ignore */
 import type { ChildProcess } from 'node:child_process';
 import { describeEnd } from '../core/describe-end.ts';
 import { MemoryGuardError } from '../core/errors.ts';
-import type { ModelProcess, ProcessEnd } from '../core/model-process.ts';
+import type { ProcessEnd } from '../core/model-process.ts';
 import { endWithProgram } from './end-with-program.ts';
 
 /** A program from `guard.spawn`. Its whole process tree is counted, and ended with it. */
-export class SpawnedProgram implements ModelProcess {
+export class SpawnedProgram {
   readonly pid: number;
   /** Names it in events and errors. */
   readonly name: string;

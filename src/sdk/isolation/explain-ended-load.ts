@@ -5,14 +5,7 @@ import type { RuntimeLoad } from '../runtime.ts';
 import type { EngineProcess } from './engine-process.ts';
 
 /** Signals by which an engine ends its own process. Any other one came from outside. */
-const OWN_SIGNALS: readonly (NodeJS.Signals | undefined)[] = [
-  'SIGSEGV',
-  'SIGABRT',
-  'SIGBUS',
-  'SIGFPE',
-  'SIGILL',
-  'SIGTRAP',
-];
+const OWN_SIGNALS: readonly string[] = ['SIGSEGV', 'SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGTRAP'];
 
 /** The same error, unless the engine has ended its own process and said why. */
 export async function explainEndedLoad(
