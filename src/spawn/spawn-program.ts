@@ -71,7 +71,12 @@ async function waitUntilReady(
   });
   aborted.catch(() => {});
   signal.throwIfAborted();
-  await Promise.race([ready(program, signal), aborted]);
+  try {
+    await Promise.race([ready(program, signal), aborted]);
+  } finally {
+    // Whatever `ready` makes of that.
+    signal.throwIfAborted();
+  }
 }
 
 function endedEarly(name: string, end: ProcessEnd): MemoryGuardError {
