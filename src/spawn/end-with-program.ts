@@ -19,28 +19,28 @@ const WATCHER = 'read line; kill -9 "-$1"';
 const running = new Set<DependentProgram>();
 let watchesExit = false;
 
-/** Returns the way to let go of it, once it has ended. */
-export function endWithProgram(program: DependentProgram): () => void {
+/** Returns the way to let go of it, once it has ended. Where there is no such shell, `exit` alone is watched. */
+export function endWithProgram(program: DependentProgram, shell = '/bin/sh'): () => void {
   running.add(program);
   if (!watchesExit) process.on('exit', () => running.forEach((each) => void each.endNow()));
   watchesExit = true;
-  const watcher = process.platform === 'win32' ? undefined : startWatcher(program.pid);
+  const watcher = process.platform === 'win32' ? undefined : startWatcher(program.pid, shell);
   return () => {
     running.delete(program);
-    watcher?.kill('SIGKILL');
+    // Node would send it to number 0, which is the own group, if there is no shell.
+    if (watcher?.pid !== undefined) watcher.kill('SIGKILL');
   };
 }
 
-/** Where there is no shell, `exit` alone is watched. */
-function startWatcher(pid: number): ChildProcess {
-  const watcher = spawn('/bin/sh', ['-c', WATCHER, 'sh', String(pid)], {
+function startWatcher(pid: number, shell: string): ChildProcess {
+  const watcher = spawn(shell, ['-c', WATCHER, 'sh', String(pid)], {
     cwd: '/',
     // A group of its own: what ends this program by its group must not end the watcher with it.
     detached: true,
     env: {},
     stdio: ['pipe', 'ignore', 'ignore'],
   });
-  watcher.on('error', () => {});
+  watcher.on('error', () => {}); // no such shell, or no process more
   watcher.unref();
   (watcher.stdin as unknown as NodeJS.Timeout | null)?.unref();
   return watcher;

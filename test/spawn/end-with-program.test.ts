@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { listProcessTree } from '../../src/processes/process-tree.ts';
 import { endWithProgram } from '../../src/spawn/end-with-program.ts';
 import { hasEnded, waitUntil } from '../support/group-program.ts';
@@ -68,5 +68,21 @@ describe.runIf(linux)('a watch', () => {
     letGo();
     await waitUntil(() => watcher.every(hasEnded), 5000);
     expect(hasEnded(child.pid!)).toBe(false);
+  });
+
+  it('is kept by one listener for all programs, which ends each that runs, without a shell too', async () => {
+    vi.resetModules();
+    const fresh: typeof import('../../src/spawn/end-with-program.ts') = await import(
+      '../../src/spawn/end-with-program.ts'
+    );
+    const before = process.listeners('exit');
+    const [ended, gone] = [vi.fn(), vi.fn()];
+    fresh.endWithProgram({ pid: 2 ** 22, endNow: ended }, '/no/such/shell');
+    fresh.endWithProgram({ pid: 2 ** 22, endNow: gone }, '/no/such/shell')();
+    const added = process.listeners('exit').filter((listener) => !before.includes(listener));
+    onTestFinished(() => added.forEach((listener) => void process.off('exit', listener)));
+    expect(added).toHaveLength(1);
+    for (const listener of added) listener.call(process, 0);
+    expect([ended.mock.calls.length, gone.mock.calls.length]).toEqual([1, 0]);
   });
 });

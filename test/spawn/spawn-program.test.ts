@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { readSpawnCall, type SpawnProgramOptions } from '../../src/spawn/spawn-options.ts';
+import { readSpawnCall, type SpawnChoice, type SpawnProgramOptions } from '../../src/spawn/spawn-options.ts';
 import { spawnProgram } from '../../src/spawn/spawn-program.ts';
 import type { SpawnedProgram } from '../../src/spawn/spawned-program.ts';
 
@@ -39,7 +39,11 @@ describe('a program', () => {
   it('has the directory and the environment that it was given, and the arguments of what was chosen', async () => {
     const call = readSpawnCall(
       process.execPath,
-      ({ modelPath }) => ['-p', '[process.cwd(), process.env.MINE, process.argv[1]].join()', String(modelPath)],
+      ({ modelPath }: SpawnChoice) => [
+        '-p',
+        '[process.cwd(), process.env.MINE, process.argv[1]].join()',
+        String(modelPath),
+      ],
       { modelPath: '/a.gguf', cwd: '/', env: { ...process.env, MINE: 'yes' }, stdio: ['ignore', 'pipe', 'ignore'] },
     );
     const program = await spawnProgram(call);
@@ -52,6 +56,12 @@ describe('a program', () => {
     const program = await start(WAITS);
     expect(readFileSync(`/proc/${program.pid}/oom_score_adj`, 'latin1')).toBe('1000\n');
   });
+});
+
+it('an error of its channel to Node is none of the program', async () => {
+  const program = await start(WAITS);
+  program.process.emit('error', new Error('kill EPERM'));
+  expect(program.end).toBeUndefined();
 });
 
 describe('a start fails', () => {
