@@ -42,6 +42,7 @@ const MAY_KNOW: Readonly<Record<string, readonly string[]>> = {
   models: ['core', 'policy', 'admission', 'events', 'ledger', 'footprint'],
   machine: ['core', 'addon', 'processes', 'sensors', 'sensors/linux', 'ledger', 'footprint'],
   loading: ['core', 'policy', 'admission', 'events', 'ledger', 'footprint', 'models', 'adapters', 'machine'],
+  spawn: ['core', 'adapters', 'loading'],
   sdk: ['core', 'adapters', 'addon', 'gguf', 'model-files', 'sdk/audio', 'sdk/isolation', 'sdk/llama', 'sdk/nexa'],
   'sdk/audio': ['core', 'gguf'],
   'sdk/isolation': ['core', 'addon', 'sdk'],

@@ -73,7 +73,7 @@ describe.each(MACHINES)('%s', (_name, open) => {
   });
 
   it('looks at a process of this program’s, or says that it can’t', () => {
-    const probe = opened().probeProcess(process.pid);
+    const probe = opened().probeProcess({ pid: process.pid, shared: false, ended: new Promise<never>(() => {}) });
     const bytes = probe?.readBytes();
     if (bytes !== undefined) expect(bytes).toBeGreaterThan(MiB);
     expect(probe?.findKiller()).toBeUndefined();

@@ -33,7 +33,7 @@ describe('what is told of a process that was killed', () => {
       byKernel: true,
       scope: { kind: 'cgroup-v1', path: '/a' },
       heldBytes: 10 * MiB,
-      message: `The process ${pid} of m Q4_0 was ended by the kernel, since the memory of /a had run out. It held 10.0 MiB, where 64.0 MiB had been reserved.`,
+      message: `The process ${pid} of m Q4_0 was ended by the kernel, since the memory of /a had run out. It held 10.0 MiB of anonymous memory, where 64.0 MiB had been reserved.`,
     });
   });
 

@@ -8,7 +8,7 @@ import { startMemoryHolder } from '../support/memory-holder.ts';
 
 async function probed() {
   const holder = await startMemoryHolder();
-  const probe = openProcessProbe(holder.pid);
+  const probe = openProcessProbe(holder);
   onTestFinished(() => probe.close());
   return { holder, probe };
 }

@@ -63,7 +63,7 @@ describe('the real machine', () => {
   });
 
   it.runIf(process.platform === 'linux')('looks at a process of a model', () => {
-    const probe = openReal().probeProcess(process.pid);
+    const probe = openReal().probeProcess({ pid: process.pid, shared: false, ended: new Promise<never>(() => {}) });
     const { rss } = process.memoryUsage();
     expect(probe?.readBytes()).toBeGreaterThan(rss / 4);
     expect(probe?.readBytes()).toBeLessThan(rss * 2);

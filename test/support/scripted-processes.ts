@@ -127,8 +127,8 @@ export function guardScripted({
   const recorded: { readonly key: string; readonly observation: Observation }[] = [];
   const sensor = () => ({ totalBytes: 16 * GiB, availableBytes: 15 * GiB });
   class ScriptedMachine extends InjectedMachine {
-    override probeProcess(pid?: number): undefined {
-      const probe = processes.find((process) => process.pid === pid)?.probe;
+    override probeProcess(asked?: ModelProcess): undefined {
+      const probe = processes.find((process) => process === asked)?.probe;
       return (readable ? probe : undefined) as undefined;
     }
     override findOomGroup(): undefined {
