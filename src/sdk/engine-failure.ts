@@ -10,6 +10,9 @@ export interface EngineFailure {
   readonly atFile: boolean;
 }
 
+/** What engines print if they lack memory. */
+const NO_MEMORY = /failed to allocate|insufficient memory|bad_alloc/;
+
 /** Under which an error keeps it, for those who have the engine's lines. */
 const FAILURE: unique symbol = Symbol('what the engine failed at');
 
@@ -21,7 +24,7 @@ export function explainEngineFailure(
 ): MemoryGuardError {
   const { what, reason, atFile } = failure;
   const line = findReason(lines);
-  const lacksMemory = lines.some((text) => /failed to allocate|insufficient memory|bad_alloc/.test(text));
+  const lacksMemory = lines.some((text) => NO_MEMORY.test(text));
   const told = atFile ? (line ?? reason) : line === undefined || line === reason ? reason : `${reason} (${line})`;
   const code = atFile && !lacksMemory ? 'ERR_MODEL_FILE' : 'ERR_RUNTIME';
   const error = new MemoryGuardError(code, `The engine ${what}: ${told}.`, { cause });
@@ -36,5 +39,5 @@ export function findEngineFailure(error: unknown): EngineFailure | undefined {
 /** Of the lines that a failure leaves the one that says why; `undefined` if none does. */
 export function findReason(lines: readonly string[]): string | undefined {
   const found = lines.map((line) => /error loading model: (.+)/.exec(line)?.[1]).find((reason) => reason !== undefined);
-  return found ?? lines.find((line) => line !== '');
+  return found ?? lines.find((line) => NO_MEMORY.test(line)) ?? lines.find((line) => line !== '');
 }

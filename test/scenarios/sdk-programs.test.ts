@@ -42,8 +42,14 @@ describe('what a program prints', () => {
     expect(ended).toMatchObject({ code: 0, stderr: '', stdout: 'ERR_MODEL_FILE\nERR_MODEL_FILE\n' });
   });
 
-  test('contains the engine if the addon is switched off', async () => {
+  test('is its own text alone also if the addon is switched off', async () => {
     const ended = await programs.run(`${LOAD}await sdk.dispose();`, { addon: false });
+    expect(ended).toMatchObject({ code: 0, stdout: '', stderr: '' });
+  });
+
+  test('contains the engine if the models live in the program', async () => {
+    const inside = LOAD.replace('{ modelsDir', "{ isolation: 'none', modelsDir");
+    const ended = await programs.run(`${inside}await sdk.dispose();`);
     expect(ended.code).toBe(0);
     expect(ended.stderr).toContain('llama_model_loader');
     expect(ended.stdout).toContain('[INFO]');

@@ -53,5 +53,7 @@ test('an error keeps what it is about, where no program sees it, and another one
 test('the line that says why comes before others, and an empty one says nothing', () => {
   expect(findReason(['', 'a', 'x: error loading model: b'])).toBe('b');
   expect(findReason(['', 'a', 'b'])).toBe('a');
+  expect(findReason(['', 'a', 'failed to allocate buffer', 'b'])).toBe('failed to allocate buffer');
+  expect(findReason(['bad_alloc', 'error loading model: b'])).toBe('b');
   expect(findReason([''])).toBeUndefined();
 });

@@ -46,6 +46,8 @@ export class OutputLines {
 }
 
 function findLevel(line: string): LogLevel {
+  // It found another way: `tensor 'x' (q4_0) cannot be used with preferred buffer type CPU_REPACK, using CPU instead`.
+  if (/, using \S+ instead/i.test(line)) return 'warn';
   if (/\berror\b|\bfailed\b|\bunable to\b|\bcannot\b|\bbad_alloc\b|terminate called|Assertion|GGML_ASSERT/i.test(line))
     return 'error';
   return /\bwarn(ing)?\b/i.test(line) ? 'warn' : 'info';

@@ -22,6 +22,8 @@ test.each([
   ['unable to open', 'error'],
   ["terminate called after throwing an instance of 'x'", 'error'],
   ['GGML_ASSERT(x) failed', 'error'],
+  ["tensor 'x' cannot be used with preferred buffer type CPU_REPACK, using CPU instead", 'warn'],
+  ['cannot open it', 'error'],
   ['warning: x', 'warn'],
   ['a WARN', 'warn'],
   ['terror and failure', 'info'],
