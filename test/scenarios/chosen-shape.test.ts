@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { InsufficientMemoryError } from '../../src/admission/insufficient-memory-error.ts';
 import { GiB, MiB } from '../../src/core/bytes.ts';
+import { MODEL_PROCESS_BYTES } from '../../src/loading/process-load.ts';
 import { NexaSDK } from '../../src/sdk/nexa-sdk.ts';
 import { withMemoryGuard } from '../../src/with-memory-guard.ts';
 import { recordEvents } from '../support/fake-sdk.ts';
@@ -18,7 +19,9 @@ afterEach(async () => {
   for (const close of closing.splice(0)) await close();
 });
 
-async function guarded(availableBytes: number) {
+/** So much is available beside what a model's process takes. */
+async function guarded(besideBytes: number, processes = 1) {
+  const availableBytes = besideBytes + processes * MODEL_PROCESS_BYTES;
   const sdk = await NexaSDK.initialize({ modelsDir: files.folder });
   const sensor = () => ({ totalBytes: 16 * GiB, availableBytes });
   const nexa = withMemoryGuard(sdk, { sensor, minFreeBytes: 1 * MiB, minFreeRatioAfterLoad: 0 });
@@ -102,7 +105,7 @@ describe("another SDK's model", () => {
 
 describe('what would help', () => {
   it('is in the plan and in the refusal: the context that fits, the models to unload, the bytes to free', async () => {
-    const { nexa, guard } = await guarded(330 * MiB);
+    const { nexa, guard } = await guarded(330 * MiB, 2);
     const held = await nexa.loadModel('qwen2audio', LONG);
     const plan = await guard.plan('qwen2audio', LONG);
     expect(plan.verdict).toBe('refuse');
