@@ -9,7 +9,7 @@ const [, , folder = '', model = '', mapped] = process.argv;
 const mmap = mapped === 'true';
 const readAnonymousBytes = () => readProcessMemory().anonymousBytes;
 
-const sdk = await NexaSDK.initialize();
+const sdk = await NexaSDK.initialize({ isolation: 'none' });
 const nexa = withMemoryGuard(sdk, { ...RESERVES, ledger: 'process' });
 // As a worker is: warm. The other context keeps what the first load compiles out of what is learned.
 const warm = await nexa.loadModel(getModelFile(folder, 'm50'), { ...LOAD, mmap: true, contextSize: 512 });

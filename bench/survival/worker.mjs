@@ -18,7 +18,9 @@ const [, , mode, name = '', folder = '', seed, directory = ''] =
 const situation = /** @type {import('./setting.mjs').Situation} */ (SITUATIONS[name]);
 const random = createRandom(Number(seed));
 const buffers = situation.sdk === 'buffers';
-const sdk = /** @type {Sdk} */ (buffers ? openBuffersSdk(situation.loadMs) : await NexaSDK.initialize());
+const sdk = /** @type {Sdk} */ (
+  buffers ? openBuffersSdk(situation.loadMs) : await NexaSDK.initialize({ isolation: 'none' })
+);
 const guarded = mode.startsWith('guarded');
 /** @type {import('nexa-memory-guard').GuardOptions} */
 const options = {

@@ -209,6 +209,7 @@ export class AdmissionGate {
   /** Notes that a load is done, which is known to take `loadBytes`, if that is known at all. */
   loaded(reservation: Reservation, files: readonly HeldFile[] | undefined, loadBytes?: number): void {
     this.#parts.ledger.markLoaded(reservation, files, loadBytes);
+    this.#pay();
     this.#publishSoon();
   }
 
@@ -252,9 +253,9 @@ export class AdmissionGate {
     return released;
   }
 
-  /** If this process was moved to another group, what it holds is told anew, as burdening that one. */
+  /** What has changed is told; also if this process was moved to another group, as burdening that one. */
   #look(...how: Parameters<MemoryViewer['look']>): MemoryView {
-    this.#pay();
+    if (this.#pay()) this.#publishSoon();
     const view = this.#viewer.look(...how);
     const told = this.#toldScopes;
     if (told && !isSame(told, this.#viewer.scopes)) this.#publish();

@@ -69,6 +69,26 @@ describe('a promise that a process pays', () => {
 });
 
 describe('other processes', () => {
+  const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
+
+  it('are told what a process has taken by the end of its load, and soon of what a look has seen', async () => {
+    const { gate, told, process } = makeGate();
+    const reservation = gate.reserve('m', need(400));
+    gate.follow(process, reservation);
+    process.bytes = 150;
+    gate.loaded(reservation, []);
+    await nextTurn();
+    expect(told.at(-1)?.promisedAnonymousBytes).toBe(250);
+    process.bytes = 350;
+    gate.look();
+    await nextTurn();
+    expect(told.at(-1)?.promisedAnonymousBytes).toBe(50);
+    const before = told.length;
+    gate.look();
+    await nextTurn();
+    expect(told).toHaveLength(before);
+  });
+
   it('are told what a process has taken, and only if that has changed', () => {
     const { gate, told, process } = makeGate();
     gate.follow(process, gate.reserve('m', need(400)));
