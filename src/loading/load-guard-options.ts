@@ -89,27 +89,27 @@ export function readLoadChoices(options: unknown): LoadChoices {
  *
  * @throws MemoryGuardError `ERR_INVALID_OPTION`
  */
-export function readGivenNeed(given: unknown): LoadNeed {
+export function readGivenNeed(given: unknown, name = 'memoryGuard.footprint'): LoadNeed {
   const isApart = typeof given === 'object' && given !== null;
   const { mappedBytes: mapped, anonymousBytes: anonymous } = isApart
-    ? copyOptions(given, 'memoryGuard.footprint', ['mappedBytes', 'anonymousBytes'])
+    ? copyOptions(given, name, ['mappedBytes', 'anonymousBytes'])
     : { mappedBytes: 0, anonymousBytes: given };
   const [mappedBytes, anonymousBytes] = [parseBytes(mapped), parseBytes(anonymous)];
   if (mappedBytes === undefined || anonymousBytes === undefined) {
-    throw invalidOption('memoryGuard.footprint', 'bytes >= 0, or { mappedBytes, anonymousBytes }', given);
+    throw invalidOption(name, 'bytes >= 0, or { mappedBytes, anonymousBytes }', given);
   }
   return Object.freeze({ mappedBytes, anonymousBytes, basis: 'given' });
 }
 
 /** What a function gives is checked when it is called; anything else is read once, here. */
-function checkFootprint(value: unknown): NonNullable<LoadChoices['giveNeed']> {
-  if (typeof value === 'function') return (quantization) => readGivenNeed(value(quantization));
-  const need = readGivenNeed(value);
+export function checkFootprint(value: unknown, name: string): NonNullable<LoadChoices['giveNeed']> {
+  if (typeof value === 'function') return (quantization) => readGivenNeed(value(quantization), name);
+  const need = readGivenNeed(value, name);
   return () => need;
 }
 
 /** How long the load waits, in milliseconds; false if it doesn't. */
-function checkWait(value: unknown, name: string): number | false {
+export function checkWait(value: unknown, name: string): number | false {
   if (typeof value === 'boolean') return value && DEFAULT_WAIT_TIMEOUT_MS;
   if (typeof value !== 'object' || value === null) throw invalidOption(name, 'true, false or { timeoutMs }', value);
   return validate(value, WAIT_CHECKS, 'loadModel', name).timeoutMs ?? DEFAULT_WAIT_TIMEOUT_MS;

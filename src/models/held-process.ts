@@ -22,7 +22,9 @@ export class HeldProcess {
     void process.ended.then((end) => {
       this.#end = end;
       // Once: the kernel's counters tell each kill to one who asks, and what is told of it may be told of several models.
-      if (end.signal === 'SIGKILL' && !end.hung && !end.asked) this.#killer = probe?.findKiller();
+      // The first process of a tree ends as it likes if the kernel has ended one that it had started.
+      const killed = end.signal === 'SIGKILL' || process.tree;
+      if (killed && !end.hung && !end.asked) this.#killer = probe?.findKiller();
       probe?.close();
     });
   }

@@ -3,6 +3,7 @@ import { ON_KILLED, type OnKilled } from '../adapters/adapter.ts';
 import { describe, invalidOption, MemoryGuardError } from '../core/errors.ts';
 import {
   abortSignal,
+  type Check,
   type Checks,
   callback,
   flag,
@@ -12,7 +13,7 @@ import {
   validate,
   wholeNumber,
 } from '../core/validate.ts';
-import type { LoadGuardOptions } from '../loading/load-guard-options.ts';
+import { checkFootprint, checkWait, type LoadGuardOptions } from '../loading/load-guard-options.ts';
 import type { SpawnedProgram } from './spawned-program.ts';
 
 /** What the guard has chosen for a program. */
@@ -71,7 +72,7 @@ export interface SpawnCall {
 const DEFAULT_CONTEXT_SIZE = 4096;
 const DEFAULT_STOP_TIMEOUT_MS = 10_000;
 
-/** What the guard reads by itself, as of any load. */
+/** What the guard reads by itself, as of any load, and calls it so. */
 const asItIs = (value: unknown): never => value as never;
 
 const CHECKS: Checks<SpawnProgramOptions> = {
@@ -90,10 +91,18 @@ const CHECKS: Checks<SpawnProgramOptions> = {
   downgrade: flag,
   force: flag,
   pin: flag,
-  footprint: asItIs,
-  wait: asItIs,
+  footprint: unread(checkFootprint),
+  wait: unread(checkWait),
   signal: abortSignal,
 };
+
+/** What a load reads by itself, refused here by the name that it has here. */
+function unread<T>(check: Check<unknown>): Check<T> {
+  return (value, name) => {
+    check(value, name);
+    return value as T;
+  };
+}
 
 /** @throws MemoryGuardError `ERR_INVALID_OPTION` */
 export function readSpawnCall(command: unknown, args: unknown, given: unknown): SpawnCall {

@@ -98,6 +98,21 @@ it.each<[what: string, options: object, sentence: string]>([
     "Expected `stdio` to be 'inherit', 'ignore', 'pipe' or a list of them and of descriptors, got 'none' (string).",
   ],
   [
+    'a need that is none',
+    { footprint: 'much' },
+    "Expected `footprint` to be bytes >= 0, or { mappedBytes, anonymousBytes }, got 'much' (string).",
+  ],
+  [
+    'half of a need',
+    { footprint: { mappedBytes: 1 } },
+    'Expected `footprint` to be bytes >= 0, or { mappedBytes, anonymousBytes }, got { mappedBytes: 1 } (object).',
+  ],
+  [
+    'a wait of a text',
+    { ...LEAST, wait: 'long' },
+    "Expected `wait` to be true, false or { timeoutMs }, got 'long' (string).",
+  ],
+  [
     'a range that the program is not told',
     { ...FILE, contextSize: { min: 1, max: 2 } },
     'Expected `contextSize` to be a number if `args` is a list: only a function hears which one was chosen, got { min: 1, max: 2 } (object).',
