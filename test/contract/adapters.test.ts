@@ -10,6 +10,7 @@ import type { DecisionEvent } from '../../src/events/guard-events.ts';
 import type { GuardOptions } from '../../src/guard-options.ts';
 import { giveBack } from '../../src/machine/release-memory.ts';
 import type { PlanOptions } from '../../src/memory-guard.ts';
+import { listProcessTree } from '../../src/processes/process-tree.ts';
 import { type Guarded, type LoadsModels, withMemoryGuard } from '../../src/with-memory-guard.ts';
 import { writeLanguageModel } from '../../tools/synthetic-model.mjs';
 import { recordEvents } from '../support/fake-sdk.ts';
@@ -194,7 +195,8 @@ describe('an SDK that is not known', () => {
   });
 });
 
-/** Whether this process maps the file. */
+/** Whether this process, or one of a model, maps the file. */
 function mapped(path: string): boolean {
-  return process.platform === 'linux' && readFileSync('/proc/self/maps', 'utf8').includes(join(path));
+  if (process.platform !== 'linux') return false;
+  return listProcessTree(process.pid).some((pid) => readFileSync(`/proc/${pid}/maps`, 'utf8').includes(join(path)));
 }
