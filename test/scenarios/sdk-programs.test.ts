@@ -82,7 +82,7 @@ describe('a process ends', () => {
   test('at once, although the rest of the text would take seconds', async () => {
     const run = async (program: string) => {
       const startMs = performance.now();
-      const { code } = await programs.run(`${LOAD}${program}`);
+      const { code } = await programs.run(`${LOAD}${program}`, { timeoutMs: 50_000 });
       return { code, ms: performance.now() - startMs };
     };
     const toTheEnd = await run(`for await (const text of model.generate(${STREAM}));`);
@@ -90,7 +90,7 @@ describe('a process ends', () => {
     expect(toTheEnd.code).toBe(0);
     expect(inTheMiddle.code).toBe(7);
     expect(inTheMiddle.ms).toBeLessThan(toTheEnd.ms / 2);
-  });
+  }, 120_000);
 
   test('with the code of process.exit() while it hears audio', async () => {
     const ended = await programs.run(`${LOAD}

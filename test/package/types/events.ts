@@ -9,6 +9,7 @@ import type {
   EvictedEvent,
   GuardEvent,
   GuardStatus,
+  KilledEvent,
   LimitsEvent,
   LoadedEvent,
   LoadedModel,
@@ -31,6 +32,7 @@ guard.on('waiting', (event) => expectTypeOf(event).toEqualTypeOf<WaitingEvent>()
 guard.on('loaded', (event) => expectTypeOf(event).toEqualTypeOf<LoadedEvent>());
 guard.on('unloaded', (event) => expectTypeOf(event).toEqualTypeOf<UnloadedEvent<'unloaded'>>());
 guard.on('evicted', (event) => expectTypeOf(event).toEqualTypeOf<EvictedEvent>());
+guard.on('killed', (event) => expectTypeOf(event).toEqualTypeOf<KilledEvent>());
 guard.on('leaked', (event) => expectTypeOf(event).toEqualTypeOf<UnloadedEvent<'leaked'>>());
 guard.on('limits', (event) => expectTypeOf(event).toEqualTypeOf<LimitsEvent>());
 guard.once('degraded', (event) => expectTypeOf(event).toEqualTypeOf<DegradedEvent>());
