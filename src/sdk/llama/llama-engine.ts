@@ -103,7 +103,8 @@ function getPlatformPackage(): string {
 }
 
 function engineNotFound(what: string, packageName: string, cause: unknown): MemoryGuardError {
-  return new MemoryGuardError('ERR_RUNTIME_NOT_FOUND', `${what}; install it with \`npm install ${packageName}\`.`, {
-    cause,
-  });
+  // Under Node's permission model what is installed may be refused, and the package does not pass on why.
+  const allow = process.permission ? 'allow it with `--allow-addons`, or ' : '';
+  const message = `${what}; ${allow}install it with \`npm install ${packageName}\`.`;
+  return new MemoryGuardError('ERR_RUNTIME_NOT_FOUND', message, { cause });
 }
