@@ -137,12 +137,14 @@ describe('a model that is to be loaded again', () => {
 describe('what is no kill', () => {
   it('is the end of the SDK past the guard: its models are forgotten', async () => {
     const { guard, events, load, labels, sdk } = await guarded();
-    await Promise.all([load('Q4_0'), load('Q4_K_M')]);
+    // Held to the end: a handle that is lost is told as that.
+    const models = await Promise.all([load('Q4_0'), load('Q4_K_M')]);
     await sdk.dispose();
     expect(labels()).toEqual([]);
     expect(guard.models()).toEqual([]);
     await waitForEvent(events, 'unloaded');
     expect(new Set(typesAfterLoads(events))).toEqual(new Set(['unloaded']));
+    expect(models).toHaveLength(2);
   });
 
   it('is a load that fails at its file: nothing stays reserved', async () => {
@@ -177,8 +179,9 @@ describe('what is no kill', () => {
   it('is the end of an idle model that is pinned beside it: that one stays', async () => {
     const { guard, load, events } = await guarded(LLAMA, { keepAliveMs: 50 });
     const pinned = await load('Q4_0', { memoryGuard: { ...MEMORY_GUARD.memoryGuard, pin: true } });
-    await load('Q4_K_M');
+    const other = await load('Q4_K_M');
     await waitForEvent(events, 'evicted');
+    await expect(talk(other)).rejects.toMatchObject({ code: 'ERR_MODEL_EVICTED' });
     expect(guard.models().map(({ quantization }) => quantization)).toEqual(['Q4_0']);
     expect((await talk(pinned)).length).toBeGreaterThan(0);
     expect(events.map(({ type }) => type)).not.toContain('killed');
