@@ -40,7 +40,7 @@ export interface ProcessProbe {
   readBytes(): number | undefined;
   /** The files that it maps. `undefined`: the system doesn't tell. */
   listMappings(): readonly HeldFile[] | undefined;
-  /** Gives it a wall: it can take so many bytes, mapped ones among them, and no more. Returns why it has none, in one sentence. */
+  /** Gives it a wall, or moves the one that it has: it can take so many bytes, mapped ones among them, and no more. Returns why it can't, in one sentence. */
   contain(limitBytes: number): string | undefined;
   /** The scope whose out-of-memory killer has ended it just now. `undefined`: none did. */
   findKiller(): KillerScope | undefined;

@@ -42,6 +42,10 @@ class RealProcessProbe implements ProcessProbe {
     place ??= openContainment();
     if ('reason' in place) return place.reason;
     try {
+      if (this.#contained) {
+        this.#contained.limit(limitBytes);
+        return undefined;
+      }
       this.#contained = place.containment.contain(this.#pid, limitBytes);
       this.#kills.add(this.#contained.path);
       return undefined;

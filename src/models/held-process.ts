@@ -10,8 +10,10 @@ export class HeldProcess {
   #heldBytes: number | undefined;
   #end: ProcessEnd | undefined;
   #killer: KillerScope | undefined;
-  /** Anonymous bytes that fill the wall that it was given, at the least. */
+  /** Anonymous bytes that fill the wall that it was given, at the least. 0: it has none. */
   #wallBytes = 0;
+  #wallMappedBytes = 0;
+  #widened = false;
 
   /** `probe` is absent if the system doesn't tell what it holds. */
   constructor(process: ModelProcess, probe: ProcessProbe | undefined) {
@@ -78,8 +80,15 @@ export class HeldProcess {
    */
   contain(limitBytes: number, mappedBytes: number): string | undefined {
     const reason = this.#probe?.contain(limitBytes);
-    if (reason === undefined) this.#wallBytes = limitBytes - mappedBytes;
+    if (reason === undefined) [this.#wallBytes, this.#wallMappedBytes] = [limitBytes - mappedBytes, mappedBytes];
     return reason;
+  }
+
+  /** Moves its wall, once, for what a call may take beside the model. It is not moved back: what lies behind would have to go at once. */
+  widen(bytes: number): void {
+    if (this.#wallBytes === 0 || this.#widened) return;
+    this.#widened = true;
+    this.contain(this.#wallBytes + this.#wallMappedBytes + bytes, this.#wallMappedBytes);
   }
 
   /** Anonymous bytes that its model had taken at the least when the kernel ended it. `undefined` if it didn't, or the system doesn't tell. */

@@ -51,5 +51,6 @@ export function reserveAudio(held: HeldModel, gate: AdmissionGate): () => void {
   const reservation = gate.reserve(`${held.facts.name}: audio`, need);
   const { process } = held.facts;
   if (process?.readable) gate.follow(process, reservation);
+  process?.widen(AUDIO_CALL_BYTES);
   return () => gate.release(reservation);
 }

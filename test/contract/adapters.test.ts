@@ -14,7 +14,6 @@ import { listProcessTree } from '../../src/processes/process-tree.ts';
 import { type Guarded, type LoadsModels, withMemoryGuard } from '../../src/with-memory-guard.ts';
 import { writeLanguageModel } from '../../tools/synthetic-model.mjs';
 import { recordEvents } from '../support/fake-sdk.ts';
-import { listChildren } from '../support/model-process.ts';
 import { makeTinyModels, type TinyModels } from '../support/tiny-models.ts';
 import { anyObject, llamaNodeModule, type Model, nexaSdk, nodeLlamaCpp, type Subject } from './adapter-subjects.ts';
 

@@ -63,6 +63,15 @@ describe.runIf(contains)('the wall of a process', () => {
     expect(probe.findKiller()).toBeUndefined();
   });
 
+  it('is moved, and then leaves room for more', async () => {
+    const { holder, probe } = await probed();
+    expect(probe.contain(96 * MiB)).toBeUndefined();
+    expect(probe.contain(256 * MiB)).toBeUndefined();
+    expect(await holder.take(150)).toBe('held');
+    expect(await holder.take(300)).toBe('SIGKILL');
+    expect(probe.findKiller()).toMatchObject({ own: true });
+  });
+
   it('is none if the kernel refuses, and the reason is a sentence', async () => {
     const { holder, probe } = await probed();
     expect(probe.contain(0.5)).toMatch(/^Expected a limit in bytes, found 0\.5/);
