@@ -1,6 +1,7 @@
 /** Modules of Node that most programs never need: they are loaded when they are used. It knows nothing of what they do. */
 
 interface Modules {
+  readonly 'node:child_process': typeof import('node:child_process');
   readonly 'node:crypto': typeof import('node:crypto');
   readonly 'node:net': typeof import('node:net');
   readonly 'node:v8': typeof import('node:v8');

@@ -1,5 +1,6 @@
 /** Ends a program that was started if this one ends, however it ends. It starts no such program, and waits for none. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { loadNodeModule } from '../core/node-module.ts';
 
 /** A program that must not outlive this one. */
 export interface DependentProgram {
@@ -33,6 +34,7 @@ export function endWithProgram(program: DependentProgram, shell = '/bin/sh'): ()
 }
 
 function startWatcher(pid: number, shell: string): ChildProcess {
+  const { spawn } = loadNodeModule('node:child_process');
   const watcher = spawn(shell, ['-c', WATCHER, 'sh', String(pid)], {
     cwd: '/',
     // A group of its own: what ends this program by its group must not end the watcher with it.

@@ -1,10 +1,11 @@
 /** Starts a program for the guard, and waits until it serves. It decides nothing. */
-import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { describeEnd } from '../core/describe-end.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import type { ModelProcess, ProcessEnd } from '../core/model-process.ts';
+import { loadNodeModule } from '../core/node-module.ts';
 import { checkGivenArguments, type SpawnCall } from './spawn-options.ts';
 import { SpawnedProgram } from './spawned-program.ts';
 
@@ -49,7 +50,7 @@ export async function spawnProgram(
 /** Node's permission model and arguments that no system takes throw; what the system refuses is told later. */
 async function start(command: string, args: readonly string[], options: SpawnOptions): Promise<ChildProcess> {
   try {
-    const child = spawn(command, args, options);
+    const child = loadNodeModule('node:child_process').spawn(command, args, options);
     if (child.pid === undefined) await once(child, 'spawn');
     return child;
   } catch (cause) {
