@@ -82,6 +82,13 @@ export class Installed {
     return this.run(process.execPath, [file], env);
   }
 
+  /** Lets programs find the engine that this repository has. Returns the way to take it away. */
+  linkEngine(): () => void {
+    const engine = join('node_modules', '@fugood');
+    symlinkSync(join(ROOT, engine), join(this.project, engine));
+    return () => rmSync(join(this.project, engine));
+  }
+
   remove(): void {
     rmSync(this.project, { recursive: true, force: true });
   }

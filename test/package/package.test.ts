@@ -1,14 +1,16 @@
 /** The packed tarball: what is in it, what the linters of packages say, and what it does in an empty project with this Node. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, posix, relative } from 'node:path';
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { rolldown } from 'rolldown';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { TARGETS } from '../../native/build/targets.mjs';
 import { namePrebuildFolder } from '../../src/addon/load-addon.ts';
 import { KiB, MiB } from '../../src/core/bytes.ts';
+import { makeTinyModels } from '../support/tiny-models.ts';
 import { Installed, ROOT } from './installed.ts';
 
 let installed: Installed;
@@ -228,6 +230,39 @@ describe('in an empty project', () => {
     `);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout).toMatch(/^ERR_INVALID_OPTION Expected `target` to be the module `prom-client`, or a meter/);
+  });
+
+  it('runs a model in a process of its own from a bundle beside it, and from one that was carried away', async () => {
+    const files = makeTinyModels();
+    const elsewhere = mkdtempSync(join(tmpdir(), 'nexa-bundle-'));
+    const unlink = installed.linkEngine();
+    onTestFinished(() => {
+      unlink();
+      rmSync(elsewhere, { recursive: true, force: true });
+      files.remove();
+    });
+    copyFileSync(join(ROOT, 'test/package/programs/isolated.mjs'), join(installed.project, 'isolated.mjs'));
+    const external = ['@fugood/llama.node'];
+    const input = join(installed.project, 'isolated.mjs');
+    const bundle = await rolldown({ input, cwd: installed.project, platform: 'node', external });
+    const inPlace = join(installed.project, 'bundle.mjs');
+    await bundle.write({ file: inPlace, codeSplitting: false });
+    await bundle.close();
+    expect(readFileSync(inPlace, 'utf8')).not.toMatch(/from ['"]nexa-memory-guard/);
+    const done = { status: 0, stderr: '', stdout: '{"own":true,"text":true,"left":false}\n' };
+    expect(installed.run('node', [inPlace, files.model()])).toMatchObject(done);
+
+    const away = join(elsewhere, 'bundle.mjs');
+    cpSync(inPlace, away);
+    mkdirSync(join(elsewhere, 'node_modules'));
+    symlinkSync(join(ROOT, 'node_modules/@fugood'), join(elsewhere, 'node_modules/@fugood'));
+    const lost = installed.run('node', [away, files.model()]);
+    expect(lost.status).toBe(1);
+    expect(lost.stderr).toMatch(/ERR_RUNTIME_NOT_FOUND/);
+    expect(lost.stderr).toContain('copy nexa-memory-guard/dist/child.js beside your bundle');
+    const child = join(elsewhere, 'model.js');
+    cpSync(join(installed.project, 'node_modules/nexa-memory-guard/dist/child.js'), child);
+    expect(installed.run('node', [away, files.model(), child])).toMatchObject(done);
   });
 
   it('says what to install where the engine is missing', () => {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { copyFixture } from '../support/fixtures.ts';
+import { makeTinyModels, type TinyModels } from '../support/tiny-models.ts';
 import { Installed, ROOT } from './installed.ts';
 
 const here = fileURLToPath(new URL('runtimes', import.meta.url));
@@ -82,5 +83,24 @@ describe.each(RUNTIMES)('the package in %s', (name, program) => {
     expect([addon, memory.source]).toEqual(['loaded', native]);
     expect(advice).toContainEqual(expect.stringMatching(/npm install @fugood\/llama\.node/));
     if (name.startsWith('node-')) expect(JSON.parse(stdout).node).toContain(`v${name.slice(5)}.`);
+  });
+});
+
+describe.each(RUNTIMES)('a model in %s', (_name, program) => {
+  let files: TinyModels;
+  let unlink: () => void;
+  beforeAll(() => {
+    files = makeTinyModels();
+    unlink = installed.linkEngine();
+  });
+  afterAll(() => {
+    unlink();
+    files.remove();
+  });
+
+  it.runIf(existsSync(program))('lives in a process of its own, which is gone with it', () => {
+    const { status, stdout, stderr } = installed.program('isolated.mjs', [files.model()], program);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(JSON.parse(stdout)).toEqual({ own: true, text: true, left: false });
   });
 });
