@@ -44,6 +44,7 @@ function startWatcher(pid: number, shell: string): ChildProcess {
   });
   watcher.on('error', () => {}); // no such shell, or no process more
   watcher.unref();
-  (watcher.stdin as unknown as NodeJS.Timeout | null)?.unref();
+  // Bun's pipes have none, and keep no program.
+  (watcher.stdin as { unref?: () => void } | null)?.unref?.();
   return watcher;
 }

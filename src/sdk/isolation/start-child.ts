@@ -105,12 +105,9 @@ function refuseNonsense(child: ChildProcess): void {
 
 /** Written by Electron's documentation, and never run. */
 async function startUtility(utility: UtilityProcesses, path: string): Promise<StartedChild> {
-  const child = utility.fork(path, [], {
-    env: listChildEnvironment(process.env),
-    execArgv: [],
-    stdio: ['ignore', 'pipe', 'pipe'],
-    serviceName: 'nexa-memory-guard model',
-  });
+  const child = forkUtility(utility, path);
+  // An emitter without this listener throws what it is told: V8's own end there, which is the end of that process alone.
+  child.on('error', ignore);
   let exitCode: number | undefined;
   child.once('exit', (code: number) => {
     exitCode = code;
@@ -140,6 +137,20 @@ async function startUtility(utility: UtilityProcesses, path: string): Promise<St
       }
     },
   };
+}
+
+/** Before the application is ready it throws. */
+function forkUtility(utility: UtilityProcesses, path: string): UtilityProcess {
+  try {
+    return utility.fork(path, [], {
+      env: listChildEnvironment(process.env),
+      execArgv: [],
+      stdio: ['ignore', 'pipe', 'pipe'],
+      serviceName: 'nexa-memory-guard model',
+    });
+  } catch (cause) {
+    throw notStarted(path, cause);
+  }
 }
 
 /** Only the main process of an Electron application has them; everywhere else it is Node that starts processes. */
