@@ -1,6 +1,6 @@
 /**
  * A server program that loads a model in its own process, as llama-server does, on the embedded engine: `node tools/model-server.mjs MODEL
- * [--context TOKENS] [--port PORT] [--worker]`. It prints `listening on PORT` when it serves, answers `POST /completion` with text,
+ * [--context TOKENS] [--port PORT] [--worker]`. It prints `listening on PORT` when it serves, answers `GET /health`, `POST /completion` with text,
  * `POST /allocate` by taking so many MiB more, and `POST /exit` by ending with so much for its exit code. With `--worker` the model is loaded by a
  * process that it starts.
  */
@@ -43,6 +43,10 @@ async function serve() {
   /** @type {Buffer[]} */
   const taken = [];
   const server = createServer(async (request, response) => {
+    if (request.method === 'GET') {
+      response.end('ok');
+      return;
+    }
     if (request.url === '/allocate') {
       taken.push(Buffer.alloc(2 ** 20 * Number(await readText(request)), 1));
       response.end('taken');

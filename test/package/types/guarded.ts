@@ -7,6 +7,7 @@ import {
   type MemoryGuard,
   type NexaModel,
   NexaSDK,
+  type SpawnedProgram,
   withMemoryGuard,
 } from 'nexa-memory-guard';
 
@@ -124,3 +125,26 @@ for await (const text of model.generate({ prompt: 'What is said?', audio: 'speec
 expectTypeOf(model.dispose()).toEqualTypeOf<Promise<void>>();
 // @ts-expect-error a runtime that there is not
 await NexaSDK.initialize({ runtime: 'cuda' });
+
+// A program that loads a model by itself.
+const server = await nexa.guard.spawn('server', ({ modelPath, contextSize }) => [`${modelPath}`, `${contextSize}`], {
+  modelPath: 'a.gguf',
+  contextSize: { min: 2048, max: 4096 },
+  pin: true,
+  env: { A: 'b', C: undefined },
+  stdio: ['ignore', 'pipe', 2],
+  ready: async (program, { aborted }) => [program.pid, aborted],
+  onKilled: 'reload-smaller',
+});
+expectTypeOf(server).toEqualTypeOf<SpawnedProgram>();
+expectTypeOf(server.use(({ pid }) => pid)).toEqualTypeOf<Promise<number>>();
+expectTypeOf(server.use(async () => 'text')).toEqualTypeOf<Promise<string>>();
+expectTypeOf(server[Symbol.asyncDispose]()).toEqualTypeOf<Promise<void>>();
+expectTypeOf((await server.ended).signal).toEqualTypeOf<string | undefined>();
+await nexa.guard.spawn('server', ['--quiet'], { footprint: '2 GiB' });
+// @ts-expect-error an option that it hasn't
+await nexa.guard.spawn('server', [], { footprint: 1, keepAlive: 1 });
+// @ts-expect-error nothing says what it needs
+await nexa.guard.spawn('server', []);
+// @ts-expect-error arguments are texts
+await nexa.guard.spawn('server', ['-c', 2048], { footprint: 1 });
