@@ -102,7 +102,7 @@ describe('a process that Node starts', () => {
     await expect(startChild(writeChildProgram())).rejects.toMatchObject({
       code: 'ERR_RUNTIME',
       message: expect.stringMatching(
-        /^The process of the model could not be started from .*child\.mjs: spawn \/nowhere\/node ENOENT\.$/,
+        /^The process of the model could not be started from .*child\.mjs: spawn \/nowhere\/node ENOENT; let this program start processes, or choose `isolation: 'none'`\.$/,
       ),
     });
   });
@@ -184,7 +184,31 @@ describe('a process that Electron starts, as documented', () => {
     const { utilities } = fake('exit');
     await expect(startChild('/child.js', utilities)).rejects.toMatchObject({
       code: 'ERR_RUNTIME',
-      message: 'The process of the model could not be started from /child.js: it ended with 3.',
+      message: expect.stringMatching(
+        /^The process of the model could not be started from \/child\.js: it ended with 3; let this program/,
+      ),
+    });
+  });
+
+  test('that V8 gives up ends nobody else', async () => {
+    const { utility, utilities } = fake();
+    await startChild('/child.js', utilities);
+    expect(() => utility.emit('error', 'FatalError', 'somewhere', '{}')).not.toThrow();
+  });
+
+  test('before the application is ready is an error with a code', async () => {
+    const cause = new Error('utilityProcess cannot be created before app is ready.');
+    const utilities = {
+      fork() {
+        throw cause;
+      },
+    } as unknown as UtilityProcesses;
+    await expect(startChild('/child.js', utilities)).rejects.toMatchObject({
+      code: 'ERR_RUNTIME',
+      message: expect.stringContaining(
+        '/child.js: utilityProcess cannot be created before app is ready; let this program',
+      ),
+      cause,
     });
   });
 
