@@ -25,7 +25,7 @@ export class NexaSDK {
   #disposal: Promise<void> | undefined;
 
   /** An SDK on a runtime of your own, whose models lie in `modelsDir`. Programs use `NexaSDK.initialize()`. */
-  constructor(runtime: Runtime, modelsDir?: string, ends: ProcessEnds = {}) {
+  constructor(runtime: Runtime, modelsDir?: string, ends: Pick<InitializeOptions, 'onKilled' | 'containment'> = {}) {
     this.#runtime = runtime;
     this.#modelsDir = modelsDir;
     this.#ends = ends;
