@@ -2,7 +2,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { trimHeap } from '../../src/machine/release-memory.ts';
+import { readLoadOptions } from '../../src/sdk/read-sdk-options.ts';
 import type { RuntimeLoad } from '../../src/sdk/runtime.ts';
+import { LOG_LEVELS, type LogLevel } from '../../src/sdk/runtime.ts';
 import { writeLanguageModel } from '../../tools/synthetic-model.mjs';
 import { TINY } from '../support/tiny-models.ts';
 import { describeRuntimes, generate, useRuntime } from './runtime-rows.ts';
@@ -86,6 +88,18 @@ describeRuntimes((row) => {
     await new Promise((resolve) => setTimeout(resolve, 10));
     process.off('warning', listen);
     expect(warnings).toContain('mine');
+  });
+
+  test.runIf(row.tellsLog)('hands on what the engine prints, line by line', async () => {
+    const lines: [string, string][] = [];
+    const runtime = await row.open({ onLog: (level, text) => void lines.push([level, text]) });
+    const load = { ...readLoadOptions({}), modelPath: subject.files.model() };
+    const model = await runtime.load(load);
+    await generate(model);
+    await model.dispose();
+    await runtime.close();
+    expect(lines.length).toBeGreaterThan(0);
+    expect(lines.every(([level, text]) => LOG_LEVELS.includes(level as LogLevel) && /^[^\n]+$/.test(text))).toBe(true);
   });
 
   test('loads several models at once and keeps them apart', async () => {
