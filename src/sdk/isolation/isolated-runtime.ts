@@ -79,7 +79,7 @@ class IsolatedRuntime implements Runtime {
       signal?.throwIfAborted();
       return new IsolatedModel(process, loaded, request.modelPath);
     } catch (error) {
-      if (!process.shared) await process.kill();
+      if (!process.shared) await (signal?.aborted ? endSoon(process) : process.kill());
       throw signal?.aborted ? signal.reason : await explainEndedLoad(error, request, process);
     }
   }
@@ -205,16 +205,24 @@ function ignore(): void {}
  * model disposed.
  */
 async function untilAborted(load: Promise<unknown>, signal: AbortSignal, process: EngineProcess): Promise<unknown> {
-  const abort = () => void (process.shared || process.kill());
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    const loaded = await load;
-    if (signal.aborted && isLoadedThere(loaded)) {
-      await process.call({ type: 'model', model: loaded.model, method: 'dispose', args: [] });
-    }
-    signal.throwIfAborted();
-    return loaded;
-  } finally {
-    signal.removeEventListener('abort', abort);
+  if (!process.shared) return untilSignal(load, signal);
+  const loaded = await load;
+  if (signal.aborted && isLoadedThere(loaded)) {
+    await process.call({ type: 'model', model: loaded.model, method: 'dispose', args: [] });
   }
+  signal.throwIfAborted();
+  return loaded;
+}
+
+/** The kernel takes up to a second to take a whole model apart, and nobody who has given it up waits for that. */
+const GONE_WITHIN_MS = 50;
+
+/** Ends a process, and resolves when it is gone or has taken too long for that. */
+async function endSoon(process: EngineProcess): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, GONE_WITHIN_MS);
+  });
+  await Promise.race([process.kill(), patience]);
+  clearTimeout(timer);
 }
