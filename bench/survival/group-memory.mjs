@@ -9,10 +9,11 @@ import { readProcessMemory } from '../../tools/process-memory.mjs';
 /** What could still be taken: the limit less usage, if page cache is taken back. @param {ControlGroup} group @param {number} limitBytes */
 export function readAvailableBytes(group, limitBytes) {
   const stat = readFileSync(path.join(group.directory, 'memory.stat'), 'utf8');
-  const cached = [...stat.matchAll(/^(?:total_)?(?:in)?active_file (\d+)$/gm)].map(([, bytes]) => Number(bytes));
-  const cachedBytes = cached.reduce((sum, bytes) => sum + bytes, 0);
-  // v1 has each twice, the group alone and with all below it; it has none below.
-  const reclaimableBytes = stat.includes('total_active_file') ? cachedBytes / 2 : cachedBytes;
+  // v1 has each twice, the group alone and with all below it, which v2 has alone.
+  const key = stat.includes('total_active_file')
+    ? /^total_(?:in)?active_file (\d+)$/gm
+    : /^(?:in)?active_file (\d+)$/gm;
+  const reclaimableBytes = [...stat.matchAll(key)].reduce((sum, [, bytes]) => sum + Number(bytes), 0);
   return limitBytes - group.readUsedBytes() + reclaimableBytes;
 }
 

@@ -1,7 +1,9 @@
 /**
  * Many processes, many random loads, one limit: who is killed, who is refused for nothing, and how much is used.
  *   npm run bench:survival [-- --mode guarded --situation 'small reserve' --processes 1,2 --loads 250 --seconds 60 --seed 1 --json FILE --chart FILE]
- * --until-killed ends an unguarded row with its first kill. Needs root, control groups and `npm run compile`.
+ *   npm run bench:survival -- --isolated [--short --situation 'crashes in one of ten' --mode isolated --loads 500 --seconds 120 --seed 1 --json FILE --chart FILE]
+ * The second runs the rows of models in processes of their own, which takes up to 12 minutes, with --short 2. --until-killed ends an unguarded row with its
+ * first kill. Needs root, control groups and `npm run compile`.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
@@ -9,18 +11,21 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { MiB } from 'nexa-memory-guard';
 import { drawChart } from './draw-chart.mjs';
+import { runIsolatedRows } from './isolated-rows.mjs';
 import { measureTruths } from './measure-truths.mjs';
 import { runMode } from './run-mode.mjs';
 import { findBuffersTruth, MODELS, MODES, PROCESSES, SITUATIONS, TRUTHS_FILE, writeModels } from './setting.mjs';
 
 const { values } = parseArgs({
   options: {
-    loads: { type: 'string', default: '250' },
+    isolated: { type: 'boolean', default: false },
+    short: { type: 'boolean', default: false },
+    loads: { type: 'string' },
     processes: { type: 'string' },
     seed: { type: 'string', default: '1' },
     mode: { type: 'string', multiple: true },
     situation: { type: 'string', multiple: true },
-    seconds: { type: 'string', default: '60' },
+    seconds: { type: 'string' },
     'until-killed': { type: 'boolean', default: false },
     json: { type: 'string' },
     chart: { type: 'string' },
@@ -34,6 +39,15 @@ const folder = mkdtempSync(path.join(os.tmpdir(), 'nexa-survival-models-'));
 process.env['XDG_CACHE_HOME'] = folder;
 
 try {
+  if (values.isolated)
+    await runIsolatedRows({ ...values, seed: Number(values.seed), folder, signal: interrupted.signal });
+  else await runRows();
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+async function runRows() {
+  const { loads = '250', seconds = '60' } = values;
   writeModels(folder);
   const truthOf = await measureTruths(folder, MODELS);
   console.log('What each model takes, measured alone (MiB):');
@@ -56,11 +70,11 @@ try {
       mode,
       situation,
       processes,
-      loads: Number(values.loads),
+      loads: Number(loads),
       seed: Number(values.seed),
       folder,
       truthOf: sdk === 'buffers' ? findBuffersTruth : truthOf,
-      mostMs: Number(values.seconds) * 1000,
+      mostMs: Number(seconds) * 1000,
       untilKilled: values['until-killed'] && mode === 'unguarded',
       signal: interrupted.signal,
     });
@@ -70,7 +84,7 @@ try {
     );
   }
   console.log(
-    `\nseed ${values.seed}, ${values.loads} loads for each row, 24 MiB to stay free with a small reserve, else the defaults`,
+    `\nseed ${values.seed}, ${loads} loads for each row, 24 MiB to stay free with a small reserve, else the defaults`,
   );
   console.table(
     all.map((result) => ({
@@ -90,8 +104,6 @@ try {
   );
   if (values.chart) writeFileSync(values.chart, drawChart(all.map(makeChartRun)));
   if (values.json) writeFileSync(values.json, JSON.stringify(all));
-} finally {
-  rmSync(folder, { recursive: true, force: true });
 }
 
 /** Every mode with a small reserve, and the guarded mode in every other situation; or what was asked for. */
