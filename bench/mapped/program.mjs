@@ -16,7 +16,7 @@ const printLine = (text) => console.log(`  ${text}`);
 
 /** @param {string} directory @returns {Promise<Rows>} */
 async function runUnguarded(directory) {
-  const sdk = await NexaSDK.initialize();
+  const sdk = await NexaSDK.initialize({ isolation: 'none' });
   const first = await loadModel(sdk, directory, FIRST);
   const alone = await measureAnswers(first, 'A');
   const second = await loadModel(sdk, directory, SECOND);
@@ -35,7 +35,7 @@ async function runUnguarded(directory) {
 
 /** @param {string} directory @returns {Promise<Rows>} */
 async function runGuarded(directory) {
-  const nexa = withMemoryGuard(await NexaSDK.initialize(), RESERVES);
+  const nexa = withMemoryGuard(await NexaSDK.initialize({ isolation: 'none' }), RESERVES);
   const first = await loadModel(nexa, directory, FIRST);
   const alone = await measureAnswers(first, 'A');
   try {
