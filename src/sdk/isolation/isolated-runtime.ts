@@ -118,9 +118,15 @@ class IsolatedRuntime implements Runtime {
   #giveBack(taken: Promise<EngineProcess>): void {
     const isWanted = this.#ready === undefined;
     if (isWanted) this.#ready = taken;
-    taken.then((process) => {
-      if (!isWanted && !process.shared) void process.kill();
-    }, ignore);
+    taken.then(
+      (process) => {
+        if (!isWanted && !process.shared) void process.kill();
+      },
+      () => {
+        // One that could not be started is none for the next load.
+        if (this.#ready === taken) this.#ready = undefined;
+      },
+    );
   }
 
   /** Several who ask at once get one process, unless each takes it. */
@@ -197,8 +203,6 @@ async function untilSignal<T>(promise: Promise<T>, signal: AbortSignal): Promise
     signal.removeEventListener('abort', abort);
   }
 }
-
-function ignore(): void {}
 
 /**
  * A load in a process of its own ends with that process, at once. One beside other models can't be interrupted: it is waited for, and its

@@ -291,19 +291,22 @@ describe('a process that', () => {
     }
   });
 
-  test('does not start rejects its load, and the next load tries anew', async () => {
+  test.each([
+    ['', undefined],
+    [' that has a signal', new AbortController().signal],
+  ])('does not start rejects its load%s, and the next load tries anew', async (_, signal) => {
     const broken = files.path('broken');
     const runtime = await openProgram(
       `import { existsSync } from 'node:fs'; if (existsSync(${JSON.stringify(broken)})) process.exit(9);`,
     );
     await load(runtime);
     writeFileSync(broken, '');
-    await expect(load(runtime)).rejects.toMatchObject({
+    await expect(load(runtime, { signal })).rejects.toMatchObject({
       code: 'ERR_MODEL_KILLED',
       message: expect.stringContaining('ended with exit code 9'),
     });
     rmSync(broken);
-    expect(await load(runtime)).toMatchObject({ capabilities: { audio: false } });
+    expect(await load(runtime, { signal })).toMatchObject({ capabilities: { audio: false } });
   });
 
   test('opens as no runtime does is ended, and its program lives', async () => {
