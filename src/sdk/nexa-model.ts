@@ -238,9 +238,12 @@ export class NexaModel {
   async #dispose(): Promise<void> {
     // From here on every other method must see that `#disposal` is set.
     await undefined;
+    // The engine may be in the middle of a long prompt: what ends it at once doesn't wait for its next token.
+    const atOnce = this.#running && this.#model.disposesAtOnce;
     if (this.#running) this.#cancel(this.#running, this.#disposedError());
+    if (atOnce) await this.#model.dispose();
     await this.#turn;
-    await this.#model.dispose();
+    if (!atOnce) await this.#model.dispose();
     this.#onDisposed?.(this);
   }
 

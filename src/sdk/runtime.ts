@@ -130,6 +130,8 @@ export interface RuntimeModel {
   readonly capabilities: Capabilities;
   /** The process that it lives in; absent if that is this one. */
   readonly pid?: number;
+  /** Whether `dispose` ends a running `generate` by itself, and at once. Absent if that must be over first. */
+  readonly disposesAtOnce?: boolean;
   /** The longest sound of which the context may hold all; an hour if absent. */
   readonly longestAudioSeconds?: number | undefined;
   /** Calls `onText` with each piece as it comes. Rejects with a `MemoryGuardError`. */

@@ -191,6 +191,19 @@ describe('dispose', () => {
     expect(raw.disposals).toBe(1);
   });
 
+  test('of what ends at once with its text does not wait for the engine', async () => {
+    const { raw, model, gone } = makeModel({ stopsAtToken: true, disposesAtOnce: true });
+    const failure = expect(read(model.generate({ prompt: 'long' }))).rejects.toMatchObject({
+      code: 'ERR_RUNTIME',
+      message: 'The model "m" is disposed; load it again.',
+    });
+    await settle();
+    await model.dispose();
+    await failure;
+    expect(raw.disposals).toBe(1);
+    expect(gone).toEqual([model]);
+  });
+
   test('inside the loop that reads does not wait for itself', async () => {
     const { raw, model } = makeModel();
     const loop = (async () => {

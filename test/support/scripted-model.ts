@@ -10,6 +10,7 @@ export class ScriptedModel implements RuntimeModel {
   stops = 0;
   resets = 0;
   disposals = 0;
+  readonly disposesAtOnce: boolean;
   readonly #stopsAtToken: boolean;
   #stopping = false;
   #running:
@@ -17,8 +18,9 @@ export class ScriptedModel implements RuntimeModel {
     | undefined;
 
   /** `stopsAtToken`: a text that is stopped ends at its next token, and not some time later. */
-  constructor({ stopsAtToken = false } = {}) {
+  constructor({ stopsAtToken = false, disposesAtOnce = false } = {}) {
     this.#stopsAtToken = stopsAtToken;
+    this.disposesAtOnce = disposesAtOnce;
   }
 
   generate(request: RuntimeGenerate, onText: (text: string) => void): Promise<GenerateResult> {
@@ -83,13 +85,14 @@ export class ScriptedModel implements RuntimeModel {
   }
 
   async dispose(): Promise<void> {
-    if (this.#running) throw new Error('broken contract');
+    if (this.#running && !this.disposesAtOnce) throw new Error('broken contract');
     this.disposals += 1;
+    this.#running?.fail(new Error('its process was ended'));
   }
 }
 
 /** A handle on a scripted model, and the handles that were told to be disposed. */
-export function makeModel(options?: { readonly stopsAtToken?: boolean }): {
+export function makeModel(options?: ConstructorParameters<typeof ScriptedModel>[0]): {
   raw: ScriptedModel;
   model: NexaModel;
   gone: NexaModel[];

@@ -9,6 +9,7 @@ export class IsolatedModel implements RuntimeModel {
   readonly capabilities: Capabilities;
   readonly longestAudioSeconds: number | undefined;
   readonly pid: number;
+  readonly disposesAtOnce: boolean;
   saveKvCache?: (path: string) => Promise<void>;
   loadKvCache?: (path: string) => Promise<void>;
   readonly #process: EngineProcess;
@@ -18,6 +19,7 @@ export class IsolatedModel implements RuntimeModel {
 
   constructor(process: EngineProcess, loaded: LoadedThere, modelPath: string) {
     this.pid = process.pid;
+    this.disposesAtOnce = !process.shared;
     this.capabilities = { audio: loaded.audio, vision: loaded.vision };
     this.longestAudioSeconds = loaded.longestAudioSeconds;
     this.#process = process;

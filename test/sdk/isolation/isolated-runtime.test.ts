@@ -95,6 +95,17 @@ describe('a model in a process of its own', () => {
     expect(hasEnded(pid!)).toBe(true);
   });
 
+  test('is disposed at once in the middle of a text, also if its process never comes to the next token', async () => {
+    const sdk = await openSdk();
+    const model = await sdk.loadModel('qwen2audio');
+    const stream = model.generate(LONG);
+    await stream.next();
+    process.kill(model.pid!, 'SIGSTOP');
+    await expectSoon(model.dispose());
+    expect(hasEnded(model.pid!)).toBe(true);
+    await expect(read(stream)).rejects.toMatchObject({ code: 'ERR_RUNTIME' });
+  });
+
   test('is told before it takes memory, and is heard', async () => {
     const heard: string[] = [];
     const runtime = await openIsolatedRuntime({ runtime: 'llama', onLog: (_level, text) => heard.push(text) });
