@@ -2,7 +2,7 @@
 
 /** What tells Node how to run, leads to the program's own channel, or is a secret. */
 const WITHHELD =
-  /^NODE_OPTIONS$|^NODE_CHANNEL_|^NODE_UNIQUE_ID$|^NODE_V8_COVERAGE$|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY/i;
+  /^NODE_OPTIONS$|^NODE_CHANNEL_|^NODE_UNIQUE_ID$|^NODE_V8_COVERAGE$|TOKEN|SECRET|PASSW(OR)?D|PASSPHRASE|CREDENTIAL|KEYS?(_|$)/i;
 
 /** A copy of `environment` without what such a process must not have. */
 export function listChildEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

@@ -58,6 +58,7 @@ export class EngineProcess implements ModelProcess {
   readonly #pingMs: number;
   #nextCall = 1;
   #asked = false;
+  #ending = false;
   #hung = false;
   #end: ProcessEnd | undefined;
   /** Loads block its event loop: then it can't answer. */
@@ -115,13 +116,14 @@ export class EngineProcess implements ModelProcess {
   }
 
   /** Ends it at once, whatever it does. Resolves when it is gone. */
-  async kill(): Promise<ProcessEnd> {
+  kill(): Promise<ProcessEnd> {
     this.#asked = true;
-    if (!this.#end) {
-      this.#child.hold(true);
-      this.#child.kill();
-    }
-    return this.ended;
+    return this.#kill();
+  }
+
+  /** The same if its engine went astray, so that nothing it says can be believed: nobody had asked for its end. */
+  endAstray(): Promise<ProcessEnd> {
+    return this.#kill();
   }
 
   /** The errors that it has printed, once all of them have come. */
@@ -143,12 +145,21 @@ export class EngineProcess implements ModelProcess {
     );
   }
 
+  /** The program lives until it is gone, whatever it still answers. */
+  #kill(): Promise<ProcessEnd> {
+    this.#ending = true;
+    if (!this.#end) {
+      this.#child.hold(true);
+      this.#child.kill();
+    }
+    return this.ended;
+  }
+
   #receive(value: unknown): void {
     const message = readProcessMessage(value);
     this.#unanswered = 0;
     if (message) this.#hear(message);
-    // It went astray: nothing that it says later can be believed.
-    else this.#child.kill();
+    else void this.endAstray();
   }
 
   #hear(message: ProcessMessage): void {
@@ -186,7 +197,7 @@ export class EngineProcess implements ModelProcess {
     const found = this.#calls.get(call);
     this.#calls.delete(call);
     if (found && isBlocking(found.message)) this.#loads -= 1;
-    if (this.#calls.size === 0) this.#child.hold(false);
+    if (this.#calls.size === 0 && !this.#ending) this.#child.hold(false);
     return found;
   }
 

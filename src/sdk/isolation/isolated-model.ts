@@ -68,9 +68,9 @@ export class IsolatedModel implements RuntimeModel {
     return this.#process.call({ type: 'model', model: this.#model, method, args }, listeners);
   }
 
-  /** An engine went astray: nothing else that its process says can be believed. */
+  /** An engine went astray. */
   #refuse(method: ModelMethod, found: unknown): never {
-    void this.#process.kill();
+    void this.#process.endAstray();
     const message = `Expected what \`${method}\` gives from the process of the model, found ${typeof found}; its process was ended, so load it again.`;
     throw new MemoryGuardError('ERR_RUNTIME', message);
   }

@@ -173,9 +173,9 @@ async function openProcess(
   }
 }
 
-/** An engine went astray: nothing else that its process says can be believed. */
+/** An engine went astray. */
 async function endAstray(process: EngineProcess, call: AskedCall['type']): Promise<MemoryGuardError> {
-  await process.kill();
+  await process.endAstray();
   const message = `Expected what \`${call}\` gives from the process of the model, found something else; its process was ended, so load it again.`;
   return new MemoryGuardError('ERR_RUNTIME', message);
 }

@@ -17,6 +17,10 @@ test.each([
   'OPENAI_APIKEY',
   'AWS_ACCESS_KEY_ID',
   'SSH_PRIVATE_KEY',
+  'ENCRYPTION_KEY',
+  'SIGNING_KEY_2',
+  'MASTERKEYS',
+  'KEY_PASSPHRASE',
 ])('%s is withheld', (name) => {
   expect(listChildEnvironment({ [name]: 'x', PATH: '/bin' })).toEqual({ PATH: '/bin' });
 });
@@ -29,6 +33,7 @@ test.each([
   'UV_THREADPOOL_SIZE',
   'GENIEX_LIB_PATH',
   'NODE_EXTRA_CA_CERTS',
+  'KEYBOARD_LAYOUT',
   'MY_NODE_OPTIONS',
   'NEXA_MEMORY_GUARD_ADDON',
 ])('%s is passed on', (name) => {

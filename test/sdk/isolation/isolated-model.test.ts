@@ -72,7 +72,8 @@ describe('an isolated model', () => {
       code: 'ERR_RUNTIME',
       message: `Expected what \`${method}\` gives from the process of the model, found object; its process was ended, so load it again.`,
     });
-    await child.ended;
+    // The program wanted it: it is told as killed.
+    expect(await child.ended).toMatchObject({ signal: 'SIGKILL', asked: false });
     await expect(model.reset()).rejects.toMatchObject({ code: 'ERR_MODEL_KILLED' });
   });
 });
