@@ -10,6 +10,8 @@ export class EvictedModel {
   readonly #follow: (handle: object) => EvictedModel | undefined;
   /** The handle of the model that was loaded in its place. */
   #handle: Promise<object> | undefined;
+  /** Its user has disposed it since: nobody would dispose what a later call loads. */
+  #disposed = false;
 
   /** `follow` gives what stands for the model behind a handle, if that was evicted as well. */
   constructor(held: HeldModel, follow: (handle: object) => EvictedModel | undefined) {
@@ -21,7 +23,8 @@ export class EvictedModel {
    * A promise that can be read as a stream as well: what the call would have returned is known only once it has run. `stay` runs it
    * on the model itself, if that could not be ended, or was ended by its user: then the SDK answers.
    *
-   * @throws MemoryGuardError `ERR_MODEL_EVICTED` if the user did not choose to have the model loaded again.
+   * @throws MemoryGuardError `ERR_MODEL_EVICTED` if the user did not choose to have the model loaded again, and `ERR_RUNTIME` if it was
+   * disposed since.
    */
   call(key: PropertyKey, args: readonly unknown[], stay: () => unknown): ReturnType<typeof deferCall> {
     const { life, end } = this.#held;
@@ -34,12 +37,23 @@ export class EvictedModel {
   dispose(end: (handle: object) => unknown, stay: () => unknown): unknown {
     const { life } = this.#held;
     if (life.end) return life.whenOver(life.end).then(() => (life.gone ? this.dispose(end, stay) : stay()));
-    return this.#handle?.then(end, () => undefined);
+    if (this.#handle) return this.#disposeAgain(this.#handle, end);
+    this.#disposed = true;
+    return undefined;
+  }
+
+  /** One whose disposal fails lives on. */
+  async #disposeAgain(handle: Promise<object>, end: (handle: object) => unknown): Promise<unknown> {
+    const loaded = await handle.catch(() => undefined);
+    const given = loaded && (await end(loaded));
+    this.#disposed = true;
+    return given;
   }
 
   /** Calls that come at once share one load. One that failed is tried again by the next call. */
   #load(): Promise<object> {
     const { reload, facts } = this.#held;
+    if (this.#disposed) throw new MemoryGuardError('ERR_RUNTIME', `${facts.name} is disposed; load it again.`);
     if (!reload) {
       throw new MemoryGuardError(
         'ERR_MODEL_EVICTED',

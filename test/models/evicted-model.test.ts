@@ -93,6 +93,27 @@ describe('disposing an evicted model', () => {
     expect(reload).not.toHaveBeenCalled();
   });
 
+  it('ends what its handle can do: a later call loads nothing', () => {
+    const reload = vi.fn(async () => new FakeModel('m'));
+    const { dispose, call } = evict(reload);
+    dispose();
+    expect(() => call('generate')).toThrow(
+      expect.objectContaining({ code: 'ERR_RUNTIME', message: 'big.gguf is disposed; load it again.' }),
+    );
+    expect(reload).not.toHaveBeenCalled();
+  });
+
+  it('that fails for the model that was loaded again leaves that one to later calls', async () => {
+    const again = new FakeModel('m');
+    const { dispose, call } = evict(async () => again);
+    await call('generate');
+    vi.spyOn(again, 'dispose').mockRejectedValueOnce(new Error('busy'));
+    await expect(dispose()).rejects.toThrow('busy');
+    expect(await call('generate')).toBe('text');
+    await dispose();
+    expect(() => call('generate')).toThrow('is disposed');
+  });
+
   it('disposes the model that was loaded again', async () => {
     const again = new FakeModel('m');
     const model = evict(async () => again);
@@ -108,6 +129,7 @@ describe('disposing an evicted model', () => {
     const call = model.call('generate');
     await expect(model.dispose()).resolves.toBeUndefined();
     await expect(call).rejects.toThrow('no memory');
+    expect(() => model.call('generate')).toThrow('is disposed');
   });
 });
 
