@@ -22,6 +22,8 @@ export class NexaSDK {
   readonly #ends: ProcessEnds;
   readonly #models = new Set<NexaModel>();
   readonly #loads = new Set<Promise<unknown>>();
+  /** Aborts as soon as this SDK is disposed: loads that can be given up are. */
+  readonly #ending = new AbortController();
   #disposal: Promise<void> | undefined;
 
   /** An SDK on a runtime of your own, whose models lie in `modelsDir`. Programs use `NexaSDK.initialize()`. */
@@ -124,8 +126,11 @@ export class NexaSDK {
     const { contextSize, microBatchSize, kvCacheType } = load;
     load.signal?.throwIfAborted();
     this.#assertUsable();
+    // Each load has a signal of its own: Node warns of one that more than ten listen to.
+    const signals = [this.#ending.signal, ...(load.signal ? [load.signal] : [])];
     const loaded = await this.#runtime.load({
       ...load,
+      signal: AbortSignal.any(signals),
       modelPath,
       projectorPath: files.projectorPath,
       onProcess: findProcessListener(options),
@@ -143,6 +148,7 @@ export class NexaSDK {
 
   async #dispose(): Promise<void> {
     await undefined;
+    this.#ending.abort(disposedError());
     await Promise.allSettled([...this.#loads]);
     const disposals = await Promise.allSettled([...this.#models].map((model) => model.dispose()));
     await this.#runtime.close();
@@ -150,6 +156,10 @@ export class NexaSDK {
   }
 
   #assertUsable(): void {
-    if (this.#disposal) throw new MemoryGuardError('ERR_RUNTIME', 'This SDK is disposed; initialize a new one.');
+    if (this.#disposal) throw disposedError();
   }
+}
+
+function disposedError(): MemoryGuardError {
+  return new MemoryGuardError('ERR_RUNTIME', 'This SDK is disposed; initialize a new one.');
 }

@@ -1,5 +1,6 @@
 /** Models in processes of their own, and in one for all, as a program has them: on the real engine, and on processes that misbehave as no engine does on demand. */
 import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { ModelProcess } from '../../../src/core/model-process.ts';
 import { openIsolatedRuntime } from '../../../src/sdk/isolation/isolated-runtime.ts';
@@ -354,6 +355,26 @@ describe('a process that', () => {
 
   const nonsense = (call: string) =>
     `Expected what \`${call}\` gives from the process of the model, found something else; its process was ended, so load it again.`;
+});
+
+test('an SDK that is disposed gives up its loads at once, also many whose processes never come to an end of them', async () => {
+  const heard: string[] = [];
+  const listen = (warning: Error) => heard.push(warning.message);
+  process.on('warning', listen);
+  onTestFinished(() => void process.off('warning', listen));
+  const runtime = await openProgram('globalThis.take = ({ type }) => { if (type === "load") block(1e9); };');
+  const sdk = new NexaSDK(runtime, files.folder);
+  const loading = Array.from({ length: 12 }, () =>
+    expect(sdk.loadModel('qwen2audio')).rejects.toMatchObject({
+      code: 'ERR_RUNTIME',
+      message: 'This SDK is disposed; initialize a new one.',
+    }),
+  );
+  await wait(500);
+  await expectSoon(sdk.dispose());
+  await Promise.all(loading);
+  expect(listChildren()).toEqual([]);
+  expect(heard).toEqual([]);
 });
 
 test('closing ends all processes, also that for the next load, and twice', async () => {
