@@ -292,8 +292,8 @@ export class ModelLoader {
   /** The next load of the same is promised what was too little for this one. */
   #learnOfKill(key: string | undefined, need: LoadNeed, process: HeldProcess, known?: Observation): void {
     const { fatalBytes, own } = process;
-    // Which of several models took it, nobody knows.
-    if (key === undefined || fatalBytes === undefined || !own) return;
+    // Which of several models took it, nobody knows. And one that had touched all that it ever will was ended by what a call brought along.
+    if (key === undefined || fatalBytes === undefined || !own || known?.full) return;
     void this.#parts.calibration?.record(key, observeKill(known, fatalBytes, need));
   }
 

@@ -97,7 +97,11 @@ export class NexaModel {
     refuseMedia(this, audio, images);
     const queue = new TextQueue();
     const stream = this.#stream(
-      () => prepareGenerate(resolved, this.#model.longestAudioSeconds),
+      () =>
+        prepareGenerate(resolved, {
+          contextSize: this.contextSize,
+          longestAudioSeconds: this.#model.longestAudioSeconds,
+        }),
       resolved.signal,
       queue,
     );

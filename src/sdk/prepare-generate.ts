@@ -4,6 +4,7 @@ import { refuseLongAudio } from './audio/longest-audio.ts';
 import { type ChatTurn, listPaths, printTools, readTurns, replacePaths } from './chat-messages.ts';
 import { checkAudioFile, checkImageFile } from './media-file.ts';
 import type { ResolvedGenerateOptions } from './read-sdk-options.ts';
+import { cutPrompt, refuseHopelessText } from './refuse-long-prompt.ts';
 import type { Capabilities, RuntimeGenerate } from './runtime.ts';
 
 /** The media of a text by the paths in its options, in the order of the conversation. */
@@ -38,14 +39,24 @@ export function refuseMedia(model: MediaModel, audio: readonly string[], images:
   if (images.length > 0 && !sees) throw mediaError(model, 'images', 'sees');
 }
 
+/** What the model has room for. */
+export interface GenerateRoom {
+  /** Tokens. */
+  readonly contextSize: number;
+  /** The longest sound of which the context may hold all. */
+  readonly longestAudioSeconds?: number | undefined;
+}
+
 /**
- * Rejects with `ERR_INVALID_OPTION` for a file that isn't of its kind, and for sounds that last longer together than `longestAudioSeconds`.
+ * Rejects with `ERR_INVALID_OPTION` for a file that isn't of its kind, and for sounds that last longer together than there is room for; with
+ * `ERR_CONTEXT_FULL` for text that can't fit, whatever its tokens are.
  */
 export async function prepareGenerate(
   options: ResolvedGenerateOptions,
-  longestAudioSeconds?: number,
+  { contextSize, longestAudioSeconds }: GenerateRoom,
 ): Promise<RuntimeGenerate> {
-  const { audio: _audio, images: _images, messages: _messages, tools, signal: _signal, prompt = '', ...rest } = options;
+  const { audio: _audio, images: _images, messages: _messages, tools, signal: _signal, ...rest } = options;
+  const prompt = fitText(options, contextSize);
   const { audio, images, turns } = listMedia(options);
   const sounds = await Promise.all(audio.map(checkAudioFile));
   const seconds = sounds.map((sound) => sound.seconds);
@@ -73,6 +84,18 @@ function mediaError(
     : 'it was loaded without a projector; put its mmproj file beside it or pass `projectorPath`';
   const message = `The model ${JSON.stringify(name)} takes no \`${option}\`: ${found}.`;
   return new MemoryGuardError('ERR_INVALID_OPTION', message);
+}
+
+/** The prompt, without a start that is dropped in any case. */
+function fitText(
+  { prompt = '', messages = [], truncate = false }: ResolvedGenerateOptions,
+  contextSize: number,
+): string {
+  if (truncate) return cutPrompt(prompt, contextSize);
+  const parts = readTurns(messages).flatMap((turn) => turn.parts);
+  const characters = parts.reduce((sum, part) => sum + (part.type === 'text' ? part.text.length : 0), prompt.length);
+  refuseHopelessText(characters, { contextSize, hasMedia: parts.some(({ type }) => type !== 'text') });
+  return prompt;
 }
 
 function pairUp(given: readonly string[], found: readonly string[]): [string, string][] {

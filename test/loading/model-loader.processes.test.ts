@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MiB } from '../../src/core/bytes.ts';
 import { MemoryGuardError } from '../../src/core/errors.ts';
+import { MODEL_PROCESS_BYTES } from '../../src/loading/process-load.ts';
 import { settled } from '../support/fake-sdk.ts';
 import { guardScripted, type ScriptedOptions } from '../support/scripted-processes.ts';
 import { makeTinyModels, type TinyModels } from '../support/tiny-models.ts';
@@ -174,7 +175,7 @@ describe('a kill by the kernel', () => {
     guarded.rooms.models.list();
     process!.killedBy();
     await settled();
-    expect((await need(guarded)).anonymousBytes).toBe(490 * MiB + 16 * MiB);
+    expect((await need(guarded)).anonymousBytes).toBe(490 * MiB + MODEL_PROCESS_BYTES);
     expect(before.anonymousBytes).toBeLessThan(200 * MiB);
     expect((await need(guarded)).mappedBytes).toBe(before.mappedBytes);
     expect(guarded.killed()).toMatchObject([{ byKernel: true, heldBytes: 500 * MiB }]);
@@ -195,8 +196,8 @@ describe('a kill by the kernel', () => {
     expect(guarded.killed()).toMatchObject([{ model: 'm', byKernel: true, scope: { path: '/a' }, reloads: false }]);
     expect(guarded.entries()).toEqual([]);
     // And what a call takes beside, which the load had not come to.
-    expect((await need(guarded)).anonymousBytes).toBeGreaterThan(390 * MiB + 16 * MiB);
-    expect((await need(guarded)).anonymousBytes).toBeLessThan(440 * MiB);
+    expect((await need(guarded)).anonymousBytes).toBeGreaterThan(390 * MiB + MODEL_PROCESS_BYTES);
+    expect((await need(guarded)).anonymousBytes).toBeLessThan(445 * MiB);
     guarded.rooms.close();
   });
 

@@ -6,6 +6,8 @@ import { listMedia, prepareGenerate, refuseMedia } from '../../src/sdk/prepare-g
 import { readGenerateOptions } from '../../src/sdk/read-sdk-options.ts';
 import { writeTone } from '../../tools/synthetic-model.mjs';
 
+const ROOM = { contextSize: 2048 };
+
 let folder: string;
 let tone: string;
 let image: string;
@@ -24,23 +26,25 @@ describe('what a runtime gets of a prompt', () => {
   test('is every option by its own name, without the signal', async () => {
     const sampling = { maxTokens: 7, temperature: 0.5, seed: 3, stop: ['x'], grammar: 'root ::= "g"' };
     const options = readGenerateOptions({ prompt: 'Hi', ...sampling, signal: AbortSignal.timeout(1000) });
-    expect(await prepareGenerate(options)).toEqual({ prompt: 'Hi', audioPaths: [], ...sampling });
+    expect(await prepareGenerate(options, ROOM)).toEqual({ prompt: 'Hi', audioPaths: [], ...sampling });
   });
 
   test('is its media by absolute paths', async () => {
     const options = readGenerateOptions({ prompt: 'Hi', audio: near(tone), images: [near(image)] });
-    expect(await prepareGenerate(options)).toMatchObject({ audioPaths: [tone], imagePaths: [image] });
+    expect(await prepareGenerate(options, ROOM)).toMatchObject({ audioPaths: [tone], imagePaths: [image] });
   });
 
   test('has no images if there are none', async () => {
-    expect(await prepareGenerate(readGenerateOptions({ prompt: 'Hi' }))).not.toHaveProperty('imagePaths');
+    expect(await prepareGenerate(readGenerateOptions({ prompt: 'Hi' }), ROOM)).not.toHaveProperty('imagePaths');
   });
 });
 
 test('sounds that last longer together than the model takes are refused, and as long as that they are not', async () => {
   const options = readGenerateOptions({ prompt: 'Hi', audio: [tone, tone] });
-  await expect(prepareGenerate(options, 0.2)).resolves.toMatchObject({ audioPaths: [tone, tone] });
-  await expect(prepareGenerate(options, 0.19)).rejects.toMatchObject({
+  await expect(prepareGenerate(options, { ...ROOM, longestAudioSeconds: 0.2 })).resolves.toMatchObject({
+    audioPaths: [tone, tone],
+  });
+  await expect(prepareGenerate(options, { ...ROOM, longestAudioSeconds: 0.19 })).rejects.toMatchObject({
     code: 'ERR_INVALID_OPTION',
     message: expect.stringContaining('Expected `audio` to last 0.19 s at most in one text, got 1 s;'),
   });
@@ -61,7 +65,7 @@ describe('what a runtime gets of a conversation', () => {
     ] as const;
 
   test('is its turns with absolute paths, and the same paths in order', async () => {
-    const prepared = await prepareGenerate(readGenerateOptions({ messages: messages(), tools: [{}] }));
+    const prepared = await prepareGenerate(readGenerateOptions({ messages: messages(), tools: [{}] }), ROOM);
     expect(prepared).toMatchObject({ prompt: '', audioPaths: [tone, tone], imagePaths: [image], tools: '[{}]' });
     expect(prepared.messages?.[1]?.parts).toEqual([
       { type: 'image', path: image },
@@ -101,6 +105,20 @@ describe('media that a model cannot take', () => {
 
 test.each(['audio', 'images'])('%s that are no such file reject', async (option) => {
   const path = option === 'audio' ? image : tone;
-  const prepared = prepareGenerate(readGenerateOptions({ prompt: 'Hi', [option]: path }));
+  const prepared = prepareGenerate(readGenerateOptions({ prompt: 'Hi', [option]: path }), ROOM);
   await expect(prepared).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
+});
+
+test('refuses text that can not fit in any vocabulary, and cuts what may be cut', async () => {
+  const room = { contextSize: 8 };
+  const prompt = 'x'.repeat(8 * 256 + 1);
+  const turns = { messages: [{ role: 'user', content: prompt }] };
+  for (const options of [{ prompt }, turns]) {
+    await expect(prepareGenerate(readGenerateOptions(options), room)).rejects.toMatchObject({
+      code: 'ERR_CONTEXT_FULL',
+      message: expect.stringContaining('at least 9 tokens, but the context has 8'),
+    });
+  }
+  const cut = await prepareGenerate(readGenerateOptions({ prompt: `a${prompt}`, truncate: true }), room);
+  expect(cut.prompt).toBe('x'.repeat(8 * 256));
 });

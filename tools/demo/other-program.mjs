@@ -12,16 +12,20 @@ export class OtherProgram {
   });
   #answers = readline.createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
 
-  /** Takes memory until the guard tells this level. @param {import('nexa-memory-guard').MemoryGuard} guard @param {'warning' | 'critical'} level @param {number} minFreeBytes */
+  /**
+   * Takes memory until the guard tells this level. On a machine that is busy with other work that may be a moment late: nothing more is taken
+   * meanwhile.
+   * @param {import('nexa-memory-guard').MemoryGuard} guard @param {'warning' | 'critical'} level @param {number} minFreeBytes
+   */
   async takeUntil(guard, level, minFreeBytes) {
-    let told = guard.status().status === level || guard.status().status === 'critical';
-    guard.once(level, () => {
-      told = true;
-    });
-    while (!told) {
+    const told = new Promise((resolve) => guard.once(level, resolve));
+    const reached = () => [level, 'critical'].includes(guard.status().status);
+    if (reached()) return;
+    while (!reached()) {
       await this.take(Math.max(1, Math.round(minFreeBytes / MiB / 32)));
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
+    await Promise.race([told, new Promise((resolve) => setTimeout(resolve, 5000))]);
   }
 
   /** @param {number} mib */

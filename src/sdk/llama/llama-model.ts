@@ -5,6 +5,7 @@ import { invalidOption, MemoryGuardError } from '../../core/errors.ts';
 import { type ChatSettings, type ChatTurn, makeTurn } from '../chat-messages.ts';
 import { contextFull } from '../context-full.ts';
 import { explainEngineFailure } from '../engine-failure.ts';
+import { cutPrompt, isSuspect, refuseLongPrompt } from '../refuse-long-prompt.ts';
 import type { Capabilities, FinishReason, GenerateResult, RuntimeGenerate, RuntimeModel } from '../runtime.ts';
 import { beginWork } from './begin-work.ts';
 import { findMarkedText, MEDIA_MARKER, makeCompletionOptions, readProfile, toEngineMessage } from './engine-request.ts';
@@ -143,18 +144,26 @@ export class LlamaModel implements RuntimeModel {
    */
   async #fitPrompt(
     context: LlamaContext,
-    prompt: string,
+    whole: string,
     { audioPaths, truncate, maxTokens }: RuntimeGenerate,
   ): Promise<FittingPrompt> {
+    const hasMedia = audioPaths.length > 0;
+    const cuts = truncate === true && !hasMedia;
+    const prompt = cuts ? cutPrompt(whole, this.#contextSize) : whole;
+    // The tokenizer takes tens of bytes for each byte, which nobody has promised to the model.
+    if (!cuts && isSuspect(prompt.length, this.#contextSize)) {
+      await refuseLongPrompt(prompt, { modelPath: this.#modelPath, contextSize: this.#contextSize, hasMedia });
+    }
     const tokens = await context.tokenize(prompt, { media_paths: audioPaths }).then(
       (tokenized) => tokenized.tokens,
       (cause) => {
         throw engineError('could not read the prompt and its audio', cause);
       },
     );
-    if (tokens.length < this.#contextSize) return { prompt, promptTokens: tokens.length, truncated: false };
-    const hasMedia = audioPaths.length > 0;
-    if (!truncate || hasMedia) throw contextFull({ tokens: tokens.length, contextSize: this.#contextSize, hasMedia });
+    if (tokens.length < this.#contextSize) {
+      return { prompt, promptTokens: tokens.length, truncated: prompt !== whole };
+    }
+    if (!cuts) throw contextFull({ tokens: tokens.length, contextSize: this.#contextSize, hasMedia });
     // The end of the prompt, with room for the answer in up to half of the context.
     const kept = this.#contextSize - 1 - Math.min(maxTokens, Math.floor(this.#contextSize / 2));
     const end = [...tokens.subarray(tokens.length - Math.max(kept, 1))];

@@ -9,12 +9,9 @@ import type {
   NativeResult,
   NexaBinding,
 } from '../../addon/nexa-binding.ts';
-import { countFewestTokens } from '../../gguf/fewest-tokens.ts';
-import { readGguf } from '../../gguf/read-gguf.ts';
-import { readVocabulary } from '../../gguf/vocabulary.ts';
 import { type ChatSettings, type ChatTurn, makeTurn } from '../chat-messages.ts';
 import { refuseLeftRecursion } from '../check-grammar.ts';
-import { contextFull } from '../context-full.ts';
+import { isSuspect, refuseLongPrompt } from '../refuse-long-prompt.ts';
 import type { Capabilities, GenerateResult, RuntimeGenerate, RuntimeModel } from '../runtime.ts';
 import { readFinishReason, readProfile, Utf8Text } from './generate-result.ts';
 import { readKvCacheNote, removeKvCacheNote, writeKvCacheNote } from './kv-cache-note.ts';
@@ -24,8 +21,6 @@ import { toNativeSampling } from './sampling.ts';
 
 /** The library rounds a context up to a multiple of this. */
 const CONTEXT_STEP = 256;
-/** Ordinary text has 3 to 5 characters for a token. Shorter prompts are not looked at. */
-const USUAL_LENGTH_OF_TOKEN = 4;
 
 /** What is known of a model once it is loaded. */
 export interface NexaLibraryModelFacts extends LoadedLibraryModel {
@@ -61,7 +56,7 @@ export class NexaLibraryModel implements RuntimeModel {
       onText(piece);
     });
     this.#stopped = false;
-    if (isSuspect(request, this.#facts.contextSize)) await this.#refuseLongPrompt(request);
+    if (isLong(request, this.#facts.contextSize)) await this.#refuseLongPrompt(request);
     const result = await this.#call((model) => this.#start(model, request, (bytes) => text.push(bytes)));
     text.end();
     return {
@@ -139,19 +134,13 @@ export class NexaLibraryModel implements RuntimeModel {
     return result;
   }
 
-  /**
-   * The library reads a prompt of megabytes to its end before it says that it is too long, and can't be interrupted. What is only
-   * somewhat too long is left to it, since only its tokenizer knows.
-   */
+  /** The library reads a prompt of megabytes to its end before it says that it is too long, and can't be interrupted. */
   async #refuseLongPrompt(request: RuntimeGenerate): Promise<void> {
     const { modelPath, projectorPath } = this.#facts;
     const contextSize = roundUp(this.#facts.contextSize);
     const { prompt, raw, messages = [makeTurn(prompt, [])] } = request;
     const text = raw ? prompt : await this.format(messages, request);
-    const vocabulary = await readVocabulary(await readGguf(modelPath));
-    const fewest = vocabulary ? countFewestTokens(text, vocabulary, contextSize) : 0;
-    const hasMedia = projectorPath !== undefined;
-    if (fewest > contextSize) throw contextFull({ tokens: fewest, isLeast: true, contextSize, hasMedia });
+    await refuseLongPrompt(text, { modelPath, contextSize, hasMedia: projectorPath !== undefined });
   }
 
   /** Makes a call of the addon, whose failures become this package's errors. */
@@ -167,11 +156,11 @@ export class NexaLibraryModel implements RuntimeModel {
 
 const roundUp = (contextSize: number) => Math.ceil(contextSize / CONTEXT_STEP) * CONTEXT_STEP;
 
-/** Whether a prompt has so many characters that it hardly fits in the context. */
-function isSuspect({ prompt, messages = [], truncate }: RuntimeGenerate, contextSize: number): boolean {
+/** Whether its start must stay, and it has so many characters that it hardly fits in the context. */
+function isLong({ prompt, messages = [], truncate }: RuntimeGenerate, contextSize: number): boolean {
   const parts = messages.flatMap((turn) => turn.parts);
   const length = parts.reduce((sum, part) => sum + (part.type === 'text' ? part.text.length : 0), prompt.length);
-  return !truncate && length > USUAL_LENGTH_OF_TOKEN * roundUp(contextSize);
+  return !truncate && isSuspect(length, roundUp(contextSize));
 }
 
 function toNativeChat(turns: readonly ChatTurn[], { tools, thinking }: ChatSettings): NativeChat {
