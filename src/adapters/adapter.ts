@@ -78,10 +78,10 @@ export interface ProcessAdapter {
   /** Whether one process has several models. */
   readonly shared: boolean;
   /**
-   * The arguments for the SDK, with which it calls `listener` with the process that the model will live in, before that takes memory for it.
-   * It changes none of the given objects.
+   * The arguments for the SDK, with which it calls `listener` with the process that the model will live in, and waits for what that gives, before
+   * the process takes memory for it. It changes none of the given objects.
    */
-  withListener(args: readonly unknown[], listener: (process: ModelProcess) => void): readonly unknown[];
+  withListener(args: readonly unknown[], listener: (process: ModelProcess) => void | Promise<void>): readonly unknown[];
   /** @default 'fail' */
   readonly onKilled?: OnKilled;
   /** 'auto': such a process gets a limit of its own from the system, where that can be had. @default 'auto' */

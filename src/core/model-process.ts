@@ -40,8 +40,8 @@ export interface ProcessProbe {
   readBytes(): number | undefined;
   /** The files that it maps. `undefined`: the system doesn't tell. */
   listMappings(): readonly HeldFile[] | undefined;
-  /** Gives it a wall, or moves the one that it has: it can take so many bytes, mapped ones among them, and no more. Returns why it can't, in one sentence. */
-  contain(limitBytes: number): string | undefined;
+  /** Gives it a wall, or moves the one that it has: it can take so many bytes, mapped ones among them, and no more. Resolves with why it can't, in one sentence. */
+  contain(limitBytes: number): Promise<string | undefined>;
   /** The scope whose out-of-memory killer has ended it just now. `undefined`: none did. */
   findKiller(): KillerScope | undefined;
   /** The process has ended. */

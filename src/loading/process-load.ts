@@ -63,21 +63,22 @@ export class ProcessLoad {
     this.#cancel?.();
   }
 
-  #begin(process: ModelProcess): void {
+  /** The SDK waits for it: what the process takes before it has its wall would lie outside of that. */
+  async #begin(process: ModelProcess): Promise<void> {
     const { gate, probeProcess } = this.#parts;
     const held = this.#known.get(process) ?? new HeldProcess(process, probeProcess(process));
     this.#known.set(process, held);
     this.#held = held;
     if (!held.readable) return;
-    const { need } = this.#reservation;
-    const wallBytes = findWall(need);
-    if (wallBytes !== undefined && !process.shared && this.#adapter.containment !== 'off') {
-      held.contain(wallBytes, need.mappedBytes);
-    }
     gate.follow(held, this.#reservation);
     // An SDK that is asked twice tells twice.
     this.#cancel?.();
     this.#wait();
+    const { need } = this.#reservation;
+    const wallBytes = findWall(need);
+    if (wallBytes !== undefined && !process.shared && this.#adapter.containment !== 'off') {
+      await held.contain(wallBytes, need.mappedBytes);
+    }
   }
 
   #wait(): void {

@@ -19,6 +19,7 @@ class RealProcessProbe implements ProcessProbe {
   readonly #tree: boolean;
   readonly #kills = watchKills();
   #contained: ContainedProcess | undefined;
+  #closed = false;
 
   constructor({ pid, tree = false }: Pick<ModelProcess, 'pid' | 'tree'>) {
     this.#pid = pid;
@@ -38,7 +39,7 @@ class RealProcessProbe implements ProcessProbe {
     return [...new Map(mapped.map((file) => [file.key, file])).values()];
   }
 
-  contain(limitBytes: number): string | undefined {
+  async contain(limitBytes: number): Promise<string | undefined> {
     place ??= openContainment();
     if ('reason' in place) return place.reason;
     try {
@@ -46,8 +47,11 @@ class RealProcessProbe implements ProcessProbe {
         this.#contained.limit(limitBytes);
         return undefined;
       }
-      this.#contained = place.containment.contain(this.#pid, limitBytes);
-      this.#kills.add(this.#contained.path);
+      const contained = await place.containment.contain(this.#pid, limitBytes);
+      this.#contained = contained;
+      this.#kills.add(contained.path);
+      // It has ended meanwhile.
+      if (this.#closed) await contained.remove();
       return undefined;
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
@@ -66,6 +70,7 @@ class RealProcessProbe implements ProcessProbe {
   }
 
   close(): void {
+    this.#closed = true;
     this.#kills.close();
     void this.#contained?.remove();
   }

@@ -75,11 +75,11 @@ export class HeldProcess {
   }
 
   /**
-   * Gives it a wall, of which files that it maps may fill `mappedBytes`. Returns why it has none, in one sentence; `undefined` if it has
-   * one, or can't be looked at either.
+   * Gives it a wall, of which files that it maps may fill `mappedBytes`. Resolves with why it has none, in one sentence; with `undefined` if it
+   * has one, or can't be looked at either. It never rejects.
    */
-  contain(limitBytes: number, mappedBytes: number): string | undefined {
-    const reason = this.#probe?.contain(limitBytes);
+  async contain(limitBytes: number, mappedBytes: number): Promise<string | undefined> {
+    const reason = await this.#probe?.contain(limitBytes);
     if (reason === undefined) [this.#wallBytes, this.#wallMappedBytes] = [limitBytes - mappedBytes, mappedBytes];
     return reason;
   }
@@ -88,7 +88,7 @@ export class HeldProcess {
   widen(bytes: number): void {
     if (this.#wallBytes === 0 || this.#widened) return;
     this.#widened = true;
-    this.contain(this.#wallBytes + this.#wallMappedBytes + bytes, this.#wallMappedBytes);
+    void this.contain(this.#wallBytes + this.#wallMappedBytes + bytes, this.#wallMappedBytes);
   }
 
   /** Anonymous bytes that its model had taken at the least when the kernel ended it. `undefined` if it didn't, or the system doesn't tell. */

@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { getErrno } from '../sensors/sensor-error.ts';
 import { ContainmentError } from './containment-error.ts';
-import { writeGroupFile } from './group-files.ts';
+import { writeGroupFile, writeGroupFileLater } from './group-files.ts';
 import { type GroupKind, prepareGroup, writeLimit } from './group-limits.ts';
 import { type GroupPlace, handsDownMemory } from './group-place.ts';
 import { readKillCounters } from './kill-counters.ts';
@@ -35,12 +35,11 @@ const RETRY_MS = 10;
 let count = 0;
 
 /**
- * Makes a group in `place`, limits it, and moves the process there, in one synchronous step. What the process has taken until then
- * stays charged where it was.
+ * Makes a group in `place`, limits it, and moves the process there. What the process has taken until then stays charged where it was.
  *
- * @throws ContainmentError with one sentence. No group is left then, and the process is where it was.
+ * Rejects with a ContainmentError of one sentence. No group is left then, and the process is where it was.
  */
-export function containProcess(place: GroupPlace, pid: number, limitBytes: number): ContainedProcess {
+export async function containProcess(place: GroupPlace, pid: number, limitBytes: number): Promise<ContainedProcess> {
   const { kind, directory: above } = place;
   // The kernel takes 0 for the writer, and the program itself is never moved.
   if (!Number.isSafeInteger(pid) || pid < 1 || pid === process.pid) {
@@ -54,7 +53,7 @@ export function containProcess(place: GroupPlace, pid: number, limitBytes: numbe
   try {
     prepareGroup(kind, directory);
     writeLimit(kind, directory, limitBytes);
-    writeGroupFile(
+    await writeGroupFileLater(
       `${directory}/cgroup.procs`,
       pid,
       'check that it runs, and that both groups are delegated to this user',

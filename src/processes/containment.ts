@@ -10,12 +10,10 @@ export type { ContainedProcess } from './contained-process.ts';
 export interface Containment {
   readonly kind: GroupKind;
   /**
-   * Puts a child into a group of its own with this limit, in one synchronous step. Memory that it has taken by then stays charged to
-   * the group that it was in, so contain it before it loads anything.
-   *
-   * @throws ContainmentError with one sentence; the child is then where it was.
+   * Puts a child into a group of its own with this limit. Memory that it has taken by then stays charged to the group that it was in, so
+   * contain it before it loads anything. Rejects with a ContainmentError of one sentence; the child is then where it was.
    */
-  contain(pid: number, limitBytes: number): ContainedProcess;
+  contain(pid: number, limitBytes: number): Promise<ContainedProcess>;
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Reads and writes single files of control groups. It knows no format and makes no group. */
 import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { getErrno } from '../sensors/sensor-error.ts';
 import { ContainmentError } from './containment-error.ts';
 
@@ -24,6 +25,24 @@ export function writeGroupFile(path: string, value: string | number, advice: str
       writeSync(descriptor, String(value));
     } finally {
       closeSync(descriptor);
+    }
+  } catch (error) {
+    throw new ContainmentError(`${path} to take ${value}`, getErrno(error), advice, { cause: error });
+  }
+}
+
+/**
+ * The same off this thread: the kernel takes 15 ms and more to move a process, in which it waits for all others.
+ *
+ * Rejects with a ContainmentError as `writeGroupFile` throws it.
+ */
+export async function writeGroupFileLater(path: string, value: string | number, advice: string): Promise<void> {
+  try {
+    const file = await open(path, constants.O_WRONLY);
+    try {
+      await file.write(String(value));
+    } finally {
+      await file.close();
     }
   } catch (error) {
     throw new ContainmentError(`${path} to take ${value}`, getErrno(error), advice, { cause: error });

@@ -1,7 +1,7 @@
 /** How whoever stands before `NexaSDK.loadModel` hears of the process that a model will live in: an option that no program writes. */
 import type { ModelProcess } from '../core/model-process.ts';
 
-export type ProcessListener = (process: ModelProcess) => void;
+export type ProcessListener = (process: ModelProcess) => void | Promise<void>;
 
 const LISTENER: unique symbol = Symbol('hears of the process of the model');
 

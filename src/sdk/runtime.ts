@@ -46,8 +46,8 @@ export interface RuntimeLoad {
   readonly pluginId?: string | undefined;
   readonly deviceId?: string | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Is called with the process that the model will live in, before that takes memory for it; never if that is this process. */
-  readonly onProcess?: ((process: ModelProcess) => void) | undefined;
+  /** Is called with the process that the model will live in, and waited for, before that takes memory for it; never if that is this process. */
+  readonly onProcess?: ((process: ModelProcess) => void | Promise<void>) | undefined;
 }
 
 /** One text to be generated. Of the numbers from `temperature` on, the engine chooses those that are absent. */

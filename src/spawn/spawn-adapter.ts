@@ -7,7 +7,7 @@ import { spawnProgram } from './spawn-program.ts';
 
 /** A call on its way to the program: what was chosen, and who hears of its process. */
 interface ChosenSpawn extends SpawnCall {
-  readonly started?: (process: ModelProcess) => void;
+  readonly started?: (process: ModelProcess) => void | Promise<void>;
 }
 
 /** For one program. */

@@ -20,7 +20,7 @@ const MOST_LIKELY = '1000';
  */
 export async function spawnProgram(
   { command, args, options, chosen }: SpawnCall,
-  started: (process: ModelProcess) => void = () => {},
+  started: (process: ModelProcess) => void | Promise<void> = () => {},
 ): Promise<SpawnedProgram> {
   const { name, cwd, env, stdio = ['ignore', 'inherit', 'inherit'], ready, stopTimeoutMs } = options;
   // One that has aborted by now gave up an earlier start: the guard asks it before each first one.
@@ -37,7 +37,7 @@ export async function spawnProgram(
   child.on('error', () => {});
   const program = new SpawnedProgram(child, name, stopTimeoutMs);
   offerToKernel(program.pid);
-  started(program);
+  void started(program);
   try {
     await waitUntilReady(program, ready, signal);
   } catch (error) {

@@ -47,7 +47,7 @@ describe.runIf(linux)('a probe of a process', () => {
 describe.runIf(contains)('the wall of a process', () => {
   it('ends it by the kernel, and is known as its own', async () => {
     const { holder, probe } = await probed();
-    expect(probe.contain(96 * MiB)).toBeUndefined();
+    expect(await probe.contain(96 * MiB)).toBeUndefined();
     const path = readFileSync(`/proc/${holder.pid}/cgroup`, 'utf8');
     expect(path).toContain(`${process.pid}`);
     expect(await holder.take(300)).toBe('SIGKILL');
@@ -57,7 +57,7 @@ describe.runIf(contains)('the wall of a process', () => {
 
   it('leaves one alone that stays within', async () => {
     const { holder, probe } = await probed();
-    expect(probe.contain(256 * MiB)).toBeUndefined();
+    expect(await probe.contain(256 * MiB)).toBeUndefined();
     expect(await holder.take(32)).toBe('held');
     await holder.kill();
     expect(probe.findKiller()).toBeUndefined();
@@ -65,8 +65,8 @@ describe.runIf(contains)('the wall of a process', () => {
 
   it('is moved, and then leaves room for more', async () => {
     const { holder, probe } = await probed();
-    expect(probe.contain(96 * MiB)).toBeUndefined();
-    expect(probe.contain(256 * MiB)).toBeUndefined();
+    expect(await probe.contain(96 * MiB)).toBeUndefined();
+    expect(await probe.contain(256 * MiB)).toBeUndefined();
     expect(await holder.take(150)).toBe('held');
     expect(await holder.take(300)).toBe('SIGKILL');
     expect(probe.findKiller()).toMatchObject({ own: true });
@@ -74,7 +74,7 @@ describe.runIf(contains)('the wall of a process', () => {
 
   it('is none if the kernel refuses, and the reason is a sentence', async () => {
     const { holder, probe } = await probed();
-    expect(probe.contain(0.5)).toMatch(/^Expected a limit in bytes, found 0\.5/);
+    expect(await probe.contain(0.5)).toMatch(/^Expected a limit in bytes, found 0\.5/);
     expect(await holder.take(1)).toBe('held');
     expect(probe.findKiller()).toBeUndefined();
   });

@@ -39,7 +39,7 @@ describe('what a held process holds', () => {
     expect(process.closed).toBe(1);
   });
 
-  it('is unknown where the system doesn’t tell', () => {
+  it('is unknown where the system doesn’t tell', async () => {
     const held = new HeldProcess(new ScriptedProcess(), undefined);
     expect([held.readable, held.own, held.heldBytes]).toEqual([false, false, undefined]);
     expect([held.readTakenBytes(), held.readGrownBytes(), held.listMappings()]).toEqual([
@@ -47,7 +47,7 @@ describe('what a held process holds', () => {
       undefined,
       undefined,
     ]);
-    expect(held.contain(1, 0)).toBeUndefined();
+    expect(await held.contain(1, 0)).toBeUndefined();
     expect([held.killer, held.fatalBytes]).toEqual([undefined, undefined]);
   });
 
@@ -95,7 +95,7 @@ describe('what a model had taken when the kernel ended it', () => {
 
   it('is at the least what its own wall leaves for it, if that ended it', async () => {
     const { process, held } = hold();
-    held.contain(500 * MiB, 100 * MiB);
+    await held.contain(500 * MiB, 100 * MiB);
     process.heldBytes = 60 * MiB;
     held.readGrownBytes();
     process.killedBy({ own: true });
@@ -106,7 +106,7 @@ describe('what a model had taken when the kernel ended it', () => {
   it('is more if its wall was moved for a call, which happens once', async () => {
     const { process, held } = hold();
     held.widen(50 * MiB); // it has none yet
-    held.contain(500 * MiB, 100 * MiB);
+    await held.contain(500 * MiB, 100 * MiB);
     held.widen(50 * MiB);
     held.widen(50 * MiB);
     process.killedBy({ own: true });
@@ -121,7 +121,7 @@ describe('what a model had taken when the kernel ended it', () => {
     ] as const) {
       const { process, held } = hold();
       process.noWall = noWall;
-      expect(held.contain(500 * MiB, 0)).toBe(noWall);
+      expect(await held.contain(500 * MiB, 0)).toBe(noWall);
       process.killedBy({ own });
       await settled();
       expect(held.fatalBytes).toBe(0);

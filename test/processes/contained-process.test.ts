@@ -20,7 +20,7 @@ const listGroups = (directory: string) => readdirSync(directory).filter((name) =
 async function contain(limitMib: number) {
   const place = { kind: 'cgroup-v1', directory: createControlGroup().directory } as const;
   const holder = await startMemoryHolder();
-  const contained = containProcess(place, holder.pid, limitMib * MiB);
+  const contained = await containProcess(place, holder.pid, limitMib * MiB);
   return { place, holder, contained };
 }
 
@@ -84,17 +84,17 @@ describe.skipIf(whyNot)('a contained process', () => {
     onTestFinished(() => {
       for (const directory of taken) rmdirSync(directory);
     });
-    const other = containProcess(place, (await startMemoryHolder()).pid, MiB * 64);
+    const other = await containProcess(place, (await startMemoryHolder()).pid, MiB * 64);
     expect(taken).not.toContain(other.path);
     expect(readText(other.path, 'cgroup.procs')).not.toBe('');
   });
 });
 
 describe.skipIf(whyNot)('a process that can’t be contained', () => {
-  it.each([0, -1, 1.5, Number.NaN, process.pid])('has the number %s, and the program is not moved', (pid) => {
+  it.each([0, -1, 1.5, Number.NaN, process.pid])('has the number %s, and the program is not moved', async (pid) => {
     const { directory } = createControlGroup();
     const before = readText('/proc/self/cgroup');
-    expect(() => containProcess({ kind: 'cgroup-v1', directory }, pid, MiB)).toThrow(
+    await expect(containProcess({ kind: 'cgroup-v1', directory }, pid, MiB)).rejects.toThrow(
       /^Expected the number of another process, found .*; give the pid of a child\.$/,
     );
     expect(readText('/proc/self/cgroup')).toBe(before);
@@ -106,7 +106,7 @@ describe.skipIf(whyNot)('a process that can’t be contained', () => {
     expect(() => contained.limit(bytes)).toThrow(
       /^Expected a limit in bytes, found .*; give a safe integer above 0\.$/,
     );
-    expect(() => containProcess(place, holder.pid, bytes)).toThrow(ContainmentError);
+    await expect(containProcess(place, holder.pid, bytes)).rejects.toThrow(ContainmentError);
     expect(listGroups(place.directory)).toHaveLength(1);
   });
 
@@ -114,21 +114,21 @@ describe.skipIf(whyNot)('a process that can’t be contained', () => {
     const { directory } = createControlGroup();
     const holder = await startMemoryHolder();
     await holder.kill();
-    expect(() => containProcess({ kind: 'cgroup-v1', directory }, holder.pid, MiB)).toThrow(
+    await expect(containProcess({ kind: 'cgroup-v1', directory }, holder.pid, MiB)).rejects.toThrow(
       /^Expected .*\/cgroup\.procs to take \d+, found ESRCH; check that it runs/,
     );
     expect(listGroups(directory)).toEqual([]);
   });
 
-  it('has no place', () => {
-    expect(() => containProcess({ kind: 'cgroup-v1', directory: '/nowhere' }, 1, MiB)).toThrow(
+  it('has no place', async () => {
+    await expect(containProcess({ kind: 'cgroup-v1', directory: '/nowhere' }, 1, MiB)).rejects.toThrow(
       /^Expected to make \/nowhere\/nexa-guard-\d+-\d+, found ENOENT; let this user make groups in \/nowhere\.$/,
     );
   });
 
-  it('is on v2 in a group that doesn’t hand the controller down and whose kernel doesn’t let it', () => {
+  it('is on v2 in a group that doesn’t hand the controller down and whose kernel doesn’t let it', async () => {
     const directory = join(copyFixture('v2-three-levels'), 'sys/fs/cgroup/a');
-    expect(() => containProcess({ kind: 'cgroup-v2', directory }, 1, MiB)).toThrow(
+    await expect(containProcess({ kind: 'cgroup-v2', directory }, 1, MiB)).rejects.toThrow(
       /cgroup\.subtree_control to take \+memory, found ENOENT; /,
     );
   });

@@ -32,7 +32,7 @@ describe.skipIf(whyNot)('containment', () => {
     expect(describeContainment()).toEqual({ kind: containment.kind });
     const [model, sibling] = [await startMemoryHolder(), await startMemoryHolder()];
     const before = readOomKills();
-    const contained = containment.contain(model.pid, 64 * MiB);
+    const contained = await containment.contain(model.pid, 64 * MiB);
     onTestFinished(() => contained.remove());
     const read = () => readOomKills({ groups: [contained.path] });
     expect(await model.take(32)).toBe('held');
@@ -54,7 +54,7 @@ describe.skipIf(whyNot)('containment', () => {
 
   it('is told nothing of a child that another one killed', async () => {
     const model = await startMemoryHolder();
-    const contained = open().contain(model.pid, 64 * MiB);
+    const contained = await open().contain(model.pid, 64 * MiB);
     onTestFinished(() => contained.remove());
     const before = readOomKills({ groups: [contained.path] });
     await model.kill();
@@ -68,7 +68,7 @@ describe.skipIf(whyNot)('containment', () => {
     const program = `import { openContainment } from ${JSON.stringify(door.href)};
       import { spawn } from 'node:child_process';
       const child = spawn(process.execPath, [${JSON.stringify(holder)}], { stdio: ['pipe', 'ignore', 'inherit'] });
-      const contained = openContainment().containment.contain(child.pid, 2 ** 28);
+      const contained = await openContainment().containment.contain(child.pid, 2 ** 28);
       console.log(contained.path + ' ' + child.pid);
       setInterval(() => {}, 1000);`;
     const child = spawn(process.execPath, ['--input-type=module', '-e', program], {

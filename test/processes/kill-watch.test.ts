@@ -157,7 +157,7 @@ describe.skipIf(whyNoControlGroups() !== undefined)('a real process', () => {
     const watches = [watchKills(), watchKills()] as const;
     try {
       for (const [index, { pid }] of [holder, beside].entries()) {
-        const contained = containProcess({ kind: 'cgroup-v1', directory }, pid, 64 * MiB);
+        const contained = await containProcess({ kind: 'cgroup-v1', directory }, pid, 64 * MiB);
         watches[index]!.add(contained.path);
       }
       expect(await holder.take(200)).toBe('SIGKILL');

@@ -168,7 +168,7 @@ describe.skipIf(whyNot)('a real kill by a v1 limit', () => {
       above.writeFile('memory.memsw.limit_in_bytes', aboveMib * MiB);
     }
     const holder = await startMemoryHolder();
-    const own = containProcess({ kind: 'cgroup-v1', directory: above.directory }, holder.pid, ownMib * MiB);
+    const own = await containProcess({ kind: 'cgroup-v1', directory: above.directory }, holder.pid, ownMib * MiB);
     onTestFinished(() => own.remove());
     const groups = [above.directory, own.path];
     const before = readOomKills({ groups });

@@ -46,7 +46,7 @@ export class ScriptedProcess implements ModelProcess {
   readonly probe: ProcessProbe = {
     readBytes: () => this.heldBytes,
     listMappings: () => this.files,
-    contain: (limitBytes) => {
+    contain: async (limitBytes) => {
       this.walls.push(limitBytes);
       return this.noWall;
     },
@@ -64,7 +64,7 @@ export class ScriptedProcess implements ModelProcess {
   }
 }
 
-type Listener = (process: ModelProcess) => void;
+type Listener = (process: ModelProcess) => void | Promise<void>;
 
 /** Its listener is a property of the options. */
 export function scriptedAdapter({
@@ -162,7 +162,7 @@ export function guardScripted({
     calls.push([name, rest]);
     const process = shared ? (processes[0] ?? new ScriptedProcess(true)) : new ScriptedProcess();
     if (!processes.includes(process)) processes.push(process);
-    listener(process);
+    await listener(process);
     await during.run?.(process);
     return new ScriptedModel(process, rest);
   };

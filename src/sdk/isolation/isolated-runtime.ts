@@ -71,7 +71,8 @@ class IsolatedRuntime implements Runtime {
     const asked: AskedCall = { type: 'load', args: [{ ...request, reportsProgress: onProgress !== undefined }] };
     try {
       signal?.throwIfAborted();
-      onProcess?.(process);
+      await onProcess?.(process);
+      signal?.throwIfAborted();
       const load = process.call(asked, { progress: progress.listener });
       const loaded = await (signal ? untilAborted(load, signal, process) : load);
       if (!isLoadedThere(loaded)) throw await endAstray(process, 'load');

@@ -35,7 +35,7 @@ async function containModel({ limitMib, raisedMib, takeMib }) {
   const model = await startHolder(1000);
   const neighbour = await startHolder(0);
   const before = readOomKills();
-  const contained = opened.containment.contain(model.pid, limitMib * MiB);
+  const contained = await opened.containment.contain(model.pid, limitMib * MiB);
   const read = (/** @type {string} */ name) => readFileSync(`${contained.path}/${name}`, 'utf8').trim();
   const found = {
     kind: opened.containment.kind,
