@@ -1,5 +1,6 @@
 /** The life of one load: its turn, the decision, the SDK's own call, the model's registration. */
 
+import { setImmediate } from 'node:timers/promises';
 import type { Adapter } from '../adapters/adapter.ts';
 import type { AdmissionGate } from '../admission/admission-gate.ts';
 import { MiB } from '../core/bytes.ts';
@@ -197,7 +198,9 @@ export class ModelLoader {
     const there = processes && new ProcessLoad(processes, reservation, this.#processes, this.#parts);
     try {
       const call = chooseCall(load, candidate, settings.mode);
-      const findNewMappings = this.#parts.noteMappings();
+      const findNewMappings = there ? () => undefined : this.#parts.noteMappings();
+      // Deciding and starting take some milliseconds each: not in one turn of the event loop, which no load of this kind blocks.
+      if (there) await setImmediate();
       const grown = there ? () => there.held?.readGrownBytes() : noteGrowth(this.#parts.readGrowthBytes);
       followed = this.#follow(load.adapter, admitted, window);
       const raw = await loadAlive(invoke, there ? there.listen(call.args) : call.args, followed);

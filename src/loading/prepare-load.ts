@@ -108,6 +108,7 @@ async function understand(args: readonly unknown[], parts: PrepareLoadParts): Pr
     },
   };
   prepared.listCandidates(() => DEFAULT_QUANTIZATION);
+  if (adapter.processes) await setImmediate();
   return prepared;
 }
 

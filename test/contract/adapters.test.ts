@@ -8,6 +8,7 @@ import { GiB, MiB } from '../../src/core/bytes.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import type { DecisionEvent } from '../../src/events/guard-events.ts';
 import type { GuardOptions } from '../../src/guard-options.ts';
+import { MODEL_PROCESS_BYTES } from '../../src/loading/process-load.ts';
 import { giveBack } from '../../src/machine/release-memory.ts';
 import type { PlanOptions } from '../../src/memory-guard.ts';
 import { listProcessTree } from '../../src/processes/process-tree.ts';
@@ -98,7 +99,11 @@ describe.each([nexaSdk, llamaNodeModule, nodeLlamaCpp, anyObject])('the adapter 
     const model = await load(...args(larger));
     await compute(model);
     const all = guard.models();
-    const promisedBytes = all.reduce((sum, { need }) => sum + need.anonymousBytes, 0);
+    // What a process holds before its model is no model's.
+    const promisedBytes = all.reduce(
+      (sum, { need, pid }) => sum + need.anonymousBytes - (pid === undefined ? 0 : MODEL_PROCESS_BYTES),
+      0,
+    );
     const takenBytes = all.reduce((sum, { observed }) => {
       const { anonymousAfterLoadBytes = 0, anonymousAfterCallBytes = 0 } = observed ?? {};
       return sum + Math.max(anonymousAfterLoadBytes, anonymousAfterCallBytes);
