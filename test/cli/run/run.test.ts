@@ -58,7 +58,7 @@ describe('run', () => {
     const io = fakeIo();
     const { code, err } = await runCommand(`run ${model()} --prompt Hi --context 2 --max-tokens 4`, io);
     expect(code).toBe(5);
-    expect(err).toMatch(/ERR_CONTEXT_FULL: The prompt takes \d+ tokens, but the context has 2/);
+    expect(err).toMatch(/ERR_CONTEXT_FULL: The prompt takes at least \d+ tokens, but the context has 2/);
     expect(io.interruptible()).toBe(0);
   });
 
