@@ -1,9 +1,11 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, mkdtempSync, readdirSync, readlinkSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { NexaSDK } from '../../../src/sdk/nexa-sdk.ts';
-import { watchMappings, watchMappingsIfReadable } from '../../../src/sensors/linux/mapping-watch.ts';
+import { listMappingsOf, watchMappings, watchMappingsIfReadable } from '../../../src/sensors/linux/mapping-watch.ts';
 import { makeTinyModels, type TinyModels } from '../../support/tiny-models.ts';
 
 let files: TinyModels;
@@ -116,5 +118,22 @@ describe.runIf(process.platform === 'linux')('mappings that can’t be read', ()
 describe('another system', () => {
   it('does not tell, which is not the same as none', () => {
     for (const platform of ['darwin', 'win32'] as const) expect(watchMappings(platform)(['/a.gguf'])).toBeUndefined();
+  });
+});
+
+describe.runIf(process.platform === 'linux')('what another process maps', () => {
+  it('is its data files, until it has ended', async () => {
+    const child = spawn('sleep', ['60'], { stdio: 'ignore' });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    await once(child, 'spawn');
+    // A locale archive, if there is one: `sleep` has no other data.
+    expect(listMappingsOf(child.pid!)).toEqual(expect.any(Array));
+    expect(
+      listMappingsOf(process.pid)?.every(({ key, bytes }) => /^[0-9a-f]+:[0-9a-f]+ \d+$/.test(key) && bytes > 0),
+    ).toBe(true);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    expect(listMappingsOf(child.pid!)).toBeUndefined();
+    expect(listMappingsOf(process.pid, 'darwin')).toBeUndefined();
   });
 });
