@@ -7,7 +7,7 @@ import { writeGroupFile, writeGroupFileLater } from './group-files.ts';
 import { type GroupKind, prepareGroup, writeLimit } from './group-limits.ts';
 import { type GroupPlace, handsDownMemory } from './group-place.ts';
 import { readKillCounters } from './kill-counters.ts';
-import { nameGroup, removeGroup } from './remove-leftovers.ts';
+import { nameGroup, removeGroup, removeGroupLater } from './remove-leftovers.ts';
 
 /** A process in a group of its own. */
 export interface ContainedProcess {
@@ -111,6 +111,7 @@ class ContainedGroup implements ContainedProcess {
 
   async remove(): Promise<void> {
     const startMs = performance.now();
-    while (!removeGroup(this.path) && performance.now() - startMs < REMOVE_WITHIN_MS) await sleep(RETRY_MS);
+    while (!(await removeGroupLater(this.path)) && performance.now() - startMs < REMOVE_WITHIN_MS)
+      await sleep(RETRY_MS);
   }
 }

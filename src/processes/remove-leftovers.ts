@@ -1,5 +1,6 @@
 /** Names the groups of contained processes, and removes those of programs that were killed before they could. */
 import { readdirSync, rmdirSync } from 'node:fs';
+import { rmdir } from 'node:fs/promises';
 import { getErrno } from '../sensors/sensor-error.ts';
 
 const NAME = /^nexa-guard-(\d+)-\d+$/;
@@ -24,6 +25,16 @@ export function removeLeftovers(directory: string): void {
 export function removeGroup(directory: string): boolean {
   try {
     rmdirSync(directory);
+    return true;
+  } catch (error) {
+    return getErrno(error) !== 'EBUSY';
+  }
+}
+
+/** The same off this thread: the kernel may take long over a group that gigabytes of mapped files were charged to. */
+export async function removeGroupLater(directory: string): Promise<boolean> {
+  try {
+    await rmdir(directory);
     return true;
   } catch (error) {
     return getErrno(error) !== 'EBUSY';
