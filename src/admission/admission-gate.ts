@@ -51,7 +51,7 @@ export interface PublishingMeter {
 
 /** What the process holds that some promises were made for. */
 export interface TakenSource {
-  /** `undefined`: it can't be told. */
+  /** `undefined`: it can't be told, and pays for nothing. */
   readTakenBytes(): number | undefined;
 }
 
@@ -266,8 +266,7 @@ export class AdmissionGate {
   #pay(): boolean {
     let changed = false;
     for (const [source, paid] of this.#followed) {
-      let left = source.readTakenBytes();
-      if (left === undefined) continue;
+      let left = source.readTakenBytes() ?? 0;
       for (const reservation of paid) {
         const bytes = Math.min(left, reservation.need.anonymousBytes);
         left -= bytes;

@@ -5,8 +5,8 @@ import type { HeldFile } from '../core/types.ts';
 export class HeldProcess {
   readonly process: ModelProcess;
   readonly #probe: ProcessProbe | undefined;
-  /** What it held before its first load is no model's. */
-  readonly #startBytes: number;
+  /** What it held before its first load is no model's. `undefined` if it could not be read then: what it has grown by is never known. */
+  readonly #startBytes: number | undefined;
   #heldBytes: number | undefined;
   #end: ProcessEnd | undefined;
   #killer: KillerScope | undefined;
@@ -20,7 +20,7 @@ export class HeldProcess {
     this.process = process;
     this.#probe = probe;
     this.#heldBytes = probe?.readBytes();
-    this.#startBytes = this.#heldBytes ?? 0;
+    this.#startBytes = this.#heldBytes;
     void process.ended.then((end) => {
       this.#end = end;
       // Once: the kernel's counters tell each kill to one who asks, and what is told of it may be told of several models.
@@ -57,17 +57,18 @@ export class HeldProcess {
   }
 
   /**
-   * Anonymous bytes that pay for what was reserved, now or when it was looked at last: all of a process that was started for one model, and
-   * what one of several has grown by. `undefined` if the system doesn't tell.
+   * Anonymous bytes that pay for what was reserved: all of a process that was started for one model, and what one of several has grown by.
+   * `undefined` if it can't be told now: what was read before may have been given back, and pays for nothing.
    */
   readTakenBytes(): number | undefined {
-    return this.process.shared ? this.readGrownBytes() : this.#look();
+    const nowBytes = this.#look();
+    return this.process.shared ? this.#countGrown(nowBytes) : nowBytes;
   }
 
   /** Anonymous bytes that it has taken since its first load began, now or when it was looked at last. `undefined` if the system doesn't tell. */
   readGrownBytes(): number | undefined {
-    const heldBytes = this.#look();
-    return heldBytes === undefined ? undefined : Math.max(0, heldBytes - this.#startBytes);
+    this.#look();
+    return this.#countGrown(this.#heldBytes);
   }
 
   listMappings(): readonly HeldFile[] | undefined {
@@ -100,7 +101,13 @@ export class HeldProcess {
   }
 
   #look(): number | undefined {
-    this.#heldBytes = this.#probe?.readBytes() ?? this.#heldBytes;
-    return this.#heldBytes;
+    const nowBytes = this.#probe?.readBytes();
+    this.#heldBytes = nowBytes ?? this.#heldBytes;
+    return nowBytes;
+  }
+
+  #countGrown(bytes: number | undefined): number | undefined {
+    if (bytes === undefined || this.#startBytes === undefined) return undefined;
+    return Math.max(0, bytes - this.#startBytes);
   }
 }

@@ -27,13 +27,31 @@ describe('what a held process holds', () => {
     expect([held.readable, held.own]).toEqual([true, false]);
   });
 
+  it('pays nothing while it can’t be read', () => {
+    const { process, held } = hold();
+    process.heldBytes = 50 * MiB;
+    held.readTakenBytes();
+    process.heldBytes = undefined;
+    expect(held.readTakenBytes()).toBeUndefined();
+    expect(held.heldBytes).toBe(50 * MiB);
+  });
+
+  it('has never grown by a known figure if it could not be read before its first load', () => {
+    const process = new ScriptedProcess(true);
+    process.heldBytes = undefined;
+    const held = new HeldProcess(process, process.probe);
+    process.heldBytes = 500 * MiB;
+    expect([held.readTakenBytes(), held.readGrownBytes()]).toEqual([undefined, undefined]);
+    expect(held.heldBytes).toBe(500 * MiB);
+  });
+
   it('is what was read last once it has ended', async () => {
     const { process, held } = hold();
     process.heldBytes = 50 * MiB;
     held.readTakenBytes();
     process.end({ exitCode: 3 });
     await settled();
-    expect(held.readTakenBytes()).toBe(50 * MiB);
+    expect(held.readGrownBytes()).toBe(40 * MiB);
     expect(held.heldBytes).toBe(50 * MiB);
     expect(held.end).toMatchObject({ exitCode: 3 });
     expect(process.closed).toBe(1);
