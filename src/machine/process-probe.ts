@@ -7,9 +7,6 @@ import { readProcessBytes } from '../processes/process-bytes.ts';
 import { listProcessTree } from '../processes/process-tree.ts';
 import { listMappingsOf } from '../sensors/linux/mapping-watch.ts';
 
-/** Whether groups can be made for children here. It is found out once: neither control groups nor rights change under a program. */
-let place: ReturnType<typeof openContainment> | undefined;
-
 export function openProcessProbe(process: Pick<ModelProcess, 'pid' | 'tree'>): ProcessProbe {
   return new RealProcessProbe(process);
 }
@@ -34,19 +31,25 @@ class RealProcessProbe implements ProcessProbe {
   }
 
   listMappings(): readonly HeldFile[] | undefined {
-    const mapped = this.#listPids().flatMap((pid) => listMappingsOf(pid) ?? []);
-    if (listMappingsOf(this.#pid) === undefined) return undefined;
-    return [...new Map(mapped.map((file) => [file.key, file])).values()];
+    const files = new Map<string, HeldFile>();
+    for (const pid of this.#listPids()) {
+      const mapped = listMappingsOf(pid);
+      // What one of them maps is unknown, and so is the sum.
+      if (mapped === undefined) return undefined;
+      for (const file of mapped) files.set(file.key, file);
+    }
+    return [...files.values()];
   }
 
   async contain(limitBytes: number): Promise<string | undefined> {
-    place ??= openContainment();
-    if ('reason' in place) return place.reason;
     try {
       if (this.#contained) {
         this.#contained.limit(limitBytes);
         return undefined;
       }
+      // Each time, in half a millisecond: the program may be in another group than before.
+      const place = openContainment();
+      if ('reason' in place) return place.reason;
       const contained = await place.containment.contain(this.#pid, limitBytes);
       this.#contained = contained;
       this.#kills.add(contained.path);
