@@ -34,8 +34,8 @@ export interface InitializeOptions {
   readonly isolation?: Isolation;
   /**
    * What becomes of a model whose process was killed, if a guard stands before this SDK. 'fail': its calls reject with `ERR_MODEL_KILLED`.
-   * 'reload': the next call loads it again. 'reload-smaller': the next call loads the next smaller of its quantizations and contexts. After three
-   * kills in ten minutes its calls reject. @default 'fail'
+   * 'reload': the next call loads it again. 'reload-smaller': the next call loads the next smaller of its quantizations and contexts. After more
+   * than three kills within ten minutes its calls reject. @default 'fail'
    */
   readonly onKilled?: OnKilled;
   /**
