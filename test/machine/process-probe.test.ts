@@ -1,10 +1,13 @@
 /** A real process that takes memory, and real groups where they can be made. */
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { MiB } from '../../src/core/bytes.ts';
 import { openProcessProbe } from '../../src/machine/process-probe.ts';
 import { openContainment } from '../../src/processes/containment.ts';
+import { createControlGroup, whyNoControlGroups } from '../support/create-control-group.ts';
 import { startMemoryHolder } from '../support/memory-holder.ts';
+import { runNode } from '../support/run-program.ts';
 
 async function probed() {
   const holder = await startMemoryHolder();
@@ -70,6 +73,30 @@ describe.runIf(contains)('the wall of a process', () => {
     expect(await holder.take(150)).toBe('held');
     expect(await holder.take(300)).toBe('SIGKILL');
     expect(probe.findKiller()).toMatchObject({ own: true });
+  });
+
+  it.skipIf(whyNoControlGroups())('is below the group that the program is in by then', async () => {
+    const { directory } = createControlGroup();
+    const door = new URL('../../lib/machine/process-probe.js', import.meta.url);
+    const program = `import { openProcessProbe } from ${JSON.stringify(door.href)};
+      import { spawn } from 'node:child_process';
+      import { readFileSync, writeFileSync } from 'node:fs';
+      const children = [1, 2].map(() => spawn('sleep', ['60'], { stdio: 'ignore' }));
+      const paths = [];
+      for (const { pid } of children) {
+        const probe = openProcessProbe({ pid });
+        await probe.contain(2 ** 28);
+        paths.push(/:memory:(.*)/.exec(readFileSync('/proc/' + pid + '/cgroup', 'utf8'))[1]);
+        writeFileSync(${JSON.stringify(`${directory}/cgroup.procs`)}, String(process.pid));
+      }
+      for (const child of children) child.kill('SIGKILL');
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      console.log(paths.join(' '));`;
+    const { code, stdout } = await runNode(['--input-type=module', '-e', program]);
+    expect(code).toBe(0);
+    const [before, after] = stdout.trim().split(' ');
+    expect(before).not.toContain(basename(directory));
+    expect(after).toContain(`${basename(directory)}/nexa-guard-`);
   });
 
   it('is none if the kernel refuses, and the reason is a sentence', async () => {
