@@ -8,18 +8,15 @@ import type { Clock } from '../core/clock.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import type { MemoryReader } from '../core/memory-reader.ts';
 import type { ModelProcess } from '../core/model-process.ts';
-import type { LoadNeed } from '../core/types.ts';
 import type { Invoke } from '../core/wrap-object.ts';
 import type { DecisionEvent, DegradedEvent, KilledEvent, LoadedEvent, WaitingEvent } from '../events/guard-events.ts';
-import type { Observation } from '../footprint/apply-observations.ts';
 import type { CalibrationStore } from '../footprint/calibration-store.ts';
 import type { Machine, NoteMappings } from '../machine/machine.ts';
 import { HeldModel } from '../models/held-model.ts';
 import type { HeldProcess } from '../models/held-process.ts';
 import type { LoadedModels, LoadWindow } from '../models/loaded-models.ts';
 import { findHandle, findOwnEnd, type ModelHandleParts, wrapModel } from '../models/model-handle.ts';
-import { noteGrowth, observeKill, observeLoad, type ReadGrowth } from '../models/observe-load.ts';
-import type { Candidate } from '../policy/choose-candidate.ts';
+import { noteGrowth, observeLoad, type ReadGrowth } from '../models/observe-load.ts';
 import type { Decision } from '../policy/decision.ts';
 import { type ChosenCall, chooseCall } from './choose-call.ts';
 import { FollowedLoad } from './follow-load.ts';
@@ -27,11 +24,11 @@ import { type AdmittedLoad, type InSection, LoadAdmission } from './load-admissi
 import { ownMinFreeBytes } from './load-candidates.ts';
 import { LoadQueue } from './load-queue.ts';
 import type { LoadSettings } from './load-settings.ts';
+import { ModelProcessEnds } from './model-process-ends.ts';
 import { type PreparedLoad, prepareLoad } from './prepare-load.ts';
 import { ProcessLoad } from './process-load.ts';
 import { type KillHistory, planReload } from './reload-killed.ts';
 import { DecisionTeller, tellLoaded } from './tell-decision.ts';
-import { describeKill } from './tell-kill.ts';
 
 export interface ModelLoaderParts {
   readonly settings: LoadSettings;
@@ -77,6 +74,7 @@ export class ModelLoader {
   readonly #admission: LoadAdmission;
   readonly #handleParts: ModelHandleParts<Adapter>;
   readonly #processes = new WeakMap<ModelProcess, HeldProcess>();
+  readonly #processEnds: ModelProcessEnds;
   #closed = false;
 
   constructor(parts: ModelLoaderParts) {
@@ -88,6 +86,7 @@ export class ModelLoader {
       teller: this.#teller,
       enter: (signal, first) => queue.enter(signal, first),
     });
+    this.#processEnds = new ModelProcessEnds(parts);
     this.#handleParts = {
       models: parts.models,
       methods: parts.adapter,
@@ -214,7 +213,7 @@ export class ModelLoader {
       return handle;
     } catch (error) {
       gate.release(reservation);
-      this.#tellKilledLoad(load, admitted, there?.held, error);
+      this.#processEnds.failed(load.request.name, admitted, there?.held, error);
       throw error;
     } finally {
       there?.close();
@@ -271,56 +270,13 @@ export class ModelLoader {
     models.add(held, load.request.shape?.part === 'weights');
     tellLoaded(held, { files, elapsedMs: clock.nowMs() - loaded.startMs }, this.#parts);
     if (isObject(raw)) listenForEnd(methods, raw, () => models.ended(held));
-    if (loaded.process) this.#listenForItsEnd(held, candidate, loaded.process);
+    if (process) this.#processEnds.follow(held, candidate, process);
     return { handle, held };
   }
 
   /** A context is a model of its SDK. */
   #findMethods({ load, owner }: Pick<LoadedCall, 'load' | 'owner'>): Adapter {
     return owner ? this.#parts.adapter : load.adapter;
-  }
-
-  #listenForItsEnd(held: HeldModel, { calibrationKey }: Candidate, process: HeldProcess): void {
-    const { models } = this.#parts;
-    void process.process.ended.then((end) => {
-      // Whoever asked for that: also who called the SDK past the guard.
-      if (end.asked) return models.ended(held);
-      models.killed(held, (reloads) => {
-        this.#learnOfKill(calibrationKey, held.facts.reservation.need, process, held.observing?.observation);
-        this.#tellKilled(held.facts, process, reloads);
-      });
-    });
-  }
-
-  /** The next load of the same is promised what was too little for this one. */
-  #learnOfKill(key: string | undefined, need: LoadNeed, process: HeldProcess, known?: Observation): void {
-    const { fatalBytes, own } = process;
-    // Which of several models took it, nobody knows. And one that had touched all that it ever will was ended by what a call brought along.
-    if (key === undefined || fatalBytes === undefined || !own || known?.full) return;
-    void this.#parts.calibration?.record(key, observeKill(known, fatalBytes, need));
-  }
-
-  /** A load whose process ended is no model yet. If its engine has said why, that is the load's own error, and nothing else is told. */
-  #tellKilledLoad(
-    { request }: PreparedLoad,
-    admitted: AdmittedLoad,
-    process: HeldProcess | undefined,
-    error: unknown,
-  ): void {
-    if (!process?.end || process.end.asked || (error as MemoryGuardError).code !== 'ERR_MODEL_KILLED') return;
-    const { candidate, reservation } = admitted;
-    this.#learnOfKill(candidate.calibrationKey, reservation.need, process);
-    this.#tellKilled({ name: request.name, quantization: candidate.quantization, reservation }, process, false);
-  }
-
-  #tellKilled(
-    { name, quantization, reservation }: Pick<HeldModel['facts'], 'name' | 'quantization' | 'reservation'>,
-    process: HeldProcess,
-    reloads: boolean,
-  ): void {
-    const { clock, emit } = this.#parts;
-    const told = { model: name, ...(quantization && { quantization }), need: reservation.need, reloads };
-    emit({ type: 'killed', atMs: clock.nowMs(), ...describeKill(told, process) });
   }
 
   #listFacts(loaded: LoadedCall, files: readonly string[]): HeldModel['facts'] {

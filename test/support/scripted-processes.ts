@@ -105,6 +105,8 @@ export interface ScriptedOptions extends GuardOptions {
   readonly shared?: boolean;
   readonly onKilled?: OnKilled;
   readonly containment?: 'auto' | 'off';
+  /** Whether each call fills a micro-batch. */
+  readonly filledMicroBatch?: boolean;
   readonly offers?: NonNullable<Adapter['listOffers']>;
   /** Whether the system tells what a process holds. @default true */
   readonly readable?: boolean;
@@ -117,6 +119,7 @@ export function guardScripted({
   shared = false,
   onKilled,
   containment,
+  filledMicroBatch,
   offers,
   readable = true,
   oomGroup,
@@ -148,6 +151,7 @@ export function guardScripted({
     ...defaultAdapter,
     runtime: 'scripted 1',
     ...(offers && { listOffers: offers }),
+    ...(filledMicroBatch && { hasFilledMicroBatch: () => true }),
     withShape: ([name, given], chosen) => [name, { ...Object(given), ...chosen }],
     processes: scriptedAdapter({ shared, ...(onKilled && { onKilled }), ...(containment && { containment }) }),
   };
