@@ -7,7 +7,7 @@ import { loadAddon } from '../../src/addon/load-addon.ts';
 import { MiB } from '../../src/core/bytes.ts';
 import type { GuardOptions } from '../../src/guard-options.ts';
 import type { InitializeOptions } from '../../src/sdk/sdk-options.ts';
-import { guardEngine } from '../support/guarded-engine.ts';
+import { guardEngineForTest } from '../support/guarded-engine.ts';
 import { listChildren, readAnonymousBytes } from '../support/model-process.ts';
 import { runProgram } from '../support/run-program.ts';
 import { makeTinyModels, type TinyModels } from '../support/tiny-models.ts';
@@ -38,18 +38,8 @@ function temporary(): string {
   return folder;
 }
 
-async function guarded(initialize: InitializeOptions = {}, options: GuardOptions = {}) {
-  const engine = await guardEngine(
-    files.folder,
-    { ledger: 'process', ...options },
-    { runtime: 'llama', ...initialize },
-  );
-  onTestFinished(async () => {
-    await engine.nexa.dispose();
-    engine.guard.close();
-  });
-  return engine;
-}
+const guarded = (initialize: InitializeOptions = {}, options: GuardOptions = {}) =>
+  guardEngineForTest(files.folder, options, initialize);
 
 async function talk(model: { generate(options: typeof LONG): AsyncIterable<string> }, options = LONG) {
   for await (const _text of model.generate(options));

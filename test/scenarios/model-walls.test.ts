@@ -9,7 +9,7 @@ import { openContainment } from '../../src/processes/containment.ts';
 import type { InitializeOptions } from '../../src/sdk/sdk-options.ts';
 import { writeLanguageModel } from '../../tools/synthetic-model.mjs';
 import { createControlGroup, whyNoControlGroups } from '../support/create-control-group.ts';
-import { guardEngine } from '../support/guarded-engine.ts';
+import { guardEngineForTest } from '../support/guarded-engine.ts';
 import { runProgram } from '../support/run-program.ts';
 import { makeTinyModels, TINY, type TinyModels } from '../support/tiny-models.ts';
 
@@ -31,15 +31,7 @@ const SHORT = { prompt: 'Hi', maxTokens: 1 };
 const promise = (mib: number) => ({ memoryGuard: { footprint: { mappedBytes: MiB, anonymousBytes: mib * MiB } } });
 
 async function guarded(initialize: InitializeOptions = {}, options: GuardOptions = {}) {
-  const engine = await guardEngine(
-    files.folder,
-    { ledger: 'process', ...options },
-    { runtime: 'llama', ...initialize },
-  );
-  onTestFinished(async () => {
-    await engine.nexa.dispose();
-    engine.guard.close();
-  });
+  const engine = await guardEngineForTest(files.folder, options, initialize);
   const { nexa, guard, events } = engine;
   const load = (quantization: string, more: object = {}) =>
     nexa.loadModel('qwen2audio', { quantization, ...SHAPE, ...more });

@@ -1,5 +1,6 @@
 /** The real engines of tests behind a guard over the real machine: the embedded one, and the double of the SDK's library, which takes real memory. */
 
+import { onTestFinished } from 'vitest';
 import { MiB } from '../../src/core/bytes.ts';
 import type { GuardEvent } from '../../src/events/guard-events.ts';
 import type { GuardOptions } from '../../src/guard-options.ts';
@@ -22,6 +23,16 @@ export async function guardEngine(modelsDir: string, options: GuardOptions = {},
   const sdk = await NexaSDK.initialize({ ...initialize, modelsDir });
   const nexa = withMemoryGuard(sdk, { ...LITTLE, ...options });
   return { sdk, nexa, guard: nexa.guard, events: recordEvents(nexa.guard) };
+}
+
+/** The embedded engine behind a guard that counts this process alone, until the test has finished. */
+export async function guardEngineForTest(modelsDir: string, options: GuardOptions, initialize: InitializeOptions) {
+  const engine = await guardEngine(modelsDir, { ledger: 'process', ...options }, { runtime: 'llama', ...initialize });
+  onTestFinished(async () => {
+    await engine.nexa.dispose();
+    engine.guard.close();
+  });
+  return engine;
 }
 
 /** Waits for an event of this type, for 3 s at the most. */
