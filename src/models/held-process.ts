@@ -72,7 +72,7 @@ export class HeldProcess {
   }
 
   listMappings(): readonly HeldFile[] | undefined {
-    return this.#probe?.listMappings();
+    return this.#end ? undefined : this.#probe?.listMappings();
   }
 
   /**
@@ -101,6 +101,8 @@ export class HeldProcess {
   }
 
   #look(): number | undefined {
+    // Its number may be another process's by now.
+    if (this.#end) return undefined;
     const nowBytes = this.#probe?.readBytes();
     this.#heldBytes = nowBytes ?? this.#heldBytes;
     return nowBytes;
