@@ -103,4 +103,11 @@ describe.each(RUNTIMES)('a model in %s', (_name, program) => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(JSON.parse(stdout)).toEqual({ own: true, text: true, left: false });
   });
+
+  // Node throws over such bytes where nobody can catch it, and what keeps it from that has Node's own name.
+  it.runIf(existsSync(program))('ends no program by bytes that are no message', () => {
+    const child = fileURLToPath(new URL('programs/astray-child.mjs', import.meta.url));
+    const { status, stdout, stderr } = installed.program('astray.mjs', [child], program);
+    expect({ status, stderr, stdout }).toEqual({ status: 0, stderr: '', stdout: '{"code":"ERR_MODEL_KILLED"}\n' });
+  });
 });
