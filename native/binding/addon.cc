@@ -18,6 +18,7 @@ NAPI_MODULE_INIT() {
   guard::binding::DefineThreadPool(env, exports);
   guard::binding::DefineLifeline(env, exports);
   guard::binding::DefineProcessMemory(env, exports);
+  guard::binding::DefineEngineLibrary(env, exports);
   guard::binding::DefineNexa(env, exports);
   return exports;
 }

@@ -17,6 +17,7 @@ void DefineFileLock(napi_env env, napi_value exports) noexcept;
 void DefineThreadPool(napi_env env, napi_value exports) noexcept;
 void DefineLifeline(napi_env env, napi_value exports) noexcept;
 void DefineProcessMemory(napi_env env, napi_value exports) noexcept;
+void DefineEngineLibrary(napi_env env, napi_value exports) noexcept;
 void DefineNexa(napi_env env, napi_value exports) noexcept;
 
 }  // namespace guard::binding
