@@ -33,8 +33,9 @@ struct DeviceBytes {
 class EngineModel {
  public:
   virtual ~EngineModel() = default;
-  // Lays a context out, as it would be created. False if the library refuses: its log says why.
-  virtual bool Measure(const std::string& context_parameters, std::vector<BufferBytes>& buffers) = 0;
+  // Lays a context out, as it would be created. `held_bytes` is what the process holds in anonymous memory meanwhile; NaN
+  // if that can't be read. False if the library refuses: its log says why.
+  virtual bool Measure(const std::string& context_parameters, std::vector<BufferBytes>& buffers, double& held_bytes) = 0;
   // Takes an adapter's weights, really, for every context that is laid out from now on. False if the library refuses.
   virtual bool AddAdapter(const std::string& path) = 0;
 };
@@ -51,8 +52,8 @@ class EngineLibrary {
   // False if the library can't tell.
   virtual bool MeasureProjector(const std::string& path, const std::string& parameters,
                                 std::vector<DeviceBytes>& devices) = 0;
-  // The number that the build was given; 0 if it has none.
-  virtual int BuildNumber() = 0;
+  // What this process holds in anonymous memory, in bytes; NaN if that can't be read.
+  virtual double HeldBytes() = 0;
   // What the library printed since the last call.
   virtual std::string TakeLog() = 0;
 };

@@ -67,6 +67,8 @@ export interface GuardOptions {
   readonly dwellMs?: number;
   /** If the lines go that `NODE_DEBUG=nexa-memory-guard` prints to stderr. @default none */
   readonly logger?: Logger;
+  /** Ask the engine itself what a load takes, in a process of its own, before our own arithmetic. @default true */
+  readonly askEngine?: boolean;
   /** What happens to a model whose needs nobody knows. @default 'refuse' */
   readonly unknownModels?: 'refuse' | 'admit';
   /** What happens to a load while memory can't be read. @default 'refuse' */
@@ -86,6 +88,7 @@ export interface GuardSettings extends LoadSettings, EdgeRules {
   readonly onLedgerFailure: OnLedgerFailure;
   readonly keepAliveMs: number | undefined;
   readonly dropPageCache: boolean;
+  readonly askEngine: boolean;
   readonly swap: boolean;
   readonly logger: Logger | undefined;
   readonly adapter: Adapter | undefined;
@@ -105,6 +108,7 @@ const DEFAULTS: GuardSettings = {
   reload: false,
   keepAliveMs: undefined,
   dropPageCache: false,
+  askEngine: true,
   maxConcurrentLoads: 1,
   swap: false,
   hysteresisRatio: 0.05,
@@ -129,6 +133,7 @@ const CHECKS: Checks<GuardSettings> = {
   reload: flag,
   keepAliveMs: wholeNumber(1),
   dropPageCache: flag,
+  askEngine: flag,
   maxConcurrentLoads: wholeNumber(1, 1024),
   swap: flag,
   hysteresisRatio: numberFrom(0, 1),
@@ -155,6 +160,7 @@ const ADAPTER_FUNCTIONS = [
   'withQuantization',
   'withShape',
   'listOffers',
+  'findEngine',
   'listFiles',
   'hasFilledMicroBatch',
   'adaptContext',

@@ -6,11 +6,12 @@ import { formatBytes } from './core/bytes.ts';
 import { describeError, MemoryGuardError } from './core/errors.ts';
 import type { DegradedEvent, GuardEvent, GuardEvents } from './events/guard-events.ts';
 import { createPublisher } from './events/publish-event.ts';
-import type { CalibrationStore } from './footprint/calibration-store.ts';
+import { type CalibrationStore, findCalibrationDirectory } from './footprint/calibration-store.ts';
 import type { GuardSettings } from './guard-options.ts';
 import type { OpenLedger } from './ledger/open-ledger.ts';
 import { ModelLoader } from './loading/model-loader.ts';
 import type { Machine } from './machine/machine.ts';
+import { type Engines, openEngines } from './machine/open-engines.ts';
 import { openMachine } from './machine/open-machine.ts';
 import type { HeldModel } from './models/held-model.ts';
 import { LoadedModels } from './models/loaded-models.ts';
@@ -29,6 +30,7 @@ export class GuardRooms {
   readonly #tell: (event: GuardEvent) => void;
   readonly #calibration: CalibrationStore | undefined;
   readonly #gate: AdmissionGate;
+  readonly #engines: Engines | undefined;
   readonly #unloads: UnloadReports;
   readonly #stopWatchingPressure: () => void;
   #closed = false;
@@ -46,6 +48,7 @@ export class GuardRooms {
     );
     this.ledger = this.machine.openLedger(ledger, (error) => this.#tellLedgerProblem(error));
     this.#gate = this.#makeGate();
+    this.#engines = settings.askEngine ? this.#openEngines() : undefined;
     this.models = this.#makeModels(adapter);
     this.#unloads = new UnloadReports({
       clock,
@@ -68,6 +71,7 @@ export class GuardRooms {
     if (this.#closed) return;
     this.#closed = true;
     this.loader.close();
+    this.#engines?.close();
     this.models.close();
     this.#stopWatchingPressure();
     this.status.close();
@@ -86,6 +90,20 @@ export class GuardRooms {
       collect: (missingBytes) => this.machine.collectGarbage(missingBytes),
       nowMs: () => clock.nowMs(),
       minFreeRatioAfterLoad,
+    });
+  }
+
+  /** What asks takes memory as everything does: it is promised, and without it nobody is asked. */
+  #openEngines(): Engines {
+    return openEngines({
+      directory: findCalibrationDirectory(),
+      hold: (bytes) => {
+        if ((this.#freeBytes() ?? 0) < bytes) return undefined;
+        const need = { mappedBytes: 0, anonymousBytes: bytes, basis: 'given' } as const;
+        const reservation = this.#gate.reserve('asking the engine', need);
+        return () => void this.#gate.release(reservation);
+      },
+      tellProblem: (message, cause) => this.#tellDegraded('engine-not-asked', message, cause),
     });
   }
 
@@ -130,6 +148,7 @@ export class GuardRooms {
       models: this.models,
       clock: this.#settings.clock,
       calibration: this.#calibration,
+      engines: this.#engines && ((files) => this.#engines!.of(files)),
       noteMappings: () => this.machine.noteMappings((error) => this.status.tellBlind(error)),
       meterLoad: (memory) => this.machine.meterLoad(memory),
       readGrowthBytes: () => this.machine.readGrowthBytes(),

@@ -15,7 +15,7 @@ const DIST = join(ROOT, 'dist');
 /** What package.json's `exports` and `bin` lead to. */
 const ENTRIES = ['index', 'metrics/guard-metrics', 'cli/main'];
 /** What the package itself starts as a process. */
-const CHILD = 'sdk/isolation/child';
+const CHILD = 'child';
 
 rmSync(DIST, { recursive: true, force: true });
 await bundle(Object.fromEntries(ENTRIES.map((name) => [name, join(LIB, `${name}.js`)])));

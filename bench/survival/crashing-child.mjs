@@ -1,5 +1,5 @@
 /** The program of a model's process, in which native code crashes when a message says so: a thread of it raises SIGSEGV. */
-import '../../lib/sdk/isolation/child.js';
+import '../../lib/child.js';
 import { CRASH, crashNow, crashSoon } from './crash-soon.mjs';
 
 let crashes = false;

@@ -58,7 +58,8 @@ class EngineLibrary {
     std::string parameters;
     if (!ReadBytes(env, arguments[0], "parameters", parameters)) return nullptr;
     std::vector<guard::engine::BufferBytes> buffers;
-    if (model_ == nullptr || !model_->Measure(parameters, buffers)) return nullptr;
+    double held_bytes = 0;
+    if (model_ == nullptr || !model_->Measure(parameters, buffers, held_bytes)) return nullptr;
     ListMaker list(env);
     for (const auto& [name, host, weights, context, compute] : buffers) {
       list.Add(ObjectMaker(env)
@@ -69,7 +70,7 @@ class EngineLibrary {
                    .Set("computeBytes", compute)
                    .Value());
     }
-    return list.Value();
+    return ObjectMaker(env).Set("buffers", list.Value()).Set("heldBytes", held_bytes).Value();
   }
 
   napi_value MeasureProjector(napi_env env, const Arguments& arguments) {
@@ -86,7 +87,7 @@ class EngineLibrary {
     return list.Value();
   }
 
-  napi_value BuildNumber(napi_env env, const Arguments&) { return MakeNumber(env, library_->BuildNumber()); }
+  napi_value HeldBytes(napi_env env, const Arguments&) { return MakeNumber(env, library_->HeldBytes()); }
 
   napi_value TakeLog(napi_env env, const Arguments&) { return MakeBytes(env, library_->TakeLog()); }
 
@@ -106,7 +107,7 @@ void DefineEngineLibrary(napi_env env, napi_value exports) noexcept {
                                       Class::DescribeMethod<&EngineLibrary::AddAdapter>("addAdapter"),
                                       Class::DescribeMethod<&EngineLibrary::Measure>("measure"),
                                       Class::DescribeMethod<&EngineLibrary::MeasureProjector>("measureProjector"),
-                                      Class::DescribeMethod<&EngineLibrary::BuildNumber>("buildNumber"),
+                                      Class::DescribeMethod<&EngineLibrary::HeldBytes>("heldBytes"),
                                       Class::DescribeMethod<&EngineLibrary::TakeLog>("takeLog")});
 }
 

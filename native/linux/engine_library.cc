@@ -6,7 +6,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
-#include <type_traits>
+#include <fstream>
+#include <limits>
 #include <utility>
 
 namespace guard::engine {
@@ -69,6 +70,15 @@ void TakeLine(int, const char* text, void*) {
   }
 }
 
+double ReadHeldBytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    double kibibytes = 0;
+    if (word == "RssAnon:" && status >> kibibytes) return kibibytes * 1024;
+  }
+  return std::numeric_limits<double>::quiet_NaN();
+}
+
 using Log = void(int, const char*, void*);
 
 class Symbols {
@@ -115,7 +125,6 @@ struct Calls {
   void* (*load_adapter)(void*, const char*);
   int (*set_adapters)(void*, void**, std::size_t, float*);
   void (*reserve)(void*);
-  const int* build_number;
 };
 
 template <class Function>
@@ -132,7 +141,7 @@ class Model final : public EngineModel {
   Model(const Calls& calls, void* model) : calls_(calls), model_(model) {}
   ~Model() override { calls_.free_model(model_); }
 
-  bool Measure(const std::string& parameters, std::vector<BufferBytes>& buffers) override {
+  bool Measure(const std::string& parameters, std::vector<BufferBytes>& buffers, double& held_bytes) override {
     void* context = calls_.init_context(model_, ReadParameters(parameters));
     if (context == nullptr) return false;
     const bool adapted = adapters_.empty() || Adapt(context);
@@ -144,6 +153,7 @@ class Model final : public EngineModel {
                            static_cast<double>(entry.weights), static_cast<double>(entry.context),
                            static_cast<double>(entry.compute)});
       });
+      held_bytes = ReadHeldBytes();
     }
     calls_.free_context(context);
     return adapted;
@@ -201,7 +211,6 @@ class Library final : public EngineLibrary {
     (void)Bind(symbols, {"llama_adapter_lora_init"}, calls_.load_adapter);
     (void)Bind(symbols, {"llama_set_adapters_lora"}, calls_.set_adapters);
     (void)Bind(symbols, {"_ZN13llama_context13sched_reserveEv"}, calls_.reserve);
-    calls_.build_number = symbols.Find<int>("LLAMA_BUILD_NUMBER");
     Listen("llama_log_set");
     Listen("mtmd_log_set");
     if (auto* load = symbols.Find<void(const char*)>("ggml_backend_load_all_from_path");
@@ -232,7 +241,7 @@ class Library final : public EngineLibrary {
     return !devices.empty();
   }
 
-  int BuildNumber() override { return calls_.build_number != nullptr ? *calls_.build_number : 0; }
+  double HeldBytes() override { return ReadHeldBytes(); }
 
   std::string TakeLog() override { return std::exchange(log_text, {}); }
 

@@ -1,4 +1,5 @@
 /** What the guard must know about an SDK, as types. It knows no SDK by name and no memory numbers. */
+import type { EngineFiles } from '../core/engine-files.ts';
 import type { ModelProcess } from '../core/model-process.ts';
 import type { KvCacheType, ModelMemory, Quantization } from '../core/types.ts';
 
@@ -29,6 +30,14 @@ export interface RequestedShape {
   readonly embeddings?: unknown;
   /** Whether the engine copies weights into another layout. */
   readonly repack?: unknown;
+  /** Whether sequences share one cache. */
+  readonly unifiedKvCache?: unknown;
+  /** 'none', 'mean', 'cls', 'last' or 'rank': how the embeddings of a text become one. */
+  readonly pooling?: unknown;
+  /** Whether weights are locked in memory. */
+  readonly mlock?: unknown;
+  /** Paths of LoRA adapters that are loaded with it. */
+  readonly loraPaths?: unknown;
   /** 'weights' or 'context', if the SDK loads the two by calls of their own; 'all' if one call loads both. */
   readonly part?: unknown;
 }
@@ -116,6 +125,8 @@ export interface Adapter {
   listOffers?(args: readonly unknown[]): Promise<readonly ModelOffer[]>;
   /** Name and version of the engine. What loads really took is kept under it; without it nothing is kept. */
   readonly runtime?: string;
+  /** The engine's own libraries, which can be asked what a load would take. Called for each load; resolves to `undefined` if there are none. */
+  findEngine?(args: readonly unknown[]): Promise<EngineFiles | undefined>;
   /**
    * Where models live: in memory of native code (the default), or in array buffers and memories of WebAssembly. What a load takes there
    * counts as taken of what was reserved for it.

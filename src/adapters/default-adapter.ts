@@ -38,6 +38,7 @@ const ADAPTER_PARTS = Object.keys({
   understandsRanges: true,
   listOffers: true,
   runtime: true,
+  findEngine: true,
   modelsLiveIn: true,
   processes: true,
   keepAliveMs: true,

@@ -2,6 +2,7 @@
 import { changeOptions, copyOptions, withoutPrototype } from '../core/copy-options.ts';
 import type { Adapter, ChosenShape, LoadRequest, RequestedShape } from './adapter.ts';
 import { defaultModelParts } from './default-adapter.ts';
+import { findLlamaNodeFiles } from './find-engine-files.ts';
 import { readPathOptions, withPath } from './path-options.ts';
 import { listLadderOffers, readLadderStep } from './quantization-ladder.ts';
 
@@ -43,6 +44,7 @@ export function llamaNodeAdapter({ BuildInfo }: LlamaNode): Adapter {
       const { model, projectorPath } = readPathOptions(args, 'model', ['projectorPath']);
       return listLadderOffers(model, projectorPath as string | undefined);
     },
+    findEngine: (args) => findLlamaNodeFiles(readVariant(args)),
     listFiles: (_model, args) => [readPathOptions(args, 'model').model],
     isBusy,
     // `release` under a running completion is a segmentation fault.
@@ -50,6 +52,12 @@ export function llamaNodeAdapter({ BuildInfo }: LlamaNode): Adapter {
     ...defaultModelParts,
     sdkDisposers: {},
   });
+}
+
+/** Which of the engine's libraries was asked for; the first that a program loads stays the only one. */
+function readVariant(args: readonly unknown[]): string | undefined {
+  const { lib_variant: variant } = readPathOptions(args, 'model', ['lib_variant']);
+  return typeof variant === 'string' ? variant : undefined;
 }
 
 function readRequest(args: readonly unknown[]): LoadRequest {

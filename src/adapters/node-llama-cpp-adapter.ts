@@ -2,6 +2,7 @@
 import { withoutPrototype } from '../core/copy-options.ts';
 import type { Adapter, LoadRequest, RequestedShape } from './adapter.ts';
 import { defaultModelParts } from './default-adapter.ts';
+import { findNodeLlamaCppFiles } from './find-engine-files.ts';
 import { contextAdapter, type LlamaModel } from './node-llama-cpp-context.ts';
 import { readPathOptions, withPath } from './path-options.ts';
 import { listLadderOffers, readLadderStep } from './quantization-ladder.ts';
@@ -29,6 +30,7 @@ export function nodeLlamaCppAdapter(llama: Llama): Adapter {
     readRequest: (args) => readRequest(args, llama),
     withQuantization: (args, _quantization, modelPath) => withPath(args, 'modelPath', modelPath),
     listOffers: (args) => listLadderOffers(readPathOptions(args, 'modelPath').modelPath),
+    findEngine: findNodeLlamaCppFiles,
     listFiles: (_model, args) => [readPathOptions(args, 'modelPath').modelPath],
     hasFilledMicroBatch,
     adaptContext(model, method, [modelPath]) {

@@ -3,6 +3,7 @@ import { type CopiedOptions, changeOptions, copyOptions, withoutPrototype } from
 import { objectOf } from '../core/validate.ts';
 import type { Adapter, ChosenShape, LoadRequest, RequestedShape } from './adapter.ts';
 import { DEFAULT_CONTEXT_RANGE, defaultModelParts } from './default-adapter.ts';
+import { findNodeLlamaCppFiles } from './find-engine-files.ts';
 import { withPath } from './path-options.ts';
 
 /** What this file uses of the library's `LlamaModel`. */
@@ -59,6 +60,7 @@ export function contextAdapter(runtime: string, model: LlamaModel, kind: string,
     withShape: (args, chosen) => withShape(args, chosen, kind),
     understandsRanges: true,
     listOffers: async () => [{ modelPath }],
+    findEngine: findNodeLlamaCppFiles,
     hasFilledMicroBatch: () => false,
     ...defaultModelParts,
   });

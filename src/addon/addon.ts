@@ -46,6 +46,15 @@ export interface Addon {
    * tell. Absent on Linux, where files tell it.
    */
   readonly readProcess?: (pid: number) => number | undefined;
+  /**
+   * A build of llama.cpp that is asked what a load would take, without loading: for a process that may end by it. `files` are its libraries in the
+   * order in which they need each other, `backends` the folder of those that compute, or ''. There is one in a process. It throws if a file can't
+   * be loaded, or lacks what is asked. Linux only.
+   */
+  readonly EngineLibrary?: new (
+    files: readonly string[],
+    backends: string,
+  ) => NativeEngineLibrary;
   /** The binding to the SDK's library. Absent if this system has no loader for it. */
   readonly nexa?: NexaBinding;
   /** Holds so many threads of libuv's pool back until `release()`, for a second at most: work that is begun meanwhile starts after that. */
@@ -56,6 +65,41 @@ export interface Addon {
   trimHeap(): Promise<boolean>;
   /** Drops the cached pages of a file, except those that a process has mapped, off the main thread. Resolves to false if the system refuses. */
   dropPageCache(path: string): Promise<boolean>;
+}
+
+/** One build of llama.cpp (native/engine_library.h). Parameters are bytes as they lie in its structures; no call checks them. */
+export interface NativeEngineLibrary {
+  /** What the build fills in itself, and behind that whatever was there; empty for parameters that it doesn't know. */
+  defaults(): { readonly model: Uint8Array; readonly context: Uint8Array; readonly projector: Uint8Array };
+  /** Reads a model's header. False if the library refuses. The model before it is closed. */
+  openModel(path: string, parameters: Uint8Array): boolean;
+  /** Gives every context of the open model this LoRA adapter, whose weights are really read. */
+  addAdapter(path: string): boolean;
+  /**
+   * Lays out a context of the open model. `heldBytes` is what this process holds in anonymous memory meanwhile. `undefined` if the library
+   * refuses.
+   */
+  measure(
+    parameters: Uint8Array,
+  ): { readonly buffers: readonly NativeBuffer[]; readonly heldBytes: number } | undefined;
+  /** Bytes on each device. `undefined` if the library refuses or can't tell. */
+  measureProjector(
+    path: string,
+    parameters: Uint8Array,
+  ): readonly { readonly name: string; readonly bytes: number }[] | undefined;
+  /** What this process holds in anonymous memory; NaN if that can't be read. */
+  heldBytes(): number;
+  /** What it printed since the last call, in UTF-8. */
+  takeLog(): Uint8Array;
+}
+
+/** What lies in buffers of one type, in bytes. */
+export interface NativeBuffer {
+  readonly name: string;
+  readonly host: boolean;
+  readonly weightsBytes: number;
+  readonly contextBytes: number;
+  readonly computeBytes: number;
 }
 
 /** The arguments from which `MemoryFiles` and `MemoryWatch` are made; src/sensors/linux/native-engine.ts builds them. */

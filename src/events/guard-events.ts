@@ -165,6 +165,7 @@ export interface LimitsEvent extends GuardEventBase<'limits'> {
  *   `onSensorFailure` is `'admit'`.
  * - `ledger-failed`: other processes are not seen, or don't see this one, or one of them keeps the ledger locked.
  * - `calibration-failed`: what loads really took can't be read or kept. Estimates stay as they are.
+ * - `engine-not-asked`: the engine could not be asked what a load takes. Our own arithmetic serves, and bounds what it doesn't know.
  * - `unknown-model`: nobody knows what a model needs. It was admitted because `unknownModels` says so, and nothing is reserved.
  * - `not-understood`: a load that is only observed could not be understood. It was not judged.
  * - `outgrown`: a model took more anonymous memory than was reserved for it.
@@ -176,6 +177,7 @@ export type DegradedReason =
   | 'admitted-unread'
   | 'ledger-failed'
   | 'calibration-failed'
+  | 'engine-not-asked'
   | 'unknown-model'
   | 'not-understood'
   | 'outgrown'

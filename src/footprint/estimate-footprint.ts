@@ -7,11 +7,13 @@ import { setImmediate } from 'node:timers/promises';
 import { copyOptions } from '../core/copy-options.ts';
 import { invalidOption } from '../core/errors.ts';
 import type { CacheType, KvCacheType } from '../core/types.ts';
-import { type Checks, describedPath, flag, oneOf, validate, wholeNumber } from '../core/validate.ts';
+import { type Checks, describedPath, flag, oneOf, oneOrMore, validate, wholeNumber } from '../core/validate.ts';
 import { findGgmlTypeByName } from '../gguf/ggml-types.ts';
 import { isSameFile } from '../gguf/model-file.ts';
 import { refuseSwappedFiles } from '../gguf/model-pair.ts';
 import { type FileIdentity, readGguf } from '../gguf/read-gguf.ts';
+import { AskedModel } from './engine/asked-model.ts';
+import type { EnginePort } from './engine/engine-port.ts';
 import {
   computeEncoders,
   computeFootprint,
@@ -69,6 +71,14 @@ export interface EstimateFootprintOptions {
   readonly repack?: boolean | 'auto';
   /** Layers for a GPU; they are counted as if they stayed in main memory. @default 0 */
   readonly gpuLayers?: number;
+  /** Sequences share one cache instead of having cells of their own. @default false */
+  readonly unifiedKvCache?: boolean;
+  /** How the embeddings of a text become one, for `embeddings`. @default what the model's header says */
+  readonly pooling?: 'none' | 'mean' | 'cls' | 'last' | 'rank';
+  /** Weights are locked in memory: then the kernel can't take mapped ones back. @default false */
+  readonly mlock?: boolean;
+  /** The paths of LoRA adapters that are loaded with it. */
+  readonly loraPaths?: readonly string[];
   /** If a runtime loads weights first and makes contexts later: what one of the two takes. @default 'all' */
   readonly part?: FootprintPart;
 }
@@ -89,6 +99,9 @@ const DEFAULTS = {
   mmap: true,
   repack: 'auto',
   gpuLayers: 0,
+  unifiedKvCache: false,
+  mlock: false,
+  loraPaths: [],
   part: 'all',
 } as const satisfies EstimateShape;
 
@@ -108,6 +121,10 @@ const CHECKS: Checks<EstimateFootprintOptions> = {
   mmap: flag,
   repack: oneOf('auto', true, false),
   gpuLayers: wholeNumber(0),
+  unifiedKvCache: flag,
+  pooling: oneOf('none', 'mean', 'cls', 'last', 'rank'),
+  mlock: flag,
+  loraPaths: oneOrMore(describedPath('the path of a LoRA adapter'), 'the path of a LoRA adapter, or a list of them'),
   part: oneOf('all', 'weights', 'context'),
 };
 
@@ -146,6 +163,11 @@ export interface Estimator {
   readonly files: readonly FileIdentity[];
   /** Whether one of them is another file now than when it was read. It looks at their attributes alone, at once. */
   haveFilesChanged(): boolean;
+  /**
+   * Has the engine simulate a load in these shapes, each with every context from `leastTokens` to its own: from then on `estimate` goes by its
+   * answer. Resolves when it has, or can't be asked. Rejects with `ERR_INVALID_OPTION`.
+   */
+  ask(shapes: readonly EstimateShape[], leastTokens?: number): Promise<void>;
   /** Returns the footprint of this shape; the same shape gives the same object. Throws `ERR_INVALID_OPTION`. */
   estimate(shape: EstimateShape): Footprint;
 }
@@ -153,8 +175,15 @@ export interface Estimator {
 /** How a model is to be run. */
 export type EstimateShape = Omit<EstimateFootprintOptions, 'modelPath' | 'projectorPath'>;
 
-/** Reads the headers. Rejects with `ERR_MODEL_FILE` if the files can't be understood, or one is in the other's place. */
-export async function openEstimator(modelPath: string, projectorPath?: string): Promise<Estimator> {
+/**
+ * Reads the headers. `engine` is asked what it knows better. Rejects with `ERR_MODEL_FILE` if the files can't be understood, or one is in the
+ * other's place.
+ */
+export async function openEstimator(
+  modelPath: string,
+  projectorPath?: string,
+  engine?: EnginePort,
+): Promise<Estimator> {
   const [model, projector] = await Promise.all([
     readGguf(modelPath),
     projectorPath === undefined ? undefined : readGguf(projectorPath),
@@ -166,16 +195,23 @@ export async function openEstimator(modelPath: string, projectorPath?: string): 
     computeEncoders(projector);
   }
   const known = new Map<string, Footprint>();
+  const asked = engine && new AskedModel(engine, model, projector);
   const paths = [...model.shards, ...(projector ? projector.shards : [])];
   const files = [...model.shardIdentities, ...(projector ? projector.shardIdentities : [])];
   return {
     shards: model.shardIdentities,
     files,
     haveFilesChanged: () => paths.some((each, index) => !isSameFile(each, files[index]!)),
+    async ask(shapes, leastTokens) {
+      const settings = shapes.map((shape) => completeSettings(checkOptions(shape)));
+      await asked?.ask(settings, leastTokens);
+      known.clear();
+    },
     estimate(shape) {
       const settings = completeSettings(checkOptions(shape));
       const key = JSON.stringify(settings);
-      const footprint = known.get(key) ?? computeFootprint(model, projector, settings);
+      const footprint =
+        known.get(key) ?? asked?.estimate(settings) ?? computeFootprint(model, projector, settings, asked?.problem);
       known.set(key, footprint);
       if (Number.isSafeInteger(footprint.totalBytes)) return footprint;
       throw invalidOption('contextSize', 'small enough for its cache to be counted in bytes', settings.contextSize);
@@ -200,7 +236,9 @@ function completeSettings(options: EstimateShape): FootprintSettings {
     keyType: k,
     valueType: v,
     flashAttention: flashAttention !== 'off',
+    flashAttentionMode: flashAttention,
     repack: repack === 'auto' ? repacksByDefault(process.arch) : repack,
+    repackForbidden: repack === false,
     repackNote:
       repack === 'auto'
         ? `whether the engine rearranges weights on ${process.arch} is not known, so it is assumed`

@@ -1,5 +1,6 @@
 /** Knows the arithmetic from header facts to bytes by kind. It must not read files, the machine or a clock. */
 
+import { countScratchBytesPerElement } from '../gguf/ggml-types.ts';
 import type { GgufFile, GgufTensors } from '../gguf/read-gguf.ts';
 import { computeCacheSizes, computeOutputBytes, type Run, type RunOptions, sizeRun } from './llama-cpp/cache-sizes.ts';
 import { buildDecoderGraph } from './llama-cpp/decoder-graph.ts';
@@ -36,10 +37,17 @@ export interface Footprint {
   readonly runtimeBytes: number;
   /** The part of `totalBytes` that is backed by the model's file. The kernel takes these pages back under pressure. */
   readonly mappedBytes: number;
+  /**
+   * The part of `mappedBytes` that was only read to be copied into an arrangement of the engine's own: nobody looks at it again, and the kernel
+   * takes it back for good. No rule counts it.
+   */
+  readonly readOnceBytes: number;
+  /** The part of `mappedBytes` that is locked: the kernel can't take it back, and rules count it as anonymous. */
+  readonly lockedBytes: number;
   /** The part of `totalBytes` that the kernel can't take back without swap. */
   readonly anonymousBytes: number;
-  /** The estimate comes from the headers of the files. */
-  readonly basis: 'gguf';
+  /** Who says so: the engine, which simulated the load, or our own arithmetic on the headers of the files. */
+  readonly basis: 'engine' | 'gguf';
   /** True if some part could only be bounded from above; `notes` says which and why. */
   readonly upperBound: boolean;
   /** Why parts could only be bounded, one reason each; empty for an exact estimate. */
@@ -54,10 +62,19 @@ export interface FootprintSettings extends RunOptions {
   readonly mmap: boolean;
   /** The engine copies weights into an arrangement of its own. */
   readonly repack: boolean;
+  /** The caller said that it doesn't. */
+  readonly repackForbidden: boolean;
   /** The reason why the bytes of that copy can only be bounded. */
   readonly repackNote: string;
   readonly gpuLayers: number;
   readonly part: FootprintPart;
+  readonly flashAttentionMode: 'auto' | 'on' | 'off';
+  /** All sequences share one cache. */
+  readonly unifiedKvCache: boolean;
+  readonly pooling?: 'none' | 'mean' | 'cls' | 'last' | 'rank' | undefined;
+  /** Mapped weights are locked in memory. */
+  readonly mlock: boolean;
+  readonly loraPaths: readonly string[];
 }
 
 /** Tensors that lie side by side in a buffer begin at multiples of so many bytes. */
@@ -67,7 +84,7 @@ const F32_BYTES = 4;
 const MASK_BYTES = 6;
 
 /**
- * Computes what a model needs, with its projector if it has one.
+ * Computes what a model needs, with its projector if it has one. `problem` is why an engine that should have been asked wasn't.
  *
  * @throws MemoryGuardError `ERR_MODEL_FILE` if a header lacks what a size depends on.
  */
@@ -75,6 +92,7 @@ export function computeFootprint(
   model: GgufFile,
   projector: GgufFile | undefined,
   settings: FootprintSettings,
+  problem?: string,
 ): Footprint {
   const notes: string[] = [];
   const shape = readModelShape(model);
@@ -83,18 +101,58 @@ export function computeFootprint(
   const { mappedBytes, runtime: weightsRuntime, ...weightsParts } = weights;
   const { runtime: contextRuntime, ...contextParts } = context;
   const scratchBytes = weightsRuntime.scratchBytes + contextRuntime.scratchBytes;
+  // What is exact without it needs no word about it.
+  if (problem !== undefined && notes.length > 0) notes.push(problem);
   const runtimeBytes = computeRuntimeBytes({ ...weightsRuntime, ...contextRuntime, scratchBytes });
-  const parts = { ...weightsParts, ...contextParts, runtimeBytes };
+  return sumFootprint(
+    { ...weightsParts, ...contextParts, runtimeBytes },
+    { mappedBytes, readOnceBytes: 0, lockedBytes: settings.mlock ? mappedBytes : 0, basis: 'gguf', notes },
+  );
+}
+
+/** The seven parts of a total. */
+type Parts = Pick<
+  Footprint,
+  | 'weightsBytes'
+  | 'kvCacheBytes'
+  | 'computeBytes'
+  | 'outputBytes'
+  | 'projectorBytes'
+  | 'projectorComputeBytes'
+  | 'runtimeBytes'
+>;
+
+/** What is said of the total. */
+type Aspects = Pick<Footprint, 'mappedBytes' | 'readOnceBytes' | 'lockedBytes' | 'basis' | 'notes'>;
+
+/** Puts a footprint together. */
+export function sumFootprint(parts: Parts, { notes, mappedBytes, ...aspects }: Aspects): Footprint {
   const totalBytes = Object.values(parts).reduce((sum, bytes) => sum + bytes, 0);
   return Object.freeze({
     totalBytes,
     ...parts,
     mappedBytes,
+    ...aspects,
     anonymousBytes: totalBytes - mappedBytes,
-    basis: 'gguf' as const,
     upperBound: notes.length > 0,
     notes: Object.freeze(notes),
   });
+}
+
+/** Bytes beside the largest product of a micro-batch, by the shapes of all weights: activations in the type that a weight is multiplied with. */
+export function readScratchBytes(
+  { tensors, metadata, architecture }: GgufFile,
+  { microBatchSize, contextSize }: Pick<FootprintSettings, 'microBatchSize' | 'contextSize'>,
+): number {
+  const used = metadata.get(`${architecture}.expert_used_count`);
+  const experts = typeof used === 'number' ? used : 1;
+  const tokens = Math.min(microBatchSize, contextSize);
+  const widest = tensors.kinds.reduce((most, { dims, type }) => {
+    // Experts are multiplied with a row for each that is used.
+    const rows = dims.length > 2 ? experts : dims.length > 1 ? 1 : 0;
+    return Math.max(most, dims[0]! * rows * countScratchBytesPerElement(type));
+  }, 0);
+  return Math.ceil(widest * tokens);
 }
 
 type Weights = Pick<Footprint, 'weightsBytes' | 'projectorBytes' | 'projectorComputeBytes' | 'mappedBytes'> & {
@@ -117,7 +175,11 @@ function computeWeights(
   { mmap, repack, repackNote, gpuLayers }: FootprintSettings,
   notes: string[],
 ): Weights {
-  const { buffers: encoders, notes: encoderNotes } = projector ? computeEncoders(projector) : NO_ENCODERS;
+  const {
+    buffers: encoders,
+    notes: encoderNotes,
+    weightsBytes: projectorBytes,
+  } = projector ? computeEncoders(projector) : NO_ENCODERS;
   notes.push(...encoderNotes);
   const mappedBytes = mmap ? countMappedBytes(model.tensors) : 0;
   const copiedBytes = mmap && repack ? countRepackedBytes(model.tensors) : 0;
@@ -125,7 +187,7 @@ function computeWeights(
   if (gpuLayers > 0) notes.push('layers on a GPU are counted as if they stayed in main memory');
   return {
     weightsBytes: (mmap ? mappedBytes : countPaddedBytes(model.tensors)) + copiedBytes,
-    projectorBytes: projector ? countPaddedBytes(projector.tensors) : 0,
+    projectorBytes,
     // Each encoder of one file has a buffer of its own.
     projectorComputeBytes: encoders.reduce((sum, { bytes }) => sum + bytes, 0),
     mappedBytes,
@@ -196,13 +258,16 @@ function computeDecoderBuffer(shape: ModelShape, run: Run, notes: string[]): Gra
   };
 }
 
-/** The buffers of a projector's encoders, and what they may be wrong by, in words. */
+/** A projector's weights and the buffers of its encoders, and what they may be wrong by, in words. */
 interface Encoders {
+  readonly weightsBytes: number;
   readonly buffers: readonly GraphBuffer[];
   readonly notes: readonly string[];
+  /** Every encoder takes as much for any input as it does when it is loaded, and that was compared. */
+  readonly compared: boolean;
 }
 
-const NO_ENCODERS: Encoders = { buffers: [], notes: [] };
+const NO_ENCODERS: Encoders = { weightsBytes: 0, buffers: [], notes: [], compared: true };
 
 /** By the projector's header: no other setting changes them. */
 const encodersOf = new WeakMap<GgufFile, Encoders>();
@@ -217,7 +282,8 @@ export function computeEncoders(projector: GgufFile): Encoders {
   if (known) return known;
   const notes: string[] = [];
   const buffers = readEncoderShapes(projector).map((each) => computeEncoderBuffer(each, notes));
-  const encoders = { buffers, notes };
+  const weightsBytes = countPaddedBytes(projector.tensors);
+  const encoders = { weightsBytes, buffers, notes, compared: notes.length === 0 };
   encodersOf.set(projector, encoders);
   return encoders;
 }

@@ -7,12 +7,12 @@ import type { FileIdentity } from '../gguf/read-gguf.ts';
 
 /**
  * Names files by device in hexadecimal and inode, as /proc/self/maps does: `fe:00 339380`. On btrfs and overlayfs the
- * devices differ, and nothing is recognised.
+ * devices differ, and nothing is recognised. `share` of each is needed.
  */
-export function nameHeldFiles(files: readonly FileIdentity[]): readonly HeldFile[] {
+export function nameHeldFiles(files: readonly FileIdentity[], share = 1): readonly HeldFile[] {
   return files.map(({ device, inode, sizeBytes }) => ({
     key: `${formatMajor(device)}:${formatMinor(device)} ${inode}`,
-    bytes: sizeBytes,
+    bytes: Math.ceil(sizeBytes * share),
   }));
 }
 

@@ -18,6 +18,8 @@ export interface TensorKind {
   readonly count: number;
   /** True if one of them belongs to a layer: its name begins with `blk.`. */
   readonly inLayer: boolean;
+  /** Where the first of them begins and the last one ends, in bytes from the first tensor of the first shard on, as if all shards were one. */
+  readonly span: { readonly from: number; readonly to: number };
 }
 
 /** Where the tensors of one shard lie, without gaps. */
@@ -47,6 +49,7 @@ export interface Place {
 interface Kind extends TensorKind {
   count: number;
   inLayer: boolean;
+  readonly span: { from: number; to: number };
 }
 
 /** An object, its dimensions and boxed numbers; three times, since V8 copies young objects twice before they settle. */
@@ -61,6 +64,7 @@ export class TensorTable implements GgufTensors {
   readonly #budget: Budget;
   readonly #names = new HashIndex();
   readonly #descriptions = new HashIndex();
+  #shardsBytes = 0;
 
   constructor(budget: Budget) {
     this.#budget = budget;
@@ -88,22 +92,26 @@ export class TensorTable implements GgufTensors {
   addKind(kind: Pick<Kind, 'dims' | 'type' | 'bytes'>): boolean {
     if (this.kinds.length > MOST_NUMBER || !takeBudget(this.#budget, KIND_BYTES)) return false;
     this.#descriptions.add(this.kinds.length);
-    this.kinds.push({ ...kind, count: 0, inLayer: false });
+    this.kinds.push({ ...kind, count: 0, inLayer: false, span: { from: Number.POSITIVE_INFINITY, to: 0 } });
     return true;
   }
 
-  /** Adds a tensor that `reserve` made room for. Returns false if its name is there already. */
-  add(view: DataView, name: Place, kindIndex: number): boolean {
+  /** Adds a tensor that `reserve` made room for, at `offset` of its shard. Returns false if its name is there already. */
+  add(view: DataView, name: Place, kindIndex: number, offset: number): boolean {
     if (this.#names.find(view, name.at, name.bytes) >= 0) return false;
     this.#names.add(kindIndex);
     const kind = this.kinds[kindIndex]!;
     kind.count++;
+    const from = this.#shardsBytes + offset;
+    kind.span.from = Math.min(kind.span.from, from);
+    kind.span.to = Math.max(kind.span.to, from + kind.bytes);
     if (name.bytes > 4 && view.getUint32(name.at, true) === LAYER_PREFIX) kind.inLayer = true;
     return true;
   }
 
   addShard(data: ShardData): void {
     this.shards.push(data);
+    this.#shardsBytes += data.dataBytes;
   }
 
   find(name: string): TensorKind | undefined {

@@ -73,7 +73,7 @@ function readTensor(
     const expected = `have its next tensor at offset ${expectedOffset} of the data`;
     throw damagedHeader(cursor, expected, `${readName(cursor, name)} at ${offset}`);
   }
-  if (!table.add(cursor.view, name, kindIndex)) {
+  if (!table.add(cursor.view, name, kindIndex, offset)) {
     throw damagedHeader(cursor, 'have unique tensor names', `${readName(cursor, name)} twice`);
   }
   return table.kinds[kindIndex]!.bytes;

@@ -140,16 +140,18 @@ function estimateCandidate(
   const footprint = estimator.estimate(shape);
   const { key, observations } = observed?.(shape) ?? { observations: [] };
   const { basis, ...predicted } = applyObservations(footprint, observations);
-  const { mappedBytes } = predicted;
-  const anonymousBytes = predicted.anonymousAfterCallBytes + processBytes;
-  const { notes } = footprint;
+  const { notes, readOnceBytes, lockedBytes } = footprint;
+  // Pages that were copied from are nobody's need, and locked ones can't be taken back.
+  const mappedBytes = Math.max(0, predicted.mappedBytes - readOnceBytes - lockedBytes);
+  const anonymousBytes = predicted.anonymousAfterCallBytes + lockedBytes + processBytes;
+  const files = nameHeldFiles(estimator.shards, mappedBytes / Math.max(1, predicted.mappedBytes));
   return withoutPrototype<Candidate>({
     ...(quantization && { quantization }),
     // Weights alone have no context.
     ...(rest.part !== 'weights' && { contextSize }),
     ...(shape.kvCacheType !== undefined && { kvCacheType: shape.kvCacheType }),
     modelPath,
-    need: { mappedBytes, anonymousBytes, basis, ...(mappedBytes > 0 && { files: nameHeldFiles(estimator.shards) }) },
+    need: { mappedBytes, anonymousBytes, basis, ...(mappedBytes > 0 && { files }) },
     minFreeBytes,
     predicted,
     ...(notes.length > 0 && { notes }),

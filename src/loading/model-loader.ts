@@ -25,7 +25,7 @@ import { ownMinFreeBytes } from './load-candidates.ts';
 import { LoadQueue } from './load-queue.ts';
 import type { LoadSettings } from './load-settings.ts';
 import { ModelProcessEnds } from './model-process-ends.ts';
-import { type PreparedLoad, prepareLoad } from './prepare-load.ts';
+import { type EngineQuestions, type PreparedLoad, prepareLoad } from './prepare-load.ts';
 import { ProcessLoad } from './process-load.ts';
 import { type KillHistory, planReload } from './reload-killed.ts';
 import { DecisionTeller, tellLoaded } from './tell-decision.ts';
@@ -44,6 +44,8 @@ export interface ModelLoaderParts {
   readonly readGrowthBytes: () => number | undefined;
   /** What earlier loads took. Absent if nothing is kept. */
   readonly calibration: CalibrationStore | undefined;
+  /** Absent if no engine is to be asked. */
+  readonly engines: EngineQuestions | undefined;
   readonly probeProcess: Machine['probeProcess'];
   readonly emit: (event: DecisionEvent | WaitingEvent | LoadedEvent | KilledEvent | DegradedEvent) => void;
 }
@@ -167,8 +169,9 @@ export class ModelLoader {
   }
 
   #prepare(args: readonly unknown[], adapter = this.#parts.adapter, owner?: string): Promise<PreparedLoad> {
-    const { settings, models, calibration } = this.#parts;
+    const { settings, models, calibration, engines } = this.#parts;
     return prepareLoad(args, {
+      engines,
       settings,
       adapter,
       ...(owner !== undefined && { owner }),

@@ -1,15 +1,18 @@
 /** Understands one load before it waits: the request, its own guard options, the headers of its files. It reads no memory. */
 
 import { setImmediate } from 'node:timers/promises';
-import type { Adapter, LoadRequest, ModelOffer } from '../adapters/adapter.ts';
+import type { Adapter, LoadRequest, ModelOffer, RequestedShape } from '../adapters/adapter.ts';
 import { copyOptions, copyPlainObject, readOption } from '../core/copy-options.ts';
+import type { EngineFiles } from '../core/engine-files.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import { DEFAULT_QUANTIZATION } from '../core/quantizations.ts';
 import type { Quantization } from '../core/types.ts';
 import { nativeText } from '../core/validate.ts';
 import { type CalibrationStore, createCalibrationKey } from '../footprint/calibration-store.ts';
+import type { EnginePort } from '../footprint/engine/engine-port.ts';
 import { type EstimateShape, openEstimator } from '../footprint/estimate-footprint.ts';
 import type { AdmissionRequest } from '../policy/decision.ts';
+import { readShapeRange } from './context-range.ts';
 import { copyRequest } from './copy-request.ts';
 import { type EstimatedOffer, listCandidates, requestUnjudged } from './load-candidates.ts';
 import { type LoadChoices, readLoadChoices } from './load-guard-options.ts';
@@ -36,6 +39,9 @@ export interface PreparedLoad {
   readFilesAgain?(readings: number): Promise<void>;
 }
 
+/** Asks the engine whose files these are. */
+export type EngineQuestions = (files: EngineFiles) => EnginePort;
+
 export interface PrepareLoadParts {
   readonly settings: LoadSettings;
   readonly adapter: Adapter;
@@ -45,6 +51,8 @@ export interface PrepareLoadParts {
   readonly heldMinFreeBytes: () => number;
   /** What earlier loads took. Absent if nothing is kept. */
   readonly calibration: CalibrationStore | undefined;
+  /** Asks engines what loads take. Absent if none is to be asked. */
+  readonly engines?: EngineQuestions | undefined;
   /** Is told of a request that is only observed, since it was not understood. */
   readonly misunderstood: (error: MemoryGuardError) => void;
 }
@@ -80,7 +88,7 @@ async function understand(args: readonly unknown[], parts: PrepareLoadParts): Pr
   nativeText(asked.name, 'name');
   const request = owner === undefined ? asked : { ...asked, name: `${owner}: ${asked.name}` };
   const choices = readLoadChoices(request.memoryGuard);
-  let offers = choices.giveNeed ? [] : await estimateOffers(args, parts);
+  let offers = choices.giveNeed ? [] : await estimateOffers(args, request, parts);
   const unknownModels = settings.mode === 'observe' ? 'admit' : settings.unknownModels;
   const prepared: PreparedLoad = {
     adapter,
@@ -104,7 +112,7 @@ async function understand(args: readonly unknown[], parts: PrepareLoadParts): Pr
           `Expected the files of ${request.name} to stay as they are, found ${found}; wait until they are written completely.`,
         );
       }
-      offers = await estimateOffers(args, parts);
+      offers = await estimateOffers(args, request, parts);
     },
   };
   prepared.listCandidates(() => DEFAULT_QUANTIZATION);
@@ -114,14 +122,18 @@ async function understand(args: readonly unknown[], parts: PrepareLoadParts): Pr
 
 async function estimateOffers(
   args: readonly unknown[],
-  { adapter, calibration }: PrepareLoadParts,
+  { shape }: LoadRequest,
+  { adapter, calibration, engines }: PrepareLoadParts,
 ): Promise<readonly EstimatedOffer[]> {
   const offers = ((await adapter.listOffers?.(args)) ?? []).map(copyOffer);
   const { runtime } = adapter;
   const observations = runtime === undefined ? undefined : await calibration?.readObservations();
+  const files = offers.length > 0 ? await adapter.findEngine?.(args) : undefined;
+  const engine = files && engines?.(files);
   return Promise.all(
     offers.map(async (offer) => {
-      const estimator = await openEstimator(offer.modelPath, offer.projectorPath);
+      const estimator = await openEstimator(offer.modelPath, offer.projectorPath, engine);
+      if (engine) await estimator.ask(listShapes(shape));
       // A header with 150,000 tokens takes 11 ms to read, and the first estimate 6 more: not in one turn of the event loop.
       await setImmediate();
       if (!observations || runtime === undefined) return { ...offer, estimator };
@@ -131,6 +143,20 @@ async function estimateOffers(
       };
       return { ...offer, estimator, observed };
     }),
+  );
+}
+
+/** The largest context of each cache type. */
+function listShapes(asked: RequestedShape | undefined): readonly EstimateShape[] {
+  const { contextSize, kvCacheTypes, rest } = readShapeRange(asked);
+  // What the caller wrote is checked by the estimator, which throws for anything else.
+  return kvCacheTypes.map(
+    (kvCacheType) =>
+      ({
+        ...rest,
+        contextSize: contextSize.max,
+        ...(kvCacheType !== undefined && { kvCacheType }),
+      }) as EstimateShape,
   );
 }
 

@@ -2,6 +2,7 @@
 
 import type { Adapter, ChosenShape, LoadRequest, ModelOffer } from '../adapters/adapter.ts';
 import { defaultAdapter } from '../adapters/default-adapter.ts';
+import { findLlamaNodeFiles } from '../adapters/find-engine-files.ts';
 import { changeOptions, withoutPrototype } from '../core/copy-options.ts';
 import { isQuantization, QUANTIZATIONS } from '../core/quantizations.ts';
 import { readModelName } from '../model-files/model-name.ts';
@@ -25,6 +26,7 @@ export function nexaAdapter(
   return withoutPrototype<Adapter>({
     ...defaultAdapter,
     ...(runtime !== undefined && { runtime: `${runtime.name} ${runtime.version}` }),
+    ...(runtime?.name === 'llama' && { findEngine: () => findLlamaNodeFiles() }),
     ...(runtime?.isolation && {
       processes: {
         shared: runtime.isolation === 'shared',

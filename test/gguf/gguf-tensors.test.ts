@@ -15,7 +15,7 @@ function add(table: TensorTable, name: string, description = 'a', dims = [1]): b
     kindIndex = table.kinds.length;
     if (!table.addKind({ dims, type: F32, bytes: 4 })) return false;
   }
-  return table.add(view, { at: 0, bytes: at }, kindIndex);
+  return table.add(view, { at: 0, bytes: at }, kindIndex, 0);
 }
 
 function createTable(leftBytes: number, tensors: number): TensorTable {

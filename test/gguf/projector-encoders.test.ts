@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { RuledFile } from '../../src/gguf/header-rule.ts';
 import { listEncoders } from '../../src/gguf/projector-encoders.ts';
 
-const KIND = { dims: [1], type: undefined as never, bytes: 1, count: 1, inLayer: false };
+const KIND = { dims: [1], type: undefined as never, bytes: 1, count: 1, inLayer: false, span: { from: 0, to: 1 } };
 
 function list(keys: Readonly<Record<string, string | boolean | number>>, tensor?: string) {
   const tensors: RuledFile['tensors'] = {

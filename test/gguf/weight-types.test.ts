@@ -3,7 +3,7 @@ import type { GgmlType } from '../../src/gguf/ggml-types.ts';
 import { refuseUnsoundWeights } from '../../src/gguf/weight-types.ts';
 
 function refuse(dims: readonly number[], type: string, architecture = 'qwen2'): string | undefined {
-  const kind = { dims, type: { name: type } as GgmlType, bytes: 1, count: 1, inLayer: true };
+  const kind = { dims, type: { name: type } as GgmlType, bytes: 1, count: 1, inLayer: true, span: { from: 0, to: 1 } };
   const tensors = { length: 1, kinds: [kind], shards: [], find: () => undefined };
   try {
     refuseUnsoundWeights({ path: '/m.gguf', architecture, metadata: new Map(), types: new Map(), tensors });

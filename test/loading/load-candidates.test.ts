@@ -144,6 +144,7 @@ describe('a model whose files were read', () => {
       shards: [{ device: 0xfe00, inode: 7, sizeBytes: mappedGiB * GiB, mtimeMs: 0 }],
       files: [],
       haveFilesChanged: () => false,
+      ask: async () => {},
       estimate: ({ contextSize = 0, kvCacheType }) =>
         ({
           mappedBytes: mappedGiB * GiB,
@@ -154,6 +155,8 @@ describe('a model whose files were read', () => {
           projectorBytes: 0,
           projectorComputeBytes: 0,
           runtimeBytes: 0,
+          readOnceBytes: 0,
+          lockedBytes: 0,
           basis: 'gguf',
           notes: quantization ? [] : ['bounded'],
         }) as unknown as Footprint,

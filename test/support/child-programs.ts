@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { EngineProcess, type EngineProcessOptions } from '../../src/sdk/isolation/engine-process.ts';
-import { startChild } from '../../src/sdk/isolation/start-child.ts';
+import { startChild } from '../../src/children/start-child.ts';
 
 const HEAD = `
 import { writeSync } from 'node:fs';

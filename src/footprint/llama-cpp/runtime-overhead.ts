@@ -17,7 +17,7 @@ const LAYER_BYTES = 112 * KiB;
 const CELL_BYTES = 48;
 const TOKEN_BYTES = 200;
 const MERGE_BYTES = 112;
-const PROJECTOR_BYTES = 14 * MiB;
+export const PROJECTOR_BYTES = 14 * MiB;
 
 /** What the engine's own memory grows with. */
 export interface RuntimeParts {

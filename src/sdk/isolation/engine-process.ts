@@ -1,5 +1,6 @@
 /** One process in which an engine runs: its calls, its end, and whether it still answers. It knows no models. */
 
+import type { StartedChild } from '../../children/start-child.ts';
 import { describeEnd } from '../../core/describe-end.ts';
 import { MemoryGuardError } from '../../core/errors.ts';
 import type { ModelProcess, ProcessEnd } from '../../core/model-process.ts';
@@ -7,7 +8,6 @@ import type { LogListener } from '../runtime.ts';
 import { type ProcessMessage, type ProgramMessage, readProcessMessage } from './child-message.ts';
 import { OutputLines } from './output-lines.ts';
 import { receiveError, type SentError } from './sent-error.ts';
-import type { StartedChild } from './start-child.ts';
 
 export interface EngineProcessOptions {
   readonly shared: boolean;

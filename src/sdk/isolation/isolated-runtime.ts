@@ -1,4 +1,7 @@
 /** A runtime whose models live in other processes: one for each, or one for all of them. It knows no engine. */
+
+import { findChild } from '../../children/find-child.ts';
+import { startChild } from '../../children/start-child.ts';
 import { MemoryGuardError } from '../../core/errors.ts';
 import { LoadProgress } from '../load-progress.ts';
 import type { LogListener, Runtime, RuntimeDevice, RuntimeLoad, RuntimeModel, RuntimeName } from '../runtime.ts';
@@ -6,9 +9,7 @@ import type { InitializeOptions } from '../sdk-options.ts';
 import { isDevices, isLoadedThere, isOpenedThere, isPlugins, type OpenedThere } from './child-message.ts';
 import { type AskedCall, EngineProcess } from './engine-process.ts';
 import { explainEndedLoad } from './explain-ended-load.ts';
-import { findChild } from './find-child.ts';
 import { IsolatedModel } from './isolated-model.ts';
-import { startChild } from './start-child.ts';
 
 /** What decides where and how the processes run. */
 export interface IsolationOptions {

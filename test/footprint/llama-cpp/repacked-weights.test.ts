@@ -52,6 +52,11 @@ describe('weights', () => {
       repack: true,
       repackNote: 'a guess',
       gpuLayers: 0,
+      repackForbidden: false,
+      flashAttentionMode: 'auto' as const,
+      unifiedKvCache: false,
+      mlock: false,
+      loraPaths: [],
       part: 'all' as const,
     };
     expect(computeFootprint(await readGguf(llama()), undefined, guessed)).toMatchObject({

@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findPackageDirectory } from '../../addon/load-addon.ts';
-import { MemoryGuardError } from '../../core/errors.ts';
+import { findPackageDirectory } from '../addon/load-addon.ts';
+import { MemoryGuardError } from '../core/errors.ts';
 
 const NAME = 'nexa-memory-guard';
 

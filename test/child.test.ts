@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { loadAddon } from '../../../src/addon/load-addon.ts';
-import { NexaSDK } from '../../../src/sdk/nexa-sdk.ts';
-import { GroupProgram, hasEnded, waitUntil } from '../../support/group-program.ts';
-import { makeTinyModels, type TinyModels } from '../../support/tiny-models.ts';
+import { loadAddon } from '../src/addon/load-addon.ts';
+import { NexaSDK } from '../src/sdk/nexa-sdk.ts';
+import { GroupProgram, hasEnded, waitUntil } from './support/group-program.ts';
+import { makeTinyModels, type TinyModels } from './support/tiny-models.ts';
 
-const ROOT = new URL('../../../', import.meta.url);
+const ROOT = new URL('../', import.meta.url);
 const SDK = new URL('lib/sdk/nexa-sdk.js', ROOT).href;
 const CHILD = fileURLToPath(new URL('dist/child.js', ROOT));
 /** Far more than it takes. */
@@ -53,7 +53,7 @@ const exitOf = (program: GroupProgram) =>
 /** A model's process that blocks its event loop for ever once it is asked for the plugins. */
 function writeBlockedChild(): string {
   const path = join(folder, 'blocked-child.mjs');
-  const child = new URL('lib/sdk/isolation/child.js', ROOT).href;
+  const child = new URL('lib/child.js', ROOT).href;
   writeFileSync(
     path,
     `import ${JSON.stringify(child)};\nprocess.on('message', ({ type }) => { if (type === 'plugins') { process.stdout.write('blocked\\n'); for (;;); } });`,

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { rolldown } from 'rolldown';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
-import { findChild } from '../../../src/sdk/isolation/find-child.ts';
-import { makeTinyModels } from '../../support/tiny-models.ts';
+import { findChild } from '../../src/children/find-child.ts';
+import { makeTinyModels } from '../support/tiny-models.ts';
 
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 let folder: string;
 beforeEach(() => {

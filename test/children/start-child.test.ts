@@ -4,9 +4,9 @@ import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from 'no
 import { createRequire, Module } from 'node:module';
 import { PassThrough } from 'node:stream';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { type StartedChild, startChild, type UtilityProcesses } from '../../../src/sdk/isolation/start-child.ts';
-import { writeChildProgram } from '../../support/child-programs.ts';
-import { makeTinyModels } from '../../support/tiny-models.ts';
+import { type StartedChild, startChild, type UtilityProcesses } from '../../src/children/start-child.ts';
+import { writeChildProgram } from '../support/child-programs.ts';
+import { makeTinyModels } from '../support/tiny-models.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 
@@ -147,7 +147,7 @@ describe('a process that Electron starts, as documented', () => {
   test('gets a clean environment, and its messages, output and end are told', async () => {
     vi.stubEnv('HF_TOKEN', 'hush');
     const { utility, forks, utilities } = fake();
-    const child = await startChild('/child.js', utilities);
+    const child = await startChild('/child.js', [], utilities);
     expect(child.pid).toBe(2 ** 30);
     expect(forks).toEqual([
       ['/child.js', [], expect.objectContaining({ execArgv: [], stdio: ['ignore', 'pipe', 'pipe'] })],
@@ -169,7 +169,7 @@ describe('a process that Electron starts, as documented', () => {
 
   test('is killed by its number, and by Electron where that is nobody’s', async () => {
     const { utility, utilities } = fake();
-    const child = await startChild('/child.js', utilities);
+    const child = await startChild('/child.js', [], utilities);
     const kill = vi.spyOn(process, 'kill').mockReturnValueOnce(true);
     onTestFinished(() => kill.mockRestore());
     child.kill();
@@ -182,7 +182,7 @@ describe('a process that Electron starts, as documented', () => {
 
   test('that ends before it runs is an error', async () => {
     const { utilities } = fake('exit');
-    await expect(startChild('/child.js', utilities)).rejects.toMatchObject({
+    await expect(startChild('/child.js', [], utilities)).rejects.toMatchObject({
       code: 'ERR_RUNTIME',
       message: expect.stringMatching(
         /^The process of the model could not be started from \/child\.js: it ended with 3; let this program/,
@@ -192,7 +192,7 @@ describe('a process that Electron starts, as documented', () => {
 
   test('that V8 gives up ends nobody else', async () => {
     const { utility, utilities } = fake();
-    await startChild('/child.js', utilities);
+    await startChild('/child.js', [], utilities);
     expect(() => utility.emit('error', 'FatalError', 'somewhere', '{}')).not.toThrow();
   });
 
@@ -203,7 +203,7 @@ describe('a process that Electron starts, as documented', () => {
         throw cause;
       },
     } as unknown as UtilityProcesses;
-    await expect(startChild('/child.js', utilities)).rejects.toMatchObject({
+    await expect(startChild('/child.js', [], utilities)).rejects.toMatchObject({
       code: 'ERR_RUNTIME',
       message: expect.stringContaining(
         '/child.js: utilityProcess cannot be created before app is ready; let this program',

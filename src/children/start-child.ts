@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
-import { MemoryGuardError } from '../../core/errors.ts';
+import { MemoryGuardError } from '../core/errors.ts';
 import { listChildEnvironment } from './child-environment.ts';
 
 /** A process that was started, with its channel. */
@@ -34,14 +34,18 @@ interface UtilityProcess extends NodeJS.EventEmitter {
 
 /**
  * Rejects with `ERR_RUNTIME` if the system starts no process. It gets no descriptor but its own channel and output, and none of the
- * program's options for Node.
+ * program's options for Node. `args` stand in its `process.argv`.
  */
-export function startChild(path: string, utility = findUtilityProcesses()): Promise<StartedChild> {
-  return utility ? startUtility(utility, path) : startNode(path);
+export function startChild(
+  path: string,
+  args: readonly string[] = [],
+  utility = findUtilityProcesses(),
+): Promise<StartedChild> {
+  return utility ? startUtility(utility, path, args) : startNode(path, args);
 }
 
-async function startNode(path: string): Promise<StartedChild> {
-  const child = await forkNode(path).catch((cause) => {
+async function startNode(path: string, args: readonly string[]): Promise<StartedChild> {
+  const child = await forkNode(path, args).catch((cause) => {
     throw notStarted(path, cause);
   });
   refuseNonsense(child);
@@ -69,10 +73,10 @@ async function startNode(path: string): Promise<StartedChild> {
 }
 
 /** Node's permission model throws, where a system's own refusal is told later. */
-async function forkNode(path: string): Promise<ChildProcess> {
+async function forkNode(path: string, args: readonly string[]): Promise<ChildProcess> {
   // A program that loads no model needs none of it.
   const { fork } = await import('node:child_process');
-  const child = fork(path, [], {
+  const child = fork(path, args, {
     env: listChildEnvironment(process.env),
     execArgv: [],
     serialization: 'advanced',
@@ -104,8 +108,8 @@ function refuseNonsense(child: ChildProcess): void {
 }
 
 /** Written by Electron's documentation, and never run. */
-async function startUtility(utility: UtilityProcesses, path: string): Promise<StartedChild> {
-  const child = forkUtility(utility, path);
+async function startUtility(utility: UtilityProcesses, path: string, args: readonly string[]): Promise<StartedChild> {
+  const child = forkUtility(utility, path, args);
   // An emitter without this listener throws what it is told: V8's own end there, which is the end of that process alone.
   child.on('error', ignore);
   let exitCode: number | undefined;
@@ -140,9 +144,9 @@ async function startUtility(utility: UtilityProcesses, path: string): Promise<St
 }
 
 /** Before the application is ready it throws. */
-function forkUtility(utility: UtilityProcesses, path: string): UtilityProcess {
+function forkUtility(utility: UtilityProcesses, path: string, args: readonly string[]): UtilityProcess {
   try {
-    return utility.fork(path, [], {
+    return utility.fork(path, [...args], {
       env: listChildEnvironment(process.env),
       execArgv: [],
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { listChildEnvironment } from '../../../src/sdk/isolation/child-environment.ts';
+import { listChildEnvironment } from '../../src/children/child-environment.ts';
 
 test.each([
   'NODE_OPTIONS',

@@ -1,0 +1,102 @@
+/** One model as an engine told of it: what was asked, and the footprint of any shape that the answers cover. It reads no file. */
+import { MiB } from '../../core/bytes.ts';
+import type { GgufFile } from '../../gguf/read-gguf.ts';
+import type { Footprint, FootprintSettings } from '../footprint.ts';
+import { findPoint } from './context-points.ts';
+import { computeEngineFootprint } from './engine-footprint.ts';
+import type { EnginePort } from './engine-port.ts';
+import type { ContextPoint, EngineAnswer, EngineQuestion } from './engine-question.ts';
+import { askContexts, listModelValues, PROJECTOR_VALUES, roundTokens } from './engine-values.ts';
+
+/** What such a process holds before it is asked anything, as it was measured, and some room. */
+const PROCESS_BYTES = 32 * MiB;
+/** What it holds for each token of a vocabulary, for each layer and for a context: measured with up to 262,144 tokens. */
+const TOKEN_BYTES = 220;
+const LAYER_BYTES = MiB / 8;
+const CONTEXT_BYTES = 8 * MiB;
+/** Contexts smaller than the caller allows are asked for as well: a refusal says what would fit. */
+const LEAST_TOKENS = 256;
+
+/** What was answered for one shape, whatever its context. */
+interface AskedShape {
+  readonly answer: EngineAnswer;
+  readonly points: readonly ContextPoint[];
+}
+
+export class AskedModel {
+  readonly #engine: EnginePort;
+  readonly #model: GgufFile;
+  readonly #projector: GgufFile | undefined;
+  readonly #shapes = new Map<string, AskedShape>();
+  #problem: string | undefined;
+
+  constructor(engine: EnginePort, model: GgufFile, projector: GgufFile | undefined) {
+    this.#engine = engine;
+    this.#model = model;
+    this.#projector = projector;
+  }
+
+  /** Why the last question had no answer, in one sentence. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  /** Asks for all of these, each with every context from `leastTokens` to its own. What one question can hold is one question. */
+  async ask(shapes: readonly FootprintSettings[], leastTokens = LEAST_TOKENS): Promise<void> {
+    const alike = new Map<string, FootprintSettings[]>();
+    for (const each of shapes) alike.set(nameModel(each), [...(alike.get(nameModel(each)) ?? []), each]);
+    await Promise.all([...alike.values()].map((together) => this.#askTogether(together, leastTokens)));
+  }
+
+  /** `undefined` if that was not asked, or had no answer. */
+  estimate(settings: FootprintSettings): Footprint | undefined {
+    const found = this.#shapes.get(nameShape(settings));
+    if (!found) return undefined;
+    const point = findPoint(found.points, roundTokens(settings.contextSize, settings));
+    if (!point && settings.part !== 'weights') return undefined;
+    return computeEngineFootprint(this.#model, this.#projector, settings, found.answer, point);
+  }
+
+  async #askTogether(shapes: readonly FootprintSettings[], leastTokens: number): Promise<void> {
+    const [first] = shapes;
+    if (!first) return;
+    const projector = first.part === 'context' ? undefined : this.#projector;
+    const question: EngineQuestion = {
+      modelPath: this.#model.shards[0]!,
+      values: listModelValues(first),
+      loraPaths: first.loraPaths,
+      contexts: shapes
+        .filter(({ part }) => part !== 'weights')
+        .map((each) => askContexts(each, Math.min(leastTokens, each.contextSize), each.contextSize)),
+      ...(projector && { projector: { path: projector.path, values: PROJECTOR_VALUES } }),
+    };
+    const files = [...this.#model.shardIdentities, ...(projector?.shardIdentities ?? [])];
+    const answer = await this.#engine.ask({ question, files, bytes: this.#countBytes() });
+    if (typeof answer === 'string') {
+      this.#problem = answer;
+      return;
+    }
+    let index = 0;
+    for (const each of shapes) {
+      const points = each.part === 'weights' ? [] : answer.contexts[index++]!;
+      this.#shapes.set(nameShape(each), { answer, points });
+    }
+  }
+
+  #countBytes(): number {
+    const { metadata, architecture } = this.#model;
+    const tokens = metadata.get('tokenizer.ggml.tokens');
+    const layers = metadata.get(`${architecture}.block_count`);
+    const vocabulary = typeof tokens === 'object' ? tokens.length * TOKEN_BYTES : 0;
+    return PROCESS_BYTES + CONTEXT_BYTES + vocabulary + (typeof layers === 'number' ? layers * LAYER_BYTES : 0);
+  }
+}
+
+/** Shapes with the same name are contexts of one load. */
+function nameModel(settings: FootprintSettings): string {
+  return JSON.stringify([listModelValues(settings), settings.loraPaths, settings.part === 'context']);
+}
+
+function nameShape({ contextSize: _, ...settings }: FootprintSettings): string {
+  return JSON.stringify(settings);
+}

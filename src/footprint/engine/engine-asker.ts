@@ -1,0 +1,165 @@
+/** Asks engines in processes of their own: several files side by side, each question once, and none that failed before. It knows no memory rules. */
+import { stat } from 'node:fs/promises';
+import { availableParallelism, cpus } from 'node:os';
+import type { StartedChild } from '../../children/start-child.ts';
+import type { EngineFiles } from '../../core/engine-files.ts';
+import { describeError } from '../../core/errors.ts';
+import { loadNodeModule } from '../../core/node-module.ts';
+import type { FileIdentity } from '../../gguf/read-gguf.ts';
+import type { AnswerStore } from './answer-store.ts';
+import { AskProcess, NoAnswerError } from './ask-process.ts';
+import type { EngineAnswer, EngineQuestion } from './engine-question.ts';
+
+/** The slowest model that was measured takes 0.6 s: this is for a machine that is fifty times busier. */
+const LIMIT_MS = 30_000;
+/** So long a process waits for the next question: a ladder's files come one after the other. */
+const IDLE_MS = 250;
+
+/** A question with the files that its answer depends on. */
+export interface AskedQuestion {
+  readonly question: EngineQuestion;
+  readonly files: readonly FileIdentity[];
+  /** What the process is to take beside its own: what it reads of the header. */
+  readonly bytes: number;
+}
+
+export interface EngineAskerParts {
+  readonly start: () => Promise<StartedChild>;
+  /** Where answers are kept; absent if nothing is kept on disk. */
+  readonly store?: AnswerStore;
+  /** Reserves what a process takes, until what it returns is called. `undefined`: there is not enough memory for it. */
+  readonly hold: (bytes: number) => (() => void) | undefined;
+  readonly limitMs?: number;
+}
+
+/** A process that no question is waiting for. */
+interface IdleProcess {
+  readonly key: string;
+  readonly process: AskProcess;
+  readonly timer: NodeJS.Timeout;
+}
+
+export class EngineAsker {
+  readonly #parts: EngineAskerParts;
+  readonly #limitMs: number;
+  /** As many processes run at once as there are processors. */
+  readonly #most = Math.max(1, availableParallelism());
+  #running = 0;
+  readonly #line: (() => void)[] = [];
+  readonly #idle: IdleProcess[] = [];
+  /** Questions that are being asked, by their keys: whoever asks the same waits for the same answer. */
+  readonly #asked = new Map<string, Promise<EngineAnswer>>();
+  /** Why a question, or an engine, is not asked again. */
+  readonly #failed = new Map<string, NoAnswerError>();
+  readonly #checked = new Set<string>();
+
+  constructor(parts: EngineAskerParts) {
+    this.#parts = parts;
+    this.#limitMs = parts.limitMs ?? LIMIT_MS;
+  }
+
+  /** Rejects with a `NoAnswerError` that says why the engine can't be asked, or has no answer. */
+  async ask(engine: EngineFiles, asked: AskedQuestion): Promise<EngineAnswer> {
+    const engineKey = await identifyEngine(engine);
+    const key = hash([engineKey, asked.question, asked.files.map(identifyFile)]);
+    const failed = this.#failed.get(engineKey) ?? this.#failed.get(key);
+    if (failed) throw failed;
+    const known = await this.#parts.store?.find(key, asked.question);
+    if (known) return known;
+    const asking = this.#asked.get(key) ?? this.#askOnce(engine, engineKey, key, asked);
+    this.#asked.set(key, asking);
+    return asking.finally(() => this.#asked.delete(key));
+  }
+
+  /** Ends the processes that wait for another question. */
+  close(): void {
+    for (const { process, timer } of this.#idle.splice(0)) {
+      clearTimeout(timer);
+      process.kill();
+    }
+  }
+
+  async #askOnce(engine: EngineFiles, engineKey: string, key: string, asked: AskedQuestion): Promise<EngineAnswer> {
+    await this.#enter();
+    const letGo = this.#parts.hold(asked.bytes);
+    try {
+      if (!letGo) throw new NoAnswerError('there is not enough memory for a process that asks it', false);
+      const answer = await this.#askProcess(engine, engineKey, asked.question);
+      void this.#parts.store?.keep(key, answer);
+      return answer;
+    } catch (error) {
+      const failure = error instanceof NoAnswerError ? error : new NoAnswerError(describeError(error), true);
+      if (letGo) this.#failed.set(failure.engineFailed ? engineKey : key, failure);
+      throw failure;
+    } finally {
+      letGo?.();
+      this.#leave();
+    }
+  }
+
+  async #askProcess(engine: EngineFiles, engineKey: string, question: EngineQuestion): Promise<EngineAnswer> {
+    const process = this.#takeIdle(engineKey) ?? (await this.#startProcess(engine, engineKey));
+    try {
+      const answer = await process.ask(question, this.#limitMs);
+      this.#checked.add(engineKey);
+      return answer;
+    } finally {
+      this.#putIdle(engineKey, process);
+    }
+  }
+
+  async #startProcess(engine: EngineFiles, engineKey: string): Promise<AskProcess> {
+    return new AskProcess(await this.#parts.start(), engine, this.#checked.has(engineKey));
+  }
+
+  #takeIdle(key: string): AskProcess | undefined {
+    const index = this.#idle.findIndex((each) => each.key === key && !each.process.gone);
+    if (index < 0) return undefined;
+    const [{ process, timer }] = this.#idle.splice(index, 1) as [IdleProcess];
+    clearTimeout(timer);
+    return process;
+  }
+
+  #putIdle(key: string, process: AskProcess): void {
+    if (process.gone) return;
+    const timer = setTimeout(() => {
+      this.#idle.splice(
+        this.#idle.findIndex((each) => each.process === process),
+        1,
+      );
+      process.kill();
+    }, IDLE_MS).unref();
+    this.#idle.push({ key, process, timer });
+  }
+
+  async #enter(): Promise<void> {
+    if (this.#running >= this.#most) await new Promise<void>((resolve) => this.#line.push(resolve));
+    else this.#running += 1;
+  }
+
+  /** Whoever waits takes the place over. */
+  #leave(): void {
+    const next = this.#line.shift();
+    if (next) next();
+    else this.#running -= 1;
+  }
+}
+
+/** The libraries as they lie there, and the processor that some of them are chosen by. */
+async function identifyEngine({ libraries, backends }: EngineFiles): Promise<string> {
+  try {
+    const stats = await Promise.all(libraries.map((path) => stat(path)));
+    const facts = stats.map(({ size, mtimeMs, ino }, index) => [libraries[index], size, mtimeMs, ino]);
+    return hash([facts, backends, cpus()[0]?.model]);
+  } catch (error) {
+    throw new NoAnswerError(describeError(error), true);
+  }
+}
+
+function identifyFile({ device, inode, sizeBytes, mtimeMs }: FileIdentity): readonly number[] {
+  return [device, inode, sizeBytes, mtimeMs];
+}
+
+function hash(facts: unknown): string {
+  return loadNodeModule('node:crypto').createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 32);
+}

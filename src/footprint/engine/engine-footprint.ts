@@ -1,0 +1,71 @@
+/** Knows how a footprint is put together from what an engine answered. It must not ask, and knows no architecture. */
+import type { GgufFile } from '../../gguf/read-gguf.ts';
+import {
+  computeEncoders,
+  type Footprint,
+  type FootprintSettings,
+  readScratchBytes,
+  sumFootprint,
+} from '../footprint.ts';
+import { PROJECTOR_BYTES } from '../llama-cpp/runtime-overhead.ts';
+import type { ContextPoint, EngineAnswer } from './engine-question.ts';
+import { divideWeights } from './mapped-weights.ts';
+
+/** `point` is what the engine said of the context that the settings ask for; absent for weights alone. */
+export function computeEngineFootprint(
+  model: GgufFile,
+  projector: GgufFile | undefined,
+  settings: FootprintSettings,
+  answer: Pick<EngineAnswer, 'weights' | 'runtimeBytes' | 'projectorBytes'>,
+  point: ContextPoint | undefined,
+): Footprint {
+  const notes: string[] = [];
+  const { part, mmap, mlock } = settings;
+  const weights = part === 'context' ? NO_WEIGHTS : countWeights(model, answer, mmap);
+  const media = part === 'context' || !projector ? NO_MEDIA : countMedia(projector, answer, notes);
+  const context = part === 'weights' ? undefined : point;
+  const scratchBytes = Math.max(media.scratchBytes, part === 'weights' ? 0 : readScratchBytes(model, settings));
+  const runtimeBytes =
+    (part === 'context' ? 0 : answer.runtimeBytes) + (context?.runtimeBytes ?? 0) + scratchBytes + media.runtimeBytes;
+  return sumFootprint(
+    {
+      weightsBytes: weights.mappedBytes + weights.anonymousBytes,
+      kvCacheBytes: context?.cacheBytes ?? 0,
+      computeBytes: context?.computeBytes ?? 0,
+      outputBytes: context?.outputBytes ?? 0,
+      projectorBytes: media.weightsBytes,
+      projectorComputeBytes: media.computeBytes,
+      runtimeBytes,
+    },
+    {
+      mappedBytes: weights.mappedBytes,
+      readOnceBytes: weights.copiedFromBytes,
+      lockedBytes: mlock ? weights.mappedBytes - weights.copiedFromBytes : 0,
+      basis: 'engine',
+      notes,
+    },
+  );
+}
+
+const NO_WEIGHTS = { mappedBytes: 0, copiedFromBytes: 0, anonymousBytes: 0 };
+const NO_MEDIA = { weightsBytes: 0, computeBytes: 0, scratchBytes: 0, runtimeBytes: 0 };
+
+function countWeights({ tensors }: GgufFile, { weights }: Pick<EngineAnswer, 'weights'>, mmap: boolean) {
+  if (mmap) return divideWeights(tensors, weights);
+  return { ...NO_WEIGHTS, anonymousBytes: weights.reduce((sum, { bytes }) => sum + bytes, 0) };
+}
+
+/** The engine lays an encoder out as it does when it is loaded; a larger image takes more, which our own arithmetic bounds. */
+function countMedia(projector: GgufFile, { projectorBytes }: Pick<EngineAnswer, 'projectorBytes'>, notes: string[]) {
+  const { buffers, notes: encoderNotes, weightsBytes, compared } = computeEncoders(projector);
+  const ownBytes = buffers.reduce((sum, { bytes }) => sum + bytes, 0);
+  const askedBytes = projectorBytes === undefined ? 0 : Math.max(0, projectorBytes - weightsBytes);
+  const exact = projectorBytes !== undefined && compared;
+  if (!exact) notes.push(...encoderNotes);
+  return {
+    weightsBytes,
+    computeBytes: exact ? askedBytes : Math.max(askedBytes, ownBytes),
+    scratchBytes: Math.max(0, ...buffers.map((each) => each.scratchBytes)),
+    runtimeBytes: PROJECTOR_BYTES,
+  };
+}

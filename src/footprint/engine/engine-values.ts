@@ -1,0 +1,55 @@
+/** Knows how an estimate's settings are called by llama.cpp. It must not ask. */
+import { findGgmlTypeByName } from '../../gguf/ggml-types.ts';
+import type { FootprintSettings } from '../footprint.ts';
+import type { ContextQuestion, EngineValues } from './engine-question.ts';
+
+/** `enum llama_flash_attn_type` */
+const FLASH_ATTENTION = { auto: -1, off: 0, on: 1 };
+/** `enum llama_pooling_type` */
+const POOLING = { none: 0, mean: 1, cls: 2, last: 3, rank: 4 };
+/** Contexts and caches are rounded up to so many cells, for each sequence that has cells of its own. */
+const CELL_STEP = 256;
+
+/** The projector computes where the model does; its encoders are laid out once, as they are when it is loaded. */
+export const PROJECTOR_VALUES: EngineValues = { use_gpu: 0, warmup: 1 };
+
+export function listModelValues({ repackForbidden, gpuLayers }: FootprintSettings): EngineValues {
+  return { n_gpu_layers: gpuLayers, ...(repackForbidden && { use_extra_bufts: 0 }) };
+}
+
+export function listContextValues(settings: FootprintSettings): EngineValues {
+  const { batchSize, microBatchSize, sequences, keyType, valueType, flashAttentionMode, pooling } = settings;
+  return {
+    n_batch: batchSize,
+    n_ubatch: microBatchSize,
+    n_seq_max: sequences,
+    type_k: findGgmlTypeByName(keyType)!.id,
+    type_v: findGgmlTypeByName(valueType)!.id,
+    flash_attn_type: FLASH_ATTENTION[flashAttentionMode],
+    swa_full: Number(settings.fullSlidingCache),
+    kv_unified: Number(settings.unifiedKvCache),
+    embeddings: Number(settings.embeddings),
+    ...(pooling !== undefined && { pooling_type: POOLING[pooling] }),
+  };
+}
+
+/** One context, or all between two sizes. */
+export function askContexts(settings: FootprintSettings, leastTokens: number, mostTokens: number): ContextQuestion {
+  const stepTokens = findStep(settings);
+  return {
+    values: listContextValues(settings),
+    leastTokens: roundTokens(leastTokens, settings),
+    mostTokens: roundTokens(mostTokens, settings),
+    stepTokens,
+  };
+}
+
+/** The tokens that the engine makes of so many. It does not round up what is less than a micro-batch. */
+export function roundTokens(tokens: number, settings: FootprintSettings): number {
+  const step = findStep(settings);
+  return tokens < settings.microBatchSize ? tokens : Math.ceil(tokens / step) * step;
+}
+
+function findStep({ sequences, unifiedKvCache }: FootprintSettings): number {
+  return unifiedKvCache ? CELL_STEP : CELL_STEP * sequences;
+}

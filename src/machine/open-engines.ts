@@ -1,0 +1,47 @@
+/** Has engines asked by processes of this package. It knows no engine and no memory rules. */
+import { findChild } from '../children/find-child.ts';
+import { startChild } from '../children/start-child.ts';
+import type { EngineFiles } from '../core/engine-files.ts';
+import { AnswerStore } from '../footprint/engine/answer-store.ts';
+import { EngineAsker, type EngineAskerParts } from '../footprint/engine/engine-asker.ts';
+import type { EnginePort } from '../footprint/engine/engine-port.ts';
+import { ASK_ROLE } from '../footprint/engine/question-message.ts';
+
+export interface OpenEnginesParts extends Pick<EngineAskerParts, 'hold'> {
+  /** The folder in which answers are kept; absent if nothing is kept. */
+  readonly directory?: string;
+  /** Hears, once for each sentence, why an engine could not be asked. */
+  readonly tellProblem: (message: string, cause: unknown) => void;
+}
+
+/** The engines that a guard may ask. */
+export interface Engines {
+  /** The one with these libraries. */
+  of(files: EngineFiles): EnginePort;
+  close(): void;
+}
+
+export function openEngines({ directory, hold, tellProblem }: OpenEnginesParts): Engines {
+  const asker = new EngineAsker({
+    start: async () => startChild(findChild(undefined), [ASK_ROLE]),
+    hold,
+    ...(directory !== undefined && { store: new AnswerStore(directory) }),
+  });
+  const told = new Set<string>();
+  return {
+    of: (files) => ({
+      async ask(asked) {
+        try {
+          return await asker.ask(files, asked);
+        } catch (error) {
+          const reason = error instanceof Error ? error.message : String(error);
+          const message = `The engine could not be asked what a load takes: ${reason.replace(/\.$/, '')}.`;
+          if (!told.has(message)) tellProblem(message, error);
+          told.add(message);
+          return message;
+        }
+      },
+    }),
+    close: () => asker.close(),
+  };
+}
