@@ -38,6 +38,12 @@ export type {
   ScopeKind,
   SensorReading,
 } from './core/types.ts';
+export {
+  type EstimateFootprintOptions,
+  estimateFootprint,
+  type Footprint,
+  type FootprintPart,
+} from './estimate-footprint.ts';
 export type {
   DecisionEvent,
   DecisionEventName,
@@ -59,12 +65,6 @@ export type {
 } from './events/guard-events.ts';
 export type { Logger } from './events/publish-event.ts';
 export type { ModelRequirements } from './footprint/documented-requirements.ts';
-export {
-  type EstimateFootprintOptions,
-  estimateFootprint,
-  type Footprint,
-  type FootprintPart,
-} from './footprint/estimate-footprint.ts';
 export type { GuardOptions } from './guard-options.ts';
 export type { OnLedgerFailure } from './ledger/ledger-failure.ts';
 export type { LedgerEntry } from './ledger/ledger-record.ts';

@@ -1,28 +1,34 @@
 /** Where the libraries of an engine lie that this program uses. It loads none of them. */
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import type { EngineFiles } from '../core/engine-files.ts';
 
 const LLAMA_NODE_LIBRARY = /\/@fugood\/node-llama-[^/]+\/index\.node$/;
 const NODE_LLAMA_CPP_LIBRARY = /\/llama-addon\.node$/;
 
 /** Its parts by their names, whatever their versions, in the order in which they need each other. */
-const NODE_LLAMA_CPP_PARTS = [/^libggml-base\b.*\.so\b/, /^libggml(\.v[\d.]+)?\.so\b/, /^libllama(\.v[\d.]+)?\.so\b/];
+const NODE_LLAMA_CPP_PARTS = [
+  /^libggml-base\b.*\.so\b/,
+  /^libggml(\.[vb][\d.]+)?\.so\b/,
+  /^libllama(\.[vb][\d.]+)?\.so\b/,
+];
 
 /** `@fugood/llama.node`: the library that this program has loaded, or else the one that it would. `variant` is one of its `lib_variant`s. */
 export async function findLlamaNodeFiles(variant?: string): Promise<EngineFiles | undefined> {
-  const library = (await findMapped(LLAMA_NODE_LIBRARY)) ?? resolveLlamaNode(variant);
+  const library = (await findMapped(LLAMA_NODE_LIBRARY)) ?? findLlamaNodeLibrary(variant);
   return library === undefined ? undefined : { libraries: [library] };
 }
 
-/** `node-llama-cpp`: the libraries beside the addon that this program has loaded. */
+/** `node-llama-cpp`: the libraries beside the addon that this program has loaded, or else those that are installed. */
 export async function findNodeLlamaCppFiles(): Promise<EngineFiles | undefined> {
   const addon = await findMapped(NODE_LLAMA_CPP_LIBRARY);
-  if (addon === undefined) return undefined;
-  const directory = dirname(addon);
+  const system = `linux-${process.arch === 'arm' ? 'armv7l' : process.arch}`;
+  const directory =
+    addon === undefined ? findPart('node-llama-cpp', `@node-llama-cpp/${system}`, `bins/${system}`) : dirname(addon);
+  if (directory === undefined) return undefined;
   const names = await readdir(directory).catch(() => []);
   const libraries = NODE_LLAMA_CPP_PARTS.map((part) => names.find((name) => part.test(name)));
   if (!libraries.every((name) => name !== undefined)) return undefined;
@@ -36,22 +42,30 @@ async function findMapped(pattern: RegExp): Promise<string | undefined> {
   return paths.find((path) => pattern.test(path) && existsSync(path));
 }
 
-/** As a program would find it from its main module, from where it was started, or from this package. */
-function resolveLlamaNode(variant: string | undefined): string | undefined {
+function findLlamaNodeLibrary(variant: string | undefined): string | undefined {
   const suffix = variant === undefined || variant === 'default' ? '' : `-${variant}`;
-  const name = `@fugood/node-llama-${process.platform}-${process.arch}${suffix}`;
+  const part = `@fugood/node-llama-${process.platform}-${process.arch}${suffix}`;
+  return findPart('@fugood/llama.node', part, 'index.node');
+}
+
+/**
+ * A file in the part of an engine that is for this system. A program finds the engine from its main module, from where it was started, or from this
+ * package, and the engine its own part.
+ */
+function findPart(engine: string, part: string, file: string): string | undefined {
   const [, main] = process.argv;
-  const places = [
-    ...(main === undefined ? [] : [pathToFileURL(main).href]),
-    pathToFileURL(join(process.cwd(), 'x')).href,
-  ];
-  for (const place of [...places, import.meta.url]) {
-    try {
-      const found = join(dirname(createRequire(place).resolve(`${name}/package.json`)), 'index.node');
-      if (existsSync(found)) return found;
-    } catch {
-      // It is not installed there.
-    }
+  const started = join(process.cwd(), 'program');
+  for (const place of [...(main === undefined ? [] : [main]), started, fileURLToPath(import.meta.url)]) {
+    const directory = findPackage(engine, place);
+    const found = directory && findPackage(part, join(directory, 'package.json'));
+    if (found && existsSync(join(found, file))) return join(found, file);
   }
   return undefined;
+}
+
+/** The folder of a package as a module at `place` would find it, whatever the package lets others see of itself. */
+function findPackage(name: string, place: string): string | undefined {
+  const folders = createRequire(place).resolve.paths(name) ?? [];
+  const found = folders.map((folder) => join(folder, name)).find((folder) => existsSync(join(folder, 'package.json')));
+  return found && realpathSync(found);
 }

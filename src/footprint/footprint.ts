@@ -1,6 +1,5 @@
 /** Knows the arithmetic from header facts to bytes by kind. It must not read files, the machine or a clock. */
 
-import { countScratchBytesPerElement } from '../gguf/ggml-types.ts';
 import type { GgufFile, GgufTensors } from '../gguf/read-gguf.ts';
 import { computeCacheSizes, computeOutputBytes, type Run, type RunOptions, sizeRun } from './llama-cpp/cache-sizes.ts';
 import { buildDecoderGraph } from './llama-cpp/decoder-graph.ts';
@@ -137,22 +136,6 @@ export function sumFootprint(parts: Parts, { notes, mappedBytes, ...aspects }: A
     upperBound: notes.length > 0,
     notes: Object.freeze(notes),
   });
-}
-
-/** Bytes beside the largest product of a micro-batch, by the shapes of all weights: activations in the type that a weight is multiplied with. */
-export function readScratchBytes(
-  { tensors, metadata, architecture }: GgufFile,
-  { microBatchSize, contextSize }: Pick<FootprintSettings, 'microBatchSize' | 'contextSize'>,
-): number {
-  const used = metadata.get(`${architecture}.expert_used_count`);
-  const experts = typeof used === 'number' ? used : 1;
-  const tokens = Math.min(microBatchSize, contextSize);
-  const widest = tensors.kinds.reduce((most, { dims, type }) => {
-    // Experts are multiplied with a row for each that is used.
-    const rows = dims.length > 2 ? experts : dims.length > 1 ? 1 : 0;
-    return Math.max(most, dims[0]! * rows * countScratchBytesPerElement(type));
-  }, 0);
-  return Math.ceil(widest * tokens);
 }
 
 type Weights = Pick<Footprint, 'weightsBytes' | 'projectorBytes' | 'projectorComputeBytes' | 'mappedBytes'> & {

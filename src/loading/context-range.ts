@@ -5,7 +5,7 @@ import { DEFAULT_CONTEXT_RANGE } from '../adapters/default-adapter.ts';
 import { copyOptions } from '../core/copy-options.ts';
 import { invalidOption } from '../core/errors.ts';
 import type { KvCacheType } from '../core/types.ts';
-import { checkKvCacheType } from '../footprint/estimate-footprint.ts';
+import { checkKvCacheType } from '../footprint/estimator.ts';
 
 export interface ShapeRange {
   readonly contextSize: { readonly min: number; readonly max: number };

@@ -8,7 +8,7 @@ import { checkQuantization, QUANTIZATIONS } from '../core/quantizations.ts';
 import type { LoadNeed, Quantization } from '../core/types.ts';
 import { applyObservations, type Observation } from '../footprint/apply-observations.ts';
 import { createTableNeed, DEFAULT_MIN_FREE_BYTES, getRequirements } from '../footprint/documented-requirements.ts';
-import type { EstimateShape, Estimator } from '../footprint/estimate-footprint.ts';
+import type { EstimateShape, Estimator } from '../footprint/estimator.ts';
 import { nameHeldFiles } from '../footprint/mapped-file-keys.ts';
 import type { Candidate } from '../policy/choose-candidate.ts';
 import type { AdmissionRequest } from '../policy/decision.ts';

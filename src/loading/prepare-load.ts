@@ -10,7 +10,7 @@ import type { Quantization } from '../core/types.ts';
 import { nativeText } from '../core/validate.ts';
 import { type CalibrationStore, createCalibrationKey } from '../footprint/calibration-store.ts';
 import type { EnginePort } from '../footprint/engine/engine-port.ts';
-import { type EstimateShape, openEstimator } from '../footprint/estimate-footprint.ts';
+import { type EstimateShape, openEstimator } from '../footprint/estimator.ts';
 import type { AdmissionRequest } from '../policy/decision.ts';
 import { readShapeRange } from './context-range.ts';
 import { copyRequest } from './copy-request.ts';

@@ -4,7 +4,7 @@ import { getLlama, LlamaChatSession, LlamaLogLevel, type LlamaModel } from 'node
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { InsufficientMemoryError } from '../../src/admission/insufficient-memory-error.ts';
 import { GiB, MiB } from '../../src/core/bytes.ts';
-import { estimateFootprint } from '../../src/footprint/estimate-footprint.ts';
+import { estimateFootprint } from '../../src/estimate-footprint.ts';
 import type { GuardOptions } from '../../src/guard-options.ts';
 import { withMemoryGuard } from '../../src/with-memory-guard.ts';
 import { writeLanguageModel } from '../../tools/synthetic-model.mjs';

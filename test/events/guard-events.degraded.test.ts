@@ -1,4 +1,5 @@
 /** Every reason of `degraded`, by what brings it about. A reason without a test does not compile. */
+
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -81,6 +82,17 @@ const CAUSES: Readonly<Record<DegradedReason, Cause>> = {
       const listOffers = async () => [{ quantization: 'Q4_0' as const, modelPath: files.model('Q4_0') }];
       const { guard, events } = guardedReal({ adapter: { runtime: 'test 1', listOffers } });
       expect((await guard.plan('m')).verdict).toBe('admit');
+      return events;
+    },
+  },
+  'engine-not-asked': {
+    told: { message: expect.stringMatching(/^The engine could not be asked what a load takes: .*no-such-library/) },
+    async happen() {
+      const models = makeTinyModels();
+      onTestFinished(() => models.remove());
+      const findEngine = async () => ({ libraries: ['/no-such-library.so'] });
+      const { nexa, events } = guardedFake(new FakeMachine(15 * GiB), { adapter: { findEngine } });
+      await nexa.loadModel(models.model());
       return events;
     },
   },

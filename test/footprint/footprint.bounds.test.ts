@@ -1,7 +1,7 @@
 /** What is not known is bounded from above, and says so. */
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type EstimateFootprintOptions, estimateFootprint } from '../../src/footprint/estimate-footprint.ts';
+import { type EstimateFootprintOptions, estimateFootprint } from '../../src/estimate-footprint.ts';
 import { type Shape, SMALL } from '../../tools/architectures.mjs';
 import { createProjectorEntries, type Entry, writeGguf } from '../support/gguf-writer.ts';
 import { makeModels } from '../support/model-headers.ts';

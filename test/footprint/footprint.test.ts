@@ -1,7 +1,7 @@
 /** The parts of an estimate, by hand: weights, contexts, and what they take together. */
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type EstimateFootprintOptions, estimateFootprint } from '../../src/footprint/estimate-footprint.ts';
+import { type EstimateFootprintOptions, estimateFootprint } from '../../src/estimate-footprint.ts';
 import { SMALL } from '../../tools/architectures.mjs';
 import { fullLanguage, fullProjector, writeLanguageModel } from '../../tools/synthetic-model.mjs';
 import { type Entry, writeGguf } from '../support/gguf-writer.ts';

@@ -1,7 +1,7 @@
 /** Estimates against what the real engine printed for each architecture, then and now. */
 import { existsSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
-import { estimateFootprint } from '../../src/footprint/estimate-footprint.ts';
+import { estimateFootprint } from '../../src/estimate-footprint.ts';
 import { SMALL } from '../../tools/architectures.mjs';
 import { measureEngineLoad, sumBuffersMiB } from '../../tools/engine-load.mjs';
 import { createEngineOptions } from '../../tools/transcripts.mjs';

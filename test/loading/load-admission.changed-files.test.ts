@@ -2,7 +2,7 @@
 import { appendFileSync, renameSync, rmSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GiB } from '../../src/core/bytes.ts';
-import { estimateFootprint } from '../../src/footprint/estimate-footprint.ts';
+import { estimateFootprint } from '../../src/estimate-footprint.ts';
 import { writeLanguageModel } from '../../tools/synthetic-model.mjs';
 import { FakeMachine, guardedFake, settled } from '../support/fake-sdk.ts';
 import { makeTinyModels, TINY, type TinyModels } from '../support/tiny-models.ts';

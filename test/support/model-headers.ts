@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { EstimateFootprintOptions, Footprint } from '../../src/footprint/estimate-footprint.ts';
+import type { EstimateFootprintOptions, Footprint } from '../../src/footprint/estimator.ts';
 import type { EngineBuild } from '../../src/footprint/llama-cpp/engine-version.ts';
 import { type Shape, writeModel } from '../../tools/architectures.mjs';
 import { type Projector, writeProjector } from '../../tools/projectors.mjs';

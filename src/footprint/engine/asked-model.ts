@@ -52,7 +52,8 @@ export class AskedModel {
   estimate(settings: FootprintSettings): Footprint | undefined {
     const found = this.#shapes.get(nameShape(settings));
     if (!found) return undefined;
-    const point = findPoint(found.points, roundTokens(settings.contextSize, settings));
+    const mostTokens = found.points.at(-1)?.tokens ?? 0;
+    const point = findPoint(found.points, roundTokens(settings.contextSize, mostTokens, settings));
     if (!point && settings.part !== 'weights') return undefined;
     return computeEngineFootprint(this.#model, this.#projector, settings, found.answer, point);
   }

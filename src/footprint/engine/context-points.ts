@@ -3,46 +3,50 @@ import type { ContextPoint, ContextQuestion } from './engine-question.ts';
 
 /** A line between two points is taken for the truth if the engine says the same half way, up to this. */
 const TOLERANCE = 0.001;
-/** Each halving doubles the points at the most; the kinks of sliding windows are found with fewer. */
-const MOST_HALVINGS = 4;
+/** Each halving comes closer to the end of a sliding window, and asks once or twice more. */
+const MOST_HALVINGS = 6;
 
-/** Resolves the points between the least and the most tokens, in their order. `measure` is asked once for each. */
+type Measured = Omit<ContextPoint, 'straight'>;
+
+/** Returns the points between the least and the most tokens, in their order. `measure` is asked once for each. */
 export function findPoints(
   { leastTokens, mostTokens, stepTokens }: ContextQuestion,
-  measure: (tokens: number) => ContextPoint,
+  measure: (tokens: number) => Measured,
 ): readonly ContextPoint[] {
   const most = measure(mostTokens);
-  if (leastTokens >= mostTokens) return [most];
+  if (leastTokens >= mostTokens) return [{ ...most, straight: true }];
   const least = measure(leastTokens);
-  const refine = (from: ContextPoint, to: ContextPoint, halvings: number): readonly ContextPoint[] => {
+  const refine = (from: Measured, to: Measured, halvings: number): readonly ContextPoint[] => {
     const half = roundUp((from.tokens + to.tokens) / 2, stepTokens);
-    if (halvings === 0 || half <= from.tokens || half >= to.tokens) return [to];
+    // Nothing lies between neighbours.
+    if (half <= from.tokens || half >= to.tokens) return [{ ...to, straight: true }];
+    if (halvings === 0) return [{ ...to, straight: false }];
     const middle = measure(half);
     const guessed = sumBytes(interpolate(from, to, half));
-    const straight = Math.abs(sumBytes(middle) - guessed) <= TOLERANCE * guessed;
-    if (straight) return [middle, to];
+    if (Math.abs(sumBytes(middle) - guessed) <= TOLERANCE * guessed)
+      return [middle, to].map((each) => ({ ...each, straight: true }));
     return [...refine(from, middle, halvings - 1), ...refine(middle, to, halvings - 1)];
   };
-  return [least, ...refine(least, most, MOST_HALVINGS)];
+  return [{ ...least, straight: true }, ...refine(least, most, MOST_HALVINGS)];
 }
 
-/** The point at so many tokens, on the line between its neighbours. `undefined` outside of what was asked for. */
-export function findPoint(points: readonly ContextPoint[], tokens: number): ContextPoint | undefined {
+/** What so many tokens take, never less than they do. `undefined` outside of what was asked for. */
+export function findPoint(points: readonly ContextPoint[], tokens: number): Measured | undefined {
   const above = points.findIndex((point) => point.tokens >= tokens);
   const to = points[above];
   if (!to || to.tokens === tokens) return to;
   const from = points[above - 1];
-  return from && interpolate(from, to, tokens);
+  if (!from) return undefined;
+  return to.straight ? interpolate(from, to, tokens) : to;
 }
 
 function roundUp(tokens: number, step: number): number {
   return Math.ceil(tokens / step) * step;
 }
 
-function interpolate(from: ContextPoint, to: ContextPoint, tokens: number): ContextPoint {
+function interpolate(from: Measured, to: Measured, tokens: number): Measured {
   const share = (tokens - from.tokens) / (to.tokens - from.tokens);
-  const between = (part: Exclude<keyof ContextPoint, 'tokens'>) =>
-    Math.ceil(from[part] + share * (to[part] - from[part]));
+  const between = (part: Exclude<keyof Measured, 'tokens'>) => Math.ceil(from[part] + share * (to[part] - from[part]));
   return {
     tokens,
     cacheBytes: between('cacheBytes'),
@@ -52,6 +56,6 @@ function interpolate(from: ContextPoint, to: ContextPoint, tokens: number): Cont
   };
 }
 
-function sumBytes({ cacheBytes, computeBytes, outputBytes }: ContextPoint): number {
+function sumBytes({ cacheBytes, computeBytes, outputBytes }: Measured): number {
   return cacheBytes + computeBytes + outputBytes;
 }

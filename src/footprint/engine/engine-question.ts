@@ -40,13 +40,15 @@ export interface ContextPoint {
   readonly outputBytes: number;
   /** What the engine took for itself, as it was seen. */
   readonly runtimeBytes: number;
+  /** Whether a line leads to it from the point before; else what lies between may be as much as this. */
+  readonly straight: boolean;
 }
 
 export interface EngineAnswer {
   readonly weights: readonly WeightBuffer[];
   /** What the engine took for itself when it read the header: the vocabulary above all. */
   readonly runtimeBytes: number;
-  /** For each context that was asked for: points from the least to the most tokens. Between two of them it is a line. */
+  /** For each context that was asked for: points from the least to the most tokens. */
   readonly contexts: readonly (readonly ContextPoint[])[];
   /** The projector's weights and the buffers of its encoders. */
   readonly projectorBytes?: number;
@@ -78,8 +80,10 @@ function arePoints(value: unknown, { leastTokens, mostTokens }: ContextQuestion)
 }
 
 function isPoint(value: unknown): value is ContextPoint {
-  const { tokens, cacheBytes, computeBytes, outputBytes, runtimeBytes } = Object(value) as Partial<ContextPoint>;
-  return [tokens, cacheBytes, computeBytes, outputBytes, runtimeBytes].every(isBytes);
+  const { tokens, cacheBytes, computeBytes, outputBytes, runtimeBytes, straight } = Object(
+    value,
+  ) as Partial<ContextPoint>;
+  return typeof straight === 'boolean' && [tokens, cacheBytes, computeBytes, outputBytes, runtimeBytes].every(isBytes);
 }
 
 function isWeightBuffer(value: unknown): value is WeightBuffer {

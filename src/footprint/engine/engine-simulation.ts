@@ -66,7 +66,7 @@ export class EngineSimulation {
     return findPoints(context, (tokens) => this.#measurePoint(tokens, context.values, startBytes));
   }
 
-  #measurePoint(tokens: number, values: EngineValues, startBytes: number): ContextPoint {
+  #measurePoint(tokens: number, values: EngineValues, startBytes: number): Omit<ContextPoint, 'straight'> {
     const { buffers, heldBytes } = this.#measure({ ...values, n_ctx: tokens });
     const log = this.#takeLog();
     // States of recurrent layers are the only buffers that are really there.

@@ -36,20 +36,27 @@ export function listContextValues(settings: FootprintSettings): EngineValues {
 /** One context, or all between two sizes. */
 export function askContexts(settings: FootprintSettings, leastTokens: number, mostTokens: number): ContextQuestion {
   const stepTokens = findStep(settings);
+  // The engine rounds up too, but makes no graph for more tokens than were asked for.
+  const most = mostTokens < settings.microBatchSize ? mostTokens : roundUp(mostTokens, stepTokens);
   return {
     values: listContextValues(settings),
-    leastTokens: roundTokens(leastTokens, settings),
-    mostTokens: roundTokens(mostTokens, settings),
+    leastTokens: leastTokens < mostTokens ? Math.min(most, roundUp(leastTokens, stepTokens)) : most,
+    mostTokens: most,
     stepTokens,
   };
 }
 
-/** The tokens that the engine makes of so many. It does not round up what is less than a micro-batch. */
-export function roundTokens(tokens: number, settings: FootprintSettings): number {
-  const step = findStep(settings);
-  return tokens < settings.microBatchSize ? tokens : Math.ceil(tokens / step) * step;
+/** The tokens, of those that were asked for, of which the engine makes the same cells as of so many. */
+export function roundTokens(tokens: number, mostTokens: number, settings: FootprintSettings): number {
+  if (tokens === mostTokens) return tokens;
+  const rounded = roundUp(tokens, findStep(settings));
+  return tokens < mostTokens ? Math.min(rounded, mostTokens) : rounded;
 }
 
 function findStep({ sequences, unifiedKvCache }: FootprintSettings): number {
   return unifiedKvCache ? CELL_STEP : CELL_STEP * sequences;
+}
+
+function roundUp(tokens: number, step: number): number {
+  return Math.ceil(tokens / step) * step;
 }

@@ -80,8 +80,9 @@ export function findModelLayout(defaults: Uint8Array): Layout | undefined {
       no_alloc: flag(flags + 4),
     };
   }
-  // Earlier: vocab_only, use_mmap, sometimes use_direct_io, use_mlock, check_tensors, use_extra_bufts, no_host, no_alloc.
-  const extra = words.find(flags + 2, flags + 8, 1, (byte) => words.byte(byte) === 1);
+  // Earlier: vocab_only, use_mmap, sometimes use_direct_io, use_mlock, check_tensors, use_extra_bufts, no_host, no_alloc. The last that is set is
+  // the one for extra buffer types.
+  const extra = [7, 6, 5, 4].map((offset) => flags + offset).find((byte) => words.byte(byte) === 1);
   if (!words.hasBytes(flags, 0, 1) || extra === undefined) return undefined;
   return {
     ...common,

@@ -1,6 +1,6 @@
 /** Caches of keys, values and states, by hand. */
 import { afterAll, describe, expect, it } from 'vitest';
-import { type EstimateFootprintOptions, estimateFootprint } from '../../../src/footprint/estimate-footprint.ts';
+import { type EstimateFootprintOptions, estimateFootprint } from '../../../src/estimate-footprint.ts';
 import { SMALL } from '../../../tools/architectures.mjs';
 import { makeModels } from '../../support/model-headers.ts';
 

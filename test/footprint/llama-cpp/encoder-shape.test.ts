@@ -1,7 +1,7 @@
 /** Headers of projectors that are read or refused. */
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type EstimateFootprintOptions, estimateFootprint } from '../../../src/footprint/estimate-footprint.ts';
+import { type EstimateFootprintOptions, estimateFootprint } from '../../../src/estimate-footprint.ts';
 import { readEncoderShapes } from '../../../src/footprint/llama-cpp/encoder-shape.ts';
 import { readGguf } from '../../../src/gguf/read-gguf.ts';
 import { SMALL } from '../../../tools/architectures.mjs';

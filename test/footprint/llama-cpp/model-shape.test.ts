@@ -1,7 +1,7 @@
 /** Headers of language models that are read or refused. */
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type EstimateFootprintOptions, estimateFootprint } from '../../../src/footprint/estimate-footprint.ts';
+import { type EstimateFootprintOptions, estimateFootprint } from '../../../src/estimate-footprint.ts';
 import { readModelShape } from '../../../src/footprint/llama-cpp/model-shape.ts';
 import { readGguf } from '../../../src/gguf/read-gguf.ts';
 import { type Shape, SMALL } from '../../../tools/architectures.mjs';

@@ -1,6 +1,6 @@
 /** Weights that the engine copies into an arrangement of its own. */
 import { afterAll, describe, expect, it } from 'vitest';
-import { type EstimateFootprintOptions, estimateFootprint } from '../../../src/footprint/estimate-footprint.ts';
+import { type EstimateFootprintOptions, estimateFootprint } from '../../../src/estimate-footprint.ts';
 import { computeFootprint } from '../../../src/footprint/footprint.ts';
 import { repacksByDefault } from '../../../src/footprint/llama-cpp/repacked-weights.ts';
 import { readGguf } from '../../../src/gguf/read-gguf.ts';

@@ -73,7 +73,12 @@ readMemory().totalBytes = 1;
 expectTypeOf(machineReport()).resolves.toHaveProperty('machineClass');
 
 expectTypeOf(estimateFootprint({ modelPath: 'model.gguf', contextSize: 2048 })).resolves.toEqualTypeOf<Footprint>();
-expectTypeOf<Footprint['basis']>().toEqualTypeOf<'gguf'>();
+expectTypeOf<Footprint['basis']>().toEqualTypeOf<'engine' | 'gguf'>();
+expectTypeOf(
+  estimateFootprint({ modelPath: 'model.gguf', engine: 'node-llama-cpp' }),
+).resolves.toEqualTypeOf<Footprint>();
+// @ts-expect-error an engine that there is not
+estimateFootprint({ modelPath: 'model.gguf', engine: 'onnx' });
 // @ts-expect-error no model
 estimateFootprint({ contextSize: 2048 });
 

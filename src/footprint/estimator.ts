@@ -1,6 +1,6 @@
 /**
- * Knows the public estimate: it checks options, reads headers and hands both to the arithmetic. It must not compute sizes
- * itself.
+ * Knows the estimate of one model: it checks options, reads headers, has an engine asked and hands all to the arithmetic. It must not compute
+ * sizes itself.
  */
 
 import { setImmediate } from 'node:timers/promises';
@@ -128,33 +128,6 @@ const CHECKS: Checks<EstimateFootprintOptions> = {
   part: oneOf('all', 'weights', 'context'),
 };
 
-/**
- * Estimates what llama.cpp takes for a model, part by part, from the headers of its files: nothing is loaded, which takes
- * some milliseconds. All sizes are bytes. The estimate is exact for the architectures and projectors that docs/footprint.md
- * names; for others it is an upper bound, and `upperBound` and `notes` say so.
- *
- * @throws MemoryGuardError `ERR_INVALID_OPTION` for an option that can't be, and `ERR_MODEL_FILE` if a file is missing,
- * damaged, cut off or in the other's place.
- *
- * @example
- * ```ts
- * import { estimateFootprint, formatBytes } from 'nexa-memory-guard';
- *
- * const footprint = await estimateFootprint({
- *   modelPath: './qwen2-audio-7b.Q4_K_M.gguf',
- *   projectorPath: './qwen2-audio-7b.mmproj-f16.gguf',
- *   contextSize: 2048,
- * });
- * console.log(formatBytes(footprint.totalBytes), 'of which the kernel can take back', formatBytes(footprint.mappedBytes));
- * ```
- */
-export async function estimateFootprint(options: EstimateFootprintOptions): Promise<Footprint> {
-  const { modelPath, projectorPath, ...shape } = checkOptions(options);
-  if (modelPath === undefined) throw invalidOption('modelPath', 'the path of a GGUF file', undefined);
-  completeSettings(shape); // What is wrong with the options is said before files are read.
-  return (await openEstimator(modelPath, projectorPath)).estimate(shape);
-}
-
 /** The headers of a model, read once for any number of shapes. */
 export interface Estimator {
   /** The model's shards. */
@@ -219,12 +192,13 @@ export async function openEstimator(
   };
 }
 
-function checkOptions(options: unknown): Partial<EstimateFootprintOptions> {
+/** Throws `ERR_INVALID_OPTION` for an option that can't be. */
+export function checkOptions(options: unknown): Partial<EstimateFootprintOptions> {
   return validate<EstimateFootprintOptions>(options, CHECKS, 'estimateFootprint');
 }
 
 /** Puts defaults in place of what was left out. Throws `ERR_INVALID_OPTION` for options that exclude each other. */
-function completeSettings(options: EstimateShape): FootprintSettings {
+export function completeSettings(options: EstimateShape): FootprintSettings {
   const { kvCacheType, flashAttention, repack, ...settings } = { ...DEFAULTS, ...options };
   const { k, v } = typeof kvCacheType === 'string' ? { k: kvCacheType, v: kvCacheType } : kvCacheType;
   if (flashAttention === 'off' && findGgmlTypeByName(v)!.weightsPerBlock > 1) {

@@ -2,14 +2,11 @@
 import { copyFileSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import {
-  type EstimateFootprintOptions,
-  estimateFootprint,
-  openEstimator,
-} from '../../src/footprint/estimate-footprint.ts';
-import { SMALL } from '../../tools/architectures.mjs';
-import { writeGguf } from '../support/gguf-writer.ts';
-import { makeModels } from '../support/model-headers.ts';
+import { type EstimateFootprintOptions, estimateFootprint } from '../src/estimate-footprint.ts';
+import { openEstimator } from '../src/footprint/estimator.ts';
+import { SMALL } from '../tools/architectures.mjs';
+import { writeGguf } from './support/gguf-writer.ts';
+import { makeModels } from './support/model-headers.ts';
 
 const models = makeModels();
 afterAll(() => models.remove());

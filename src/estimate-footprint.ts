@@ -1,0 +1,94 @@
+/** The public estimate of what a model takes: with an engine that is asked, or without one. */
+import { findLlamaNodeFiles, findNodeLlamaCppFiles } from './adapters/find-engine-files.ts';
+import { copyOptions } from './core/copy-options.ts';
+import type { EngineFiles } from './core/engine-files.ts';
+import { invalidOption, MemoryGuardError } from './core/errors.ts';
+import { absolutePath, objectOf } from './core/validate.ts';
+import { findCalibrationDirectory } from './footprint/calibration-store.ts';
+import {
+  checkOptions,
+  completeSettings,
+  type EstimateFootprintOptions as EstimatorOptions,
+  type Footprint,
+  openEstimator,
+} from './footprint/estimator.ts';
+import { openEngines } from './machine/open-engines.ts';
+
+export type { EngineFiles } from './core/engine-files.ts';
+export type { Footprint, FootprintPart } from './footprint/estimator.ts';
+
+const ENGINES = {
+  '@fugood/llama.node': findLlamaNodeFiles,
+  'node-llama-cpp': findNodeLlamaCppFiles,
+} satisfies Record<string, () => Promise<EngineFiles | undefined>>;
+
+/** Options of `estimateFootprint`: a model, how it is to be run, and whom to ask. */
+export interface EstimateFootprintOptions extends EstimatorOptions {
+  /**
+   * The engine that is to load the model: it simulates the load in a process of its own, in 0.1 to 0.6 s, and its answer is kept. An npm package, or
+   * the paths of a build of llama.cpp. Without it our own arithmetic serves, which is exact for some architectures and bounds the others; it also serves
+   * where the engine can't be asked, and `basis` and `notes` say so.
+   */
+  readonly engine?: keyof typeof ENGINES | EngineFiles;
+}
+
+/**
+ * Estimates what llama.cpp takes for a model, part by part, from the headers of its files: nothing is loaded, which takes
+ * some milliseconds. All sizes are bytes. The estimate is exact for the architectures and projectors that docs/footprint.md
+ * names; for others it is an upper bound, and `upperBound` and `notes` say so.
+ *
+ * @throws MemoryGuardError `ERR_INVALID_OPTION` for an option that can't be, and `ERR_MODEL_FILE` if a file is missing,
+ * damaged, cut off or in the other's place, and `ERR_RUNTIME_NOT_FOUND` if the engine is not installed.
+ *
+ * @example
+ * ```ts
+ * import { estimateFootprint, formatBytes } from 'nexa-memory-guard';
+ *
+ * const footprint = await estimateFootprint({
+ *   modelPath: './qwen2-audio-7b.Q4_K_M.gguf',
+ *   projectorPath: './qwen2-audio-7b.mmproj-f16.gguf',
+ *   contextSize: 2048,
+ * });
+ * console.log(formatBytes(footprint.totalBytes), 'of which the kernel can take back', formatBytes(footprint.mappedBytes));
+ * ```
+ */
+export async function estimateFootprint(options: EstimateFootprintOptions): Promise<Footprint> {
+  const { engine, ...own } = Object(options) as EstimateFootprintOptions;
+  const { modelPath, projectorPath, ...shape } = checkOptions(own);
+  if (modelPath === undefined) throw invalidOption('modelPath', 'the path of a GGUF file', undefined);
+  completeSettings(shape); // What is wrong with the options is said before files are read.
+  if (engine === undefined) return (await openEstimator(modelPath, projectorPath)).estimate(shape);
+  const files = await findEngine(engine);
+  // Whoever estimates holds nothing else in mind: the process that asks takes what it takes.
+  const engines = openEngines({ directory: findCalibrationDirectory(), hold: () => () => {}, tellProblem: () => {} });
+  try {
+    const estimator = await openEstimator(modelPath, projectorPath, engines.of(files));
+    await estimator.ask([shape], Number.POSITIVE_INFINITY);
+    return estimator.estimate(shape);
+  } finally {
+    engines.close();
+  }
+}
+
+async function findEngine(engine: unknown): Promise<EngineFiles> {
+  const find = Object.entries(ENGINES).find(([name]) => name === engine)?.[1];
+  if (!find) return checkFiles(engine);
+  const found = await find();
+  if (found) return found;
+  const message = `Expected the libraries of ${engine} where this program or its package would find them, found none; install it with \`npm install ${engine}\`, or pass their paths as \`engine: { libraries }\`.`;
+  throw new MemoryGuardError('ERR_RUNTIME_NOT_FOUND', message);
+}
+
+function checkFiles(engine: unknown): EngineFiles {
+  const expected = `${Object.keys(ENGINES).join(', ')}, or { libraries, backends? }`;
+  const { libraries, backends } = copyOptions(objectOf<object>(expected)(engine, 'engine'), 'engine', [
+    'libraries',
+    'backends',
+  ]);
+  if (!Array.isArray(libraries) || libraries.length === 0)
+    throw invalidOption('engine.libraries', 'a list of absolute paths', libraries);
+  return {
+    libraries: libraries.map((path: unknown) => absolutePath(path, 'engine.libraries')),
+    ...(backends !== undefined && { backends: absolutePath(backends, 'engine.backends') }),
+  };
+}

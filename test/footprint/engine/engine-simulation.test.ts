@@ -1,0 +1,96 @@
+/** A real build that is asked in this process, and one that lies. */
+import { describe, expect, it } from 'vitest';
+import { loadAddon } from '../../../src/addon/load-addon.ts';
+import { checkAnswer, checkSimulation } from '../../../src/footprint/engine/check-simulation.ts';
+import type { EngineQuestion } from '../../../src/footprint/engine/engine-question.ts';
+import { EngineSimulation, SimulationError } from '../../../src/footprint/engine/engine-simulation.ts';
+import { LayoutError } from '../../../src/footprint/engine/parameter-layout.ts';
+import { makeModels } from '../../support/model-headers.ts';
+import { CANT_ASK, findInstalledEngines } from '../../support/real-engines.ts';
+
+const QUESTION: EngineQuestion = {
+  modelPath: '',
+  values: { n_gpu_layers: 0 },
+  loraPaths: [],
+  contexts: [{ values: {}, leastTokens: 512, mostTokens: 512, stepTokens: 256 }],
+};
+
+describe.skipIf(CANT_ASK !== undefined)(`a simulation (${CANT_ASK ?? 'a real build'})`, async () => {
+  const { '@fugood/llama.node': engine } = await findInstalledEngines();
+  const Library = loadAddon()!.EngineLibrary!;
+  const library = new Library(engine!.libraries, '');
+  const simulation = new EngineSimulation(library);
+  const models = makeModels();
+
+  it('is believed', () => {
+    expect(() => checkSimulation(simulation)).not.toThrow();
+  });
+
+  it('tells what a model takes, and the engine itself', () => {
+    const modelPath = models.model({ architecture: 'qwen2', heads: 8, kvHeads: 2 });
+    const { weights, contexts, runtimeBytes } = simulation.answer({ ...QUESTION, modelPath });
+    expect(weights.map(({ name, host }) => ({ name, host }))).toEqual([{ name: 'CPU', host: true }]);
+    expect(contexts[0]?.[0]).toMatchObject({ tokens: 512, cacheBytes: 512 * 4 * 2 * 2 * 64 * 2, straight: true });
+    expect(runtimeBytes).toBeLessThan(64 * 2 ** 20);
+  });
+
+  it('really takes states of recurrent layers, and does not count them twice', () => {
+    const modelPath = models.model({ architecture: 'mamba', layers: 4, hidden: 1024 });
+    const contexts = [{ values: { n_seq_max: 64 }, leastTokens: 16_384, mostTokens: 16_384, stepTokens: 16_384 }];
+    const [point] = simulation.answer({ ...QUESTION, modelPath, contexts }).contexts[0]!;
+    expect(point!.cacheBytes).toBeGreaterThan(30 * 2 ** 20);
+    expect(point!.runtimeBytes).toBeLessThan(20 * 2 ** 20);
+  });
+
+  it('says what the engine says of a file that it refuses', () => {
+    const refused = () => simulation.answer({ ...QUESTION, modelPath: '/no/such/model.gguf' });
+    expect(refused).toThrow(SimulationError);
+    expect(refused).toThrow(/^it refuses the model: .*no such/is);
+  });
+
+  it('says what the engine says of a context that it refuses', () => {
+    const modelPath = models.model({ architecture: 'qwen2', heads: 8, kvHeads: 2 });
+    // Quantized values need flash attention.
+    const contexts = [{ ...QUESTION.contexts[0]!, values: { type_v: 8, flash_attn_type: 0 } }];
+    expect(() => simulation.answer({ ...QUESTION, modelPath, contexts })).toThrow(
+      /^it refuses the context: .*flash_attn/is,
+    );
+  });
+
+  it('refuses what the build does not know, and adapters and projectors that are none', () => {
+    const modelPath = models.model({ architecture: 'qwen2', heads: 8, kvHeads: 2 });
+    const asked = { ...QUESTION, modelPath };
+    expect(() => simulation.answer({ ...asked, values: { n_future: 1 } })).toThrow(LayoutError);
+    expect(() => simulation.answer({ ...asked, loraPaths: [modelPath] })).toThrow(/^it refuses the adapter .*: /s);
+    const projector = { path: modelPath, values: { use_gpu: 0 } };
+    expect(() => simulation.answer({ ...asked, projector })).toThrow(/^it refuses the projector: /s);
+  });
+
+  it('is none for a build whose parameters are not known, and says nothing of a model that it really loads', () => {
+    const unknown = { ...library, defaults: () => ({ ...library.defaults(), model: new Uint8Array(80) }) };
+    expect(() => new EngineSimulation(unknown)).toThrow('its model parameters have a layout that is not known');
+    const loading = new EngineSimulation({
+      defaults: () => library.defaults(),
+      openModel: () => true,
+      takeLog: () => new TextEncoder().encode('llama_model_loader: loaded'),
+      heldBytes: () => 0,
+    } as unknown as typeof library);
+    expect(() => loading.answer(QUESTION)).toThrow('it does not simulate');
+  });
+
+  it('is not believed if it answers otherwise than the tiny model is', () => {
+    let answered: ReturnType<EngineSimulation['answer']> | undefined;
+    checkSimulation({ answer: (question: EngineQuestion) => (answered = simulation.answer(question)) } as never);
+    const { weights, contexts } = answered!;
+    const said = (change: object) => () => checkAnswer({ ...answered!, ...change });
+    expect(said({})).not.toThrow();
+    expect(said({ weights: [] })).toThrow(/it says 0 bytes for weights/);
+    expect(said({ weights: [...weights, ...weights] })).toThrow(/bytes for weights/);
+    expect(said({ contexts: contexts.slice(1) })).toThrow(/bytes for the cache of "base"/);
+    expect(said({ contexts: [] })).toThrow(/it says 0 bytes for the cache of "base"/);
+    const compute = (computeBytes: number, index: number) =>
+      contexts.map(([point], each) => [{ ...point!, ...(each === index && { computeBytes }) }]);
+    expect(said({ contexts: compute(2 ** 40, 6) })).toThrow(/buffers that do not grow with a batch/);
+    expect(said({ contexts: compute(1, 7) })).toThrow(/flash attention that takes as much as none/);
+  });
+});
