@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { EngineProcess, type EngineProcessOptions } from '../../src/sdk/isolation/engine-process.ts';
 import { startChild } from '../../src/children/start-child.ts';
+import { EngineProcess, type EngineProcessOptions } from '../../src/sdk/isolation/engine-process.ts';
 
 const HEAD = `
 import { writeSync } from 'node:fs';

@@ -37,7 +37,14 @@ export function editHeader(file: RuledFile, keys: KeyEdits, tensors: TensorEdits
   };
 }
 
-const KIND: TensorKind = { dims: [1], type: { name: 'F32' } as GgmlType, bytes: 4, count: 1, inLayer: false, span: { from: 0, to: 1 } };
+const KIND: TensorKind = {
+  dims: [1],
+  type: { name: 'F32' } as GgmlType,
+  bytes: 4,
+  count: 1,
+  inLayer: false,
+  span: { from: 0, to: 1 },
+};
 
 function editKind(kind: TensorKind = KIND, { dims, type }: NonNullable<TensorEdits[string]>): TensorKind {
   return {

@@ -1,7 +1,6 @@
 /** What runs in the process that asks an engine: it opens one build, checks it, and answers. It knows no channel. */
 import { loadAddon } from '../../addon/load-addon.ts';
 import type { EngineFiles } from '../../core/engine-files.ts';
-import { describeError } from '../../core/errors.ts';
 import { checkSimulation } from './check-simulation.ts';
 import { EngineSimulation } from './engine-simulation.ts';
 import type { AnswerMessage, QuestionMessage } from './question-message.ts';
@@ -19,13 +18,13 @@ export function serveQuestions(
         if (!checked) checkSimulation(simulation);
       }
     } catch (error) {
-      send({ problem: describeError(error), believed: false });
+      send({ problem: say(error), believed: false });
       return;
     }
     try {
       send({ answer: simulation.answer(question) });
     } catch (error) {
-      send({ problem: describeError(error), believed: true });
+      send({ problem: say(error), believed: true });
     }
   };
 }
@@ -34,4 +33,9 @@ function openSimulation({ libraries, backends = '' }: EngineFiles): EngineSimula
   const Library = loadAddon()?.EngineLibrary;
   if (!Library) throw new Error('this system has no way to ask one');
   return new EngineSimulation(new Library(libraries, backends));
+}
+
+/** In the engine's own words. */
+function say(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

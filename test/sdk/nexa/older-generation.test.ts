@@ -4,7 +4,14 @@ import type { RuledFile } from '../../../src/gguf/header-rule.ts';
 import { refuseForOlderGeneration } from '../../../src/sdk/nexa/older-generation.ts';
 
 function projector(type: string, kernel: string, dims = [3, 128, 32]): RuledFile {
-  const kind = { dims, type: { name: kernel } as GgmlType, bytes: 1, count: 1, inLayer: false, span: { from: 0, to: 1 } };
+  const kind = {
+    dims,
+    type: { name: kernel } as GgmlType,
+    bytes: 1,
+    count: 1,
+    inLayer: false,
+    span: { from: 0, to: 1 },
+  };
   const metadata = new Map<string, string | boolean>([
     ['clip.has_audio_encoder', true],
     ['clip.projector_type', type],

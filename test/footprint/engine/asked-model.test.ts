@@ -1,0 +1,150 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { AskedModel } from '../../../src/footprint/engine/asked-model.ts';
+import type { AskedQuestion } from '../../../src/footprint/engine/engine-asker.ts';
+import type { EngineAnswer } from '../../../src/footprint/engine/engine-question.ts';
+import { completeSettings, openEstimator } from '../../../src/footprint/estimator.ts';
+import { type GgufFile, readGguf } from '../../../src/gguf/read-gguf.ts';
+import { makeModels } from '../../support/model-headers.ts';
+
+const models = makeModels();
+let model: GgufFile;
+let projector: GgufFile;
+beforeAll(async () => {
+  model = await readGguf(models.model({ architecture: 'qwen2', heads: 8, kvHeads: 2 }));
+  projector = await readGguf(models.projector({ width: 64, layers: 1, heads: 2, ffn: 128, projection: 512 }));
+});
+afterAll(() => models.remove());
+
+const MiB = 2 ** 20;
+
+/** Says of every context 1 KiB for each token, and keeps what it was asked. */
+function answering(change: (asked: AskedQuestion) => Partial<EngineAnswer> | string = () => ({})) {
+  const asked: AskedQuestion[] = [];
+  const ask = async (each: AskedQuestion): Promise<EngineAnswer | string> => {
+    asked.push(each);
+    const changed = change(each);
+    if (typeof changed === 'string') return changed;
+    const points = each.question.contexts.map(({ leastTokens, mostTokens }) =>
+      [...new Set([leastTokens, mostTokens])].map((tokens) => ({
+        tokens,
+        cacheBytes: tokens * 1024,
+        computeBytes: 7 * MiB,
+        outputBytes: 11,
+        runtimeBytes: 2 * MiB,
+        straight: true,
+      })),
+    );
+    return {
+      weights: [{ name: 'CPU', host: true, bytes: model.tensors.shards[0]!.dataBytes }],
+      runtimeBytes: 3 * MiB,
+      contexts: points,
+      ...(each.question.projector && { projectorBytes: 100 * MiB }),
+      ...changed,
+    };
+  };
+  return { asked, engine: { ask } };
+}
+
+describe('a model that an engine was asked about', () => {
+  it('is asked for every context up to the largest, once for all cache types', async () => {
+    const { asked, engine } = answering();
+    const known = new AskedModel(engine, model, undefined);
+    const shapes = (['f16', 'q8_0'] as const).map((kvCacheType) =>
+      completeSettings({ contextSize: 8192, kvCacheType }),
+    );
+    await known.ask(shapes);
+    expect(asked).toHaveLength(1);
+    const { question, files, bytes } = asked[0]!;
+    expect(question.contexts.map(({ leastTokens, mostTokens }) => [leastTokens, mostTokens])).toEqual([
+      [256, 8192],
+      [256, 8192],
+    ]);
+    expect(question.contexts.map(({ values }) => values['type_k'])).toEqual([1, 8]);
+    expect(files).toEqual(model.shardIdentities);
+    // The process itself, a context, 2048 tokens and four layers.
+    expect(bytes).toBeGreaterThan(40 * MiB);
+    expect(bytes).toBeLessThan(42 * MiB);
+    const footprint = known.estimate(completeSettings({ contextSize: 5000 }));
+    expect(footprint).toMatchObject({
+      kvCacheBytes: 5120 * 1024,
+      computeBytes: 7 * MiB,
+      outputBytes: 11,
+      basis: 'engine',
+      upperBound: false,
+    });
+    expect(footprint!.totalBytes).toBe(footprint!.mappedBytes + footprint!.anonymousBytes);
+  });
+
+  it('is not known in a shape that nobody asked for, or a larger context', async () => {
+    const { engine } = answering();
+    const known = new AskedModel(engine, model, undefined);
+    await known.ask([completeSettings({ contextSize: 4096 })]);
+    await known.ask([]);
+    expect(known.estimate(completeSettings({ contextSize: 4097 }))).toBeUndefined();
+    expect(known.estimate(completeSettings({ contextSize: 4096, sequences: 2 }))).toBeUndefined();
+    expect(known.estimate(completeSettings({ contextSize: 4096 }))).toBeDefined();
+  });
+
+  it('is asked about weights and contexts apart where they are loaded apart', async () => {
+    const { asked, engine } = answering();
+    const known = new AskedModel(engine, model, projector);
+    const weights = completeSettings({ part: 'weights', contextSize: 1 });
+    const context = completeSettings({ part: 'context', contextSize: 512 });
+    await known.ask([weights, context]);
+    expect(asked.map(({ question }) => [question.contexts.length, question.projector !== undefined])).toEqual([
+      [0, true],
+      [1, false],
+    ]);
+    expect(known.estimate(weights)).toMatchObject({
+      kvCacheBytes: 0,
+      computeBytes: 0,
+      weightsBytes: model.tensors.shards[0]!.dataBytes,
+    });
+    expect(known.estimate(context)).toMatchObject({
+      kvCacheBytes: 512 * 1024,
+      weightsBytes: 0,
+      projectorBytes: 0,
+      mappedBytes: 0,
+    });
+  });
+
+  it('has the projector as the engine lays it out', async () => {
+    const { engine } = answering();
+    const known = new AskedModel(engine, model, projector);
+    await known.ask([completeSettings({})]);
+    const footprint = known.estimate(completeSettings({}))!;
+    expect(footprint.projectorBytes + footprint.projectorComputeBytes).toBe(100 * MiB);
+    expect(footprint.notes).toEqual([]);
+  });
+
+  it('is mapped, locked, or neither', async () => {
+    const { engine } = answering();
+    const estimate = async (shape: object) => {
+      const known = new AskedModel(engine, model, undefined);
+      await known.ask([completeSettings(shape)]);
+      const { mappedBytes, lockedBytes, weightsBytes } = known.estimate(completeSettings(shape))!;
+      return [mappedBytes, lockedBytes, weightsBytes];
+    };
+    const bytes = model.tensors.shards[0]!.dataBytes;
+    expect(await estimate({})).toEqual([bytes, 0, bytes]);
+    expect(await estimate({ mlock: true })).toEqual([bytes, bytes, bytes]);
+    expect(await estimate({ mmap: false })).toEqual([0, 0, bytes]);
+  });
+
+  it('is not known if the engine has no answer, and says why if our own arithmetic is not exact', async () => {
+    const { engine } = answering(() => 'The engine could not be asked.');
+    const known = new AskedModel(engine, model, undefined);
+    await known.ask([completeSettings({})]);
+    expect(known.estimate(completeSettings({}))).toBeUndefined();
+    expect(known.problem).toBe('The engine could not be asked.');
+    const exact = await openEstimator(model.path, undefined, engine);
+    await exact.ask([{}]);
+    expect(exact.estimate({ repack: false })).toMatchObject({ basis: 'gguf', notes: [] });
+    const bounded = await openEstimator(models.model({ architecture: 'qwen2', header: 'unheard' }), undefined, engine);
+    await bounded.ask([{}]);
+    expect(bounded.estimate({ repack: false })).toMatchObject({
+      basis: 'gguf',
+      notes: [expect.any(String), 'The engine could not be asked.'],
+    });
+  });
+});

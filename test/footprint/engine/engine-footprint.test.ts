@@ -1,0 +1,84 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { computeEngineFootprint } from '../../../src/footprint/engine/engine-footprint.ts';
+import { completeSettings } from '../../../src/footprint/estimator.ts';
+import { computeEncoders } from '../../../src/footprint/footprint.ts';
+import { readGguf } from '../../../src/gguf/read-gguf.ts';
+import { makeModels } from '../../support/model-headers.ts';
+
+const models = makeModels();
+afterAll(() => models.remove());
+const MiB = 2 ** 20;
+const POINT = { tokens: 4096, cacheBytes: MiB, computeBytes: 2 * MiB, outputBytes: 3, runtimeBytes: 4 };
+
+describe('a footprint by an engine', async () => {
+  const model = await readGguf(models.model({ architecture: 'qwen2', heads: 8, kvHeads: 2 }));
+  const weights = [{ name: 'CPU', host: true, bytes: model.tensors.shards[0]!.dataBytes }];
+
+  it('has seven parts that are its total, mapped and anonymous', () => {
+    const footprint = computeEngineFootprint(
+      model,
+      undefined,
+      completeSettings({}),
+      { weights, runtimeBytes: 5 },
+      POINT,
+    );
+    const {
+      weightsBytes,
+      kvCacheBytes,
+      computeBytes,
+      outputBytes,
+      projectorBytes,
+      projectorComputeBytes,
+      runtimeBytes,
+    } = footprint;
+    const parts = [
+      weightsBytes,
+      kvCacheBytes,
+      computeBytes,
+      outputBytes,
+      projectorBytes,
+      projectorComputeBytes,
+      runtimeBytes,
+    ];
+    expect(parts.reduce((sum, bytes) => sum + bytes, 0)).toBe(footprint.totalBytes);
+    expect(footprint.mappedBytes + footprint.anonymousBytes).toBe(footprint.totalBytes);
+    expect(footprint).toMatchObject({ kvCacheBytes: MiB, computeBytes: 2 * MiB, outputBytes: 3, basis: 'engine' });
+    // What it reads of the header, what it has for the context, and what is beside its buffers.
+    expect(runtimeBytes).toBeGreaterThan(9 + 3 * MiB);
+    expect(runtimeBytes).toBeLessThan(6 * MiB);
+  });
+
+  it('counts weights that are copied apart from the file that they were read from', () => {
+    const copied = [...weights, { name: 'CPU_REPACK', host: false, bytes: 64 }];
+    const footprint = computeEngineFootprint(
+      model,
+      undefined,
+      completeSettings({}),
+      { weights: copied, runtimeBytes: 0 },
+      POINT,
+    );
+    expect(footprint.weightsBytes - footprint.mappedBytes).toBe(64);
+    const unmapped = completeSettings({ mmap: false });
+    const read = computeEngineFootprint(model, undefined, unmapped, { weights: copied, runtimeBytes: 0 }, POINT);
+    expect([read.mappedBytes, read.weightsBytes]).toEqual([0, weights[0]!.bytes + 64]);
+  });
+
+  it('has our own bound for an encoder that takes more for a larger image, and for one that the engine does not tell', async () => {
+    const audio = await readGguf(models.projector({ width: 64, layers: 1, heads: 2, ffn: 128, projection: 512 }));
+    const images = await readGguf(models.projector({ type: 'mlp', width: 128, ffn: 256, layers: 3, heads: 4 }));
+    const estimate = (projector: typeof audio, projectorBytes: number | undefined) => {
+      const answer = { weights, runtimeBytes: 0, ...(projectorBytes !== undefined && { projectorBytes }) };
+      return computeEngineFootprint(model, projector, completeSettings({}), answer, POINT);
+    };
+    const { weightsBytes, buffers } = computeEncoders(audio);
+    expect(estimate(audio, weightsBytes + 77).projectorComputeBytes).toBe(77);
+    expect(estimate(audio, undefined)).toMatchObject({ projectorComputeBytes: buffers[0]!.bytes, upperBound: false });
+    const bound = computeEncoders(images).buffers[0]!.bytes;
+    expect(estimate(images, computeEncoders(images).weightsBytes + 77)).toMatchObject({
+      projectorComputeBytes: bound,
+      upperBound: true,
+    });
+    const more = computeEncoders(images).weightsBytes + 2 * bound;
+    expect(estimate(images, more).projectorComputeBytes).toBe(2 * bound);
+  });
+});
