@@ -3,7 +3,7 @@ import fs from 'node:fs';
 
 /** @typedef {keyof typeof BLOCKS} TensorType */
 /** @typedef {{ name: string, type: TensorType, dims: number[] }} Tensor */
-/** @typedef {'u32' | 'f32' | 'bool' | 'text' | 'texts' | 'f32s' | 'i32s'} ValueType the last three are arrays */
+/** @typedef {'u32' | 'f32' | 'bool' | 'text' | 'texts' | 'f32s' | 'i32s' | 'u32s' | 'bools'} ValueType the last five are arrays */
 /** @typedef {[key: string, type: ValueType, value: any]} Entry */
 
 const ALIGNMENT = 32;
@@ -104,6 +104,10 @@ function encodeValue(type, value) {
         encodeU64(value.length),
         Buffer.from(new Int32Array(value).buffer),
       ]);
+    case 'u32s':
+      return Buffer.concat([encodeU32(9), encodeU32(4), encodeU64(value.length), ...value.map(encodeU32)]);
+    case 'bools':
+      return Buffer.concat([encodeU32(9), encodeU32(7), encodeU64(value.length), Buffer.from(value.map(Number))]);
   }
 }
 
