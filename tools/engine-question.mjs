@@ -39,7 +39,13 @@ export class EngineQuestions {
    */
   async askModel(file, contexts = [], parameters = {}) {
     const answer = await this.#ask({ file, contexts, parameters });
-    return typeof answer === 'string' ? { opened: false, log: answer, contexts: [] } : answer;
+    if (typeof answer !== 'string') return answer;
+    if (contexts.length < 2) return { opened: false, log: answer, contexts: [] };
+    // One of them ended the process.
+    const apart = [];
+    for (const each of contexts) apart.push(await this.askModel(file, [each], parameters));
+    const { opened, log } = apart.find((each) => each.opened) ?? { opened: false, log: answer };
+    return { opened, log, contexts: apart.map((each) => each.contexts[0] ?? { buffers: undefined, log: each.log }) };
   }
 
   /** @param {string} file @param {Parameters} [parameters] @returns {Promise<ProjectorAnswer>} */

@@ -8,27 +8,35 @@ import { RECURRENT_PLANS } from './recurrent-plans.mjs';
 /** @typedef {import('./draft-header.mjs').Plan} Plan */
 
 const BIASES = ['blk.*.attn_q.bias', 'blk.*.attn_k.bias', 'blk.*.attn_v.bias'];
+/** What an encoder was trained for: T5's decoder attends to as many. @type {Plan['keys']} */
+const SHORT = { context_length: ['u32', 512] };
 const OUTPUT = ['output.weight'];
+const EXPERT_GATE = 'blk.*.ffn_gate_exps.weight';
+const EXPERT_BIAS = 'blk.*.exp_probs_b.bias';
+/** The first of four layers is dense, the others choose experts. */
+const EXPERTS_BEHIND_ONE = [
+  ...['gate', 'up', 'down'].map((part) => ({ name: `blk.*.ffn_${part}.weight`, layers: [0] })),
+  ...['gate_inp', 'gate_exps', 'up_exps', 'down_exps'].map((part) => ({
+    name: `blk.*.ffn_${part}.weight`,
+    layers: [1, 2, 3],
+  })),
+];
 
 /** @type {Readonly<Record<string, Plan>>} by a name of this package; the architecture is another one if it says so */
 export const PLANS = {
   ...RECURRENT_PLANS,
-  ...planUsual(
-    'apertus arcee bitnet chatglm codeshell cogvlm command-r dbrx dream ernie4_5 exaone falcon gemma glm4 gpt2',
-  ),
-  ...planUsual(
-    'gptneox granite granitemoe grok grovemoe hunyuan-dense hunyuan_vl internlm2 llada llada-moe llama-embed',
-  ),
+  ...planUsual('apertus arcee bitnet chatglm cogvlm command-r dbrx dream ernie4_5 exaone falcon gemma glm4 gpt2'),
+  ...planUsual('gptneox granite grovemoe hunyuan-dense hunyuan_vl internlm2 llada llada-moe llama-embed'),
   ...planUsual('maincoder minicpm mistral3 mpt nanbeige nemotron neo-bert eurobert olmo orion pangu-embedded'),
-  ...planUsual(
-    'phi2 plamo refact seed_oss smollm3 stablelm starcoder starcoder2 talkie xverse bloom baichuan jais bert',
-  ),
-  ...planUsual(
-    'jina-bert-v3 qwen qwen3 qwen3vl arctic bailingmoe deepseek ernie4_5-moe exaone-moe glm4moe hunyuan-moe',
-  ),
+  ...planUsual('phi2 plamo refact seed_oss smollm3 stablelm starcoder starcoder2 talkie xverse bloom baichuan jais'),
+  ...planUsual('jina-bert-v3 qwen qwen3 qwen3vl arctic bailingmoe deepseek exaone-moe glm4moe hunyuan-moe'),
   ...planUsual('qwen3moe qwen3vlmoe rnd1 hy_v3 bailingmoe2 phimoe'),
   llama: { tensors: OUTPUT },
-  'llama with experts': { architecture: 'llama', keys: { ...EXPERTS }, tensors: OUTPUT },
+  'llama with experts': { architecture: 'llama', keys: { ...EXPERTS }, tensors: [...OUTPUT, EXPERT_GATE] },
+  granitemoe: { keys: { ...EXPERTS }, tensors: [EXPERT_GATE] },
+  grok: { keys: { ...EXPERTS }, tensors: ['blk.*.ffn_gate.weight', EXPERT_GATE] },
+  'ernie4_5-moe': { keys: { ...EXPERTS, leading_dense_block_count: ['u32', 1] }, tensors: [EXPERT_GATE, EXPERT_BIAS] },
+  codeshell: { tensors: ['token_embd.weight'] },
   qwen2: { tensors: [...OUTPUT, ...BIASES] },
   paddleocr: { keys: { ...SECTIONS } },
   qwen2vl: { keys: { ...SECTIONS }, tensors: BIASES },
@@ -101,10 +109,17 @@ export const PLANS = {
       'attention.sliding_window_pattern': listSliding(4, 4),
     },
   },
-  mimo2: { keys: { ...EXPERTS, 'attention.sliding_window_pattern': listLayers(0, 1, 1, 1) } },
-  step35: { keys: { ...EXPERTS, 'attention.sliding_window_pattern': listLayers(0, 1, 1, 1) } },
+  mimo2: {
+    keys: { ...EXPERTS, 'attention.sliding_window_pattern': listLayers(0, 1, 1, 1) },
+    tensors: EXPERTS_BEHIND_ONE,
+  },
+  step35: {
+    keys: { ...EXPERTS, 'attention.sliding_window_pattern': listLayers(0, 1, 1, 1) },
+    tensors: EXPERTS_BEHIND_ONE,
+  },
   plamo3: { sizes: { layers: 8 }, keys: { ...WINDOW } },
   'modern-bert': { sizes: { kvHeads: 8, layers: 6 }, keys: { 'attention.sliding_window': ['u32', 128] } },
+  bert: { sizes: { kvHeads: 8 }, keys: { ...SHORT } },
   'nomic-bert': { sizes: { kvHeads: 8 }, keys: { moe_every_n_layers: ['u32', 0] } },
   'nomic-bert-moe': { sizes: { kvHeads: 8 }, keys: { ...EXPERTS } },
   'jina-bert-v2': {
@@ -113,10 +128,18 @@ export const PLANS = {
   },
   t5: {
     sizes: { kvHeads: 8 },
-    tensors: ['enc', 'dec'].map((part) => ({ name: `${part}.blk.*.attn_rel_b.weight`, layers: [0] })),
+    keys: { ...SHORT },
+    tensors: ['enc', 'dec'].flatMap((part) => [
+      { name: `${part}.blk.*.attn_rel_b.weight`, layers: [0] },
+      `${part}.blk.*.ffn_gate.weight`,
+    ]),
   },
-  t5encoder: { sizes: { kvHeads: 8 }, tensors: [{ name: 'enc.blk.*.attn_rel_b.weight', layers: [0] }] },
-  dots1: { sizes: { kvHeads: 8 }, keys: { ...EXPERTS, expert_gating_func: ['u32', 2] } },
+  t5encoder: {
+    sizes: { kvHeads: 8 },
+    keys: { ...SHORT },
+    tensors: [{ name: 'enc.blk.*.attn_rel_b.weight', layers: [0] }, 'enc.blk.*.ffn_gate.weight'],
+  },
+  dots1: { sizes: { kvHeads: 8 }, keys: { ...EXPERTS, expert_gating_func: ['u32', 2] }, tensors: [EXPERT_BIAS] },
   olmoe: { sizes: { kvHeads: 8 }, keys: { ...EXPERTS } },
   'minimax-m2': { keys: { ...EXPERTS, expert_gating_func: ['u32', 2] } },
   jais2: { sizes: { kvHeads: 8 } },
@@ -129,6 +152,7 @@ export const PLANS = {
       ...LATENT,
       leading_dense_block_count: ['u32', 1],
     },
+    tensors: [EXPERT_BIAS],
   },
   'deepseek2 of old files': {
     architecture: 'deepseek2',

@@ -31,7 +31,7 @@ export const RECURRENT_PLANS = {
     architecture: 'granitehybrid',
     sizes: { layers: 6 },
     keys: { ...EXPERTS, ...SCAN, 'attention.head_count_kv': listLayers(0, 0, 2, 0, 0, 2) },
-    tensors: CONVOLUTION_BIAS,
+    tensors: [...CONVOLUTION_BIAS, 'blk.*.ffn_gate_exps.weight'],
   },
   nemotron_h: {
     sizes: { layers: 6 },
