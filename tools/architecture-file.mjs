@@ -15,6 +15,14 @@ const TEMPLATE = '{% for m in messages %}{{ m.content }}{% endfor %}';
 /** Some vocabularies are searched for these. */
 const NAMED_TOKENS = ['<|end|>', '<unk>', '<s>', '</s>', '<|endoftext|>', '<mask>', '[MASK]'];
 
+/** The same with so many tokens. @param {Recipe} recipe @param {number} vocab @returns {Recipe} */
+export function resizeVocabulary(recipe, vocab) {
+  const resize = (/** @type {number} */ dim) => (dim === recipe.vocab ? vocab : dim);
+  /** @type {TensorRow[]} */
+  const tensors = recipe.tensors.map(([name, dims, ...rest]) => [name, dims.map(resize), ...rest]);
+  return { ...recipe, vocab, tensors };
+}
+
 /** @param {string} file @param {Recipe} recipe */
 export function writeRecipe(file, recipe) {
   const own = recipe.keys.map(([key, type, value]) => [

@@ -22,9 +22,20 @@ import { killChild } from './kill-child.mjs';
 /** @typedef {{ bytes: number | undefined, log: string }} ProjectorAnswer */
 
 const ADDON = '../build/Release/nexa_memory_guard.node';
-const LIBRARY = '@fugood/node-llama-linux-x64/index.node';
+const LIBRARY = `@fugood/node-llama-${process.platform}-${process.arch}/index.node`;
 /** An ask takes 2 to 200 ms. */
 const PATIENCE_MS = 20_000;
+
+/** False where the addon or the engine isn't built, or the addon can't ask it. */
+export function canAskEngine() {
+  const require = createRequire(import.meta.url);
+  try {
+    require.resolve(LIBRARY);
+    return require(ADDON).EngineLibrary !== undefined;
+  } catch {
+    return false;
+  }
+}
 
 /** One engine in one process, asked one question after the other. */
 export class EngineQuestions {

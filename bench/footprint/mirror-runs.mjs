@@ -49,6 +49,17 @@ export const RUNS = [
   { context: 4096, sequences: 16, microBatch: 1024, batch: 1024, flash: 'off' },
 ];
 
+/** With a large vocabulary the outputs are the largest part of a graph. */
+export const LARGE_VOCABULARY = 32_000;
+/** The runs of a model with a large vocabulary. @type {readonly MirrorRun[]} */
+export const LARGE_RUNS = [
+  { context: 4096 },
+  { context: 4096, microBatch: 64 },
+  { context: 4096, sequences: 4 },
+  { context: 4096, flash: 'off' },
+  { context: 512, embeddings: true },
+];
+
 /** @param {MirrorRun} run @returns {Parameters} */
 export function writeEngineParameters(run) {
   const { microBatch = 512, batch = 512, sequences = 1, keys = 'f16', values = 'f16', flash = 'auto' } = run;

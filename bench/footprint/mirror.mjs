@@ -6,9 +6,16 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { openEstimator } from '../../lib/footprint/estimate-footprint.js';
-import { readRecipes, writeRecipe } from '../../tools/architecture-file.mjs';
+import { readRecipes, resizeVocabulary, writeRecipe } from '../../tools/architecture-file.mjs';
 import { EngineQuestions } from '../../tools/engine-question.mjs';
-import { describeRun, RUNS, writeEngineParameters, writeEstimateShape } from './mirror-runs.mjs';
+import {
+  describeRun,
+  LARGE_RUNS,
+  LARGE_VOCABULARY,
+  RUNS,
+  writeEngineParameters,
+  writeEstimateShape,
+} from './mirror-runs.mjs';
 
 /** @typedef {{ weights: number, context: number, compute: number }} Parts bytes */
 /** @typedef {{ name: string, run: string, engine: Parts | undefined, estimate: Parts | undefined, problem?: string }} Row one side may refuse */
@@ -55,7 +62,9 @@ async function compareAll() {
     if (values.only !== '' && recipe.name !== values.only) continue;
     const file = path.join(folder, 'model.gguf');
     writeRecipe(file, recipe);
-    const found = await compareArchitecture(recipe.name, file);
+    const found = await compareRuns(recipe.name, file, RUNS);
+    writeRecipe(file, resizeVocabulary(recipe, LARGE_VOCABULARY));
+    found.push(...(await compareRuns(`${recipe.name}, ${LARGE_VOCABULARY} tokens`, file, LARGE_RUNS)));
     rows.push(...found);
     printSummary(recipe.name, found);
   }
@@ -66,9 +75,9 @@ async function compareAll() {
   if (values.detail) for (const row of rows) printDetail(row);
 }
 
-/** @param {string} name @param {string} file @returns {Promise<Row[]>} */
-async function compareArchitecture(name, file) {
-  const { contexts } = await questions.askModel(file, RUNS.map(writeEngineParameters));
+/** @param {string} name @param {string} file @param {readonly import('./mirror-runs.mjs').MirrorRun[]} runs @returns {Promise<Row[]>} */
+async function compareRuns(name, file, runs) {
+  const { contexts } = await questions.askModel(file, runs.map(writeEngineParameters));
   /** @type {import('../../lib/footprint/estimate-footprint.js').Estimator | undefined} */
   let estimator;
   let refused = '';
@@ -77,7 +86,7 @@ async function compareArchitecture(name, file) {
   } catch (error) {
     refused = String(error);
   }
-  return RUNS.map((run, index) => {
+  return runs.map((run, index) => {
     const buffers = contexts[index]?.buffers;
     const engine = buffers && {
       weights: sum(buffers.map(({ weightsBytes }) => weightsBytes)),

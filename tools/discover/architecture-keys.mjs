@@ -4,14 +4,14 @@
 /** @typedef {Record<string, number>} Sizes in elements or counts */
 /** @typedef {[type: ValueType, value: unknown]} KeyValue a text as the value of a number names a size */
 
-/** The sizes of a small model that loads in milliseconds. */
+/** The sizes of a small model that loads in milliseconds. No other length is that of the vocabulary, so that another can take its place. */
 export const SMALL_SIZES = Object.freeze({
   hidden: 512,
   layers: 4,
   heads: 8,
   kvHeads: 2,
   ffn: 1408,
-  vocab: 2048,
+  vocab: 2080,
   window: 512,
   experts: 8,
   expertsUsed: 2,
