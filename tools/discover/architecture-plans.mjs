@@ -66,6 +66,27 @@ export const PLANS = {
       embedding_length_per_layer_input: ['u32', 64],
     },
   },
+  'gemma4 with experts': {
+    architecture: 'gemma4',
+    sizes: { layers: 5 },
+    keys: {
+      ...EXPERTS,
+      ...lengthen(128),
+      'attention.sliding_window_pattern': listSliding(5, 5),
+      'attention.key_length_swa': ['u32', 64],
+      'attention.value_length_swa': ['u32', 64],
+      'rope.dimension_count_swa': ['u32', 64],
+      expert_feed_forward_length: ['u32', 256],
+      embedding_length_per_layer_input: ['u32', 0],
+    },
+    tensors: ['blk.*.ffn_gate_inp.weight', 'blk.*.ffn_gate_up_exps.weight'],
+  },
+  'glm4moe with a draft layer': {
+    architecture: 'glm4moe',
+    sizes: { layers: 5 },
+    keys: { ...EXPERTS, nextn_predict_layers: ['u32', 1], leading_dense_block_count: ['u32', 1] },
+    tensors: [EXPERT_BIAS],
+  },
   cohere2: { keys: { 'attention.sliding_window_pattern': ['u32', 4] } },
   cohere2moe: {
     keys: {

@@ -71,6 +71,12 @@ export const RECURRENT_PLANS = {
     tensors: DELTA_WEIGHTS,
   },
   qwen35: { sizes: { layers: 8 }, keys: { ...DELTA, ...SECTIONS }, tensors: DELTA_WEIGHTS },
+  'qwen35 with a draft layer': {
+    architecture: 'qwen35',
+    sizes: { layers: 9 },
+    keys: { ...DELTA, ...SECTIONS, nextn_predict_layers: ['u32', 1] },
+    tensors: [...DELTA_WEIGHTS, 'blk.*.attn_norm.weight'],
+  },
   qwen35moe: { sizes: { layers: 8 }, keys: { ...EXPERTS, ...DELTA, ...SECTIONS }, tensors: DELTA_WEIGHTS },
   rwkv6: { keys: { ...NO_HEADS }, tensors: ['blk.*.time_mix_lerp_fused.weight'] },
   rwkv7: { keys: { ...NO_HEADS, 'attention.gate_lora_rank': ['u32', 128] } },
