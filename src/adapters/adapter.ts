@@ -8,7 +8,7 @@ import type { KvCacheType, ModelMemory, Quantization } from '../core/types.ts';
  * The values are the caller's own: the guard checks them, an adapter doesn't need to.
  */
 export interface RequestedShape {
-  /** Tokens. A number is exact; of a range `{ min, max }` the guard takes the largest that fits. */
+  /** Tokens. A number is exact; of a range `{ min, max }` the guard takes the largest that fits; 'trained' is what the model's header says. */
   readonly contextSize?: unknown;
   /** One type such as 'f16', several in order of preference, or `{ k, v }` if keys and values differ. */
   readonly kvCacheType?: unknown;
@@ -38,7 +38,7 @@ export interface RequestedShape {
   readonly mlock?: unknown;
   /** Paths of LoRA adapters that are loaded with it. */
   readonly loraPaths?: unknown;
-  /** 'weights' or 'context', if the SDK loads the two by calls of their own; 'all' if one call loads both. */
+  /** 'weights' or 'context', if the SDK loads the two by calls of their own; 'all' if one call loads both; 'vocabulary' if neither is loaded. */
   readonly part?: unknown;
 }
 
@@ -62,6 +62,8 @@ export interface ModelOffer {
   readonly modelPath: string;
   /** Path of the projector that is loaded with it. */
   readonly projectorPath?: string;
+  /** Path of a model that is loaded with it to guess its next tokens. */
+  readonly draftPath?: string;
 }
 
 /** What the guard chose because the caller left it open. */

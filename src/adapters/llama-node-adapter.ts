@@ -24,11 +24,22 @@ const SHAPE_KEYS = [
   'flash_attn',
   'flash_attn_type',
   'n_parallel',
+  'kv_unified',
   'n_gpu_layers',
   'swa_full',
   'embedding',
+  'pooling_type',
   'use_mmap',
+  'use_mlock',
+  'no_extra_bufts',
+  'vocab_only',
+  'lora',
+  'lora_list',
 ];
+
+/** Where the path of a draft model may stand, in the options and in `speculative` and its `draft`. */
+const DRAFT_KEYS = ['model_draft', 'draft_model'];
+const INNER_DRAFT_KEYS = ['model', 'path', ...DRAFT_KEYS];
 
 export function isLlamaNode(sdk: object): sdk is LlamaNode {
   return ['loadModel', 'initLlama', 'loadLlamaModelInfo', 'BuildInfo'].every((name) => name in sdk);
@@ -42,7 +53,9 @@ export function llamaNodeAdapter({ BuildInfo }: LlamaNode): Adapter {
     withShape,
     async listOffers(args) {
       const { model, projectorPath } = readPathOptions(args, 'model', ['projectorPath']);
-      return listLadderOffers(model, projectorPath as string | undefined);
+      const offers = await listLadderOffers(model, projectorPath as string | undefined);
+      const draftPath = findDraft(args);
+      return draftPath === undefined ? offers : offers.map((offer) => ({ ...offer, draftPath }));
     },
     findEngine: (args) => findLlamaNodeFiles(readVariant(args)),
     listFiles: (_model, args) => [readPathOptions(args, 'model').model],
@@ -68,21 +81,52 @@ function readRequest(args: readonly unknown[]): LoadRequest {
 
 function readShape(options: { readonly [name: string]: unknown }): RequestedShape {
   const { n_ctx = DEFAULTS.n_ctx, n_batch = DEFAULTS.n_batch, n_ubatch = DEFAULTS.n_ubatch } = options;
-  const { cache_type_k: k = 'f16', cache_type_v: v = 'f16', flash_attn, n_parallel, n_gpu_layers } = options;
-  const { flash_attn_type = flash_attn === false ? 'off' : 'auto' } = options;
+  const { cache_type_k: k = 'f16', cache_type_v: v = 'f16', pooling_type: pooling, embedding } = options;
+  const loraPaths = listLoraPaths(options);
   return {
-    contextSize: n_ctx,
+    contextSize: n_ctx === 0 ? 'trained' : n_ctx,
     batchSize: n_batch,
-    microBatchSize: Math.min(Number(n_ubatch), Number(n_batch)),
+    // Embeddings of a text are computed at once.
+    microBatchSize: embedding === true ? n_batch : Math.min(Number(n_ubatch), Number(n_batch)),
     kvCacheType: { k, v },
-    flashAttention: flash_attn_type,
+    flashAttention: readFlashAttention(options),
     fullSlidingCache: options['swa_full'],
-    embeddings: options['embedding'],
+    embeddings: embedding,
+    ...(typeof pooling === 'string' && POOLING.includes(pooling) && { pooling }),
     mmap: options['use_mmap'],
-    sequences: n_parallel,
+    ...(options['use_mlock'] === true && { mlock: true }),
+    ...(options['no_extra_bufts'] === true && { repack: false }),
+    ...(options['vocab_only'] === true && { part: 'vocabulary' }),
+    sequences: options['n_parallel'],
+    ...(options['kv_unified'] === true && { unifiedKvCache: true }),
+    ...(loraPaths.length > 0 && { loraPaths }),
     // Without a number the engine offloads all layers if there is a device to offload them to.
-    gpuLayers: Math.max(0, Number(n_gpu_layers ?? 0)),
+    gpuLayers: Math.max(0, Number(options['n_gpu_layers'] ?? 0)),
   };
+}
+
+/** Any other text is left to the model's header. */
+const POOLING = ['none', 'mean', 'cls', 'last', 'rank'];
+
+/** The engine looks at `flash_attn` only if the type is an empty text. */
+function readFlashAttention({ flash_attn_type: type = 'auto', flash_attn: on }: { readonly [name: string]: unknown }) {
+  return type === '' ? (on === true ? 'on' : 'off') : type;
+}
+
+function listLoraPaths({ lora, lora_list: list }: { readonly [name: string]: unknown }): readonly string[] {
+  const listed = Array.isArray(list) ? list.map((each: unknown) => Object(each).path as unknown) : [];
+  return [lora, ...listed].filter((path): path is string => typeof path === 'string' && path !== '');
+}
+
+function findDraft(args: readonly unknown[]): string | undefined {
+  const options = readPathOptions(args, 'model', [...DRAFT_KEYS, 'speculative']);
+  const speculative = Object(options['speculative']) as { readonly [name: string]: unknown };
+  const draft = Object(speculative['draft']) as { readonly [name: string]: unknown };
+  const paths = [
+    ...INNER_DRAFT_KEYS.map((key) => draft[key] ?? speculative[key]),
+    ...DRAFT_KEYS.map((key) => options[key]),
+  ];
+  return paths.findLast((path): path is string => typeof path === 'string' && path !== '');
 }
 
 function withShape(args: readonly unknown[], { contextSize }: ChosenShape): readonly unknown[] {

@@ -47,16 +47,18 @@ export function nodeLlamaCppAdapter(llama: Llama): Adapter {
 }
 
 function readRequest(args: readonly unknown[], llama: Llama): LoadRequest {
-  const { modelPath, memoryGuard, useMmap, useDirectIo, gpuLayers } = readPathOptions(args, 'modelPath', [
-    'useMmap',
-    'useDirectIo',
-    'gpuLayers',
-  ]);
+  const options = readPathOptions(args, 'modelPath', ['useMmap', 'useMlock', 'useDirectIo', 'vocabOnly', 'gpuLayers']);
+  const { modelPath, memoryGuard, gpuLayers } = options;
   const shape: RequestedShape = {
-    part: 'weights',
+    part: options['vocabOnly'] === true ? 'vocabulary' : 'weights',
     // Weights have no context; a number keeps the guard from choosing one.
     contextSize: 1,
-    mmap: llama.supportsMmap !== false && useMmap !== false && useDirectIo !== true,
+    // Locked weights are read, and so are those that bypass the page cache.
+    mmap:
+      llama.supportsMmap !== false &&
+      options['useMmap'] !== false &&
+      options['useMlock'] !== true &&
+      options['useDirectIo'] !== true,
     repack: /REPACK = 1/.test(llama.systemInfo),
     // What `auto` and `max` are is known only once the model is loaded; 1 says that some layers may go to a GPU.
     gpuLayers: llama.gpu === false ? 0 : typeof gpuLayers === 'number' ? gpuLayers : 1,

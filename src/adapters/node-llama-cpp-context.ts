@@ -47,6 +47,7 @@ const SHAPE_KEYS = [
   'experimentalKvCacheValueType',
   'flashAttention',
   'swaFullCache',
+  'lora',
 ];
 
 const checkOptions = objectOf<object>('an object with options of a context');
@@ -89,6 +90,7 @@ function readOptions([options]: readonly unknown[]): CopiedOptions {
 function readShape(options: CopiedOptions, model: LlamaModel, kind: string): RequestedShape {
   const sequences = countSequences(options, kind);
   const batchSize = Number(options['batchSize'] ?? DEFAULT_BATCH_SIZE);
+  const loraPaths = listLoraPaths(options['lora']);
   return {
     part: 'context',
     contextSize: multiplyContext(readContextSize(options['contextSize'], model), sequences),
@@ -102,7 +104,17 @@ function readShape(options: CopiedOptions, model: LlamaModel, kind: string): Req
     flashAttention: readFlashAttention(options['flashAttention'] ?? model.defaultContextFlashAttention),
     fullSlidingCache: (options['swaFullCache'] ?? model.defaultContextSwaFullCache) === true,
     embeddings: kind === 'Embedding' || kind === 'Ranking',
+    ...(kind === 'Ranking' && { pooling: 'rank' }),
+    ...(loraPaths.length > 0 && { loraPaths }),
   };
+}
+
+/** One path, or several with a scale for each. */
+function listLoraPaths(lora: unknown): readonly string[] {
+  if (typeof lora === 'string') return [lora];
+  const { adapters } = Object(lora) as { readonly adapters?: unknown };
+  const paths = Array.isArray(adapters) ? adapters.map((each: unknown) => Object(each).filePath as unknown) : [];
+  return paths.filter((path): path is string => typeof path === 'string');
 }
 
 function countSequences({ sequences, parallelQuestions }: CopiedOptions, kind: string): number {

@@ -11,7 +11,7 @@ import { type Checks, describedPath, flag, oneOf, oneOrMore, validate, wholeNumb
 import { findGgmlTypeByName } from '../gguf/ggml-types.ts';
 import { isSameFile } from '../gguf/model-file.ts';
 import { refuseSwappedFiles } from '../gguf/model-pair.ts';
-import { type FileIdentity, readGguf } from '../gguf/read-gguf.ts';
+import { type FileIdentity, type GgufFile, readGguf } from '../gguf/read-gguf.ts';
 import { AskedModel } from './engine/asked-model.ts';
 import type { EnginePort } from './engine/engine-port.ts';
 import {
@@ -79,7 +79,7 @@ export interface EstimateFootprintOptions {
   readonly mlock?: boolean;
   /** The paths of LoRA adapters that are loaded with it. */
   readonly loraPaths?: readonly string[];
-  /** If a runtime loads weights first and makes contexts later: what one of the two takes. @default 'all' */
+  /** If a runtime loads weights first and makes contexts later: what one of the two takes; or what the vocabulary alone does. @default 'all' */
   readonly part?: FootprintPart;
 }
 
@@ -125,7 +125,7 @@ const CHECKS: Checks<EstimateFootprintOptions> = {
   pooling: oneOf('none', 'mean', 'cls', 'last', 'rank'),
   mlock: flag,
   loraPaths: oneOrMore(describedPath('the path of a LoRA adapter'), 'the path of a LoRA adapter, or a list of them'),
-  part: oneOf('all', 'weights', 'context'),
+  part: oneOf('all', 'weights', 'context', 'vocabulary'),
 };
 
 /** The headers of a model, read once for any number of shapes. */
@@ -134,6 +134,8 @@ export interface Estimator {
   readonly shards: readonly FileIdentity[];
   /** The shards and the projector. */
   readonly files: readonly FileIdentity[];
+  /** How many tokens of context the model was trained for, if its header says so. */
+  readonly trainedTokens?: number;
   /** Whether one of them is another file now than when it was read. It looks at their attributes alone, at once. */
   haveFilesChanged(): boolean;
   /**
@@ -174,6 +176,7 @@ export async function openEstimator(
   return {
     shards: model.shardIdentities,
     files,
+    ...readTrainedTokens(model),
     haveFilesChanged: () => paths.some((each, index) => !isSameFile(each, files[index]!)),
     async ask(shapes, leastTokens) {
       const settings = shapes.map((shape) => completeSettings(checkOptions(shape)));
@@ -190,6 +193,11 @@ export async function openEstimator(
       throw invalidOption('contextSize', 'small enough for its cache to be counted in bytes', settings.contextSize);
     },
   };
+}
+
+function readTrainedTokens({ metadata, architecture }: GgufFile): Pick<Estimator, 'trainedTokens'> {
+  const trained = metadata.get(`${architecture}.context_length`);
+  return typeof trained === 'number' && trained >= 1 ? { trainedTokens: trained } : {};
 }
 
 /** Throws `ERR_INVALID_OPTION` for an option that can't be. */

@@ -53,8 +53,8 @@ export interface Footprint {
   readonly notes: readonly string[];
 }
 
-/** All that a load takes, or, if weights and contexts are loaded apart, what one of the two takes. */
-export type FootprintPart = 'all' | 'weights' | 'context';
+/** All that a load takes, or, if weights and contexts are loaded apart, what one of the two takes; or the vocabulary without either. */
+export type FootprintPart = 'all' | 'weights' | 'context' | 'vocabulary';
 
 /** What was asked for, checked and with its defaults. */
 export interface FootprintSettings extends RunOptions {
@@ -95,8 +95,9 @@ export function computeFootprint(
 ): Footprint {
   const notes: string[] = [];
   const shape = readModelShape(model);
-  const weights = settings.part === 'context' ? NO_WEIGHTS : computeWeights(model, shape, projector, settings, notes);
-  const context = settings.part === 'weights' ? NO_CONTEXT : computeContext(shape, settings, notes);
+  const { part } = settings;
+  const weights = part === 'context' ? NO_WEIGHTS : computeWeights(model, shape, projector, settings, notes);
+  const context = part === 'all' || part === 'context' ? computeContext(shape, settings, notes) : NO_CONTEXT;
   const { mappedBytes, runtime: weightsRuntime, ...weightsParts } = weights;
   const { runtime: contextRuntime, ...contextParts } = context;
   const scratchBytes = weightsRuntime.scratchBytes + contextRuntime.scratchBytes;
@@ -155,9 +156,11 @@ function computeWeights(
   model: GgufFile,
   { vocabulary }: ModelShape,
   projector: GgufFile | undefined,
-  { mmap, repack, repackNote, gpuLayers }: FootprintSettings,
+  { mmap, repack, repackNote, gpuLayers, part }: FootprintSettings,
   notes: string[],
 ): Weights {
+  const vocabularyRuntime = { tokens: vocabulary, merges: readArrayLength(model, 'tokenizer.ggml.merges') };
+  if (part === 'vocabulary') return { ...NO_WEIGHTS, runtime: { ...NO_WEIGHTS.runtime, ...vocabularyRuntime } };
   const {
     buffers: encoders,
     notes: encoderNotes,
@@ -175,8 +178,7 @@ function computeWeights(
     projectorComputeBytes: encoders.reduce((sum, { bytes }) => sum + bytes, 0),
     mappedBytes,
     runtime: {
-      tokens: vocabulary,
-      merges: readArrayLength(model, 'tokenizer.ggml.merges'),
+      ...vocabularyRuntime,
       projector: projector !== undefined,
       scratchBytes: encoders.reduce((sum, { scratchBytes }) => sum + scratchBytes, 0),
     },

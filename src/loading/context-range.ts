@@ -16,17 +16,20 @@ export interface ShapeRange {
 }
 
 /**
- * What is left open of a shape, with the guard's own default. The rest has no prototype.
+ * What is left open of a shape, with the guard's own default. The rest has no prototype. `trainedTokens` is what the model's header says, if it does.
  *
  * @throws MemoryGuardError `ERR_INVALID_OPTION`
  */
-export function readShapeRange(shape: RequestedShape = {}): ShapeRange {
+export function readShapeRange(shape: RequestedShape = {}, trainedTokens?: number): ShapeRange {
   const rest = copyOptions(shape, '');
   const { contextSize, kvCacheType: types } = rest;
   delete rest['contextSize'];
   delete rest['kvCacheType'];
   return {
-    contextSize: contextSize === undefined ? DEFAULT_CONTEXT_RANGE : readContextRange(contextSize),
+    contextSize:
+      contextSize === undefined
+        ? DEFAULT_CONTEXT_RANGE
+        : readContextRange(contextSize === 'trained' ? trainedTokens : contextSize),
     kvCacheTypes: listCacheTypes(types),
     rest,
   };
@@ -34,7 +37,7 @@ export function readShapeRange(shape: RequestedShape = {}): ShapeRange {
 
 /** What the SDK is given: the choice, and one value for each range or list that was left open; `undefined` for nothing. */
 export function chooseShape(asked: RequestedShape = {}, choice: ChosenShape): ChosenShape | undefined {
-  const { contextSize, kvCacheTypes } = readShapeRange(asked);
+  const { contextSize, kvCacheTypes } = readShapeRange(asked, choice.contextSize ?? 1);
   const tokens = choice.contextSize ?? (typeof asked.contextSize === 'object' ? contextSize.max : undefined);
   const type = choice.kvCacheType ?? (Array.isArray(asked.kvCacheType) ? (kvCacheTypes[0] as KvCacheType) : undefined);
   if (tokens === undefined && type === undefined) return undefined;

@@ -120,7 +120,7 @@ function estimateCandidates(
   minFreeBytes: number,
   { processBytes }: ListCandidatesParts,
 ): readonly Candidate[] {
-  const range = readShapeRange(request.shape);
+  const range = readShapeRange(request.shape, offer.estimator.trainedTokens);
   return range.kvCacheTypes.map((kvCacheType) => {
     const at = (contextSize: number) =>
       estimateCandidate(offer, range, { contextSize, kvCacheType }, { minFreeBytes, processBytes });
@@ -148,7 +148,7 @@ function estimateCandidate(
   return withoutPrototype<Candidate>({
     ...(quantization && { quantization }),
     // Weights alone have no context.
-    ...(rest.part !== 'weights' && { contextSize }),
+    ...(rest.part !== 'weights' && rest.part !== 'vocabulary' && { contextSize }),
     ...(shape.kvCacheType !== undefined && { kvCacheType: shape.kvCacheType }),
     modelPath,
     need: { mappedBytes, anonymousBytes, basis, ...(mappedBytes > 0 && { files }) },

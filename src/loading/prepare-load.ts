@@ -9,8 +9,9 @@ import { DEFAULT_QUANTIZATION } from '../core/quantizations.ts';
 import type { Quantization } from '../core/types.ts';
 import { nativeText } from '../core/validate.ts';
 import { type CalibrationStore, createCalibrationKey } from '../footprint/calibration-store.ts';
+import { addDraft } from '../footprint/draft-estimator.ts';
 import type { EnginePort } from '../footprint/engine/engine-port.ts';
-import { type EstimateShape, openEstimator } from '../footprint/estimator.ts';
+import { type EstimateShape, type Estimator, openEstimator } from '../footprint/estimator.ts';
 import type { AdmissionRequest } from '../policy/decision.ts';
 import { readShapeRange } from './context-range.ts';
 import { copyRequest } from './copy-request.ts';
@@ -132,8 +133,8 @@ async function estimateOffers(
   const engine = files && engines?.(files);
   return Promise.all(
     offers.map(async (offer) => {
-      const estimator = await openEstimator(offer.modelPath, offer.projectorPath, engine);
-      if (engine) await estimator.ask(listShapes(shape));
+      const estimator = await openOffer(offer, engine);
+      if (engine) await estimator.ask(listShapes(shape, estimator.trainedTokens));
       // A header with 150,000 tokens takes 11 ms to read, and the first estimate 6 more: not in one turn of the event loop.
       await setImmediate();
       if (!observations || runtime === undefined) return { ...offer, estimator };
@@ -146,9 +147,17 @@ async function estimateOffers(
   );
 }
 
+async function openOffer(
+  { modelPath, projectorPath, draftPath }: ModelOffer,
+  engine: EnginePort | undefined,
+): Promise<Estimator> {
+  const estimator = await openEstimator(modelPath, projectorPath, engine);
+  return draftPath === undefined ? estimator : addDraft(estimator, await openEstimator(draftPath, undefined, engine));
+}
+
 /** The largest context of each cache type. */
-function listShapes(asked: RequestedShape | undefined): readonly EstimateShape[] {
-  const { contextSize, kvCacheTypes, rest } = readShapeRange(asked);
+function listShapes(asked: RequestedShape | undefined, trainedTokens: number | undefined): readonly EstimateShape[] {
+  const { contextSize, kvCacheTypes, rest } = readShapeRange(asked, trainedTokens);
   // What the caller wrote is checked by the estimator, which throws for anything else.
   return kvCacheTypes.map(
     (kvCacheType) =>
@@ -161,7 +170,7 @@ function listShapes(asked: RequestedShape | undefined): readonly EstimateShape[]
 }
 
 function copyOffer(offer: ModelOffer): ModelOffer {
-  const names = ['quantization', 'modelPath', 'projectorPath'];
-  const { quantization, modelPath, projectorPath } = copyOptions(offer, 'listOffers()', names);
-  return { quantization, modelPath, projectorPath } as ModelOffer;
+  const names = ['quantization', 'modelPath', 'projectorPath', 'draftPath'];
+  const { quantization, modelPath, projectorPath, draftPath } = copyOptions(offer, 'listOffers()', names);
+  return { quantization, modelPath, projectorPath, draftPath } as ModelOffer;
 }

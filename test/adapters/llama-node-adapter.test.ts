@@ -104,6 +104,7 @@ describe('the module @fugood/llama.node', () => {
     expect(shapeOf({ ...options, embedding: true, n_parallel: 2, use_mmap: false, n_gpu_layers: 99 })).toEqual({
       contextSize: { min: 512, max: 4096 },
       batchSize: 256,
+      // The engine computes embeddings in one micro-batch.
       microBatchSize: 256,
       kvCacheType: { k: 'q8_0', v: 'f16' },
       flashAttention: 'auto',
@@ -113,8 +114,51 @@ describe('the module @fugood/llama.node', () => {
       sequences: 2,
       gpuLayers: 99,
     });
-    expect(shapeOf({ flash_attn: false })?.flashAttention).toBe('off');
+  });
+
+  it('needs for embeddings a micro-batch as long as a batch', () => {
+    expect(shapeOf({ embedding: true, pooling_type: 'last' })).toMatchObject({ microBatchSize: 2048, pooling: 'last' });
+    expect(shapeOf({ embedding: true, n_ubatch: 64, n_batch: 1024 })?.microBatchSize).toBe(1024);
+    expect(shapeOf({ pooling_type: 'whatever' })).not.toHaveProperty('pooling');
+  });
+
+  it('listens to `flash_attn` only where the engine does', () => {
+    expect(shapeOf({ flash_attn: false })?.flashAttention).toBe('auto');
     expect(shapeOf({ flash_attn: false, flash_attn_type: 'on' })?.flashAttention).toBe('on');
+    expect(shapeOf({ flash_attn: true, flash_attn_type: '' })?.flashAttention).toBe('on');
+    expect(shapeOf({ flash_attn_type: '' })?.flashAttention).toBe('off');
+  });
+
+  it('says whatever else changes its size', () => {
+    const options = { n_ctx: 0, use_mlock: true, no_extra_bufts: true, vocab_only: true, kv_unified: true };
+    expect(shapeOf(options)).toMatchObject({
+      contextSize: 'trained',
+      mlock: true,
+      repack: false,
+      part: 'vocabulary',
+      unifiedKvCache: true,
+    });
+    expect(shapeOf({ lora: '/a.gguf', lora_list: [{ path: '/b.gguf', scaled: 1 }, { scaled: 1 }] })?.loraPaths).toEqual(
+      ['/a.gguf', '/b.gguf'],
+    );
+    expect(shapeOf({ lora: '', lora_list: 'none' })).not.toHaveProperty('loraPaths');
+  });
+
+  it.each([
+    [{ model_draft: '/d.gguf' }],
+    [{ draft_model: '/d.gguf' }],
+    [{ speculative: { model: '/d.gguf' } }],
+    [{ speculative: { draft: { path: '/d.gguf' }, path: '/other.gguf' } }],
+    [{ speculative: { draft_model: '/other.gguf' }, model_draft: '/d.gguf' }],
+  ])('loads a draft model with it: %o', async (options) => {
+    const offers = await adapter.listOffers?.([{ model: '/m.gguf', ...options }]);
+    expect(offers).toEqual([{ modelPath: '/m.gguf', draftPath: '/d.gguf' }]);
+  });
+
+  it('loads no draft model for a kind of guessing that needs none', async () => {
+    for (const speculative of [true, 'mtp', {}, undefined]) {
+      expect(await adapter.listOffers?.([{ model: '/m.gguf', speculative }])).toEqual([{ modelPath: '/m.gguf' }]);
+    }
   });
 
   it('is given the chosen context and file, and neither `memoryGuard` nor a projector to count', () => {

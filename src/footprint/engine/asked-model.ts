@@ -54,20 +54,20 @@ export class AskedModel {
     if (!found) return undefined;
     const mostTokens = found.points.at(-1)?.tokens ?? 0;
     const point = findPoint(found.points, roundTokens(settings.contextSize, mostTokens, settings));
-    if (!point && settings.part !== 'weights') return undefined;
+    if (!point && hasContext(settings)) return undefined;
     return computeEngineFootprint(this.#model, this.#projector, settings, found.answer, point);
   }
 
   async #askTogether(shapes: readonly FootprintSettings[], leastTokens: number): Promise<void> {
     const [first] = shapes;
     if (!first) return;
-    const projector = first.part === 'context' ? undefined : this.#projector;
+    const projector = ['all', 'weights'].includes(first.part) ? this.#projector : undefined;
     const question: EngineQuestion = {
       modelPath: this.#model.shards[0]!,
       values: listModelValues(first),
       loraPaths: first.loraPaths,
       contexts: shapes
-        .filter(({ part }) => part !== 'weights')
+        .filter(hasContext)
         .map((each) => askContexts(each, Math.min(leastTokens, each.contextSize), each.contextSize)),
       ...(projector && { projector: { path: projector.path, values: PROJECTOR_VALUES } }),
     };
@@ -79,7 +79,7 @@ export class AskedModel {
     }
     let index = 0;
     for (const each of shapes) {
-      const points = each.part === 'weights' ? [] : answer.contexts[index++]!;
+      const points = hasContext(each) ? answer.contexts[index++]! : [];
       this.#shapes.set(nameShape(each), { answer, points });
     }
   }
@@ -95,7 +95,11 @@ export class AskedModel {
 
 /** Shapes with the same name are contexts of one load. */
 function nameModel(settings: FootprintSettings): string {
-  return JSON.stringify([listModelValues(settings), settings.loraPaths, settings.part === 'context']);
+  return JSON.stringify([listModelValues(settings), settings.loraPaths, ['all', 'weights'].includes(settings.part)]);
+}
+
+function hasContext({ part }: FootprintSettings): boolean {
+  return part === 'all' || part === 'context';
 }
 
 function nameShape({ contextSize: _, ...settings }: FootprintSettings): string {

@@ -7,8 +7,8 @@ import type { ContextPoint, EngineAnswer } from './engine-question.ts';
 import { divideWeights } from './mapped-weights.ts';
 import { readScratchBytes } from './product-scratch.ts';
 
-/** What a program holds for a model beside what its engine does: measured as 2.0 to 2.8 MiB with `@fugood/llama.node` 1.7.15. */
-const BESIDE_BYTES = 3 * MiB;
+/** What a program holds for a model beside what its engine does: measured as 2 to 3 MiB with `@fugood/llama.node` 1.7.15, and 6 with node-llama-cpp 3.21.1. */
+const BESIDE_BYTES = 5 * MiB;
 
 /** `point` is what the engine said of the context that the settings ask for; absent for weights alone. */
 export function computeEngineFootprint(
@@ -20,9 +20,10 @@ export function computeEngineFootprint(
 ): Footprint {
   const notes: string[] = [];
   const { part, mmap, mlock } = settings;
-  const weights = part === 'context' ? NO_WEIGHTS : countWeights(model, answer, mmap);
-  const media = part === 'context' || !projector ? NO_MEDIA : countMedia(projector, answer, notes);
-  const context = part === 'weights' ? undefined : point;
+  const loadsWeights = part === 'all' || part === 'weights';
+  const weights = loadsWeights ? countWeights(model, answer, mmap) : NO_WEIGHTS;
+  const media = loadsWeights && projector ? countMedia(projector, answer, notes) : NO_MEDIA;
+  const context = part === 'all' || part === 'context' ? point : undefined;
   const runtimeBytes =
     (part === 'context' ? 0 : answer.runtimeBytes + BESIDE_BYTES) +
     (context ? context.runtimeBytes + readScratchBytes(model, settings) : 0) +

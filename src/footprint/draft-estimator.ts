@@ -1,0 +1,49 @@
+/** A model with another one that guesses its next tokens: both are loaded, each with a context of the same tokens. It computes no size. */
+
+import type { EstimateShape, Estimator } from './estimator.ts';
+import type { Footprint } from './footprint.ts';
+import { sumFootprint } from './footprint.ts';
+
+/** The estimator of both. */
+export function addDraft(main: Estimator, draft: Estimator): Estimator {
+  return {
+    shards: [...main.shards, ...draft.shards],
+    files: [...main.files, ...draft.files],
+    ...(main.trainedTokens !== undefined && { trainedTokens: main.trainedTokens }),
+    haveFilesChanged: () => main.haveFilesChanged() || draft.haveFilesChanged(),
+    async ask(shapes, leastTokens) {
+      await Promise.all([main.ask(shapes, leastTokens), draft.ask(shapes.map(shapeOfDraft), leastTokens)]);
+    },
+    estimate: (shape) => addFootprints(main.estimate(shape), draft.estimate(shapeOfDraft(shape))),
+  };
+}
+
+/** Its cache has a type of its own, and adapters are for the model that they were made for. */
+function shapeOfDraft({ kvCacheType: _type, loraPaths: _paths, ...shape }: EstimateShape): EstimateShape {
+  return shape;
+}
+
+function addFootprints(main: Footprint, draft: Footprint): Footprint {
+  const add = (part: keyof Parts) => main[part] + draft[part];
+  return sumFootprint(
+    {
+      weightsBytes: add('weightsBytes'),
+      kvCacheBytes: add('kvCacheBytes'),
+      computeBytes: add('computeBytes'),
+      outputBytes: add('outputBytes'),
+      projectorBytes: add('projectorBytes'),
+      projectorComputeBytes: add('projectorComputeBytes'),
+      runtimeBytes: add('runtimeBytes'),
+    },
+    {
+      mappedBytes: add('mappedBytes'),
+      readOnceBytes: add('readOnceBytes'),
+      lockedBytes: add('lockedBytes'),
+      // As good as the worse of the two.
+      basis: main.basis === draft.basis ? main.basis : 'gguf',
+      notes: [...main.notes, ...draft.notes.map((note) => `draft model: ${note}`)],
+    },
+  );
+}
+
+type Parts = Omit<Footprint, 'totalBytes' | 'anonymousBytes' | 'basis' | 'upperBound' | 'notes'>;
