@@ -44,8 +44,24 @@ const machine = (availableBytes: () => number) => ({
   sensor: () => ({ totalBytes: 64 * GiB, availableBytes: availableBytes() }),
 });
 
-const contextBytes = async (contextSize: number) =>
-  (await estimateFootprint({ modelPath, contextSize, batchSize: 512, part: 'context' })).totalBytes;
+/** As the engine says when it is asked; what it takes for itself meanwhile differs by some pages each time. */
+const contextBytes = async (contextSize: number, embeddings = false) => {
+  const asked = {
+    modelPath,
+    contextSize,
+    batchSize: 512,
+    embeddings,
+    part: 'context',
+    engine: 'node-llama-cpp',
+  } as const;
+  return (await estimateFootprint(asked)).totalBytes;
+};
+const PAGES_BYTES = 2 * MiB;
+
+function expectAbout(bytes: number | undefined, expectedBytes: number): void {
+  expect(bytes).toBeGreaterThan(expectedBytes - PAGES_BYTES);
+  expect(bytes).toBeLessThan(expectedBytes + PAGES_BYTES);
+}
 
 describe('a context', () => {
   it('is admitted as a need of its own, beside its model', async () => {
@@ -55,11 +71,14 @@ describe('a context', () => {
     const context = await model.createContext({ contextSize: 2048 });
     expect(names()).toEqual(['wide.gguf', 'wide.gguf: context']);
     const [weights, cache] = guard.models();
-    expect(weights?.need.mappedBytes).toBeGreaterThan(50 * MiB);
-    expect(cache?.need).toMatchObject({ mappedBytes: 0, anonymousBytes: await contextBytes(2048) });
+    // Most of its weights are copied into an arrangement of the engine's own; nobody needs the pages that they were read from.
+    expect(weights?.need.anonymousBytes).toBeGreaterThan(50 * MiB);
+    expect(weights?.need.mappedBytes).toBeLessThan(10 * MiB);
+    expect(cache?.need.mappedBytes).toBe(0);
+    expectAbout(cache?.need.anonymousBytes, await contextBytes(2048));
     // On this machine nothing is seen to be taken; a small part of a load may go unseen.
     const promisedBytes = beforeBytes - guard.headroomBytes();
-    expect(promisedBytes).toBeLessThanOrEqual(await contextBytes(2048));
+    expect(promisedBytes).toBeLessThanOrEqual((await contextBytes(2048)) + PAGES_BYTES);
     expect(promisedBytes).toBeGreaterThanOrEqual((await contextBytes(2048)) - 8 * MiB);
     expect(events.map(({ type }) => type)).toEqual(['admitted', 'loaded', 'admitted', 'loaded']);
     expect(context.contextSize).toBe(2048);
@@ -73,7 +92,8 @@ describe('a context', () => {
     const model = await llama.loadModel({ modelPath });
     free = 200 * MiB;
     const refused = await model.createContext({ contextSize: 8192 }).catch((error: InsufficientMemoryError) => error);
-    expect(refused).toMatchObject({ code: 'ERR_INSUFFICIENT_MEMORY', requiredBytes: await contextBytes(8192) });
+    expect(refused).toMatchObject({ code: 'ERR_INSUFFICIENT_MEMORY' });
+    expectAbout((refused as InsufficientMemoryError).requiredBytes, await contextBytes(8192));
     expect((refused as Error).message).toMatch(/wide\.gguf: context/);
     expect(names()).toEqual(['wide.gguf']);
     expect((await model.createContext({ contextSize: 512 })).contextSize).toBe(512);
@@ -85,7 +105,7 @@ describe('a context', () => {
     const model = await llama.loadModel({ modelPath });
     const held = 8 * GiB - llama.guard.headroomBytes();
     const fits = async (contextSize: number) => {
-      free = held + (await contextBytes(contextSize)) + 1;
+      free = held + (await contextBytes(contextSize)) + PAGES_BYTES;
     };
     await fits(1024);
     const range = await model.createContext({ contextSize: { min: 256, max: 4096 } });
@@ -106,7 +126,7 @@ describe('a context', () => {
     const four = await model.createContext({ contextSize: 1024, sequences: 4 });
     expect([one.contextSize, four.contextSize]).toEqual([1024, 1024]);
     const [, { need } = { need: undefined }, fourfold] = guard.models();
-    expect(fourfold?.need.anonymousBytes).toBeGreaterThan((need?.anonymousBytes ?? 0) + 3 * 32 * MiB);
+    expect(fourfold?.need.anonymousBytes).toBeGreaterThan((need?.anonymousBytes ?? 0) + 3 * 32 * MiB - PAGES_BYTES);
   });
 
   it('for embeddings is counted with the outputs of a whole batch', async () => {
@@ -114,8 +134,7 @@ describe('a context', () => {
     const model = await llama.loadModel({ modelPath });
     const embeddings = await model.createEmbeddingContext({ contextSize: 512 });
     expect(names()[1]).toBe('wide.gguf: embedding context');
-    const { totalBytes } = await estimateFootprint({ modelPath, contextSize: 512, embeddings: true, part: 'context' });
-    expect(guard.models()[1]?.need.anonymousBytes).toBe(totalBytes);
+    expectAbout(guard.models()[1]?.need.anonymousBytes, await contextBytes(512, true));
     expect((await embeddings.getEmbeddingFor('hello')).vector).toHaveLength(1024);
     expect(guard.ledger.entries()[1]).toMatchObject({ state: 'settled' });
     await embeddings.dispose();

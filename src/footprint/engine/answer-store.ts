@@ -9,6 +9,8 @@ import { type EngineAnswer, type EngineQuestion, isAnswer } from './engine-quest
 
 const FOLDER = 'engine-answers';
 const FORMAT = 1;
+/** Stands in place of an answer. */
+const CHECKED = 'understood';
 /** An answer takes 1 KiB. */
 const MOST_BYTES = 64 * KiB;
 /** How many are kept; those that were written longest ago are forgotten. */
@@ -43,6 +45,16 @@ export class AnswerStore {
     await this.#write(key, answer).catch(() => undefined);
   }
 
+  /** Resolves to whether a program noted that this engine is understood. Never rejects. */
+  async isChecked(engineKey: string): Promise<boolean> {
+    return (await this.#read(engineKey).catch(() => undefined)) === CHECKED;
+  }
+
+  /** Notes that this engine is understood, for every program. Never rejects. */
+  async noteChecked(engineKey: string): Promise<void> {
+    await this.#write(engineKey, CHECKED).catch(() => undefined);
+  }
+
   #remember(key: string, answer: EngineAnswer): void {
     this.#known.delete(key);
     this.#known.set(key, answer);
@@ -59,7 +71,7 @@ export class AnswerStore {
     return format === FORMAT ? answer : undefined;
   }
 
-  async #write(key: string, answer: EngineAnswer): Promise<void> {
+  async #write(key: string, answer: EngineAnswer | typeof CHECKED): Promise<void> {
     await mkdir(this.#directory, { recursive: true, mode: 0o700 });
     if (this.#written++ % SWEEP_AFTER === 0) await this.#sweep();
     const temporary = `${this.#place(key)}.${loadNodeModule('node:crypto').randomUUID()}`;

@@ -101,6 +101,7 @@ export class EngineAsker {
     const process = this.#takeIdle(engineKey) ?? (await this.#startProcess(engine, engineKey));
     try {
       const answer = await process.ask(question, this.#limitMs);
+      if (!this.#checked.has(engineKey)) void this.#parts.store?.noteChecked(engineKey);
       this.#checked.add(engineKey);
       return answer;
     } finally {
@@ -109,7 +110,9 @@ export class EngineAsker {
   }
 
   async #startProcess(engine: EngineFiles, engineKey: string): Promise<AskProcess> {
-    return new AskProcess(await this.#parts.start(), engine, this.#checked.has(engineKey));
+    const checked = this.#checked.has(engineKey) || (await this.#parts.store?.isChecked(engineKey)) === true;
+    if (checked) this.#checked.add(engineKey);
+    return new AskProcess(await this.#parts.start(), engine, checked);
   }
 
   #takeIdle(key: string): AskProcess | undefined {

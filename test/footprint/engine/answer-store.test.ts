@@ -39,6 +39,16 @@ test('an answer is kept for other programs, in a file that only its user reads',
   expect(statSync(answers).mode & 0o777).toBe(0o700);
 });
 
+test('an engine that was understood once is so for every program, and is no answer', async () => {
+  expect(await new AnswerStore(folder).isChecked('e')).toBe(false);
+  await new AnswerStore(folder).noteChecked('e');
+  expect(await new AnswerStore(folder).isChecked('e')).toBe(true);
+  expect(await new AnswerStore(folder).find('e', QUESTION)).toBeUndefined();
+  await new AnswerStore(folder).keep('a', ANSWER);
+  expect(await new AnswerStore(folder).isChecked('a')).toBe(false);
+  await new AnswerStore('/proc/no/such/folder').noteChecked('e');
+});
+
 test('what is no answer to the question is not taken for one', async () => {
   const store = new AnswerStore(folder);
   await store.keep('a', ANSWER);
