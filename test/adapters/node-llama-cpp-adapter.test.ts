@@ -56,7 +56,7 @@ const contextBytes = async (contextSize: number, embeddings = false) => {
   } as const;
   return (await estimateFootprint(asked)).totalBytes;
 };
-const PAGES_BYTES = 2 * MiB;
+const PAGES_BYTES = 4 * MiB;
 
 function expectAbout(bytes: number | undefined, expectedBytes: number): void {
   expect(bytes).toBeGreaterThan(expectedBytes - PAGES_BYTES);
