@@ -4,6 +4,7 @@ import { completeAdapter } from './adapters/default-adapter.ts';
 import { type Clock, systemClock } from './core/clock.ts';
 import { copyOptions, readOption } from './core/copy-options.ts';
 import { invalidOption } from './core/errors.ts';
+import { checkLadderStep, DEFAULT_FLOOR, type LadderStep } from './core/quantizations.ts';
 import type { SensorReading } from './core/types.ts';
 import {
   absolutePath,
@@ -36,6 +37,12 @@ export interface GuardOptions {
   readonly warningFactor?: number;
   /** Try smaller quantizations if the asked one doesn't fit. @default true */
   readonly downgrade?: boolean;
+  /**
+   * The last step of the ladder that a load may go down to. A quantization below it is loaded only if it is asked for by name or path.
+   *
+   * @default 'Q4_0'
+   */
+  readonly floor?: LadderStep;
   /**
    * Which promises count: those of this process, or of all processes that meet in a directory: this user's, or one that
    * containers share. @default 'shared', 'process' with a replaced sensor
@@ -102,6 +109,7 @@ const DEFAULTS: GuardSettings = {
   minFreeRatioAfterLoad: 0.25,
   warningFactor: DEFAULT_WARNING_FACTOR,
   downgrade: true,
+  floor: DEFAULT_FLOOR,
   ledger: 'shared',
   onLedgerFailure: 'refuse',
   evict: 'never',
@@ -127,6 +135,7 @@ const CHECKS: Checks<GuardSettings> = {
   minFreeRatioAfterLoad: numberFrom(0, 1),
   warningFactor: numberFrom(1, 1000),
   downgrade: flag,
+  floor: checkLadderStep,
   ledger: checkLedger,
   onLedgerFailure: oneOf('refuse', 'alone'),
   evict: checkEvict,
@@ -149,7 +158,7 @@ const CHECKS: Checks<GuardSettings> = {
 /**
  * Checks every option and fills in the defaults.
  *
- * @throws MemoryGuardError `ERR_INVALID_OPTION`
+ * @throws MemoryGuardError `ERR_INVALID_OPTION`, `ERR_UNKNOWN_QUANTIZATION`
  */
 export function readGuardOptions(options: unknown): GuardSettings {
   return { ...DEFAULTS, ...validate<GuardSettings>(options, CHECKS, 'withMemoryGuard') };

@@ -22,6 +22,7 @@ export { formatBytes, GiB, KiB, MiB, parseBytes } from './core/bytes.ts';
 export type { Clock } from './core/clock.ts';
 export { type ErrorCode, MemoryGuardError } from './core/errors.ts';
 export type { ModelProcess, ProcessEnd } from './core/model-process.ts';
+export type { LadderStep } from './core/quantizations.ts';
 export type {
   CacheType,
   FootprintBasis,

@@ -85,6 +85,14 @@ describe('a bad guard option', () => {
   });
 });
 
+describe('a floor that llama.cpp has no type for', () => {
+  it.each(['Q4', 'q4_0', 'Q4_0_4_4', null, 4])('%s is refused as an unknown quantization', (floor) => {
+    const { code, message } = refusalOf(() => readGuardOptions({ floor }));
+    expect(code).toBe('ERR_UNKNOWN_QUANTIZATION');
+    expect(message).toContain('Expected `floor` to be one of F32, ');
+  });
+});
+
 describe('the defaults', () => {
   /** As they are documented on the types. */
   const documented = {
@@ -96,6 +104,7 @@ describe('the defaults', () => {
     minFreeRatioAfterLoad: 0.25,
     warningFactor: 2,
     downgrade: true,
+    floor: 'Q4_0',
     ledger: 'shared',
     evict: 'never',
     reload: false,
@@ -137,6 +146,7 @@ describe('a good guard option', () => {
     ['mode', 'observe', 'observe'],
     ['onLedgerFailure', 'alone', 'alone'],
     ['downgrade', false, false],
+    ['floor', 'IQ2_XXS', 'IQ2_XXS'],
     ['swap', true, true],
     ['logger', console, console],
     ['adapter', defaultAdapter, defaultAdapter],

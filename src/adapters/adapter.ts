@@ -1,7 +1,8 @@
 /** What the guard must know about an SDK, as types. It knows no SDK by name and no memory numbers. */
 import type { EngineFiles } from '../core/engine-files.ts';
 import type { ModelProcess } from '../core/model-process.ts';
-import type { KvCacheType, ModelMemory, Quantization } from '../core/types.ts';
+import type { LadderStep } from '../core/quantizations.ts';
+import type { KvCacheType, ModelMemory } from '../core/types.ts';
 
 /**
  * How the caller wants the model to be run, as far as that decides what the model needs, by the names that `NexaSDK` uses.
@@ -56,8 +57,8 @@ export interface LoadRequest {
 
 /** Files that can be loaded for a request: the ones that were asked for, or those of another quantization. */
 export interface ModelOffer {
-  /** Absent for a file whose quantization isn't one of the guard's ladder. */
-  readonly quantization?: Quantization;
+  /** The step of the ladder that the file is. Absent for a file that is loaded as it is or not at all. */
+  readonly quantization?: LadderStep;
   /** Path of the model's file; of a split model that of the first one. */
   readonly modelPath: string;
   /** Path of the projector that is loaded with it. */
@@ -116,7 +117,7 @@ export interface Adapter {
    */
   withQuantization(
     args: readonly unknown[],
-    quantization: Quantization | undefined,
+    quantization: LadderStep | undefined,
     modelPath: string | undefined,
   ): readonly unknown[];
   /** The same for the shape. Without this part the SDK is given the shape that its caller wrote. */

@@ -4,7 +4,7 @@
  */
 import { changeOptions, copyOptions, withoutPrototype } from '../core/copy-options.ts';
 import { describe, MemoryGuardError } from '../core/errors.ts';
-import type { Quantization } from '../core/types.ts';
+import type { LadderStep } from '../core/quantizations.ts';
 import type { Adapter, LoadRequest, ModelOffer, RequestedShape } from './adapter.ts';
 
 /** Tokens of context if the caller says nothing: an SDK's own default can be 16384 tokens, which is 8 GiB of KV cache. */
@@ -111,7 +111,7 @@ function requestedShape(options: RequestedShape): RequestedShape | undefined {
   return given.length > 0 ? withoutPrototype(Object.fromEntries(given.map((key) => [key, options[key]]))) : undefined;
 }
 
-function withQuantization(args: readonly unknown[], chosen: Quantization | undefined): readonly unknown[] {
+function withQuantization(args: readonly unknown[], chosen: LadderStep | undefined): readonly unknown[] {
   const [name, options, ...rest] = args;
   const given = Object(options ?? {}) as object;
   const changes = chosen !== undefined && copyOptions(given, '', ['quantization'])['quantization'] !== chosen;

@@ -130,6 +130,8 @@ const CHECKS: Checks<EstimateFootprintOptions> = {
 
 /** The headers of a model, read once for any number of shapes. */
 export interface Estimator {
+  /** `general.file_type` of the model. */
+  readonly fileType: number | undefined;
   /** The model's shards. */
   readonly shards: readonly FileIdentity[];
   /** The shards and the projector. */
@@ -174,6 +176,7 @@ export async function openEstimator(
   const paths = [...model.shards, ...(projector ? projector.shards : [])];
   const files = [...model.shardIdentities, ...(projector ? projector.shardIdentities : [])];
   return {
+    fileType: model.fileType,
     shards: model.shardIdentities,
     files,
     ...readTrainedTokens(model),

@@ -4,7 +4,15 @@ import type { LoadRequest, ModelOffer } from '../adapters/adapter.ts';
 import { withoutPrototype } from '../core/copy-options.ts';
 import { describe, MemoryGuardError } from '../core/errors.ts';
 import { isKnownModel } from '../core/known-models.ts';
-import { checkQuantization, QUANTIZATIONS } from '../core/quantizations.ts';
+import {
+  checkQuantization,
+  findStepByFileType,
+  isBelow,
+  isQuantization,
+  LADDER,
+  type LadderStep,
+  QUANTIZATIONS,
+} from '../core/quantizations.ts';
 import type { LoadNeed, Quantization } from '../core/types.ts';
 import { applyObservations, type Observation } from '../footprint/apply-observations.ts';
 import { createTableNeed, DEFAULT_MIN_FREE_BYTES, getRequirements } from '../footprint/documented-requirements.ts';
@@ -13,6 +21,7 @@ import { nameHeldFiles } from '../footprint/mapped-file-keys.ts';
 import type { Candidate } from '../policy/choose-candidate.ts';
 import type { AdmissionRequest } from '../policy/decision.ts';
 import { readShapeRange, type ShapeRange } from './context-range.ts';
+import { listAllowedSteps } from './ladder-range.ts';
 import type { LoadChoices } from './load-guard-options.ts';
 import type { LoadSettings } from './load-settings.ts';
 
@@ -24,10 +33,10 @@ export interface EstimatedOffer extends ModelOffer {
 }
 
 export interface ListCandidatesParts {
-  readonly settings: Pick<LoadSettings, 'downgrade' | 'minFreeBytes' | 'unknownModels'>;
+  readonly settings: Pick<LoadSettings, 'downgrade' | 'floor' | 'minFreeBytes' | 'unknownModels'>;
   /** The files that may be loaded; none if they are not known. */
   readonly offers: readonly EstimatedOffer[];
-  /** If none was asked for: the quantization to begin with. */
+  /** If none was asked for: the quantization with which a known model begins. */
   readonly recommend: () => Quantization;
   /** The largest reserve of the models that are loaded already. */
   readonly heldMinFreeBytes: number;
@@ -54,12 +63,16 @@ export function listCandidates(
   // Forcing means this one and no other.
   const downgrade = !choices.force && (choices.downgrade ?? parts.settings.downgrade);
   const model = request.name;
-  const steps = listLadder(request, choices, parts);
-  if (!steps) return { model, candidates: listCandidatesWithoutLadder(request, choices, parts), downgrade };
-  const asked = chooseFirstStep(request, steps, parts);
-  const below = steps.filter((step) => QUANTIZATIONS.indexOf(step) > QUANTIZATIONS.indexOf(asked));
-  const candidates = [asked, ...below].flatMap((step) => listCandidatesOfStep(step, request, choices, parts));
-  return { model, askedQuantization: asked, candidates, downgrade };
+  const lying = listLadder(request, choices, parts);
+  if (!lying) {
+    const candidates = listCandidatesWithoutLadder(request, choices, parts);
+    const own = candidates[0]?.quantization;
+    return { model, ...(own && { askedQuantization: own }), candidates, downgrade };
+  }
+  const allowed = listAllowedSteps(lying, request, { ownFloor: choices.floor, floor: parts.settings.floor });
+  const [asked, ...below] = request.quantization === undefined ? beginLadder(allowed, request, parts) : allowed;
+  const candidates = [asked!, ...below].flatMap((step) => listCandidatesOfStep(step, request, choices, parts));
+  return { model, askedQuantization: asked!, candidates, downgrade };
 }
 
 /** The ladder of this model, best first. `undefined` if it has none. */
@@ -67,25 +80,27 @@ function listLadder(
   { name }: LoadRequest,
   { giveNeed }: LoadChoices,
   { offers }: ListCandidatesParts,
-): readonly Quantization[] | undefined {
-  const offered = QUANTIZATIONS.filter((step) => offers.some(({ quantization }) => quantization === step));
+): readonly LadderStep[] | undefined {
+  const offered = LADDER.filter((step) => offers.some(({ quantization }) => quantization === step));
   if (!giveNeed && offered.length > 0) return offered;
   return isKnownModel(name) && (giveNeed || offers.length === 0) ? QUANTIZATIONS : undefined;
 }
 
-function chooseFirstStep(
-  { quantization }: LoadRequest,
-  steps: readonly Quantization[],
+/** Where a load begins that asks for no quantization: a known model with the recommended one, every other with the best. */
+function beginLadder(
+  allowed: readonly LadderStep[],
+  { name }: LoadRequest,
   { recommend }: ListCandidatesParts,
-): Quantization {
-  if (quantization !== undefined) return checkQuantization(quantization);
-  const start = QUANTIZATIONS.indexOf(recommend());
+): readonly LadderStep[] {
+  if (!isKnownModel(name)) return allowed;
+  const recommended = recommend();
+  const below = allowed.filter((step) => !isBelow(recommended, step));
   // If the recommended file and all smaller ones are missing, the smallest of the larger ones is taken.
-  return steps.find((step) => QUANTIZATIONS.indexOf(step) >= start) ?? steps.at(-1)!;
+  return below.length > 0 ? below : allowed.slice(-1);
 }
 
 function listCandidatesOfStep(
-  quantization: Quantization,
+  quantization: LadderStep,
   request: LoadRequest,
   { giveNeed }: LoadChoices,
   parts: ListCandidatesParts,
@@ -93,7 +108,7 @@ function listCandidatesOfStep(
   const minFreeBytes = largestMinFreeBytes(quantization, parts);
   const offer = parts.offers.find((each) => each.quantization === quantization);
   if (!giveNeed && offer) return estimateCandidates(offer, request, minFreeBytes, parts);
-  const need = giveNeed?.(quantization) ?? createTableNeed(quantization);
+  const need = giveNeed?.(quantization) ?? createTableNeed(checkQuantization(quantization));
   return [withoutPrototype({ quantization, need, minFreeBytes })];
 }
 
@@ -105,12 +120,31 @@ function listCandidatesWithoutLadder(
   const minFreeBytes = largestMinFreeBytes(undefined, parts);
   if (giveNeed) return [withoutPrototype({ need: giveNeed(undefined), minFreeBytes })];
   const [offer] = parts.offers;
-  if (offer) return estimateCandidates(offer, request, minFreeBytes, parts);
+  if (offer) return estimateUnnamed(offer, request, parts);
   if (parts.settings.unknownModels === 'admit') return [withoutPrototype({ need: UNKNOWN_NEED, minFreeBytes })];
   throw new MemoryGuardError(
     'ERR_UNKNOWN_MODEL',
     `Expected a model whose needs are known ('qwen2audio', the path of a GGUF file) or its size as \`memoryGuard: { footprint }\`, got ${describe(request.name)}.`,
   );
+}
+
+/** A file whose name says no quantization may say it in its header. A context belongs to a model that was told of already. */
+function estimateUnnamed(
+  offer: EstimatedOffer,
+  request: LoadRequest,
+  parts: ListCandidatesParts,
+): readonly Candidate[] {
+  const quantization = request.shape?.part === 'context' ? undefined : findStepByFileType(offer.estimator.fileType);
+  const minFreeBytes = largestMinFreeBytes(quantization, parts);
+  const candidates = estimateCandidates(
+    { ...offer, ...(quantization && { quantization }) },
+    request,
+    minFreeBytes,
+    parts,
+  );
+  return quantization === undefined
+    ? candidates
+    : candidates.map((candidate) => withoutPrototype({ ...candidate, unnamed: true as const }));
 }
 
 /** One candidate for each cache type in order of preference; each tries its largest context first. */
@@ -161,14 +195,15 @@ function estimateCandidate(
 
 /** What one model asks to keep free, whatever else is loaded. */
 export function ownMinFreeBytes(
-  quantization: Quantization | undefined,
+  quantization: LadderStep | undefined,
   { minFreeBytes }: Pick<LoadSettings, 'minFreeBytes'>,
 ): number {
-  return minFreeBytes ?? (quantization ? getRequirements(quantization).minFreeMemory : DEFAULT_MIN_FREE_BYTES);
+  const documented = isQuantization(quantization) ? getRequirements(quantization).minFreeMemory : undefined;
+  return minFreeBytes ?? documented ?? DEFAULT_MIN_FREE_BYTES;
 }
 
 function largestMinFreeBytes(
-  quantization: Quantization | undefined,
+  quantization: LadderStep | undefined,
   { settings, heldMinFreeBytes }: ListCandidatesParts,
 ): number {
   return Math.max(ownMinFreeBytes(quantization, settings), heldMinFreeBytes);

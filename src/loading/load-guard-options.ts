@@ -2,7 +2,8 @@
 import { parseBytes } from '../core/bytes.ts';
 import { copyOptions } from '../core/copy-options.ts';
 import { invalidOption } from '../core/errors.ts';
-import type { LoadNeed, Quantization } from '../core/types.ts';
+import { checkLadderStep, type LadderStep } from '../core/quantizations.ts';
+import type { LoadNeed } from '../core/types.ts';
 import { abortSignal, type Checks, flag, validate, wholeNumber } from '../core/validate.ts';
 
 /** What a model takes, if you know better: a size (all of it anonymous), or mapped and anonymous bytes apart. */
@@ -15,10 +16,14 @@ export type GivenFootprint =
 export interface LoadGuardOptions {
   /** Overrides the guard's `downgrade` for this load. */
   readonly downgrade?: boolean;
+  /**
+   * Overrides the guard's `floor` for this load. One that lies above the quantization that is asked for is `ERR_INVALID_OPTION`.
+   */
+  readonly floor?: LadderStep;
   /** Load even if the rules refuse it. Visible in the event. @default false */
   readonly force?: boolean;
   /** The model's footprint, or a function that gives it per quantization. It goes before the table and the file. */
-  readonly footprint?: GivenFootprint | ((quantization: Quantization | undefined) => GivenFootprint);
+  readonly footprint?: GivenFootprint | ((quantization: LadderStep | undefined) => GivenFootprint);
   /** Never evict this model. @default false */
   readonly pin?: boolean;
   /** Wait until the load fits instead of being refused: `true`, or for how many milliseconds. @default false; `timeoutMs` 60000 */
@@ -31,10 +36,12 @@ export interface LoadGuardOptions {
 export interface LoadChoices {
   /** `undefined` leaves it to the guard's own `downgrade`. */
   readonly downgrade: boolean | undefined;
+  /** `undefined` leaves it to the guard's own `floor`. */
+  readonly floor: LadderStep | undefined;
   readonly force: boolean;
   readonly pin: boolean;
   /** The need that the caller gave for a quantization. `undefined` if none was given. */
-  readonly giveNeed: ((quantization: Quantization | undefined) => LoadNeed) | undefined;
+  readonly giveNeed: ((quantization: LadderStep | undefined) => LoadNeed) | undefined;
   /** How long the load waits for memory. `undefined` if it doesn't wait. */
   readonly waitTimeoutMs: number | undefined;
   readonly signal: AbortSignal | undefined;
@@ -53,6 +60,7 @@ type CheckedOptions = Omit<LoadGuardOptions, 'footprint' | 'wait'> & {
 
 const CHECKS: Checks<CheckedOptions> = {
   downgrade: flag,
+  floor: checkLadderStep,
   force: flag,
   footprint: checkFootprint,
   pin: flag,
@@ -63,11 +71,12 @@ const CHECKS: Checks<CheckedOptions> = {
 /**
  * Checks the `memoryGuard` part of a load.
  *
- * @throws MemoryGuardError `ERR_INVALID_OPTION`
+ * @throws MemoryGuardError `ERR_INVALID_OPTION`, `ERR_UNKNOWN_QUANTIZATION`
  */
 export function readLoadChoices(options: unknown): LoadChoices {
   const {
     downgrade,
+    floor,
     force = false,
     pin = false,
     footprint,
@@ -76,6 +85,7 @@ export function readLoadChoices(options: unknown): LoadChoices {
   } = validate<CheckedOptions>(options, CHECKS, 'loadModel', 'memoryGuard');
   return {
     downgrade,
+    floor,
     force,
     pin,
     signal,

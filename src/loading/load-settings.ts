@@ -1,4 +1,5 @@
 /** What a guard's options say of its loads. Types only. */
+import type { LadderStep } from '../core/quantizations.ts';
 import type { LoadedModel } from '../models/loaded-model.ts';
 
 /** Chooses which of the idle models go, to free so many bytes more. */
@@ -9,6 +10,7 @@ export interface LoadSettings {
   readonly mode: 'enforce' | 'observe';
   readonly minFreeBytes: number | undefined;
   readonly downgrade: boolean;
+  readonly floor: LadderStep;
   readonly evict: 'never' | 'idle' | EvictChoice;
   readonly reload: boolean;
   readonly maxConcurrentLoads: number;

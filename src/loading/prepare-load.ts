@@ -15,6 +15,7 @@ import { type EstimateShape, type Estimator, openEstimator } from '../footprint/
 import type { AdmissionRequest } from '../policy/decision.ts';
 import { readShapeRange } from './context-range.ts';
 import { copyRequest } from './copy-request.ts';
+import { selectOffers } from './ladder-range.ts';
 import { type EstimatedOffer, listCandidates, requestUnjudged } from './load-candidates.ts';
 import { type LoadChoices, readLoadChoices } from './load-guard-options.ts';
 import type { LoadSettings } from './load-settings.ts';
@@ -89,7 +90,9 @@ async function understand(args: readonly unknown[], parts: PrepareLoadParts): Pr
   nativeText(asked.name, 'name');
   const request = owner === undefined ? asked : { ...asked, name: `${owner}: ${asked.name}` };
   const choices = readLoadChoices(request.memoryGuard);
-  let offers = choices.giveNeed ? [] : await estimateOffers(args, request, parts);
+  const select = (given: readonly ModelOffer[]) =>
+    selectOffers(given, request, { ownFloor: choices.floor, floor: settings.floor });
+  let offers = choices.giveNeed ? [] : await estimateOffers(args, request, parts, select);
   const unknownModels = settings.mode === 'observe' ? 'admit' : settings.unknownModels;
   const prepared: PreparedLoad = {
     adapter,
@@ -113,7 +116,7 @@ async function understand(args: readonly unknown[], parts: PrepareLoadParts): Pr
           `Expected the files of ${request.name} to stay as they are, found ${found}; wait until they are written completely.`,
         );
       }
-      offers = await estimateOffers(args, request, parts);
+      offers = await estimateOffers(args, request, parts, select);
     },
   };
   prepared.listCandidates(() => DEFAULT_QUANTIZATION);
@@ -125,8 +128,9 @@ async function estimateOffers(
   args: readonly unknown[],
   { shape }: LoadRequest,
   { adapter, calibration, engines }: PrepareLoadParts,
+  select: (offers: readonly ModelOffer[]) => readonly ModelOffer[],
 ): Promise<readonly EstimatedOffer[]> {
-  const offers = ((await adapter.listOffers?.(args)) ?? []).map(copyOffer);
+  const offers = select(((await adapter.listOffers?.(args)) ?? []).map(copyOffer));
   const { runtime } = adapter;
   const observations = runtime === undefined ? undefined : await calibration?.readObservations();
   const files = offers.length > 0 ? await adapter.findEngine?.(args) : undefined;

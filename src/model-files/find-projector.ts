@@ -1,5 +1,6 @@
 /** Which projector belongs to a model, by names and places alone. It opens no file. */
 import { basename, dirname } from 'node:path';
+import { findModelFolder } from './group-models.ts';
 import { type FoundFile, findModelFiles } from './model-folders.ts';
 import { type ModelName, rankProjector, readModelName, simplifyName } from './model-name.ts';
 
@@ -11,7 +12,9 @@ export async function findProjector(modelPath: string, others: readonly FoundFil
   const declared = others.find((file) => file.projector && file.declared);
   if (declared) return declared.path;
   const own = readModelName(modelPath) ?? unnamedModel(modelPath);
-  const beside = await findModelFiles(dirname(modelPath), 1);
+  // A split model lies in a folder of its quantization, and its projector above that.
+  const places = new Set([dirname(modelPath), findModelFolder({ ...own, path: modelPath })]);
+  const beside = (await Promise.all([...places].map((folder) => findModelFiles(folder, 1)))).flat();
   const alone = beside.every((file) => file.projector || file.stem === own.stem);
   for (const files of [beside, others]) {
     const ranked = files

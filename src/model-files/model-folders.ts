@@ -27,9 +27,13 @@ export function listDefaultFolders(
 
 /**
  * The GGUF files of a folder and those below it, sorted by path; later shards of a model are left out. A folder that isn't there
- * or can't be read holds nothing. A `depth` of 1 is the folder alone.
+ * or can't be read holds nothing. A `depth` of 1 is the folder alone; of the folders below it those count that `enters` by name.
  */
-export async function findModelFiles(folder: string, depth = MAX_DEPTH): Promise<readonly FoundFile[]> {
+export async function findModelFiles(
+  folder: string,
+  depth = MAX_DEPTH,
+  enters: (folder: string) => boolean = () => true,
+): Promise<readonly FoundFile[]> {
   const root = resolve(folder);
   const found: FoundFile[] = [];
   const folders: { path: string; depth: number }[] = [{ path: root, depth }];
@@ -40,7 +44,7 @@ export async function findModelFiles(folder: string, depth = MAX_DEPTH): Promise
       const entryPath = join(path, entry.name);
       const name = readModelName(relative(root, entryPath));
       if (entry.isDirectory()) {
-        if (left > 1) folders.push({ path: entryPath, depth: left - 1 });
+        if (left > 1 && enters(entry.name)) folders.push({ path: entryPath, depth: left - 1 });
       } else if (name && (name.shard ?? 1) === 1) {
         found.push({ ...name, path: entryPath });
       }

@@ -1,46 +1,49 @@
 /** What a GGUF file's name says: family, quantization, shard, projector or not. It reads no folder. */
+import type { LadderStep } from '../core/quantizations.ts';
+import { readQuantization } from './read-quantization.ts';
 
 export interface ModelName {
   /** The name as it is, with the folder in front if that is known. */
   readonly file: string;
-  /** In capital letters, such as `Q4_K_M`; absent if the name says none. */
+  /** As the name writes it, such as `Q4_K_M` or `UD-Q4_K_XL`; absent if the name says none. */
   readonly quantization?: string;
+  /** The step of the ladder that it counts as. */
+  readonly step?: LadderStep;
   /** The name without quantization, shard and `mmproj`, in small letters and digits: `qwen2audio7binstruct`. */
   readonly stem: string;
   readonly projector: boolean;
   /** Counted from 1; absent for a model in one file. */
   readonly shard?: number;
-  /** The name with its quantization cut out: equal for siblings. */
+  /** The name with its quantization cut out, and without its shard: equal for siblings. */
   readonly pattern: string;
 }
 
-const TYPES = 'i?q[1-8]_(?:[01]|k(?:_(?:xs|s|m|l|xl))?|xxs|xs|s|m|nl)|bf16|f16|f32';
-const QUANTIZATION = new RegExp(`(^|[-._ ])(${TYPES})(?=$|[-._ ])`, 'i');
-const KNOWN_QUANTIZATION = new RegExp(`^(?:${TYPES})$`, 'i');
+/** The pattern of a file that is named by its quantization alone. */
+export const NAMELESS_PATTERN = '*.gguf';
+
 const SHARD = /-(\d{5})-of-\d{5}$/;
 const PROJECTOR = /mmproj/i;
+/** The measurements with which a model was quantized. */
+const IMATRIX = /(?<![a-z0-9])imatrix(?![a-z0-9])/i;
 
-/** `file` may have folders in front. `undefined` for a file whose name doesn't end in `.gguf`. */
+/** `file` may have folders in front. `undefined` for a file whose name doesn't end in `.gguf`, or that says that it holds no model. */
 export function readModelName(file: string): ModelName | undefined {
   const name = file.slice(Math.max(file.lastIndexOf('/'), file.lastIndexOf('\\')) + 1);
   if (!/\.gguf$/i.test(name)) return undefined;
-  const bare = name.slice(0, -'.gguf'.length);
-  const shard = SHARD.exec(bare);
-  const quantization = QUANTIZATION.exec(bare);
-  const kept = bare.replace(SHARD, '').replace(QUANTIZATION, '$1').replace(PROJECTOR, '');
+  const whole = name.slice(0, -'.gguf'.length);
+  const shard = SHARD.exec(whole);
+  const bare = whole.replace(SHARD, '');
+  const found = readQuantization(bare);
+  if (found === undefined && IMATRIX.test(bare)) return undefined;
+  const { before, after } = found ?? { before: bare, after: '' };
   return {
     file,
-    ...(quantization?.[2] && { quantization: quantization[2].toUpperCase() }),
-    stem: simplifyName(kept),
+    ...(found && { quantization: found.quantization, step: found.step }),
+    stem: simplifyName(`${before}-${after}`.replace(PROJECTOR, '')),
     projector: PROJECTOR.test(bare),
     ...(shard && { shard: Number(shard[1]) }),
-    pattern: name.replace(QUANTIZATION, '$1*').toLowerCase(),
+    pattern: `${before}${found ? '*' : ''}${after}.gguf`.toLowerCase(),
   };
-}
-
-/** `Q4_K_M` for `q4_k_m`; `undefined` for a name that llama.cpp has no type for. */
-export function normalizeQuantization(text: string): string | undefined {
-  return KNOWN_QUANTIZATION.test(text) ? text.toUpperCase() : undefined;
 }
 
 /** Small letters and digits only, so that `Qwen2-Audio` and `qwen2audio` are one. */

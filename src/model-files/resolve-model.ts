@@ -1,10 +1,14 @@
 /** From a model's name or path to its files: the quantization, its siblings, the projector. It opens no model. */
-import { basename, dirname, resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { describe, MemoryGuardError } from '../core/errors.ts';
 import { KNOWN_MODELS } from '../core/known-models.ts';
+import type { LadderStep } from '../core/quantizations.ts';
 import { findProjector } from './find-projector.ts';
+import { chooseFiles, groupModels, type ModelGroup } from './group-models.ts';
+import { listSiblings } from './list-siblings.ts';
 import { type FoundFile, findModelFiles, listDefaultFolders } from './model-folders.ts';
-import { normalizeQuantization, readModelName, simplifyName } from './model-name.ts';
+import { readModelName, simplifyName } from './model-name.ts';
+import { normalizeQuantization, type WrittenQuantization } from './read-quantization.ts';
 import { readRepository } from './repository-name.ts';
 import { missingQuantization, missingSibling, noModel, unknownModel, unknownRepository } from './resolve-errors.ts';
 import { findRepositoryFiles } from './sdk-cache.ts';
@@ -15,11 +19,12 @@ export interface ResolvedModel {
   /** Absolute; the first shard of a split model. */
   readonly modelPath: string;
   readonly projectorPath?: string;
-  /** As the file's name says. */
+  /** As the file's name says, such as `Q4_K_M` or `UD-Q4_K_XL`. */
   readonly quantization?: string;
 }
 
 export interface ResolveOptions {
+  /** A type of llama.cpp or a recipe, in any letters. A type is also what a recipe of it is found by if no file has its very name. */
   readonly quantization?: string | undefined;
   /** @default the folders of `listDefaultFolders` */
   readonly modelsDir?: string | undefined;
@@ -27,8 +32,8 @@ export interface ResolveOptions {
   readonly projectorPath?: string | undefined;
 }
 
-/** What a load without a quantization takes: the documented default, then the smaller one, then the larger one. */
-const PREFERRED_QUANTIZATIONS = ['Q4_K_M', 'Q4_0', 'Q5_K_M'];
+/** What a load without a quantization takes: the documented default, then the smaller one, then the larger one, then the best. */
+const PREFERRED_STEPS: readonly LadderStep[] = ['Q4_K_M', 'Q4_0', 'Q5_K_M'];
 
 /**
  * The files to load.
@@ -37,91 +42,111 @@ const PREFERRED_QUANTIZATIONS = ['Q4_K_M', 'Q4_0', 'Q5_K_M'];
  * quantization of it is not there.
  */
 export async function resolveModel(name: string, options: ResolveOptions = {}): Promise<ResolvedModel> {
-  return resolveFrom(name, options, (known) => findKnownFiles(known, options.modelsDir));
+  return (await findModel(name, options)).resolve(options);
 }
 
 /** A model whose files were found. */
 export interface FoundModel {
-  /** The quantizations that are there, with their paths; for a path, its own and those of its siblings. */
-  readonly quantizations: ReadonlyMap<string, string>;
-  /** Does what `resolveModel` does, with the files of a known model that were found. */
+  /**
+   * The steps of the ladder that are there, best first, with their paths; for a path, its own and those of its siblings. Of several
+   * files with one step that one which `resolve` gives for it.
+   */
+  readonly steps: ReadonlyMap<LadderStep, string>;
+  /** Does what `resolveModel` does, with the files that were found. */
   resolve(options: Omit<ResolveOptions, 'modelsDir'>): Promise<ResolvedModel>;
 }
 
 /** Searches the folders once, however many quantizations are resolved then. Throws as `resolveModel` does. */
 export async function findModel(
   name: string,
-  { modelsDir }: Pick<ResolveOptions, 'modelsDir'> = {},
+  { modelsDir, quantization }: Pick<ResolveOptions, 'modelsDir' | 'quantization'> = {},
 ): Promise<FoundModel> {
   const known = readKnownName(name);
-  const files = known === undefined ? [] : await findKnownFiles(known, modelsDir);
+  const asked = readAsked(quantization ?? readRepository(name)?.quantization);
+  return known === undefined ? findByPath(readPath(name), asked) : findByName(known, asked, modelsDir);
+}
+
+type Asked = WrittenQuantization | undefined;
+
+async function findByName(name: string, asked: Asked, modelsDir: string | undefined): Promise<FoundModel> {
+  const files = await findKnownFiles(name, modelsDir);
+  const group = chooseGroup(groupModels(files), asked);
   return {
-    quantizations: known === undefined ? await findSiblings(readPath(name)) : groupByQuantization(files),
-    resolve: (options) => resolveFrom(name, options, async () => files),
+    steps: listPaths(group, asked),
+    async resolve({ quantization, projectorPath }) {
+      const wanted = readAsked(quantization) ?? asked;
+      const found = chooseFile(group, wanted) ?? (wanted ? undefined : files.find((file) => !file.projector));
+      if (found === undefined)
+        throw missingQuantization(
+          name,
+          wanted!.quantization,
+          group.map(({ path }) => path),
+        );
+      const projector = projectorPath === undefined ? await findProjector(found.path, files) : resolve(projectorPath);
+      return describeFiles(name, found.path, found.quantization, projector);
+    },
   };
 }
 
-/** Files beside `path`, itself among them, whose names differ from its own in the quantization alone; their paths by quantization. */
-export async function findSiblings(path: string): Promise<ReadonlyMap<string, string>> {
-  const own = readModelName(resolve(path));
-  if (!own?.quantization) return new Map();
-  const beside = await findModelFiles(dirname(resolve(path)), 1);
-  return groupByQuantization(beside.filter((file) => file.pattern === own.pattern && !file.projector));
-}
-
-/** `findFiles` finds the files of a known model; a path needs none. */
-async function resolveFrom(
-  name: string,
-  options: ResolveOptions,
-  findFiles: (known: string) => Promise<readonly FoundFile[]>,
-): Promise<ResolvedModel> {
-  const known = readKnownName(name);
-  const quantization = checkQuantization(options.quantization ?? readRepository(name)?.quantization);
-  const files = known
-    ? await resolveKnown(known, quantization, await findFiles(known))
-    : await resolvePath(name, quantization);
-  const projectorPath = options.projectorPath === undefined ? files.projectorPath : resolve(options.projectorPath);
+async function findByPath(path: string, asked: Asked): Promise<FoundModel> {
+  const own = readModelName(path);
+  const siblings = await listSiblings(path);
+  const steps = new Map(listPaths(siblings, asked ?? own));
+  if (asked === undefined && own?.step !== undefined && steps.has(own.step)) steps.set(own.step, path);
   return {
-    name: files.name,
-    modelPath: files.modelPath,
-    ...(projectorPath !== undefined && { projectorPath }),
-    ...(files.quantization !== undefined && { quantization: files.quantization }),
+    steps,
+    async resolve({ quantization, projectorPath }) {
+      const wanted = readAsked(quantization) ?? asked;
+      const modelPath = chooseSibling(path, siblings, wanted);
+      const found = own?.projector ? undefined : await findProjector(modelPath, []);
+      const projector = projectorPath === undefined ? found : resolve(projectorPath);
+      const name = basename(modelPath).replace(/\.gguf$/i, '');
+      return describeFiles(name, modelPath, readModelName(modelPath)?.quantization, projector);
+    },
   };
 }
 
-async function resolveKnown(
+/** The file that the path means, or the sibling of it that is wanted. */
+function chooseSibling(path: string, siblings: ModelGroup, wanted: Asked): string {
+  const own = readModelName(path);
+  if (wanted === undefined || wanted.quantization === own?.quantization) return path;
+  const sibling = chooseFile(siblings, wanted)?.path;
+  if (sibling !== undefined) return sibling;
+  throw missingSibling(
+    path,
+    wanted.quantization,
+    siblings.map((file) => file.path),
+  );
+}
+
+/** The model that a name means, if several lie there: the first one that has what is asked for, else the first one. */
+function chooseGroup(groups: readonly ModelGroup[], asked: Asked): ModelGroup {
+  return groups.find((group) => group.some(({ step }) => step === asked?.step)) ?? groups[0] ?? [];
+}
+
+function chooseFile(group: ModelGroup, asked: Asked): FoundFile | undefined {
+  const files = chooseFiles(group, asked);
+  const [best] = files.values();
+  if (asked !== undefined) return files.get(asked.step);
+  return files.get(PREFERRED_STEPS.find((step) => files.has(step)) ?? best?.step ?? 'Q4_K_M');
+}
+
+function listPaths(group: ModelGroup, preferred: Partial<WrittenQuantization> | undefined) {
+  return new Map([...chooseFiles(group, preferred)].map(([step, { path }]) => [step, path] as const));
+}
+
+function describeFiles(
   name: string,
+  modelPath: string,
   quantization: string | undefined,
-  files: readonly FoundFile[],
-): Promise<ResolvedModel> {
-  const models = groupByQuantization(files);
-  const chosen = quantization ?? PREFERRED_QUANTIZATIONS.find((each) => models.has(each)) ?? [...models.keys()][0];
-  const modelPath = chosen === undefined ? files.find((file) => !file.projector)?.path : models.get(chosen);
-  if (modelPath === undefined) throw missingQuantization(name, String(chosen), [...models.values()]);
-  const projectorPath = await findProjector(modelPath, files);
-  return { name, modelPath, ...(chosen && { quantization: chosen }), ...(projectorPath && { projectorPath }) };
-}
-
-async function resolvePath(name: string, quantization: string | undefined): Promise<ResolvedModel> {
-  const asked = readPath(name);
-  const own = readModelName(asked);
-  const isOwn = quantization === undefined || quantization === own?.quantization;
-  const modelPath = isOwn ? asked : await findSibling(asked, quantization);
-  const named = readModelName(modelPath)?.quantization;
-  const projectorPath = own?.projector ? undefined : await findProjector(modelPath, []);
+  projectorPath: string | undefined,
+): ResolvedModel {
   return {
-    name: basename(modelPath).replace(/\.gguf$/i, ''),
+    name,
     modelPath,
-    ...(named && { quantization: named }),
-    ...(projectorPath && { projectorPath }),
+    ...(projectorPath !== undefined && { projectorPath }),
+    ...(quantization !== undefined && { quantization }),
   };
-}
-
-async function findSibling(path: string, quantization: string): Promise<string> {
-  const found = await findSiblings(path);
-  const sibling = found.get(quantization);
-  if (sibling === undefined) throw missingSibling(path, quantization, [...found.values()]);
-  return sibling;
 }
 
 /** The files of a known model, named by their path below the searched folder: the folder may bear the model's name instead of the file. */
@@ -137,18 +162,6 @@ async function findKnownFiles(name: string, modelsDir: string | undefined): Prom
   const files = found.filter((file) => simplifyName(file.file).includes(name));
   if (!files.some((file) => !file.projector)) throw unknownModel(name, folders, found);
   return files;
-}
-
-/** Paths of the models by quantization. The first folder wins, then the shortest name. */
-function groupByQuantization(files: readonly FoundFile[]): Map<string, string> {
-  const models = new Map<string, string>();
-  for (const file of files) {
-    if (file.projector || !file.quantization) continue;
-    const known = models.get(file.quantization);
-    const shorter = known !== undefined && dirname(known) === dirname(file.path) && file.path.length < known.length;
-    if (known === undefined || shorter) models.set(file.quantization, file.path);
-  }
-  return models;
 }
 
 /** The name of a known model, or of a repository of the SDK's cache; `undefined` for a path. */
@@ -168,7 +181,7 @@ function isPath(name: string): boolean {
   return /[/\\]|\.gguf$/i.test(name);
 }
 
-function checkQuantization(given: string | undefined): string | undefined {
+function readAsked(given: string | undefined): Asked {
   if (given === undefined) return undefined;
   const quantization = normalizeQuantization(given);
   if (quantization) return quantization;

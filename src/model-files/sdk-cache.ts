@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { MiB } from '../core/bytes.ts';
 import { readSmallFile } from '../core/read-small-file.ts';
 import { type FoundFile, findModelFiles } from './model-folders.ts';
-import { normalizeQuantization, readModelName } from './model-name.ts';
+import { readModelName } from './model-name.ts';
+import { normalizeQuantization } from './read-quantization.ts';
 
 /** Nexa SDK writes the first one, GenieX the second one; both have the same fields. */
 const MANIFESTS = ['nexa.manifest', 'geniex.json'];
@@ -82,8 +83,6 @@ function readManifestFile(
   if (typeof name !== 'string' || !downloaded || /(^|[/\\])\.\.([/\\]|$)|^[/\\]|:/.test(name)) return undefined;
   const read = readModelName(name);
   if (read === undefined) return undefined;
-  const quantization = key === undefined ? undefined : (normalizeQuantization(key) ?? read.quantization);
-  const { quantization: _byName, ...rest } = read;
-  const projector = key === undefined;
-  return { ...rest, ...(quantization && { quantization }), projector, path: join(home, name), declared: true };
+  const byKey = key === undefined ? undefined : normalizeQuantization(key);
+  return { ...read, ...byKey, projector: key === undefined, path: join(home, name), declared: true };
 }

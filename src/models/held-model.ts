@@ -1,5 +1,6 @@
 /** A loaded model as the guard holds it: facts that stay, and the little that changes. It knows no SDK and acts on nothing. */
-import type { KvCacheType, LoadParts, Quantization } from '../core/types.ts';
+import type { LadderStep } from '../core/quantizations.ts';
+import type { KvCacheType, LoadParts } from '../core/types.ts';
 import type { Reservation } from '../ledger/ledger.ts';
 import type { HeldProcess } from './held-process.ts';
 import { ModelLife, type RunningEnd } from './model-life.ts';
@@ -8,7 +9,7 @@ import type { Observing } from './observe-load.ts';
 /** What is known of a model once it is loaded, and never changes. */
 export interface ModelFacts {
   readonly name: string;
-  readonly quantization: Quantization | undefined;
+  readonly quantization: LadderStep | undefined;
   /** What was chosen and passed to the SDK. */
   readonly shape: { readonly contextSize?: number; readonly kvCacheType?: KvCacheType };
   /** Why it was loaded so. */

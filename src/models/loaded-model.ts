@@ -1,7 +1,8 @@
 /** What `guard.models()` shows of one loaded model. It holds nothing. */
 
 import { sumFileBytes } from '../core/needed-bytes.ts';
-import type { KvCacheType, LoadNeed, LoadParts, Quantization } from '../core/types.ts';
+import type { LadderStep } from '../core/quantizations.ts';
+import type { KvCacheType, LoadNeed, LoadParts } from '../core/types.ts';
 import type { HeldModel } from './held-model.ts';
 import type { HeldProcess } from './held-process.ts';
 import type { ObservedMemory, Observing } from './observe-load.ts';
@@ -11,7 +12,7 @@ export interface LoadedModel {
   readonly name: string;
   /** The name of the model whose context this is. Absent for a model. */
   readonly contextOf?: string;
-  readonly quantization?: Quantization;
+  readonly quantization?: LadderStep;
   /** Tokens of context, if the guard chose them. */
   readonly contextSize?: number;
   /** The type of the KV cache, if the guard chose it. */

@@ -1,5 +1,6 @@
 /** The guarded handle of one loaded model: its disposers unregister it, its calls are counted, its loss is noticed. */
-import type { KvCacheType, Quantization } from '../core/types.ts';
+import type { LadderStep } from '../core/quantizations.ts';
+import type { KvCacheType } from '../core/types.ts';
 import { type Invoke, type Takeover, unwrap, wrapObject } from '../core/wrap-object.ts';
 import { EvictedModel } from './evicted-model.ts';
 import { findDisposerName, type HeldModel } from './held-model.ts';
@@ -9,7 +10,7 @@ import { isHeldBack, type ModelCallParts, trackModelCall, wrapPart } from './mod
 /** What a guarded model has besides its own properties, unless it has one of that name itself. */
 export interface GuardedModelChoice {
   /** The quantization that was chosen. `undefined` for a model without a ladder. */
-  readonly quantization?: Quantization;
+  readonly quantization?: LadderStep;
   /** Tokens of context, if the guard chose them. */
   readonly contextSize?: number;
   /** The type of the KV cache, if the guard chose it. */

@@ -1,7 +1,8 @@
 /** Chooses among candidates in order of quality and records every verdict. Pure: it admits nobody by itself. */
 import { withoutPrototype } from '../core/copy-options.ts';
 import { neededBytes } from '../core/needed-bytes.ts';
-import type { KvCacheType, LoadNeed, LoadParts, Quantization } from '../core/types.ts';
+import type { LadderStep } from '../core/quantizations.ts';
+import type { KvCacheType, LoadNeed, LoadParts } from '../core/types.ts';
 import {
   judgeRules,
   type MemorySituation,
@@ -13,7 +14,9 @@ import {
 /** One way to load the model. */
 export interface Candidate {
   /** Absent if the model has no ladder: it is loaded as it is or not at all. */
-  readonly quantization?: Quantization;
+  readonly quantization?: LadderStep;
+  /** The quantization is what the file's header says: no name leads to it, so the SDK is not told of it. */
+  readonly unnamed?: true;
   /** Tokens; absent if the need doesn't depend on them. */
   readonly contextSize?: number;
   readonly kvCacheType?: KvCacheType;
@@ -49,8 +52,13 @@ export interface CandidateVerdict extends Omit<Candidate, 'smaller'> {
 const CONTEXT_STEP = 256;
 
 /**
- * The asked candidate and the steps below it, in the given order, without the steps that don't save memory here.
- * A quantization with fewer bits can need more if the runtime repacks its weights.
+ * The asked candidate and the steps below it, in the given order, without the steps that need as much as a better one or more: a
+ * load never goes down to what takes more than what was refused. Fewer bits can need more if the runtime repacks the weights into
+ * a second copy, and Q4_1 has more bits than the IQ4_XS above it.
+ *
+ * Mapped and anonymous bytes are compared together, each step's least. A step that needs less of them but more anonymous ones stays:
+ * 17 GiB of a mapped F16 may not fit where 5 GiB of a Q4_0 and 4 GiB of its repacked copy do. If the better one was refused for its
+ * anonymous bytes alone, then such a step fails by the same rule, since each is judged by every rule.
  */
 export function keepSavingSteps(candidates: readonly Candidate[]): readonly Candidate[] {
   let smallest = Number.POSITIVE_INFINITY;

@@ -4,10 +4,11 @@ import type { Adapter, ChosenShape, LoadRequest, ModelOffer } from '../adapters/
 import { defaultAdapter } from '../adapters/default-adapter.ts';
 import { findLlamaNodeFiles } from '../adapters/find-engine-files.ts';
 import { changeOptions, withoutPrototype } from '../core/copy-options.ts';
-import { isQuantization, QUANTIZATIONS } from '../core/quantizations.ts';
+import type { LadderStep } from '../core/quantizations.ts';
 import { readModelName } from '../model-files/model-name.ts';
+import { normalizeQuantization } from '../model-files/read-quantization.ts';
 import { readRepository } from '../model-files/repository-name.ts';
-import { findModel } from '../model-files/resolve-model.ts';
+import { findModel, type ResolvedModel } from '../model-files/resolve-model.ts';
 import type { NexaModel } from './nexa-model.ts';
 import { withProcessListener } from './process-listener.ts';
 import { type ResolvedLoadOptions, readLoadOptions } from './read-sdk-options.ts';
@@ -36,6 +37,7 @@ export function nexaAdapter(
       },
     }),
     readRequest: (args) => withPossibleTypes(readRequest(args), runtime?.kvCacheTypes),
+    withQuantization,
     withShape,
     listOffers: (args) => listOffers(args, modelsDir),
     hasFilledMicroBatch,
@@ -53,9 +55,25 @@ function readRequest(args: readonly unknown[]): LoadRequest {
   // Bad options are refused before anything is looked for.
   readOptions(args);
   // A path means its own file, and a repository's name may end in a quantization: that one is asked for.
-  const own = (readModelName(asked.name) ?? readRepository(asked.name))?.quantization;
-  if (asked.quantization !== undefined || !isQuantization(own)) return asked;
-  return withoutPrototype({ ...asked, quantization: own });
+  const named = asked.quantization ?? readRepository(asked.name)?.quantization;
+  const quantization = typeof named === 'string' ? (normalizeQuantization(named)?.step ?? named) : named;
+  return withoutPrototype({ ...asked, quantization: quantization ?? readModelName(asked.name)?.step });
+}
+
+/** The SDK finds the very file that was chosen by what its name says: of one step there may be several. */
+function withQuantization(
+  args: readonly unknown[],
+  step: LadderStep | undefined,
+  modelPath: string | undefined,
+): readonly unknown[] {
+  const written = step && modelPath !== undefined ? writeQuantization(modelPath, step) : step;
+  return defaultAdapter.withQuantization(args, written as LadderStep | undefined);
+}
+
+/** What leads to the file of a step: what its name says, or the step if only a manifest says it. */
+function writeQuantization(path: string, step: LadderStep): string {
+  const name = readModelName(path);
+  return name?.step === step ? name.quantization! : step;
 }
 
 /** Leaves out the cache types of a list that the runtime doesn't have. A single type is left for the runtime to refuse. */
@@ -76,33 +94,22 @@ function withShape(args: readonly unknown[], { contextSize, kvCacheType }: Chose
 }
 
 async function listOffers(args: readonly unknown[], sdkModelsDir: string | undefined): Promise<readonly ModelOffer[]> {
-  const request = readRequest(args);
-  const { modelsDir = sdkModelsDir, projectorPath } = readOptions(args);
-  const found = await findModel(request.name, { modelsDir });
+  const { name, quantization: asked } = readRequest(args);
+  const { modelsDir = sdkModelsDir, projectorPath, quantization } = readOptions(args);
+  const found = await findModel(name, { modelsDir, quantization });
+  // A file that names no type, or one that isn't there: it alone is resolved, or said to be missing.
+  const alone = found.steps.size === 0 || (asked !== undefined && !found.steps.has(asked as LadderStep));
+  if (alone) return [describeOffer(await found.resolve({ quantization, projectorPath }), undefined)];
   return Promise.all(
-    chooseSteps(request, found.quantizations).map(async (quantization) => {
-      const files = await found.resolve({ quantization, projectorPath });
-      return {
-        ...(isQuantization(quantization) && { quantization }),
-        modelPath: files.modelPath,
-        ...(files.projectorPath !== undefined && { projectorPath: files.projectorPath }),
-      };
+    [...found.steps].map(async ([step, path]) => {
+      const files = await found.resolve({ quantization: writeQuantization(path, step), projectorPath });
+      return describeOffer(files, step);
     }),
   );
 }
 
-/** The quantizations to offer; `undefined` stands for the file that the name itself means. */
-function chooseSteps(
-  { name, quantization }: LoadRequest,
-  found: ReadonlyMap<string, string>,
-): readonly (string | undefined)[] {
-  const asked = typeof quantization === 'string' ? quantization : undefined;
-  const ladder = QUANTIZATIONS.filter((step) => found.has(step));
-  // A file that is no step of the ladder, or that isn't there: it alone is resolved, or said to be missing.
-  if (ladder.length === 0) return [asked];
-  if (asked !== undefined) return ladder.some((step) => step === asked) ? ladder : [asked];
-  const own = readModelName(name)?.quantization;
-  return own === undefined || isQuantization(own) ? ladder : [undefined];
+function describeOffer({ modelPath, projectorPath }: ResolvedModel, quantization: LadderStep | undefined): ModelOffer {
+  return { ...(quantization && { quantization }), modelPath, ...(projectorPath !== undefined && { projectorPath }) };
 }
 
 /** The SDK's own options, checked, without those that only the guard understands. */

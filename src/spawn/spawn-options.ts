@@ -1,6 +1,7 @@
 /** The options of `guard.spawn`: what is accepted, and the defaults. It starts nothing. */
 import { ON_KILLED, type OnKilled } from '../adapters/adapter.ts';
 import { describe, invalidOption, MemoryGuardError } from '../core/errors.ts';
+import { checkLadderStep } from '../core/quantizations.ts';
 import {
   abortSignal,
   type Check,
@@ -89,6 +90,7 @@ const CHECKS: Checks<SpawnProgramOptions> = {
   onKilled: oneOf(...ON_KILLED),
   containment: oneOf('auto', 'off'),
   downgrade: flag,
+  floor: checkLadderStep,
   force: flag,
   pin: flag,
   footprint: unread(checkFootprint),

@@ -46,6 +46,17 @@ describe('what the SDK is called with', () => {
   });
 });
 
+describe('a file whose name says no quantization', () => {
+  it('is told with that of its header, for which the SDK is not asked', () => {
+    const args = ['m.gguf'] as const;
+    const request = choosing.readRequest(args);
+    expect(chooseCall({ adapter: choosing, args, request }, { ...CANDIDATE, unnamed: true }, 'enforce')).toMatchObject({
+      args: ['m.gguf', { modelPath: '/chosen.gguf' }],
+      quantization: 'Q4_0',
+    });
+  });
+});
+
 describe('what the SDK is called with if the guard only observes', () => {
   it('is what its caller wrote', () => {
     const options = { quantization: 'Q4_0', contextSize: 1024 };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { LoadRequest, RequestedShape } from '../../src/adapters/adapter.ts';
 import { GiB, MiB } from '../../src/core/bytes.ts';
-import type { Quantization } from '../../src/core/types.ts';
+import { LADDER, type LadderStep } from '../../src/core/quantizations.ts';
 import type { Footprint } from '../../src/footprint/footprint.ts';
 import {
   type EstimatedOffer,
@@ -14,7 +14,7 @@ const listCandidates = (request: LoadRequest, own: LoadGuardOptions, parts: List
   listCandidatesFor(request, readLoadChoices(own), parts);
 
 const parts = (changes: Partial<ListCandidatesParts> = {}): ListCandidatesParts => ({
-  settings: { downgrade: true, minFreeBytes: undefined, unknownModels: 'refuse' },
+  settings: { downgrade: true, floor: 'Q4_0', minFreeBytes: undefined, unknownModels: 'refuse' },
   offers: [],
   recommend: () => 'Q4_K_M',
   heldMinFreeBytes: 0,
@@ -137,10 +137,11 @@ describe('any other model', () => {
 
 describe('a model whose files were read', () => {
   /** 1 GiB mapped, 1 MiB of anonymous memory for each token, half of it with a quantized cache. */
-  const offer = (quantization: Quantization | undefined, mappedGiB = 1): EstimatedOffer => ({
+  const offer = (quantization: LadderStep | undefined, mappedGiB = 1, fileType?: number): EstimatedOffer => ({
     ...(quantization && { quantization }),
     modelPath: 'm.gguf',
     estimator: {
+      fileType,
       shards: [{ device: 0xfe00, inode: 7, sizeBytes: mappedGiB * GiB, mtimeMs: 0 }],
       files: [],
       haveFilesChanged: () => false,
@@ -220,6 +221,60 @@ describe('a model whose files were read', () => {
     const found = ask('Q4_K_M', {}, { offers });
     expect(steps(found)).toEqual(['Q4_K_M', 'Q4_0']);
     expect(found.candidates[0]?.need.basis).toBe('table');
+  });
+
+  it('may come in any type that llama.cpp has, down to the floor', () => {
+    const all = LADDER.map((step) => offer(step));
+    const floored = (floor: LadderStep, quantization?: string, own: LoadGuardOptions = {}) =>
+      steps(
+        listCandidates({ name: './m.gguf', quantization }, own, {
+          ...parts({ offers: all }),
+          settings: { ...parts().settings, floor },
+        }),
+      );
+    expect(floored('Q4_0', 'Q8_0')).toEqual(LADDER.slice(LADDER.indexOf('Q8_0'), LADDER.indexOf('Q4_0') + 1));
+    expect(floored('Q1_0', 'F32')).toEqual(LADDER);
+    expect(floored('Q4_0', 'Q4_1', { floor: 'Q3_K_M' })).toEqual(['Q4_1', 'Q4_0', 'Q3_K_L', 'Q3_K_M']);
+    expect(floored('Q4_0', 'Q2_K')).toEqual(['Q2_K']);
+  });
+
+  it('begins with the best that is there if it is not a known one', () => {
+    const found = listCandidates({ name: 'a/b' }, {}, parts({ offers: [offer('Q8_0'), offer('Q4_0')] }));
+    expect(found.askedQuantization).toBe('Q8_0');
+    expect(steps(found)).toEqual(['Q8_0', 'Q4_0']);
+    const known = ask(undefined, {}, { offers: [offer('Q8_0'), offer('Q6_K'), offer('Q4_0')] });
+    expect(steps(known)).toEqual(['Q4_0']);
+  });
+
+  it('begins no lower than the floor, whatever is recommended', () => {
+    const settings = { ...parts().settings, floor: 'Q5_K_M' } as const;
+    expect(steps(ask(undefined, {}, { settings, recommend: () => 'Q4_0' }))).toEqual(['Q5_K_M']);
+    expect(steps(ask(undefined, {}, { settings, offers: [offer('Q6_K'), ...offers] }))).toEqual(['Q5_K_M']);
+  });
+
+  it('is refused if it is asked for without a file in a type that the table has no row for', () => {
+    expect(() => ask('Q8_0')).toThrow(
+      expect.objectContaining({
+        code: 'ERR_UNKNOWN_QUANTIZATION',
+        message: expect.stringContaining('one of Q5_K_M, Q4_K_M, Q4_0'),
+      }),
+    );
+    expect(steps(ask('Q8_0', { footprint: 5 }))).toEqual(['Q8_0', 'Q5_K_M', 'Q4_K_M', 'Q4_0']);
+  });
+
+  it('has the quantization that its header says if its name says none', () => {
+    const unnamed = (fileType: number | undefined, shape: RequestedShape = {}) =>
+      listCandidates({ name: './m.gguf', shape }, {}, parts({ offers: [offer(undefined, 1, fileType)] }));
+    expect(unnamed(17)).toMatchObject({
+      askedQuantization: 'Q5_K_M',
+      candidates: [{ quantization: 'Q5_K_M', unnamed: true, minFreeBytes: 768 * MiB }],
+    });
+    // Below the floor: the caller gave its very path.
+    expect(steps(unnamed(10))).toEqual(['Q2_K']);
+    for (const none of [unnamed(undefined), unnamed(33), unnamed(17, { part: 'context' })]) {
+      expect(none.askedQuantization).toBeUndefined();
+      expect(none.candidates[0]).not.toHaveProperty('unnamed');
+    }
   });
 
   it('and is on no ladder is loaded as it is, with what is only bounded said', () => {

@@ -40,6 +40,14 @@ describe('the options of one load', () => {
     expect(refusalOf(() => giveNeed?.('Q4_0')).message).toContain('Expected `memoryGuard.footprint` to be bytes >= 0');
   });
 
+  it('have a floor that is a step of the ladder', () => {
+    expect(readLoadChoices({ floor: 'Q2_K' }).floor).toBe('Q2_K');
+    expect(refusalOf(() => readLoadChoices({ floor: 'Q2' }))).toMatchObject({
+      code: 'ERR_UNKNOWN_QUANTIZATION',
+      message: expect.stringContaining('Expected `memoryGuard.floor` to be one of F32, '),
+    });
+  });
+
   it('wait for a minute if no time is given, and for a time that is a whole number', () => {
     expect(readLoadChoices({ wait: true }).waitTimeoutMs).toBe(60_000);
     expect(readLoadChoices({ wait: {} }).waitTimeoutMs).toBe(60_000);

@@ -35,6 +35,13 @@ describe('the projector beside a model', () => {
     expect(await findProjector(at('m-Q4_0.gguf'), [])).toBeUndefined();
   });
 
+  test('lies above a split model that is in a folder of its quantization', async () => {
+    lay('UD-Q4_K_XL/m-UD-Q4_K_XL-00001-of-00002.gguf', 'm-Q4_0.gguf', 'mmproj-BF16.gguf', 'mmproj-F16.gguf');
+    expect(await findProjector(at('UD-Q4_K_XL/m-UD-Q4_K_XL-00001-of-00002.gguf'), [])).toBe(at('mmproj-F16.gguf'));
+    lay('other-Q4_0.gguf');
+    expect(await findProjector(at('UD-Q4_K_XL/m-UD-Q4_K_XL-00001-of-00002.gguf'), [])).toBeUndefined();
+  });
+
   test('is none in an empty folder, or in one that is not there', async () => {
     expect(await findProjector(at('m.gguf'), [])).toBeUndefined();
     expect(await findProjector('/nowhere/m.gguf', [])).toBeUndefined();

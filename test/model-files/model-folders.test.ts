@@ -51,6 +51,12 @@ describe('the models of a folder', () => {
     expect(await find(folder)).toEqual(['1/2/3/4/m.gguf', '1/m.gguf', 'm.gguf']);
   });
 
+  test('are looked for only in the folders that are entered', async () => {
+    const folder = layFolder('m.gguf', 'BF16/m.gguf', 'other/m.gguf');
+    const found = await findModelFiles(folder, 2, (name) => name === 'BF16');
+    expect(found.map(({ file }) => file)).toEqual(['BF16/m.gguf', 'm.gguf']);
+  });
+
   test('are none if the folder is not there, or a file', async () => {
     const folder = layFolder('m.gguf');
     expect(await find(join(folder, 'gone'))).toEqual([]);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { normalizeQuantization, rankProjector, readModelName } from '../../src/model-files/model-name.ts';
+import { rankProjector, readModelName } from '../../src/model-files/model-name.ts';
 
 function nameOf(file: string) {
   const name = readModelName(file);
@@ -41,21 +41,24 @@ describe('readModelName', () => {
     expect(readModelName('qwen2audio-Q4_K_M.safetensors')).toBeUndefined();
   });
 
+  test('takes no measurements for a model, but a model that was made with them', () => {
+    expect(readModelName('openai_gpt-oss-20b-imatrix.gguf')).toBeUndefined();
+    expect(readModelName('BigBang-v1.imatrix.gguf')).toBeUndefined();
+    expect(nameOf('BigBang-v1-imatrix-Q4_0.gguf').quantization).toBe('imat-Q4_0');
+  });
+
   test('gives siblings one pattern and others another', () => {
     const { pattern } = nameOf('Qwen2-Audio-Q4_K_M.gguf');
     expect(nameOf('qwen2-audio-q4_0.gguf').pattern).toBe(pattern);
     expect(nameOf('Qwen2-Audio.Q4_0.gguf').pattern).not.toBe(pattern);
   });
-});
 
-describe('normalizeQuantization', () => {
-  test('knows the types in any letters', () => {
-    expect(normalizeQuantization('q4_k_m')).toBe('Q4_K_M');
-    expect(normalizeQuantization('bf16')).toBe('BF16');
-  });
-
-  test.each(['Q4', 'Q9_0', 'Q4_K_M.gguf', 'int4', ''])('does not know %j', (text) => {
-    expect(normalizeQuantization(text)).toBeUndefined();
+  test('gives marks and shards no part of the pattern, and the size of the model one', () => {
+    const { pattern } = nameOf('Qwen3-8B-Q4_K_M.gguf');
+    expect(nameOf('Qwen3-8B-UD-Q2_K_XL.gguf').pattern).toBe(pattern);
+    expect(nameOf('BF16/Qwen3-8B-BF16-00001-of-00002.gguf').pattern).toBe(pattern);
+    expect(nameOf('Qwen3-0.6B-Q4_K_M.gguf').pattern).not.toBe(pattern);
+    expect(nameOf('mtp-Qwen3-8B-Q4_0.gguf').pattern).not.toBe(pattern);
   });
 });
 

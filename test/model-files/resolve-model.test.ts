@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { findModel, findSiblings, resolveModel } from '../../src/model-files/resolve-model.ts';
+import { findModel, resolveModel } from '../../src/model-files/resolve-model.ts';
 
 let modelsDir: string;
 beforeEach(() => {
@@ -100,10 +100,10 @@ describe('a known model', () => {
 
   test('lists its quantizations', async () => {
     lay('qwen2audio-Q4_0.gguf', 'qwen2audio-Q5_K_M.gguf', 'mmproj-qwen2audio-f16.gguf', 'llama-Q4_K_M.gguf');
-    const found = (await findModel('qwen2audio', { modelsDir })).quantizations;
+    const found = (await findModel('qwen2audio', { modelsDir })).steps;
     expect([...found]).toEqual([
-      ['Q4_0', at('qwen2audio-Q4_0.gguf')],
       ['Q5_K_M', at('qwen2audio-Q5_K_M.gguf')],
+      ['Q4_0', at('qwen2audio-Q4_0.gguf')],
     ]);
   });
 });
@@ -153,15 +153,11 @@ describe('a path', () => {
 
   test('has siblings by the same pattern only', async () => {
     lay('m-Q4_0.gguf', 'M-q5_k_m.gguf', 'm.Q4_K_M.gguf', 'other-Q8_0.gguf', 'sub/m-Q6_K.gguf');
-    const found = await findSiblings(at('m-Q4_0.gguf'));
-    expect(new Map(found)).toEqual(
-      new Map([
-        ['Q4_0', at('m-Q4_0.gguf')],
-        ['Q5_K_M', at('M-q5_k_m.gguf')],
-      ]),
-    );
-    expect((await findModel(at('m-Q4_0.gguf'))).quantizations).toEqual(found);
-    await expect(findSiblings(at('unnamed.gguf'))).resolves.toEqual(new Map());
+    expect([...(await findModel(at('m-Q4_0.gguf'))).steps]).toEqual([
+      ['Q5_K_M', at('M-q5_k_m.gguf')],
+      ['Q4_0', at('m-Q4_0.gguf')],
+    ]);
+    expect((await findModel(at('unnamed.gguf'))).steps.size).toBe(0);
   });
 
   test('leads to the sibling that was asked for', async () => {
@@ -189,6 +185,57 @@ describe('a path', () => {
       code: 'ERR_UNKNOWN_QUANTIZATION',
       message: expect.stringContaining('says no quantization, so Q4_0'),
     });
+  });
+});
+
+describe('several files of one step', () => {
+  const choose = async (path: string, quantization?: string) =>
+    (await resolveModel(at(path), quantization === undefined ? {} : { quantization })).modelPath.slice(
+      modelsDir.length + 1,
+    );
+
+  test('are told apart by what is asked for', async () => {
+    lay('m-Q8_0.gguf', 'm-Q4_K_M.gguf', 'm-Q4_K_L.gguf', 'm-UD-Q4_K_XL.gguf');
+    for (const [asked, file] of [
+      ['Q4_K_M', 'm-Q4_K_M.gguf'],
+      ['q4_k_l', 'm-Q4_K_L.gguf'],
+      ['UD-Q4_K_XL', 'm-UD-Q4_K_XL.gguf'],
+      ['UD-Q4_K_M', 'm-UD-Q4_K_XL.gguf'],
+      ['Q4_K', 'm-Q4_K_M.gguf'],
+    ]) {
+      expect([asked, await choose('m-Q8_0.gguf', asked)]).toEqual([asked, file]);
+    }
+  });
+
+  test('give a path its own file, and steps that were made as it was', async () => {
+    lay('m-UD-Q4_K_XL.gguf', 'm-Q4_K_M.gguf', 'm-Q2_K.gguf', 'm-UD-Q2_K_XL.gguf');
+    expect(await choose('m-UD-Q4_K_XL.gguf')).toBe('m-UD-Q4_K_XL.gguf');
+    const { steps } = await findModel(at('m-UD-Q4_K_XL.gguf'));
+    expect([...steps]).toEqual([
+      ['Q4_K_M', at('m-UD-Q4_K_XL.gguf')],
+      ['Q2_K', at('m-UD-Q2_K_XL.gguf')],
+    ]);
+  });
+});
+
+describe('several models in one folder', () => {
+  test('are never steps of one another', async () => {
+    lay(
+      'Qwen3-0.6B-Q8_0.gguf',
+      'Qwen3-0.6B-Q4_0.gguf',
+      'Qwen3-8B-Q6_K.gguf',
+      'Qwen3-8B-Q3_K_M.gguf',
+      'mtp-Qwen3-8B-Q4_0.gguf',
+    );
+    expect([...(await findModel(at('Qwen3-8B-Q6_K.gguf'))).steps.keys()]).toEqual(['Q6_K', 'Q3_K_M']);
+    expect([...(await findModel(at('Qwen3-0.6B-Q4_0.gguf'))).steps.keys()]).toEqual(['Q8_0', 'Q4_0']);
+  });
+
+  test('leave a name its shortest one, or the one that has what is asked for', async () => {
+    lay('qwen2audio-Q8_0.gguf', 'draft-qwen2audio-Q4_0.gguf', 'qwen2audio-instruct-Q2_K.gguf');
+    expect((await resolveModel('qwen2audio', { modelsDir })).modelPath).toBe(at('qwen2audio-Q8_0.gguf'));
+    const asked = await resolveModel('qwen2audio', { modelsDir, quantization: 'Q2_K' });
+    expect(asked.modelPath).toBe(at('qwen2audio-instruct-Q2_K.gguf'));
   });
 });
 

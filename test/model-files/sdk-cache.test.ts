@@ -60,11 +60,7 @@ describe('a repository', () => {
     expect(await describedPath(`${REPOSITORY}:Q5_K_M`)).toBe('m-Q5_K_M.gguf');
     expect(await describedPath(`${REPOSITORY}:q4_0`)).toBe('m-Q4_0.gguf');
     expect(await describedPath(`${REPOSITORY}:Q5_K_M`, 'Q4_0')).toBe('m-Q4_0.gguf');
-    expect([...(await findModel(REPOSITORY, { modelsDir })).quantizations.keys()].sort()).toEqual([
-      'Q4_0',
-      'Q4_K_M',
-      'Q5_K_M',
-    ]);
+    expect([...(await findModel(REPOSITORY, { modelsDir })).steps.keys()]).toEqual(['Q5_K_M', 'Q4_K_M', 'Q4_0']);
     await expect(describedPath(`${REPOSITORY}:Q8_0`)).rejects.toMatchObject({ code: 'ERR_MODEL_FILE' });
     await expect(describedPath(`${REPOSITORY}:none`)).rejects.toMatchObject({ code: 'ERR_UNKNOWN_QUANTIZATION' });
   });
@@ -104,7 +100,7 @@ describe('a manifest', () => {
       projectorPath: at(`${folder}/ear.gguf`),
       quantization: 'Q4_0',
     });
-    expect([...(await findModel(REPOSITORY, { modelsDir: cache })).quantizations.keys()]).toEqual(['Q4_0']);
+    expect([...(await findModel(REPOSITORY, { modelsDir: cache })).steps.keys()]).toEqual(['Q4_0']);
   });
 
   test('may leave quantizations to file names, and have no projector', async () => {

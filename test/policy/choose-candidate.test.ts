@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { GiB, MiB } from '../../src/core/bytes.ts';
-import type { Quantization } from '../../src/core/types.ts';
+import type { LadderStep } from '../../src/core/quantizations.ts';
 import {
   type Candidate,
   type CandidateVerdict,
@@ -9,7 +9,7 @@ import {
   keepSavingSteps,
 } from '../../src/policy/choose-candidate.ts';
 
-function candidate(quantization: Quantization, gib: number): Candidate {
+function candidate(quantization: LadderStep, gib: number): Candidate {
   const need = { mappedBytes: 0, anonymousBytes: gib * GiB, basis: 'table' } as const;
   return { quantization, need, minFreeBytes: 512 * MiB };
 }
@@ -28,6 +28,38 @@ describe('the ladder', () => {
   it('skips a step that needs just as much', () => {
     const steps = keepSavingSteps([candidate('Q5_K_M', 5), candidate('Q4_K_M', 5)]);
     expect(steps).toHaveLength(1);
+  });
+
+  it('never runs backwards where more bits come below fewer', () => {
+    const steps = keepSavingSteps([
+      candidate('IQ4_NL', 4.5),
+      candidate('IQ4_XS', 4.25),
+      candidate('Q4_1', 5),
+      candidate('Q4_0', 4.4),
+    ]);
+    expect(steps.map((step) => step.quantization)).toEqual(['IQ4_NL', 'IQ4_XS']);
+  });
+
+  it('keeps a step that needs less in all but more anonymous bytes, which the rules judge', () => {
+    const apart = (quantization: LadderStep, mappedGiB: number, anonymousGiB: number): Candidate => ({
+      quantization,
+      need: { mappedBytes: mappedGiB * GiB, anonymousBytes: anonymousGiB * GiB, basis: 'gguf' },
+      minFreeBytes: 0,
+    });
+    const ladder = [apart('F16', 16, 1), apart('Q4_0', 5, 5)];
+    expect(keepSavingSteps(ladder)).toEqual(ladder);
+    const on = (freeGiB: number, totalGiB: number) => ({
+      totalBytes: totalGiB * GiB,
+      availableBytes: freeGiB * GiB,
+      headroomBytes: freeGiB * GiB,
+      promisedAnonymousBytes: 0,
+    });
+    const verdicts = (freeGiB: number, totalGiB: number) =>
+      judgeCandidates(ladder, on(freeGiB, totalGiB), 0.25).map(({ admitted }) => admitted);
+    // Refused for all of its bytes: the repacked one fits.
+    expect(verdicts(12, 16)).toEqual([false, true]);
+    // Refused for its anonymous bytes alone: then the one that has more of them is refused as well.
+    expect(verdicts(18, 70)).toEqual([false, false]);
   });
 
   it('judges each step with its own bytes to keep free', () => {

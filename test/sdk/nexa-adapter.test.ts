@@ -45,6 +45,7 @@ describe('the adapter of NexaSDK', () => {
       'mmproj-qwen2audio.gguf',
     );
     const expected = [
+      ['Q8_0', 'qwen2audio-Q8_0.gguf', 'mmproj-qwen2audio.gguf'],
       ['Q5_K_M', 'qwen2audio-Q5_K_M.gguf', 'mmproj-qwen2audio.gguf'],
       ['Q4_0', 'qwen2audio-Q4_0.gguf', 'mmproj-qwen2audio.gguf'],
     ];
@@ -83,21 +84,31 @@ describe('the adapter of NexaSDK', () => {
     ]);
   });
 
-  it('offers a file beside the ladder as it is', async () => {
+  it('offers a file whose name says no quantization as it is', async () => {
     const directory = folder('m-Q8_0.gguf', 'plain.gguf');
-    expect(await offered([join(directory, 'm-Q8_0.gguf')])).toEqual([[undefined, 'm-Q8_0.gguf', undefined]]);
     expect(await offered([join(directory, 'plain.gguf')])).toEqual([[undefined, 'plain.gguf', undefined]]);
   });
 
-  it('offers a path that names a file beside the ladder as that file, also where the ladder lies beside it', async () => {
-    const directory = folder('m-Q8_0.gguf', 'm-Q4_0.gguf', 'm-Q4_K_M.gguf');
-    const path = join(directory, 'm-Q8_0.gguf');
-    expect(await offered([path])).toEqual([[undefined, 'm-Q8_0.gguf', undefined]]);
-    const steps = [
-      ['Q4_K_M', 'm-Q4_K_M.gguf', undefined],
-      ['Q4_0', 'm-Q4_0.gguf', undefined],
-    ];
-    expect(await offered([path, { quantization: 'Q4_K_M' }])).toEqual(steps);
+  it('offers the very file that was asked for, and leads the SDK to the one that was chosen', async () => {
+    const directory = folder('m-UD-Q4_K_XL.gguf', 'm-Q4_K_M.gguf', 'm-IQ2_M.gguf');
+    const args = [join(directory, 'm-UD-Q4_K_XL.gguf')];
+    const { readRequest, withQuantization } = nexaAdapter(undefined);
+    expect(readRequest(args).quantization).toBe('Q4_K_M');
+    expect(await offered(args)).toEqual([
+      ['Q4_K_M', 'm-UD-Q4_K_XL.gguf', undefined],
+      ['IQ2_M', 'm-IQ2_M.gguf', undefined],
+    ]);
+    expect(withQuantization(args, 'Q4_K_M', args[0])).toEqual([args[0], { quantization: 'UD-Q4_K_XL' }]);
+    const recipe = [join(directory, 'm-IQ2_M.gguf'), { quantization: 'ud-q4_k_xl' }];
+    expect(readRequest(recipe).quantization).toBe('Q4_K_M');
+    expect((await offered(recipe))?.[0]).toEqual(['Q4_K_M', 'm-UD-Q4_K_XL.gguf', undefined]);
+  });
+
+  it('leads the SDK to a file by its step if the name says none, and leaves the call alone without a step', () => {
+    const { withQuantization } = nexaAdapter(undefined);
+    expect(withQuantization(['a/b'], 'Q4_0', '/weights.gguf')).toEqual(['a/b', { quantization: 'Q4_0' }]);
+    expect(withQuantization(['a/b'], 'Q4_0', undefined)).toEqual(['a/b', { quantization: 'Q4_0' }]);
+    expect(withQuantization(['a/b'], undefined, '/m-Q4_0.gguf')).toEqual(['a/b']);
   });
 
   it('says which file of an asked quantization is missing, and which model', async () => {

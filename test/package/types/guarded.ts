@@ -4,9 +4,11 @@ import {
   type Guarded,
   type GuardedModel,
   type KvCacheType,
+  type LadderStep,
   type MemoryGuard,
   type NexaModel,
   NexaSDK,
+  type Quantization,
   type SpawnedProgram,
   withMemoryGuard,
 } from 'nexa-memory-guard';
@@ -36,7 +38,9 @@ expectTypeOf(await nexa.loadModel('qwen2audio')).toEqualTypeOf<GuardedModel<Mode
 await using chosen = await nexa.loadModel('qwen2audio');
 expectTypeOf(chosen).toExtend<Model>();
 expectTypeOf(chosen.id).toEqualTypeOf<number>();
-expectTypeOf(chosen.quantization).toEqualTypeOf<'Q4_0' | 'Q4_K_M' | 'Q5_K_M' | undefined>();
+expectTypeOf(chosen.quantization).toEqualTypeOf<LadderStep | undefined>();
+expectTypeOf<Quantization>().toEqualTypeOf<'Q4_0' | 'Q4_K_M' | 'Q5_K_M'>();
+expectTypeOf<Quantization>().toExtend<LadderStep>();
 expectTypeOf(chosen.contextSize).toEqualTypeOf<number | undefined>();
 expectTypeOf(chosen.kvCacheType).toEqualTypeOf<KvCacheType | undefined>();
 expectTypeOf(chosen[Symbol.asyncDispose]()).toEqualTypeOf<Promise<void>>();
