@@ -17,12 +17,22 @@ export function describeAdmission(decision: Decision): string {
   const reasons = describeReasons(asked) || 'that much is not free';
   const between = candidates.slice(0, candidates.indexOf(chosen)).map((each) => each.quantization);
   const skipped = [...new Set(between)].filter((step) => step !== askedQuantization && step !== quantization);
-  const neither = skipped.length > 0 ? `, and ${skipped.join(' and ')} would not fit either` : '';
+  const neither = skipped.length > 0 ? `, and ${nameSkipped(skipped)} would not fit either` : '';
   const same = quantization === asked.quantization;
   return (
     `${formatModelName(model, askedQuantization)}${same ? describeShape(asked) : ''} needs ${describeNeed(asked.need)}: ${reasons}${neither}. ` +
     `Loading ${same ? 'it' : (quantization ?? 'it')}${shape} instead${needed}.`
   );
+}
+
+/** A sentence stays readable with so many names; a folder may hold thirty quantizations. */
+const MOST_NAMES = 3;
+
+/** "Q4_K_M and Q4_K_S", or "9 others down to Q4_1". */
+function nameSkipped(skipped: readonly (string | undefined)[]): string {
+  return skipped.length > MOST_NAMES
+    ? `${skipped.length} others down to ${skipped.at(-1)}`
+    : skipped.join(', ').replace(/, ([^,]*)$/, ' and $1');
 }
 
 interface ChosenShape {

@@ -7,12 +7,13 @@ import {
   formatCacheType,
 } from '../../src/admission/decision-messages.ts';
 import { GiB, MiB } from '../../src/core/bytes.ts';
-import type { KvCacheType, MemoryScope, Quantization } from '../../src/core/types.ts';
+import type { LadderStep } from '../../src/core/quantizations.ts';
+import type { KvCacheType, MemoryScope } from '../../src/core/types.ts';
 import { type Candidate, judgeCandidates } from '../../src/policy/choose-candidate.ts';
 import { type Decision, nearestCandidate } from '../../src/policy/decision.ts';
 import { findRefusalHelp, type RefusalFacts } from '../../src/policy/refusal-help.ts';
 
-const step = (gib: number, quantization?: Quantization): Candidate => ({
+const step = (gib: number, quantization?: LadderStep): Candidate => ({
   ...(quantization && { quantization }),
   need: { mappedBytes: 0, anonymousBytes: gib * GiB, basis: 'given' },
   minFreeBytes: 512 * MiB,
@@ -51,6 +52,22 @@ function refusal(decision: Decision, limitedBy?: MemoryScope, more: Partial<Refu
   const help = findRefusalHelp(decision, { holders: [], limitedBy, ...more });
   return describeRefusal({ ...decision, help }, limitedBy);
 }
+
+describe('what is said of the steps that were passed over', () => {
+  const passed = (...steps: LadderStep[]) =>
+    describeAdmission(
+      decided(4 * GiB, [step(9, 'Q8_0'), ...steps.map((each, index) => step(8 - index / 10, each)), step(2, 'Q4_0')]),
+    );
+
+  it('names three of them', () => {
+    expect(passed('Q6_K')).toContain(', and Q6_K would not fit either. Loading Q4_0 instead');
+    expect(passed('Q6_K', 'Q5_K_M', 'Q5_0')).toContain(', and Q6_K, Q5_K_M and Q5_0 would not fit either.');
+  });
+
+  it('counts more than three', () => {
+    expect(passed('Q6_K', 'Q5_K_M', 'Q5_0', 'Q4_1')).toContain(', and 4 others down to Q4_1 would not fit either.');
+  });
+});
 
 describe('what is said of an admission', () => {
   it('is what is loaded and what it needs', () => {
