@@ -1,5 +1,12 @@
 /** The guard that a plan asks: of the SDK, of its model files without a runtime, or of the documented table. It plans nothing itself. */
-import { type GuardOptions, type MemoryGuard, MemoryGuardError, NexaSDK, withMemoryGuard } from '../../index.ts';
+import {
+  type GuardOptions,
+  type MemoryGuard,
+  MemoryGuardError,
+  NexaSDK,
+  type PlanOptions,
+  withMemoryGuard,
+} from '../../index.ts';
 import { openQueryGuard } from '../query-guard.ts';
 
 export interface Planner {
@@ -9,7 +16,7 @@ export interface Planner {
 
 /**
  * Planning needs no runtime. If there is one, what its loads took before counts in the plan. A known model whose files are
- * not there is planned by the documented table, unless the caller says in which folder they are.
+ * not there is planned by the documented table, unless the caller says in which folder they are. `asked` is what will be planned.
  *
  * @throws MemoryGuardError `ERR_UNKNOWN_MODEL` or `ERR_MODEL_FILE` if neither files nor table know the model, `ERR_SENSOR` if memory can't
  * be read.
@@ -18,15 +25,16 @@ export async function openPlanner(
   model: string,
   modelsDir: string | undefined,
   options: GuardOptions,
+  asked: PlanOptions = {},
 ): Promise<Planner> {
   const planner = await openFilePlanner(modelsDir, options);
   try {
-    await planner.guard.plan(model);
+    await planner.guard.plan(model, asked);
     return planner;
   } catch (error) {
     await planner.close();
     if (!hasCode(error, 'ERR_UNKNOWN_MODEL') || modelsDir !== undefined) throw error;
-    return await openTablePlanner(model, options, error);
+    return await openTablePlanner(model, options, asked, error);
   }
 }
 
@@ -53,10 +61,15 @@ async function openFilePlanner(modelsDir: string | undefined, options: GuardOpti
   };
 }
 
-async function openTablePlanner(model: string, options: GuardOptions, missing: unknown): Promise<Planner> {
+async function openTablePlanner(
+  model: string,
+  options: GuardOptions,
+  asked: PlanOptions,
+  missing: unknown,
+): Promise<Planner> {
   const { guard } = openQueryGuard(options);
   try {
-    await guard.plan(model);
+    await guard.plan(model, asked);
   } catch (error) {
     guard.close();
     // Any other error is about the machine, and not about what was asked for.

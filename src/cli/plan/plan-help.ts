@@ -11,6 +11,7 @@ import {
 } from '../../index.ts';
 import { chooseVictims } from '../../policy/choose-victims.ts';
 import { canBeFreed, nearestCandidate } from '../../policy/decision.ts';
+import type { PlanRow } from './print-plan.ts';
 
 /** Empty if the load goes in as it was asked for. */
 export async function findPlanHelp(
@@ -32,6 +33,13 @@ export async function findPlanHelp(
     ...help.flatMap((each) => describeHelp(each, decision)),
     ...describeLargerLimit(lacking, guard.snapshot().limitedBy),
   ];
+}
+
+/** The best quantization below the floor that fits, if the load is refused. */
+export function describeLowerFloor({ verdict }: Decision, rows: readonly PlanRow[]): string[] {
+  const fitting = rows.find(({ belowFloor, cells }) => belowFloor && cells.some(({ admitted }) => admitted));
+  if (verdict !== 'refuse' || fitting?.quantization === undefined) return [];
+  return [`lower the floor to ${fitting.quantization}, which fits`];
 }
 
 /** A smaller context, which the guard has found already, and a smaller cache. */

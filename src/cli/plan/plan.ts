@@ -2,26 +2,28 @@
 import { MiB } from '../../core/bytes.ts';
 import { invalidOption } from '../../core/errors.ts';
 import { printableTexts } from '../../core/printable.ts';
-import { QUANTIZATIONS } from '../../core/quantizations.ts';
+import { DEFAULT_FLOOR, isBelow, LADDER, type LadderStep, QUANTIZATIONS } from '../../core/quantizations.ts';
 import { path, size, text, wholeNumber } from '../../core/validate.ts';
 import {
+  type CandidateVerdict,
   type GuardOptions,
   type MemoryGuard,
   MemoryGuardError,
   type PlanOptions,
-  type Quantization,
 } from '../../index.ts';
 import type { Command, CommandArguments, OptionSpecs } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
+import { FLOOR_OPTION } from '../floor-option.ts';
 import { writeJson } from '../io.ts';
 import { commaSeparated, typedNumber } from '../option-checks.ts';
 import { LEDGER_OPTION, selectLedger } from '../query-guard.ts';
 import { openPlanner } from './open-planner.ts';
-import { findPlanHelp } from './plan-help.ts';
+import { describeLowerFloor, findPlanHelp } from './plan-help.ts';
 import { type PlanCell, type Planned, type PlanRow, printPlan } from './print-plan.ts';
 
 const OPTIONS = {
   quantization: { value: 'q', check: text, help: 'begin with this one, not with the recommended' },
+  ...FLOOR_OPTION,
   context: {
     value: 'n,n',
     check: commaSeparated(typedNumber(wholeNumber(1))),
@@ -63,8 +65,9 @@ const USUAL_CONTEXTS = [2048, 4096, 8192];
 async function makePlan({ positionals, options }: CommandArguments<typeof OPTIONS>): Promise<Planned> {
   const [model] = positionals;
   const asked = selectLoadOptions(options);
-  const guardOptions = { ...selectLedger(options), ...replaceMachine(options.memory) };
-  const { guard, close } = await openPlanner(model!, options['models-dir'], guardOptions);
+  const { floor = DEFAULT_FLOOR } = options;
+  const guardOptions = { ...selectLedger(options), ...replaceMachine(options.memory), floor };
+  const { guard, close } = await openPlanner(model!, options['models-dir'], guardOptions, asked);
   try {
     const decision = await guard.plan(model!, asked);
     const [first] = decision.candidates;
@@ -72,15 +75,21 @@ async function makePlan({ positionals, options }: CommandArguments<typeof OPTION
     const fromTable = first?.need.basis === 'table';
     const contexts = (options.context ?? USUAL_CONTEXTS).slice(0, fromTable ? 1 : undefined);
     const rows: PlanRow[] = [];
-    for (const quantization of first?.quantization === undefined ? [undefined] : QUANTIZATIONS) {
+    for (const quantization of listRows(first, fromTable)) {
       const row = await planRow(guard, model!, { quantization, contexts, asked });
-      if (row) rows.push(row);
+      if (row) rows.push(quantization && isBelow(quantization, floor) ? { ...row, belowFloor: true } : row);
     }
-    const help = await findPlanHelp(guard, model!, decision, asked);
+    const help = [...(await findPlanHelp(guard, model!, decision, asked)), ...describeLowerFloor(decision, rows)];
     return { model: model!, decision, contexts, rows, fromTable, help };
   } finally {
     await close();
   }
+}
+
+/** The quantizations that may be there; `undefined` for a file that is planned as it is. */
+function listRows(first: CandidateVerdict | undefined, fromTable: boolean): readonly (LadderStep | undefined)[] {
+  if (first?.quantization === undefined || first.unnamed) return [undefined];
+  return fromTable ? QUANTIZATIONS : LADDER;
 }
 
 /** What `loadModel` would be given. */
@@ -103,7 +112,7 @@ function replaceMachine(totalBytes: number | undefined): GuardOptions {
 }
 
 interface RowToPlan {
-  readonly quantization: Quantization | undefined;
+  readonly quantization: LadderStep | undefined;
   readonly contexts: readonly number[];
   readonly asked: PlanOptions;
 }
@@ -118,7 +127,9 @@ async function planRow(
   const step = quantization && { quantization };
   try {
     for (const contextSize of contexts) {
-      const options = { ...asked, contextSize, ...step, memoryGuard: { downgrade: false } };
+      // With this floor no other file's header is read.
+      const only = quantization === undefined ? {} : { floor: quantization };
+      const options = { ...asked, contextSize, ...step, memoryGuard: { downgrade: false, ...only } };
       const { candidates } = await guard.plan(model, options);
       cells.push({ ...candidates[0]!, contextSize });
     }
@@ -126,5 +137,6 @@ async function planRow(
     if (error instanceof MemoryGuardError && error.code === 'ERR_MODEL_FILE') return undefined;
     throw error;
   }
-  return { ...step, cells };
+  const named = quantization ?? cells[0]?.quantization;
+  return { ...(named && { quantization: named }), cells };
 }

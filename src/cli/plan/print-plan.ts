@@ -1,7 +1,7 @@
 /** Prints a plan: the table of needs and verdicts, what a load would do, and what would help. It plans nothing. */
 import { describeRule, describeShape } from '../../admission/decision-messages.ts';
 import { neededBytes } from '../../core/needed-bytes.ts';
-import { type CandidateVerdict, type Decision, formatBytes, type Quantization } from '../../index.ts';
+import { type CandidateVerdict, type Decision, formatBytes, type LadderStep } from '../../index.ts';
 import { nearestCandidate } from '../../policy/decision.ts';
 import { detectScreen, type Io, type Screen } from '../io.ts';
 import { formatTable } from '../table.ts';
@@ -13,7 +13,9 @@ export interface PlanCell extends CandidateVerdict {
 
 /** One quantization, or the file itself if it has none that is known, with a cell for each context. */
 export interface PlanRow {
-  readonly quantization?: Quantization;
+  readonly quantization?: LadderStep;
+  /** A load goes down to it only if it is asked for, or with a lower floor. */
+  readonly belowFloor?: boolean;
   readonly cells: readonly PlanCell[];
 }
 
@@ -45,8 +47,8 @@ export function printPlan({ model, decision, contexts, rows, fromTable, help }: 
           align: 'right' as const,
         })),
       ],
-      rows.map(({ quantization, cells }) => [
-        quantization ?? 'the file',
+      rows.map(({ quantization = 'the file', belowFloor, cells }) => [
+        belowFloor ? `${quantization}, below the floor` : quantization,
         ...cells.map((cell) => formatVerdict(cell, screen)),
       ]),
       screen.width,

@@ -15,6 +15,7 @@ import {
 import { usageError } from '../arguments.ts';
 import type { Command, CommandArguments, OptionSpecs } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
+import { FLOOR_OPTION } from '../floor-option.ts';
 import { detectScreen, type Io, writeJson } from '../io.ts';
 import { typedNumber } from '../option-checks.ts';
 import { LEDGER_OPTION, selectLedger } from '../query-guard.ts';
@@ -29,6 +30,7 @@ const OPTIONS = {
     help: 'a WAV, MP3 or FLAC file to listen to; may be repeated',
   },
   quantization: { value: 'q', check: text, help: 'begin with this one, not with the recommended' },
+  ...FLOOR_OPTION,
   context: {
     value: 'n',
     check: typedNumber(wholeNumber(2)),
@@ -59,7 +61,9 @@ export const run: Command<typeof OPTIONS> = {
   async run(given, io) {
     const { initialize, load, generate } = readRunOptions(given);
     const [name] = given.positionals;
-    const nexa = withMemoryGuard(await NexaSDK.initialize(initialize), selectLedger(given.options));
+    const { floor } = given.options;
+    const guardOptions = { ...selectLedger(given.options), ...(floor && { floor }) };
+    const nexa = withMemoryGuard(await NexaSDK.initialize(initialize), guardOptions);
     const { json } = given;
     const said = reportEvents(nexa.guard, io, json);
     try {

@@ -1,7 +1,8 @@
 /** What would help a planned load, asked of a guard on a machine of a given size. */
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { findPlanHelp } from '../../../src/cli/plan/plan-help.ts';
-import { GiB, type PlanOptions, withMemoryGuard } from '../../../src/index.ts';
+import { describeLowerFloor, findPlanHelp } from '../../../src/cli/plan/plan-help.ts';
+import type { PlanRow } from '../../../src/cli/plan/print-plan.ts';
+import { type Decision, GiB, type PlanOptions, withMemoryGuard } from '../../../src/index.ts';
 
 /** Its models never take what was reserved for them, so that it stays reserved. */
 function guardMachine(totalBytes: number, options = {}) {
@@ -65,5 +66,21 @@ describe('what would help a load', () => {
     expect(await guardMachine(8 * GiB).help('qwen2audio', asked)).toEqual([
       'use a machine or container of 9.0 GiB at the least',
     ]);
+  });
+});
+
+describe('a lower floor', () => {
+  const row = (quantization: string, admitted: boolean, belowFloor = true) =>
+    ({ quantization, belowFloor, cells: [{ admitted }] }) as unknown as PlanRow;
+  const help = (verdict: Decision['verdict'], ...rows: PlanRow[]) => describeLowerFloor({ verdict } as Decision, rows);
+
+  it('helps a refused load to the best quantization below it that fits', () => {
+    const rows = [row('Q4_0', false, false), row('Q3_K_M', false), row('Q2_K', true), row('IQ1_S', true)];
+    expect(help('refuse', ...rows)).toEqual(['lower the floor to Q2_K, which fits']);
+  });
+
+  it('helps no load that goes in, and none that fits in nothing', () => {
+    expect(help('downgrade', row('Q2_K', true))).toEqual([]);
+    expect(help('refuse', row('Q2_K', false), row('Q4_0', true, false))).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 /** `plan` in this process, with real model files, the real ledger and the real engine. */
-import { rmSync } from 'node:fs';
+import { copyFileSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { MemoryGuardError, MiB, NexaSDK, withMemoryGuard } from '../../../src/index.ts';
 import { runCommand, runCommandForJson } from '../../support/run-command.ts';
@@ -28,7 +28,11 @@ describe('plan', () => {
     onTestFinished(() => some.remove());
     rmSync(some.model('Q4_K_M'));
     const { value } = await runCommandForJson(`plan qwen2audio --models-dir ${some.folder} --memory 8GiB`);
-    expect(value.rows.map(({ quantization }: { quantization: string }) => quantization)).toEqual(['Q5_K_M', 'Q4_0']);
+    expect(value.rows.map(({ quantization }: { quantization: string }) => quantization)).toEqual([
+      'F32',
+      'Q5_K_M',
+      'Q4_0',
+    ]);
   });
 
   it('says what is lacking and what would help where it is refused, and ends with 3', async () => {
@@ -46,10 +50,32 @@ describe('plan', () => {
     const [{ cells }] = size.value.rows;
     const { mappedBytes, anonymousBytes } = cells[0].need;
     const tight = 512 * MiB + mappedBytes + anonymousBytes - 2 * MiB;
-    const { code, value } = await runCommandForJson(`plan ${files.model('F32')} --memory ${tight}B --context 8192`);
+    const words = `plan ${files.model('F32')} --memory ${tight}B --context 8192 --floor F32`;
+    const { code, value } = await runCommandForJson(words);
     expect(code).toBe(3);
     expect(value.help[0]).toMatch(/^take it with \d+ tokens of context$/);
     expect(value.help[1]).toMatch(/^take it with 8192 tokens of context and a cache of q8_0$/);
+  });
+
+  it('shows what lies below the floor as such, and names the best of it that would fit', async () => {
+    const planOn = (memory: string) => `plan ${files.model('F32')} --memory ${memory} --context 256 --floor F32`;
+    const { rows } = (await runCommandForJson(planOn('8GiB'))).value;
+    const { mappedBytes, anonymousBytes } = rows.at(-1).cells[0].need;
+    const words = planOn(`${512 * MiB + mappedBytes + anonymousBytes}B`);
+    const { code, out } = await runCommand(words);
+    expect(code).toBe(3);
+    expect(out).toMatch(/^ {2}F32 +[\d.]+ MiB lacks/m);
+    expect(out).toMatch(/^ {2}Q4_0, below the floor +[\d.]+ MiB fits$/m);
+    expect(out).toMatch(/^ {2}or lower the floor to Q4_\w+, which fits$/m);
+    const lower = await runCommand(words.replace('--floor F32', '--floor Q4_0'));
+    expect(lower).toMatchObject({ code: 0, out: expect.not.stringContaining('below the floor') });
+  });
+
+  it('plans a file whose name says no quantization as the one that its header says', async () => {
+    copyFileSync(files.model('Q4_K_M'), files.path('unnamed.gguf'));
+    const { value } = await runCommandForJson(`plan ${files.path('unnamed.gguf')} --memory 8GiB`);
+    expect(value.rows).toEqual([expect.objectContaining({ quantization: 'Q4_K_M' })]);
+    expect(value.decision).toMatchObject({ verdict: 'admit', quantization: 'Q4_K_M' });
   });
 
   it('names who holds what is lacking', async () => {

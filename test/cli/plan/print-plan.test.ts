@@ -51,6 +51,11 @@ describe('a printed plan', () => {
     expect(text).toMatch(/^A load takes the file with 4096 tokens/m);
   });
 
+  it('marks what lies below the floor', () => {
+    const rows = [{ quantization: 'Q4_0', belowFloor: true, cells: [small] }];
+    expect(print(makePlanned('admit', [small], { rows }))).toMatch(/^ {2}Q4_0, below the floor +3\.0 GiB fits$/m);
+  });
+
   it('says why the asked one is not taken, and what would help it', () => {
     const text = print(makePlanned('downgrade', [large, small], { help: ['do this', 'do that'] }));
     expect(text).toMatch(/^A load takes Q4_0 .* Q5_K_M with 4096 tokens of context does not fit; .*\.$/m);
