@@ -23,8 +23,8 @@ export const NAMELESS_PATTERN = '*.gguf';
 
 const SHARD = /-(\d{5})-of-\d{5}$/;
 const PROJECTOR = /mmproj/i;
-/** The measurements with which a model was quantized. */
-const IMATRIX = /(?<![a-z0-9])imatrix(?![a-z0-9])/i;
+/** The end of a file of measurements with which a model was quantized, unless it follows a quantization: then that was done so. */
+const MEASUREMENTS = /(?<![a-z0-9])imatrix(?:_unsloth)?$/i;
 
 /** `file` may have folders in front. `undefined` for a file whose name doesn't end in `.gguf`, or that says that it holds no model. */
 export function readModelName(file: string): ModelName | undefined {
@@ -34,8 +34,8 @@ export function readModelName(file: string): ModelName | undefined {
   const shard = SHARD.exec(whole);
   const bare = whole.replace(SHARD, '');
   const found = readQuantization(bare);
-  if (found === undefined && IMATRIX.test(bare)) return undefined;
   const { before, after } = found ?? { before: bare, after: '' };
+  if (MEASUREMENTS.test(found ? after : bare)) return undefined;
   return {
     file,
     ...(found && { quantization: found.quantization, step: found.step }),
