@@ -2,10 +2,12 @@
  * The adapter for an SDK that loads by `loadModel(name, options)`, and the parts that other adapters leave out. It knows shapes
  * of arguments and names of methods, and no memory numbers.
  */
+import { resolve } from 'node:path';
 import { changeOptions, copyOptions, withoutPrototype } from '../core/copy-options.ts';
 import { describe, MemoryGuardError } from '../core/errors.ts';
 import type { LadderStep } from '../core/quantizations.ts';
 import type { Adapter, LoadRequest, ModelOffer, RequestedShape } from './adapter.ts';
+import { listLadderOffers, readLadderStep } from './quantization-ladder.ts';
 
 /** Tokens of context if the caller says nothing: an SDK's own default can be 16384 tokens, which is 8 GiB of KV cache. */
 export const DEFAULT_CONTEXT_RANGE = Object.freeze({ min: 2048, max: 4096 });
@@ -17,7 +19,10 @@ export const defaultModelParts = Object.freeze({
   hasAudio,
 } satisfies Pick<Adapter, 'disposers' | 'isInference' | 'hasAudio'>);
 
-/** `loadModel(name, { quantization, memoryGuard, ...sdkOptions })`: the way of `NexaSDK` and of most SDKs. */
+/**
+ * `loadModel(name, { quantization, memoryGuard, ...sdkOptions })`: the way of `NexaSDK` and of most SDKs. A name that is the path of a
+ * GGUF file asks for that file, and another quantization of it is loaded by the path of that one.
+ */
 export const defaultAdapter = Object.freeze({
   readRequest,
   withQuantization,
@@ -89,7 +94,8 @@ function readRequest(args: readonly unknown[]): LoadRequest {
       `Expected the name of a model such as 'qwen2audio' or a path to a GGUF file, got ${describe(name)}.`,
     );
   }
-  if (options === undefined || options === null) return withoutPrototype({ name });
+  const own = isModelPath(name) ? readLadderStep(name) : undefined;
+  if (options === undefined || options === null) return withoutPrototype({ name, ...(own && { quantization: own }) });
   if (typeof options !== 'object') {
     throw new MemoryGuardError(
       'ERR_INVALID_OPTION',
@@ -102,7 +108,7 @@ function readRequest(args: readonly unknown[]): LoadRequest {
     ...SHAPE_KEYS,
   ]);
   const shape = requestedShape(given);
-  return withoutPrototype({ name, quantization, memoryGuard, ...(shape && { shape }) });
+  return withoutPrototype({ name, quantization: own ?? quantization, memoryGuard, ...(shape && { shape }) });
 }
 
 /** What the options say about the shape; `undefined` if they say nothing. */
@@ -111,7 +117,19 @@ function requestedShape(options: RequestedShape): RequestedShape | undefined {
   return given.length > 0 ? withoutPrototype(Object.fromEntries(given.map((key) => [key, options[key]]))) : undefined;
 }
 
-function withQuantization(args: readonly unknown[], chosen: LadderStep | undefined): readonly unknown[] {
+function withQuantization(
+  args: readonly unknown[],
+  chosen: LadderStep | undefined,
+  modelPath?: string,
+): readonly unknown[] {
+  const [name, ...rest] = args;
+  if (!isModelPath(name)) return withQuantizationOption(args, chosen);
+  const isOtherFile = modelPath !== undefined && resolve(name) !== resolve(modelPath);
+  return withQuantizationOption(isOtherFile ? [modelPath, ...rest] : args, undefined);
+}
+
+/** The arguments without `memoryGuard`, and with this quantization as an option. The identical ones if nothing changes. */
+export function withQuantizationOption(args: readonly unknown[], chosen: string | undefined): readonly unknown[] {
   const [name, options, ...rest] = args;
   const given = Object(options ?? {}) as object;
   const changes = chosen !== undefined && copyOptions(given, '', ['quantization'])['quantization'] !== chosen;
@@ -120,7 +138,11 @@ function withQuantization(args: readonly unknown[], chosen: LadderStep | undefin
 }
 
 async function listOffers([name]: readonly unknown[]): Promise<readonly ModelOffer[]> {
-  return typeof name === 'string' && /\.gguf$/i.test(name) ? [{ modelPath: name }] : [];
+  return isModelPath(name) ? listLadderOffers(name) : [];
+}
+
+function isModelPath(name: unknown): name is string {
+  return typeof name === 'string' && /\.gguf$/i.test(name);
 }
 
 function listFiles(model: unknown): readonly string[] {

@@ -1,7 +1,7 @@
 /** How the guard reads the loads of `NexaSDK`: names become files, ranges become one number. It knows no memory numbers. */
 
 import type { Adapter, ChosenShape, LoadRequest, ModelOffer } from '../adapters/adapter.ts';
-import { defaultAdapter } from '../adapters/default-adapter.ts';
+import { defaultAdapter, withQuantizationOption } from '../adapters/default-adapter.ts';
 import { findLlamaNodeFiles } from '../adapters/find-engine-files.ts';
 import { changeOptions, withoutPrototype } from '../core/copy-options.ts';
 import type { LadderStep } from '../core/quantizations.ts';
@@ -53,11 +53,11 @@ function hasFilledMicroBatch(model: unknown): boolean {
 function readRequest(args: readonly unknown[]): LoadRequest {
   const asked = defaultAdapter.readRequest(args);
   // Bad options are refused before anything is looked for.
-  readOptions(args);
-  // A path means its own file, and a repository's name may end in a quantization: that one is asked for.
-  const named = asked.quantization ?? readRepository(asked.name)?.quantization;
-  const quantization = typeof named === 'string' ? (normalizeQuantization(named)?.step ?? named) : named;
-  return withoutPrototype({ ...asked, quantization: quantization ?? readModelName(asked.name)?.step });
+  const { quantization } = readOptions(args);
+  // A repository's name may end in a quantization: that one is asked for.
+  const named = quantization ?? readRepository(asked.name)?.quantization;
+  if (named === undefined) return asked;
+  return withoutPrototype({ ...asked, quantization: normalizeQuantization(named)?.step ?? named });
 }
 
 /** The SDK finds the very file that was chosen by what its name says: of one step there may be several. */
@@ -67,7 +67,7 @@ function withQuantization(
   modelPath: string | undefined,
 ): readonly unknown[] {
   const written = step && modelPath !== undefined ? writeQuantization(modelPath, step) : step;
-  return defaultAdapter.withQuantization(args, written as LadderStep | undefined);
+  return withQuantizationOption(args, written);
 }
 
 /** What leads to the file of a step: what its name says, or the step if only a manifest says it. */

@@ -1,4 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { completeAdapter, defaultAdapter } from '../../src/adapters/default-adapter.ts';
 
 const { readRequest, withQuantization, listOffers, listFiles, sdkDisposers, disposers, isInference, hasAudio } =
@@ -56,6 +59,18 @@ describe('the arguments for the SDK', () => {
     expect(options).toEqual({ quantization: 'Q5_K_M', threads: 2 });
   });
 
+  it('carry the path of the chosen file if a path was given, and then no quantization', () => {
+    const options = { memoryGuard: {}, threads: 2 };
+    expect(withQuantization(['m-Q8_0.gguf', options, 5], 'Q4_0', 'm-Q4_0.gguf')).toEqual([
+      'm-Q4_0.gguf',
+      { threads: 2 },
+      5,
+    ]);
+    const own = ['m-Q8_0.gguf', { threads: 2 }];
+    expect(withQuantization(own, 'Q8_0', resolve('m-Q8_0.gguf'))).toBe(own);
+    expect(withQuantization(own, 'Q8_0')).toBe(own);
+  });
+
   it('never carry `memoryGuard`, whether or not a quantization was chosen', () => {
     const options = { memoryGuard: { force: true }, threads: 2 };
     for (const chosen of [undefined, 'Q4_0'] as const) {
@@ -73,6 +88,20 @@ describe('the offers of a load', () => {
     expect(await listOffers(['./m.GGUF'])).toEqual([{ modelPath: './m.GGUF' }]);
     expect(await listOffers(['qwen2audio'])).toEqual([]);
     expect(await listOffers([{ modelPath: './m.gguf' }])).toEqual([]);
+  });
+
+  it('are the quantizations that lie beside a path, whose own is the one asked for', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'nexa-memory-guard-default-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const paths = ['Q8_0', 'Q4_0'].map((step) => join(folder, `m-${step}.gguf`));
+    for (const path of paths) writeFileSync(path, '');
+    expect(await listOffers([paths[0]])).toEqual([
+      { quantization: 'Q8_0', modelPath: paths[0] },
+      { quantization: 'Q4_0', modelPath: paths[1] },
+    ]);
+    expect(readRequest([paths[0]])).toEqual({ name: paths[0], quantization: 'Q8_0' });
+    expect(readRequest([paths[0], { quantization: 'of the SDK' }]).quantization).toBe('Q8_0');
+    expect(readRequest(['m-Q8_0', {}]).quantization).toBeUndefined();
   });
 });
 
