@@ -55,10 +55,25 @@ export function listAllowedSteps(
   return [asked, ...reachable.filter((step) => isBelow(step, asked))];
 }
 
+/** Whether a load can do without the offer: it is a step below the one that was asked for. */
+export function isBelowAsked({ quantization }: ModelOffer, asked: AskedModel): boolean {
+  return quantization !== undefined && asked.quantization !== undefined && quantization !== asked.quantization;
+}
+
+/** A type was asked for that no file has, and whose need the documented table doesn't know either. */
+export function missingStep(name: string, asked: LadderStep, lying: readonly LadderStep[]): MemoryGuardError {
+  const message = `Expected a file of ${name} in ${asked}, found only ${listSteps(lying)}.`;
+  return new MemoryGuardError('ERR_MODEL_FILE', message);
+}
+
 function belowFloor(name: string, floor: LadderStep, lying: readonly LadderStep[]): MemoryGuardError {
-  const found = lying.join(', ').replace(/, ([^,]*)$/, ' and $1');
   const message =
-    `Found ${name} only in ${found}, below the floor ${floor}; ` +
+    `Found ${name} only in ${listSteps(lying)}, below the floor ${floor}; ` +
     `set \`floor\` to '${lying[0]}' or below, or ask for one of them by \`quantization\`.`;
   return new MemoryGuardError('ERR_MODEL_FILE', message);
+}
+
+/** "Q3_K_M, IQ3_S and Q2_K" */
+function listSteps(steps: readonly LadderStep[]): string {
+  return steps.join(', ').replace(/, ([^,]*)$/, ' and $1');
 }

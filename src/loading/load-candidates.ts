@@ -21,7 +21,7 @@ import { nameHeldFiles } from '../footprint/mapped-file-keys.ts';
 import type { Candidate } from '../policy/choose-candidate.ts';
 import type { AdmissionRequest } from '../policy/decision.ts';
 import { readShapeRange, type ShapeRange } from './context-range.ts';
-import { listAllowedSteps } from './ladder-range.ts';
+import { listAllowedSteps, missingStep } from './ladder-range.ts';
 import type { LoadChoices } from './load-guard-options.ts';
 import type { LoadSettings } from './load-settings.ts';
 
@@ -108,6 +108,9 @@ function listCandidatesOfStep(
   const minFreeBytes = largestMinFreeBytes(quantization, parts);
   const offer = parts.offers.find((each) => each.quantization === quantization);
   if (!giveNeed && offer) return estimateCandidates(offer, request, minFreeBytes, parts);
+  const lying = LADDER.filter((step) => parts.offers.some((each) => each.quantization === step));
+  if (!giveNeed && lying.length > 0 && !isQuantization(quantization))
+    throw missingStep(request.name, quantization, lying);
   const need = giveNeed?.(quantization) ?? createTableNeed(checkQuantization(quantization));
   return [withoutPrototype({ quantization, need, minFreeBytes })];
 }

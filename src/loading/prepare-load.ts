@@ -15,7 +15,7 @@ import { type EstimateShape, type Estimator, openEstimator } from '../footprint/
 import type { AdmissionRequest } from '../policy/decision.ts';
 import { readShapeRange } from './context-range.ts';
 import { copyRequest } from './copy-request.ts';
-import { selectOffers } from './ladder-range.ts';
+import { isBelowAsked, type LadderLimits, selectOffers } from './ladder-range.ts';
 import { type EstimatedOffer, listCandidates, requestUnjudged } from './load-candidates.ts';
 import { type LoadChoices, readLoadChoices } from './load-guard-options.ts';
 import type { LoadSettings } from './load-settings.ts';
@@ -90,9 +90,8 @@ async function understand(args: readonly unknown[], parts: PrepareLoadParts): Pr
   nativeText(asked.name, 'name');
   const request = owner === undefined ? asked : { ...asked, name: `${owner}: ${asked.name}` };
   const choices = readLoadChoices(request.memoryGuard);
-  const select = (given: readonly ModelOffer[]) =>
-    selectOffers(given, request, { ownFloor: choices.floor, floor: settings.floor });
-  let offers = choices.giveNeed ? [] : await estimateOffers(args, request, parts, select);
+  const limits = { ownFloor: choices.floor, floor: settings.floor };
+  let offers = choices.giveNeed ? [] : await estimateOffers(args, request, limits, parts);
   const unknownModels = settings.mode === 'observe' ? 'admit' : settings.unknownModels;
   const prepared: PreparedLoad = {
     adapter,
@@ -116,7 +115,7 @@ async function understand(args: readonly unknown[], parts: PrepareLoadParts): Pr
           `Expected the files of ${request.name} to stay as they are, found ${found}; wait until they are written completely.`,
         );
       }
-      offers = await estimateOffers(args, request, parts, select);
+      offers = await estimateOffers(args, request, limits, parts);
     },
   };
   prepared.listCandidates(() => DEFAULT_QUANTIZATION);
@@ -126,29 +125,35 @@ async function understand(args: readonly unknown[], parts: PrepareLoadParts): Pr
 
 async function estimateOffers(
   args: readonly unknown[],
-  { shape }: LoadRequest,
+  request: LoadRequest,
+  limits: LadderLimits,
   { adapter, calibration, engines }: PrepareLoadParts,
-  select: (offers: readonly ModelOffer[]) => readonly ModelOffer[],
 ): Promise<readonly EstimatedOffer[]> {
-  const offers = select(((await adapter.listOffers?.(args)) ?? []).map(copyOffer));
+  const offers = selectOffers(((await adapter.listOffers?.(args)) ?? []).map(copyOffer), request, limits);
   const { runtime } = adapter;
   const observations = runtime === undefined ? undefined : await calibration?.readObservations();
   const files = offers.length > 0 ? await adapter.findEngine?.(args) : undefined;
   const engine = files && engines?.(files);
-  return Promise.all(
+  const estimated = await Promise.all(
     offers.map(async (offer) => {
-      const estimator = await openOffer(offer, engine);
-      if (engine) await estimator.ask(listShapes(shape, estimator.trainedTokens));
+      const estimator = await openOffer(offer, engine).catch((error: unknown) => {
+        // A smaller file that is still being downloaded doesn't hold up the one that was asked for.
+        if (isBelowAsked(offer, request)) return undefined;
+        throw error;
+      });
+      if (estimator === undefined) return [];
+      if (engine) await estimator.ask(listShapes(request.shape, estimator.trainedTokens));
       // A header with 150,000 tokens takes 11 ms to read, and the first estimate 6 more: not in one turn of the event loop.
       await setImmediate();
-      if (!observations || runtime === undefined) return { ...offer, estimator };
+      if (!observations || runtime === undefined) return [{ ...offer, estimator }];
       const observed = (shape: EstimateShape) => {
         const key = createCalibrationKey({ files: estimator.files, shape, runtime });
         return { key, observations: observations(key) };
       };
-      return { ...offer, estimator, observed };
+      return [{ ...offer, estimator, observed }];
     }),
   );
+  return estimated.flat();
 }
 
 async function openOffer(

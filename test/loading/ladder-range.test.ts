@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { LadderStep } from '../../src/core/quantizations.ts';
-import { type LadderLimits, listAllowedSteps, selectOffers } from '../../src/loading/ladder-range.ts';
+import {
+  isBelowAsked,
+  type LadderLimits,
+  listAllowedSteps,
+  missingStep,
+  selectOffers,
+} from '../../src/loading/ladder-range.ts';
 
 const LYING: readonly LadderStep[] = ['Q8_0', 'Q4_K_M', 'Q4_0', 'Q3_K_M', 'Q2_K'];
 
@@ -81,5 +87,24 @@ describe('the files that a load may take', () => {
     const offers = [offer()];
     expect(selectOffers(offers, { name: 'm', quantization: 'the SDK’s own word' }, limits)).toBe(offers);
     expect(selectOffers([], { name: 'm' }, limits)).toEqual([]);
+  });
+});
+
+describe('what a load can do without', () => {
+  it('is a step below the one that was asked for, and no other file', () => {
+    const offer = { quantization: 'Q4_0', modelPath: 'm.gguf' } as const;
+    expect(isBelowAsked(offer, { name: 'm', quantization: 'Q8_0' })).toBe(true);
+    expect(isBelowAsked(offer, { name: 'm', quantization: 'Q4_0' })).toBe(false);
+    expect(isBelowAsked(offer, { name: 'm' })).toBe(false);
+    expect(isBelowAsked({ modelPath: 'm.gguf' }, { name: 'm', quantization: 'Q4_0' })).toBe(false);
+  });
+});
+
+describe('a step that no file has', () => {
+  it('is named with those that are there', () => {
+    expect(missingStep('m', 'Q6_K', ['Q8_0', 'Q4_0'])).toMatchObject({
+      code: 'ERR_MODEL_FILE',
+      message: 'Expected a file of m in Q6_K, found only Q8_0 and Q4_0.',
+    });
   });
 });

@@ -252,6 +252,15 @@ describe('a model whose files were read', () => {
     expect(steps(ask(undefined, {}, { settings, offers: [offer('Q6_K'), ...offers] }))).toEqual(['Q5_K_M']);
   });
 
+  it('is refused if it is asked for in a type that no file has', () => {
+    expect(() => ask('Q6_K', {}, { offers })).toThrow(
+      expect.objectContaining({
+        code: 'ERR_MODEL_FILE',
+        message: 'Expected a file of qwen2audio in Q6_K, found only Q5_K_M and Q4_0.',
+      }),
+    );
+  });
+
   it('is refused if it is asked for without a file in a type that the table has no row for', () => {
     expect(() => ask('Q8_0')).toThrow(
       expect.objectContaining({

@@ -1,5 +1,5 @@
 /** Loads that go down the ladder, through every way to name a model: with the headers of real files, on a machine of a given size. */
-import { copyFileSync, mkdirSync } from 'node:fs';
+import { copyFileSync, mkdirSync, truncateSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { NO_RUNTIME } from '../../src/cli/plan/open-planner.ts';
@@ -95,6 +95,17 @@ describe('a load by a path', () => {
     expect(refused.verdict).toBe('refuse');
     const other = await guard.plan(named('ladder/m-1b-Q4_0.gguf'), { ...CONTEXT, memoryGuard: { floor: 'Q1_0' } });
     expect(other.candidates.map(({ modelPath }) => modelPath)).toEqual([named('ladder/m-1b-Q4_0.gguf')]);
+  });
+
+  it('is not held up by a smaller file that is still being downloaded, unless that is the one', async () => {
+    const { guard } = await guardSmallMachine(sdk);
+    const [whole, partial] = [named('download/m-Q8_0.gguf'), named('download/m-Q4_0.gguf')];
+    mkdirSync(dirname(whole));
+    copyFileSync(files.model('Q4_0'), whole);
+    copyFileSync(files.model('Q4_0'), partial);
+    truncateSync(partial, 100_000);
+    expect(await guard.plan(whole, CONTEXT)).toMatchObject({ verdict: 'admit', quantization: 'Q8_0' });
+    await expect(guard.plan(partial, CONTEXT)).rejects.toMatchObject({ code: 'ERR_MODEL_FILE' });
   });
 
   it('below the floor is loaded, since it was asked for', async () => {
