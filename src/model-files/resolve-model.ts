@@ -70,9 +70,12 @@ type Asked = WrittenQuantization | undefined;
 
 async function findByName(name: string, asked: Asked, modelsDir: string | undefined): Promise<FoundModel> {
   const files = await findKnownFiles(name, modelsDir);
-  const group = chooseGroup(groupModels(files), asked);
+  const groups = groupModels(files);
+  const group = chooseGroup(groups, asked);
+  // A step that the name alone would lead to another model for is none of this one.
+  const steps = [...listPaths(group, asked)].filter(([step]) => chooseGroup(groups, { step }) === group);
   return {
-    steps: listPaths(group, asked),
+    steps: new Map(steps),
     async resolve({ quantization, projectorPath }) {
       const wanted = readAsked(quantization) ?? asked;
       const found = chooseFile(group, wanted) ?? (wanted ? undefined : files.find((file) => !file.projector));
@@ -120,15 +123,15 @@ function chooseSibling(path: string, siblings: ModelGroup, wanted: Asked): strin
 }
 
 /** The model that a name means, if several lie there: the first one that has what is asked for, else the first one. */
-function chooseGroup(groups: readonly ModelGroup[], asked: Asked): ModelGroup {
+function chooseGroup(groups: readonly ModelGroup[], asked: Pick<WrittenQuantization, 'step'> | undefined): ModelGroup {
   return groups.find((group) => group.some(({ step }) => step === asked?.step)) ?? groups[0] ?? [];
 }
 
+/** The file of the asked step; if none is asked for the preferred one, or the best if none of these is there. */
 function chooseFile(group: ModelGroup, asked: Asked): FoundFile | undefined {
   const files = chooseFiles(group, asked);
-  const [best] = files.values();
-  if (asked !== undefined) return files.get(asked.step);
-  return files.get(PREFERRED_STEPS.find((step) => files.has(step)) ?? best?.step ?? 'Q4_K_M');
+  const step = asked?.step ?? PREFERRED_STEPS.find((each) => files.has(each)) ?? [...files.keys()][0];
+  return step && files.get(step);
 }
 
 function listPaths(group: ModelGroup, preferred: Partial<WrittenQuantization> | undefined) {

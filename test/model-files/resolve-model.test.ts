@@ -239,6 +239,23 @@ describe('several models in one folder', () => {
   });
 });
 
+describe('the steps of a name that several models have', () => {
+  test('are those that the name leads to: the file that was judged is the one that is loaded', async () => {
+    lay(
+      'qwen2audio-Q4_0.gguf',
+      'qwen2audio-instruct-Q8_0.gguf',
+      'qwen2audio-instruct-Q5_0.gguf',
+      'qwen2audio-instruct-Q4_0.gguf',
+    );
+    const { steps } = await findModel('qwen2audio', { modelsDir, quantization: 'Q8_0' });
+    expect([...steps.keys()]).toEqual(['Q8_0', 'Q5_0']);
+    for (const [quantization, path] of steps) {
+      expect((await resolveModel('qwen2audio', { modelsDir, quantization })).modelPath).toBe(path);
+    }
+    expect([...(await findModel('qwen2audio', { modelsDir })).steps.keys()]).toEqual(['Q4_0']);
+  });
+});
+
 describe('what is no model', () => {
   test.each(['llama3', '', ' ', 'a\0b', 42, undefined])('refuses %j', async (name) => {
     for (const call of [resolveModel(name as string), findModel(name as string)]) {
