@@ -31,11 +31,16 @@ export async function findRepositoryFiles(
   for (const folder of folders) {
     for (const home of listHomes(repository, folder)) {
       if (!(await stat(home).catch(() => undefined))?.isDirectory()) continue;
-      const files = (await readManifestFiles(home)) ?? (await findModelFiles(home, 1));
+      const files = (await readManifestFiles(home)) ?? (await findModelFiles(home, 2, isStepFolder));
       if (files.length > 0) return files;
     }
   }
   return [];
+}
+
+/** A split model lies in a folder that is named by its quantization. */
+function isStepFolder(folder: string): boolean {
+  return readModelName(`${folder}.gguf`)?.step !== undefined;
 }
 
 /** Folders in which the repository may lie. Older versions of Nexa SDK named its folder by the repository's name in base64. */

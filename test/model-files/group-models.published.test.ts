@@ -7,7 +7,7 @@ import { LADDER, type LadderStep } from '../../src/core/quantizations.ts';
 import { findModelFolder, groupModels } from '../../src/model-files/group-models.ts';
 import { type FoundFile, findModelFiles } from '../../src/model-files/model-folders.ts';
 import { readModelName } from '../../src/model-files/model-name.ts';
-import { findModel } from '../../src/model-files/resolve-model.ts';
+import { findModel, resolveModel } from '../../src/model-files/resolve-model.ts';
 
 interface Published {
   readonly repository: string;
@@ -114,6 +114,22 @@ describe('published files in a folder', () => {
     const found = await (await findModel(repository, { modelsDir: root })).resolve({});
     expect(found.modelPath).toBe(join(root, repository, file));
   });
+
+  test.each(repositories)(
+    '%s: what its name, or a file of it, and a quantization lead to is the file of the step',
+    async (repository) => {
+      const named = filesOf(repository).filter(({ step, projector, shard = 1 }) => step && !projector && shard === 1);
+      const paths = [named.at(0), named.at(-1)].flatMap((each) => (each ? [join(root, repository, each.file)] : []));
+      for (const name of named.length > 0 ? [...paths, repository] : []) {
+        const { steps } = await findModel(name, { modelsDir: root });
+        for (const [step, path] of steps) {
+          const { quantization = step } = readModelName(path)!;
+          const { modelPath } = await resolveModel(name, { modelsDir: root, quantization });
+          expect([name, quantization, modelPath]).toEqual([name, quantization, path]);
+        }
+      }
+    },
+  );
 
   test('of a size are never steps of another size beside it', async () => {
     const together = mkdtempSync(join(tmpdir(), 'nexa-published-'));

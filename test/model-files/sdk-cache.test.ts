@@ -65,6 +65,13 @@ describe('a repository', () => {
     await expect(describedPath(`${REPOSITORY}:none`)).rejects.toMatchObject({ code: 'ERR_UNKNOWN_QUANTIZATION' });
   });
 
+  test('has split models in folders of their quantizations, and nothing in others', async () => {
+    lay(`models/${REPOSITORY}`, 'm-Q4_0.gguf');
+    lay(`models/${REPOSITORY}/BF16`, 'm-BF16-00001-of-00002.gguf');
+    lay(`models/${REPOSITORY}/MTP`, 'm-Q8_0.gguf');
+    expect([...(await findModel(REPOSITORY, { modelsDir: cache })).steps.keys()]).toEqual(['BF16', 'Q4_0']);
+  });
+
   test('is a ladder for the guard, from the quantization that its name ends in', async () => {
     lay(`models/${REPOSITORY}`, 'm-Q4_0.gguf', 'm-Q4_K_M.gguf', 'm-Q5_K_M.gguf');
     const adapter = nexaAdapter(cache);
