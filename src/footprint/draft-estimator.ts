@@ -9,6 +9,7 @@ export function addDraft(main: Estimator, draft: Estimator): Estimator {
   return {
     shards: [...main.shards, ...draft.shards],
     files: [...main.files, ...draft.files],
+    fileType: main.fileType,
     ...(main.trainedTokens !== undefined && { trainedTokens: main.trainedTokens }),
     haveFilesChanged: () => main.haveFilesChanged() || draft.haveFilesChanged(),
     async ask(shapes, leastTokens) {

@@ -19,13 +19,14 @@ import { findHandle, findOwnEnd, type ModelHandleParts, wrapModel } from '../mod
 import { noteGrowth, observeLoad, type ReadGrowth } from '../models/observe-load.ts';
 import type { Decision } from '../policy/decision.ts';
 import { type ChosenCall, chooseCall } from './choose-call.ts';
+import type { EngineQuestions } from './estimate-offers.ts';
 import { FollowedLoad } from './follow-load.ts';
 import { type AdmittedLoad, type InSection, LoadAdmission } from './load-admission.ts';
 import { ownMinFreeBytes } from './load-candidates.ts';
 import { LoadQueue } from './load-queue.ts';
 import type { LoadSettings } from './load-settings.ts';
 import { ModelProcessEnds } from './model-process-ends.ts';
-import { type EngineQuestions, type PreparedLoad, prepareLoad } from './prepare-load.ts';
+import { type PreparedLoad, prepareLoad } from './prepare-load.ts';
 import { ProcessLoad } from './process-load.ts';
 import { type KillHistory, planReload } from './reload-killed.ts';
 import { DecisionTeller, tellLoaded } from './tell-decision.ts';

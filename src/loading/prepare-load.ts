@@ -1,22 +1,16 @@
 /** Understands one load before it waits: the request, its own guard options, the headers of its files. It reads no memory. */
 
 import { setImmediate } from 'node:timers/promises';
-import type { Adapter, LoadRequest, ModelOffer, RequestedShape } from '../adapters/adapter.ts';
-import { copyOptions, copyPlainObject, readOption } from '../core/copy-options.ts';
-import type { EngineFiles } from '../core/engine-files.ts';
+import type { Adapter, LoadRequest } from '../adapters/adapter.ts';
+import { copyPlainObject, readOption } from '../core/copy-options.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import { DEFAULT_QUANTIZATION } from '../core/quantizations.ts';
 import type { Quantization } from '../core/types.ts';
 import { nativeText } from '../core/validate.ts';
-import { type CalibrationStore, createCalibrationKey } from '../footprint/calibration-store.ts';
-import { addDraft } from '../footprint/draft-estimator.ts';
-import type { EnginePort } from '../footprint/engine/engine-port.ts';
-import { type EstimateShape, type Estimator, openEstimator } from '../footprint/estimator.ts';
 import type { AdmissionRequest } from '../policy/decision.ts';
-import { readShapeRange } from './context-range.ts';
 import { copyRequest } from './copy-request.ts';
-import { isBelowAsked, type LadderLimits, selectOffers } from './ladder-range.ts';
-import { type EstimatedOffer, listCandidates, requestUnjudged } from './load-candidates.ts';
+import { type EstimateOffersParts, estimateOffers } from './estimate-offers.ts';
+import { listCandidates, requestUnjudged } from './load-candidates.ts';
 import { type LoadChoices, readLoadChoices } from './load-guard-options.ts';
 import type { LoadSettings } from './load-settings.ts';
 import { MODEL_PROCESS_BYTES } from './process-load.ts';
@@ -41,20 +35,12 @@ export interface PreparedLoad {
   readFilesAgain?(readings: number): Promise<void>;
 }
 
-/** Asks the engine whose files these are. */
-export type EngineQuestions = (files: EngineFiles) => EnginePort;
-
-export interface PrepareLoadParts {
+export interface PrepareLoadParts extends EstimateOffersParts {
   readonly settings: LoadSettings;
-  readonly adapter: Adapter;
   /** The name of the model whose context this is. */
   readonly owner?: string;
   /** The largest reserve of the models that are loaded already. */
   readonly heldMinFreeBytes: () => number;
-  /** What earlier loads took. Absent if nothing is kept. */
-  readonly calibration: CalibrationStore | undefined;
-  /** Asks engines what loads take. Absent if none is to be asked. */
-  readonly engines?: EngineQuestions | undefined;
   /** Is told of a request that is only observed, since it was not understood. */
   readonly misunderstood: (error: MemoryGuardError) => void;
 }
@@ -121,65 +107,4 @@ async function understand(args: readonly unknown[], parts: PrepareLoadParts): Pr
   prepared.listCandidates(() => DEFAULT_QUANTIZATION);
   if (adapter.processes) await setImmediate();
   return prepared;
-}
-
-async function estimateOffers(
-  args: readonly unknown[],
-  request: LoadRequest,
-  limits: LadderLimits,
-  { adapter, calibration, engines }: PrepareLoadParts,
-): Promise<readonly EstimatedOffer[]> {
-  const offers = selectOffers(((await adapter.listOffers?.(args)) ?? []).map(copyOffer), request, limits);
-  const { runtime } = adapter;
-  const observations = runtime === undefined ? undefined : await calibration?.readObservations();
-  const files = offers.length > 0 ? await adapter.findEngine?.(args) : undefined;
-  const engine = files && engines?.(files);
-  const estimated = await Promise.all(
-    offers.map(async (offer) => {
-      const estimator = await openOffer(offer, engine).catch((error: unknown) => {
-        // A smaller file that is still being downloaded doesn't hold up the one that was asked for.
-        if (isBelowAsked(offer, request)) return undefined;
-        throw error;
-      });
-      if (estimator === undefined) return [];
-      if (engine) await estimator.ask(listShapes(request.shape, estimator.trainedTokens));
-      // A header with 150,000 tokens takes 11 ms to read, and the first estimate 6 more: not in one turn of the event loop.
-      await setImmediate();
-      if (!observations || runtime === undefined) return [{ ...offer, estimator }];
-      const observed = (shape: EstimateShape) => {
-        const key = createCalibrationKey({ files: estimator.files, shape, runtime });
-        return { key, observations: observations(key) };
-      };
-      return [{ ...offer, estimator, observed }];
-    }),
-  );
-  return estimated.flat();
-}
-
-async function openOffer(
-  { modelPath, projectorPath, draftPath }: ModelOffer,
-  engine: EnginePort | undefined,
-): Promise<Estimator> {
-  const estimator = await openEstimator(modelPath, projectorPath, engine);
-  return draftPath === undefined ? estimator : addDraft(estimator, await openEstimator(draftPath, undefined, engine));
-}
-
-/** The largest context of each cache type. */
-function listShapes(asked: RequestedShape | undefined, trainedTokens: number | undefined): readonly EstimateShape[] {
-  const { contextSize, kvCacheTypes, rest } = readShapeRange(asked, trainedTokens);
-  // What the caller wrote is checked by the estimator, which throws for anything else.
-  return kvCacheTypes.map(
-    (kvCacheType) =>
-      ({
-        ...rest,
-        contextSize: contextSize.max,
-        ...(kvCacheType !== undefined && { kvCacheType }),
-      }) as EstimateShape,
-  );
-}
-
-function copyOffer(offer: ModelOffer): ModelOffer {
-  const names = ['quantization', 'modelPath', 'projectorPath', 'draftPath'];
-  const { quantization, modelPath, projectorPath, draftPath } = copyOptions(offer, 'listOffers()', names);
-  return { quantization, modelPath, projectorPath, draftPath } as ModelOffer;
 }

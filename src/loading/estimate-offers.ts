@@ -1,0 +1,86 @@
+/** The files that may be loaded, with their headers read, their engine asked, and what earlier loads took. It decides nothing. */
+import { setImmediate } from 'node:timers/promises';
+import type { Adapter, LoadRequest, ModelOffer, RequestedShape } from '../adapters/adapter.ts';
+import { copyOptions } from '../core/copy-options.ts';
+import type { EngineFiles } from '../core/engine-files.ts';
+import { type CalibrationStore, createCalibrationKey } from '../footprint/calibration-store.ts';
+import { addDraft } from '../footprint/draft-estimator.ts';
+import type { EnginePort } from '../footprint/engine/engine-port.ts';
+import { type EstimateShape, type Estimator, openEstimator } from '../footprint/estimator.ts';
+import { readShapeRange } from './context-range.ts';
+import { isBelowAsked, type LadderLimits, selectOffers } from './ladder-range.ts';
+import type { EstimatedOffer } from './load-candidates.ts';
+
+/** Asks the engine whose files these are. */
+export type EngineQuestions = (files: EngineFiles) => EnginePort;
+
+/** Who is asked about them. */
+export interface EstimateOffersParts {
+  readonly adapter: Adapter;
+  /** What earlier loads took. Absent if nothing is kept. */
+  readonly calibration: CalibrationStore | undefined;
+  /** Asks engines what loads take. Absent if none is to be asked. */
+  readonly engines?: EngineQuestions | undefined;
+}
+
+/** Rejects with `ERR_MODEL_FILE` or `ERR_INVALID_OPTION`. */
+export async function estimateOffers(
+  args: readonly unknown[],
+  request: LoadRequest,
+  limits: LadderLimits,
+  { adapter, calibration, engines }: EstimateOffersParts,
+): Promise<readonly EstimatedOffer[]> {
+  const offers = selectOffers(((await adapter.listOffers?.(args)) ?? []).map(copyOffer), request, limits);
+  const { runtime } = adapter;
+  const observations = runtime === undefined ? undefined : await calibration?.readObservations();
+  const files = offers.length > 0 ? await adapter.findEngine?.(args) : undefined;
+  const engine = files && engines?.(files);
+  const estimated = await Promise.all(
+    offers.map(async (offer) => {
+      const estimator = await openOffer(offer, engine).catch((error: unknown) => {
+        // A smaller file that is still being downloaded doesn't hold up the one that was asked for.
+        if (isBelowAsked(offer, request)) return undefined;
+        throw error;
+      });
+      if (estimator === undefined) return [];
+      if (engine) await estimator.ask(listShapes(request.shape, estimator.trainedTokens));
+      // A header with 150,000 tokens takes 11 ms to read, and the first estimate 6 more: not in one turn of the event loop.
+      await setImmediate();
+      if (!observations || runtime === undefined) return [{ ...offer, estimator }];
+      const observed = (shape: EstimateShape) => {
+        const key = createCalibrationKey({ files: estimator.files, shape, runtime });
+        return { key, observations: observations(key) };
+      };
+      return [{ ...offer, estimator, observed }];
+    }),
+  );
+  return estimated.flat();
+}
+
+async function openOffer(
+  { modelPath, projectorPath, draftPath }: ModelOffer,
+  engine: EnginePort | undefined,
+): Promise<Estimator> {
+  const estimator = await openEstimator(modelPath, projectorPath, engine);
+  return draftPath === undefined ? estimator : addDraft(estimator, await openEstimator(draftPath, undefined, engine));
+}
+
+/** The largest context of each cache type. */
+function listShapes(asked: RequestedShape | undefined, trainedTokens: number | undefined): readonly EstimateShape[] {
+  const { contextSize, kvCacheTypes, rest } = readShapeRange(asked, trainedTokens);
+  // What the caller wrote is checked by the estimator, which throws for anything else.
+  return kvCacheTypes.map(
+    (kvCacheType) =>
+      ({
+        ...rest,
+        contextSize: contextSize.max,
+        ...(kvCacheType !== undefined && { kvCacheType }),
+      }) as EstimateShape,
+  );
+}
+
+function copyOffer(offer: ModelOffer): ModelOffer {
+  const names = ['quantization', 'modelPath', 'projectorPath', 'draftPath'];
+  const { quantization, modelPath, projectorPath, draftPath } = copyOptions(offer, 'listOffers()', names);
+  return { quantization, modelPath, projectorPath, draftPath } as ModelOffer;
+}
