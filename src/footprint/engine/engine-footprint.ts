@@ -2,13 +2,13 @@
 import { MiB } from '../../core/bytes.ts';
 import type { GgufFile } from '../../gguf/read-gguf.ts';
 import { computeEncoders, type Footprint, type FootprintSettings, sumFootprint } from '../footprint.ts';
-import { PROJECTOR_BYTES } from '../llama-cpp/runtime-overhead.ts';
+import { computeRuntimeBytes, PROJECTOR_BYTES, type RuntimeParts } from '../llama-cpp/runtime-overhead.ts';
 import type { ContextPoint, EngineAnswer } from './engine-question.ts';
 import { divideWeights } from './mapped-weights.ts';
 import { readScratchBytes } from './product-scratch.ts';
 
-/** What a program holds for a model beside what its engine does: measured as 2 to 3 MiB with `@fugood/llama.node` 1.7.15, and 6 with node-llama-cpp 3.21.1. */
-const BESIDE_BYTES = 5 * MiB;
+/** What a program holds for a model beside what the engine does when it is asked, as far as it is not rounding: 0 to 2 MiB. */
+const BESIDE_BYTES = 2 * MiB;
 
 /** `point` is what the engine said of the context that the settings ask for; absent for weights alone. */
 export function computeEngineFootprint(
@@ -24,10 +24,7 @@ export function computeEngineFootprint(
   const weights = loadsWeights ? countWeights(model, answer, mmap) : NO_WEIGHTS;
   const media = loadsWeights && projector ? countMedia(projector, answer, notes) : NO_MEDIA;
   const context = part === 'all' || part === 'context' ? point : undefined;
-  const runtimeBytes =
-    (part === 'context' ? 0 : answer.runtimeBytes + BESIDE_BYTES) +
-    (context ? context.runtimeBytes + readScratchBytes(model, settings) : 0) +
-    media.runtimeBytes;
+  const runtimeBytes = countRuntime(model, settings, answer, context) + media.runtimeBytes;
   return sumFootprint(
     {
       weightsBytes: weights.mappedBytes + weights.anonymousBytes,
@@ -46,6 +43,36 @@ export function computeEngineFootprint(
       notes,
     },
   );
+}
+
+/** What was seen while the engine was asked differs by 2 MiB from time to time: the measured constants go before it, unless they are too low. */
+function countRuntime(
+  model: GgufFile,
+  settings: FootprintSettings,
+  answer: Pick<EngineAnswer, 'runtimeBytes'>,
+  context: Pick<ContextPoint, 'runtimeBytes'> | undefined,
+): number {
+  const scratchBytes = context ? readScratchBytes(model, settings) : 0;
+  const { tokens, merges, layers } = countHeader(model);
+  const header = settings.part === 'context' ? { tokens: 0, merges: 0 } : { tokens, merges };
+  // Some layers may have a second cache.
+  const cells = context ? 2 * settings.contextSize : 0;
+  const own = { ...header, layers: context ? layers : 0, cells, scratchBytes: 0, projector: false };
+  const seenBytes = (settings.part === 'context' ? 0 : answer.runtimeBytes) + (context?.runtimeBytes ?? 0);
+  return Math.max(computeRuntimeBytes(own), seenBytes + BESIDE_BYTES) + scratchBytes;
+}
+
+function countHeader({ metadata, architecture }: GgufFile): Pick<RuntimeParts, 'tokens' | 'merges' | 'layers'> {
+  const countItems = (key: string) => {
+    const value = metadata.get(key);
+    return typeof value === 'object' ? value.length : 0;
+  };
+  const layers = metadata.get(`${architecture}.block_count`);
+  return {
+    tokens: countItems('tokenizer.ggml.tokens'),
+    merges: countItems('tokenizer.ggml.merges'),
+    layers: typeof layers === 'number' ? layers : 0,
+  };
 }
 
 const NO_WEIGHTS = { mappedBytes: 0, copiedFromBytes: 0, anonymousBytes: 0 };

@@ -1,5 +1,7 @@
 /** Asks one build of llama.cpp, through the addon, in the process that it may end. It must not know files of the program or memory rules. */
+
 import type { NativeBuffer, NativeEngineLibrary } from '../../addon/addon.ts';
+import { loadNodeModule } from '../../core/node-module.ts';
 import { findPoints } from './context-points.ts';
 import type { ContextPoint, ContextQuestion, EngineAnswer, EngineQuestion, EngineValues } from './engine-question.ts';
 import {
@@ -37,12 +39,12 @@ export class EngineSimulation {
 
   /** Throws a `SimulationError`, or a `LayoutError` for a value that this build doesn't know. */
   answer({ modelPath, values, loraPaths, contexts, projector }: EngineQuestion): EngineAnswer {
-    const beforeBytes = this.#library.heldBytes();
+    const beforeBytes = this.#countHeld();
     this.#openModel(modelPath, values);
-    const modelBytes = this.#library.heldBytes();
+    const modelBytes = this.#countHeld();
     for (const path of loraPaths) this.#check(this.#library.addAdapter(path), `the adapter ${path}`);
     // What adapters take is weights, whatever the number of contexts.
-    const startBytes = this.#library.heldBytes();
+    const startBytes = this.#countHeld();
     const { buffers } = this.#measure({ n_ctx: FEW_TOKENS });
     const weights = buffers.map(({ name, host, weightsBytes: bytes }) => ({ name, host, bytes }));
     return {
@@ -76,7 +78,7 @@ export class EngineSimulation {
       cacheBytes: sum(buffers, 'contextBytes'),
       computeBytes: sum(buffers, 'computeBytes'),
       outputBytes: sumPrinted(log, /output buffer size = +([0-9.]+) MiB/g),
-      runtimeBytes: Math.max(0, heldBytes - startBytes - statesBytes),
+      runtimeBytes: Math.max(0, heldBytes - countHeapBytes() - startBytes - statesBytes),
     };
   }
 
@@ -94,6 +96,11 @@ export class EngineSimulation {
     const devices = this.#library.measureProjector(path, parameters);
     if (!devices) throw new SimulationError(`it refuses the projector: ${this.#explain()}`);
     return devices.reduce((total, { bytes }) => total + bytes, 0);
+  }
+
+  /** What the process holds in anonymous memory that JavaScript doesn't explain. */
+  #countHeld(): number {
+    return this.#library.heldBytes() - countHeapBytes();
   }
 
   #check(done: boolean, what: string): void {
@@ -115,6 +122,11 @@ export class EngineSimulation {
   #takeLog(): string {
     return new TextDecoder().decode(this.#library.takeLog());
   }
+}
+
+function countHeapBytes(): number {
+  const { total_physical_size, external_memory } = loadNodeModule('node:v8').getHeapStatistics();
+  return total_physical_size + external_memory;
 }
 
 function sum(buffers: readonly NativeBuffer[], part: 'contextBytes' | 'computeBytes'): number {
