@@ -1,6 +1,6 @@
 /** Knows the arithmetic from header facts to bytes by kind. It must not read files, the machine or a clock. */
 
-import type { GgufFile, GgufTensors } from '../gguf/read-gguf.ts';
+import type { GgufTensors, ModelHeader } from '../gguf/read-gguf.ts';
 import { computeCacheSizes, computeOutputBytes, type Run, type RunOptions, sizeRun } from './llama-cpp/cache-sizes.ts';
 import { buildDecoderGraph } from './llama-cpp/decoder-graph.ts';
 import { buildEncoderGraph, countPositions } from './llama-cpp/encoder-graph.ts';
@@ -45,8 +45,11 @@ export interface Footprint {
   readonly lockedBytes: number;
   /** The part of `totalBytes` that the kernel can't take back without swap. */
   readonly anonymousBytes: number;
-  /** Who says so: the engine, which simulated the load, or our own arithmetic on the headers of the files. */
-  readonly basis: 'engine' | 'gguf';
+  /**
+   * Who says so: the engine, which simulated the load, or our own arithmetic on the headers of the files; or, of a known model whose files nobody
+   * has, on its published shape, which `estimateFootprint` never goes by.
+   */
+  readonly basis: 'engine' | 'gguf' | 'shape';
   /** True if some part could only be bounded from above; `notes` says which and why. */
   readonly upperBound: boolean;
   /** Why parts could only be bounded, one reason each; empty for an exact estimate. */
@@ -88,8 +91,8 @@ const MASK_BYTES = 6;
  * @throws MemoryGuardError `ERR_MODEL_FILE` if a header lacks what a size depends on.
  */
 export function computeFootprint(
-  model: GgufFile,
-  projector: GgufFile | undefined,
+  model: ModelHeader,
+  projector: ModelHeader | undefined,
   settings: FootprintSettings,
   problem?: string,
 ): Footprint {
@@ -153,9 +156,9 @@ const NO_WEIGHTS: Weights = {
 
 /** Computes what is there once for all contexts: tensors, encoders and the vocabulary. */
 function computeWeights(
-  model: GgufFile,
+  model: ModelHeader,
   { vocabulary }: ModelShape,
-  projector: GgufFile | undefined,
+  projector: ModelHeader | undefined,
   { mmap, repack, repackNote, gpuLayers, part }: FootprintSettings,
   notes: string[],
 ): Weights {
@@ -255,14 +258,14 @@ interface Encoders {
 const NO_ENCODERS: Encoders = { weightsBytes: 0, buffers: [], notes: [], compared: true };
 
 /** By the projector's header: no other setting changes them. */
-const encodersOf = new WeakMap<GgufFile, Encoders>();
+const encodersOf = new WeakMap<ModelHeader, Encoders>();
 
 /**
  * Computes the buffers of a projector's encoders, once: it takes 6 ms.
  *
  * @throws MemoryGuardError `ERR_MODEL_FILE` if a header lacks what a size depends on.
  */
-export function computeEncoders(projector: GgufFile): Encoders {
+export function computeEncoders(projector: ModelHeader): Encoders {
   const known = encodersOf.get(projector);
   if (known) return known;
   const notes: string[] = [];
@@ -297,7 +300,7 @@ function countPaddedBytes({ kinds }: GgufTensors): number {
   return kinds.reduce((sum, { bytes, count }) => sum + count * Math.ceil(bytes / ALIGNMENT) * ALIGNMENT, 0);
 }
 
-function readArrayLength(file: GgufFile, key: string): number {
+function readArrayLength(file: ModelHeader, key: string): number {
   const value = file.metadata.get(key);
   return typeof value === 'object' ? value.length : 0;
 }

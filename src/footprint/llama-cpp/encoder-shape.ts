@@ -2,7 +2,7 @@
 
 import { HeaderKeys } from '../../gguf/header-keys.ts';
 import { modelFileError } from '../../gguf/model-file.ts';
-import type { GgufFile } from '../../gguf/read-gguf.ts';
+import type { ModelHeader } from '../../gguf/read-gguf.ts';
 import { findLargestScratch } from './model-shape.ts';
 import { findProjectorType, type ProjectorType } from './projector-types.ts';
 
@@ -40,13 +40,13 @@ const KINDS = ['audio', 'vision'] as const;
  *
  * @throws MemoryGuardError `ERR_MODEL_FILE` if the file has no encoder, or its header lacks what a size depends on.
  */
-export function readEncoderShapes(file: GgufFile): readonly EncoderShape[] {
+export function readEncoderShapes(file: ModelHeader): readonly EncoderShape[] {
   const kinds = KINDS.filter((kind) => file.metadata.get(`clip.has_${kind}_encoder`) === true);
   if (kinds.length > 0) return kinds.map((kind) => readEncoderShape(file, kind));
   throw modelFileError(file.path, 'have an audio or a vision encoder', 'neither', 'download the file again');
 }
 
-function readEncoderShape(file: GgufFile, kind: EncoderShape['kind']): EncoderShape {
+function readEncoderShape(file: ModelHeader, kind: EncoderShape['kind']): EncoderShape {
   const keys = new HeaderKeys(file, `clip.${kind}`);
   const read = (key: string, least = 1, most = MAX_WIDTH) => keys.readNumber(key, { least, most });
   return Object.freeze({
@@ -65,7 +65,7 @@ function readEncoderShape(file: GgufFile, kind: EncoderShape['kind']): EncoderSh
   });
 }
 
-function readTypeName({ metadata }: GgufFile, kind: string): string {
+function readTypeName({ metadata }: ModelHeader, kind: string): string {
   const type = metadata.get(`clip.${kind}.projector_type`) ?? metadata.get('clip.projector_type');
   return typeof type === 'string' ? type : 'unnamed';
 }

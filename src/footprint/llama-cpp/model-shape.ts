@@ -4,7 +4,7 @@
  */
 import { countScratchBytesPerElement } from '../../gguf/ggml-types.ts';
 import { HeaderKeys } from '../../gguf/header-keys.ts';
-import type { GgufFile, GgufTensors } from '../../gguf/read-gguf.ts';
+import type { GgufTensors, ModelHeader } from '../../gguf/read-gguf.ts';
 import { type Architecture, findArchitecture } from './architectures.ts';
 
 /** One layer. All lengths are elements of a vector. */
@@ -76,7 +76,7 @@ const SLIDING_GROUP = 6;
  *
  * @throws MemoryGuardError `ERR_MODEL_FILE` if the header lacks what a size depends on.
  */
-export function readModelShape(file: GgufFile, architecture = findArchitecture(file.architecture)): ModelShape {
+export function readModelShape(file: ModelHeader, architecture = findArchitecture(file.architecture)): ModelShape {
   const keys = new HeaderKeys(file, file.architecture);
   const embedding = keys.readFirstNumber('embedding_length');
   const layerCount = keys.readFirstNumber('block_count', { most: MAX_LAYERS });
@@ -113,7 +113,7 @@ function findWidestRows({ kinds }: GgufTensors): number {
 }
 
 /** True if the feed-forward part of a layer is a choice of experts, whatever the keys say. */
-function hasExperts({ tensors }: GgufFile, layers: number): boolean {
+function hasExperts({ tensors }: ModelHeader, layers: number): boolean {
   return Array.from({ length: layers }).some((_, layer) => tensors.find(`blk.${layer}.ffn_down_exps.weight`));
 }
 
@@ -156,7 +156,7 @@ function isSliding({ slidingLayers }: Architecture, layer: number, group: number
   return slidingLayers === 'all';
 }
 
-function countVocabulary(keys: HeaderKeys, { metadata, tensors }: GgufFile): number {
+function countVocabulary(keys: HeaderKeys, { metadata, tensors }: ModelHeader): number {
   const tokens = metadata.get('tokenizer.ggml.tokens');
   if (typeof tokens === 'object' && 'length' in tokens && tokens.length > 0) return tokens.length;
   const rows = (tensors.find('output.weight') ?? tensors.find('token_embd.weight'))?.dims[1];
