@@ -38,12 +38,13 @@ export class GuardRooms {
   /** Why other processes are not seen, as it was told last. */
   #ledgerProblem: string | undefined;
 
-  constructor(settings: GuardSettings, adapter: Adapter, machine: Machine = openMachine(settings)) {
-    const { clock, logger, ledger } = settings;
+  /** `sdkName` is a name of the SDK that no other one has, for what is learned of loads whose files nobody tells. */
+  constructor(settings: GuardSettings, adapter: Adapter, machine: Machine = openMachine(settings), sdkName?: string) {
+    const { clock, logger, ledger, calibration } = settings;
     this.#settings = settings;
     this.#tell = createPublisher((event) => this.events.emit(event.type, event as never), logger);
     this.machine = machine;
-    this.#calibration = this.machine.openCalibration((message, cause) =>
+    this.#calibration = this.machine.openCalibration(calibration, (message, cause) =>
       this.#tellDegraded('calibration-failed', message, cause),
     );
     this.ledger = this.machine.openLedger(ledger, (error) => this.#tellLedgerProblem(error));
@@ -59,7 +60,7 @@ export class GuardRooms {
     const { reader } = this.machine;
     this.status = new StatusWatch({ settings, gate: this.#gate, models: this.models, reader, tell: this.#tell });
     this.#stopWatchingPressure = this.machine.watchPressure(() => this.status.read());
-    this.loader = this.#makeLoader(adapter);
+    this.loader = this.#makeLoader(adapter, sdkName);
   }
 
   get closed(): boolean {
@@ -135,12 +136,13 @@ export class GuardRooms {
     });
   }
 
-  #makeLoader(adapter: Adapter): ModelLoader {
+  #makeLoader(adapter: Adapter, sdkName: string | undefined): ModelLoader {
     const { shared } = this.ledger;
     const { onLedgerFailure } = this.#settings;
     return new ModelLoader({
       settings: this.#settings,
       adapter,
+      sdkName,
       reader: this.machine.reader,
       gate: this.#gate,
       inSection: async (judge, commit, signal) =>

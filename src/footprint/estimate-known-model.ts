@@ -39,6 +39,7 @@ function createEstimator(name: string, quantization: string): Estimator | undefi
   return {
     shards: [],
     files: [],
+    fileType: undefined,
     trainedTokens: shape.language.context,
     haveFilesChanged: () => false,
     // There is no file that an engine could be asked about.
