@@ -27,6 +27,9 @@ export function findCalibrationDirectory(env: NodeJS.ProcessEnv = process.env): 
 /** The time of the last observation of this process, in microseconds: no two have the same. */
 let lastUs = 0;
 
+/** The writings of this process, one after the other: what is known of a load later must be the later one on disk. */
+let writing = Promise.resolve();
+
 /** The observations of one directory. Nothing here throws: a failure is told and leaves estimates as they are. */
 export class CalibrationStore {
   readonly #folder: string;
@@ -49,11 +52,16 @@ export class CalibrationStore {
   }
 
   /** Keeps an observation. Resolves when it is on disk, or when that failed and was told. */
-  async record(key: string, observation: Observation): Promise<void> {
+  record(key: string, observation: Observation): Promise<void> {
     lastUs = Math.max(lastUs + 1, Math.floor(Date.now() * 1000));
     const kept = keep(nameKey(key), lastUs, { ...observation, load: hash(observation.load).slice(0, 12) });
     // The next estimate of this process need not wait for the disk.
     this.#own = [...selectLoads([...this.#own, kept]).values()].flat();
+    writing = writing.then(() => this.#write(kept));
+    return writing;
+  }
+
+  async #write(kept: KeptObservation): Promise<void> {
     try {
       await mkdir(this.#folder, { recursive: true, mode: 0o700 });
       const found = await this.#list();

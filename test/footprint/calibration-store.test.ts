@@ -143,6 +143,17 @@ describe('observations that are recorded at once', () => {
     expect((await found(directory, 'key')).toSorted()).toEqual([0, 1, 2]);
   });
 
+  it('are in their order, of one load', async () => {
+    const { calibration, directory, folder } = opened();
+    const { anonymousAfterCallBytes: _call, ...loaded } = observation(0, 'one');
+    const records = [loaded, observation(20, 'one'), observation(30, 'one')].map((each) =>
+      calibration.record('key', each),
+    );
+    await Promise.all(records);
+    expect(await found(directory, 'key')).toEqual([30]);
+    expect(readdirSync(folder)).toHaveLength(1);
+  });
+
   it('are all kept, of eight processes', async () => {
     const { directory } = opened();
     const processes = Array.from({ length: 8 }, (_, at) => startRecorder(directory, `p${at}-`, 25));
