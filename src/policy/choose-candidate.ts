@@ -28,7 +28,7 @@ export interface Candidate {
   /** The need that was given, or that the documented table has, if more was measured since. */
   readonly outgrownNeed?: LoadNeed;
   readonly minFreeBytes: number;
-  /** The need part by part, to be compared with what is taken; absent if no file tells. */
+  /** The need part by part, to be compared with what is taken; absent if neither a file nor a published shape tells. */
   readonly predicted?: LoadParts;
   /** What the need may be wrong by, in words. */
   readonly notes?: readonly string[];

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import {
   chmodSync,
   chownSync,
+  existsSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -168,8 +169,10 @@ describe('observations that are recorded at once', () => {
 
   it('are whole or not there, of processes that are killed while they write', async () => {
     const { directory, folder } = opened();
-    for (const afterMs of [150, 170, 190, 210]) {
+    for (const afterMs of [1, 3, 7, 12]) {
+      const before = countNames(folder);
       const recorder = startRecorder(directory, `k${afterMs}-`, 1e6);
+      await expect.poll(() => countNames(folder), { timeout: 10_000 }).toBeGreaterThan(before);
       await new Promise((resolve) => setTimeout(resolve, afterMs));
       recorder.kill('SIGKILL');
       await once(recorder, 'exit');
@@ -182,6 +185,10 @@ describe('observations that are recorded at once', () => {
     expect([await found(directory, 'after'), problems]).toEqual([[5], []]);
   }, 60_000);
 });
+
+function countNames(folder: string): number {
+  return existsSync(folder) ? readdirSync(folder).length : 0;
+}
 
 /** A process that records so many observations, one after the other, each of a key of its own. */
 function startRecorder(directory: string, prefix: string, count: number) {
