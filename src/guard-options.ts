@@ -19,7 +19,7 @@ import {
   wholeNumber,
 } from './core/validate.ts';
 import type { Logger } from './events/publish-event.ts';
-import type { CalibrationOption } from './footprint/calibration-store.ts';
+import type { CalibrationOption } from './footprint/calibration-option.ts';
 import type { OnLedgerFailure } from './ledger/ledger-failure.ts';
 import type { LedgerOption } from './ledger/open-ledger.ts';
 import type { EvictChoice, LoadSettings } from './loading/load-settings.ts';

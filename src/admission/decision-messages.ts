@@ -11,7 +11,7 @@ export function describeAdmission(decision: Decision): string {
   const { model, askedQuantization, quantization, candidates, headroomBytes } = decision;
   const chosen = candidates.find((candidate) => candidate.admitted);
   const [asked] = candidates as readonly [CandidateVerdict];
-  const needed = chosen ? `, which needs ${describeNeed(chosen)} of ${formatBytes(headroomBytes)}` : '';
+  const needed = chosen ? describeChosenNeed(chosen, headroomBytes) : '';
   const shape = chosen ? describeShape(chosen) : '';
   if (!chosen || chosen === asked) return `Loading ${formatModelName(model, quantization)}${shape}${needed}.`;
   const reasons = describeReasons(asked) || 'that much is not free';
@@ -33,6 +33,12 @@ function nameSkipped(skipped: readonly (string | undefined)[]): string {
   return skipped.length > MOST_NAMES
     ? `${skipped.length} others down to ${skipped.at(-1)}`
     : skipped.join(', ').replace(/, ([^,]*)$/, ' and $1');
+}
+
+/** ", which needs 4.0 GiB (as given) of 8.0 GiB" */
+function describeChosenNeed(chosen: CandidateVerdict, headroomBytes: number): string {
+  if (chosen.need.basis === 'unknown') return ', and nobody knows what it needs';
+  return `, which needs ${describeNeed(chosen)} of ${formatBytes(headroomBytes)}`;
 }
 
 interface ChosenShape {

@@ -21,7 +21,7 @@ export interface ToldNeed {
 
 /** "8.1 GiB (by its file's header)", "5.0 GiB (as measured here before, where 4.0 GiB was given)". */
 export function describeNeed({ need, outgrownNeed }: ToldNeed): string {
-  if (need.basis === 'unknown') return 'what nobody knows';
+  if (need.basis === 'unknown') return 'an amount that nobody knows';
   const before = outgrownNeed === undefined ? '' : `, ${describeOutgrown(outgrownNeed)}`;
   return `${formatBytes(neededBytes(need))} (${FOUND[need.basis]}${before})`;
 }

@@ -11,9 +11,6 @@ import type { Observation } from './apply-observations.ts';
 import { addOwn, selectLoads, selectRemovable } from './kept-observations.ts';
 import { type KeptObservation, readObservationName, writeObservationName } from './observation-name.ts';
 
-/** The option `calibration`: where it is kept what loads took. */
-export type CalibrationOption = 'shared' | 'off' | { readonly directory: string };
-
 /** The folder of the names, below the one that is shared or given. Its name is the version of their form. */
 const FOLDER = 'observations-1';
 /** So many names are looked at. Those of observations that count are 768 at the most. */

@@ -2,7 +2,8 @@
 import type { MemoryReader } from '../core/memory-reader.ts';
 import type { ModelProcess, ProcessProbe } from '../core/model-process.ts';
 import type { HeldFile, ModelMemory } from '../core/types.ts';
-import type { CalibrationOption, CalibrationStore } from '../footprint/calibration-store.ts';
+import type { CalibrationOption } from '../footprint/calibration-option.ts';
+import type { CalibrationStore } from '../footprint/calibration-store.ts';
 import type { LedgerOption, OpenLedger } from '../ledger/open-ledger.ts';
 
 /** Notes which files this process maps. The result, called after a load, gives those that the load mapped. */

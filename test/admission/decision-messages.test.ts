@@ -79,6 +79,11 @@ describe('what is said of an admission', () => {
     );
   });
 
+  it('is that nobody knows what it needs, if that is so', () => {
+    const unknown = { ...step(0), need: { mappedBytes: 0, anonymousBytes: 0, basis: 'unknown' } } as const;
+    expect(describeAdmission(decided(8 * GiB, [unknown]))).toBe('Loading m, and nobody knows what it needs.');
+  });
+
   it('is why the asked step was left, if one below it is loaded', () => {
     const mapped = { ...step(6, 'Q5_K_M'), need: { mappedBytes: 6 * GiB, anonymousBytes: 0, basis: 'given' } } as const;
     expect(describeAdmission(decided(5 * GiB, [mapped, step(4, 'Q4_0')]))).toBe(

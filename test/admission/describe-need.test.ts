@@ -17,7 +17,7 @@ describe('a need in words', () => {
     ['engine', "4.0 GiB (by the engine's own simulation)"],
     ['measured', '4.0 GiB (as measured here before)'],
     ['given', '4.0 GiB (as given)'],
-    ['unknown', 'what nobody knows'],
+    ['unknown', 'an amount that nobody knows'],
   ] as const)('names its basis: %s', (basis, words) => {
     expect(describeNeed({ need: need(basis) })).toBe(words);
   });

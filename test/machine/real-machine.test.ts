@@ -7,7 +7,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { loadAddon } from '../../src/addon/load-addon.ts';
 import { MiB } from '../../src/core/bytes.ts';
 import { systemClock } from '../../src/core/clock.ts';
-import type { CalibrationOption } from '../../src/footprint/calibration-store.ts';
+import type { CalibrationOption } from '../../src/footprint/calibration-option.ts';
 import { RealMachine } from '../../src/machine/real-machine.ts';
 import { withMemoryGuard } from '../../src/with-memory-guard.ts';
 import { settled } from '../support/fake-sdk.ts';
