@@ -88,3 +88,12 @@ describe('a load of a known model without files', () => {
     await expect(load({ contextSize: -1 })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
   });
 });
+
+describe('a known model without files in a quantization that the document does not name', () => {
+  it('is offered if it is asked for and how it mixes types is known, with the documented ones below it', async () => {
+    const asked = async (quantization: string) =>
+      (await offerKnownModel({ name: 'qwen2audio', quantization }, TOLD, undefined)).map((offer) => offer.quantization);
+    expect(await asked('Q8_0')).toEqual(['Q8_0', 'Q5_K_M', 'Q4_K_M', 'Q4_0']);
+    expect(await asked('IQ1_S')).toEqual(['Q5_K_M', 'Q4_K_M', 'Q4_0']);
+  });
+});
