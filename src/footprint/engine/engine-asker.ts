@@ -8,20 +8,12 @@ import { loadNodeModule } from '../../core/node-module.ts';
 import type { FileIdentity } from '../../gguf/read-gguf.ts';
 import type { AnswerStore } from './answer-store.ts';
 import { AskProcess, NoAnswerError } from './ask-process.ts';
-import type { EngineAnswer, EngineQuestion } from './engine-question.ts';
+import type { AskedQuestion, EngineAnswer, EngineQuestion } from './engine-question.ts';
 
 /** The slowest model that was measured takes 0.6 s: this is for a machine that is fifty times busier. */
 const LIMIT_MS = 30_000;
 /** So long a process waits for the next question: a ladder's files come one after the other. */
 const IDLE_MS = 250;
-
-/** A question with the files that its answer depends on. */
-export interface AskedQuestion {
-  readonly question: EngineQuestion;
-  readonly files: readonly FileIdentity[];
-  /** What the process is to take beside its own: what it reads of the header. */
-  readonly bytes: number;
-}
 
 export interface EngineAskerParts {
   readonly start: () => Promise<StartedChild>;

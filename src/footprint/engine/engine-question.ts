@@ -1,5 +1,7 @@
 /** Knows what an engine is asked and what it answers, as data that crosses a channel. It must not ask or compute. */
 
+import type { FileIdentity } from '../../gguf/read-gguf.ts';
+
 /** Parameters by llama.cpp's own names, as numbers; a flag is 0 or 1. What is left out stays as the build has it. */
 export type EngineValues = Readonly<Record<string, number>>;
 
@@ -20,6 +22,14 @@ export interface EngineQuestion {
   readonly loraPaths: readonly string[];
   readonly contexts: readonly ContextQuestion[];
   readonly projector?: { readonly path: string; readonly values: EngineValues };
+}
+
+/** A question with the files that its answer depends on. */
+export interface AskedQuestion {
+  readonly question: EngineQuestion;
+  readonly files: readonly FileIdentity[];
+  /** What the process is to take beside its own: what it reads of the header. */
+  readonly bytes: number;
 }
 
 /** What lies in buffers of one type. */

@@ -16,7 +16,13 @@ const models = makeModels();
 afterAll(() => models.remove());
 
 const FOOTPRINT = fileURLToPath(new URL('../../../src/footprint', import.meta.url));
-const TABLES = ['llama-cpp/architectures.ts', 'llama-cpp/projector-types.ts', 'published-shapes.ts'];
+/** The tiny model is of one architecture, by which engines are checked. */
+const TABLES = [
+  'engine/tiny-model.ts',
+  'llama-cpp/architectures.ts',
+  'llama-cpp/projector-types.ts',
+  'published-shapes.ts',
+];
 const usual = findArchitecture('an architecture that nobody has');
 
 /** The texts in a source that are the name of an architecture or of a projector; comments may name them. */
