@@ -39,6 +39,14 @@ export interface RequestedShape {
   readonly mlock?: unknown;
   /** Paths of LoRA adapters that are loaded with it. */
   readonly loraPaths?: unknown;
+  /** The most bytes of snapshots that the engine keeps of recurrent states. */
+  readonly stateCacheBytes?: unknown;
+  /** The most such snapshots of one sequence. */
+  readonly stateSnapshots?: unknown;
+  /** Tokens after which it takes one. */
+  readonly stateSnapshotTokens?: unknown;
+  /** Whether the oldest tokens of a full context are dropped and the others moved. */
+  readonly contextShift?: unknown;
   /** 'weights' or 'context', if the SDK loads the two by calls of their own; 'all' if one call loads both; 'vocabulary' if neither is loaded. */
   readonly part?: unknown;
 }

@@ -35,6 +35,7 @@ function addFootprints(main: Footprint, draft: Footprint): Footprint {
       projectorBytes: add('projectorBytes'),
       projectorComputeBytes: add('projectorComputeBytes'),
       runtimeBytes: add('runtimeBytes'),
+      laterBytes: add('laterBytes'),
     },
     {
       mappedBytes: add('mappedBytes'),

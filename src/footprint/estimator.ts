@@ -7,7 +7,7 @@ import { setImmediate } from 'node:timers/promises';
 import { copyOptions } from '../core/copy-options.ts';
 import { invalidOption } from '../core/errors.ts';
 import type { CacheType, KvCacheType } from '../core/types.ts';
-import { type Checks, describedPath, flag, oneOf, oneOrMore, validate, wholeNumber } from '../core/validate.ts';
+import { type Checks, describedPath, flag, oneOf, oneOrMore, size, validate, wholeNumber } from '../core/validate.ts';
 import { findGgmlTypeByName } from '../gguf/ggml-types.ts';
 import { isSameFile } from '../gguf/model-file.ts';
 import { refuseSwappedFiles } from '../gguf/model-pair.ts';
@@ -79,6 +79,14 @@ export interface EstimateFootprintOptions {
   readonly mlock?: boolean;
   /** The paths of LoRA adapters that are loaded with it. */
   readonly loraPaths?: readonly string[];
+  /** The most bytes of snapshots that the engine keeps of recurrent states, to go back in a conversation. @default 0 */
+  readonly stateCacheBytes?: number;
+  /** The most such snapshots of one sequence. @default 8 */
+  readonly stateSnapshots?: number;
+  /** Tokens after which the engine takes such a snapshot, if it goes by tokens. */
+  readonly stateSnapshotTokens?: number;
+  /** When a context is full, the engine drops its oldest tokens and moves the others. @default false */
+  readonly contextShift?: boolean;
   /** If a runtime loads weights first and makes contexts later: what one of the two takes; or what the vocabulary alone does. @default 'all' */
   readonly part?: FootprintPart;
 }
@@ -102,6 +110,9 @@ const DEFAULTS = {
   unifiedKvCache: false,
   mlock: false,
   loraPaths: [],
+  stateCacheBytes: 0,
+  stateSnapshots: 8,
+  contextShift: false,
   part: 'all',
 } as const satisfies EstimateShape;
 
@@ -125,6 +136,10 @@ const CHECKS: Checks<EstimateFootprintOptions> = {
   pooling: oneOf('none', 'mean', 'cls', 'last', 'rank'),
   mlock: flag,
   loraPaths: oneOrMore(describedPath('the path of a LoRA adapter'), 'the path of a LoRA adapter, or a list of them'),
+  stateCacheBytes: size,
+  stateSnapshots: wholeNumber(0),
+  stateSnapshotTokens: wholeNumber(1),
+  contextShift: flag,
   part: oneOf('all', 'weights', 'context', 'vocabulary'),
 };
 

@@ -1,6 +1,7 @@
 /** Knows the arithmetic from header facts to bytes by kind. It must not read files, the machine or a clock. */
 
 import type { GgufTensors, ModelHeader } from '../gguf/read-gguf.ts';
+import { computeLaterBytes, type LaterSettings } from './later-memory.ts';
 import { computeCacheSizes, computeOutputBytes, type Run, type RunOptions, sizeRun } from './llama-cpp/cache-sizes.ts';
 import { buildDecoderGraph } from './llama-cpp/decoder-graph.ts';
 import { buildEncoderGraph, countPositions } from './llama-cpp/encoder-graph.ts';
@@ -11,7 +12,7 @@ import { countRepackedBytes } from './llama-cpp/repacked-weights.ts';
 import { computeRuntimeBytes, type RuntimeParts } from './llama-cpp/runtime-overhead.ts';
 
 /**
- * What a model needs, part by part; a frozen object. All sizes are whole bytes. `totalBytes` is the sum of the seven parts,
+ * What a model needs, part by part; a frozen object. All sizes are whole bytes. `totalBytes` is the sum of the eight parts,
  * and also `mappedBytes` + `anonymousBytes`.
  */
 export interface Footprint {
@@ -34,6 +35,11 @@ export interface Footprint {
   readonly projectorComputeBytes: number;
   /** What the engine itself holds: vocabulary, plans, the copies beside a product. */
   readonly runtimeBytes: number;
+  /**
+   * The most that comes after the load, as conversations grow: snapshots of states that can't be rolled back, and the room in which quantized keys are
+   * moved when a context is full. 0 unless the engine was allowed such.
+   */
+  readonly laterBytes: number;
   /** The part of `totalBytes` that is backed by the model's file. The kernel takes these pages back under pressure. */
   readonly mappedBytes: number;
   /**
@@ -60,7 +66,7 @@ export interface Footprint {
 export type FootprintPart = 'all' | 'weights' | 'context' | 'vocabulary';
 
 /** What was asked for, checked and with its defaults. */
-export interface FootprintSettings extends RunOptions {
+export interface FootprintSettings extends RunOptions, LaterSettings {
   readonly mmap: boolean;
   /** The engine copies weights into an arrangement of its own. */
   readonly repack: boolean;
@@ -107,13 +113,22 @@ export function computeFootprint(
   // What is exact without it needs no word about it.
   if (problem !== undefined && notes.length > 0) notes.push(problem);
   const runtimeBytes = computeRuntimeBytes({ ...weightsRuntime, ...contextRuntime, scratchBytes });
+  const { stateBytes, ...caches } = contextParts;
+  const { computeBytes } = caches;
+  const laterBytes = context === NO_CONTEXT ? 0 : countLater(shape, settings, stateBytes, computeBytes);
   return sumFootprint(
-    { ...weightsParts, ...contextParts, runtimeBytes },
+    { ...weightsParts, ...caches, runtimeBytes, laterBytes },
     { mappedBytes, readOnceBytes: 0, lockedBytes: settings.mlock ? mappedBytes : 0, basis: 'gguf', notes },
   );
 }
 
-/** The seven parts of a total. */
+/** What comes after the load, by the shape. */
+function countLater(shape: ModelShape, settings: FootprintSettings, stateBytes: number, computeBytes: number): number {
+  const keyElements = Math.max(0, ...shape.layers.map(({ keyLength, kvHeads }) => keyLength * kvHeads));
+  return computeLaterBytes(settings, { ...settings, stateBytes, slidingBytes: 0, keyElements, computeBytes });
+}
+
+/** The eight parts of a total. */
 type Parts = Pick<
   Footprint,
   | 'weightsBytes'
@@ -123,6 +138,7 @@ type Parts = Pick<
   | 'projectorBytes'
   | 'projectorComputeBytes'
   | 'runtimeBytes'
+  | 'laterBytes'
 >;
 
 /** What is said of the total. */
@@ -189,10 +205,12 @@ function computeWeights(
 }
 
 type Context = Pick<Footprint, 'kvCacheBytes' | 'computeBytes' | 'outputBytes'> & {
+  readonly stateBytes: number;
   readonly runtime: Pick<RuntimeParts, 'layers' | 'cells' | 'scratchBytes'>;
 };
 
 const NO_CONTEXT: Context = {
+  stateBytes: 0,
   kvCacheBytes: 0,
   computeBytes: 0,
   outputBytes: 0,
@@ -205,6 +223,7 @@ function computeContext(shape: ModelShape, options: RunOptions, notes: string[])
   const caches = computeCacheSizes(shape, run);
   const compute = computeDecoderBuffer(shape, run, notes);
   return {
+    stateBytes: caches.stateBytes,
     kvCacheBytes: caches.keyValueBytes + caches.stateBytes,
     computeBytes: compute.bytes,
     outputBytes: computeOutputBytes(shape, run),

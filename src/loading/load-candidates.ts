@@ -1,6 +1,7 @@
 /** What one load asks of the gate: its candidates in order of quality, each with its need. It reads no memory. */
 
 import type { LoadRequest, ModelOffer } from '../adapters/adapter.ts';
+import { formatBytes } from '../core/bytes.ts';
 import { withoutPrototype } from '../core/copy-options.ts';
 import { describe, MemoryGuardError } from '../core/errors.ts';
 import { isKnownModel } from '../core/known-models.ts';
@@ -186,7 +187,9 @@ function estimateCandidate(
   const footprint = estimator.estimate(shape);
   const { key, observations = [] }: Partial<LearnedLoads> = observed?.(shape) ?? {};
   const { basis, ...predicted } = applyObservations(footprint, observations);
-  const { notes, readOnceBytes, lockedBytes } = footprint;
+  const { notes, readOnceBytes, lockedBytes, laterBytes } = footprint;
+  const told =
+    laterBytes > 0 ? [...notes, `${formatBytes(laterBytes)} of it come later, as conversations grow`] : notes;
   // Pages that were copied from are nobody's need, and locked ones can't be taken back.
   const mappedBytes = Math.max(0, predicted.mappedBytes - readOnceBytes - lockedBytes);
   const anonymousBytes = predicted.anonymousAfterCallBytes + lockedBytes + processBytes;
@@ -201,7 +204,7 @@ function estimateCandidate(
     need: { mappedBytes, anonymousBytes, basis, ...(mappedBytes > 0 && files.length > 0 && { files }) },
     minFreeBytes,
     predicted,
-    ...(notes.length > 0 && { notes }),
+    ...(told.length > 0 && { notes: told }),
     ...(key !== undefined && { calibrationKey: key }),
   });
 }

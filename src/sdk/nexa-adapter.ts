@@ -3,6 +3,7 @@
 import type { Adapter, ChosenShape, LoadRequest, ModelOffer } from '../adapters/adapter.ts';
 import { defaultAdapter, withQuantizationOption } from '../adapters/default-adapter.ts';
 import { findLlamaNodeFiles } from '../adapters/find-engine-files.ts';
+import { DEFAULT_STATE_CACHE } from '../adapters/llama-node-adapter.ts';
 import { changeOptions, withoutPrototype } from '../core/copy-options.ts';
 import type { LadderStep } from '../core/quantizations.ts';
 import { readModelName } from '../model-files/model-name.ts';
@@ -36,7 +37,7 @@ export function nexaAdapter(
         ...(containment && { containment }),
       },
     }),
-    readRequest: (args) => withPossibleTypes(readRequest(args), runtime?.kvCacheTypes),
+    readRequest: (args) => withOwnDefaults(withPossibleTypes(readRequest(args), runtime?.kvCacheTypes), runtime?.name),
     withQuantization,
     withShape,
     listOffers: (args) => listOffers(args, modelsDir),
@@ -82,6 +83,13 @@ function withPossibleTypes(asked: LoadRequest, types: readonly string[] | undefi
   if (types === undefined || !Array.isArray(wanted)) return asked;
   const left = wanted.filter((type) => types.includes(type));
   return left.length > 0 ? withoutPrototype({ ...asked, shape: { ...asked.shape, kvCacheType: left } }) : asked;
+}
+
+/** What a runtime keeps after a load without being asked. */
+function withOwnDefaults(asked: LoadRequest, runtime: string | undefined): LoadRequest {
+  return runtime === 'llama'
+    ? withoutPrototype({ ...asked, shape: { ...DEFAULT_STATE_CACHE, ...asked.shape } })
+    : asked;
 }
 
 function withShape(args: readonly unknown[], { contextSize, kvCacheType }: ChosenShape): readonly unknown[] {

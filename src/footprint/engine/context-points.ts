@@ -50,6 +50,7 @@ function interpolate(from: Measured, to: Measured, tokens: number): Measured {
   return {
     tokens,
     cacheBytes: between('cacheBytes'),
+    stateBytes: between('stateBytes'),
     computeBytes: between('computeBytes'),
     outputBytes: between('outputBytes'),
     runtimeBytes: between('runtimeBytes'),

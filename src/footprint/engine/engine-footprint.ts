@@ -2,6 +2,7 @@
 import { MiB } from '../../core/bytes.ts';
 import type { GgufFile } from '../../gguf/read-gguf.ts';
 import { computeEncoders, type Footprint, type FootprintSettings, sumFootprint } from '../footprint.ts';
+import { computeLaterBytes } from '../later-memory.ts';
 import { computeRuntimeBytes, PROJECTOR_BYTES, type RuntimeParts } from '../llama-cpp/runtime-overhead.ts';
 import type { ContextPoint, EngineAnswer } from './engine-question.ts';
 import { divideWeights } from './mapped-weights.ts';
@@ -34,6 +35,7 @@ export function computeEngineFootprint(
       projectorBytes: media.weightsBytes,
       projectorComputeBytes: media.computeBytes,
       runtimeBytes,
+      laterBytes: context ? countLater(model, settings, context) : 0,
     },
     {
       mappedBytes: weights.mappedBytes,
@@ -73,6 +75,27 @@ function countHeader({ metadata, architecture }: GgufFile): Pick<RuntimeParts, '
     merges: countItems('tokenizer.ggml.merges'),
     layers: typeof layers === 'number' ? layers : 0,
   };
+}
+
+function countLater(
+  model: GgufFile,
+  settings: FootprintSettings,
+  { cacheBytes, stateBytes, computeBytes }: Omit<ContextPoint, 'straight'>,
+): number {
+  const slides = model.metadata.has(`${model.architecture}.attention.sliding_window`);
+  const keyElements = countKeyElements(model);
+  const slidingBytes = slides ? Math.max(0, cacheBytes - stateBytes) : 0;
+  return computeLaterBytes(settings, { ...settings, stateBytes, slidingBytes, keyElements, computeBytes });
+}
+
+/** Rows of the widest weight of keys; where queries, keys and values are one weight, the rows of that. */
+function countKeyElements({ tensors, metadata, architecture }: GgufFile): number {
+  const layers = Number(metadata.get(`${architecture}.block_count`) ?? 0);
+  const rows = (layer: number) => {
+    const found = ['attn_k', 'attn_kv_a_mqa', 'attn_qkv'].map((name) => tensors.find(`blk.${layer}.${name}.weight`));
+    return found.find((kind) => kind !== undefined)?.dims[1] ?? 0;
+  };
+  return Array.from({ length: layers }, (_, layer) => rows(layer)).reduce((most, each) => Math.max(most, each), 0);
 }
 
 const NO_WEIGHTS = { mappedBytes: 0, copiedFromBytes: 0, anonymousBytes: 0 };

@@ -46,6 +46,8 @@ export interface ContextPoint {
   readonly tokens: number;
   /** Keys, values and recurrent states. */
   readonly cacheBytes: number;
+  /** The states among them. */
+  readonly stateBytes: number;
   readonly computeBytes: number;
   readonly outputBytes: number;
   /** What the engine took for itself, as it was seen. */
@@ -90,10 +92,13 @@ function arePoints(value: unknown, { leastTokens, mostTokens }: ContextQuestion)
 }
 
 function isPoint(value: unknown): value is ContextPoint {
-  const { tokens, cacheBytes, computeBytes, outputBytes, runtimeBytes, straight } = Object(
+  const { tokens, cacheBytes, stateBytes, computeBytes, outputBytes, runtimeBytes, straight } = Object(
     value,
   ) as Partial<ContextPoint>;
-  return typeof straight === 'boolean' && [tokens, cacheBytes, computeBytes, outputBytes, runtimeBytes].every(isBytes);
+  return (
+    typeof straight === 'boolean' &&
+    [tokens, cacheBytes, stateBytes, computeBytes, outputBytes, runtimeBytes].every(isBytes)
+  );
 }
 
 function isWeightBuffer(value: unknown): value is WeightBuffer {

@@ -27,6 +27,7 @@ function answering(change: (asked: AskedQuestion) => Partial<EngineAnswer> | str
       [...new Set([leastTokens, mostTokens])].map((tokens) => ({
         tokens,
         cacheBytes: tokens * 1024,
+        stateBytes: 0,
         computeBytes: 7 * MiB,
         outputBytes: 11,
         runtimeBytes: 2 * MiB,

@@ -5,6 +5,7 @@ import type { ContextPoint } from '../../../src/footprint/engine/engine-question
 const point = (tokens: number, cacheBytes: number, computeBytes = 0): ContextPoint => ({
   tokens,
   cacheBytes,
+  stateBytes: 0,
   computeBytes,
   outputBytes: 0,
   runtimeBytes: tokens,

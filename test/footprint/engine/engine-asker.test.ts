@@ -20,7 +20,15 @@ const QUESTION: EngineQuestion = {
   contexts: [{ values: {}, leastTokens: 512, mostTokens: 512, stepTokens: 256 }],
 };
 const ASKED: AskedQuestion = { question: QUESTION, files: [], bytes: 1000 };
-const POINT = { tokens: 512, cacheBytes: 1, computeBytes: 1, outputBytes: 1, runtimeBytes: 1, straight: true };
+const POINT = {
+  tokens: 512,
+  cacheBytes: 1,
+  stateBytes: 0,
+  computeBytes: 1,
+  outputBytes: 1,
+  runtimeBytes: 1,
+  straight: true,
+};
 const ANSWER = { weights: [{ name: 'CPU', host: true, bytes: 1 }], runtimeBytes: 1, contexts: [[POINT]] };
 
 function makeFolder(): string {

@@ -8,7 +8,7 @@ import { makeModels } from '../../support/model-headers.ts';
 const models = makeModels();
 afterAll(() => models.remove());
 const MiB = 2 ** 20;
-const POINT = { tokens: 4096, cacheBytes: MiB, computeBytes: 2 * MiB, outputBytes: 3, runtimeBytes: 4 };
+const POINT = { tokens: 4096, cacheBytes: MiB, stateBytes: 0, computeBytes: 2 * MiB, outputBytes: 3, runtimeBytes: 4 };
 
 describe('a footprint by an engine', async () => {
   const model = await readGguf(models.model({ architecture: 'qwen2', heads: 8, kvHeads: 2 }));

@@ -57,6 +57,9 @@ describe('weights', () => {
       unifiedKvCache: false,
       mlock: false,
       loraPaths: [],
+      stateCacheBytes: 0,
+      stateSnapshots: 0,
+      contextShift: false,
       part: 'all' as const,
     };
     expect(computeFootprint(await readGguf(llama()), undefined, guessed)).toMatchObject({
