@@ -16,7 +16,7 @@ export function computeEngineFootprint(
   model: GgufFile,
   projector: GgufFile | undefined,
   settings: FootprintSettings,
-  answer: Pick<EngineAnswer, 'weights' | 'runtimeBytes' | 'projectorBytes'>,
+  answer: Pick<EngineAnswer, 'weights' | 'runtimeBytes' | 'adapterBytes' | 'projectorBytes'>,
   point: Omit<ContextPoint, 'straight'> | undefined,
 ): Footprint {
   const notes: string[] = [];
@@ -28,7 +28,7 @@ export function computeEngineFootprint(
   const runtimeBytes = countRuntime(model, settings, answer, context) + media.runtimeBytes;
   return sumFootprint(
     {
-      weightsBytes: weights.mappedBytes + weights.anonymousBytes,
+      weightsBytes: weights.mappedBytes + weights.anonymousBytes + countAdapters(part, answer),
       kvCacheBytes: context?.cacheBytes ?? 0,
       computeBytes: context?.computeBytes ?? 0,
       outputBytes: context?.outputBytes ?? 0,
@@ -96,6 +96,14 @@ function countKeyElements({ tensors, metadata, architecture }: GgufFile): number
     return found.find((kind) => kind !== undefined)?.dims[1] ?? 0;
   };
   return Array.from({ length: layers }, (_, layer) => rows(layer)).reduce((most, each) => Math.max(most, each), 0);
+}
+
+/** They are loaded with weights or with a context, whichever they are told of. */
+function countAdapters(
+  part: FootprintSettings['part'],
+  { adapterBytes = 0 }: Pick<EngineAnswer, 'adapterBytes'>,
+): number {
+  return part === 'vocabulary' ? 0 : adapterBytes;
 }
 
 const NO_WEIGHTS = { mappedBytes: 0, copiedFromBytes: 0, anonymousBytes: 0 };

@@ -62,6 +62,8 @@ export interface EngineAnswer {
   readonly runtimeBytes: number;
   /** For each context that was asked for: points from the least to the most tokens. */
   readonly contexts: readonly (readonly ContextPoint[])[];
+  /** The weights of the LoRA adapters, if there are any. */
+  readonly adapterBytes?: number;
   /** The projector's weights and the buffers of its encoders. */
   readonly projectorBytes?: number;
 }
@@ -73,7 +75,7 @@ const MOST_BUFFERS = 64;
 
 /** Whether this is an answer to that question: a child that went astray may send anything. */
 export function isAnswer(value: unknown, question: EngineQuestion): value is EngineAnswer {
-  const { weights, runtimeBytes, contexts, projectorBytes } = Object(value) as Partial<EngineAnswer>;
+  const { weights, runtimeBytes, contexts, adapterBytes, projectorBytes } = Object(value) as Partial<EngineAnswer>;
   return (
     isList(weights, MOST_BUFFERS, isWeightBuffer) &&
     weights.length > 0 &&
@@ -81,6 +83,7 @@ export function isAnswer(value: unknown, question: EngineQuestion): value is Eng
     Array.isArray(contexts) &&
     contexts.length === question.contexts.length &&
     contexts.every((points, index) => arePoints(points, question.contexts[index]!)) &&
+    (question.loraPaths.length > 0 ? isBytes(adapterBytes) && adapterBytes > 0 : adapterBytes === undefined) &&
     (question.projector ? isBytes(projectorBytes) && projectorBytes > 0 : projectorBytes === undefined)
   );
 }

@@ -42,8 +42,8 @@ export class EngineSimulation {
     const beforeBytes = this.#countHeld();
     this.#openModel(modelPath, values);
     const modelBytes = this.#countHeld();
-    for (const path of loraPaths) this.#check(this.#library.addAdapter(path), `the adapter ${path}`);
-    // What adapters take is weights, whatever the number of contexts.
+    const adapterBytes = this.#addAdapters(loraPaths);
+    // Adapters are really there, once for all contexts.
     const startBytes = this.#countHeld();
     const { buffers } = this.#measure({ n_ctx: FEW_TOKENS });
     const weights = buffers.map(({ name, host, weightsBytes: bytes }) => ({ name, host, bytes }));
@@ -51,6 +51,7 @@ export class EngineSimulation {
       weights: weights.filter(({ bytes }) => bytes > 0),
       runtimeBytes: Math.max(0, modelBytes - beforeBytes),
       contexts: contexts.map((context) => this.#findPoints(context, startBytes)),
+      ...(loraPaths.length > 0 && { adapterBytes }),
       ...(projector && { projectorBytes: this.#measureProjector(projector.path, projector.values) }),
     };
   }
@@ -62,6 +63,15 @@ export class EngineSimulation {
     this.#check(this.#library.openModel(path, parameters), 'the model');
     // Where the flag does not mean that, it has just loaded the model.
     if (!/\bno_alloc\s*= 1\b/.test(this.#takeLog())) throw new SimulationError('it does not simulate');
+  }
+
+  /** Returns what their weights take: the engine tells it in its log alone. */
+  #addAdapters(paths: readonly string[]): number {
+    this.#library.takeLog();
+    return paths.reduce((total, path) => {
+      this.#check(this.#library.addAdapter(path), `the adapter ${path}`);
+      return total + sumPrinted(this.#takeLog(), /LoRA buffer size = +([0-9.]+) MiB/g);
+    }, 0);
   }
 
   #findPoints(context: ContextQuestion, startBytes: number): readonly ContextPoint[] {

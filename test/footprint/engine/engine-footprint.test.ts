@@ -71,6 +71,16 @@ describe('a footprint by an engine', async () => {
     expect([read.mappedBytes, read.weightsBytes]).toEqual([0, weights[0]!.bytes + 64]);
   });
 
+  it('counts adapters as weights that are not mapped, with whatever they are loaded', () => {
+    const count = (part: 'all' | 'context' | 'vocabulary', adapterBytes?: number) => {
+      const answer = { weights, runtimeBytes: 0, ...(adapterBytes !== undefined && { adapterBytes }) };
+      return computeEngineFootprint(model, undefined, completeSettings({ part }), answer, POINT).anonymousBytes;
+    };
+    expect(count('all', 8 * MiB) - count('all')).toBe(8 * MiB);
+    expect(count('context', 8 * MiB) - count('context')).toBe(8 * MiB);
+    expect(count('vocabulary', 8 * MiB)).toBe(count('vocabulary'));
+  });
+
   it('has our own bound for an encoder that takes more for a larger image, and for one that the engine does not tell', async () => {
     const audio = await readGguf(models.projector({ width: 64, layers: 1, heads: 2, ffn: 128, projection: 512 }));
     const images = await readGguf(models.projector({ type: 'mlp', width: 128, ffn: 256, layers: 3, heads: 4 }));

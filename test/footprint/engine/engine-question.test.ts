@@ -33,6 +33,14 @@ describe('an answer', () => {
     expect(isAnswer({ ...answer, projectorBytes: 7 }, question)).toBe(false);
   });
 
+  it('has adapters if some were asked for, and only then', () => {
+    const asked = { ...question, loraPaths: ['/l.gguf'] };
+    expect(isAnswer({ ...answer, adapterBytes: 7 }, asked)).toBe(true);
+    expect(isAnswer(answer, asked)).toBe(false);
+    expect(isAnswer({ ...answer, adapterBytes: 0 }, asked)).toBe(false);
+    expect(isAnswer({ ...answer, adapterBytes: 7 }, question)).toBe(false);
+  });
+
   it.each([
     ['nothing', undefined],
     ['a text', 'yes'],

@@ -1,10 +1,12 @@
 /** A real build that is asked in this process, and one that lies. */
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadAddon } from '../../../src/addon/load-addon.ts';
 import { checkSimulation } from '../../../src/footprint/engine/check-simulation.ts';
 import type { EngineQuestion } from '../../../src/footprint/engine/engine-question.ts';
 import { EngineSimulation, SimulationError } from '../../../src/footprint/engine/engine-simulation.ts';
 import { LayoutError } from '../../../src/footprint/engine/parameter-layout.ts';
+import { writeLora } from '../../../tools/lora-file.mjs';
 import { makeModels } from '../../support/model-headers.ts';
 import { CANT_ASK, findInstalledEngines } from '../../support/real-engines.ts';
 
@@ -40,6 +42,19 @@ describe.skipIf(CANT_ASK !== undefined)(`a simulation (${CANT_ASK ?? 'a real bui
     const [point] = simulation.answer({ ...QUESTION, modelPath, contexts }).contexts[0]!;
     expect(point!.cacheBytes).toBeGreaterThan(30 * 2 ** 20);
     expect(point!.runtimeBytes).toBeLessThan(20 * 2 ** 20);
+  });
+
+  it('tells what the weights of adapters take', () => {
+    const modelPath = models.model({ architecture: 'qwen2', heads: 8, kvHeads: 2 });
+    const loraPath = join(dirname(modelPath), 'lora.gguf');
+    const changed = { name: 'blk.0.attn_q.weight', dims: [512, 512], type: 'Q4_0' as const };
+    const { tensorBytes } = writeLora(loraPath, 'qwen2', [changed], 128);
+    expect(tensorBytes).toBe(2 * 512 * 128 * 2);
+    const answer = simulation.answer({ ...QUESTION, modelPath, loraPaths: [loraPath] });
+    // The engine prints hundredths of a MiB.
+    expect(answer.adapterBytes).toBeGreaterThanOrEqual(tensorBytes);
+    expect(answer.adapterBytes).toBeLessThan(tensorBytes + 2 ** 20 / 50);
+    expect(simulation.answer({ ...QUESTION, modelPath })).not.toHaveProperty('adapterBytes');
   });
 
   it('says what the engine says of a file that it refuses', () => {
