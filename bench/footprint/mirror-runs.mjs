@@ -77,7 +77,7 @@ export function writeEngineParameters(run) {
   };
 }
 
-/** An estimate knows no unified cache. @param {MirrorRun} run @returns {import('../../lib/footprint/estimate-footprint.js').EstimateShape} */
+/** An estimate knows no unified cache. @param {MirrorRun} run @returns {import('../../lib/footprint/estimator.js').EstimateShape} */
 export function writeEstimateShape(run) {
   const { microBatch = 512, batch = 512, sequences = 1, keys = 'f16', values = 'f16', flash = 'auto' } = run;
   return {

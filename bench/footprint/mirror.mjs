@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { openEstimator } from '../../lib/footprint/estimate-footprint.js';
+import { openEstimator } from '../../lib/footprint/estimator.js';
 import { readRecipes, resizeVocabulary, writeRecipe } from '../../tools/architecture-file.mjs';
 import { EngineQuestions } from '../../tools/engine-question.mjs';
 import {
@@ -78,7 +78,7 @@ async function compareAll() {
 /** @param {string} name @param {string} file @param {readonly import('./mirror-runs.mjs').MirrorRun[]} runs @returns {Promise<Row[]>} */
 async function compareRuns(name, file, runs) {
   const { contexts } = await questions.askModel(file, runs.map(writeEngineParameters));
-  /** @type {import('../../lib/footprint/estimate-footprint.js').Estimator | undefined} */
+  /** @type {import('../../lib/footprint/estimator.js').Estimator | undefined} */
   let estimator;
   let refused = '';
   try {
