@@ -1,6 +1,7 @@
 /** The SDK's own library as a runtime. It asks the library only what that survives, and knows no other runtime. */
 import { describeAddonProblem, loadAddon } from '../../addon/load-addon.ts';
 import type { LayoutName, LibraryHandle, NativeFailure, NexaBinding } from '../../addon/nexa-binding.ts';
+import { watchVariables } from '../../core/library-variables.ts';
 import { loadNodeModule } from '../../core/node-module.ts';
 import type { GgufFile } from '../../gguf/read-gguf.ts';
 import { readsBosFirst } from '../../gguf/vocabulary.ts';
@@ -33,6 +34,8 @@ export interface NexaRuntimeOptions {
 const LEVELS: readonly LogLevel[] = ['debug', 'debug', 'info', 'warn', 'error'];
 /** The layout of the older generation. */
 const OLD_LAYOUT: LayoutName = 'nexa-1.0';
+/** `init` sets one of them, by which the library of the next process would look for its plugins. */
+const PLUGIN_PATHS = ['NEXA_PLUGIN_PATH', 'GENIEX_PLUGIN_PATH'];
 let watchesExit = false;
 
 /**
@@ -58,11 +61,20 @@ export async function openLibrary(
   { layout, onLog }: Pick<NexaRuntimeOptions, 'layout' | 'onLog'>,
 ): Promise<Runtime> {
   stopAtExit(nexa);
-  const listen = onLog && ((level: number, text: string) => onLog(LEVELS[level] ?? 'info', text));
-  const opened = await nexa.open(path, layout, listen).catch((failure: NativeFailure) => {
-    throw openFailure(path, failure);
-  });
+  const listen = onLog && ((level: number, text: string) => tellLines(onLog, LEVELS[level] ?? 'info', text));
+  const noteVariables = watchVariables(PLUGIN_PATHS);
+  const opened = await nexa
+    .open(path, layout, listen)
+    .catch((failure: NativeFailure) => {
+      throw openFailure(path, failure);
+    })
+    .finally(noteVariables);
   return new NexaRuntime(nexa, opened.library, opened.version, opened.layout);
+}
+
+/** The library hands several lines on at once. */
+function tellLines(onLog: LogListener, level: LogLevel, text: string): void {
+  for (const line of text.split('\n')) if (line.trim() !== '') onLog(level, line.trimEnd());
 }
 
 /** Ends running texts when the process exits, which else waits for text that nobody reads any more. In a worker the addon does this. */
