@@ -31,6 +31,8 @@ export interface RequestedShape {
   readonly embeddings?: unknown;
   /** Whether the engine copies weights into another layout. */
   readonly repack?: unknown;
+  /** Of which tokens the logits are read: 'all', or the 'last' of each sequence. */
+  readonly logits?: unknown;
   /** Whether sequences share one cache. */
   readonly unifiedKvCache?: unknown;
   /** 'none', 'mean', 'cls', 'last' or 'rank': how the embeddings of a text become one. */

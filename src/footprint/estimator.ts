@@ -7,7 +7,7 @@ import { setImmediate } from 'node:timers/promises';
 import { copyOptions } from '../core/copy-options.ts';
 import { invalidOption } from '../core/errors.ts';
 import type { CacheType, KvCacheType } from '../core/types.ts';
-import { type Checks, describedPath, flag, oneOf, oneOrMore, validate, wholeNumber } from '../core/validate.ts';
+import { type Checks, describedPath, flag, oneOf, oneOrMore, text, validate, wholeNumber } from '../core/validate.ts';
 import { findGgmlTypeByName } from '../gguf/ggml-types.ts';
 import { isSameFile } from '../gguf/model-file.ts';
 import { refuseSwappedFiles } from '../gguf/model-pair.ts';
@@ -64,13 +64,20 @@ export interface EstimateFootprintOptions {
   readonly mmap?: boolean;
   /**
    * The engine copies weights into an arrangement of its own. `auto` is false on x64; elsewhere it is assumed, and `notes`
-   * says so.
+   * says so. A list names the types whose matrices it copies, by groups of eight rows, if that is known.
    *
    * @default 'auto'
    */
-  readonly repack?: boolean | 'auto';
+  readonly repack?: boolean | 'auto' | readonly string[];
   /** Layers for a GPU; they are counted as if they stayed in main memory. @default 0 */
   readonly gpuLayers?: number;
+  /**
+   * Of which tokens the logits are read. An engine makes room for those of a whole micro-batch, and pages that nobody writes to are never taken: 'last'
+   * counts those of one token for each sequence, if the engine can be asked that.
+   *
+   * @default 'all'
+   */
+  readonly logits?: 'all' | 'last';
   /** Sequences share one cache instead of having cells of their own. @default false */
   readonly unifiedKvCache?: boolean;
   /** How the embeddings of a text become one, for `embeddings`. @default what the model's header says */
@@ -99,6 +106,7 @@ const DEFAULTS = {
   mmap: true,
   repack: 'auto',
   gpuLayers: 0,
+  logits: 'all',
   unifiedKvCache: false,
   mlock: false,
   loraPaths: [],
@@ -119,8 +127,9 @@ const CHECKS: Checks<EstimateFootprintOptions> = {
   fullSlidingCache: flag,
   embeddings: flag,
   mmap: flag,
-  repack: oneOf('auto', true, false),
+  repack: checkRepack,
   gpuLayers: wholeNumber(0),
+  logits: oneOf('all', 'last'),
   unifiedKvCache: flag,
   pooling: oneOf('none', 'mean', 'cls', 'last', 'rank'),
   mlock: flag,
@@ -222,13 +231,19 @@ export function completeSettings(options: EstimateShape): FootprintSettings {
     valueType: v,
     flashAttention: flashAttention !== 'off',
     flashAttentionMode: flashAttention,
-    repack: repack === 'auto' ? repacksByDefault(process.arch) : repack,
+    repack: repack === 'auto' ? repacksByDefault(process.arch) : repack !== false,
+    ...(typeof repack === 'object' && { repackedTypes: repack }),
     repackForbidden: repack === false,
     repackNote:
       repack === 'auto'
         ? `whether the engine rearranges weights on ${process.arch} is not known, so it is assumed`
         : 'which weights the engine rearranges depends on the CPU, so all that some CPU rearranges are counted',
   };
+}
+
+function checkRepack(value: unknown, name: string): boolean | 'auto' | readonly string[] {
+  if (!Array.isArray(value)) return oneOf('auto', true, false)(value, name);
+  return value.map((each: unknown) => text(each, name));
 }
 
 /** Throws `ERR_INVALID_OPTION` for a type that no KV cache has. */

@@ -1,6 +1,8 @@
 /** Knows the arithmetic from header facts to bytes by kind. It must not read files, the machine or a clock. */
 
 import type { GgufFile, GgufTensors } from '../gguf/read-gguf.ts';
+import { divideWeights } from './engine/mapped-weights.ts';
+import { listRepackedBuffers } from './engine/repacked-buffers.ts';
 import { computeCacheSizes, computeOutputBytes, type Run, type RunOptions, sizeRun } from './llama-cpp/cache-sizes.ts';
 import { buildDecoderGraph } from './llama-cpp/decoder-graph.ts';
 import { buildEncoderGraph, countPositions } from './llama-cpp/encoder-graph.ts';
@@ -61,11 +63,15 @@ export interface FootprintSettings extends RunOptions {
   readonly mmap: boolean;
   /** The engine copies weights into an arrangement of its own. */
   readonly repack: boolean;
+  /** The types whose matrices it copies, if they are known. */
+  readonly repackedTypes?: readonly string[];
   /** The caller said that it doesn't. */
   readonly repackForbidden: boolean;
   /** The reason why the bytes of that copy can only be bounded. */
   readonly repackNote: string;
   readonly gpuLayers: number;
+  /** Of which tokens the logits are read. */
+  readonly logits?: 'all' | 'last';
   readonly part: FootprintPart;
   readonly flashAttentionMode: 'auto' | 'on' | 'off';
   /** All sequences share one cache. */
@@ -98,7 +104,7 @@ export function computeFootprint(
   const { part } = settings;
   const weights = part === 'context' ? NO_WEIGHTS : computeWeights(model, shape, projector, settings, notes);
   const context = part === 'all' || part === 'context' ? computeContext(shape, settings, notes) : NO_CONTEXT;
-  const { mappedBytes, runtime: weightsRuntime, ...weightsParts } = weights;
+  const { mappedBytes, readOnceBytes, runtime: weightsRuntime, ...weightsParts } = weights;
   const { runtime: contextRuntime, ...contextParts } = context;
   const scratchBytes = weightsRuntime.scratchBytes + contextRuntime.scratchBytes;
   // What is exact without it needs no word about it.
@@ -106,7 +112,7 @@ export function computeFootprint(
   const runtimeBytes = computeRuntimeBytes({ ...weightsRuntime, ...contextRuntime, scratchBytes });
   return sumFootprint(
     { ...weightsParts, ...contextParts, runtimeBytes },
-    { mappedBytes, readOnceBytes: 0, lockedBytes: settings.mlock ? mappedBytes : 0, basis: 'gguf', notes },
+    { mappedBytes, readOnceBytes, lockedBytes: settings.mlock ? mappedBytes - readOnceBytes : 0, basis: 'gguf', notes },
   );
 }
 
@@ -139,7 +145,10 @@ export function sumFootprint(parts: Parts, { notes, mappedBytes, ...aspects }: A
   });
 }
 
-type Weights = Pick<Footprint, 'weightsBytes' | 'projectorBytes' | 'projectorComputeBytes' | 'mappedBytes'> & {
+type Weights = Pick<
+  Footprint,
+  'weightsBytes' | 'projectorBytes' | 'projectorComputeBytes' | 'mappedBytes' | 'readOnceBytes'
+> & {
   readonly runtime: Pick<RuntimeParts, 'tokens' | 'merges' | 'projector' | 'scratchBytes'>;
 };
 
@@ -148,6 +157,7 @@ const NO_WEIGHTS: Weights = {
   projectorBytes: 0,
   projectorComputeBytes: 0,
   mappedBytes: 0,
+  readOnceBytes: 0,
   runtime: { tokens: 0, merges: 0, projector: false, scratchBytes: 0 },
 };
 
@@ -156,9 +166,10 @@ function computeWeights(
   model: GgufFile,
   { vocabulary }: ModelShape,
   projector: GgufFile | undefined,
-  { mmap, repack, repackNote, gpuLayers, part }: FootprintSettings,
+  settings: FootprintSettings,
   notes: string[],
 ): Weights {
+  const { gpuLayers, part } = settings;
   const vocabularyRuntime = { tokens: vocabulary, merges: readArrayLength(model, 'tokenizer.ggml.merges') };
   if (part === 'vocabulary') return { ...NO_WEIGHTS, runtime: { ...NO_WEIGHTS.runtime, ...vocabularyRuntime } };
   const {
@@ -167,22 +178,39 @@ function computeWeights(
     weightsBytes: projectorBytes,
   } = projector ? computeEncoders(projector) : NO_ENCODERS;
   notes.push(...encoderNotes);
-  const mappedBytes = mmap ? countMappedBytes(model.tensors) : 0;
-  const copiedBytes = mmap && repack ? countRepackedBytes(model.tensors) : 0;
-  if (copiedBytes > 0) notes.push(repackNote);
+  const { mappedBytes, readOnceBytes, anonymousBytes } = placeWeights(model.tensors, settings, notes);
   if (gpuLayers > 0) notes.push('layers on a GPU are counted as if they stayed in main memory');
   return {
-    weightsBytes: (mmap ? mappedBytes : countPaddedBytes(model.tensors)) + copiedBytes,
+    weightsBytes: mappedBytes + anonymousBytes,
     projectorBytes,
     // Each encoder of one file has a buffer of its own.
     projectorComputeBytes: encoders.reduce((sum, { bytes }) => sum + bytes, 0),
     mappedBytes,
+    readOnceBytes,
     runtime: {
       ...vocabularyRuntime,
       projector: projector !== undefined,
       scratchBytes: encoders.reduce((sum, { scratchBytes }) => sum + scratchBytes, 0),
     },
   };
+}
+
+type Placed = Pick<Footprint, 'mappedBytes' | 'readOnceBytes' | 'anonymousBytes'>;
+
+/** Divides the model's weights by where they are. */
+function placeWeights(
+  tensors: GgufTensors,
+  { mmap, repack, repackedTypes, repackNote }: FootprintSettings,
+  notes: string[],
+): Placed {
+  if (!mmap) return { mappedBytes: 0, readOnceBytes: 0, anonymousBytes: countPaddedBytes(tensors) };
+  if (repack && repackedTypes) {
+    const copied = divideWeights(tensors, listRepackedBuffers(tensors, repackedTypes));
+    return { ...copied, readOnceBytes: copied.copiedFromBytes };
+  }
+  const copiedBytes = repack ? countRepackedBytes(tensors) : 0;
+  if (copiedBytes > 0) notes.push(repackNote);
+  return { mappedBytes: countMappedBytes(tensors), readOnceBytes: 0, anonymousBytes: copiedBytes };
 }
 
 type Context = Pick<Footprint, 'kvCacheBytes' | 'computeBytes' | 'outputBytes'> & {

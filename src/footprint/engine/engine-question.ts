@@ -50,7 +50,7 @@ export interface EngineAnswer {
   readonly runtimeBytes: number;
   /** For each context that was asked for: points from the least to the most tokens. */
   readonly contexts: readonly (readonly ContextPoint[])[];
-  /** The projector's weights and the buffers of its encoders. */
+  /** The projector's weights and the buffers of its encoders. Absent also if the build can't tell. */
   readonly projectorBytes?: number;
 }
 
@@ -69,7 +69,8 @@ export function isAnswer(value: unknown, question: EngineQuestion): value is Eng
     Array.isArray(contexts) &&
     contexts.length === question.contexts.length &&
     contexts.every((points, index) => arePoints(points, question.contexts[index]!)) &&
-    (question.projector ? isBytes(projectorBytes) && projectorBytes > 0 : projectorBytes === undefined)
+    (projectorBytes === undefined ||
+      (question.projector !== undefined && isBytes(projectorBytes) && projectorBytes > 0))
   );
 }
 
