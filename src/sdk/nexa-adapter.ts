@@ -4,30 +4,38 @@ import type { Adapter, ChosenShape, LoadRequest, ModelOffer } from '../adapters/
 import { defaultAdapter, withQuantizationOption } from '../adapters/default-adapter.ts';
 import { findLlamaNodeFiles } from '../adapters/find-engine-files.ts';
 import { changeOptions, withoutPrototype } from '../core/copy-options.ts';
+import type { EngineFiles } from '../core/engine-files.ts';
 import type { LadderStep } from '../core/quantizations.ts';
 import { readModelName } from '../model-files/model-name.ts';
 import { normalizeQuantization } from '../model-files/read-quantization.ts';
 import { readRepository } from '../model-files/repository-name.ts';
 import { findModel, type ResolvedModel } from '../model-files/resolve-model.ts';
+import { completeLibraryShape } from './library-shape.ts';
+import { DEFAULT_PLUGINS } from './nexa/default-plugins.ts';
+import { findNexaEngine } from './nexa/find-nexa-engine.ts';
 import type { NexaModel } from './nexa-model.ts';
 import { withProcessListener } from './process-listener.ts';
 import { type ResolvedLoadOptions, readLoadOptions } from './read-sdk-options.ts';
-import type { Runtime } from './runtime.ts';
+import type { OpenedLibrary, Runtime } from './runtime.ts';
 import type { InitializeOptions } from './sdk-options.ts';
 
 /** What is to become of models whose processes end, and what is to keep them. */
 export type ProcessEnds = Pick<InitializeOptions, 'onKilled' | 'containment'>;
 
+/** The older generation takes the name of the newer one too. */
+const PLUGINS_OF_LLAMA_CPP = ['llama_cpp', 'cpu_gpu'];
+
 /** For one `NexaSDK`. Models lie in `modelsDir` if a load names no other folder; if it is `undefined`, in the default folders. */
 export function nexaAdapter(
   modelsDir: string | undefined,
-  runtime?: Pick<Runtime, 'name' | 'version' | 'kvCacheTypes' | 'isolation'>,
+  runtime?: Pick<Runtime, 'name' | 'version' | 'kvCacheTypes' | 'isolation' | 'library'>,
   { onKilled, containment }: ProcessEnds = {},
 ): Adapter {
   return withoutPrototype<Adapter>({
     ...defaultAdapter,
     ...(runtime !== undefined && { runtime: `${runtime.name} ${runtime.version}` }),
     ...(runtime?.name === 'llama' && { findEngine: () => findLlamaNodeFiles() }),
+    ...(runtime?.library && { findEngine: (args) => findLibraryEngine(args, runtime.library!) }),
     ...(runtime?.isolation && {
       processes: {
         shared: runtime.isolation === 'shared',
@@ -36,11 +44,31 @@ export function nexaAdapter(
         ...(containment && { containment }),
       },
     }),
-    readRequest: (args) => withPossibleTypes(readRequest(args), runtime?.kvCacheTypes),
+    readRequest: (args) =>
+      withLibraryShape(withPossibleTypes(readRequest(args), runtime?.kvCacheTypes), args, runtime?.library),
     withQuantization,
     withShape,
     listOffers: (args) => listOffers(args, modelsDir),
     hasFilledMicroBatch,
+  });
+}
+
+/** Another plugin has an engine of its own, which nobody can ask. */
+async function findLibraryEngine(args: readonly unknown[], library: OpenedLibrary): Promise<EngineFiles | undefined> {
+  const { pluginId = DEFAULT_PLUGINS[library.layout] } = readOptions(args);
+  return PLUGINS_OF_LLAMA_CPP.includes(pluginId) ? findNexaEngine(library) : undefined;
+}
+
+/** What the library chooses itself. */
+function withLibraryShape(
+  request: LoadRequest,
+  args: readonly unknown[],
+  library: OpenedLibrary | undefined,
+): LoadRequest {
+  if (!library) return request;
+  return withoutPrototype({
+    ...request,
+    shape: completeLibraryShape(request.shape, library.layout, readOptions(args).deviceId),
   });
 }
 

@@ -12,12 +12,14 @@ import type {
   Capabilities,
   LogLevel,
   LogListener,
+  OpenedLibrary,
   Runtime,
   RuntimeDevice,
   RuntimeLoad,
   RuntimeModel,
 } from '../runtime.ts';
 import { chooseThreads } from './choose-threads.ts';
+import { DEFAULT_PLUGINS } from './default-plugins.ts';
 import { findLibrary } from './find-library.ts';
 import { libraryNotFound, listFailure, loadFailure, noLoader, openFailure } from './library-errors.ts';
 import { refuseLoadOptions } from './library-options.ts';
@@ -69,7 +71,7 @@ export async function openLibrary(
       throw openFailure(path, failure);
     })
     .finally(noteVariables);
-  return new NexaRuntime(nexa, opened.library, opened.version, opened.layout);
+  return new NexaRuntime(nexa, opened.library, opened.version, { path, layout: opened.layout });
 }
 
 /** The library hands several lines on at once. */
@@ -90,24 +92,25 @@ class NexaRuntime implements Runtime {
   readonly name = 'nexa';
   readonly version: string;
   readonly kvCacheTypes = ['f16'] as const;
+  readonly library: OpenedLibrary;
   readonly #nexa: NexaBinding;
   readonly #library: LibraryHandle;
-  readonly #layout: LayoutName;
 
-  constructor(nexa: NexaBinding, library: LibraryHandle, version: string, layout: LayoutName) {
+  constructor(nexa: NexaBinding, handle: LibraryHandle, version: string, library: OpenedLibrary) {
     this.#nexa = nexa;
-    this.#library = library;
+    this.#library = handle;
     this.version = version;
-    this.#layout = layout;
+    this.library = library;
   }
 
   async load(request: RuntimeLoad): Promise<RuntimeModel> {
-    refuseLoadOptions({ layout: this.#layout, hasProjector: request.projectorPath !== undefined }, request);
+    const { layout } = this.library;
+    refuseLoadOptions({ layout, hasProjector: request.projectorPath !== undefined }, request);
     const { model: header, projector, specialTokens } = await checkModelFiles(request);
-    if (projector && this.#layout === OLD_LAYOUT) refuseForOlderGeneration(projector);
+    if (projector && layout === OLD_LAYOUT) refuseForOlderGeneration(projector);
     request.signal?.throwIfAborted();
     const { modelPath, projectorPath, contextSize } = request;
-    const { pluginId = this.#layout === OLD_LAYOUT ? 'cpu_gpu' : 'llama_cpp' } = request;
+    const { pluginId = DEFAULT_PLUGINS[layout] } = request;
     const { model, asked, ...reported } = await this.#nexa
       .load(this.#library, { ...toNativeLoad(request), addsBos: readsBosFirst(header), specialTokens, pluginId })
       .catch((failure: NativeFailure) => {
@@ -115,7 +118,7 @@ class NexaRuntime implements Runtime {
       });
     const capabilities = asked || projector === undefined ? reported : readCapabilities(projector);
     const longestAudioSeconds = getLongestAudio(projector, contextSize);
-    const facts = { modelPath, projectorPath, contextSize, layout: this.#layout, longestAudioSeconds };
+    const facts = { modelPath, projectorPath, contextSize, layout, longestAudioSeconds };
     const loaded = new NexaLibraryModel(this.#nexa, model, facts, capabilities);
     // The library reports no progress, and a load can't be interrupted.
     new LoadProgress(request.onProgress).finish();
