@@ -33,6 +33,8 @@ export interface RequestedShape {
   readonly repack?: unknown;
   /** Of which tokens the logits are read: 'all', or the 'last' of each sequence. */
   readonly logits?: unknown;
+  /** How many seconds of sound one text may have, if the model hears. */
+  readonly audioSeconds?: unknown;
   /** Whether sequences share one cache. */
   readonly unifiedKvCache?: unknown;
   /** 'none', 'mean', 'cls', 'last' or 'rank': how the embeddings of a text become one. */
@@ -179,6 +181,8 @@ export interface Adapter {
   isInference(method: string): boolean;
   /** Whether a call on a loaded model with these arguments processes audio: memory is reserved for that while the call runs. */
   hasAudio(args: readonly unknown[]): boolean;
+  /** How many bytes such a call takes at most while it runs, if that may be more than the documented 100 MB. */
+  countCallAudio?(model: unknown, args: readonly unknown[]): number;
   /** Methods of the SDK that unload: all models, or the one whose handle or name is the first argument. */
   readonly sdkDisposers?: { readonly all?: readonly PropertyKey[]; readonly one?: readonly PropertyKey[] };
 }

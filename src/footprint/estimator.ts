@@ -7,7 +7,17 @@ import { setImmediate } from 'node:timers/promises';
 import { copyOptions } from '../core/copy-options.ts';
 import { invalidOption } from '../core/errors.ts';
 import type { CacheType, KvCacheType } from '../core/types.ts';
-import { type Checks, describedPath, flag, oneOf, oneOrMore, text, validate, wholeNumber } from '../core/validate.ts';
+import {
+  type Checks,
+  describedPath,
+  flag,
+  numberFrom,
+  oneOf,
+  oneOrMore,
+  text,
+  validate,
+  wholeNumber,
+} from '../core/validate.ts';
 import { findGgmlTypeByName } from '../gguf/ggml-types.ts';
 import { isSameFile } from '../gguf/model-file.ts';
 import { refuseSwappedFiles } from '../gguf/model-pair.ts';
@@ -78,6 +88,8 @@ export interface EstimateFootprintOptions {
    * @default 'all'
    */
   readonly logits?: 'all' | 'last';
+  /** How many seconds of sound one text may have, if the projector hears: no more are counted than the context can hold. @default 0 */
+  readonly audioSeconds?: number;
   /** Sequences share one cache instead of having cells of their own. @default false */
   readonly unifiedKvCache?: boolean;
   /** How the embeddings of a text become one, for `embeddings`. @default what the model's header says */
@@ -107,6 +119,7 @@ const DEFAULTS = {
   repack: 'auto',
   gpuLayers: 0,
   logits: 'all',
+  audioSeconds: 0,
   unifiedKvCache: false,
   mlock: false,
   loraPaths: [],
@@ -130,6 +143,7 @@ const CHECKS: Checks<EstimateFootprintOptions> = {
   repack: checkRepack,
   gpuLayers: wholeNumber(0),
   logits: oneOf('all', 'last'),
+  audioSeconds: numberFrom(0),
   unifiedKvCache: flag,
   pooling: oneOf('none', 'mean', 'cls', 'last', 'rank'),
   mlock: flag,

@@ -1,5 +1,7 @@
 /** Knows the arithmetic from header facts to bytes by kind. It must not read files, the machine or a clock. */
 
+import { countAudioBytes } from '../core/audio-bytes.ts';
+import { countHeldSeconds } from '../gguf/audio-tokens.ts';
 import type { GgufFile, GgufTensors } from '../gguf/read-gguf.ts';
 import { divideWeights } from './engine/mapped-weights.ts';
 import { listRepackedBuffers } from './engine/repacked-buffers.ts';
@@ -13,7 +15,7 @@ import { countRepackedBytes } from './llama-cpp/repacked-weights.ts';
 import { computeRuntimeBytes, type RuntimeParts } from './llama-cpp/runtime-overhead.ts';
 
 /**
- * What a model needs, part by part; a frozen object. All sizes are whole bytes. `totalBytes` is the sum of the seven parts,
+ * What a model needs, part by part; a frozen object. All sizes are whole bytes. `totalBytes` is the sum of the eight parts,
  * and also `mappedBytes` + `anonymousBytes`.
  */
 export interface Footprint {
@@ -34,6 +36,8 @@ export interface Footprint {
   readonly projectorBytes: number;
   /** The buffers for the graphs of the projector's encoders. */
   readonly projectorComputeBytes: number;
+  /** What decoding the longest sound takes that one text may have; taken while such a text runs. */
+  readonly audioBytes: number;
   /** What the engine itself holds: vocabulary, plans, the copies beside a product. */
   readonly runtimeBytes: number;
   /** The part of `totalBytes` that is backed by the model's file. The kernel takes these pages back under pressure. */
@@ -72,6 +76,8 @@ export interface FootprintSettings extends RunOptions {
   readonly gpuLayers: number;
   /** Of which tokens the logits are read. */
   readonly logits?: 'all' | 'last';
+  /** How many seconds of sound one text may have. */
+  readonly audioSeconds?: number;
   readonly part: FootprintPart;
   readonly flashAttentionMode: 'auto' | 'on' | 'off';
   /** All sequences share one cache. */
@@ -111,12 +117,19 @@ export function computeFootprint(
   if (problem !== undefined && notes.length > 0) notes.push(problem);
   const runtimeBytes = computeRuntimeBytes({ ...weightsRuntime, ...contextRuntime, scratchBytes });
   return sumFootprint(
-    { ...weightsParts, ...contextParts, runtimeBytes },
+    { ...weightsParts, ...contextParts, audioBytes: countSoundBytes(projector, settings), runtimeBytes },
     { mappedBytes, readOnceBytes, lockedBytes: settings.mlock ? mappedBytes - readOnceBytes : 0, basis: 'gguf', notes },
   );
 }
 
-/** The seven parts of a total. */
+/** Counts what decoding the longest sound takes, if there is an encoder that hears. Contexts that are loaded apart have none. */
+export function countSoundBytes(projector: GgufFile | undefined, settings: FootprintSettings): number {
+  const { part, contextSize, audioSeconds = 0 } = settings;
+  if (part !== 'all' || projector?.metadata.get('clip.has_audio_encoder') !== true) return 0;
+  return countAudioBytes(Math.min(audioSeconds, countHeldSeconds(projector, contextSize)));
+}
+
+/** The eight parts of a total. */
 type Parts = Pick<
   Footprint,
   | 'weightsBytes'
@@ -125,6 +138,7 @@ type Parts = Pick<
   | 'outputBytes'
   | 'projectorBytes'
   | 'projectorComputeBytes'
+  | 'audioBytes'
   | 'runtimeBytes'
 >;
 

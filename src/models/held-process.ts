@@ -13,7 +13,7 @@ export class HeldProcess {
   /** Anonymous bytes that fill the wall that it was given, at the least. 0: it has none. */
   #wallBytes = 0;
   #wallMappedBytes = 0;
-  #widened = false;
+  #widenedBytes = 0;
 
   /** `probe` is absent if the system doesn't tell what it holds. */
   constructor(process: ModelProcess, probe: ProcessProbe | undefined) {
@@ -85,11 +85,16 @@ export class HeldProcess {
     return reason;
   }
 
-  /** Moves its wall, once, for what a call may take beside the model. It is not moved back: what lies behind would have to go at once. */
+  /**
+   * Moves its wall for what a call may take beside the model, as far as none before has moved it. It is not moved back: what lies behind would have to
+   * go at once.
+   */
   widen(bytes: number): void {
-    if (this.#wallBytes === 0 || this.#widened) return;
-    this.#widened = true;
-    void this.contain(this.#wallBytes + this.#wallMappedBytes + bytes, this.#wallMappedBytes);
+    const moreBytes = bytes - this.#widenedBytes;
+    if (this.#wallBytes === 0 || moreBytes <= 0) return;
+    this.#widenedBytes = bytes;
+    this.#wallBytes += moreBytes;
+    void this.#probe?.contain(this.#wallBytes + this.#wallMappedBytes);
   }
 
   /** Anonymous bytes that its model had taken at the least when the kernel ended it. `undefined` if it didn't, or the system doesn't tell. */

@@ -192,8 +192,8 @@ export class LoadedModels {
   }
 
   /** Reserves what processing audio takes. The caller gets the way to release it. */
-  reserveAudio(held: HeldModel): () => void {
-    return reserveAudio(held, this.#parts.gate);
+  reserveAudio(held: HeldModel, bytes?: number): () => void {
+    return reserveAudio(held, this.#parts.gate, bytes);
   }
 
   /** Runs a disposal and forgets the model when it is done. If an end of it runs already, that is waited for in its place. */

@@ -3,6 +3,7 @@
 import type { Adapter, ChosenShape, LoadRequest, ModelOffer } from '../adapters/adapter.ts';
 import { defaultAdapter, withQuantizationOption } from '../adapters/default-adapter.ts';
 import { findLlamaNodeFiles } from '../adapters/find-engine-files.ts';
+import { MAX_AUDIO_SECONDS } from '../core/audio-bytes.ts';
 import { changeOptions, withoutPrototype } from '../core/copy-options.ts';
 import type { EngineFiles } from '../core/engine-files.ts';
 import type { LadderStep } from '../core/quantizations.ts';
@@ -10,6 +11,7 @@ import { readModelName } from '../model-files/model-name.ts';
 import { normalizeQuantization } from '../model-files/read-quantization.ts';
 import { readRepository } from '../model-files/repository-name.ts';
 import { findModel, type ResolvedModel } from '../model-files/resolve-model.ts';
+import { countCallAudio } from './call-audio.ts';
 import { completeLibraryShape } from './library-shape.ts';
 import { DEFAULT_PLUGINS } from './nexa/default-plugins.ts';
 import { findNexaEngine } from './nexa/find-nexa-engine.ts';
@@ -19,8 +21,8 @@ import { type ResolvedLoadOptions, readLoadOptions } from './read-sdk-options.ts
 import type { OpenedLibrary, Runtime } from './runtime.ts';
 import type { InitializeOptions } from './sdk-options.ts';
 
-/** What is to become of models whose processes end, and what is to keep them. */
-export type ProcessEnds = Pick<InitializeOptions, 'onKilled' | 'containment'>;
+/** What loads get that say nothing of it: what is to become of models whose processes end, what is to keep them, and how long sounds may be. */
+export type SdkDefaults = Pick<InitializeOptions, 'onKilled' | 'containment' | 'maxAudioSeconds'>;
 
 /** The older generation takes the name of the newer one too. */
 const PLUGINS_OF_LLAMA_CPP = ['llama_cpp', 'cpu_gpu'];
@@ -29,7 +31,7 @@ const PLUGINS_OF_LLAMA_CPP = ['llama_cpp', 'cpu_gpu'];
 export function nexaAdapter(
   modelsDir: string | undefined,
   runtime?: Pick<Runtime, 'name' | 'version' | 'kvCacheTypes' | 'isolation' | 'library'>,
-  { onKilled, containment }: ProcessEnds = {},
+  { onKilled, containment, maxAudioSeconds }: SdkDefaults = {},
 ): Adapter {
   return withoutPrototype<Adapter>({
     ...defaultAdapter,
@@ -44,12 +46,15 @@ export function nexaAdapter(
         ...(containment && { containment }),
       },
     }),
-    readRequest: (args) =>
-      withLibraryShape(withPossibleTypes(readRequest(args), runtime?.kvCacheTypes), args, runtime?.library),
+    readRequest: (args) => {
+      const asked = withAudio(readRequest(args), args, maxAudioSeconds);
+      return withLibraryShape(withPossibleTypes(asked, runtime?.kvCacheTypes), args, runtime?.library);
+    },
     withQuantization,
     withShape,
     listOffers: (args) => listOffers(args, modelsDir),
     hasFilledMicroBatch,
+    countCallAudio,
   });
 }
 
@@ -57,6 +62,12 @@ export function nexaAdapter(
 async function findLibraryEngine(args: readonly unknown[], library: OpenedLibrary): Promise<EngineFiles | undefined> {
   const { pluginId = DEFAULT_PLUGINS[library.layout] } = readOptions(args);
   return PLUGINS_OF_LLAMA_CPP.includes(pluginId) ? findNexaEngine(library) : undefined;
+}
+
+/** How long sounds may be, as far as the options say. */
+function withAudio(request: LoadRequest, args: readonly unknown[], defaultSeconds = MAX_AUDIO_SECONDS): LoadRequest {
+  const { maxAudioSeconds = defaultSeconds } = readOptions(args);
+  return withoutPrototype({ ...request, shape: { ...request.shape, audioSeconds: maxAudioSeconds } });
 }
 
 /** What the library chooses itself. */

@@ -84,6 +84,10 @@ describe('the adapter of NexaSDK', () => {
     expect(readRequest(['qwen2audio', { contextSize: 512 }]).shape).toMatchObject({ contextSize: 512, logits: 'last' });
     expect(await findEngine?.(['qwen2audio'])).toMatchObject({ libraries: { length: 3 } });
     expect(await findEngine?.(['qwen2audio', { pluginId: 'cpu_gpu' }])).toMatchObject({ libraries: { length: 3 } });
+    expect(readRequest(['qwen2audio']).shape).toMatchObject({ audioSeconds: 3600 });
+    const brief = nexaAdapter(undefined, undefined, { maxAudioSeconds: 90 });
+    expect(brief.readRequest(['qwen2audio']).shape).toMatchObject({ audioSeconds: 90 });
+    expect(brief.readRequest(['qwen2audio', { maxAudioSeconds: 60 }]).shape).toMatchObject({ audioSeconds: 60 });
     // Another plugin has an engine of its own.
     expect(await findEngine?.(['qwen2audio', { pluginId: 'qairt' }])).toBeUndefined();
     expect(nexaAdapter(undefined, { name: 'nexa', version: 'v0.5.0' }).findEngine).toBeUndefined();

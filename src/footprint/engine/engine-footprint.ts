@@ -1,7 +1,13 @@
 /** Knows how a footprint is put together from what an engine answered. It must not ask, and knows no architecture. */
 import { MiB } from '../../core/bytes.ts';
 import type { GgufFile } from '../../gguf/read-gguf.ts';
-import { computeEncoders, type Footprint, type FootprintSettings, sumFootprint } from '../footprint.ts';
+import {
+  computeEncoders,
+  countSoundBytes,
+  type Footprint,
+  type FootprintSettings,
+  sumFootprint,
+} from '../footprint.ts';
 import { computeRuntimeBytes, PROJECTOR_BYTES, type RuntimeParts } from '../llama-cpp/runtime-overhead.ts';
 import type { ContextPoint, EngineAnswer } from './engine-question.ts';
 import { divideWeights } from './mapped-weights.ts';
@@ -33,6 +39,7 @@ export function computeEngineFootprint(
       outputBytes: context?.outputBytes ?? 0,
       projectorBytes: media.weightsBytes,
       projectorComputeBytes: media.computeBytes,
+      audioBytes: countSoundBytes(projector, settings),
       runtimeBytes,
     },
     {

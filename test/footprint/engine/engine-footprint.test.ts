@@ -1,7 +1,8 @@
 import { afterAll, describe, expect, it } from 'vitest';
+import { countAudioBytes } from '../../../src/core/audio-bytes.ts';
 import { computeEngineFootprint } from '../../../src/footprint/engine/engine-footprint.ts';
 import { completeSettings } from '../../../src/footprint/estimator.ts';
-import { computeEncoders } from '../../../src/footprint/footprint.ts';
+import { computeEncoders, computeFootprint } from '../../../src/footprint/footprint.ts';
 import { readGguf } from '../../../src/gguf/read-gguf.ts';
 import { makeModels } from '../../support/model-headers.ts';
 
@@ -14,7 +15,7 @@ describe('a footprint by an engine', async () => {
   const model = await readGguf(models.model({ architecture: 'qwen2', heads: 8, kvHeads: 2 }));
   const weights = [{ name: 'CPU', host: true, bytes: model.tensors.shards[0]!.dataBytes }];
 
-  it('has seven parts that are its total, mapped and anonymous', () => {
+  it('has eight parts that are its total, mapped and anonymous', () => {
     const footprint = computeEngineFootprint(
       model,
       undefined,
@@ -29,6 +30,7 @@ describe('a footprint by an engine', async () => {
       outputBytes,
       projectorBytes,
       projectorComputeBytes,
+      audioBytes,
       runtimeBytes,
     } = footprint;
     const parts = [
@@ -38,6 +40,7 @@ describe('a footprint by an engine', async () => {
       outputBytes,
       projectorBytes,
       projectorComputeBytes,
+      audioBytes,
       runtimeBytes,
     ];
     expect(parts.reduce((sum, bytes) => sum + bytes, 0)).toBe(footprint.totalBytes);
@@ -69,6 +72,22 @@ describe('a footprint by an engine', async () => {
     const unmapped = completeSettings({ mmap: false });
     const read = computeEngineFootprint(model, undefined, unmapped, { weights: copied, runtimeBytes: 0 }, POINT);
     expect([read.mappedBytes, read.weightsBytes]).toEqual([0, weights[0]!.bytes + 64]);
+  });
+
+  it('has the longest sound as a part of its own, if there is an encoder that hears', async () => {
+    const audio = await readGguf(models.projector({ width: 64, layers: 1, heads: 2, ffn: 128, projection: 512 }));
+    const answer = { weights, runtimeBytes: 0, projectorBytes: computeEncoders(audio).weightsBytes + 77 };
+    const count = (audioSeconds: number, projector: typeof audio | undefined) => {
+      const settings = completeSettings({ audioSeconds, contextSize: 2048 });
+      return computeEngineFootprint(model, projector, settings, answer, POINT).audioBytes;
+    };
+    expect(count(60, audio)).toBe(countAudioBytes(60));
+    // The context holds no more.
+    expect(count(3600, audio)).toBe(countAudioBytes(111));
+    expect([count(0, audio), count(60, undefined)]).toEqual([0, 0]);
+    const alone = computeFootprint(model, audio, completeSettings({ audioSeconds: 60 }));
+    expect(alone.audioBytes).toBe(countAudioBytes(60));
+    expect(alone.totalBytes - computeFootprint(model, audio, completeSettings({})).totalBytes).toBe(alone.audioBytes);
   });
 
   it('has our own bound for an encoder that takes more for a larger image, and for one that the engine does not tell', async () => {
