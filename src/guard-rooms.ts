@@ -121,11 +121,11 @@ export class GuardRooms {
       busy: (model) => adapter.isBusy?.(model) === true,
       filledMicroBatch: (model) => adapter.hasFilledMicroBatch?.(model) === true,
       observed: (observing) => this.#keep(observing),
-      removed: ({ facts }, cause, beforeBytes) => {
+      removed: ({ facts }, cause, before) => {
         const { name, quantization, reservation, files } = facts;
         const { need } = reservation;
         if (cause === 'killed') return Promise.resolve();
-        return this.#unloads.add({ cause, name, quantization, need, files: dropPageCache ? files : [], beforeBytes });
+        return this.#unloads.add({ cause, name, quantization, need, files: dropPageCache ? files : [], ...before });
       },
       outgrown: (held, takenBytes) => this.#tellOutgrown(held, takenBytes),
       unevicted: ({ facts }, error) =>

@@ -6,7 +6,7 @@ export class HeldProcess {
   readonly process: ModelProcess;
   readonly #probe: ProcessProbe | undefined;
   /** What it held before its first load is no model's. `undefined` if it could not be read then: what it has grown by is never known. */
-  readonly #startBytes: number | undefined;
+  #startBytes: number | undefined;
   #heldBytes: number | undefined;
   #end: ProcessEnd | undefined;
   #killer: KillerScope | undefined;
@@ -69,6 +69,11 @@ export class HeldProcess {
   readGrownBytes(): number | undefined {
     this.#look();
     return this.#countGrown(this.#heldBytes);
+  }
+
+  /** So many of its bytes are nobody's any more, and will not come back while it runs: they pay for nothing. */
+  writeOff(bytes: number): void {
+    if (this.#startBytes !== undefined) this.#startBytes += bytes;
   }
 
   listMappings(): readonly HeldFile[] | undefined {
