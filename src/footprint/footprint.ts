@@ -1,18 +1,15 @@
 /** Knows the arithmetic from header facts to bytes by kind. It must not read files, the machine or a clock. */
 
-import { countAudioBytes } from '../core/audio-bytes.ts';
-import { countHeldSeconds } from '../gguf/audio-tokens.ts';
-import type { GgufFile, GgufTensors } from '../gguf/read-gguf.ts';
-import { divideWeights } from './engine/mapped-weights.ts';
-import { listRepackedBuffers } from './engine/repacked-buffers.ts';
+import type { GgufFile } from '../gguf/read-gguf.ts';
 import { computeCacheSizes, computeOutputBytes, type Run, type RunOptions, sizeRun } from './llama-cpp/cache-sizes.ts';
 import { buildDecoderGraph } from './llama-cpp/decoder-graph.ts';
 import { buildEncoderGraph, countPositions } from './llama-cpp/encoder-graph.ts';
 import { type EncoderShape, readEncoderShapes } from './llama-cpp/encoder-shape.ts';
 import { computeGraphBytes } from './llama-cpp/graph-allocator.ts';
 import { type ModelShape, readModelShape } from './llama-cpp/model-shape.ts';
-import { countRepackedBytes } from './llama-cpp/repacked-weights.ts';
 import { computeRuntimeBytes, type RuntimeParts } from './llama-cpp/runtime-overhead.ts';
+import { countPaddedBytes, placeWeights } from './place-weights.ts';
+import { countSoundBytes } from './sound-bytes.ts';
 
 /**
  * What a model needs, part by part; a frozen object. All sizes are whole bytes. `totalBytes` is the sum of the eight parts,
@@ -88,8 +85,6 @@ export interface FootprintSettings extends RunOptions {
   readonly loraPaths: readonly string[];
 }
 
-/** Tensors that lie side by side in a buffer begin at multiples of so many bytes. */
-const ALIGNMENT = 32;
 const F32_BYTES = 4;
 /** Bytes of an element of a mask in F32 and of its copy in F16. */
 const MASK_BYTES = 6;
@@ -120,13 +115,6 @@ export function computeFootprint(
     { ...weightsParts, ...contextParts, audioBytes: countSoundBytes(projector, settings), runtimeBytes },
     { mappedBytes, readOnceBytes, lockedBytes: settings.mlock ? mappedBytes - readOnceBytes : 0, basis: 'gguf', notes },
   );
-}
-
-/** Counts what decoding the longest sound takes, if there is an encoder that hears. Contexts that are loaded apart have none. */
-export function countSoundBytes(projector: GgufFile | undefined, settings: FootprintSettings): number {
-  const { part, contextSize, audioSeconds = 0 } = settings;
-  if (part !== 'all' || projector?.metadata.get('clip.has_audio_encoder') !== true) return 0;
-  return countAudioBytes(Math.min(audioSeconds, countHeldSeconds(projector, contextSize)));
 }
 
 /** The eight parts of a total. */
@@ -207,24 +195,6 @@ function computeWeights(
       scratchBytes: encoders.reduce((sum, { scratchBytes }) => sum + scratchBytes, 0),
     },
   };
-}
-
-type Placed = Pick<Footprint, 'mappedBytes' | 'readOnceBytes' | 'anonymousBytes'>;
-
-/** Divides the model's weights by where they are. */
-function placeWeights(
-  tensors: GgufTensors,
-  { mmap, repack, repackedTypes, repackNote }: FootprintSettings,
-  notes: string[],
-): Placed {
-  if (!mmap) return { mappedBytes: 0, readOnceBytes: 0, anonymousBytes: countPaddedBytes(tensors) };
-  if (repack && repackedTypes) {
-    const copied = divideWeights(tensors, listRepackedBuffers(tensors, repackedTypes));
-    return { ...copied, readOnceBytes: copied.copiedFromBytes };
-  }
-  const copiedBytes = repack ? countRepackedBytes(tensors) : 0;
-  if (copiedBytes > 0) notes.push(repackNote);
-  return { mappedBytes: countMappedBytes(tensors), readOnceBytes: 0, anonymousBytes: copiedBytes };
 }
 
 type Context = Pick<Footprint, 'kvCacheBytes' | 'computeBytes' | 'outputBytes'> & {
@@ -327,16 +297,6 @@ function computeEncoderBuffer(shape: EncoderShape, notes: string[]): GraphBuffer
   notes.push(`the projector ${JSON.stringify(name)} is unknown, so its graph is bounded`);
   const maskBytes = countPositions(shape) ** 2 * MASK_BYTES;
   return { bytes: 2 * bytes + maskBytes, scratchBytes: 2 * graph.scratchBytes };
-}
-
-/** Counts the bytes that are mapped: the engine maps each shard from its first tensor to the end of its last one. */
-function countMappedBytes({ shards }: GgufTensors): number {
-  return shards.reduce((sum, { dataBytes }) => sum + dataBytes, 0);
-}
-
-/** Counts the bytes of tensors that are read into one buffer. */
-function countPaddedBytes({ kinds }: GgufTensors): number {
-  return kinds.reduce((sum, { bytes, count }) => sum + count * Math.ceil(bytes / ALIGNMENT) * ALIGNMENT, 0);
 }
 
 function readArrayLength(file: GgufFile, key: string): number {

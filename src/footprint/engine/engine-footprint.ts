@@ -1,14 +1,9 @@
 /** Knows how a footprint is put together from what an engine answered. It must not ask, and knows no architecture. */
 import { MiB } from '../../core/bytes.ts';
 import type { GgufFile } from '../../gguf/read-gguf.ts';
-import {
-  computeEncoders,
-  countSoundBytes,
-  type Footprint,
-  type FootprintSettings,
-  sumFootprint,
-} from '../footprint.ts';
+import { computeEncoders, type Footprint, type FootprintSettings, sumFootprint } from '../footprint.ts';
 import { computeRuntimeBytes, PROJECTOR_BYTES, type RuntimeParts } from '../llama-cpp/runtime-overhead.ts';
+import { countSoundBytes } from '../sound-bytes.ts';
 import type { ContextPoint, EngineAnswer } from './engine-question.ts';
 import { divideWeights } from './mapped-weights.ts';
 import { readScratchBytes } from './product-scratch.ts';
