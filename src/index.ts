@@ -101,6 +101,7 @@ export type {
   GenerateResult,
   LogLevel,
   LogListener,
+  OpenedLibrary,
   Runtime,
   RuntimeDevice,
   RuntimeGenerate,
