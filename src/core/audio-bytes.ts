@@ -3,6 +3,8 @@ import { MiB } from './bytes.ts';
 
 /** No sound may be longer. */
 export const MAX_AUDIO_SECONDS = 3600;
+/** If nobody says how long it may be: as long as its sound and a file as a CD has it take no more than the documented 100 MB. */
+export const DEFAULT_AUDIO_SECONDS = 300;
 /** No file may be larger: engines read it whole. */
 export const MAX_AUDIO_FILE_BYTES = 256 * MiB;
 

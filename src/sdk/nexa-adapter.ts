@@ -3,7 +3,7 @@
 import type { Adapter, ChosenShape, LoadRequest, ModelOffer } from '../adapters/adapter.ts';
 import { defaultAdapter, withQuantizationOption } from '../adapters/default-adapter.ts';
 import { findLlamaNodeFiles } from '../adapters/find-engine-files.ts';
-import { MAX_AUDIO_SECONDS } from '../core/audio-bytes.ts';
+import { DEFAULT_AUDIO_SECONDS } from '../core/audio-bytes.ts';
 import { changeOptions, withoutPrototype } from '../core/copy-options.ts';
 import type { EngineFiles } from '../core/engine-files.ts';
 import type { LadderStep } from '../core/quantizations.ts';
@@ -65,7 +65,11 @@ async function findLibraryEngine(args: readonly unknown[], library: OpenedLibrar
 }
 
 /** How long sounds may be, as far as the options say. */
-function withAudio(request: LoadRequest, args: readonly unknown[], defaultSeconds = MAX_AUDIO_SECONDS): LoadRequest {
+function withAudio(
+  request: LoadRequest,
+  args: readonly unknown[],
+  defaultSeconds = DEFAULT_AUDIO_SECONDS,
+): LoadRequest {
   const { maxAudioSeconds = defaultSeconds } = readOptions(args);
   return withoutPrototype({ ...request, shape: { ...request.shape, audioSeconds: maxAudioSeconds } });
 }

@@ -1,6 +1,7 @@
 /** The SDK as programs see it: finds a runtime, loads models by name or path, and lets go of all of them. */
 
 import { ADAPTER, type Adapter } from '../adapters/adapter.ts';
+import { DEFAULT_AUDIO_SECONDS } from '../core/audio-bytes.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import { resolveModel } from '../model-files/resolve-model.ts';
 import { openIsolatedRuntime } from './isolation/isolated-runtime.ts';
@@ -127,7 +128,12 @@ export class NexaSDK {
     load.signal?.throwIfAborted();
     const files = await resolveModel(name, { quantization, modelsDir, projectorPath });
     const { modelPath } = files;
-    const { contextSize, microBatchSize, kvCacheType, maxAudioSeconds = this.#defaults.maxAudioSeconds } = load;
+    const {
+      contextSize,
+      microBatchSize,
+      kvCacheType,
+      maxAudioSeconds = this.#defaults.maxAudioSeconds ?? DEFAULT_AUDIO_SECONDS,
+    } = load;
     load.signal?.throwIfAborted();
     this.#assertUsable();
     // Each load has a signal of its own: Node warns of one that more than ten listen to.

@@ -43,7 +43,7 @@ export interface InitializeOptions {
    * gets a limit of what was promised to the model and a margin. @default 'auto'
    */
   readonly containment?: 'auto' | 'off';
-  /** `maxAudioSeconds` of loads that say nothing of it. @default 3600 */
+  /** `maxAudioSeconds` of loads that say nothing of it. @default 300 */
   readonly maxAudioSeconds?: number;
   /** Path of this package's `dist/child.js`, which such a process runs; for a bundled application. @default found in the package */
   readonly childPath?: string;

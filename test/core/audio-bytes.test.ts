@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { countAudioBytes, MAX_AUDIO_FILE_BYTES, MAX_AUDIO_SECONDS } from '../../src/core/audio-bytes.ts';
+import {
+  countAudioBytes,
+  DEFAULT_AUDIO_SECONDS,
+  MAX_AUDIO_FILE_BYTES,
+  MAX_AUDIO_SECONDS,
+} from '../../src/core/audio-bytes.ts';
 import { MiB } from '../../src/core/bytes.ts';
 
 describe('what a sound takes', () => {
@@ -13,6 +18,10 @@ describe('what a sound takes', () => {
     const bytes = countAudioBytes(seconds, fileBytes);
     expect(bytes).toBeGreaterThanOrEqual(measuredMiB * MiB);
     expect(bytes).toBeLessThan(measuredMiB * 1.3 * MiB);
+  });
+
+  test('is within the documented bytes if nobody says how long it may be', () => {
+    expect(countAudioBytes(DEFAULT_AUDIO_SECONDS)).toBeLessThan(100 * MiB);
   });
 
   test('of no length is nothing, and a file that is not known is as a CD has it', () => {

@@ -84,7 +84,7 @@ describe('the adapter of NexaSDK', () => {
     expect(readRequest(['qwen2audio', { contextSize: 512 }]).shape).toMatchObject({ contextSize: 512, logits: 'last' });
     expect(await findEngine?.(['qwen2audio'])).toMatchObject({ libraries: { length: 3 } });
     expect(await findEngine?.(['qwen2audio', { pluginId: 'cpu_gpu' }])).toMatchObject({ libraries: { length: 3 } });
-    expect(readRequest(['qwen2audio']).shape).toMatchObject({ audioSeconds: 3600 });
+    expect(readRequest(['qwen2audio']).shape).toMatchObject({ audioSeconds: 300 });
     const brief = nexaAdapter(undefined, undefined, { maxAudioSeconds: 90 });
     expect(brief.readRequest(['qwen2audio']).shape).toMatchObject({ audioSeconds: 90 });
     expect(brief.readRequest(['qwen2audio', { maxAudioSeconds: 60 }]).shape).toMatchObject({ audioSeconds: 60 });
