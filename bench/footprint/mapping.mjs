@@ -44,6 +44,7 @@ async function printTable() {
     'off',
   );
   printLine(...new Array(10).fill('---'));
+  /** @type {{ mapped: boolean, off: number }[]} */
   const all = [];
   for (const engine of ENGINES.filter((each) => values.engine === undefined || each === values.engine)) {
     for (const quantization of QUANTIZATIONS) {
