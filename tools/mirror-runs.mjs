@@ -1,6 +1,6 @@
-// The runs of bench/footprint/mirror.mjs, in the words of this package and in those of the engine. It asks nobody.
+/** Shapes in which estimates are compared with engines, in the words of this package and in those of the engine. It asks nobody. */
 
-/** @typedef {import('../../tools/engine-question.mjs').Parameters} Parameters */
+/** @typedef {import('./engine-question.mjs').Parameters} Parameters */
 /** @typedef {NonNullable<import('nexa-memory-guard').EstimateFootprintOptions['flashAttention']>} FlashAttention */
 /** @typedef {'f16' | 'f32' | 'q8_0'} CacheType */
 /**
@@ -77,7 +77,7 @@ export function writeEngineParameters(run) {
   };
 }
 
-/** An estimate knows no unified cache. @param {MirrorRun} run @returns {import('../../lib/footprint/estimate-footprint.js').EstimateShape} */
+/** @param {MirrorRun} run @returns {import('../lib/footprint/estimator.js').EstimateShape} */
 export function writeEstimateShape(run) {
   const { microBatch = 512, batch = 512, sequences = 1, keys = 'f16', values = 'f16', flash = 'auto' } = run;
   return {
@@ -88,6 +88,7 @@ export function writeEstimateShape(run) {
     kvCacheType: { k: keys, v: values },
     flashAttention: flash,
     fullSlidingCache: run.fullSliding ?? false,
+    unifiedKvCache: run.unified ?? false,
     embeddings: run.embeddings ?? false,
     mmap: false,
     repack: false,
