@@ -7,6 +7,7 @@ import { buildDecoderGraph } from './llama-cpp/decoder-graph.ts';
 import { buildEncoderGraph, countPositions } from './llama-cpp/encoder-graph.ts';
 import { type EncoderShape, readEncoderShapes } from './llama-cpp/encoder-shape.ts';
 import { computeGraphBytes } from './llama-cpp/graph-allocator.ts';
+import { boundGraphBytes, describeGraphBound } from './llama-cpp/graph-bound.ts';
 import { type ModelShape, readModelShape } from './llama-cpp/model-shape.ts';
 import { countRepackedBytes } from './llama-cpp/repacked-weights.ts';
 import { computeRuntimeBytes, type RuntimeParts } from './llama-cpp/runtime-overhead.ts';
@@ -77,8 +78,6 @@ export interface FootprintSettings extends RunOptions, LaterSettings {
   readonly gpuLayers: number;
   readonly part: FootprintPart;
   readonly flashAttentionMode: 'auto' | 'on' | 'off';
-  /** All sequences share one cache. */
-  readonly unifiedKvCache: boolean;
   readonly pooling?: 'none' | 'mean' | 'cls' | 'last' | 'rank' | undefined;
   /** Mapped weights are locked in memory. */
   readonly mlock: boolean;
@@ -173,7 +172,7 @@ const NO_WEIGHTS: Weights = {
 /** Computes what is there once for all contexts: tensors, encoders and the vocabulary. */
 function computeWeights(
   model: ModelHeader,
-  { vocabulary }: ModelShape,
+  { vocabulary, architecture }: ModelShape,
   projector: ModelHeader | undefined,
   { mmap, repack, repackNote, gpuLayers, part }: FootprintSettings,
   notes: string[],
@@ -191,7 +190,7 @@ function computeWeights(
   if (copiedBytes > 0) notes.push(repackNote);
   if (gpuLayers > 0) notes.push('layers on a GPU are counted as if they stayed in main memory');
   return {
-    weightsBytes: (mmap ? mappedBytes : countPaddedBytes(model.tensors)) + copiedBytes,
+    weightsBytes: (mmap ? mappedBytes : countLoadedBytes(model.tensors, architecture)) + copiedBytes,
     projectorBytes,
     // Each encoder of one file has a buffer of its own.
     projectorComputeBytes: encoders.reduce((sum, { bytes }) => sum + bytes, 0),
@@ -237,8 +236,9 @@ function computeContext(shape: ModelShape, options: RunOptions, notes: string[])
 
 /** Counts the cells of one cache, or of two if some layers slide. */
 function countManagedCells(shape: ModelShape, run: Run): number {
+  if (shape.architecture.cacheless) return 0;
   const slides = !shape.architecture.compared || shape.layers.some(({ sliding }) => sliding);
-  return (run.cells + (slides ? run.slidingCells : 0)) * run.sequences;
+  return (run.cells + (slides ? run.slidingCells : 0)) * run.streams;
 }
 
 /** The buffer for a graph, and what its largest product needs beside it. */
@@ -247,22 +247,15 @@ interface GraphBuffer {
   readonly scratchBytes: number;
 }
 
-/**
- * Computes the exact buffer for an architecture that was compared. For others it takes the usual decoder, once with and
- * once without flash attention, and adds room to spare.
- */
+/** Computes the exact buffer for an architecture that was compared, and otherwise the most that it may be. */
 function computeDecoderBuffer(shape: ModelShape, run: Run, notes: string[]): GraphBuffer {
   const graph = buildDecoderGraph(shape, run);
-  const { name, compared } = shape.architecture;
-  if (compared) return { bytes: computeGraphBytes(graph), scratchBytes: graph.scratchBytes };
-  notes.push(`the architecture ${JSON.stringify(name)} is unknown, so its cache and graphs are bounded`);
-  const graphs = [graph, buildDecoderGraph(shape, { ...run, flashAttention: !run.flashAttention })];
-  const largest = Math.max(...graphs.map(computeGraphBytes));
+  const bytes = computeGraphBytes(graph);
+  const { scratchBytes } = graph;
+  if (shape.architecture.compared) return { bytes, scratchBytes };
+  notes.push(describeGraphBound(shape.architecture));
   const widest = Math.max(shape.embedding, shape.widestRows) * run.tokens * F32_BYTES;
-  return {
-    bytes: Math.ceil(largest * 1.25) + 3 * widest,
-    scratchBytes: Math.max(widest, ...graphs.map((each) => each.scratchBytes)),
-  };
+  return { bytes: boundGraphBytes(shape, run, bytes), scratchBytes: Math.max(widest, scratchBytes) };
 }
 
 /** A projector's weights and the buffers of its encoders, and what they may be wrong by, in words. */
@@ -312,6 +305,12 @@ function computeEncoderBuffer(shape: EncoderShape, notes: string[]): GraphBuffer
 /** Counts the bytes that are mapped: the engine maps each shard from its first tensor to the end of its last one. */
 function countMappedBytes({ shards }: GgufTensors): number {
   return shards.reduce((sum, { dataBytes }) => sum + dataBytes, 0);
+}
+
+/** Counts the bytes of a model that is read instead of mapped. */
+function countLoadedBytes(tensors: GgufTensors, { loadsEmbeddingTwice }: ModelShape['architecture']): number {
+  const twice = loadsEmbeddingTwice && !tensors.find('output.weight') ? tensors.find('token_embd.weight') : undefined;
+  return countPaddedBytes(tensors) + (twice?.bytes ?? 0);
 }
 
 /** Counts the bytes of tensors that are read into one buffer. */
