@@ -4,6 +4,7 @@ import type { GgufFile } from '../../gguf/read-gguf.ts';
 import { computeEncoders, type Footprint, type FootprintSettings, sumFootprint } from '../footprint.ts';
 import { computeLaterBytes } from '../later-memory.ts';
 import { computeRuntimeBytes, PROJECTOR_BYTES, type RuntimeParts } from '../llama-cpp/runtime-overhead.ts';
+import { countOutputBytes } from './embedding-outputs.ts';
 import type { ContextPoint, EngineAnswer } from './engine-question.ts';
 import { divideWeights } from './mapped-weights.ts';
 import { readScratchBytes } from './product-scratch.ts';
@@ -31,7 +32,7 @@ export function computeEngineFootprint(
       weightsBytes: weights.mappedBytes + weights.anonymousBytes,
       kvCacheBytes: context?.cacheBytes ?? 0,
       computeBytes: context?.computeBytes ?? 0,
-      outputBytes: context?.outputBytes ?? 0,
+      outputBytes: context ? countOutputBytes(model, settings, context) : 0,
       projectorBytes: media.weightsBytes,
       projectorComputeBytes: media.computeBytes,
       runtimeBytes,
