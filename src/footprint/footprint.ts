@@ -4,6 +4,7 @@ import type { GgufTensors, ModelHeader } from '../gguf/read-gguf.ts';
 import { computeLaterBytes, type LaterSettings } from './later-memory.ts';
 import { computeCacheSizes, computeOutputBytes, type Run, type RunOptions, sizeRun } from './llama-cpp/cache-sizes.ts';
 import { buildDecoderGraph } from './llama-cpp/decoder-graph.ts';
+import { boundEncoderBytes, describeEncoderBound, isExact } from './llama-cpp/encoder-bound.ts';
 import { buildEncoderGraph, countPositions } from './llama-cpp/encoder-graph.ts';
 import { type EncoderShape, readEncoderShapes } from './llama-cpp/encoder-shape.ts';
 import { computeGraphBytes } from './llama-cpp/graph-allocator.ts';
@@ -87,8 +88,6 @@ export interface FootprintSettings extends RunOptions, LaterSettings {
 /** Tensors that lie side by side in a buffer begin at multiples of so many bytes. */
 const ALIGNMENT = 32;
 const F32_BYTES = 4;
-/** Bytes of an element of a mask in F32 and of its copy in F16. */
-const MASK_BYTES = 6;
 
 /**
  * Computes what a model needs, with its projector if it has one. `problem` is why an engine that should have been asked wasn't.
@@ -288,18 +287,14 @@ export function computeEncoders(projector: ModelHeader): Encoders {
   return encoders;
 }
 
-/**
- * Computes the exact buffer for a projector that was compared. Others get twice the usual encoder and room for a mask, in
- * F32 and in F16.
- */
+/** Computes the exact buffer for a projector that was compared, and otherwise the most that it may be. */
 function computeEncoderBuffer(shape: EncoderShape, notes: string[]): GraphBuffer {
-  const graph = buildEncoderGraph(shape);
+  const positions = countPositions(shape);
+  const graph = buildEncoderGraph(shape, positions);
   const bytes = computeGraphBytes(graph);
-  const { name, compared } = shape.projector;
-  if (compared) return { bytes, scratchBytes: graph.scratchBytes };
-  notes.push(`the projector ${JSON.stringify(name)} is unknown, so its graph is bounded`);
-  const maskBytes = countPositions(shape) ** 2 * MASK_BYTES;
-  return { bytes: 2 * bytes + maskBytes, scratchBytes: 2 * graph.scratchBytes };
+  if (isExact(shape)) return { bytes, scratchBytes: graph.scratchBytes };
+  notes.push(describeEncoderBound(shape, positions));
+  return { bytes: boundEncoderBytes(shape, positions, bytes), scratchBytes: 2 * graph.scratchBytes };
 }
 
 /** Counts the bytes that are mapped: the engine maps each shard from its first tensor to the end of its last one. */

@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openEstimator } from '../../src/footprint/estimator.ts';
-import type { Footprint } from '../../src/footprint/footprint.ts';
+import { computeEncoders, type Footprint } from '../../src/footprint/footprint.ts';
 import { ARCHITECTURES, findArchitecture } from '../../src/footprint/llama-cpp/architectures.ts';
+import { readGguf } from '../../src/gguf/read-gguf.ts';
 import { readRecipes, resizeVocabulary, writeRecipe } from '../../tools/architecture-file.mjs';
 import { canAskEngine, EngineQuestions } from '../../tools/engine-question.mjs';
 import {
@@ -17,6 +18,7 @@ import {
   writeEngineParameters,
   writeEstimateShape,
 } from '../../tools/mirror-runs.mjs';
+import { readProjectorRecipes, writeProjectorRecipe } from '../../tools/projector-file.mjs';
 import { getFixture } from '../support/fixtures.ts';
 
 type Recipe = ReturnType<typeof readRecipes>[number];
@@ -120,6 +122,23 @@ describe.skipIf(reason !== undefined)(`our own arithmetic, against the engine ($
     const times = all.map(({ engine, estimate }) => sum(estimate) / sum(engine)).sort((a, b) => a - b);
     expect(times.at(-1)).toBeLessThan(7.75);
     expect(times[Math.floor(times.length / 2)]).toBeLessThan(1.35);
+  });
+
+  it('is exact for encoders that were compared, and for others never below and at most 2.1 times as much', async () => {
+    const times: number[] = [];
+    for (const recipe of readProjectorRecipes(getFixture('projectors.jsonl'))) {
+      const { tensorBytes } = writeProjectorRecipe(file, recipe);
+      const { bytes = Number.NaN } = await questions.askProjector(file);
+      const { buffers, compared } = computeEncoders(await readGguf(file));
+      const ours = buffers.reduce((total, each) => total + each.bytes, 0);
+      // The engine tells one sum, and its weights are as long as the file's.
+      const ratio = ours / (bytes - tensorBytes);
+      if (compared) expect(ratio, recipe.name).toBeCloseTo(1, 4);
+      else times.push(ratio);
+    }
+    expect(times).toHaveLength(38);
+    expect(Math.min(...times)).toBeGreaterThanOrEqual(1);
+    expect(Math.max(...times)).toBeLessThan(2.15);
   });
 });
 
