@@ -77,7 +77,7 @@ export function writeEngineParameters(run) {
   };
 }
 
-/** @param {MirrorRun} run @returns {import('../lib/footprint/estimator.js').EstimateShape} */
+/** @param {MirrorRun} run @returns {Omit<import('nexa-memory-guard').EstimateFootprintOptions, 'modelPath'>} */
 export function writeEstimateShape(run) {
   const { microBatch = 512, batch = 512, sequences = 1, keys = 'f16', values = 'f16', flash = 'auto' } = run;
   return {
