@@ -60,6 +60,25 @@ export const LARGE_RUNS = [
   { context: 512, embeddings: true },
 ];
 
+/** Other widths than those that are kept: what is exact by chance, or bounded by it, isn't in all of them. @type {readonly [from: number, to: number][]} */
+export const OTHER_WIDTHS = [
+  [1408, 5632],
+  [256, 1024],
+  [1408, 512],
+  [1024, 4096],
+];
+/** The runs of a model with other widths. @type {readonly MirrorRun[]} */
+export const WIDTH_RUNS = [
+  { context: 4096 },
+  { context: 4096, microBatch: 128 },
+  { context: 4096, sequences: 16 },
+  { context: 32_768, sequences: 16, unified: true },
+  { context: 4096, flash: 'off' },
+  { context: 4096, keys: 'f32', values: 'f32' },
+  { context: 32_768, sequences: 16, microBatch: 256, keys: 'q8_0', values: 'q8_0', flash: 'on' },
+  { context: 4096, sequences: 16, microBatch: 1024, batch: 1024, flash: 'off' },
+];
+
 /** @param {MirrorRun} run @returns {Parameters} */
 export function writeEngineParameters(run) {
   const { microBatch = 512, batch = 512, sequences = 1, keys = 'f16', values = 'f16', flash = 'auto' } = run;

@@ -7,13 +7,15 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { openEstimator } from '../../lib/footprint/estimator.js';
-import { readRecipes, resizeVocabulary, writeRecipe } from '../../tools/architecture-file.mjs';
+import { readRecipes, resizeVocabulary, resizeWidth, writeRecipe } from '../../tools/architecture-file.mjs';
 import { EngineQuestions } from '../../tools/engine-question.mjs';
 import {
   describeRun,
   LARGE_RUNS,
   LARGE_VOCABULARY,
+  OTHER_WIDTHS,
   RUNS,
+  WIDTH_RUNS,
   writeEngineParameters,
   writeEstimateShape,
 } from '../../tools/mirror-runs.mjs';
@@ -65,6 +67,10 @@ async function compareAll() {
     if (values.only !== '' && recipe.name !== values.only) continue;
     const found = await compareRuns(recipe, RUNS);
     found.push(...(await compareRuns(resizeVocabulary(recipe, LARGE_VOCABULARY), LARGE_RUNS)));
+    for (const [from, to] of OTHER_WIDTHS) {
+      const resized = { ...resizeWidth(recipe, from, to), name: `${recipe.name}, ${to} for ${from}` };
+      found.push(...(await compareRuns(resized, WIDTH_RUNS)));
+    }
     rows.push(...found);
     printSummary(recipe.name, found);
   }
@@ -79,8 +85,10 @@ async function compareAll() {
 async function compareRuns(recipe, runs) {
   const file = path.join(folder, 'model.gguf');
   writeRecipe(file, recipe);
-  const name = runs === RUNS ? recipe.name : `${recipe.name}, ${recipe.vocab} tokens`;
-  const { contexts } = await questions.askModel(file, runs.map(writeEngineParameters));
+  const name = runs === LARGE_RUNS ? `${recipe.name}, ${recipe.vocab} tokens` : recipe.name;
+  const { opened, contexts } = await questions.askModel(file, runs.map(writeEngineParameters));
+  // Some widths don't go with others of the file.
+  if (!opened) return [];
   /** @type {import('../../lib/footprint/estimator.js').Estimator | undefined} */
   let estimator;
   let refused = '';

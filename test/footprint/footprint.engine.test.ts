@@ -7,14 +7,16 @@ import { openEstimator } from '../../src/footprint/estimator.ts';
 import { computeEncoders, type Footprint } from '../../src/footprint/footprint.ts';
 import { ARCHITECTURES, findArchitecture } from '../../src/footprint/llama-cpp/architectures.ts';
 import { readGguf } from '../../src/gguf/read-gguf.ts';
-import { readRecipes, resizeVocabulary, writeRecipe } from '../../tools/architecture-file.mjs';
+import { readRecipes, resizeVocabulary, resizeWidth, writeRecipe } from '../../tools/architecture-file.mjs';
 import { canAskEngine, EngineQuestions } from '../../tools/engine-question.mjs';
 import {
   describeRun,
   LARGE_RUNS,
   LARGE_VOCABULARY,
   type MirrorRun,
+  OTHER_WIDTHS,
   RUNS,
+  WIDTH_RUNS,
   writeEngineParameters,
   writeEstimateShape,
 } from '../../tools/mirror-runs.mjs';
@@ -59,7 +61,9 @@ describe.skipIf(reason !== undefined)(`our own arithmetic, against the engine ($
 
   async function compareRuns(recipe: Recipe, runs: readonly MirrorRun[]): Promise<Compared[]> {
     writeRecipe(file, recipe);
-    const { contexts } = await questions.askModel(file, runs.map(writeEngineParameters));
+    const { opened, contexts } = await questions.askModel(file, runs.map(writeEngineParameters));
+    // Some widths don't go with others of the file.
+    if (!opened) return [];
     const estimator = await openEstimator(file);
     return runs.flatMap((run, index) => {
       const buffers = contexts[index]?.buffers;
@@ -77,8 +81,11 @@ describe.skipIf(reason !== undefined)(`our own arithmetic, against the engine ($
   const compareAll = async (recipes: readonly Recipe[]) => {
     const all: Compared[] = [];
     for (const recipe of recipes) {
-      all.push(...(await compareRuns(recipe, RUNS)));
-      all.push(...(await compareRuns(resizeVocabulary(recipe, LARGE_VOCABULARY), LARGE_RUNS)));
+      all.push(...(await compareRuns(recipe, thinOut(RUNS))));
+      all.push(...(await compareRuns(resizeVocabulary(recipe, LARGE_VOCABULARY), thinOut(LARGE_RUNS))));
+      for (const [from, to] of thinOut(OTHER_WIDTHS)) {
+        all.push(...(await compareRuns(resizeWidth(recipe, from, to), thinOut(WIDTH_RUNS))));
+      }
     }
     return all;
   };
@@ -92,7 +99,7 @@ describe.skipIf(reason !== undefined)(`our own arithmetic, against the engine ($
 
   it('is exact for what was compared', { timeout: 120_000 }, async () => {
     const all = await compareAll(RECIPES.filter(isCompared));
-    expect(all.length).toBeGreaterThan(1200);
+    expect(all.length).toBeGreaterThan(900);
     expect(all.filter(({ upperBound }) => upperBound)).toEqual([]);
     const wrong = all.filter(({ engine, estimate }) => parts.some((part) => engine[part] !== estimate[part]));
     expect(wrong).toEqual([]);
@@ -112,7 +119,7 @@ describe.skipIf(reason !== undefined)(`our own arithmetic, against the engine ($
 
   it('is never below for others, and exact in their caches', { timeout: 120_000 }, async () => {
     const all = await compareAll(RECIPES.filter((recipe) => !isCompared(recipe)));
-    expect(all.length).toBeGreaterThan(2800);
+    expect(all.length).toBeGreaterThan(2000);
     expect(all.filter(({ upperBound }) => !upperBound)).toEqual([]);
     const below = all.filter(({ engine, estimate }) => parts.some((part) => estimate[part] < engine[part]));
     expect(below).toEqual([]);
@@ -141,6 +148,11 @@ describe.skipIf(reason !== undefined)(`our own arithmetic, against the engine ($
     expect(Math.max(...times)).toBeLessThan(2.15);
   });
 });
+
+/** Every second one, since all take a minute: `bench/footprint/mirror.mjs` has them. */
+function thinOut<T>(all: readonly T[]): readonly T[] {
+  return all.filter((_, index) => index % 2 === 0);
+}
 
 function sum({ context, compute }: Sizes): number {
   return context + compute;

@@ -39,6 +39,8 @@ export function createModelShape({ architecture = 'llama', weights = {}, ...shap
     ssm: undefined,
     indexLength: 0,
     mixesByTime: false,
+    denseBesideExperts: false,
+    layerVectors: 0,
     normalizesExpertWeights: findArchitecture(architecture).normalizesExpertWeights,
     experts: 0,
     expertsUsed: 0,

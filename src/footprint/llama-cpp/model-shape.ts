@@ -30,6 +30,10 @@ export interface ModelShape {
   /** Experts that compute for each token. */
   readonly expertsUsed: number;
   readonly normalizesExpertWeights: boolean;
+  /** Some layer has a dense feed-forward part beside its experts. */
+  readonly denseBesideExperts: boolean;
+  /** Elements of the vectors that all layers together have of each token, beside those that they compute. */
+  readonly layerVectors: number;
   /** Bytes of an activation beside the largest product; see `countScratchBytesPerElement`. */
   readonly scratchBytesPerElement: number;
   /** Rows of the widest weight within the layers: its product is as wide. */
@@ -75,6 +79,8 @@ export function readModelShape(file: ModelHeader, architecture = findArchitectur
     experts,
     expertsUsed: keys.readFirstNumber('expert_used_count', { ...expertRange, most: mostUsed }),
     normalizesExpertWeights: architecture.normalizesExpertWeights || keys.isTrue('expert_weights_norm'),
+    denseBesideExperts: layers.some((_, index) => hasBoth(findDims, index)),
+    layerVectors: findDims('per_layer_token_embd.weight')?.[0] ?? 0,
     scratchBytesPerElement: findLargestScratch(file.tensors),
     widestRows: findWidestRows(file.tensors),
     findDims,
@@ -94,6 +100,11 @@ function findWidestRows({ kinds }: GgufTensors): number {
 /** True if the feed-forward part of a layer is a choice of experts, whatever the keys say. */
 function hasExperts({ tensors }: ModelHeader, layers: number): boolean {
   return Array.from({ length: layers }).some((_, layer) => tensors.find(`blk.${layer}.ffn_down_exps.weight`));
+}
+
+function hasBoth(findDims: ModelShape['findDims'], layer: number): boolean {
+  const has = (weight: string) => findDims(`blk.${layer}.${weight}.weight`) !== undefined;
+  return has('ffn_down_exps') && has('ffn_down');
 }
 
 function countVocabulary(keys: HeaderKeys, { metadata, tensors }: ModelHeader): number {

@@ -4,31 +4,39 @@ import { findArchitecture } from '../../../src/footprint/llama-cpp/architectures
 import { boundGraphBytes, describeGraphBound } from '../../../src/footprint/llama-cpp/graph-bound.ts';
 import { createModelShape, createRun, type SmallShape } from '../../support/graph-shapes.ts';
 
-/** The bound of a graph of 1000 bytes. */
+/** The bound of a graph of 1000 bytes for eight tokens, 128 wide, with weights of 256 rows. */
 const bound = (shape: SmallShape, run = {}) => boundGraphBytes(createModelShape(shape), createRun(run), 1000);
+const WIDEST_ROW = 256 * 8 * 4;
 
 describe('the bound of a graph', () => {
   it('is the graph itself if it was compared, and more if it was not', () => {
     expect(bound({ architecture: 'llama' })).toBe(1000);
     expect(bound({ architecture: 'falcon' })).toBe(1350);
-    expect(bound({ architecture: 'gemma3n' })).toBe(4300);
+    expect(bound({ architecture: 'chameleon' })).toBe(2400);
     expect(bound({ architecture: 'mystery' })).toBe(2500);
   });
 
-  it('has copies of the states of all sequences', () => {
+  it('has copies of the states of all sequences, and what is projected to them', () => {
     const state = { convolution: 3, state: 7 };
-    expect(bound({ architecture: 'mamba2', state }, { sequences: 2 })).toBe(1350 + 4 * 10 * 2 * 4);
+    expect(bound({ architecture: 'mamba2', state }, { sequences: 2 })).toBe(1350 + 4 * 10 * 2 * 4 + 2 * WIDEST_ROW);
+    expect(bound({ architecture: 'mamba', state })).toBe(1000);
   });
 
   it('has more for a model that mixes tokens by time', () => {
-    expect(bound({ architecture: 'rwkv7', mixesByTime: true })).toBe(2500);
-    expect(bound({ architecture: 'mystery', mixesByTime: true })).toBe(2500);
+    const state = { convolution: 3, state: 7 };
+    expect(bound({ architecture: 'rwkv7', mixesByTime: true, state })).toBe(2700 + 4 * 10 * 4);
+    expect(bound({ architecture: 'mystery', mixesByTime: true })).toBe(2700);
   });
 
   it('has the scores of an index for each cell and token', () => {
     expect(bound({ architecture: 'minimax-m3', indexLength: 64 })).toBe(1350 + 5 * 8 * 256 * 4);
     expect(bound({ architecture: 'deepseek32', indexLength: 64 })).toBe(1350 + 1.5 * 8 * 256 * 4);
     expect(bound({ architecture: 'deepseek4', indexLength: 64 })).toBe(2600);
+  });
+
+  it('has a dense part beside experts, and the vectors of layers', () => {
+    expect(bound({ architecture: 'gemma4', denseBesideExperts: true })).toBe(1350 + 3 * WIDEST_ROW);
+    expect(bound({ architecture: 'gemma3n', layerVectors: 640 })).toBe(1350 + 4 * 640 * 8 * 4);
   });
 });
 

@@ -42,6 +42,19 @@ describe('the shape of a model', () => {
     expect(readModelShape({ ...file, metadata }).normalizesExpertWeights).toBe(true);
   });
 
+  it('has a dense part beside experts, and vectors of layers, if there are weights for it', async () => {
+    const file = await readGguf(models.model({ architecture: 'qwen3moe', ...SMALL['qwen3moe'] }));
+    const plain = readModelShape(file);
+    expect([plain.denseBesideExperts, plain.layerVectors]).toEqual([false, 0]);
+    const find = (name: string) => {
+      if (name === 'per_layer_token_embd.weight')
+        return { ...file.tensors.find('token_embd.weight')!, dims: [640, 100] };
+      return file.tensors.find(name === 'blk.1.ffn_down.weight' ? 'blk.1.ffn_down_exps.weight' : name);
+    };
+    const more = readModelShape({ ...file, tensors: { ...file.tensors, find } });
+    expect([more.denseBesideExperts, more.layerVectors]).toEqual([true, 640]);
+  });
+
   it('has experts if their weights are there', async () => {
     expect(await read({ architecture: 'qwen2moe', ...SMALL['qwen2moe'] })).toMatchObject({
       experts: 8,
