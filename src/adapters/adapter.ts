@@ -39,6 +39,8 @@ export interface RequestedShape {
   readonly mlock?: unknown;
   /** Paths of LoRA adapters that are loaded with it. */
   readonly loraPaths?: unknown;
+  /** Pixels of the largest image that the model is given. */
+  readonly maxImagePixels?: unknown;
   /** The most bytes of snapshots that the engine keeps of recurrent states. */
   readonly stateCacheBytes?: unknown;
   /** The most such snapshots of one sequence. */

@@ -83,6 +83,8 @@ export interface FootprintSettings extends RunOptions, LaterSettings {
   /** Mapped weights are locked in memory. */
   readonly mlock: boolean;
   readonly loraPaths: readonly string[];
+  /** The largest image that the caller gives the model. */
+  readonly maxImagePixels: number;
 }
 
 /** Tensors that lie side by side in a buffer begin at multiples of so many bytes. */
@@ -173,7 +175,7 @@ function computeWeights(
   model: ModelHeader,
   { vocabulary, architecture }: ModelShape,
   projector: ModelHeader | undefined,
-  { mmap, repack, repackNote, gpuLayers, part }: FootprintSettings,
+  { mmap, repack, repackNote, gpuLayers, part, maxImagePixels }: FootprintSettings,
   notes: string[],
 ): Weights {
   const vocabularyRuntime = { tokens: vocabulary, merges: readArrayLength(model, 'tokenizer.ggml.merges') };
@@ -182,7 +184,7 @@ function computeWeights(
     buffers: encoders,
     notes: encoderNotes,
     weightsBytes: projectorBytes,
-  } = projector ? computeEncoders(projector) : NO_ENCODERS;
+  } = projector ? computeEncoders(projector, maxImagePixels) : NO_ENCODERS;
   notes.push(...encoderNotes);
   const mappedBytes = mmap ? countMappedBytes(model.tensors) : 0;
   const copiedBytes = mmap && repack ? countRepackedBytes(model.tensors) : 0;
@@ -268,28 +270,30 @@ interface Encoders {
 
 const NO_ENCODERS: Encoders = { weightsBytes: 0, buffers: [], notes: [], compared: true };
 
-/** By the projector's header: no other setting changes them. */
-const encodersOf = new WeakMap<ModelHeader, Encoders>();
+/** By the projector's header and the pixels of an image: no other setting changes them. */
+const encodersOf = new WeakMap<ModelHeader, Map<number, Encoders>>();
 
 /**
- * Computes the buffers of a projector's encoders, once: it takes 6 ms.
+ * Computes the buffers of a projector's encoders for images of so many pixels, once: it takes 6 ms.
  *
  * @throws MemoryGuardError `ERR_MODEL_FILE` if a header lacks what a size depends on.
  */
-export function computeEncoders(projector: ModelHeader): Encoders {
-  const known = encodersOf.get(projector);
+export function computeEncoders(projector: ModelHeader, maxImagePixels: number): Encoders {
+  const ofProjector = encodersOf.get(projector) ?? new Map<number, Encoders>();
+  encodersOf.set(projector, ofProjector);
+  const known = ofProjector.get(maxImagePixels);
   if (known) return known;
   const notes: string[] = [];
-  const buffers = readEncoderShapes(projector).map((each) => computeEncoderBuffer(each, notes));
+  const buffers = readEncoderShapes(projector).map((each) => computeEncoderBuffer(each, maxImagePixels, notes));
   const weightsBytes = countPaddedBytes(projector.tensors);
   const encoders = { weightsBytes, buffers, notes, compared: notes.length === 0 };
-  encodersOf.set(projector, encoders);
+  ofProjector.set(maxImagePixels, encoders);
   return encoders;
 }
 
 /** Computes the exact buffer for a projector that was compared, and otherwise the most that it may be. */
-function computeEncoderBuffer(shape: EncoderShape, notes: string[]): GraphBuffer {
-  const positions = countPositions(shape);
+function computeEncoderBuffer(shape: EncoderShape, maxImagePixels: number, notes: string[]): GraphBuffer {
+  const positions = countPositions(shape, maxImagePixels);
   const graph = buildEncoderGraph(shape, positions);
   const bytes = computeGraphBytes(graph);
   if (isExact(shape)) return { bytes, scratchBytes: graph.scratchBytes };

@@ -20,6 +20,7 @@ const SHAPE_KEYS = Object.keys({
   pooling: true,
   repack: true,
   loraPaths: true,
+  maxImagePixels: true,
   stateCacheBytes: true,
   stateSnapshots: true,
   stateSnapshotTokens: true,

@@ -24,7 +24,7 @@ export function computeEngineFootprint(
   const { part, mmap, mlock } = settings;
   const loadsWeights = part === 'all' || part === 'weights';
   const weights = loadsWeights ? countWeights(model, answer, mmap) : NO_WEIGHTS;
-  const media = loadsWeights && projector ? countMedia(projector, answer, notes) : NO_MEDIA;
+  const media = loadsWeights && projector ? countMedia(projector, settings, answer, notes) : NO_MEDIA;
   const context = part === 'all' || part === 'context' ? point : undefined;
   const runtimeBytes = countRuntime(model, settings, answer, context) + media.runtimeBytes;
   return sumFootprint(
@@ -108,8 +108,13 @@ function countWeights({ tensors }: GgufFile, { weights }: Pick<EngineAnswer, 'we
 }
 
 /** The engine lays an encoder out as it does when it is loaded; a larger image takes more, which our own arithmetic bounds. */
-function countMedia(projector: GgufFile, { projectorBytes }: Pick<EngineAnswer, 'projectorBytes'>, notes: string[]) {
-  const { buffers, notes: encoderNotes, weightsBytes, compared } = computeEncoders(projector);
+function countMedia(
+  projector: GgufFile,
+  { maxImagePixels }: Pick<FootprintSettings, 'maxImagePixels'>,
+  { projectorBytes }: Pick<EngineAnswer, 'projectorBytes'>,
+  notes: string[],
+) {
+  const { buffers, notes: encoderNotes, weightsBytes, compared } = computeEncoders(projector, maxImagePixels);
   const ownBytes = buffers.reduce((sum, { bytes }) => sum + bytes, 0);
   const askedBytes = projectorBytes === undefined ? 0 : Math.max(0, projectorBytes - weightsBytes);
   const exact = projectorBytes !== undefined && compared;

@@ -14,9 +14,12 @@ export function buildEncoderGraph(shape: EncoderShape, positions = countPosition
   return shape.kind === 'audio' ? buildWhisperGraph(shape) : buildVisionGraph(shape, positions);
 }
 
+/** The engine makes a larger image smaller: 4096 tokens of four patches (`set_limit_image_tokens` in clip.cpp). */
+const MOST_POSITIONS = 16_384;
+
 /**
- * Returns how many positions attend to each other: those of an image of so many pixels, if the projector takes images of any size, and
- * otherwise those that the engine lays out when it loads the projector.
+ * Returns how many positions attend to each other: those of an image of so many pixels, if the projector takes images of any size, and at the least those
+ * that the engine lays out when it loads the projector.
  */
 export function countPositions(
   { kind, projector, imageSize, patchSize, merge }: EncoderShape,
@@ -24,7 +27,8 @@ export function countPositions(
 ): number {
   if (kind === 'audio') return FRAMES / 2;
   if (projector.tokensPerSide === 0) return Math.ceil(imageSize / patchSize) ** 2;
-  return pixels === undefined ? (projector.tokensPerSide * merge) ** 2 : Math.ceil(pixels / patchSize ** 2);
+  const laidOut = (projector.tokensPerSide * merge) ** 2;
+  return Math.max(laidOut, Math.min(MOST_POSITIONS, Math.ceil((pixels ?? 0) / patchSize ** 2)));
 }
 
 /**

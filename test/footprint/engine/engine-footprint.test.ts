@@ -78,15 +78,15 @@ describe('a footprint by an engine', async () => {
       const answer = { weights, runtimeBytes: 0, ...(projectorBytes !== undefined && { projectorBytes }) };
       return computeEngineFootprint(model, projector, completeSettings({}), answer, POINT);
     };
-    const { weightsBytes, buffers } = computeEncoders(audio);
+    const { weightsBytes, buffers } = computeEncoders(audio, 2 ** 20);
     expect(estimate(audio, weightsBytes + 77).projectorComputeBytes).toBe(77);
     expect(estimate(audio, undefined)).toMatchObject({ projectorComputeBytes: buffers[0]!.bytes, upperBound: false });
-    const bound = computeEncoders(images).buffers[0]!.bytes;
-    expect(estimate(images, computeEncoders(images).weightsBytes + 77)).toMatchObject({
+    const bound = computeEncoders(images, 2 ** 20).buffers[0]!.bytes;
+    expect(estimate(images, computeEncoders(images, 2 ** 20).weightsBytes + 77)).toMatchObject({
       projectorComputeBytes: bound,
       upperBound: true,
     });
-    const more = computeEncoders(images).weightsBytes + 2 * bound;
+    const more = computeEncoders(images, 2 ** 20).weightsBytes + 2 * bound;
     expect(estimate(images, more).projectorComputeBytes).toBe(2 * bound);
   });
 });

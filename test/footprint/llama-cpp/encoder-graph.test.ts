@@ -63,7 +63,9 @@ describe('the graph of an image encoder', () => {
     const any = { ...VISION, projector: findProjectorType('qwen2vl_merger'), merge: 2 };
     expect(countPositions(any)).toBe((46 * 2) ** 2);
     expect(countPositions({ ...any, imageSize: 14 * 200 })).toBe((46 * 2) ** 2);
-    expect(countPositions(any, 14 * 14 * 100 - 1)).toBe(100);
+    expect(countPositions(any, 14 * 14 * 100)).toBe((46 * 2) ** 2);
+    expect(countPositions(any, 14 * 14 * 10_000 - 1)).toBe(10_000);
+    expect(countPositions(any, 14 * 14 * 20_000)).toBe(16_384);
     expect(countPositions(VISION, 14)).toBe(64 * 64);
     expect(countPositions(AUDIO, 14)).toBe(1500);
     expect(findTensors(buildEncoderGraph(any, 100), 14 * 14, 100, 3)).toHaveLength(1);
