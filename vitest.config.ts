@@ -12,6 +12,7 @@ export default defineConfig({
   test: {
     env: { XDG_CACHE_HOME: cache },
     globalSetup: ['test/support/global-setup.ts'],
+    setupFiles: ['test/support/own-cache.ts'],
     reporters: json ? ['default', ['json', { outputFile: json }]] : ['default'],
     include: ['test/**/*.test.ts'],
     pool: 'forks',

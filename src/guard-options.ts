@@ -19,6 +19,7 @@ import {
   wholeNumber,
 } from './core/validate.ts';
 import type { Logger } from './events/publish-event.ts';
+import type { CalibrationOption } from './footprint/calibration-option.ts';
 import type { OnLedgerFailure } from './ledger/ledger-failure.ts';
 import type { LedgerOption } from './ledger/open-ledger.ts';
 import type { EvictChoice, LoadSettings } from './loading/load-settings.ts';
@@ -78,6 +79,16 @@ export interface GuardOptions {
   readonly askEngine?: boolean;
   /** What happens to a model whose needs nobody knows. @default 'refuse' */
   readonly unknownModels?: 'refuse' | 'admit';
+  /**
+   * What is said of a model that is known by name, such as `qwen2audio`, if the SDK keeps its files to itself. `shape`: what its published shape
+   * needs, with KV cache, buffers and projector. `table`: the documented table's numbers, which count weights only. @default 'shape'
+   */
+  readonly knownModels?: 'shape' | 'table';
+  /**
+   * Where it is kept what loads really took, which corrects the next estimate of the same load: `${XDG_CACHE_HOME:-~/.cache}/nexa-memory-guard`,
+   * which all programs of this user share, or a folder of one's own. `off` keeps and reads nothing. @default 'shared'
+   */
+  readonly calibration?: CalibrationOption;
   /** What happens to a load while memory can't be read. @default 'refuse' */
   readonly onSensorFailure?: 'refuse' | 'admit';
   /** How to read the SDK's arguments and which of its methods unload. @default the way of NexaSDK */
@@ -93,6 +104,7 @@ export interface GuardSettings extends LoadSettings, EdgeRules {
   readonly minFreeRatioAfterLoad: number;
   readonly ledger: LedgerOption;
   readonly onLedgerFailure: OnLedgerFailure;
+  readonly calibration: CalibrationOption;
   readonly keepAliveMs: number | undefined;
   readonly dropPageCache: boolean;
   readonly askEngine: boolean;
@@ -122,6 +134,8 @@ const DEFAULTS: GuardSettings = {
   hysteresisRatio: 0.05,
   dwellMs: 1000,
   unknownModels: 'refuse',
+  knownModels: 'shape',
+  calibration: 'shared',
   onSensorFailure: 'refuse',
   logger: undefined,
   adapter: undefined,
@@ -148,6 +162,8 @@ const CHECKS: Checks<GuardSettings> = {
   hysteresisRatio: numberFrom(0, 1),
   dwellMs: wholeNumber(0, 3_600_000),
   unknownModels: oneOf('refuse', 'admit'),
+  knownModels: oneOf('shape', 'table'),
+  calibration: checkCalibration,
   onSensorFailure: oneOf('refuse', 'admit'),
   logger: objectOf<Logger>('a logger such as `console`'),
   adapter: checkAdapter,
@@ -216,6 +232,13 @@ function checkEvict(value: unknown, name: string): GuardSettings['evict'] {
 function checkLedger(value: unknown, name: string): LedgerOption {
   if (value === 'process' || value === 'shared') return value;
   const given = objectOf<object>("'process', 'shared' or { directory }")(value, name);
+  const { directory } = copyOptions(given, name, ['directory']);
+  return { directory: absolutePath(directory, `${name}.directory`) };
+}
+
+function checkCalibration(value: unknown, name: string): CalibrationOption {
+  if (value === 'shared' || value === 'off') return value;
+  const given = objectOf<object>("'shared', 'off' or { directory }")(value, name);
   const { directory } = copyOptions(given, name, ['directory']);
   return { directory: absolutePath(directory, `${name}.directory`) };
 }

@@ -6,6 +6,7 @@ import { formatBytes } from './core/bytes.ts';
 import { describeError, MemoryGuardError } from './core/errors.ts';
 import type { DegradedEvent, GuardEvent, GuardEvents } from './events/guard-events.ts';
 import { createPublisher } from './events/publish-event.ts';
+import type { CalibrationOption } from './footprint/calibration-option.ts';
 import { type CalibrationStore, findCalibrationDirectory } from './footprint/calibration-store.ts';
 import type { GuardSettings } from './guard-options.ts';
 import type { OpenLedger } from './ledger/open-ledger.ts';
@@ -38,12 +39,13 @@ export class GuardRooms {
   /** Why other processes are not seen, as it was told last. */
   #ledgerProblem: string | undefined;
 
-  constructor(settings: GuardSettings, adapter: Adapter, machine: Machine = openMachine(settings)) {
-    const { clock, logger, ledger } = settings;
+  /** `sdkName` is a name of the SDK that no other one has, for what is learned of loads whose files nobody tells. */
+  constructor(settings: GuardSettings, adapter: Adapter, machine: Machine = openMachine(settings), sdkName?: string) {
+    const { clock, logger, ledger, calibration } = settings;
     this.#settings = settings;
     this.#tell = createPublisher((event) => this.events.emit(event.type, event as never), logger);
     this.machine = machine;
-    this.#calibration = this.machine.openCalibration((message, cause) =>
+    this.#calibration = this.machine.openCalibration(calibration, (message, cause) =>
       this.#tellDegraded('calibration-failed', message, cause),
     );
     this.ledger = this.machine.openLedger(ledger, (error) => this.#tellLedgerProblem(error));
@@ -59,7 +61,7 @@ export class GuardRooms {
     const { reader } = this.machine;
     this.status = new StatusWatch({ settings, gate: this.#gate, models: this.models, reader, tell: this.#tell });
     this.#stopWatchingPressure = this.machine.watchPressure(() => this.status.read());
-    this.loader = this.#makeLoader(adapter);
+    this.loader = this.#makeLoader(adapter, sdkName);
   }
 
   get closed(): boolean {
@@ -96,7 +98,7 @@ export class GuardRooms {
   /** What asks takes memory as everything does: it is promised, and without it nobody is asked. */
   #openEngines(): Engines {
     return openEngines({
-      directory: findCalibrationDirectory(),
+      ...nameAnswerDirectory(this.#settings.calibration),
       hold: (bytes) => {
         if ((this.#freeBytes() ?? 0) < bytes) return undefined;
         const need = { mappedBytes: 0, anonymousBytes: bytes, basis: 'given' } as const;
@@ -135,12 +137,13 @@ export class GuardRooms {
     });
   }
 
-  #makeLoader(adapter: Adapter): ModelLoader {
+  #makeLoader(adapter: Adapter, sdkName: string | undefined): ModelLoader {
     const { shared } = this.ledger;
     const { onLedgerFailure } = this.#settings;
     return new ModelLoader({
       settings: this.#settings,
       adapter,
+      sdkName,
       reader: this.machine.reader,
       gate: this.#gate,
       inSection: async (judge, commit, signal) =>
@@ -212,4 +215,10 @@ export class GuardRooms {
       return undefined; // told by the next decision or reading that needs it
     }
   }
+}
+
+/** Answers of engines lie where observations do, and nowhere if nothing is to be kept. */
+function nameAnswerDirectory(calibration: CalibrationOption): { readonly directory?: string } {
+  if (calibration === 'off') return {};
+  return { directory: calibration === 'shared' ? findCalibrationDirectory() : calibration.directory };
 }

@@ -65,6 +65,7 @@ export type {
   WaitingEvent,
 } from './events/guard-events.ts';
 export type { Logger } from './events/publish-event.ts';
+export type { CalibrationOption } from './footprint/calibration-option.ts';
 export type { ModelRequirements } from './footprint/documented-requirements.ts';
 export type { GuardOptions } from './guard-options.ts';
 export type { OnLedgerFailure } from './ledger/ledger-failure.ts';

@@ -1,6 +1,7 @@
 /** Guards an SDK: its `loadModel` goes through the guard, its ways to unload unregister. It knows no memory numbers. */
 
 import { detectAdapter } from './adapters/detect-adapter.ts';
+import { nameSdk } from './adapters/name-sdk.ts';
 import { describe, MemoryGuardError } from './core/errors.ts';
 import { isWrapped, type Takeover, unwrap, wrapObject } from './core/wrap-object.ts';
 import { type GuardOptions, readGuardOptions } from './guard-options.ts';
@@ -107,7 +108,7 @@ export function withMemoryGuard<T extends LoadsModels>(sdk: T, options?: GuardOp
     );
   }
   const adapter = settings.adapter ?? detectAdapter(sdk);
-  const rooms = new GuardRooms(settings, adapter);
+  const rooms = new GuardRooms(settings, adapter, undefined, nameSdk(sdk));
   const { loader, models } = rooms;
   const guard = new MemoryGuard(rooms);
   const { all = [], one = [] } = adapter.sdkDisposers ?? {};

@@ -30,6 +30,8 @@ const BAD: readonly [keyof GuardOptions, expected: string, values: readonly unkn
   ['warningFactor', 'a number from 1 to 1000', [...NUMBERS, 0.99, 1001]],
   ['downgrade', 'true or false', [0, 1, 'true', null, {}]],
   ['onSensorFailure', "'refuse' or 'admit'", ['alone', null, true]],
+  ['calibration', "'shared', 'off' or { directory }", ['on', null, true, 1]],
+  ['knownModels', "'shape' or 'table'", ['both', null, true]],
   ['onLedgerFailure', "'refuse' or 'alone'", ['admit', null, true]],
   ['evict', "'never', 'idle' or a function that chooses", ['always', null, true, 1]],
   ['reload', 'true or false', [0, 1, 'true', null, {}]],
@@ -98,6 +100,8 @@ describe('the defaults', () => {
   /** As they are documented on the types. */
   const documented = {
     mode: 'enforce',
+    knownModels: 'shape',
+    calibration: 'shared',
     onSensorFailure: 'refuse',
     onLedgerFailure: 'refuse',
     unknownModels: 'refuse',

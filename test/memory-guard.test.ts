@@ -118,13 +118,13 @@ describe('a program', () => {
   it('prints the lines to stderr with NODE_DEBUG, and none without', async () => {
     const body = `${PREAMBLE}
       const nexa = door.withMemoryGuard(new SDK(), { sensor });
-      const model = await nexa.loadModel('qwen2audio', { quantization: 'Q4_0' });
+      const model = await nexa.loadModel('qwen2audio', { quantization: 'Q4_0', contextSize: 2048 });
       await model.dispose();
     `;
     const debugged = await runProgram(body, { env: { NODE_DEBUG: 'nexa-memory-guard' } });
     expect(debugged.code).toBe(0);
     expect(debugged.stderr).toMatch(
-      /NEXA-MEMORY-GUARD \d+: admitted: Loading qwen2audio Q4_0, which needs 3\.8 GiB of 16\.0 GiB\.\n/,
+      /NEXA-MEMORY-GUARD \d+: admitted: Loading qwen2audio Q4_0 with 2048 tokens of context, which needs 6\.9 GiB \(by its published shape\) of 16\.0 GiB\.\n/,
     );
     expect(debugged.stderr).toMatch(/loaded: Loaded qwen2audio Q4_0 in \d+ ms/);
     expect(debugged.stderr).toMatch(/unloaded: Unloaded qwen2audio Q4_0/);

@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { EngineProcess } from '../../lib/sdk/isolation/engine-process.js';
 import { startChild } from '../../lib/children/start-child.js';
+import { EngineProcess } from '../../lib/sdk/isolation/engine-process.js';
 import { measureEngineLoad } from '../../tools/engine-load.mjs';
 import { readProcessMemory } from '../../tools/process-memory.mjs';
 import { createEngineOptions } from '../../tools/transcripts.mjs';

@@ -43,6 +43,16 @@ export interface RequestedShape {
   readonly mlock?: unknown;
   /** Paths of LoRA adapters that are loaded with it. */
   readonly loraPaths?: unknown;
+  /** Pixels of the largest image that the model is given. */
+  readonly maxImagePixels?: unknown;
+  /** The most bytes of snapshots that the engine keeps of recurrent states. */
+  readonly stateCacheBytes?: unknown;
+  /** The most such snapshots of one sequence. */
+  readonly stateSnapshots?: unknown;
+  /** Tokens after which it takes one. */
+  readonly stateSnapshotTokens?: unknown;
+  /** Whether the oldest tokens of a full context are dropped and the others moved. */
+  readonly contextShift?: unknown;
   /** 'weights' or 'context', if the SDK loads the two by calls of their own; 'all' if one call loads both; 'vocabulary' if neither is loaded. */
   readonly part?: unknown;
 }
@@ -128,9 +138,12 @@ export interface Adapter {
   withShape?(args: readonly unknown[], chosen: ChosenShape): readonly unknown[];
   /** The SDK understands a range of contexts itself: a guard that only observes chooses none for it. */
   readonly understandsRanges?: boolean;
-  /** The files that may be loaded, the best quality first. If there are none, the documented table decides. */
+  /** The files that may be loaded, the best quality first. If there are none, a known model's published shape decides, or the documented table. */
   listOffers?(args: readonly unknown[]): Promise<readonly ModelOffer[]>;
-  /** Name and version of the engine. What loads really took is kept under it; without it nothing is kept. */
+  /**
+   * Name and version of the engine. What loads really took is kept under it. Without it that is kept of loads by name alone, under the program
+   * and the SDK's code.
+   */
   readonly runtime?: string;
   /** The engine's own libraries, which can be asked what a load would take. Called for each load; resolves to `undefined` if there are none. */
   findEngine?(args: readonly unknown[]): Promise<EngineFiles | undefined>;

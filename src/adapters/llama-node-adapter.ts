@@ -1,4 +1,5 @@
 /** How the guard reads the module `@fugood/llama.node`: a path and `n_ctx` in one object. It knows its names and no memory numbers. */
+import { MiB } from '../core/bytes.ts';
 import { changeOptions, copyOptions, withoutPrototype } from '../core/copy-options.ts';
 import type { Adapter, ChosenShape, LoadRequest, RequestedShape } from './adapter.ts';
 import { defaultModelParts } from './default-adapter.ts';
@@ -13,6 +14,9 @@ interface LlamaNode {
 
 /** What the engine takes for an option that is left out, from its `LlamaContext.cpp`. */
 const DEFAULTS = { n_ctx: 512, n_batch: 2048, n_ubatch: 512 };
+export const DEFAULT_STATE_CACHE = { stateCacheBytes: 160 * MiB, stateSnapshots: 8 };
+/** The engine means no limit by 0. */
+const UNLIMITED_SNAPSHOTS = 1_000_000;
 
 /** Options that decide what the model needs. */
 const SHAPE_KEYS = [
@@ -35,7 +39,14 @@ const SHAPE_KEYS = [
   'vocab_only',
   'lora',
   'lora_list',
+  'ctx_shift',
+  'state_cache_budget_mb',
+  'state_cache_max_checkpoints',
+  'maxImagePixels',
 ];
+
+/** Options by which the guard is told of a projector, which the engine loads by a call of its own. */
+const GUARD_ONLY = ['projectorPath', 'maxImagePixels'];
 
 /** Where the path of a draft model may stand, in the options and in `speculative` and its `draft`. */
 const DRAFT_KEYS = ['model_draft', 'draft_model'];
@@ -49,7 +60,7 @@ export function llamaNodeAdapter({ BuildInfo }: LlamaNode): Adapter {
   return withoutPrototype<Adapter>({
     runtime: `@fugood/llama.node (llama.cpp b${String(BuildInfo.number)})`,
     readRequest,
-    withQuantization: (args, _quantization, modelPath) => withPath(args, 'model', modelPath, ['projectorPath']),
+    withQuantization: (args, _quantization, modelPath) => withPath(args, 'model', modelPath, GUARD_ONLY),
     withShape,
     async listOffers(args) {
       const { model, projectorPath } = readPathOptions(args, 'model', ['projectorPath']);
@@ -100,8 +111,21 @@ function readShape(options: { readonly [name: string]: unknown }): RequestedShap
     sequences: options['n_parallel'],
     ...(options['kv_unified'] === true && { unifiedKvCache: true }),
     ...(loraPaths.length > 0 && { loraPaths }),
+    ...readStateCache(options),
+    ...(options['maxImagePixels'] !== undefined && { maxImagePixels: options['maxImagePixels'] }),
+    ...(options['ctx_shift'] !== false && { contextShift: true }),
     // Without a number the engine offloads all layers if there is a device to offload them to.
     gpuLayers: Math.max(0, Number(options['n_gpu_layers'] ?? 0)),
+  };
+}
+
+function readStateCache(options: { readonly [name: string]: unknown }) {
+  const { state_cache_budget_mb: mib, state_cache_max_checkpoints: most } = options;
+  const { stateCacheBytes, stateSnapshots } = DEFAULT_STATE_CACHE;
+  return {
+    stateCacheBytes: typeof mib === 'number' ? Math.max(0, mib) * MiB : stateCacheBytes,
+    // Less than none keeps the default.
+    stateSnapshots: most === 0 ? UNLIMITED_SNAPSHOTS : typeof most === 'number' && most > 0 ? most : stateSnapshots,
   };
 }
 

@@ -33,6 +33,9 @@ const MIN_AUTO_CONTEXT = 24;
 
 const DEFAULT_BATCH_SIZE = 512;
 
+/** What a sequence keeps if nobody says otherwise; how many ends of prompts come to it, nobody knows before. */
+const STATE_CACHE = { stateCacheBytes: Number.MAX_SAFE_INTEGER, stateSnapshots: 32, stateSnapshotTokens: 8192 };
+
 /** Questions that a context for decisions takes at once. */
 const DEFAULT_QUESTIONS = 4;
 
@@ -93,6 +96,7 @@ function readShape(options: CopiedOptions, model: LlamaModel, kind: string): Req
   const loraPaths = listLoraPaths(options['lora']);
   return {
     part: 'context',
+    ...STATE_CACHE,
     contextSize: multiplyContext(readContextSize(options['contextSize'], model), sequences),
     sequences,
     batchSize,

@@ -1,17 +1,17 @@
 /** What the guard says of a decision, in one sentence with its numbers. It decides nothing. */
 import { formatBytes } from '../core/bytes.ts';
-import { neededBytes } from '../core/needed-bytes.ts';
-import type { KvCacheType, LoadNeed, MemoryScope } from '../core/types.ts';
+import type { KvCacheType, MemoryScope } from '../core/types.ts';
 import type { RuleVerdict } from '../policy/admission-rules.ts';
 import type { CandidateVerdict } from '../policy/choose-candidate.ts';
 import { type Decision, formatModelName, nearestCandidate, type RefusalHelp } from '../policy/decision.ts';
+import { describeNeed } from './describe-need.ts';
 
 /** What is loaded, and why not what was asked. */
 export function describeAdmission(decision: Decision): string {
   const { model, askedQuantization, quantization, candidates, headroomBytes } = decision;
   const chosen = candidates.find((candidate) => candidate.admitted);
   const [asked] = candidates as readonly [CandidateVerdict];
-  const needed = chosen ? `, which needs ${describeNeed(chosen.need)} of ${formatBytes(headroomBytes)}` : '';
+  const needed = chosen ? describeChosenNeed(chosen, headroomBytes) : '';
   const shape = chosen ? describeShape(chosen) : '';
   if (!chosen || chosen === asked) return `Loading ${formatModelName(model, quantization)}${shape}${needed}.`;
   const reasons = describeReasons(asked) || 'that much is not free';
@@ -20,7 +20,7 @@ export function describeAdmission(decision: Decision): string {
   const neither = skipped.length > 0 ? `, and ${nameSkipped(skipped)} would not fit either` : '';
   const same = quantization === asked.quantization;
   return (
-    `${formatModelName(model, askedQuantization)}${same ? describeShape(asked) : ''} needs ${describeNeed(asked.need)}: ${reasons}${neither}. ` +
+    `${formatModelName(model, askedQuantization)}${same ? describeShape(asked) : ''} needs ${describeNeed(asked)}: ${reasons}${neither}. ` +
     `Loading ${same ? 'it' : (quantization ?? 'it')}${shape} instead${needed}.`
   );
 }
@@ -35,8 +35,15 @@ function nameSkipped(skipped: readonly (string | undefined)[]): string {
     : skipped.join(', ').replace(/, ([^,]*)$/, ' and $1');
 }
 
+/** ", which needs 4.0 GiB (as given) of 8.0 GiB" */
+function describeChosenNeed(chosen: CandidateVerdict, headroomBytes: number): string {
+  if (chosen.need.basis === 'unknown') return ', and nobody knows what it needs';
+  return `, which needs ${describeNeed(chosen)} of ${formatBytes(headroomBytes)}`;
+}
+
 interface ChosenShape {
   readonly contextSize?: number;
+  readonly contextAssumed?: boolean;
   readonly kvCacheType?: KvCacheType;
 }
 
@@ -47,9 +54,10 @@ export function formatCacheType(type: KvCacheType): string {
 }
 
 /** " with 4096 tokens of context and a cache of q8_0" */
-export function describeShape({ contextSize, kvCacheType }: ChosenShape): string {
+export function describeShape({ contextSize, contextAssumed, kvCacheType }: ChosenShape): string {
+  const assumed = contextAssumed ? ' (assumed, since the load names no number)' : '';
   const parts = [
-    ...(contextSize === undefined ? [] : [`${contextSize} tokens of context`]),
+    ...(contextSize === undefined ? [] : [`${contextSize} tokens of context${assumed}`]),
     ...(kvCacheType === undefined ? [] : [`a cache of ${formatCacheType(kvCacheType)}`]),
   ];
   return parts.length > 0 ? ` with ${parts.join(' and ')}` : '';
@@ -99,13 +107,16 @@ export function describeForced(decision: Decision): string {
   return `Forced, although the rules refuse it: ${describeShortage(decision)}${reasons && `; ${reasons}`}.`;
 }
 
-/** "m Q5_K_M: even Q4_0 needs 5.0 GiB, this process can take 4.0 GiB" */
+/** "m Q5_K_M: even Q4_0 with 2048 tokens of context needs 5.0 GiB (as given), this process can take 4.0 GiB" */
 function describeShortage(decision: Decision): string {
-  const { quantization, need } = nearestCandidate(decision);
+  const nearest = nearestCandidate(decision);
+  const { quantization } = nearest;
   const { model, askedQuantization = quantization, headroomBytes } = decision;
-  const what = quantization === askedQuantization ? 'it needs' : `even ${quantization} needs`;
+  const shape = describeShape(nearest);
+  const name = formatModelName(model, askedQuantization);
+  const what = quantization === askedQuantization ? `${name}${shape}: it` : `${name}: even ${quantization}${shape}`;
   const free = formatBytes(Math.max(0, headroomBytes));
-  return `${formatModelName(model, askedQuantization)}: ${what} ${describeNeed(need)}, this process can take ${free}`;
+  return `${what} needs ${describeNeed(nearest)}, this process can take ${free}`;
 }
 
 /** One rule with both of its numbers. */
@@ -123,10 +134,6 @@ export function describeRule({ rule, requiredBytes, foundBytes, passed }: RuleVe
     default:
       return rule satisfies never;
   }
-}
-
-function describeNeed(need: LoadNeed): string {
-  return formatBytes(neededBytes(need));
 }
 
 /** What refused a candidate besides its plain size, which every sentence tells; what follows from that is left out. */

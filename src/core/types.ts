@@ -85,13 +85,14 @@ export interface SensorReading {
 /**
  * How a need was found:
  * - `table`: the documented table.
+ * - `shape`: computed from the published shape of a known model whose files the SDK keeps to itself.
  * - `engine`: the engine itself simulated the load.
  * - `gguf`: computed from the headers of the model's files.
  * - `measured`: seen when the same load was made earlier on this machine.
  * - `given`: the caller's own number.
  * - `unknown`: not at all; such a load is admitted only because the user chose so.
  */
-export type FootprintBasis = 'table' | 'engine' | 'gguf' | 'measured' | 'given' | 'unknown';
+export type FootprintBasis = 'table' | 'shape' | 'engine' | 'gguf' | 'measured' | 'given' | 'unknown';
 
 /** A file that a model keeps mapped. */
 export interface HeldFile {

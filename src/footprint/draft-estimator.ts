@@ -37,6 +37,7 @@ function addFootprints(main: Footprint, draft: Footprint): Footprint {
       // It hears nothing by itself.
       audioBytes: main.audioBytes,
       runtimeBytes: add('runtimeBytes'),
+      laterBytes: add('laterBytes'),
     },
     {
       mappedBytes: add('mappedBytes'),

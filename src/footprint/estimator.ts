@@ -14,6 +14,7 @@ import {
   numberFrom,
   oneOf,
   oneOrMore,
+  size,
   text,
   validate,
   wholeNumber,
@@ -98,10 +99,25 @@ export interface EstimateFootprintOptions {
   readonly mlock?: boolean;
   /** The paths of LoRA adapters that are loaded with it. */
   readonly loraPaths?: readonly string[];
+  /**
+   * Pixels of the largest image that the model is given, for projectors that take images of any size. Nobody refuses a larger one: whoever calls
+   * the engine makes it smaller first. @default 1048576, 1024 × 1024
+   */
+  readonly maxImagePixels?: number;
+  /** The most bytes of snapshots that the engine keeps of recurrent states, to go back in a conversation. @default 0 */
+  readonly stateCacheBytes?: number;
+  /** The most such snapshots of one sequence. @default 8 */
+  readonly stateSnapshots?: number;
+  /** Tokens after which the engine takes such a snapshot, if it goes by tokens. */
+  readonly stateSnapshotTokens?: number;
+  /** When a context is full, the engine drops its oldest tokens and moves the others. @default false */
+  readonly contextShift?: boolean;
   /** If a runtime loads weights first and makes contexts later: what one of the two takes; or what the vocabulary alone does. @default 'all' */
   readonly part?: FootprintPart;
 }
 
+/** 1024 × 1024. */
+export const DEFAULT_IMAGE_PIXELS = 2 ** 20;
 /** `LLAMA_MAX_SEQ`. */
 const MAX_SEQUENCES = 256;
 
@@ -123,6 +139,10 @@ const DEFAULTS = {
   unifiedKvCache: false,
   mlock: false,
   loraPaths: [],
+  maxImagePixels: DEFAULT_IMAGE_PIXELS,
+  stateCacheBytes: 0,
+  stateSnapshots: 8,
+  contextShift: false,
   part: 'all',
 } as const satisfies EstimateShape;
 
@@ -148,6 +168,11 @@ const CHECKS: Checks<EstimateFootprintOptions> = {
   pooling: oneOf('none', 'mean', 'cls', 'last', 'rank'),
   mlock: flag,
   loraPaths: oneOrMore(describedPath('the path of a LoRA adapter'), 'the path of a LoRA adapter, or a list of them'),
+  maxImagePixels: wholeNumber(1),
+  stateCacheBytes: size,
+  stateSnapshots: wholeNumber(0),
+  stateSnapshotTokens: wholeNumber(1),
+  contextShift: flag,
   part: oneOf('all', 'weights', 'context', 'vocabulary'),
 };
 
@@ -192,7 +217,7 @@ export async function openEstimator(
   if (projector) {
     // In turns of their own: reading a header with 150,000 tokens takes 11 ms, and the first graph of an encoder 6.
     await setImmediate();
-    computeEncoders(projector);
+    computeEncoders(projector, DEFAULT_IMAGE_PIXELS);
   }
   const known = new Map<string, Footprint>();
   const asked = engine && new AskedModel(engine, model, projector);

@@ -1,18 +1,21 @@
 /** Knows the arithmetic from header facts to bytes by kind. It must not read files, the machine or a clock. */
 
-import type { GgufFile } from '../gguf/read-gguf.ts';
+import type { ModelHeader } from '../gguf/read-gguf.ts';
+import { computeLaterBytes, type LaterSettings } from './later-memory.ts';
 import { computeCacheSizes, computeOutputBytes, type Run, type RunOptions, sizeRun } from './llama-cpp/cache-sizes.ts';
 import { buildDecoderGraph } from './llama-cpp/decoder-graph.ts';
+import { boundEncoderBytes, describeEncoderBound, isExact } from './llama-cpp/encoder-bound.ts';
 import { buildEncoderGraph, countPositions } from './llama-cpp/encoder-graph.ts';
 import { type EncoderShape, readEncoderShapes } from './llama-cpp/encoder-shape.ts';
 import { computeGraphBytes } from './llama-cpp/graph-allocator.ts';
+import { boundGraphBytes, describeGraphBound } from './llama-cpp/graph-bound.ts';
 import { type ModelShape, readModelShape } from './llama-cpp/model-shape.ts';
 import { computeRuntimeBytes, type RuntimeParts } from './llama-cpp/runtime-overhead.ts';
 import { countPaddedBytes, placeWeights } from './place-weights.ts';
 import { countSoundBytes } from './sound-bytes.ts';
 
 /**
- * What a model needs, part by part; a frozen object. All sizes are whole bytes. `totalBytes` is the sum of the eight parts,
+ * What a model needs, part by part; a frozen object. All sizes are whole bytes. `totalBytes` is the sum of the parts,
  * and also `mappedBytes` + `anonymousBytes`.
  */
 export interface Footprint {
@@ -37,6 +40,11 @@ export interface Footprint {
   readonly audioBytes: number;
   /** What the engine itself holds: vocabulary, plans, the copies beside a product. */
   readonly runtimeBytes: number;
+  /**
+   * The most that comes after the load, as conversations grow: snapshots of states that can't be rolled back, and the room in which quantized keys are
+   * moved when a context is full. 0 unless the engine was allowed such.
+   */
+  readonly laterBytes: number;
   /** The part of `totalBytes` that is backed by the model's file. The kernel takes these pages back under pressure. */
   readonly mappedBytes: number;
   /**
@@ -48,8 +56,11 @@ export interface Footprint {
   readonly lockedBytes: number;
   /** The part of `totalBytes` that the kernel can't take back without swap. */
   readonly anonymousBytes: number;
-  /** Who says so: the engine, which simulated the load, or our own arithmetic on the headers of the files. */
-  readonly basis: 'engine' | 'gguf';
+  /**
+   * Who says so: the engine, which simulated the load, or our own arithmetic on the headers of the files; or, of a known model whose files nobody
+   * has, on its published shape, which `estimateFootprint` never goes by.
+   */
+  readonly basis: 'engine' | 'gguf' | 'shape';
   /** True if some part could only be bounded from above; `notes` says which and why. */
   readonly upperBound: boolean;
   /** Why parts could only be bounded, one reason each; empty for an exact estimate. */
@@ -60,7 +71,7 @@ export interface Footprint {
 export type FootprintPart = 'all' | 'weights' | 'context' | 'vocabulary';
 
 /** What was asked for, checked and with its defaults. */
-export interface FootprintSettings extends RunOptions {
+export interface FootprintSettings extends RunOptions, LaterSettings {
   readonly mmap: boolean;
   /** The engine copies weights into an arrangement of its own. */
   readonly repack: boolean;
@@ -77,17 +88,15 @@ export interface FootprintSettings extends RunOptions {
   readonly audioSeconds?: number;
   readonly part: FootprintPart;
   readonly flashAttentionMode: 'auto' | 'on' | 'off';
-  /** All sequences share one cache. */
-  readonly unifiedKvCache: boolean;
   readonly pooling?: 'none' | 'mean' | 'cls' | 'last' | 'rank' | undefined;
   /** Mapped weights are locked in memory. */
   readonly mlock: boolean;
   readonly loraPaths: readonly string[];
+  /** The largest image that the caller gives the model. */
+  readonly maxImagePixels: number;
 }
 
 const F32_BYTES = 4;
-/** Bytes of an element of a mask in F32 and of its copy in F16. */
-const MASK_BYTES = 6;
 
 /**
  * Computes what a model needs, with its projector if it has one. `problem` is why an engine that should have been asked wasn't.
@@ -95,8 +104,8 @@ const MASK_BYTES = 6;
  * @throws MemoryGuardError `ERR_MODEL_FILE` if a header lacks what a size depends on.
  */
 export function computeFootprint(
-  model: GgufFile,
-  projector: GgufFile | undefined,
+  model: ModelHeader,
+  projector: ModelHeader | undefined,
   settings: FootprintSettings,
   problem?: string,
 ): Footprint {
@@ -111,13 +120,22 @@ export function computeFootprint(
   // What is exact without it needs no word about it.
   if (problem !== undefined && notes.length > 0) notes.push(problem);
   const runtimeBytes = computeRuntimeBytes({ ...weightsRuntime, ...contextRuntime, scratchBytes });
+  const { stateBytes, ...caches } = contextParts;
+  const { computeBytes } = caches;
+  const laterBytes = context === NO_CONTEXT ? 0 : countLater(shape, settings, stateBytes, computeBytes);
   return sumFootprint(
-    { ...weightsParts, ...contextParts, audioBytes: countSoundBytes(projector, settings), runtimeBytes },
+    { ...weightsParts, ...caches, audioBytes: countSoundBytes(projector, settings), runtimeBytes, laterBytes },
     { mappedBytes, readOnceBytes, lockedBytes: settings.mlock ? mappedBytes - readOnceBytes : 0, basis: 'gguf', notes },
   );
 }
 
-/** The eight parts of a total. */
+/** What comes after the load, by the shape. */
+function countLater(shape: ModelShape, settings: FootprintSettings, stateBytes: number, computeBytes: number): number {
+  const keyElements = Math.max(0, ...shape.layers.map(({ keyLength, kvHeads }) => keyLength * kvHeads));
+  return computeLaterBytes(settings, { ...settings, stateBytes, slidingBytes: 0, keyElements, computeBytes });
+}
+
+/** The parts of a total. */
 type Parts = Pick<
   Footprint,
   | 'weightsBytes'
@@ -128,6 +146,7 @@ type Parts = Pick<
   | 'projectorComputeBytes'
   | 'audioBytes'
   | 'runtimeBytes'
+  | 'laterBytes'
 >;
 
 /** What is said of the total. */
@@ -165,22 +184,22 @@ const NO_WEIGHTS: Weights = {
 
 /** Computes what is there once for all contexts: tensors, encoders and the vocabulary. */
 function computeWeights(
-  model: GgufFile,
-  { vocabulary }: ModelShape,
-  projector: GgufFile | undefined,
+  model: ModelHeader,
+  { vocabulary, architecture }: ModelShape,
+  projector: ModelHeader | undefined,
   settings: FootprintSettings,
   notes: string[],
 ): Weights {
-  const { gpuLayers, part } = settings;
+  const { gpuLayers, part, maxImagePixels } = settings;
   const vocabularyRuntime = { tokens: vocabulary, merges: readArrayLength(model, 'tokenizer.ggml.merges') };
   if (part === 'vocabulary') return { ...NO_WEIGHTS, runtime: { ...NO_WEIGHTS.runtime, ...vocabularyRuntime } };
   const {
     buffers: encoders,
     notes: encoderNotes,
     weightsBytes: projectorBytes,
-  } = projector ? computeEncoders(projector) : NO_ENCODERS;
+  } = projector ? computeEncoders(projector, maxImagePixels) : NO_ENCODERS;
   notes.push(...encoderNotes);
-  const { mappedBytes, readOnceBytes, anonymousBytes } = placeWeights(model.tensors, settings, notes);
+  const { mappedBytes, readOnceBytes, anonymousBytes } = placeWeights(model.tensors, architecture, settings, notes);
   if (gpuLayers > 0) notes.push('layers on a GPU are counted as if they stayed in main memory');
   return {
     weightsBytes: mappedBytes + anonymousBytes,
@@ -198,10 +217,12 @@ function computeWeights(
 }
 
 type Context = Pick<Footprint, 'kvCacheBytes' | 'computeBytes' | 'outputBytes'> & {
+  readonly stateBytes: number;
   readonly runtime: Pick<RuntimeParts, 'layers' | 'cells' | 'scratchBytes'>;
 };
 
 const NO_CONTEXT: Context = {
+  stateBytes: 0,
   kvCacheBytes: 0,
   computeBytes: 0,
   outputBytes: 0,
@@ -214,6 +235,7 @@ function computeContext(shape: ModelShape, options: RunOptions, notes: string[])
   const caches = computeCacheSizes(shape, run);
   const compute = computeDecoderBuffer(shape, run, notes);
   return {
+    stateBytes: caches.stateBytes,
     kvCacheBytes: caches.keyValueBytes + caches.stateBytes,
     computeBytes: compute.bytes,
     outputBytes: computeOutputBytes(shape, run),
@@ -227,8 +249,9 @@ function computeContext(shape: ModelShape, options: RunOptions, notes: string[])
 
 /** Counts the cells of one cache, or of two if some layers slide. */
 function countManagedCells(shape: ModelShape, run: Run): number {
+  if (shape.architecture.cacheless) return 0;
   const slides = !shape.architecture.compared || shape.layers.some(({ sliding }) => sliding);
-  return (run.cells + (slides ? run.slidingCells : 0)) * run.sequences;
+  return (run.cells + (slides ? run.slidingCells : 0)) * run.streams;
 }
 
 /** The buffer for a graph, and what its largest product needs beside it. */
@@ -237,22 +260,15 @@ interface GraphBuffer {
   readonly scratchBytes: number;
 }
 
-/**
- * Computes the exact buffer for an architecture that was compared. For others it takes the usual decoder, once with and
- * once without flash attention, and adds room to spare.
- */
+/** Computes the exact buffer for an architecture that was compared, and otherwise the most that it may be. */
 function computeDecoderBuffer(shape: ModelShape, run: Run, notes: string[]): GraphBuffer {
   const graph = buildDecoderGraph(shape, run);
-  const { name, compared } = shape.architecture;
-  if (compared) return { bytes: computeGraphBytes(graph), scratchBytes: graph.scratchBytes };
-  notes.push(`the architecture ${JSON.stringify(name)} is unknown, so its cache and graphs are bounded`);
-  const graphs = [graph, buildDecoderGraph(shape, { ...run, flashAttention: !run.flashAttention })];
-  const largest = Math.max(...graphs.map(computeGraphBytes));
+  const bytes = computeGraphBytes(graph);
+  const { scratchBytes } = graph;
+  if (shape.architecture.compared) return { bytes, scratchBytes };
+  notes.push(describeGraphBound(shape.architecture));
   const widest = Math.max(shape.embedding, shape.widestRows) * run.tokens * F32_BYTES;
-  return {
-    bytes: Math.ceil(largest * 1.25) + 3 * widest,
-    scratchBytes: Math.max(widest, ...graphs.map((each) => each.scratchBytes)),
-  };
+  return { bytes: boundGraphBytes(shape, run, bytes), scratchBytes: Math.max(widest, scratchBytes) };
 }
 
 /** A projector's weights and the buffers of its encoders, and what they may be wrong by, in words. */
@@ -266,40 +282,38 @@ interface Encoders {
 
 const NO_ENCODERS: Encoders = { weightsBytes: 0, buffers: [], notes: [], compared: true };
 
-/** By the projector's header: no other setting changes them. */
-const encodersOf = new WeakMap<GgufFile, Encoders>();
+/** By the projector's header and the pixels of an image: no other setting changes them. */
+const encodersOf = new WeakMap<ModelHeader, Map<number, Encoders>>();
 
 /**
- * Computes the buffers of a projector's encoders, once: it takes 6 ms.
+ * Computes the buffers of a projector's encoders for images of so many pixels, once: it takes 6 ms.
  *
  * @throws MemoryGuardError `ERR_MODEL_FILE` if a header lacks what a size depends on.
  */
-export function computeEncoders(projector: GgufFile): Encoders {
-  const known = encodersOf.get(projector);
+export function computeEncoders(projector: ModelHeader, maxImagePixels: number): Encoders {
+  const ofProjector = encodersOf.get(projector) ?? new Map<number, Encoders>();
+  encodersOf.set(projector, ofProjector);
+  const known = ofProjector.get(maxImagePixels);
   if (known) return known;
   const notes: string[] = [];
-  const buffers = readEncoderShapes(projector).map((each) => computeEncoderBuffer(each, notes));
+  const buffers = readEncoderShapes(projector).map((each) => computeEncoderBuffer(each, maxImagePixels, notes));
   const weightsBytes = countPaddedBytes(projector.tensors);
   const encoders = { weightsBytes, buffers, notes, compared: notes.length === 0 };
-  encodersOf.set(projector, encoders);
+  ofProjector.set(maxImagePixels, encoders);
   return encoders;
 }
 
-/**
- * Computes the exact buffer for a projector that was compared. Others get twice the usual encoder and room for a mask, in
- * F32 and in F16.
- */
-function computeEncoderBuffer(shape: EncoderShape, notes: string[]): GraphBuffer {
-  const graph = buildEncoderGraph(shape);
+/** Computes the exact buffer for a projector that was compared, and otherwise the most that it may be. */
+function computeEncoderBuffer(shape: EncoderShape, maxImagePixels: number, notes: string[]): GraphBuffer {
+  const positions = countPositions(shape, maxImagePixels);
+  const graph = buildEncoderGraph(shape, positions);
   const bytes = computeGraphBytes(graph);
-  const { name, compared } = shape.projector;
-  if (compared) return { bytes, scratchBytes: graph.scratchBytes };
-  notes.push(`the projector ${JSON.stringify(name)} is unknown, so its graph is bounded`);
-  const maskBytes = countPositions(shape) ** 2 * MASK_BYTES;
-  return { bytes: 2 * bytes + maskBytes, scratchBytes: 2 * graph.scratchBytes };
+  if (isExact(shape)) return { bytes, scratchBytes: graph.scratchBytes };
+  notes.push(describeEncoderBound(shape, positions));
+  return { bytes: boundEncoderBytes(shape, positions, bytes), scratchBytes: 2 * graph.scratchBytes };
 }
 
-function readArrayLength(file: GgufFile, key: string): number {
+function readArrayLength(file: ModelHeader, key: string): number {
   const value = file.metadata.get(key);
   return typeof value === 'object' ? value.length : 0;
 }

@@ -2,10 +2,13 @@
 import type { GgufTensors } from '../gguf/read-gguf.ts';
 import { divideWeights } from './engine/mapped-weights.ts';
 import { listRepackedBuffers } from './engine/repacked-buffers.ts';
+import type { ModelShape } from './llama-cpp/model-shape.ts';
 import { countRepackedBytes } from './llama-cpp/repacked-weights.ts';
 
 /** Tensors that lie side by side in a buffer begin at multiples of so many bytes. */
 const ALIGNMENT = 32;
+
+type EmbeddingTraits = Pick<ModelShape['architecture'], 'loadsEmbeddingTwice'>;
 
 /** What an engine does with weights. */
 export interface WeightPlacement {
@@ -29,10 +32,11 @@ export interface PlacedWeights {
 /** Divides the model's weights by where they are. What can only be bounded is said in `notes`. */
 export function placeWeights(
   tensors: GgufTensors,
+  architecture: EmbeddingTraits,
   { mmap, repack, repackedTypes, repackNote }: WeightPlacement,
   notes: string[],
 ): PlacedWeights {
-  if (!mmap) return { mappedBytes: 0, readOnceBytes: 0, anonymousBytes: countPaddedBytes(tensors) };
+  if (!mmap) return { mappedBytes: 0, readOnceBytes: 0, anonymousBytes: countLoadedBytes(tensors, architecture) };
   if (repack && repackedTypes) {
     const { mappedBytes, copiedFromBytes, anonymousBytes } = divideWeights(
       tensors,
@@ -48,6 +52,12 @@ export function placeWeights(
 /** Counts the bytes that are mapped: the engine maps each shard from its first tensor to the end of its last one. */
 function countMappedBytes({ shards }: GgufTensors): number {
   return shards.reduce((sum, { dataBytes }) => sum + dataBytes, 0);
+}
+
+/** Counts the bytes of a model that is read instead of mapped. */
+function countLoadedBytes(tensors: GgufTensors, { loadsEmbeddingTwice }: EmbeddingTraits): number {
+  const twice = loadsEmbeddingTwice && !tensors.find('output.weight') ? tensors.find('token_embd.weight') : undefined;
+  return countPaddedBytes(tensors) + (twice?.bytes ?? 0);
 }
 
 /** Counts the bytes of tensors that are read into one buffer. */

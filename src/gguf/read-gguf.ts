@@ -59,6 +59,9 @@ export interface GgufFile {
   readonly shardIdentities: readonly FileIdentity[];
 }
 
+/** What a size depends on: a file's header, or the published shape of a model that stands in its place. */
+export type ModelHeader = Pick<GgufFile, 'path' | 'architecture' | 'metadata' | 'tensors'>;
+
 interface Remembered {
   readonly stamp: FileStamp;
   readonly reading: Promise<Reading>;

@@ -11,6 +11,8 @@ export interface ShapeRange {
   readonly contextSize: { readonly min: number; readonly max: number };
   /** In order of preference; `undefined` is the runtime's own default. A single type is not checked yet: it may be an SDK's own. */
   readonly kvCacheTypes: readonly unknown[];
+  /** The caller wrote no number of tokens, and the SDK can't be told one: this is what it is assumed to make. */
+  readonly contextAssumed?: boolean;
   /** Not checked yet: whoever estimates it does that. */
   readonly rest: Omit<RequestedShape, 'contextSize' | 'kvCacheType'>;
 }
@@ -31,6 +33,22 @@ export function readShapeRange(shape: RequestedShape = {}, trainedTokens?: numbe
         ? DEFAULT_CONTEXT_RANGE
         : readContextRange(contextSize === 'trained' ? trainedTokens : contextSize),
     kvCacheTypes: listCacheTypes(types),
+    rest,
+  };
+}
+
+/**
+ * The same for an SDK that can't be told what was chosen. It makes the context that its caller wrote; if that is a range, or nothing, as much
+ * is assumed as the guard would ever choose. A list of cache types reaches it as it is, so its own default is assumed.
+ *
+ * @throws MemoryGuardError `ERR_INVALID_OPTION`
+ */
+export function assumeShapeRange(shape: RequestedShape = {}, trainedTokens?: number): ShapeRange {
+  const { contextSize, kvCacheTypes, rest } = readShapeRange(shape, trainedTokens);
+  return {
+    contextSize: { min: contextSize.max, max: contextSize.max },
+    kvCacheTypes: Array.isArray(shape.kvCacheType) ? [undefined] : kvCacheTypes,
+    contextAssumed: typeof shape.contextSize !== 'number',
     rest,
   };
 }

@@ -4,20 +4,31 @@ import { copyOptions, readOption } from '../core/copy-options.ts';
 
 const REQUEST_KEYS = ['name', 'quantization', 'memoryGuard', 'shape'] as const satisfies readonly (keyof LoadRequest)[];
 
-const SHAPE_KEYS = [
-  'contextSize',
-  'kvCacheType',
-  'batchSize',
-  'microBatchSize',
-  'flashAttention',
-  'mmap',
-  'gpuLayers',
-  'sequences',
-  'fullSlidingCache',
-  'embeddings',
-  'repack',
-  'part',
-] as const satisfies readonly (keyof RequestedShape)[];
+const SHAPE_KEYS = Object.keys({
+  contextSize: true,
+  kvCacheType: true,
+  batchSize: true,
+  microBatchSize: true,
+  flashAttention: true,
+  mmap: true,
+  mlock: true,
+  gpuLayers: true,
+  sequences: true,
+  unifiedKvCache: true,
+  fullSlidingCache: true,
+  embeddings: true,
+  pooling: true,
+  repack: true,
+  loraPaths: true,
+  maxImagePixels: true,
+  audioSeconds: true,
+  logits: true,
+  stateCacheBytes: true,
+  stateSnapshots: true,
+  stateSnapshotTokens: true,
+  contextShift: true,
+  part: true,
+} satisfies Record<keyof RequestedShape, true>);
 
 /** Of a range of contexts, and of a cache's types. */
 const VALUE_KEYS = ['min', 'max', 'k', 'v'];

@@ -1,6 +1,7 @@
 /** What one load asks of the gate: its candidates in order of quality, each with its need. It reads no memory. */
 
 import type { LoadRequest, ModelOffer } from '../adapters/adapter.ts';
+import { formatBytes } from '../core/bytes.ts';
 import { withoutPrototype } from '../core/copy-options.ts';
 import { describe, MemoryGuardError } from '../core/errors.ts';
 import { isKnownModel } from '../core/known-models.ts';
@@ -14,7 +15,7 @@ import {
   QUANTIZATIONS,
 } from '../core/quantizations.ts';
 import type { LoadNeed, Quantization } from '../core/types.ts';
-import { applyObservations, type Observation } from '../footprint/apply-observations.ts';
+import { applyObservations } from '../footprint/apply-observations.ts';
 import { createTableNeed, DEFAULT_MIN_FREE_BYTES, getRequirements } from '../footprint/documented-requirements.ts';
 import type { EstimateShape, Estimator } from '../footprint/estimator.ts';
 import { nameHeldFiles } from '../footprint/mapped-file-keys.ts';
@@ -22,20 +23,27 @@ import type { Candidate } from '../policy/choose-candidate.ts';
 import type { AdmissionRequest } from '../policy/decision.ts';
 import { readShapeRange, type ShapeRange } from './context-range.ts';
 import { listAllowedSteps, missingStep } from './ladder-range.ts';
+import { type FindLearned, type LearnedLoads, measureCandidate, raiseCandidate } from './learned-loads.ts';
 import type { LoadChoices } from './load-guard-options.ts';
 import type { LoadSettings } from './load-settings.ts';
 
-/** An offer whose headers were read. */
-export interface EstimatedOffer extends ModelOffer {
+/** An offer whose headers were read, or a known model's published shape in their place. */
+export interface EstimatedOffer extends Omit<ModelOffer, 'modelPath'> {
+  /** Absent if the SDK keeps its files to itself. */
+  readonly modelPath?: string;
   readonly estimator: Estimator;
   /** What was observed of such loads, and under which key; absent if nothing is kept. */
-  readonly observed?: (shape: EstimateShape) => { readonly key: string; readonly observations: readonly Observation[] };
+  readonly observed?: (shape: EstimateShape) => LearnedLoads | undefined;
+  /** How the SDK understands the shape that it is given. `readShapeRange` without it. */
+  readonly readRange?: typeof readShapeRange;
 }
 
 export interface ListCandidatesParts {
   readonly settings: Pick<LoadSettings, 'downgrade' | 'floor' | 'minFreeBytes' | 'unknownModels'>;
   /** The files that may be loaded; none if they are not known. */
   readonly offers: readonly EstimatedOffer[];
+  /** What was seen of loads whose files nobody tells. Absent if nothing is kept. */
+  readonly findLearned?: FindLearned | undefined;
   /** If none was asked for: the quantization with which a known model begins. */
   readonly recommend: () => Quantization;
   /** The largest reserve of the models that are loaded already. */
@@ -112,7 +120,7 @@ function listCandidatesOfStep(
   if (!giveNeed && lying.length > 0 && !isQuantization(quantization))
     throw missingStep(request.name, quantization, lying);
   const need = giveNeed?.(quantization) ?? createTableNeed(checkQuantization(quantization));
-  return [withoutPrototype({ quantization, need, minFreeBytes })];
+  return [raiseCandidate({ quantization, need, minFreeBytes }, request, parts)];
 }
 
 function listCandidatesWithoutLadder(
@@ -121,10 +129,12 @@ function listCandidatesWithoutLadder(
   parts: ListCandidatesParts,
 ): readonly Candidate[] {
   const minFreeBytes = largestMinFreeBytes(undefined, parts);
-  if (giveNeed) return [withoutPrototype({ need: giveNeed(undefined), minFreeBytes })];
+  if (giveNeed) return [raiseCandidate({ need: giveNeed(undefined), minFreeBytes }, request, parts)];
   const [offer] = parts.offers;
   if (offer) return estimateUnnamed(offer, request, parts);
-  if (parts.settings.unknownModels === 'admit') return [withoutPrototype({ need: UNKNOWN_NEED, minFreeBytes })];
+  const admits = parts.settings.unknownModels === 'admit';
+  const measured = measureCandidate({ need: UNKNOWN_NEED, minFreeBytes }, request, { ...parts, admits });
+  if (measured) return [measured];
   throw new MemoryGuardError(
     'ERR_UNKNOWN_MODEL',
     `Expected a model whose needs are known ('qwen2audio', the path of a GGUF file) or its size as \`memoryGuard: { footprint }\`, got ${describe(request.name)}.`,
@@ -157,7 +167,7 @@ function estimateCandidates(
   minFreeBytes: number,
   { processBytes }: ListCandidatesParts,
 ): readonly Candidate[] {
-  const range = readShapeRange(request.shape, offer.estimator.trainedTokens);
+  const range = (offer.readRange ?? readShapeRange)(request.shape, offer.estimator.trainedTokens);
   return range.kvCacheTypes.map((kvCacheType) => {
     const at = (contextSize: number) =>
       estimateCandidate(offer, range, { contextSize, kvCacheType }, { minFreeBytes, processBytes });
@@ -168,16 +178,18 @@ function estimateCandidates(
 
 function estimateCandidate(
   { quantization, modelPath, estimator, observed }: EstimatedOffer,
-  { rest }: ShapeRange,
+  { rest, contextAssumed }: ShapeRange,
   { contextSize, kvCacheType }: { readonly contextSize: number; readonly kvCacheType: unknown },
   { minFreeBytes, processBytes }: { readonly minFreeBytes: number; readonly processBytes: number },
 ): Candidate {
   // What the caller wrote is checked by the estimator, which throws for anything else.
   const shape = { ...rest, contextSize, ...(kvCacheType !== undefined && { kvCacheType }) } as EstimateShape;
   const footprint = estimator.estimate(shape);
-  const { key, observations } = observed?.(shape) ?? { observations: [] };
+  const { key, observations = [] }: Partial<LearnedLoads> = observed?.(shape) ?? {};
   const { basis, ...predicted } = applyObservations(footprint, observations);
-  const { notes, readOnceBytes, lockedBytes } = footprint;
+  const { notes, readOnceBytes, lockedBytes, laterBytes } = footprint;
+  const told =
+    laterBytes > 0 ? [...notes, `${formatBytes(laterBytes)} of it come later, as conversations grow`] : notes;
   // Pages that were copied from are nobody's need, and locked ones can't be taken back.
   const mappedBytes = Math.max(0, predicted.mappedBytes - readOnceBytes - lockedBytes);
   const anonymousBytes = predicted.anonymousAfterCallBytes + lockedBytes + processBytes;
@@ -186,12 +198,13 @@ function estimateCandidate(
     ...(quantization && { quantization }),
     // Weights alone have no context.
     ...(rest.part !== 'weights' && rest.part !== 'vocabulary' && { contextSize }),
+    ...(contextAssumed && { contextAssumed }),
     ...(shape.kvCacheType !== undefined && { kvCacheType: shape.kvCacheType }),
-    modelPath,
-    need: { mappedBytes, anonymousBytes, basis, ...(mappedBytes > 0 && { files }) },
+    ...(modelPath !== undefined && { modelPath }),
+    need: { mappedBytes, anonymousBytes, basis, ...(mappedBytes > 0 && files.length > 0 && { files }) },
     minFreeBytes,
     predicted,
-    ...(notes.length > 0 && { notes }),
+    ...(told.length > 0 && { notes: told }),
     ...(key !== undefined && { calibrationKey: key }),
   });
 }

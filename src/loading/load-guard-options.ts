@@ -22,7 +22,10 @@ export interface LoadGuardOptions {
   readonly floor?: LadderStep;
   /** Load even if the rules refuse it. Visible in the event. @default false */
   readonly force?: boolean;
-  /** The model's footprint, or a function that gives it per quantization. It goes before the table and the file. */
+  /**
+   * The model's footprint, or a function that gives it per quantization. It goes before file, shape and table. If such a load was seen to take
+   * more, that counts.
+   */
   readonly footprint?: GivenFootprint | ((quantization: LadderStep | undefined) => GivenFootprint);
   /** Never evict this model. @default false */
   readonly pin?: boolean;

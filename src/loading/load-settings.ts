@@ -15,5 +15,6 @@ export interface LoadSettings {
   readonly reload: boolean;
   readonly maxConcurrentLoads: number;
   readonly unknownModels: 'refuse' | 'admit';
+  readonly knownModels: 'shape' | 'table';
   readonly onSensorFailure: 'refuse' | 'admit';
 }

@@ -29,11 +29,14 @@ import { ModelProcessEnds } from './model-process-ends.ts';
 import { type PreparedLoad, prepareLoad } from './prepare-load.ts';
 import { ProcessLoad } from './process-load.ts';
 import { type KillHistory, planReload } from './reload-killed.ts';
+import { selectGrowth } from './select-growth.ts';
 import { DecisionTeller, tellLoaded } from './tell-decision.ts';
 
 export interface ModelLoaderParts {
   readonly settings: LoadSettings;
   readonly adapter: Adapter;
+  /** A name of the SDK that no other one has. `undefined` if it has none. */
+  readonly sdkName?: string | undefined;
   readonly reader: MemoryReader;
   readonly gate: AdmissionGate;
   readonly inSection: InSection;
@@ -170,12 +173,13 @@ export class ModelLoader {
   }
 
   #prepare(args: readonly unknown[], adapter = this.#parts.adapter, owner?: string): Promise<PreparedLoad> {
-    const { settings, models, calibration, engines } = this.#parts;
+    const { settings, models, calibration, engines, sdkName } = this.#parts;
     return prepareLoad(args, {
       engines,
       settings,
       adapter,
       ...(owner !== undefined && { owner }),
+      sdkName: adapter === this.#parts.adapter ? sdkName : undefined,
       calibration,
       heldMinFreeBytes: () => models.minFreeBytes,
       misunderstood: (error) => {
@@ -204,7 +208,8 @@ export class ModelLoader {
       const findNewMappings = there ? () => undefined : this.#parts.noteMappings();
       // Deciding and starting take some milliseconds each: not in one turn of the event loop, which no load of this kind blocks.
       if (there) await setImmediate();
-      const grown = there ? () => there.held?.readGrownBytes() : noteGrowth(this.#parts.readGrowthBytes);
+      const readBytes = selectGrowth(this.#parts.readGrowthBytes, candidate, load.adapter.modelsLiveIn);
+      const grown = there ? () => there.held?.readGrownBytes() : noteGrowth(readBytes);
       followed = this.#follow(load.adapter, admitted, window);
       const raw = await loadAlive(invoke, there ? there.listen(call.args) : call.args, followed);
       const process = there?.held;

@@ -10,7 +10,10 @@ import { nativeText } from '../core/validate.ts';
 import type { AdmissionRequest } from '../policy/decision.ts';
 import { copyRequest } from './copy-request.ts';
 import { type EstimateOffersParts, estimateOffers } from './estimate-offers.ts';
-import { listCandidates, requestUnjudged } from './load-candidates.ts';
+import { offerKnownModel } from './known-model-offers.ts';
+import type { LadderLimits } from './ladder-range.ts';
+import { type FindLearned, readLearnedLoads } from './learned-loads.ts';
+import { type EstimatedOffer, listCandidates, requestUnjudged } from './load-candidates.ts';
 import { type LoadChoices, readLoadChoices } from './load-guard-options.ts';
 import type { LoadSettings } from './load-settings.ts';
 import { MODEL_PROCESS_BYTES } from './process-load.ts';
@@ -39,6 +42,8 @@ export interface PrepareLoadParts extends EstimateOffersParts {
   readonly settings: LoadSettings;
   /** The name of the model whose context this is. */
   readonly owner?: string;
+  /** A name of the SDK that no other one has, if its adapter doesn't say a `runtime`. Absent if it has none. */
+  readonly sdkName?: string | undefined;
   /** The largest reserve of the models that are loaded already. */
   readonly heldMinFreeBytes: () => number;
   /** Is told of a request that is only observed, since it was not understood. */
@@ -70,14 +75,16 @@ export async function prepareLoad(given: readonly unknown[], parts: PrepareLoadP
 
 /** What is wrong with the request or its files is said here. */
 async function understand(args: readonly unknown[], parts: PrepareLoadParts): Promise<PreparedLoad> {
-  const { settings, adapter, owner, heldMinFreeBytes } = parts;
+  const { settings, adapter, owner, heldMinFreeBytes, calibration, sdkName } = parts;
   const asked = copyRequest(adapter.readRequest(args));
   // It stands in events, and other processes read it.
   nativeText(asked.name, 'name');
   const request = owner === undefined ? asked : { ...asked, name: `${owner}: ${asked.name}` };
   const choices = readLoadChoices(request.memoryGuard);
   const limits = { ownFloor: choices.floor, floor: settings.floor };
-  let offers = choices.giveNeed ? [] : await estimateOffers(args, request, limits, parts);
+  const findLearned = await readLearnedLoads(calibration, adapter.runtime ?? sdkName, request.name);
+  const read = () => listOffers(args, request, { limits, findLearned }, parts);
+  let offers = choices.giveNeed ? [] : await read();
   const unknownModels = settings.mode === 'observe' ? 'admit' : settings.unknownModels;
   const prepared: PreparedLoad = {
     adapter,
@@ -88,6 +95,7 @@ async function understand(args: readonly unknown[], parts: PrepareLoadParts): Pr
       listCandidates(request, choices, {
         settings: { ...settings, unknownModels },
         offers,
+        findLearned,
         recommend,
         heldMinFreeBytes: heldMinFreeBytes(),
         processBytes: adapter.processes?.shared === false ? MODEL_PROCESS_BYTES : 0,
@@ -101,10 +109,27 @@ async function understand(args: readonly unknown[], parts: PrepareLoadParts): Pr
           `Expected the files of ${request.name} to stay as they are, found ${found}; wait until they are written completely.`,
         );
       }
-      offers = await estimateOffers(args, request, limits, parts);
+      offers = await read();
     },
   };
   prepared.listCandidates(() => DEFAULT_QUANTIZATION);
   if (adapter.processes) await setImmediate();
   return prepared;
+}
+
+interface OfferFacts {
+  readonly limits: LadderLimits;
+  readonly findLearned: FindLearned | undefined;
+}
+
+/** The files that may be loaded; if the SDK keeps those of a known model to itself, what its published shape needs. */
+async function listOffers(
+  args: readonly unknown[],
+  request: LoadRequest,
+  { limits, findLearned }: OfferFacts,
+  parts: PrepareLoadParts,
+): Promise<readonly EstimatedOffer[]> {
+  const files = await estimateOffers(args, request, limits, parts);
+  if (files.length > 0 || parts.settings.knownModels === 'table') return files;
+  return offerKnownModel(request, parts.adapter, findLearned);
 }

@@ -2,6 +2,7 @@
 import type { MemoryReader } from '../core/memory-reader.ts';
 import type { ModelProcess, ProcessProbe } from '../core/model-process.ts';
 import type { HeldFile, ModelMemory } from '../core/types.ts';
+import type { CalibrationOption } from '../footprint/calibration-option.ts';
 import type { CalibrationStore } from '../footprint/calibration-store.ts';
 import type { LedgerOption, OpenLedger } from '../ledger/open-ledger.ts';
 
@@ -47,7 +48,10 @@ export interface Machine {
   /** Opens the ledger. `failed` hears, now or later, why fewer processes are seen than `option` asks for. */
   openLedger(option: LedgerOption, failed: Failed): OpenLedger;
   /** Opens what earlier loads really took. `undefined` if nothing is kept. */
-  openCalibration(failed: (message: string, cause: unknown) => void): CalibrationStore | undefined;
+  openCalibration(
+    option: CalibrationOption,
+    failed: (message: string, cause: unknown) => void,
+  ): CalibrationStore | undefined;
   /** Anonymous bytes of this process that JavaScript doesn't explain. `undefined` if the system doesn't tell. */
   readGrowthBytes(): number | undefined;
   /** Collects garbage if the heap holds as much as is missing. False if it wasn't worth its pause. */

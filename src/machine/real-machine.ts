@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import type { MemoryReader } from '../core/memory-reader.ts';
 import type { ModelProcess, ProcessProbe } from '../core/model-process.ts';
 import type { ModelMemory } from '../core/types.ts';
+import type { CalibrationOption } from '../footprint/calibration-option.ts';
 import { CalibrationStore, findCalibrationDirectory } from '../footprint/calibration-store.ts';
 import { type LedgerOption, type OpenLedger, openLedger } from '../ledger/open-ledger.ts';
 import { findOomGroup } from '../processes/oom-group.ts';
@@ -34,8 +35,12 @@ export class RealMachine implements Machine {
     return openLedger(option, failed);
   }
 
-  openCalibration(failed: (message: string, cause: unknown) => void): CalibrationStore {
-    return new CalibrationStore(findCalibrationDirectory(), failed);
+  openCalibration(
+    option: CalibrationOption,
+    failed: (message: string, cause: unknown) => void,
+  ): CalibrationStore | undefined {
+    if (option === 'off') return undefined;
+    return new CalibrationStore(option === 'shared' ? findCalibrationDirectory() : option.directory, failed);
   }
 
   readGrowthBytes(): number | undefined {

@@ -19,7 +19,7 @@ export interface LoadedModel {
   readonly kvCacheType?: KvCacheType;
   /** Why it was loaded so, in one sentence. */
   readonly reason: string;
-  /** What is reserved for it. */
+  /** What is reserved for it, and how that was found (`need.basis`). */
   readonly need: LoadNeed;
   /** The process that it lives in. Absent if that is this one. */
   readonly pid?: number;
@@ -35,9 +35,9 @@ export interface LoadedModel {
   readonly callsInFlight: number;
   /** It is never evicted. */
   readonly pinned: boolean;
-  /** What the load was expected to take, part by part. Absent if no file told. */
+  /** What the load was expected to take, part by part. Absent if neither a file nor a published shape told. */
   readonly predicted?: LoadParts;
-  /** What it really took. Absent if the system doesn't tell, or other work ran beside it. */
+  /** What it really took, also if no file told what it would. Absent if the system doesn't tell, or other work ran beside it. */
   readonly observed?: ObservedMemory;
 }
 

@@ -1,14 +1,14 @@
 /** What one load really took, as the process grew, and only if nothing else can have grown beside it. It decides nothing. */
-import { MiB } from '../core/bytes.ts';
 import type { HeldFile, LoadNeed, LoadParts } from '../core/types.ts';
 import type { Observation } from '../footprint/apply-observations.ts';
+import { NOISE_BYTES } from '../footprint/raise-need.ts';
 
 /** What is known of one load so far. */
 export type ObservedMemory = Omit<LoadParts, 'anonymousAfterCallBytes'> & Partial<LoadParts>;
 
 /** A load under observation. */
 export interface Observing {
-  /** Under which it is kept; absent for a load that no estimate was made for. */
+  /** Under which it is kept; absent if nothing is kept, or the load can't be told from others. */
   readonly key: string | undefined;
   /** Loads, unloads and calls of this guard that had begun when it was loaded. */
   readonly changes: number;
@@ -34,9 +34,6 @@ export interface ObservedCall {
 
 /** A program takes memory of its own as it runs; after so many calls growth is no longer called the model's. */
 const MOST_CALLS = 8;
-
-/** A busy process moves by this much without any model: allocators, compiled code, stacks of new threads. */
-const NOISE_BYTES = 8 * MiB;
 
 /** What a model took if that is more than was reserved for it, by more than noise. */
 export function outgrownBytes({ anonymousBytes }: LoadNeed, { observation }: Observing): number | undefined {

@@ -1,7 +1,9 @@
 /** When what is reserved for a loaded model counts as taken, and what the model was seen to take. It follows no calls and ends no model. */
 import type { AdmissionGate } from '../admission/admission-gate.ts';
+import { neededBytes } from '../core/needed-bytes.ts';
 import type { LoadNeed } from '../core/types.ts';
 import { AUDIO_CALL_BYTES } from '../footprint/documented-requirements.ts';
+import { measureNeed, NOISE_BYTES } from '../footprint/raise-need.ts';
 import type { HeldModel } from './held-model.ts';
 import { type Observing, observeCall, outgrownBytes } from './observe-load.ts';
 
@@ -39,9 +41,15 @@ export function settleModel(held: HeldModel, { full, changes }: SettlingMoment, 
 
 /** Tells what was observed of a model, and also if that is more than was reserved for it. */
 export function tellObserved(held: HeldModel, observing: Observing, { observed, outgrown }: SettleModelParts): void {
-  observed(observing);
+  if (teaches(held, observing)) observed(observing);
   const takenBytes = outgrownBytes(held.facts.reservation.need, observing);
   if (takenBytes !== undefined) outgrown(held, takenBytes);
+}
+
+/** By a load by name of which only noise was seen nothing rises, and nobody becomes known. */
+function teaches({ facts }: HeldModel, { observation }: Observing): boolean {
+  const seen = measureNeed([observation]);
+  return facts.predicted !== undefined || (seen !== undefined && neededBytes(seen) > NOISE_BYTES);
 }
 
 /** Reserves what processing audio takes: the documented bytes, or `bytes` if that is more. The caller gets the way to release it. */

@@ -19,12 +19,16 @@ export interface Candidate {
   readonly unnamed?: true;
   /** Tokens; absent if the need doesn't depend on them. */
   readonly contextSize?: number;
+  /** True if nobody wrote that number and the SDK can't be told one: it is assumed to make so much. */
+  readonly contextAssumed?: boolean;
   readonly kvCacheType?: KvCacheType;
   /** The file that is loaded; absent if it isn't known. */
   readonly modelPath?: string;
   readonly need: LoadNeed;
+  /** The need that was given, or that the documented table has, if more was measured since. */
+  readonly outgrownNeed?: LoadNeed;
   readonly minFreeBytes: number;
-  /** The need part by part, to be compared with what is taken; absent if no file tells. */
+  /** The need part by part, to be compared with what is taken; absent if neither a file nor a published shape tells. */
   readonly predicted?: LoadParts;
   /** What the need may be wrong by, in words. */
   readonly notes?: readonly string[];

@@ -3,6 +3,7 @@
 import type { Adapter, ChosenShape, LoadRequest, ModelOffer } from '../adapters/adapter.ts';
 import { defaultAdapter, withQuantizationOption } from '../adapters/default-adapter.ts';
 import { findLlamaNodeFiles } from '../adapters/find-engine-files.ts';
+import { DEFAULT_STATE_CACHE } from '../adapters/llama-node-adapter.ts';
 import { DEFAULT_AUDIO_SECONDS } from '../core/audio-bytes.ts';
 import { changeOptions, withoutPrototype } from '../core/copy-options.ts';
 import type { EngineFiles } from '../core/engine-files.ts';
@@ -48,7 +49,8 @@ export function nexaAdapter(
     }),
     readRequest: (args) => {
       const asked = withAudio(readRequest(args), args, maxAudioSeconds);
-      return withLibraryShape(withPossibleTypes(asked, runtime?.kvCacheTypes), args, runtime?.library);
+      const possible = withOwnDefaults(withPossibleTypes(asked, runtime?.kvCacheTypes), runtime?.name);
+      return withLibraryShape(possible, args, runtime?.library);
     },
     withQuantization,
     withShape,
@@ -125,6 +127,13 @@ function withPossibleTypes(asked: LoadRequest, types: readonly string[] | undefi
   if (types === undefined || !Array.isArray(wanted)) return asked;
   const left = wanted.filter((type) => types.includes(type));
   return left.length > 0 ? withoutPrototype({ ...asked, shape: { ...asked.shape, kvCacheType: left } }) : asked;
+}
+
+/** What a runtime keeps after a load without being asked. */
+function withOwnDefaults(asked: LoadRequest, runtime: string | undefined): LoadRequest {
+  return runtime === 'llama'
+    ? withoutPrototype({ ...asked, shape: { ...DEFAULT_STATE_CACHE, ...asked.shape } })
+    : asked;
 }
 
 function withShape(args: readonly unknown[], { contextSize, kvCacheType }: ChosenShape): readonly unknown[] {

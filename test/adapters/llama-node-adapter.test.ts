@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { afterAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Adapter } from '../../src/adapters/adapter.ts';
 import { isLlamaNode, llamaNodeAdapter } from '../../src/adapters/llama-node-adapter.ts';
+import { MiB } from '../../src/core/bytes.ts';
 import { withMemoryGuard } from '../../src/with-memory-guard.ts';
 import { runProgram } from '../support/run-program.ts';
 import { makeTinyModels } from '../support/tiny-models.ts';
@@ -112,8 +113,24 @@ describe('the module @fugood/llama.node', () => {
       embeddings: true,
       mmap: false,
       sequences: 2,
+      // What the engine keeps of conversations, and how it goes on in a full context, unless it is told otherwise.
+      stateCacheBytes: 160 * MiB,
+      stateSnapshots: 8,
+      contextShift: true,
       gpuLayers: 99,
     });
+  });
+
+  it('keeps snapshots of states as it is told', () => {
+    const kept = ({ stateCacheBytes, stateSnapshots, contextShift }: ReturnType<typeof shapeOf> & object) => [
+      stateCacheBytes,
+      stateSnapshots,
+      contextShift,
+    ];
+    const told = { state_cache_budget_mb: 32, state_cache_max_checkpoints: 0, ctx_shift: false };
+    expect(kept(shapeOf(told)!)).toEqual([32 * MiB, 1_000_000, undefined]);
+    expect(kept(shapeOf({ state_cache_budget_mb: -1, state_cache_max_checkpoints: -1 })!)).toEqual([0, 8, true]);
+    expect(kept(shapeOf({ state_cache_max_checkpoints: 3 })!)).toEqual([160 * MiB, 3, true]);
   });
 
   it('needs for embeddings a micro-batch as long as a batch', () => {
@@ -142,6 +159,7 @@ describe('the module @fugood/llama.node', () => {
       ['/a.gguf', '/b.gguf'],
     );
     expect(shapeOf({ lora: '', lora_list: 'none' })).not.toHaveProperty('loraPaths');
+    expect(shapeOf({ maxImagePixels: 4_000_000 })?.maxImagePixels).toBe(4_000_000);
   });
 
   it.each([

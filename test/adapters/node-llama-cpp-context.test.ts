@@ -19,6 +19,9 @@ describe('the options of a context', () => {
       memoryGuard: undefined,
       shape: {
         part: 'context',
+        stateCacheBytes: Number.MAX_SAFE_INTEGER,
+        stateSnapshots: 32,
+        stateSnapshotTokens: 8192,
         contextSize: { min: 2048, max: 4096 },
         sequences: 1,
         batchSize: 512,
@@ -29,6 +32,14 @@ describe('the options of a context', () => {
         embeddings: false,
       },
     });
+  });
+
+  it('have the paths of their adapters, and a kind of pooling for rankings', () => {
+    const shape = (options: object, kind = '') => contextOf(options, {}, kind).shape;
+    expect(shape({ lora: '/a.gguf' })?.loraPaths).toEqual(['/a.gguf']);
+    expect(shape({ lora: { adapters: [{ filePath: '/a.gguf', scale: 2 }, {}] } })?.loraPaths).toEqual(['/a.gguf']);
+    expect(shape({ lora: { adapters: 'none' } })).not.toHaveProperty('loraPaths');
+    expect(shape({}, 'Ranking')).toMatchObject({ embeddings: true, pooling: 'rank' });
   });
 
   it.each([

@@ -72,19 +72,26 @@ describe('what is said of the steps that were passed over', () => {
 describe('what is said of an admission', () => {
   it('is what is loaded and what it needs', () => {
     expect(describeAdmission(decided(8 * GiB, [step(4, 'Q4_0')]))).toBe(
-      'Loading m Q4_0, which needs 4.0 GiB of 8.0 GiB.',
+      'Loading m Q4_0, which needs 4.0 GiB (as given) of 8.0 GiB.',
     );
-    expect(describeAdmission(decided(8 * GiB, [step(4)]))).toBe('Loading m, which needs 4.0 GiB of 8.0 GiB.');
+    expect(describeAdmission(decided(8 * GiB, [step(4)]))).toBe(
+      'Loading m, which needs 4.0 GiB (as given) of 8.0 GiB.',
+    );
+  });
+
+  it('is that nobody knows what it needs, if that is so', () => {
+    const unknown = { ...step(0), need: { mappedBytes: 0, anonymousBytes: 0, basis: 'unknown' } } as const;
+    expect(describeAdmission(decided(8 * GiB, [unknown]))).toBe('Loading m, and nobody knows what it needs.');
   });
 
   it('is why the asked step was left, if one below it is loaded', () => {
     const mapped = { ...step(6, 'Q5_K_M'), need: { mappedBytes: 6 * GiB, anonymousBytes: 0, basis: 'given' } } as const;
     expect(describeAdmission(decided(5 * GiB, [mapped, step(4, 'Q4_0')]))).toBe(
-      'm Q5_K_M needs 6.0 GiB: that much is not free. Loading Q4_0 instead, which needs 4.0 GiB of 5.0 GiB.',
+      'm Q5_K_M needs 6.0 GiB (as given): that much is not free. Loading Q4_0 instead, which needs 4.0 GiB (as given) of 5.0 GiB.',
     );
     expect(describeAdmission(decided(6 * GiB, [step(5.75, 'Q5_K_M'), step(4, 'Q4_0')]))).toBe(
-      'm Q5_K_M needs 5.8 GiB: 256.0 MiB would stay free, where 512.0 MiB must. ' +
-        'Loading Q4_0 instead, which needs 4.0 GiB of 6.0 GiB.',
+      'm Q5_K_M needs 5.8 GiB (as given): 256.0 MiB would stay free, where 512.0 MiB must. ' +
+        'Loading Q4_0 instead, which needs 4.0 GiB (as given) of 6.0 GiB.',
     );
   });
 });
@@ -99,11 +106,11 @@ describe('what is said of a choice within a range', () => {
   it('is what was chosen, and why not the first', () => {
     const wanted = shaped(8192, 'f16', 6);
     expect(describeAdmission(decided(8 * GiB, [wanted]))).toBe(
-      'Loading m Q4_0 with 8192 tokens of context and a cache of f16, which needs 6.0 GiB of 8.0 GiB.',
+      'Loading m Q4_0 with 8192 tokens of context and a cache of f16, which needs 6.0 GiB (as given) of 8.0 GiB.',
     );
     expect(describeAdmission(decided(6 * GiB, [wanted, shaped(8192, 'q8_0', 4)]))).toBe(
-      'm Q4_0 with 8192 tokens of context and a cache of f16 needs 6.0 GiB: 0 B would stay free, where 512.0 MiB must. ' +
-        'Loading it with 8192 tokens of context and a cache of q8_0 instead, which needs 4.0 GiB of 6.0 GiB.',
+      'm Q4_0 with 8192 tokens of context and a cache of f16 needs 6.0 GiB (as given): 0 B would stay free, where 512.0 MiB must. ' +
+        'Loading it with 8192 tokens of context and a cache of q8_0 instead, which needs 4.0 GiB (as given) of 6.0 GiB.',
     );
   });
 });
@@ -127,7 +134,7 @@ describe('what is said of a refusal', () => {
   it('is about the step that came nearest', () => {
     expect(nearestCandidate(refused).quantization).toBe('Q4_0');
     expect(refusal(refused)).toBe(
-      'Insufficient memory to load m Q5_K_M: even Q4_0 needs 5.0 GiB, this process can take 5.0 GiB; ' +
+      'Insufficient memory to load m Q5_K_M: even Q4_0 needs 5.0 GiB (as given), this process can take 5.0 GiB; ' +
         '0 B would stay available to the system, where 4.0 GiB must; 0 B would stay free, where 512.0 MiB must. ' +
         'To load it, free 4.0 GiB.',
     );
@@ -163,14 +170,30 @@ describe('what is said of a refusal', () => {
 
   it('is about a load that goes ahead all the same if it was forced', () => {
     expect(describeForced(decided(3 * GiB, [step(9, 'Q5_K_M')]))).toContain(
-      'Forced, although the rules refuse it: m Q5_K_M: it needs 9.0 GiB, this process can take 3.0 GiB',
+      'Forced, although the rules refuse it: m Q5_K_M: it needs 9.0 GiB (as given), this process can take 3.0 GiB',
     );
   });
 
   it('never shows less than nothing as free', () => {
     expect(refusal(decided(-3 * GiB, [step(1)]))).toBe(
-      'Insufficient memory to load m: it needs 1.0 GiB, this process can take 0 B. ' + 'To load it, free 4.5 GiB.',
+      'Insufficient memory to load m: it needs 1.0 GiB (as given), this process can take 0 B. ' +
+        'To load it, free 4.5 GiB.',
     );
+  });
+});
+
+describe('a context that is assumed', () => {
+  const assumed: Candidate = { ...step(4, 'Q4_0'), contextSize: 4096, contextAssumed: true };
+
+  it('is told as one, in an admission and in a refusal', () => {
+    const words = 'Q4_0 with 4096 tokens of context (assumed, since the load names no number)';
+    expect(describeAdmission(decided(8 * GiB, [assumed]))).toContain(`Loading m ${words}, which needs`);
+    expect(refusal(decided(3 * GiB, [assumed]))).toContain(`load m ${words}: it needs 4.0 GiB`);
+    expect(refusal(decided(3 * GiB, [step(9, 'Q5_K_M'), assumed]))).toContain(`: even ${words} needs 4.0 GiB`);
+  });
+
+  it('is not told of one that was chosen', () => {
+    expect(describeAdmission(decided(8 * GiB, [{ ...assumed, contextAssumed: false }]))).not.toContain('assumed');
   });
 });
 

@@ -12,6 +12,7 @@ const footprint = {
   computeBytes: 40,
   projectorComputeBytes: 10,
   audioBytes: 0,
+  laterBytes: 0,
   mappedBytes: 100,
   anonymousBytes: 135,
   basis: 'gguf',
@@ -45,6 +46,13 @@ describe('an estimate beside observations', () => {
       basis: 'gguf',
     });
     expect(applyObservations(footprint, [load(80)]).basis).toBe('measured');
+  });
+
+  it('keeps the room for what comes later, whatever a first call took', () => {
+    const growing = { ...footprint, laterBytes: 30 } as Footprint;
+    expect(applyObservations(growing, []).anonymousAfterCallBytes).toBe(165);
+    expect(applyObservations(growing, [fullCall(80, 100)]).anonymousAfterCallBytes).toBe(130);
+    expect(applyObservations(growing, [fullCall(80, 100)]).anonymousAfterLoadBytes).toBe(80);
   });
 
   it('is corrected either way by a call that filled a micro-batch, loading and computing each by itself', () => {

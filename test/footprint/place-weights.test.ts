@@ -9,9 +9,10 @@ afterAll(() => models.remove());
 test('weights are mapped, copied as well, or read', async () => {
   const { tensors } = await readGguf(models.model({ architecture: 'qwen2', heads: 8, kvHeads: 2 }));
   const wholeBytes = tensors.shards[0]!.dataBytes;
-  const place = (change: object) => {
+  const place = (change: object, loadsEmbeddingTwice = false) => {
     const notes: string[] = [];
-    const placed = placeWeights(tensors, { mmap: true, repack: false, repackNote: 'copied', ...change }, notes);
+    const placement = { mmap: true, repack: false, repackNote: 'copied', ...change };
+    const placed = placeWeights(tensors, { loadsEmbeddingTwice }, placement, notes);
     return { ...placed, notes };
   };
   const mapped = { mappedBytes: wholeBytes, readOnceBytes: 0, anonymousBytes: 0, notes: [] };
@@ -20,6 +21,8 @@ test('weights are mapped, copied as well, or read', async () => {
   expect(place({ repack: true, repackedTypes: ['IQ4_NL'] })).toEqual(mapped);
   expect(place({ mmap: false, repack: true })).toMatchObject({ mappedBytes: 0, notes: [] });
   expect(place({ mmap: false }).anonymousBytes).toBeGreaterThanOrEqual(wholeBytes);
+  // The file has a matrix of its own for the output, so the embedding is read once all the same.
+  expect(place({ mmap: false }, true)).toEqual(place({ mmap: false }));
   const all = [...new Set(tensors.kinds.map(({ type }) => type.name))];
   const copied = place({ repack: true, repackedTypes: all });
   expect(copied.anonymousBytes).toBeGreaterThan(0);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chooseShape, readShapeRange } from '../../src/loading/context-range.ts';
+import { assumeShapeRange, chooseShape, readShapeRange } from '../../src/loading/context-range.ts';
 
 describe('a requested shape', () => {
   it('has the default range of contexts and the default cache type if nothing is said', () => {
@@ -30,6 +30,30 @@ describe('a requested shape', () => {
 
   it('with an empty list of cache types is refused', () => {
     expect(() => readShapeRange({ kvCacheType: [] })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
+  });
+});
+
+describe('the shape for an SDK that can’t be told what was chosen', () => {
+  it('is the context that the caller wrote', () => {
+    expect(assumeShapeRange({ contextSize: 1000, kvCacheType: 'q8_0' })).toEqual({
+      contextSize: { min: 1000, max: 1000 },
+      kvCacheTypes: ['q8_0'],
+      contextAssumed: false,
+      rest: {},
+    });
+  });
+
+  it.each([
+    ['nothing', {}, 4096],
+    ['a range', { contextSize: { min: 1024, max: 8192 } }, 8192],
+  ])('is as much as the guard would ever choose if the caller wrote %s', (_what, shape, tokens) => {
+    const range = { contextSize: { min: tokens, max: tokens }, contextAssumed: true };
+    expect(assumeShapeRange(shape)).toMatchObject(range);
+  });
+
+  it('is its own default for a list of cache types, which it may not understand', () => {
+    expect(assumeShapeRange({ kvCacheType: ['q8_0', 'f16'] }).kvCacheTypes).toEqual([undefined]);
+    expect(assumeShapeRange(undefined).kvCacheTypes).toEqual([undefined]);
   });
 });
 

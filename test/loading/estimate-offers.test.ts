@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Adapter, ModelOffer } from '../../src/adapters/adapter.ts';
 import { defaultAdapter } from '../../src/adapters/default-adapter.ts';
-import type { AskedQuestion } from '../../src/footprint/engine/engine-asker.ts';
+import type { AskedQuestion } from '../../src/footprint/engine/engine-question.ts';
 import { estimateOffers } from '../../src/loading/estimate-offers.ts';
 import { makeModels } from '../support/model-headers.ts';
 

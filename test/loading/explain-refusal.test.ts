@@ -39,7 +39,9 @@ describe('a refusal that is explained', () => {
     const { decision, parts, request } = refused(2048, 4096);
     const explained = explainRefusal(decision, parts, request);
     expect(explained.decision).toMatchObject({ verdict: 'refuse', help: { context: { contextSize: 256 } } });
-    expect(explained.message).toMatch(/^Insufficient memory to load m: .*take it with 256 tokens of context/);
+    expect(explained.message).toMatch(
+      /^Insufficient memory to load m with \d+ tokens of context: it needs .*take it with 256 tokens of context/,
+    );
   });
 
   it('says the rest if what would help can’t be found', () => {
@@ -48,7 +50,7 @@ describe('a refusal that is explained', () => {
       throw new Error('the files are gone');
     });
     expect(explained.help?.context).toBeUndefined();
-    expect(message).toMatch(/^Insufficient memory to load m: /);
+    expect(message).toMatch(/^Insufficient memory to load m with \d+ tokens of context: /);
   });
 
   it('reads nothing for a load that is not refused', () => {

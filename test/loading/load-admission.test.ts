@@ -76,7 +76,7 @@ describe('a load that does not fit', () => {
     machine.availableBytes = 5 * GiB;
     const error = await catchRefusal(nexa.loadModel('qwen2audio', { quantization: 'Q4_0' }));
     expect(error.message).toContain(
-      'Insufficient memory to load qwen2audio Q4_0: it needs 3.8 GiB, this process can take 1.2 GiB',
+      'Insufficient memory to load qwen2audio Q4_0: it needs 3.8 GiB (by the documented table, which counts weights only), this process can take 1.2 GiB',
     );
     // Its end would free 3.8 GiB: not enough alone.
     expect(error.message).toContain('To load it, free 6.6 GiB.');

@@ -157,6 +157,7 @@ describe('a model whose files were read', () => {
           projectorComputeBytes: 0,
           audioBytes: 0,
           runtimeBytes: 0,
+          laterBytes: 0,
           readOnceBytes: 0,
           lockedBytes: 0,
           basis: 'gguf',

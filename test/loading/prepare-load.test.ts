@@ -22,7 +22,7 @@ function preparing(args: readonly unknown[], mode: 'enforce' | 'observe', adapte
 
 const NOT_UNDERSTOOD: readonly (readonly [string, readonly unknown[]])[] = [
   ['ERR_UNKNOWN_MODEL', [{ model: 'other' }]],
-  ['ERR_UNKNOWN_QUANTIZATION', ['qwen2audio', { quantization: 'Q8_0' }]],
+  ['ERR_UNKNOWN_QUANTIZATION', ['qwen2audio', { quantization: 'Q9' }]],
   ['ERR_MODEL_FILE', ['./missing.gguf']],
   ['ERR_INVALID_OPTION', ['qwen2audio', 'options']],
   ['ERR_INVALID_OPTION', ['qwen2audio', { memoryGuard: { potato: 1 } }]],

@@ -43,7 +43,7 @@ describe('a load that goes in by the rules', () => {
   it('is told as admitted, with the whole decision and no rule that refused it', () => {
     const { teller, events } = telling();
     const decision = decide(candidate(4, 'Q4_0'));
-    const message = 'Loading m Q4_0, which needs 4.0 GiB of 5.0 GiB.';
+    const message = 'Loading m Q4_0, which needs 4.0 GiB (as given) of 5.0 GiB.';
     expect(teller.admitted(decision, undefined)).toBe(message);
     expect(events).toEqual([
       { ...decision, type: 'admitted', message, atMs: 42, forced: false, refusedBy: [], observed: false },
@@ -123,7 +123,7 @@ describe('a load that is only observed', () => {
     expect(teller.admitted(decide(candidate(4, 'Q4_0')), undefined)).toMatch(/^Loading m/);
     teller.refused(decide(candidate(9, 'Q4_0')), 'Too large.', undefined);
     expect(events.map(({ message }) => message)).toEqual([
-      'Observed only: Loading m Q4_0, which needs 4.0 GiB of 5.0 GiB.',
+      'Observed only: Loading m Q4_0, which needs 4.0 GiB (as given) of 5.0 GiB.',
       'Observed only: Too large.',
     ]);
     expect(events.every((event) => 'observed' in event && event.observed)).toBe(true);
@@ -181,8 +181,8 @@ describe('the sentence of a downgrade', () => {
     const { nexa, last } = guardedFake(new FakeMachine(DOCUMENTED_NEEDS.Q4_K_M + KEPT_BYTES));
     await nexa.loadModel('qwen2audio', { quantization: 'Q5_K_M' });
     expect(last('downgraded')?.message).toBe(
-      'qwen2audio Q5_K_M needs 4.8 GiB: 3.4 GiB would stay available to the system, where 4.0 GiB must. ' +
-        'Loading Q4_K_M instead, which needs 4.2 GiB of 8.2 GiB.',
+      'qwen2audio Q5_K_M needs 4.8 GiB (by the documented table, which counts weights only): 3.4 GiB would stay available to the system, where 4.0 GiB must. ' +
+        'Loading Q4_K_M instead, which needs 4.2 GiB (by the documented table, which counts weights only) of 8.2 GiB.',
     );
   });
 });

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -7,6 +7,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { loadAddon } from '../../src/addon/load-addon.ts';
 import { MiB } from '../../src/core/bytes.ts';
 import { systemClock } from '../../src/core/clock.ts';
+import type { CalibrationOption } from '../../src/footprint/calibration-option.ts';
 import { RealMachine } from '../../src/machine/real-machine.ts';
 import { withMemoryGuard } from '../../src/with-memory-guard.ts';
 import { settled } from '../support/fake-sdk.ts';
@@ -84,12 +85,17 @@ describe('the real machine', () => {
     vi.stubEnv('XDG_CACHE_HOME', cache);
     onTestFinished(() => void vi.unstubAllEnvs());
     const failed = vi.fn();
-    await openReal().openCalibration(failed).record('key', observation);
-    expect(existsSync(join(cache, 'nexa-memory-guard', 'calibration.json'))).toBe(true);
+    const keep = (option: CalibrationOption) => openReal().openCalibration(option, failed)?.record('key', observation);
+    const count = (directory: string) => readdirSync(join(directory, 'observations-1')).length;
+    await keep('shared');
+    expect(count(join(cache, 'nexa-memory-guard'))).toBe(1);
+    await keep({ directory: join(cache, 'own') });
+    expect([count(join(cache, 'own')), count(join(cache, 'nexa-memory-guard'))]).toEqual([1, 1]);
+    expect(openReal().openCalibration('off', failed)).toBeUndefined();
     expect(failed).not.toHaveBeenCalled();
     writeFileSync(join(cache, 'file'), '');
     vi.stubEnv('XDG_CACHE_HOME', join(cache, 'file'));
-    await openReal().openCalibration(failed).record('key', observation);
+    await keep('shared');
     expect(failed).toHaveBeenCalledWith(expect.stringContaining("can't be kept"), expect.anything());
   });
 

@@ -104,7 +104,8 @@ describe('a model', () => {
       {
         name: 'qwen2audio',
         quantization: 'Q5_K_M',
-        reason: 'Loading qwen2audio Q5_K_M, which needs 4.8 GiB of 15.0 GiB.',
+        reason:
+          'Loading qwen2audio Q5_K_M, which needs 4.8 GiB (by the documented table, which counts weights only) of 15.0 GiB.',
         need: { mappedBytes: 0, anonymousBytes: Math.ceil(4.8 * GiB), basis: 'table' },
         minFreeBytes: 768 * MiB,
         sinceMs: 77,
@@ -113,7 +114,7 @@ describe('a model', () => {
       },
       {
         name: 'other',
-        reason: 'Loading other, which needs 11 B of 10.2 GiB.',
+        reason: 'Loading other, which needs 11 B (as given) of 10.2 GiB.',
         need: { mappedBytes: 5, anonymousBytes: 6, basis: 'given' },
         minFreeBytes: 512 * MiB,
         sinceMs: 77,

@@ -1,6 +1,7 @@
 /** When what was promised to a loaded model counts as taken, and what audio takes meanwhile. */
 import { describe, expect, it, vi } from 'vitest';
 import { GiB, MiB } from '../../src/core/bytes.ts';
+import type { ModelFacts } from '../../src/models/held-model.ts';
 import { settleModel, tellObserved } from '../../src/models/settle-model.ts';
 import { deferred, FakeMachine, FakeModel, FakeSDK, guardedFake } from '../support/fake-sdk.ts';
 import { makeLoadedModels } from '../support/make-loaded-models.ts';
@@ -65,12 +66,13 @@ describe('the promise to a loaded model', () => {
 });
 
 describe('what was observed of a model', () => {
-  const tell = (anonymousAfterLoadBytes: number) => {
+  const predicted = { mappedBytes: 0, anonymousAfterLoadBytes: 1000, anonymousAfterCallBytes: 1000 };
+  const tell = (anonymousAfterLoadBytes: number, facts: Partial<ModelFacts> = { predicted }) => {
     const { gate, hold } = makeLoadedModels();
     const told: string[] = [];
     const observation = { load: 'l', mappedBytes: 0, anonymousAfterLoadBytes, full: false, heard: false };
     tellObserved(
-      hold({}),
+      hold({}, facts),
       { key: 'k', changes: 1, observation, grown: () => undefined },
       {
         gate,
@@ -88,20 +90,25 @@ describe('what was observed of a model', () => {
   it('is not told as more if it is that by no more than a busy process moves by', () => {
     expect(tell(8 * MiB)).toEqual(['observed k']);
   });
+
+  it('is not told of a load by name, if it is no more than that: it would teach nothing', () => {
+    expect(tell(8 * MiB, {})).toEqual([]);
+    expect(tell(9 * MiB, {})).toEqual(['observed k', `m took ${9 * MiB}`]);
+  });
 });
 
 describe('a call beside which another one ran', () => {
   it('settles its model, and nothing is observed of it', () => {
     const { gate, hold, promisedBytes } = makeLoadedModels();
-    const observation = { load: 'l', mappedBytes: 0, anonymousAfterLoadBytes: 5, full: false, heard: false };
-    const observing = { key: 'k', changes: 1, observation, grown: () => 7 };
+    const observation = { load: 'l', mappedBytes: 0, anonymousAfterLoadBytes: 9 * MiB, full: false, heard: false };
+    const observing = { key: 'k', changes: 1, observation, grown: () => 9 * MiB };
     for (const disturbed of [true, false]) {
       const held = hold({}, {});
       held.observing = observing;
       Object.assign(held, { disturbed, callsBegun: 1 });
       const told = vi.fn();
       settleModel(held, { full: true, changes: 2 }, { gate, observed: told, outgrown: told });
-      expect(told).toHaveBeenCalledTimes(disturbed ? 0 : 1);
+      expect(told).toHaveBeenCalledTimes(disturbed ? 0 : 2); // and it has outgrown what was reserved
       expect(promisedBytes()).toBe(0);
     }
   });

@@ -123,7 +123,7 @@ describe('what would help', () => {
     expect((error as Error).message).toContain(message);
     const contextSize = context?.contextSize as number;
     expect((await guard.plan('qwen2audio', { ...LONG, contextSize })).verdict).toBe('admit');
-    expect((await guard.plan('qwen2audio', { ...LONG, contextSize: contextSize + 256 })).verdict).toBe('refuse');
+    expect((await guard.plan('qwen2audio', { ...LONG, contextSize: contextSize + 4096 })).verdict).toBe('refuse');
     await held.dispose();
     expect((await guard.plan('qwen2audio', LONG)).verdict).toBe('admit');
   });

@@ -44,7 +44,7 @@ async function judge(lateMs) {
   const outcomes = {};
   let guarded;
   try {
-    guarded = door.withMemoryGuard(new SDK(), { sensor: () => ({ totalBytes: 16 * GiB, availableBytes: 9 * GiB }), ledger: 'process' });
+    guarded = door.withMemoryGuard(new SDK(), { sensor: () => ({ totalBytes: 16 * GiB, availableBytes: 13 * GiB }), ledger: 'process' });
   } catch { return {}; }
   for (const [kind, args] of Object.entries(kinds)) {
     const settled = guarded.loadModel(...args).then((model) => {

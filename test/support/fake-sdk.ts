@@ -114,10 +114,10 @@ export function recordEvents(guard: MemoryGuard): GuardEvent[] {
   return events;
 }
 
-/** Guards a fake SDK over a fake machine and a manual clock. */
+/** Guards a fake SDK over a fake machine and a manual clock. Needs are those of the documented table, which its tests have rounded numbers from. */
 export function guardedFake(machine: FakeMachine, options: GuardOptions = {}, sdk = new FakeSDK()) {
   const clock = new ManualClock();
-  const nexa = withMemoryGuard(sdk, { sensor: machine.sensor, clock, ...options });
+  const nexa = withMemoryGuard(sdk, { sensor: machine.sensor, clock, knownModels: 'table', ...options });
   const events = recordEvents(nexa.guard);
   const types = () => events.map(({ type }) => type);
   const last = <T extends keyof GuardEvents>(type: T) =>

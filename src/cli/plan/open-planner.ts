@@ -1,4 +1,4 @@
-/** The guard that a plan asks: of the SDK, of its model files without a runtime, or of the documented table. It plans nothing itself. */
+/** The guard that a plan asks: of the SDK, of its model files without a runtime, or of a known model's published shape. It plans nothing itself. */
 import {
   type GuardOptions,
   type MemoryGuard,
@@ -16,9 +16,9 @@ export interface Planner {
 
 /**
  * Planning needs no runtime. If there is one, what its loads took before counts in the plan. A known model whose files are
- * not there is planned by the documented table, unless the caller says in which folder they are. `asked` is what will be planned.
+ * not there is planned by its published shape, unless the caller says in which folder they are. `asked` is what will be planned.
  *
- * @throws MemoryGuardError `ERR_UNKNOWN_MODEL` or `ERR_MODEL_FILE` if neither files nor table know the model, `ERR_SENSOR` if memory can't
+ * @throws MemoryGuardError `ERR_UNKNOWN_MODEL` or `ERR_MODEL_FILE` if neither files nor a shape tell of the model, `ERR_SENSOR` if memory can't
  * be read.
  */
 export async function openPlanner(
@@ -34,7 +34,7 @@ export async function openPlanner(
   } catch (error) {
     await planner.close();
     if (!hasCode(error, 'ERR_UNKNOWN_MODEL') || modelsDir !== undefined) throw error;
-    return await openTablePlanner(model, options, asked, error);
+    return await openShapePlanner(model, options, asked, error);
   }
 }
 
@@ -61,13 +61,14 @@ async function openFilePlanner(modelsDir: string | undefined, options: GuardOpti
   };
 }
 
-async function openTablePlanner(
+async function openShapePlanner(
   model: string,
   options: GuardOptions,
   asked: PlanOptions,
   missing: unknown,
 ): Promise<Planner> {
-  const { guard } = openQueryGuard(options);
+  // Whatever loads the model later can be told a context, as NexaSDK can.
+  const { guard } = openQueryGuard({ ...options, adapter: { withShape: (args) => args } });
   try {
     await guard.plan(model, asked);
   } catch (error) {

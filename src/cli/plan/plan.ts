@@ -71,25 +71,25 @@ async function makePlan({ positionals, options }: CommandArguments<typeof OPTION
   try {
     const decision = await guard.plan(model!, asked);
     const [first] = decision.candidates;
-    // The documented table knows no contexts, so one column says it all.
-    const fromTable = first?.need.basis === 'table';
-    const contexts = (options.context ?? USUAL_CONTEXTS).slice(0, fromTable ? 1 : undefined);
+    const fromShape = first?.need.basis === 'shape';
+    const contexts = options.context ?? USUAL_CONTEXTS;
     const rows: PlanRow[] = [];
-    for (const quantization of listRows(first, fromTable)) {
+    for (const quantization of listRows(first, fromShape)) {
       const row = await planRow(guard, model!, { quantization, contexts, asked });
       if (row) rows.push(quantization && isBelow(quantization, floor) ? { ...row, belowFloor: true } : row);
     }
     const help = [...(await findPlanHelp(guard, model!, decision, asked)), ...describeLowerFloor(decision, rows)];
-    return { model: model!, decision, contexts, rows, fromTable, help };
+    return { model: model!, decision, contexts, rows, fromShape, help };
   } finally {
     await close();
   }
 }
 
 /** The quantizations that may be there; `undefined` for a file that is planned as it is. */
-function listRows(first: CandidateVerdict | undefined, fromTable: boolean): readonly (LadderStep | undefined)[] {
+function listRows(first: CandidateVerdict | undefined, fromShape: boolean): readonly (LadderStep | undefined)[] {
   if (first?.quantization === undefined || first.unnamed) return [undefined];
-  return fromTable ? QUANTIZATIONS : LADDER;
+  // What an SDK of one's own may have beside the documented ones, nobody knows.
+  return fromShape ? QUANTIZATIONS : LADDER;
 }
 
 /** What `loadModel` would be given. */

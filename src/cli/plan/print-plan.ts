@@ -1,5 +1,6 @@
 /** Prints a plan: the table of needs and verdicts, what a load would do, and what would help. It plans nothing. */
 import { describeRule, describeShape } from '../../admission/decision-messages.ts';
+import { describeNeed } from '../../admission/describe-need.ts';
 import { neededBytes } from '../../core/needed-bytes.ts';
 import { type CandidateVerdict, type Decision, formatBytes, type LadderStep } from '../../index.ts';
 import { nearestCandidate } from '../../policy/decision.ts';
@@ -27,13 +28,13 @@ export interface Planned {
   readonly contexts: readonly number[];
   /** The quantizations that are there, best first. */
   readonly rows: readonly PlanRow[];
-  /** Whether the needs are the documented table's, which knows weights only. */
-  readonly fromTable: boolean;
+  /** Whether no file was found, so that the needs are those of the model's published shape. */
+  readonly fromShape: boolean;
   /** Each would help by itself. Empty if the load goes in as it was asked for. */
   readonly help: readonly string[];
 }
 
-export function printPlan({ model, decision, contexts, rows, fromTable, help }: Planned, { stdout, env }: Io): void {
+export function printPlan({ model, decision, contexts, rows, fromShape, help }: Planned, { stdout, env }: Io): void {
   const screen = detectScreen(stdout, env);
   const { totalBytes, headroomBytes } = decision;
   const lines = [
@@ -42,10 +43,7 @@ export function printPlan({ model, decision, contexts, rows, fromTable, help }: 
     ...formatTable(
       [
         { title: 'quantization' },
-        ...contexts.map((context) => ({
-          title: fromTable ? 'weights' : `${context} tokens`,
-          align: 'right' as const,
-        })),
+        ...contexts.map((context) => ({ title: `${context} tokens`, align: 'right' as const })),
       ],
       rows.map(({ quantization = 'the file', belowFloor, cells }) => [
         belowFloor ? `${quantization}, below the floor` : quantization,
@@ -54,7 +52,7 @@ export function printPlan({ model, decision, contexts, rows, fromTable, help }: 
       screen.width,
     ).map((line) => `  ${line}`),
     '',
-    ...(fromTable ? ['No file of it was found, so these are the documented sizes: they count weights only.', ''] : []),
+    ...(fromShape ? ['No file of it was found, so these are the needs of its published shape.', ''] : []),
     describeOutcome(decision, screen),
     ...help.map(
       (each, index) =>
@@ -77,10 +75,15 @@ function describeOutcome(decision: Decision, { colors }: Screen): string {
   if (!chosen) {
     const nearest = nearestCandidate(decision);
     return colors.red(
-      `A load is refused: even ${describeCandidate(nearest)} does not fit; ${describeRefusingRules(nearest)}.`,
+      `A load is refused: even ${describeCandidate(nearest)} needs ${describeNeed(nearest)}; ${describeRefusingRules(nearest)}.`,
     );
   }
-  const loaded = `A load takes ${describeCandidate(chosen)}: ${formatBytes(chosen.need.mappedBytes)} mapped from the file and ${formatBytes(chosen.need.anonymousBytes)} beside it.`;
+  const { mappedBytes, anonymousBytes } = chosen.need;
+  const parts =
+    mappedBytes > 0
+      ? `, ${formatBytes(mappedBytes)} mapped from the file and ${formatBytes(anonymousBytes)} beside it`
+      : '';
+  const loaded = `A load takes ${describeCandidate(chosen)}, which needs ${describeNeed(chosen)}${parts}.`;
   if (verdict === 'admit') return colors.green(loaded);
   return colors.yellow(
     `${loaded} ${describeCandidate(candidates[0]!)} does not fit; ${describeRefusingRules(candidates[0]!)}.`,

@@ -8,7 +8,7 @@ import { readSmallFile } from '../../core/read-small-file.ts';
 import { type EngineAnswer, type EngineQuestion, isAnswer } from './engine-question.ts';
 
 const FOLDER = 'engine-answers';
-const FORMAT = 1;
+const FORMAT = 2;
 /** Stands in place of an answer. */
 const CHECKED = 'understood';
 /** An answer takes 1 KiB. */

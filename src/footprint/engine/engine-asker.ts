@@ -8,20 +8,12 @@ import { loadNodeModule } from '../../core/node-module.ts';
 import type { FileIdentity } from '../../gguf/read-gguf.ts';
 import type { AnswerStore } from './answer-store.ts';
 import { AskProcess, NoAnswerError } from './ask-process.ts';
-import type { EngineAnswer, EngineQuestion } from './engine-question.ts';
+import type { AskedQuestion, EngineAnswer, EngineQuestion } from './engine-question.ts';
 
 /** The slowest model that was measured takes 0.6 s: this is for a machine that is fifty times busier. */
 const LIMIT_MS = 30_000;
 /** So long a process waits for the next question: a ladder's files come one after the other. */
 const IDLE_MS = 250;
-
-/** A question with the files that its answer depends on. */
-export interface AskedQuestion {
-  readonly question: EngineQuestion;
-  readonly files: readonly FileIdentity[];
-  /** What the process is to take beside its own: what it reads of the header. */
-  readonly bytes: number;
-}
 
 export interface EngineAskerParts {
   readonly start: () => Promise<StartedChild>;
@@ -52,6 +44,9 @@ export class EngineAsker {
   /** Why a question, or an engine, is not asked again. */
   readonly #failed = new Map<string, NoAnswerError>();
   readonly #checked = new Set<string>();
+  /** Those that are asked something now. */
+  readonly #busy = new Set<AskProcess>();
+  #closed = false;
 
   constructor(parts: EngineAskerParts) {
     this.#parts = parts;
@@ -71,8 +66,10 @@ export class EngineAsker {
     return asking.finally(() => this.#asked.delete(key));
   }
 
-  /** Ends the processes that wait for another question. */
+  /** Ends all processes: who still waits for an answer gets none. */
   close(): void {
+    this.#closed = true;
+    for (const process of this.#busy) process.kill();
     for (const { process, timer } of this.#idle.splice(0)) {
       clearTimeout(timer);
       process.kill();
@@ -99,12 +96,15 @@ export class EngineAsker {
 
   async #askProcess(engine: EngineFiles, engineKey: string, question: EngineQuestion): Promise<EngineAnswer> {
     const process = this.#takeIdle(engineKey) ?? (await this.#startProcess(engine, engineKey));
+    this.#busy.add(process);
+    if (this.#closed) process.kill();
     try {
       const answer = await process.ask(question, this.#limitMs);
       if (!this.#checked.has(engineKey)) void this.#parts.store?.noteChecked(engineKey);
       this.#checked.add(engineKey);
       return answer;
     } finally {
+      this.#busy.delete(process);
       this.#putIdle(engineKey, process);
     }
   }

@@ -2,8 +2,10 @@
 import { MiB } from '../../core/bytes.ts';
 import type { GgufFile } from '../../gguf/read-gguf.ts';
 import { computeEncoders, type Footprint, type FootprintSettings, sumFootprint } from '../footprint.ts';
+import { computeLaterBytes } from '../later-memory.ts';
 import { computeRuntimeBytes, PROJECTOR_BYTES, type RuntimeParts } from '../llama-cpp/runtime-overhead.ts';
 import { countSoundBytes } from '../sound-bytes.ts';
+import { countOutputBytes } from './embedding-outputs.ts';
 import type { ContextPoint, EngineAnswer } from './engine-question.ts';
 import { divideWeights } from './mapped-weights.ts';
 import { readScratchBytes } from './product-scratch.ts';
@@ -23,7 +25,7 @@ export function computeEngineFootprint(
   const { part, mmap, mlock } = settings;
   const loadsWeights = part === 'all' || part === 'weights';
   const weights = loadsWeights ? countWeights(model, answer, mmap) : NO_WEIGHTS;
-  const media = loadsWeights && projector ? countMedia(projector, answer, notes) : NO_MEDIA;
+  const media = loadsWeights && projector ? countMedia(projector, settings, answer, notes) : NO_MEDIA;
   const context = part === 'all' || part === 'context' ? point : undefined;
   const runtimeBytes = countRuntime(model, settings, answer, context) + media.runtimeBytes;
   return sumFootprint(
@@ -31,11 +33,12 @@ export function computeEngineFootprint(
       weightsBytes: weights.mappedBytes + weights.anonymousBytes,
       kvCacheBytes: context?.cacheBytes ?? 0,
       computeBytes: context?.computeBytes ?? 0,
-      outputBytes: context?.outputBytes ?? 0,
+      outputBytes: context ? countOutputBytes(model, settings, context) : 0,
       projectorBytes: media.weightsBytes,
       projectorComputeBytes: media.computeBytes,
       audioBytes: countSoundBytes(projector, settings),
       runtimeBytes,
+      laterBytes: context ? countLater(model, settings, context) : 0,
     },
     {
       mappedBytes: weights.mappedBytes,
@@ -77,6 +80,27 @@ function countHeader({ metadata, architecture }: GgufFile): Pick<RuntimeParts, '
   };
 }
 
+function countLater(
+  model: GgufFile,
+  settings: FootprintSettings,
+  { cacheBytes, stateBytes, computeBytes }: Omit<ContextPoint, 'straight'>,
+): number {
+  const slides = model.metadata.has(`${model.architecture}.attention.sliding_window`);
+  const keyElements = countKeyElements(model);
+  const slidingBytes = slides ? Math.max(0, cacheBytes - stateBytes) : 0;
+  return computeLaterBytes(settings, { ...settings, stateBytes, slidingBytes, keyElements, computeBytes });
+}
+
+/** Rows of the widest weight of keys; where queries, keys and values are one weight, the rows of that. */
+function countKeyElements({ tensors, metadata, architecture }: GgufFile): number {
+  const layers = Number(metadata.get(`${architecture}.block_count`) ?? 0);
+  const rows = (layer: number) => {
+    const found = ['attn_k', 'attn_kv_a_mqa', 'attn_qkv'].map((name) => tensors.find(`blk.${layer}.${name}.weight`));
+    return found.find((kind) => kind !== undefined)?.dims[1] ?? 0;
+  };
+  return Array.from({ length: layers }, (_, layer) => rows(layer)).reduce((most, each) => Math.max(most, each), 0);
+}
+
 const NO_WEIGHTS = { mappedBytes: 0, copiedFromBytes: 0, anonymousBytes: 0 };
 const NO_MEDIA = { weightsBytes: 0, computeBytes: 0, runtimeBytes: 0 };
 
@@ -86,8 +110,13 @@ function countWeights({ tensors }: GgufFile, { weights }: Pick<EngineAnswer, 'we
 }
 
 /** The engine lays an encoder out as it does when it is loaded; a larger image takes more, which our own arithmetic bounds. */
-function countMedia(projector: GgufFile, { projectorBytes }: Pick<EngineAnswer, 'projectorBytes'>, notes: string[]) {
-  const { buffers, notes: encoderNotes, weightsBytes, compared } = computeEncoders(projector);
+function countMedia(
+  projector: GgufFile,
+  { maxImagePixels }: Pick<FootprintSettings, 'maxImagePixels'>,
+  { projectorBytes }: Pick<EngineAnswer, 'projectorBytes'>,
+  notes: string[],
+) {
+  const { buffers, notes: encoderNotes, weightsBytes, compared } = computeEncoders(projector, maxImagePixels);
   const ownBytes = buffers.reduce((sum, { bytes }) => sum + bytes, 0);
   const askedBytes = projectorBytes === undefined ? 0 : Math.max(0, projectorBytes - weightsBytes);
   const exact = projectorBytes !== undefined && compared;

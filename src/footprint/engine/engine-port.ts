@@ -1,6 +1,5 @@
 /** What an estimate needs of whoever asks engines. It holds no behaviour. */
-import type { AskedQuestion } from './engine-asker.ts';
-import type { EngineAnswer } from './engine-question.ts';
+import type { AskedQuestion, EngineAnswer } from './engine-question.ts';
 
 /** One engine that can be asked. */
 export interface EnginePort {

@@ -1,5 +1,7 @@
 /** Knows what an engine is asked and what it answers, as data that crosses a channel. It must not ask or compute. */
 
+import type { FileIdentity } from '../../gguf/read-gguf.ts';
+
 /** Parameters by llama.cpp's own names, as numbers; a flag is 0 or 1. What is left out stays as the build has it. */
 export type EngineValues = Readonly<Record<string, number>>;
 
@@ -22,6 +24,14 @@ export interface EngineQuestion {
   readonly projector?: { readonly path: string; readonly values: EngineValues };
 }
 
+/** A question with the files that its answer depends on. */
+export interface AskedQuestion {
+  readonly question: EngineQuestion;
+  readonly files: readonly FileIdentity[];
+  /** What the process is to take beside its own: what it reads of the header. */
+  readonly bytes: number;
+}
+
 /** What lies in buffers of one type. */
 export interface WeightBuffer {
   /** The engine's name, such as `CPU` or `CPU_REPACK`. */
@@ -36,6 +46,8 @@ export interface ContextPoint {
   readonly tokens: number;
   /** Keys, values and recurrent states. */
   readonly cacheBytes: number;
+  /** The states among them. */
+  readonly stateBytes: number;
   readonly computeBytes: number;
   readonly outputBytes: number;
   /** What the engine took for itself, as it was seen. */
@@ -81,10 +93,13 @@ function arePoints(value: unknown, { leastTokens, mostTokens }: ContextQuestion)
 }
 
 function isPoint(value: unknown): value is ContextPoint {
-  const { tokens, cacheBytes, computeBytes, outputBytes, runtimeBytes, straight } = Object(
+  const { tokens, cacheBytes, stateBytes, computeBytes, outputBytes, runtimeBytes, straight } = Object(
     value,
   ) as Partial<ContextPoint>;
-  return typeof straight === 'boolean' && [tokens, cacheBytes, computeBytes, outputBytes, runtimeBytes].every(isBytes);
+  return (
+    typeof straight === 'boolean' &&
+    [tokens, cacheBytes, stateBytes, computeBytes, outputBytes, runtimeBytes].every(isBytes)
+  );
 }
 
 function isWeightBuffer(value: unknown): value is WeightBuffer {

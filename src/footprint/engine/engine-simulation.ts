@@ -75,13 +75,14 @@ export class EngineSimulation {
     const { buffers, heldBytes } = this.#measure({ ...common, ...outputs, n_ctx: tokens });
     const log = this.#takeLog();
     // States of recurrent layers are the only buffers that are really there.
-    const statesBytes = sumPrinted(log, /RS buffer size = +([0-9.]+) MiB/g);
+    const stateBytes = sumPrinted(log, /RS buffer size = +([0-9.]+) MiB/g);
     return {
       tokens,
       cacheBytes: sum(buffers, 'contextBytes'),
+      stateBytes,
       computeBytes: sum(buffers, 'computeBytes'),
       outputBytes: sumPrinted(log, /output buffer size = +([0-9.]+) MiB/g),
-      runtimeBytes: Math.max(0, heldBytes - countHeapBytes() - startBytes - statesBytes),
+      runtimeBytes: Math.max(0, heldBytes - countHeapBytes() - startBytes - stateBytes),
     };
   }
 

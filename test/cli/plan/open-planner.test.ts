@@ -24,8 +24,8 @@ describe('a planner', () => {
     expect(await planWith(files.model('Q4_0'))).toBe(CANT_ASK === undefined ? 'engine' : 'gguf');
   });
 
-  it('knows a model without files from the documented table', async () => {
-    expect(await planWith('qwen2audio')).toBe('table');
+  it('knows a model without files from its published shape', async () => {
+    expect(await planWith('qwen2audio')).toBe('shape');
   });
 
   it.each([
@@ -33,7 +33,7 @@ describe('a planner', () => {
     ['a path to no file', '/nowhere/model.gguf', undefined, 'ERR_MODEL_FILE'],
     ['a repository that no folder has', 'nobody/qwen2audio', undefined, 'ERR_UNKNOWN_MODEL'],
     ['a name that nobody knows', 'nobody', undefined, 'ERR_UNKNOWN_MODEL'],
-  ])('does not take the table for %s', async (_what, model, modelsDir, code) => {
+  ])('does not take the shape for %s', async (_what, model, modelsDir, code) => {
     await expect(openPlanner(model, modelsDir, MACHINE)).rejects.toMatchObject({ code });
   });
 

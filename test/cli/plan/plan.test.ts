@@ -19,7 +19,9 @@ describe('plan', () => {
     for (const step of ['Q5_K_M', 'Q4_K_M', 'Q4_0']) {
       expect(out).toMatch(new RegExp(`^ {2}${step} +[\\d.]+ MiB fits +[\\d.]+ MiB fits +[\\d.]+ MiB fits$`, 'm'));
     }
-    expect(out).toMatch(/^A load takes Q4_0 with 4096 tokens of context: .* mapped from the file and .* beside it\.$/m);
+    expect(out).toMatch(
+      /^A load takes Q4_0 with 4096 tokens of context, which needs .* \((by its file's header|by the engine's own simulation)\), .* mapped from the file and .* beside it\.$/m,
+    );
     expect(out).not.toMatch(/To load it/);
   });
 
@@ -40,7 +42,7 @@ describe('plan', () => {
     expect(code).toBe(3);
     expect(out).toMatch(/^ {2}Q4_0 +[\d.]+ MiB lacks [\d.]+ MiB +[\d.]+ MiB lacks [\d.]+ MiB$/m);
     expect(out).toMatch(
-      /^A load is refused: even Q4_0 with 4096 tokens of context does not fit; .* would stay free, where 512\.0 MiB must\.$/m,
+      /^A load is refused: even Q4_0 with 4096 tokens of context needs .* would stay free, where 512\.0 MiB must\.$/m,
     );
     expect(out).toMatch(/^To load it, use a machine or container of [\d.]+ MiB at the least$/m);
   });
@@ -95,14 +97,21 @@ describe('plan', () => {
     expect(out).toMatch(new RegExp(`unload qwen2audio of process ${process.pid} \\(`));
   });
 
-  it('goes by the documented table where no file of a known model is there, and says so', async () => {
-    const { code, value } = await runCommandForJson('plan qwen2audio --memory 16GiB');
-    expect(code).toBe(0);
-    expect(value).toMatchObject({ fromTable: true, decision: { quantization: 'Q4_K_M' } });
-    expect((await runCommand('plan qwen2audio --memory 16GiB')).out).toMatch(
-      /documented sizes: they count weights only/,
+  it('goes by the published shape where no file of a known model is there, and says so', async () => {
+    const { value } = await runCommandForJson('plan qwen2audio --memory 16GiB');
+    const needed = { quantization: 'Q4_K_M', contextSize: 4096, need: { basis: 'shape' } };
+    expect(value).toMatchObject({ fromShape: true, contexts: [2048, 4096, 8192], decision: needed });
+    expect((await runCommand('plan qwen2audio --memory 16GiB')).out).toMatch(/the needs of its published shape/);
+  });
+
+  it('refuses a known model without files, and says what the smallest needs at which context', async () => {
+    const { code, out } = await runCommand('plan qwen2audio --memory 6GiB');
+    expect(code).toBe(3);
+    expect(out).toMatch(/^ {2}Q4_0 +6\.9 GiB lacks 2\.4 GiB +7\.9 GiB lacks 3\.4 GiB +9\.9 GiB lacks 5\.4 GiB$/m);
+    expect(out).toMatch(
+      /^A load is refused: even Q4_0 with 2048 tokens of context needs 6\.9 GiB \(by its published shape\); /m,
     );
-    expect((await runCommand('plan qwen2audio --memory 4.5GiB')).out).toMatch(/^ {2}Q4_0 +3\.8 GiB lacks/m);
+    expect(out).toMatch(/^To load it, use a machine or container of 9\.2 GiB at the least$/m);
   });
 
   it('needs no runtime', async () => {
@@ -123,10 +132,10 @@ describe('plan', () => {
   });
 
   it('says why where a downgrade is planned', async () => {
-    const { code, out } = await runCommand('plan qwen2audio --memory 6GiB --quantization Q5_K_M');
+    const { code, out } = await runCommand('plan qwen2audio --memory 11GiB --quantization Q5_K_M --context 4096');
     expect(code).toBe(0);
     expect(out).toMatch(
-      /A load takes Q4_K_M: .* Q5_K_M does not fit; 1\.2 GiB would stay available to the system, where 1\.5 GiB must\./,
+      /A load takes Q4_K_M with 4096 tokens of context, .*\. Q5_K_M with 4096 tokens of context does not fit; 2\.2 GiB would stay available to the system, where 2\.8 GiB must\./,
     );
     expect(out).toMatch(/^For the asked one, use a machine or container of/m);
   });

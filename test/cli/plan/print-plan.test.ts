@@ -21,7 +21,7 @@ function makePlanned(verdict: Decision['verdict'], candidates: readonly Candidat
     { quantization: 'Q5_K_M', cells: [large] },
     { quantization: 'Q4_0', cells: [small] },
   ] as const;
-  return { model: 'm', decision, contexts: [4096], rows, fromTable: false, help: [], ...more };
+  return { model: 'm', decision, contexts: [4096], rows, fromShape: false, help: [], ...more };
 }
 
 function print(planned: Planned, terminal = false): string {
@@ -39,7 +39,9 @@ describe('a printed plan', () => {
       '  Q5_K_M        6.0 GiB lacks 2.0 GiB',
       '  Q4_0                   3.0 GiB fits',
       '',
-      expect.stringMatching(/^A load takes Q4_0 with 4096 tokens of context: 2\.0 GiB mapped .* 1\.0 GiB beside it\.$/),
+      expect.stringMatching(
+        /^A load takes Q4_0 with 4096 tokens of context, which needs 3\.0 GiB \(by its file's header\), 2\.0 GiB mapped .* 1\.0 GiB beside it\.$/,
+      ),
       '',
     ]);
   });
@@ -64,15 +66,24 @@ describe('a printed plan', () => {
 
   it('says why nothing fits, by the candidate that came nearest, and what would help', () => {
     const text = print(makePlanned('refuse', [makeCandidate('Q5_K_M', 9), large], { help: ['do this'] }));
-    expect(text).toMatch(/^A load is refused: even Q5_K_M with 4096 tokens of context does not fit; .*6\.0 GiB/m);
+    expect(text).toMatch(
+      /^A load is refused: even Q5_K_M with 4096 tokens of context needs 6\.0 GiB \(by its file's header\); .*6\.0 GiB/m,
+    );
     expect(text).toMatch(/^To load it, do this$/m);
   });
 
-  it('says that documented sizes count weights only', () => {
-    const text = print(makePlanned('admit', [small], { fromTable: true }));
-    expect(text).toMatch(/^ {2}quantization +weights$/m);
-    expect(text).toContain('these are the documented sizes: they count weights only');
-    expect(print(makePlanned('admit', [small]))).not.toContain('documented');
+  it('says that no file was found where the needs are those of a published shape', () => {
+    expect(print(makePlanned('admit', [small], { fromShape: true }))).toContain(
+      'No file of it was found, so these are the needs of its published shape.',
+    );
+    expect(print(makePlanned('admit', [small]))).not.toContain('published shape');
+  });
+
+  it('does not speak of a mapped file where nothing is mapped', () => {
+    const need = { mappedBytes: 0, anonymousBytes: 3 * GiB, basis: 'shape' } as const;
+    expect(print(makePlanned('admit', [{ ...small, need }]))).toMatch(
+      /^A load takes Q4_0 with 4096 tokens of context, which needs 3\.0 GiB \(by its published shape\)\.$/m,
+    );
   });
 
   it('is green and red on a terminal only', () => {

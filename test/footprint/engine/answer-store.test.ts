@@ -60,8 +60,8 @@ test('what is no answer to the question is not taken for one', async () => {
 test.each([
   ['cut off', '{"format":1,"answ'],
   ['of another format', JSON.stringify({ format: 99, answer: ANSWER })],
-  ['no answer', JSON.stringify({ format: 1, answer: { weights: 'all' } })],
-  ['too long', JSON.stringify({ format: 1, answer: ANSWER, more: 'x'.repeat(70_000) })],
+  ['no answer', JSON.stringify({ format: 2, answer: { weights: 'all' } })],
+  ['too long', JSON.stringify({ format: 2, answer: ANSWER, more: 'x'.repeat(70_000) })],
 ])('a file that is %s is ignored, and replaced', async (_, text) => {
   mkdirSync(answers);
   writeFileSync(join(answers, 'a.json'), text);
@@ -74,7 +74,7 @@ test.each([
 test('a link is not followed, and what it leads to stays as it is', async () => {
   mkdirSync(answers);
   const target = join(folder, 'target');
-  writeFileSync(target, JSON.stringify({ format: 1, answer: ANSWER }));
+  writeFileSync(target, JSON.stringify({ format: 2, answer: ANSWER }));
   symlinkSync(target, join(answers, 'a.json'));
   const store = new AnswerStore(folder);
   expect(await store.find('a', QUESTION)).toBeUndefined();

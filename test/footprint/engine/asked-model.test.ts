@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AskedModel } from '../../../src/footprint/engine/asked-model.ts';
-import type { AskedQuestion } from '../../../src/footprint/engine/engine-asker.ts';
-import type { EngineAnswer } from '../../../src/footprint/engine/engine-question.ts';
+import type { AskedQuestion, EngineAnswer } from '../../../src/footprint/engine/engine-question.ts';
 import { completeSettings, openEstimator } from '../../../src/footprint/estimator.ts';
 import { type GgufFile, readGguf } from '../../../src/gguf/read-gguf.ts';
 import { makeModels } from '../../support/model-headers.ts';
@@ -28,6 +27,7 @@ function answering(change: (asked: AskedQuestion) => Partial<EngineAnswer> | str
       [...new Set([leastTokens, mostTokens])].map((tokens) => ({
         tokens,
         cacheBytes: tokens * 1024,
+        stateBytes: 0,
         computeBytes: 7 * MiB,
         outputBytes: 11,
         runtimeBytes: 2 * MiB,

@@ -5,6 +5,7 @@ import type { ContextPoint } from '../../../src/footprint/engine/engine-question
 const point = (tokens: number, cacheBytes: number, computeBytes = 0): ContextPoint => ({
   tokens,
   cacheBytes,
+  stateBytes: 0,
   computeBytes,
   outputBytes: 0,
   runtimeBytes: tokens,
@@ -44,7 +45,7 @@ describe('points of contexts', () => {
     const ratios = Array.from({ length: 256 }, (_, index) => (index + 1) * 256).map(
       (tokens) => (findPoint(points, tokens)?.cacheBytes ?? 0) / bytes(tokens),
     );
-    expect(Math.min(...ratios)).toBeGreaterThan(0.998);
+    expect(Math.min(...ratios)).toBeGreaterThan(0.99);
     expect(ratios.filter((ratio) => ratio > 1.01).length).toBeLessThanOrEqual(4);
   });
 

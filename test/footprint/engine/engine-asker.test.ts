@@ -6,8 +6,8 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { type StartedChild, startChild } from '../../../src/children/start-child.ts';
 import { AnswerStore } from '../../../src/footprint/engine/answer-store.ts';
 import { NoAnswerError } from '../../../src/footprint/engine/ask-process.ts';
-import { type AskedQuestion, EngineAsker, type EngineAskerParts } from '../../../src/footprint/engine/engine-asker.ts';
-import type { EngineQuestion } from '../../../src/footprint/engine/engine-question.ts';
+import { EngineAsker, type EngineAskerParts } from '../../../src/footprint/engine/engine-asker.ts';
+import type { AskedQuestion, EngineQuestion } from '../../../src/footprint/engine/engine-question.ts';
 import { readGguf } from '../../../src/gguf/read-gguf.ts';
 import { waitUntil } from '../../support/group-program.ts';
 import { makeModels } from '../../support/model-headers.ts';
@@ -20,7 +20,15 @@ const QUESTION: EngineQuestion = {
   contexts: [{ values: {}, leastTokens: 512, mostTokens: 512, stepTokens: 256 }],
 };
 const ASKED: AskedQuestion = { question: QUESTION, files: [], bytes: 1000 };
-const POINT = { tokens: 512, cacheBytes: 1, computeBytes: 1, outputBytes: 1, runtimeBytes: 1, straight: true };
+const POINT = {
+  tokens: 512,
+  cacheBytes: 1,
+  stateBytes: 0,
+  computeBytes: 1,
+  outputBytes: 1,
+  runtimeBytes: 1,
+  straight: true,
+};
 const ANSWER = { weights: [{ name: 'CPU', host: true, bytes: 1 }], runtimeBytes: 1, contexts: [[POINT]] };
 
 function makeFolder(): string {
@@ -122,6 +130,23 @@ describe('an engine that is asked', () => {
     if (engineFailed) await expect(other).rejects.toBe(error);
     else await expect(other).rejects.toThrow(message);
     await waitUntil(() => started.every(({ pid }) => !isAlive(pid)), 10_000);
+  });
+
+  it('is asked no longer when nobody wants to know any more', async () => {
+    const { asker, started, engine } = scripted('');
+    const asking = asker.ask(engine, ASKED);
+    await waitUntil(() => started.length === 1, 10_000);
+    asker.close();
+    await expect(asking).rejects.toThrow(/was ended by SIGKILL/);
+    await waitUntil(() => !isAlive(started[0]!.pid), 10_000);
+  });
+
+  it('is not asked any more by a process that comes too late', async () => {
+    const { asker, started, engine } = scripted('send({ answer });');
+    const asking = asker.ask(engine, ASKED);
+    asker.close();
+    await expect(asking).rejects.toThrow(/was ended by SIGKILL/);
+    expect(started).toHaveLength(1);
   });
 
   it('is not asked if there is no memory for it, and asked when there is', async () => {

@@ -9,7 +9,7 @@ import { makeModels } from '../../support/model-headers.ts';
 const models = makeModels();
 afterAll(() => models.remove());
 const MiB = 2 ** 20;
-const POINT = { tokens: 4096, cacheBytes: MiB, computeBytes: 2 * MiB, outputBytes: 3, runtimeBytes: 4 };
+const POINT = { tokens: 4096, cacheBytes: MiB, stateBytes: 0, computeBytes: 2 * MiB, outputBytes: 3, runtimeBytes: 4 };
 
 describe('a footprint by an engine', async () => {
   const model = await readGguf(models.model({ architecture: 'qwen2', heads: 8, kvHeads: 2 }));
@@ -76,7 +76,7 @@ describe('a footprint by an engine', async () => {
 
   it('has the longest sound as a part of its own, if there is an encoder that hears', async () => {
     const audio = await readGguf(models.projector({ width: 64, layers: 1, heads: 2, ffn: 128, projection: 512 }));
-    const answer = { weights, runtimeBytes: 0, projectorBytes: computeEncoders(audio).weightsBytes + 77 };
+    const answer = { weights, runtimeBytes: 0, projectorBytes: computeEncoders(audio, 1).weightsBytes + 77 };
     const count = (audioSeconds: number, projector: typeof audio | undefined) => {
       const settings = completeSettings({ audioSeconds, contextSize: 2048 });
       return computeEngineFootprint(model, projector, settings, answer, POINT).audioBytes;
@@ -97,15 +97,15 @@ describe('a footprint by an engine', async () => {
       const answer = { weights, runtimeBytes: 0, ...(projectorBytes !== undefined && { projectorBytes }) };
       return computeEngineFootprint(model, projector, completeSettings({}), answer, POINT);
     };
-    const { weightsBytes, buffers } = computeEncoders(audio);
+    const { weightsBytes, buffers } = computeEncoders(audio, 2 ** 20);
     expect(estimate(audio, weightsBytes + 77).projectorComputeBytes).toBe(77);
     expect(estimate(audio, undefined)).toMatchObject({ projectorComputeBytes: buffers[0]!.bytes, upperBound: false });
-    const bound = computeEncoders(images).buffers[0]!.bytes;
-    expect(estimate(images, computeEncoders(images).weightsBytes + 77)).toMatchObject({
+    const bound = computeEncoders(images, 2 ** 20).buffers[0]!.bytes;
+    expect(estimate(images, computeEncoders(images, 2 ** 20).weightsBytes + 77)).toMatchObject({
       projectorComputeBytes: bound,
       upperBound: true,
     });
-    const more = computeEncoders(images).weightsBytes + 2 * bound;
+    const more = computeEncoders(images, 2 ** 20).weightsBytes + 2 * bound;
     expect(estimate(images, more).projectorComputeBytes).toBe(2 * bound);
   });
 });

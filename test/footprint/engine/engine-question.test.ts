@@ -7,7 +7,7 @@ const question: EngineQuestion = {
   loraPaths: [],
   contexts: [{ values: {}, leastTokens: 256, mostTokens: 4096, stepTokens: 256 }],
 };
-const point = { cacheBytes: 1, computeBytes: 2, outputBytes: 3, runtimeBytes: 4, straight: true };
+const point = { cacheBytes: 1, stateBytes: 0, computeBytes: 2, outputBytes: 3, runtimeBytes: 4, straight: true };
 const answer: EngineAnswer = {
   weights: [{ name: 'CPU', host: true, bytes: 10 }],
   runtimeBytes: 5,

@@ -57,6 +57,10 @@ describe('weights', () => {
       unifiedKvCache: false,
       mlock: false,
       loraPaths: [],
+      maxImagePixels: 1,
+      stateCacheBytes: 0,
+      stateSnapshots: 0,
+      contextShift: false,
       part: 'all' as const,
     };
     expect(computeFootprint(await readGguf(llama()), undefined, guessed)).toMatchObject({

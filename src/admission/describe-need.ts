@@ -1,0 +1,33 @@
+/** What a need is and how it was found, in a few words. It decides nothing. */
+import { formatBytes } from '../core/bytes.ts';
+import { neededBytes } from '../core/needed-bytes.ts';
+import type { FootprintBasis, LoadNeed } from '../core/types.ts';
+
+/** How each need was found, as a clause that follows its number. */
+const FOUND: Readonly<Record<Exclude<FootprintBasis, 'unknown'>, string>> = {
+  table: 'by the documented table, which counts weights only',
+  shape: 'by its published shape',
+  gguf: "by its file's header",
+  engine: "by the engine's own simulation",
+  measured: 'as measured here before',
+  given: 'as given',
+};
+
+/** A need, and the one that it took the place of. */
+export interface ToldNeed {
+  readonly need: LoadNeed;
+  readonly outgrownNeed?: LoadNeed;
+}
+
+/** "8.1 GiB (by its file's header)", "5.0 GiB (as measured here before, where 4.0 GiB was given)". */
+export function describeNeed({ need, outgrownNeed }: ToldNeed): string {
+  if (need.basis === 'unknown') return 'an amount that nobody knows';
+  const before = outgrownNeed === undefined ? '' : `, ${describeOutgrown(outgrownNeed)}`;
+  return `${formatBytes(neededBytes(need))} (${FOUND[need.basis]}${before})`;
+}
+
+/** "where 4.0 GiB was given" */
+function describeOutgrown(need: LoadNeed): string {
+  const bytes = formatBytes(neededBytes(need));
+  return need.basis === 'given' ? `where ${bytes} was given` : `where the documented table has ${bytes}`;
+}
