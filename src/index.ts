@@ -40,7 +40,9 @@ export type {
   SensorReading,
 } from './core/types.ts';
 export {
+  type EngineFiles,
   type EstimateFootprintOptions,
+  type EstimatorOptions,
   estimateFootprint,
   type Footprint,
   type FootprintPart,

@@ -49,8 +49,8 @@ const CACHE_TYPES = [
   'iq4_nl',
 ] as const satisfies readonly CacheType[];
 
-/** Options of `estimateFootprint`: a model and how it is to be run. */
-export interface EstimateFootprintOptions {
+/** A model and how it is to be run. */
+export interface EstimatorOptions {
   /** The path of the model's GGUF file; for a split model of any of its shards. */
   readonly modelPath: string;
   /** The path of the audio or vision projector ("mmproj") that is loaded with it. */
@@ -148,7 +148,7 @@ const DEFAULTS = {
 
 const path = describedPath('the path of a GGUF file');
 
-const CHECKS: Checks<EstimateFootprintOptions> = {
+const CHECKS: Checks<EstimatorOptions> = {
   modelPath: path,
   projectorPath: path,
   contextSize: wholeNumber(1),
@@ -198,7 +198,7 @@ export interface Estimator {
 }
 
 /** How a model is to be run. */
-export type EstimateShape = Omit<EstimateFootprintOptions, 'modelPath' | 'projectorPath'>;
+export type EstimateShape = Omit<EstimatorOptions, 'modelPath' | 'projectorPath'>;
 
 /**
  * Reads the headers. `engine` is asked what it knows better. Rejects with `ERR_MODEL_FILE` if the files can't be understood, or one is in the
@@ -252,8 +252,8 @@ function readTrainedTokens({ metadata, architecture }: GgufFile): Pick<Estimator
 }
 
 /** Throws `ERR_INVALID_OPTION` for an option that can't be. */
-export function checkOptions(options: unknown): Partial<EstimateFootprintOptions> {
-  return validate<EstimateFootprintOptions>(options, CHECKS, 'estimateFootprint');
+export function checkOptions(options: unknown): Partial<EstimatorOptions> {
+  return validate<EstimatorOptions>(options, CHECKS, 'estimateFootprint');
 }
 
 /** Puts defaults in place of what was left out. Throws `ERR_INVALID_OPTION` for options that exclude each other. */
