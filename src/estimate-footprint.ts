@@ -8,14 +8,14 @@ import { findCalibrationDirectory } from './footprint/calibration-store.ts';
 import {
   checkOptions,
   completeSettings,
-  type EstimateFootprintOptions as EstimatorOptions,
+  type EstimatorOptions,
   type Footprint,
   openEstimator,
 } from './footprint/estimator.ts';
 import { openEngines } from './machine/open-engines.ts';
 
 export type { EngineFiles } from './core/engine-files.ts';
-export type { Footprint, FootprintPart } from './footprint/estimator.ts';
+export type { EstimatorOptions, Footprint, FootprintPart } from './footprint/estimator.ts';
 
 const ENGINES = {
   '@fugood/llama.node': findLlamaNodeFiles,

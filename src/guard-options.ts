@@ -193,6 +193,7 @@ const ADAPTER_FUNCTIONS = [
   'onEnd',
   'isInference',
   'hasAudio',
+  'countCallAudio',
 ] as const satisfies readonly (keyof Adapter)[];
 
 /** What an adapter leaves out is done in the usual way. It may be an object of a class. */

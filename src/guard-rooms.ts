@@ -6,6 +6,7 @@ import { formatBytes } from './core/bytes.ts';
 import { describeError, MemoryGuardError } from './core/errors.ts';
 import type { DegradedEvent, GuardEvent, GuardEvents } from './events/guard-events.ts';
 import { createPublisher } from './events/publish-event.ts';
+import type { CalibrationOption } from './footprint/calibration-option.ts';
 import { type CalibrationStore, findCalibrationDirectory } from './footprint/calibration-store.ts';
 import type { GuardSettings } from './guard-options.ts';
 import type { OpenLedger } from './ledger/open-ledger.ts';
@@ -97,7 +98,7 @@ export class GuardRooms {
   /** What asks takes memory as everything does: it is promised, and without it nobody is asked. */
   #openEngines(): Engines {
     return openEngines({
-      directory: findCalibrationDirectory(),
+      ...nameAnswerDirectory(this.#settings.calibration),
       hold: (bytes) => {
         if ((this.#freeBytes() ?? 0) < bytes) return undefined;
         const need = { mappedBytes: 0, anonymousBytes: bytes, basis: 'given' } as const;
@@ -122,11 +123,11 @@ export class GuardRooms {
       busy: (model) => adapter.isBusy?.(model) === true,
       filledMicroBatch: (model) => adapter.hasFilledMicroBatch?.(model) === true,
       observed: (observing) => this.#keep(observing),
-      removed: ({ facts }, cause, beforeBytes) => {
+      removed: ({ facts }, cause, before) => {
         const { name, quantization, reservation, files } = facts;
         const { need } = reservation;
         if (cause === 'killed') return Promise.resolve();
-        return this.#unloads.add({ cause, name, quantization, need, files: dropPageCache ? files : [], beforeBytes });
+        return this.#unloads.add({ cause, name, quantization, need, files: dropPageCache ? files : [], ...before });
       },
       outgrown: (held, takenBytes) => this.#tellOutgrown(held, takenBytes),
       unevicted: ({ facts }, error) =>
@@ -214,4 +215,10 @@ export class GuardRooms {
       return undefined; // told by the next decision or reading that needs it
     }
   }
+}
+
+/** Answers of engines lie where observations do, and nowhere if nothing is to be kept. */
+function nameAnswerDirectory(calibration: CalibrationOption): { readonly directory?: string } {
+  if (calibration === 'off') return {};
+  return { directory: calibration === 'shared' ? findCalibrationDirectory() : calibration.directory };
 }

@@ -40,7 +40,9 @@ export type {
   SensorReading,
 } from './core/types.ts';
 export {
+  type EngineFiles,
   type EstimateFootprintOptions,
+  type EstimatorOptions,
   estimateFootprint,
   type Footprint,
   type FootprintPart,
@@ -102,6 +104,7 @@ export type {
   GenerateResult,
   LogLevel,
   LogListener,
+  OpenedLibrary,
   Runtime,
   RuntimeDevice,
   RuntimeGenerate,

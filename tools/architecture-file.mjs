@@ -23,6 +23,18 @@ export function resizeVocabulary(recipe, vocab) {
   return { ...recipe, vocab, tensors };
 }
 
+/** The same with another number wherever this one is a key or a dimension. @param {Recipe} recipe @param {number} from @param {number} to @returns {Recipe} */
+export function resizeWidth(recipe, from, to) {
+  const resize = (/** @type {unknown} */ value) => (value === from ? to : value);
+  const keys = recipe.keys.map(([key, type, value]) => [
+    key,
+    type,
+    Array.isArray(value) ? value.map(resize) : resize(value),
+  ]);
+  const tensors = recipe.tensors.map(([name, dims, ...rest]) => [name, dims.map(resize), ...rest]);
+  return { ...recipe, keys: /** @type {Recipe['keys']} */ (keys), tensors: /** @type {Recipe['tensors']} */ (tensors) };
+}
+
 /** @param {string} file @param {Recipe} recipe */
 export function writeRecipe(file, recipe) {
   const own = recipe.keys.map(([key, type, value]) => [

@@ -4,7 +4,7 @@
  */
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
-import path from 'node:path';
+import { listLibraries } from './build-transcripts.mjs';
 
 /** Longer than what is looked at; behind it lies whatever was there. */
 const BYTES = { model: 80, context: 160, projector: 56 };
@@ -15,15 +15,8 @@ if (!name || !fs.existsSync(place)) {
   process.exit(2);
 }
 const addon = createRequire(import.meta.url)('../build/Release/nexa_memory_guard.node');
-const isFolder = fs.statSync(place).isDirectory();
-const library = new addon.EngineLibrary(isFolder ? listParts(place) : [path.resolve(place)], isFolder ? place : '');
+const { libraries, backends } = listLibraries(place);
+const library = new addon.EngineLibrary(libraries, backends);
 const defaults = library.defaults();
 const texts = Object.entries(BYTES).map(([kind, bytes]) => [kind, defaults[kind].subarray(0, bytes).toString('hex')]);
 console.log(JSON.stringify({ name, ...Object.fromEntries(texts) }));
-
-/** The libraries of node-llama-cpp, in the order in which they need each other. @param {string} folder */
-function listParts(folder) {
-  const parts = [/^libggml-base\b.*\.so\b/, /^libggml(\.[vb][\d.]+)?\.so\b/, /^libllama(\.[vb][\d.]+)?\.so\b/];
-  const names = fs.readdirSync(folder);
-  return parts.map((part) => path.resolve(folder, names.find((each) => part.test(each)) ?? String(part)));
-}

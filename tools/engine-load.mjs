@@ -1,6 +1,6 @@
 /**
  * One load in a process of its own: what the engine says it allocated, and what the process really took. It knows nothing of this package.
- *   node tools/engine-load.mjs '{"model":"x.gguf","n_ctx":2048}' [PROJECTOR] [TOKENS to decode] [AUDIO to hear]
+ *   node tools/engine-load.mjs '{"model":"x.gguf","n_ctx":2048}' [PROJECTOR] [TOKENS to decode, or to embed] [AUDIO to hear]
  */
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -108,8 +108,13 @@ async function loadEngine(options, projector, tokens, audio) {
   if (tokens > 0) {
     const prompt = `${audio === '' ? '' : '<__media__>'}${'a'.repeat(tokens)}`;
     const media = audio === '' ? {} : { media_paths: [audio] };
-    const result = await context.completion({ prompt, ...media, n_predict: 1, temperature: 0, top_k: 1 }, () => {});
-    evaluated = result.tokens_evaluated;
+    if (options.embedding) {
+      await context.embedding(prompt);
+      evaluated = tokens;
+    } else {
+      const result = await context.completion({ prompt, ...media, n_predict: 1, temperature: 0, top_k: 1 }, () => {});
+      evaluated = result.tokens_evaluated;
+    }
     decoded = readProcessMemory();
   }
   const decodeMs = performance.now() - decodeStartMs;

@@ -131,7 +131,7 @@ function answerQuestions() {
     const laid = !opened
       ? []
       : contexts.map((/** @type {Parameters} */ each) => {
-          const buffers = engine.measure(writeParameters(defaults.context, layouts.context, each));
+          const buffers = engine.measure(writeParameters(defaults.context, layouts.context, each))?.buffers;
           return { buffers, log: takeLog() };
         });
     process.send?.({ opened, log, contexts: laid });

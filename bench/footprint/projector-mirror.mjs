@@ -32,7 +32,7 @@ try {
 /** @param {string} file @param {number} engine @returns {Promise<string[]>} cells */
 async function estimate(file, engine) {
   try {
-    const { buffers, notes } = computeEncoders(await readGguf(file));
+    const { buffers, notes } = computeEncoders(await readGguf(file), 1);
     const bytes = buffers.reduce((sum, buffer) => sum + buffer.bytes, 0);
     return [formatMiB(bytes), `${((bytes / engine - 1) * 100).toFixed(1)} %`, notes.join('; ')];
   } catch (error) {

@@ -31,6 +31,10 @@ export interface RequestedShape {
   readonly embeddings?: unknown;
   /** Whether the engine copies weights into another layout. */
   readonly repack?: unknown;
+  /** Of which tokens the logits are read: 'all', or the 'last' of each sequence. */
+  readonly logits?: unknown;
+  /** How many seconds of sound one text may have, if the model hears. */
+  readonly audioSeconds?: unknown;
   /** Whether sequences share one cache. */
   readonly unifiedKvCache?: unknown;
   /** 'none', 'mean', 'cls', 'last' or 'rank': how the embeddings of a text become one. */
@@ -39,6 +43,8 @@ export interface RequestedShape {
   readonly mlock?: unknown;
   /** Paths of LoRA adapters that are loaded with it. */
   readonly loraPaths?: unknown;
+  /** Pixels of the largest image that the model is given. */
+  readonly maxImagePixels?: unknown;
   /** The most bytes of snapshots that the engine keeps of recurrent states. */
   readonly stateCacheBytes?: unknown;
   /** The most such snapshots of one sequence. */
@@ -188,6 +194,8 @@ export interface Adapter {
   isInference(method: string): boolean;
   /** Whether a call on a loaded model with these arguments processes audio: memory is reserved for that while the call runs. */
   hasAudio(args: readonly unknown[]): boolean;
+  /** How many bytes such a call takes at most while it runs, if that may be more than the documented 100 MB. */
+  countCallAudio?(model: unknown, args: readonly unknown[]): number;
   /** Methods of the SDK that unload: all models, or the one whose handle or name is the first argument. */
   readonly sdkDisposers?: { readonly all?: readonly PropertyKey[]; readonly one?: readonly PropertyKey[] };
 }

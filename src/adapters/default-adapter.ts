@@ -57,6 +57,7 @@ const ADAPTER_PARTS = Object.keys({
   disposers: true,
   isInference: true,
   hasAudio: true,
+  countCallAudio: true,
   sdkDisposers: true,
 } satisfies Record<keyof Adapter, true>);
 

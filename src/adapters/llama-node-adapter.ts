@@ -42,7 +42,11 @@ const SHAPE_KEYS = [
   'ctx_shift',
   'state_cache_budget_mb',
   'state_cache_max_checkpoints',
+  'maxImagePixels',
 ];
+
+/** Options by which the guard is told of a projector, which the engine loads by a call of its own. */
+const GUARD_ONLY = ['projectorPath', 'maxImagePixels'];
 
 /** Where the path of a draft model may stand, in the options and in `speculative` and its `draft`. */
 const DRAFT_KEYS = ['model_draft', 'draft_model'];
@@ -56,7 +60,7 @@ export function llamaNodeAdapter({ BuildInfo }: LlamaNode): Adapter {
   return withoutPrototype<Adapter>({
     runtime: `@fugood/llama.node (llama.cpp b${String(BuildInfo.number)})`,
     readRequest,
-    withQuantization: (args, _quantization, modelPath) => withPath(args, 'model', modelPath, ['projectorPath']),
+    withQuantization: (args, _quantization, modelPath) => withPath(args, 'model', modelPath, GUARD_ONLY),
     withShape,
     async listOffers(args) {
       const { model, projectorPath } = readPathOptions(args, 'model', ['projectorPath']);
@@ -108,6 +112,7 @@ function readShape(options: { readonly [name: string]: unknown }): RequestedShap
     ...(options['kv_unified'] === true && { unifiedKvCache: true }),
     ...(loraPaths.length > 0 && { loraPaths }),
     ...readStateCache(options),
+    ...(options['maxImagePixels'] !== undefined && { maxImagePixels: options['maxImagePixels'] }),
     ...(options['ctx_shift'] !== false && { contextShift: true }),
     // Without a number the engine offloads all layers if there is a device to offload them to.
     gpuLayers: Math.max(0, Number(options['n_gpu_layers'] ?? 0)),

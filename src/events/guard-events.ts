@@ -97,7 +97,10 @@ export type UnloadCause = 'unloaded' | 'leaked' | 'killed' | EvictionReason;
 /** `memory`: a load needed its memory. `keep-alive`: it was idle for `keepAliveMs`. */
 export type EvictionReason = 'memory' | 'keep-alive';
 
-/** A model is gone, and what it held was seen to come back. `leaked`: its handle was lost undisposed. */
+/**
+ * A model is gone, and what it held was seen to come back. `leaked`: its handle was lost undisposed, or its engine did not give back what it held
+ * (`keptBytes`).
+ */
 export interface UnloadedEvent<T extends 'unloaded' | 'leaked' = 'unloaded' | 'leaked'> extends GuardEventBase<T> {
   readonly model: string;
   readonly quantization?: LadderStep;
@@ -106,6 +109,11 @@ export interface UnloadedEvent<T extends 'unloaded' | 'leaked' = 'unloaded' | 'l
    * headroom can't be read.
    */
   readonly freedBytes?: number;
+  /**
+   * What its engine did not give back, though the model is gone. It is taken until the process ends: readings have it as used, and no promise is paid with
+   * it. Absent if that is nothing, or can't be told.
+   */
+  readonly keptBytes?: number;
   readonly elapsedMs: number;
 }
 

@@ -34,6 +34,8 @@ function addFootprints(main: Footprint, draft: Footprint): Footprint {
       outputBytes: add('outputBytes'),
       projectorBytes: add('projectorBytes'),
       projectorComputeBytes: add('projectorComputeBytes'),
+      // It hears nothing by itself.
+      audioBytes: main.audioBytes,
       runtimeBytes: add('runtimeBytes'),
       laterBytes: add('laterBytes'),
     },

@@ -4,7 +4,7 @@
  */
 import { invalidOption } from '../core/errors.ts';
 import type { ModelHeader } from '../gguf/read-gguf.ts';
-import { checkOptions, completeSettings, type Estimator } from './estimator.ts';
+import { checkOptions, completeSettings, DEFAULT_IMAGE_PIXELS, type Estimator } from './estimator.ts';
 import { computeEncoders, computeFootprint, type Footprint } from './footprint.ts';
 import { findPublishedShape, type PublishedShape } from './published-shapes.ts';
 import { describeLanguageModel, describeProjector } from './shape-header.ts';
@@ -27,7 +27,7 @@ export function findKnownModelEstimator(name: string, quantization: string): Est
 /** Computes what takes longest, the first graph of an encoder, so that a caller can do it in a turn of its own. */
 export function prepareKnownModel(name: string): void {
   const shape = findPublishedShape(name);
-  if (shape) computeEncoders(describeProjectorOnce(name, shape));
+  if (shape) computeEncoders(describeProjectorOnce(name, shape), DEFAULT_IMAGE_PIXELS);
 }
 
 function createEstimator(name: string, quantization: string): Estimator | undefined {

@@ -7,7 +7,18 @@ import { setImmediate } from 'node:timers/promises';
 import { copyOptions } from '../core/copy-options.ts';
 import { invalidOption } from '../core/errors.ts';
 import type { CacheType, KvCacheType } from '../core/types.ts';
-import { type Checks, describedPath, flag, oneOf, oneOrMore, size, validate, wholeNumber } from '../core/validate.ts';
+import {
+  type Checks,
+  describedPath,
+  flag,
+  numberFrom,
+  oneOf,
+  oneOrMore,
+  size,
+  text,
+  validate,
+  wholeNumber,
+} from '../core/validate.ts';
 import { findGgmlTypeByName } from '../gguf/ggml-types.ts';
 import { isSameFile } from '../gguf/model-file.ts';
 import { refuseSwappedFiles } from '../gguf/model-pair.ts';
@@ -38,8 +49,8 @@ const CACHE_TYPES = [
   'iq4_nl',
 ] as const satisfies readonly CacheType[];
 
-/** Options of `estimateFootprint`: a model and how it is to be run. */
-export interface EstimateFootprintOptions {
+/** A model and how it is to be run. */
+export interface EstimatorOptions {
   /** The path of the model's GGUF file; for a split model of any of its shards. */
   readonly modelPath: string;
   /** The path of the audio or vision projector ("mmproj") that is loaded with it. */
@@ -64,13 +75,22 @@ export interface EstimateFootprintOptions {
   readonly mmap?: boolean;
   /**
    * The engine copies weights into an arrangement of its own. `auto` is false on x64; elsewhere it is assumed, and `notes`
-   * says so.
+   * says so. A list names the types whose matrices it copies, by groups of eight rows, if that is known.
    *
    * @default 'auto'
    */
-  readonly repack?: boolean | 'auto';
+  readonly repack?: boolean | 'auto' | readonly string[];
   /** Layers for a GPU; they are counted as if they stayed in main memory. @default 0 */
   readonly gpuLayers?: number;
+  /**
+   * Of which tokens the logits are read. An engine makes room for those of a whole micro-batch, and pages that nobody writes to are never taken: 'last'
+   * counts those of one token for each sequence, if the engine can be asked that.
+   *
+   * @default 'all'
+   */
+  readonly logits?: 'all' | 'last';
+  /** How many seconds of sound one text may have, if the projector hears: no more are counted than the context can hold. @default 0 */
+  readonly audioSeconds?: number;
   /** Sequences share one cache instead of having cells of their own. @default false */
   readonly unifiedKvCache?: boolean;
   /** How the embeddings of a text become one, for `embeddings`. @default what the model's header says */
@@ -79,6 +99,11 @@ export interface EstimateFootprintOptions {
   readonly mlock?: boolean;
   /** The paths of LoRA adapters that are loaded with it. */
   readonly loraPaths?: readonly string[];
+  /**
+   * Pixels of the largest image that the model is given, for projectors that take images of any size. Nobody refuses a larger one: whoever calls
+   * the engine makes it smaller first. @default 1048576, 1024 × 1024
+   */
+  readonly maxImagePixels?: number;
   /** The most bytes of snapshots that the engine keeps of recurrent states, to go back in a conversation. @default 0 */
   readonly stateCacheBytes?: number;
   /** The most such snapshots of one sequence. @default 8 */
@@ -91,6 +116,8 @@ export interface EstimateFootprintOptions {
   readonly part?: FootprintPart;
 }
 
+/** 1024 × 1024. */
+export const DEFAULT_IMAGE_PIXELS = 2 ** 20;
 /** `LLAMA_MAX_SEQ`. */
 const MAX_SEQUENCES = 256;
 
@@ -107,9 +134,12 @@ const DEFAULTS = {
   mmap: true,
   repack: 'auto',
   gpuLayers: 0,
+  logits: 'all',
+  audioSeconds: 0,
   unifiedKvCache: false,
   mlock: false,
   loraPaths: [],
+  maxImagePixels: DEFAULT_IMAGE_PIXELS,
   stateCacheBytes: 0,
   stateSnapshots: 8,
   contextShift: false,
@@ -118,7 +148,7 @@ const DEFAULTS = {
 
 const path = describedPath('the path of a GGUF file');
 
-const CHECKS: Checks<EstimateFootprintOptions> = {
+const CHECKS: Checks<EstimatorOptions> = {
   modelPath: path,
   projectorPath: path,
   contextSize: wholeNumber(1),
@@ -130,12 +160,15 @@ const CHECKS: Checks<EstimateFootprintOptions> = {
   fullSlidingCache: flag,
   embeddings: flag,
   mmap: flag,
-  repack: oneOf('auto', true, false),
+  repack: checkRepack,
   gpuLayers: wholeNumber(0),
+  logits: oneOf('all', 'last'),
+  audioSeconds: numberFrom(0),
   unifiedKvCache: flag,
   pooling: oneOf('none', 'mean', 'cls', 'last', 'rank'),
   mlock: flag,
   loraPaths: oneOrMore(describedPath('the path of a LoRA adapter'), 'the path of a LoRA adapter, or a list of them'),
+  maxImagePixels: wholeNumber(1),
   stateCacheBytes: size,
   stateSnapshots: wholeNumber(0),
   stateSnapshotTokens: wholeNumber(1),
@@ -165,7 +198,7 @@ export interface Estimator {
 }
 
 /** How a model is to be run. */
-export type EstimateShape = Omit<EstimateFootprintOptions, 'modelPath' | 'projectorPath'>;
+export type EstimateShape = Omit<EstimatorOptions, 'modelPath' | 'projectorPath'>;
 
 /**
  * Reads the headers. `engine` is asked what it knows better. Rejects with `ERR_MODEL_FILE` if the files can't be understood, or one is in the
@@ -184,7 +217,7 @@ export async function openEstimator(
   if (projector) {
     // In turns of their own: reading a header with 150,000 tokens takes 11 ms, and the first graph of an encoder 6.
     await setImmediate();
-    computeEncoders(projector);
+    computeEncoders(projector, DEFAULT_IMAGE_PIXELS);
   }
   const known = new Map<string, Footprint>();
   const asked = engine && new AskedModel(engine, model, projector);
@@ -219,8 +252,8 @@ function readTrainedTokens({ metadata, architecture }: GgufFile): Pick<Estimator
 }
 
 /** Throws `ERR_INVALID_OPTION` for an option that can't be. */
-export function checkOptions(options: unknown): Partial<EstimateFootprintOptions> {
-  return validate<EstimateFootprintOptions>(options, CHECKS, 'estimateFootprint');
+export function checkOptions(options: unknown): Partial<EstimatorOptions> {
+  return validate<EstimatorOptions>(options, CHECKS, 'estimateFootprint');
 }
 
 /** Puts defaults in place of what was left out. Throws `ERR_INVALID_OPTION` for options that exclude each other. */
@@ -237,13 +270,19 @@ export function completeSettings(options: EstimateShape): FootprintSettings {
     valueType: v,
     flashAttention: flashAttention !== 'off',
     flashAttentionMode: flashAttention,
-    repack: repack === 'auto' ? repacksByDefault(process.arch) : repack,
+    repack: repack === 'auto' ? repacksByDefault(process.arch) : repack !== false,
+    ...(typeof repack === 'object' && { repackedTypes: repack }),
     repackForbidden: repack === false,
     repackNote:
       repack === 'auto'
         ? `whether the engine rearranges weights on ${process.arch} is not known, so it is assumed`
         : 'which weights the engine rearranges depends on the CPU, so all that some CPU rearranges are counted',
   };
+}
+
+function checkRepack(value: unknown, name: string): boolean | 'auto' | readonly string[] {
+  if (!Array.isArray(value)) return oneOf('auto', true, false)(value, name);
+  return value.map((each: unknown) => text(each, name));
 }
 
 /** Throws `ERR_INVALID_OPTION` for a type that no KV cache has. */

@@ -1,18 +1,21 @@
 /** Knows the arithmetic from header facts to bytes by kind. It must not read files, the machine or a clock. */
 
-import type { GgufTensors, ModelHeader } from '../gguf/read-gguf.ts';
+import type { ModelHeader } from '../gguf/read-gguf.ts';
 import { computeLaterBytes, type LaterSettings } from './later-memory.ts';
 import { computeCacheSizes, computeOutputBytes, type Run, type RunOptions, sizeRun } from './llama-cpp/cache-sizes.ts';
 import { buildDecoderGraph } from './llama-cpp/decoder-graph.ts';
+import { boundEncoderBytes, describeEncoderBound, isExact } from './llama-cpp/encoder-bound.ts';
 import { buildEncoderGraph, countPositions } from './llama-cpp/encoder-graph.ts';
 import { type EncoderShape, readEncoderShapes } from './llama-cpp/encoder-shape.ts';
 import { computeGraphBytes } from './llama-cpp/graph-allocator.ts';
+import { boundGraphBytes, describeGraphBound } from './llama-cpp/graph-bound.ts';
 import { type ModelShape, readModelShape } from './llama-cpp/model-shape.ts';
-import { countRepackedBytes } from './llama-cpp/repacked-weights.ts';
 import { computeRuntimeBytes, type RuntimeParts } from './llama-cpp/runtime-overhead.ts';
+import { countPaddedBytes, placeWeights } from './place-weights.ts';
+import { countSoundBytes } from './sound-bytes.ts';
 
 /**
- * What a model needs, part by part; a frozen object. All sizes are whole bytes. `totalBytes` is the sum of the eight parts,
+ * What a model needs, part by part; a frozen object. All sizes are whole bytes. `totalBytes` is the sum of the parts,
  * and also `mappedBytes` + `anonymousBytes`.
  */
 export interface Footprint {
@@ -33,6 +36,8 @@ export interface Footprint {
   readonly projectorBytes: number;
   /** The buffers for the graphs of the projector's encoders. */
   readonly projectorComputeBytes: number;
+  /** What decoding the longest sound takes that one text may have; taken while such a text runs. */
+  readonly audioBytes: number;
   /** What the engine itself holds: vocabulary, plans, the copies beside a product. */
   readonly runtimeBytes: number;
   /**
@@ -70,26 +75,28 @@ export interface FootprintSettings extends RunOptions, LaterSettings {
   readonly mmap: boolean;
   /** The engine copies weights into an arrangement of its own. */
   readonly repack: boolean;
+  /** The types whose matrices it copies, if they are known. */
+  readonly repackedTypes?: readonly string[];
   /** The caller said that it doesn't. */
   readonly repackForbidden: boolean;
   /** The reason why the bytes of that copy can only be bounded. */
   readonly repackNote: string;
   readonly gpuLayers: number;
+  /** Of which tokens the logits are read. */
+  readonly logits?: 'all' | 'last';
+  /** How many seconds of sound one text may have. */
+  readonly audioSeconds?: number;
   readonly part: FootprintPart;
   readonly flashAttentionMode: 'auto' | 'on' | 'off';
-  /** All sequences share one cache. */
-  readonly unifiedKvCache: boolean;
   readonly pooling?: 'none' | 'mean' | 'cls' | 'last' | 'rank' | undefined;
   /** Mapped weights are locked in memory. */
   readonly mlock: boolean;
   readonly loraPaths: readonly string[];
+  /** The largest image that the caller gives the model. */
+  readonly maxImagePixels: number;
 }
 
-/** Tensors that lie side by side in a buffer begin at multiples of so many bytes. */
-const ALIGNMENT = 32;
 const F32_BYTES = 4;
-/** Bytes of an element of a mask in F32 and of its copy in F16. */
-const MASK_BYTES = 6;
 
 /**
  * Computes what a model needs, with its projector if it has one. `problem` is why an engine that should have been asked wasn't.
@@ -107,7 +114,7 @@ export function computeFootprint(
   const { part } = settings;
   const weights = part === 'context' ? NO_WEIGHTS : computeWeights(model, shape, projector, settings, notes);
   const context = part === 'all' || part === 'context' ? computeContext(shape, settings, notes) : NO_CONTEXT;
-  const { mappedBytes, runtime: weightsRuntime, ...weightsParts } = weights;
+  const { mappedBytes, readOnceBytes, runtime: weightsRuntime, ...weightsParts } = weights;
   const { runtime: contextRuntime, ...contextParts } = context;
   const scratchBytes = weightsRuntime.scratchBytes + contextRuntime.scratchBytes;
   // What is exact without it needs no word about it.
@@ -117,8 +124,8 @@ export function computeFootprint(
   const { computeBytes } = caches;
   const laterBytes = context === NO_CONTEXT ? 0 : countLater(shape, settings, stateBytes, computeBytes);
   return sumFootprint(
-    { ...weightsParts, ...caches, runtimeBytes, laterBytes },
-    { mappedBytes, readOnceBytes: 0, lockedBytes: settings.mlock ? mappedBytes : 0, basis: 'gguf', notes },
+    { ...weightsParts, ...caches, audioBytes: countSoundBytes(projector, settings), runtimeBytes, laterBytes },
+    { mappedBytes, readOnceBytes, lockedBytes: settings.mlock ? mappedBytes - readOnceBytes : 0, basis: 'gguf', notes },
   );
 }
 
@@ -128,7 +135,7 @@ function countLater(shape: ModelShape, settings: FootprintSettings, stateBytes: 
   return computeLaterBytes(settings, { ...settings, stateBytes, slidingBytes: 0, keyElements, computeBytes });
 }
 
-/** The eight parts of a total. */
+/** The parts of a total. */
 type Parts = Pick<
   Footprint,
   | 'weightsBytes'
@@ -137,6 +144,7 @@ type Parts = Pick<
   | 'outputBytes'
   | 'projectorBytes'
   | 'projectorComputeBytes'
+  | 'audioBytes'
   | 'runtimeBytes'
   | 'laterBytes'
 >;
@@ -158,7 +166,10 @@ export function sumFootprint(parts: Parts, { notes, mappedBytes, ...aspects }: A
   });
 }
 
-type Weights = Pick<Footprint, 'weightsBytes' | 'projectorBytes' | 'projectorComputeBytes' | 'mappedBytes'> & {
+type Weights = Pick<
+  Footprint,
+  'weightsBytes' | 'projectorBytes' | 'projectorComputeBytes' | 'mappedBytes' | 'readOnceBytes'
+> & {
   readonly runtime: Pick<RuntimeParts, 'tokens' | 'merges' | 'projector' | 'scratchBytes'>;
 };
 
@@ -167,35 +178,36 @@ const NO_WEIGHTS: Weights = {
   projectorBytes: 0,
   projectorComputeBytes: 0,
   mappedBytes: 0,
+  readOnceBytes: 0,
   runtime: { tokens: 0, merges: 0, projector: false, scratchBytes: 0 },
 };
 
 /** Computes what is there once for all contexts: tensors, encoders and the vocabulary. */
 function computeWeights(
   model: ModelHeader,
-  { vocabulary }: ModelShape,
+  { vocabulary, architecture }: ModelShape,
   projector: ModelHeader | undefined,
-  { mmap, repack, repackNote, gpuLayers, part }: FootprintSettings,
+  settings: FootprintSettings,
   notes: string[],
 ): Weights {
+  const { gpuLayers, part, maxImagePixels } = settings;
   const vocabularyRuntime = { tokens: vocabulary, merges: readArrayLength(model, 'tokenizer.ggml.merges') };
   if (part === 'vocabulary') return { ...NO_WEIGHTS, runtime: { ...NO_WEIGHTS.runtime, ...vocabularyRuntime } };
   const {
     buffers: encoders,
     notes: encoderNotes,
     weightsBytes: projectorBytes,
-  } = projector ? computeEncoders(projector) : NO_ENCODERS;
+  } = projector ? computeEncoders(projector, maxImagePixels) : NO_ENCODERS;
   notes.push(...encoderNotes);
-  const mappedBytes = mmap ? countMappedBytes(model.tensors) : 0;
-  const copiedBytes = mmap && repack ? countRepackedBytes(model.tensors) : 0;
-  if (copiedBytes > 0) notes.push(repackNote);
+  const { mappedBytes, readOnceBytes, anonymousBytes } = placeWeights(model.tensors, architecture, settings, notes);
   if (gpuLayers > 0) notes.push('layers on a GPU are counted as if they stayed in main memory');
   return {
-    weightsBytes: (mmap ? mappedBytes : countPaddedBytes(model.tensors)) + copiedBytes,
+    weightsBytes: mappedBytes + anonymousBytes,
     projectorBytes,
     // Each encoder of one file has a buffer of its own.
     projectorComputeBytes: encoders.reduce((sum, { bytes }) => sum + bytes, 0),
     mappedBytes,
+    readOnceBytes,
     runtime: {
       ...vocabularyRuntime,
       projector: projector !== undefined,
@@ -237,8 +249,9 @@ function computeContext(shape: ModelShape, options: RunOptions, notes: string[])
 
 /** Counts the cells of one cache, or of two if some layers slide. */
 function countManagedCells(shape: ModelShape, run: Run): number {
+  if (shape.architecture.cacheless) return 0;
   const slides = !shape.architecture.compared || shape.layers.some(({ sliding }) => sliding);
-  return (run.cells + (slides ? run.slidingCells : 0)) * run.sequences;
+  return (run.cells + (slides ? run.slidingCells : 0)) * run.streams;
 }
 
 /** The buffer for a graph, and what its largest product needs beside it. */
@@ -247,22 +260,15 @@ interface GraphBuffer {
   readonly scratchBytes: number;
 }
 
-/**
- * Computes the exact buffer for an architecture that was compared. For others it takes the usual decoder, once with and
- * once without flash attention, and adds room to spare.
- */
+/** Computes the exact buffer for an architecture that was compared, and otherwise the most that it may be. */
 function computeDecoderBuffer(shape: ModelShape, run: Run, notes: string[]): GraphBuffer {
   const graph = buildDecoderGraph(shape, run);
-  const { name, compared } = shape.architecture;
-  if (compared) return { bytes: computeGraphBytes(graph), scratchBytes: graph.scratchBytes };
-  notes.push(`the architecture ${JSON.stringify(name)} is unknown, so its cache and graphs are bounded`);
-  const graphs = [graph, buildDecoderGraph(shape, { ...run, flashAttention: !run.flashAttention })];
-  const largest = Math.max(...graphs.map(computeGraphBytes));
+  const bytes = computeGraphBytes(graph);
+  const { scratchBytes } = graph;
+  if (shape.architecture.compared) return { bytes, scratchBytes };
+  notes.push(describeGraphBound(shape.architecture));
   const widest = Math.max(shape.embedding, shape.widestRows) * run.tokens * F32_BYTES;
-  return {
-    bytes: Math.ceil(largest * 1.25) + 3 * widest,
-    scratchBytes: Math.max(widest, ...graphs.map((each) => each.scratchBytes)),
-  };
+  return { bytes: boundGraphBytes(shape, run, bytes), scratchBytes: Math.max(widest, scratchBytes) };
 }
 
 /** A projector's weights and the buffers of its encoders, and what they may be wrong by, in words. */
@@ -276,47 +282,35 @@ interface Encoders {
 
 const NO_ENCODERS: Encoders = { weightsBytes: 0, buffers: [], notes: [], compared: true };
 
-/** By the projector's header: no other setting changes them. */
-const encodersOf = new WeakMap<ModelHeader, Encoders>();
+/** By the projector's header and the pixels of an image: no other setting changes them. */
+const encodersOf = new WeakMap<ModelHeader, Map<number, Encoders>>();
 
 /**
- * Computes the buffers of a projector's encoders, once: it takes 6 ms.
+ * Computes the buffers of a projector's encoders for images of so many pixels, once: it takes 6 ms.
  *
  * @throws MemoryGuardError `ERR_MODEL_FILE` if a header lacks what a size depends on.
  */
-export function computeEncoders(projector: ModelHeader): Encoders {
-  const known = encodersOf.get(projector);
+export function computeEncoders(projector: ModelHeader, maxImagePixels: number): Encoders {
+  const ofProjector = encodersOf.get(projector) ?? new Map<number, Encoders>();
+  encodersOf.set(projector, ofProjector);
+  const known = ofProjector.get(maxImagePixels);
   if (known) return known;
   const notes: string[] = [];
-  const buffers = readEncoderShapes(projector).map((each) => computeEncoderBuffer(each, notes));
+  const buffers = readEncoderShapes(projector).map((each) => computeEncoderBuffer(each, maxImagePixels, notes));
   const weightsBytes = countPaddedBytes(projector.tensors);
   const encoders = { weightsBytes, buffers, notes, compared: notes.length === 0 };
-  encodersOf.set(projector, encoders);
+  ofProjector.set(maxImagePixels, encoders);
   return encoders;
 }
 
-/**
- * Computes the exact buffer for a projector that was compared. Others get twice the usual encoder and room for a mask, in
- * F32 and in F16.
- */
-function computeEncoderBuffer(shape: EncoderShape, notes: string[]): GraphBuffer {
-  const graph = buildEncoderGraph(shape);
+/** Computes the exact buffer for a projector that was compared, and otherwise the most that it may be. */
+function computeEncoderBuffer(shape: EncoderShape, maxImagePixels: number, notes: string[]): GraphBuffer {
+  const positions = countPositions(shape, maxImagePixels);
+  const graph = buildEncoderGraph(shape, positions);
   const bytes = computeGraphBytes(graph);
-  const { name, compared } = shape.projector;
-  if (compared) return { bytes, scratchBytes: graph.scratchBytes };
-  notes.push(`the projector ${JSON.stringify(name)} is unknown, so its graph is bounded`);
-  const maskBytes = countPositions(shape) ** 2 * MASK_BYTES;
-  return { bytes: 2 * bytes + maskBytes, scratchBytes: 2 * graph.scratchBytes };
-}
-
-/** Counts the bytes that are mapped: the engine maps each shard from its first tensor to the end of its last one. */
-function countMappedBytes({ shards }: GgufTensors): number {
-  return shards.reduce((sum, { dataBytes }) => sum + dataBytes, 0);
-}
-
-/** Counts the bytes of tensors that are read into one buffer. */
-function countPaddedBytes({ kinds }: GgufTensors): number {
-  return kinds.reduce((sum, { bytes, count }) => sum + count * Math.ceil(bytes / ALIGNMENT) * ALIGNMENT, 0);
+  if (isExact(shape)) return { bytes, scratchBytes: graph.scratchBytes };
+  notes.push(describeEncoderBound(shape, positions));
+  return { bytes: boundEncoderBytes(shape, positions, bytes), scratchBytes: 2 * graph.scratchBytes };
 }
 
 function readArrayLength(file: ModelHeader, key: string): number {

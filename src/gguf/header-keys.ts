@@ -51,13 +51,19 @@ export class HeaderKeys {
     return this.#checkOrFallBack(key, Array.isArray(value) ? value[0] : value, range);
   }
 
-  /** Reads one number for each of `count` layers; the header may give one number for all of them. */
+  /** Reads one number for each of `count` layers; the header may give one for all of them, or truth values. */
   readPerLayer(key: string, count: number, range: FallbackRange<readonly number[]>): readonly number[] {
     const value = this.#get(key);
     if (value === undefined && range.fallback) return range.fallback;
     const values: readonly unknown[] = Array.isArray(value) ? value : new Array(count).fill(value);
     if (values.length < count) throw this.#wrongValue(key, `${count} numbers`, `${values.length}`);
-    return values.slice(0, count).map((each) => this.#check(key, each, range));
+    return values.slice(0, count).map((each) => this.#check(key, countTruth(each), range));
+  }
+
+  /** The numbers of a list; `undefined` if the header has no list of that name. */
+  findList(key: string, range: NumberRange): readonly number[] | undefined {
+    const value = this.#get(key);
+    return Array.isArray(value) ? value.map((each) => this.#check(key, countTruth(each), range)) : undefined;
   }
 
   #get(key: string): GgufValue | undefined {
@@ -79,4 +85,9 @@ export class HeaderKeys {
     const where = `have ${expected} in ${this.#prefix}.${key}`;
     return modelFileError(this.#file.path, where, found, 'download the file again');
   }
+}
+
+/** In a list for layers converters write truth values or 0 and 1. */
+function countTruth(value: unknown): unknown {
+  return typeof value === 'boolean' ? Number(value) : value;
 }

@@ -6,14 +6,14 @@ export class HeldProcess {
   readonly process: ModelProcess;
   readonly #probe: ProcessProbe | undefined;
   /** What it held before its first load is no model's. `undefined` if it could not be read then: what it has grown by is never known. */
-  readonly #startBytes: number | undefined;
+  #startBytes: number | undefined;
   #heldBytes: number | undefined;
   #end: ProcessEnd | undefined;
   #killer: KillerScope | undefined;
   /** Anonymous bytes that fill the wall that it was given, at the least. 0: it has none. */
   #wallBytes = 0;
   #wallMappedBytes = 0;
-  #widened = false;
+  #widenedBytes = 0;
 
   /** `probe` is absent if the system doesn't tell what it holds. */
   constructor(process: ModelProcess, probe: ProcessProbe | undefined) {
@@ -71,6 +71,11 @@ export class HeldProcess {
     return this.#countGrown(this.#heldBytes);
   }
 
+  /** So many of its bytes are nobody's any more, and will not come back while it runs: they pay for nothing. */
+  writeOff(bytes: number): void {
+    if (this.#startBytes !== undefined) this.#startBytes += bytes;
+  }
+
   listMappings(): readonly HeldFile[] | undefined {
     return this.#end ? undefined : this.#probe?.listMappings();
   }
@@ -85,11 +90,16 @@ export class HeldProcess {
     return reason;
   }
 
-  /** Moves its wall, once, for what a call may take beside the model. It is not moved back: what lies behind would have to go at once. */
+  /**
+   * Moves its wall for what a call may take beside the model, as far as none before has moved it. It is not moved back: what lies behind would have to
+   * go at once.
+   */
   widen(bytes: number): void {
-    if (this.#wallBytes === 0 || this.#widened) return;
-    this.#widened = true;
-    void this.contain(this.#wallBytes + this.#wallMappedBytes + bytes, this.#wallMappedBytes);
+    const moreBytes = bytes - this.#widenedBytes;
+    if (this.#wallBytes === 0 || moreBytes <= 0) return;
+    this.#widenedBytes = bytes;
+    this.#wallBytes += moreBytes;
+    void this.#probe?.contain(this.#wallBytes + this.#wallMappedBytes);
   }
 
   /** Anonymous bytes that its model had taken at the least when the kernel ended it. `undefined` if it didn't, or the system doesn't tell. */

@@ -3,8 +3,9 @@ import type { EvictionReason, UnloadCause } from '../events/guard-events.ts';
 import { type BesideLoad, CallWindows } from './call-windows.ts';
 import type { HeldModel } from './held-model.ts';
 import { KeepAlive, type KeepAliveParts } from './keep-alive.ts';
+import { type Stillness, watchKept } from './kept-memory.ts';
 import { describeModel, type LoadedModel } from './loaded-model.ts';
-import { ModelEnds, type ModelEndsParts } from './model-ends.ts';
+import { type BeforeEnd, ModelEnds, type ModelEndsParts } from './model-ends.ts';
 import { reserveAudio, type SettleModelParts, settleModel, tellObserved } from './settle-model.ts';
 
 export interface LoadedModelsParts
@@ -22,7 +23,7 @@ export interface LoadedModelsParts
   /** Whether a model's last call touched all that it ever will. */
   readonly filledMicroBatch: (model: unknown) => boolean;
   /** Called once for a model that is forgotten. Resolves when its memory is seen to be back. */
-  readonly removed: (held: HeldModel, cause: UnloadCause, beforeBytes: number | undefined) => Promise<void>;
+  readonly removed: (held: HeldModel, cause: UnloadCause, before: BeforeEnd) => Promise<void>;
 }
 
 /** A load that runs. */
@@ -46,7 +47,8 @@ export class LoadedModels {
     this.#keepAlive = new KeepAlive({ ...parts, expired: (held) => this.#endIdle(held) });
     this.#ends = new ModelEnds({
       ...parts,
-      gone: (held, cause, beforeBytes) => this.#remove(held, cause, beforeBytes),
+      watchKept: (held) => watchKept(held, () => this.#lookAround(held)),
+      gone: (held, cause, before) => this.#remove(held, cause, before),
       kept: (held, cause) => this.#keep(held, cause),
     });
   }
@@ -154,7 +156,7 @@ export class LoadedModels {
   ended(held: HeldModel): void {
     // An end that runs forgets the model itself: it knows why, and how much was free before.
     held.life.told = true;
-    if (held.life.alive) void this.#remove(held, 'unloaded', this.#parts.freeBytes());
+    if (held.life.alive) void this.#remove(held, 'unloaded', { beforeBytes: this.#parts.freeBytes() });
   }
 
   /** Its process has ended, though nobody had asked for that. `told` says so before what was reserved is seen to be back. */
@@ -164,7 +166,7 @@ export class LoadedModels {
     held.life.told = true;
     const reloads = held.reload !== undefined;
     if (reloads) held.life.replace();
-    void this.#remove(held, 'killed', undefined);
+    void this.#remove(held, 'killed', { beforeBytes: undefined });
     told(reloads);
   }
 
@@ -192,8 +194,8 @@ export class LoadedModels {
   }
 
   /** Reserves what processing audio takes. The caller gets the way to release it. */
-  reserveAudio(held: HeldModel): () => void {
-    return reserveAudio(held, this.#parts.gate);
+  reserveAudio(held: HeldModel, bytes?: number): () => void {
+    return reserveAudio(held, this.#parts.gate, bytes);
   }
 
   /** Runs a disposal and forgets the model when it is done. If an end of it runs already, that is waited for in its place. */
@@ -280,8 +282,18 @@ export class LoadedModels {
     settleModel(held, { full, changes: this.#windows.changes }, this.#parts);
   }
 
+  /** What else may make its process grow or shrink. */
+  #lookAround(held: HeldModel): Stillness {
+    const others = [...this.#held].filter((other) => other !== held);
+    return {
+      changes: this.#windows.changes,
+      still: this.#loading.size === 0 && others.every(({ callsInFlight, life }) => callsInFlight === 0 && !life.end),
+      shared: others.some(({ facts }) => facts.process !== undefined && facts.process === held.facts.process),
+    };
+  }
+
   /** Resolves when its memory is seen to be back. */
-  #remove(held: HeldModel, cause: UnloadCause, beforeBytes: number | undefined): Promise<void> {
+  #remove(held: HeldModel, cause: UnloadCause, before: BeforeEnd): Promise<void> {
     const { gate, removed, changed } = this.#parts;
     held.life.finish(cause);
     if (!this.#held.delete(held)) return Promise.resolve();
@@ -290,10 +302,10 @@ export class LoadedModels {
     gate.release(held.facts.reservation);
     // Contexts end with their model.
     for (const other of [...this.#held]) {
-      if (other.facts.owner?.held === held) void this.#remove(other, cause, beforeBytes);
+      if (other.facts.owner?.held === held) void this.#remove(other, cause, { beforeBytes: before.beforeBytes });
     }
     held.facts.owner?.letGo();
-    const seen = removed(held, cause, beforeBytes);
+    const seen = removed(held, cause, before);
     changed();
     return seen;
   }

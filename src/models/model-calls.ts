@@ -15,6 +15,8 @@ export interface ModelMethods<C> {
   isInference(method: string): boolean;
   /** Whether a call with these arguments processes audio. */
   hasAudio(args: readonly unknown[]): boolean;
+  /** How many bytes such a call takes at most while it runs. Absent if that is what is documented. */
+  countCallAudio?(model: unknown, args: readonly unknown[]): number;
   /** How a method is read that makes something with memory of its own. `undefined` for every other method. */
   adaptContext?(model: unknown, method: PropertyKey, files: readonly string[]): C | undefined;
   /** Calls `tell` when the SDK ends the model, whoever asked for that. */
@@ -43,7 +45,8 @@ export function trackModelCall<C>(
   const inference = isInference(key, methods);
   return (invoke, args) => {
     // Asked before the engine is: what throws here must neither lose a call that runs nor leave one counted.
-    const watch = watchModelCall(models, held, inference, mayHaveAudio(args, methods));
+    const audio = mayHaveAudio(args, methods) ? countAudio(held.raw, args, methods) : undefined;
+    const watch = watchModelCall(models, held, inference, audio);
     const result = callNow(invoke, args, watch);
     if (args.includes(result)) return result; // `pipe` gives back what it was given
     // What these capture lives as long as the call: nothing of it leads to the handle.
@@ -69,13 +72,18 @@ function callNow(invoke: Invoke, args: readonly unknown[], watch: CallWatch): un
 }
 
 /** Apart, since what it captures lives as long as a stream that was dropped is waited for. */
-function watchModelCall(models: LoadedModels, held: HeldModel, inference: boolean, audio: boolean): CallWatch {
+function watchModelCall(
+  models: LoadedModels,
+  held: HeldModel,
+  inference: boolean,
+  audioBytes: number | undefined,
+): CallWatch {
   const takeBackAudio: (() => void)[] = []; // one call's stream can be read twice
   return {
     done: () => models.touch(held),
     begin() {
       models.beginCall(held);
-      if (audio) takeBackAudio.push(models.reserveAudio(held));
+      if (audioBytes !== undefined) takeBackAudio.push(models.reserveAudio(held, audioBytes));
     },
     end(completed) {
       takeBackAudio.pop()?.();
@@ -106,6 +114,16 @@ function mayHaveAudio<C>(args: readonly unknown[], methods: ModelMethods<C>): bo
     return methods.hasAudio(args);
   } catch {
     return true;
+  }
+}
+
+/** Nothing beside what is documented if the adapter can't say. */
+function countAudio<C>(model: unknown, args: readonly unknown[], methods: ModelMethods<C>): number {
+  try {
+    const bytes = methods.countCallAudio?.(model, args);
+    return Number.isSafeInteger(bytes) ? bytes! : 0;
+  } catch {
+    return 0;
   }
 }
 

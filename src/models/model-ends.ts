@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import { isThenable } from '../core/is-thenable.ts';
 import type { UnloadCause } from '../events/guard-events.ts';
 import type { HeldModel } from './held-model.ts';
+import type { CountKept } from './kept-memory.ts';
 import type { RunningEnd } from './model-life.ts';
 
 /** After so long an end is waited for no more. Engines free dozens of GiB in less. */
@@ -12,12 +13,22 @@ export interface ModelEndsParts {
   readonly clock: Clock;
   /** Headroom before a model goes, to compare with what it is after. `undefined` if it can't be read. */
   readonly freeBytes: () => number | undefined;
+  /** Looks at the process of a model before it goes. */
+  readonly watchKept: (held: HeldModel) => CountKept;
   /** A model is gone. Resolves when its memory is seen to be back. */
-  readonly gone: (held: HeldModel, cause: UnloadCause, beforeBytes: number | undefined) => Promise<void>;
+  readonly gone: (held: HeldModel, cause: UnloadCause, before: BeforeEnd) => Promise<void>;
   /** An end has failed, and its model lives on. */
   readonly kept: (held: HeldModel, cause: UnloadCause) => void;
   /** An end that the guard chose has failed, or takes too long. */
   readonly unevicted: (held: HeldModel, error: unknown) => void;
+}
+
+/** What was seen before a model went. */
+export interface BeforeEnd {
+  /** Headroom. `undefined` if it could not be read. */
+  readonly beforeBytes: number | undefined;
+  /** Counts what it did not give back. Absent if nobody looked before. */
+  readonly countKept?: CountKept | undefined;
 }
 
 /** One call of the SDK that ends models. */
@@ -31,13 +42,15 @@ class Run implements RunningEnd {
   /** What its caller was given, if that is a promise. */
   result: Promise<unknown> | undefined;
   readonly #clock: Clock;
+  readonly #kept: Map<HeldModel, CountKept>;
   #settle!: () => void;
   isOver = false;
 
-  constructor(models: readonly HeldModel[], cause: UnloadCause, { clock, freeBytes }: ModelEndsParts) {
+  constructor(models: readonly HeldModel[], cause: UnloadCause, { clock, freeBytes, watchKept }: ModelEndsParts) {
     this.models = models;
     this.cause = cause;
     this.beforeBytes = freeBytes();
+    this.#kept = new Map(models.map((held) => [held, watchKept(held)]));
     this.sinceMs = clock.nowMs();
     this.#clock = clock;
     this.over = new Promise((resolve) => {
@@ -53,8 +66,13 @@ class Run implements RunningEnd {
     return !this.isOver && this.young;
   }
 
+  listBefore(held: HeldModel): BeforeEnd {
+    return { beforeBytes: this.beforeBytes, countKept: this.#kept.get(held) };
+  }
+
   finish(): void {
     this.isOver = true;
+    this.#kept.clear();
     this.#settle();
   }
 }
@@ -224,7 +242,7 @@ export class ModelEnds {
 
   /** Nothing of this end runs any more, and these models are gone. */
   #close(run: Run, gone: readonly HeldModel[]): void {
-    const seen = gone.map((held) => this.#parts.gone(held, run.cause, run.beforeBytes));
+    const seen = gone.map((held) => this.#parts.gone(held, run.cause, run.listBefore(held)));
     run.models = [];
     run.finish();
     void Promise.allSettled(seen).then(() => {

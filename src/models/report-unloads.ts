@@ -7,6 +7,7 @@ import type { LadderStep } from '../core/quantizations.ts';
 import type { LoadNeed } from '../core/types.ts';
 import type { EvictedEvent, UnloadCause, UnloadedEvent } from '../events/guard-events.ts';
 import { formatModelName } from '../policy/decision.ts';
+import type { CountKept } from './kept-memory.ts';
 import { memoryReturned, type Returned } from './memory-returned.ts';
 
 /** A model that is gone. */
@@ -19,6 +20,8 @@ export interface UnloadedModel {
   readonly files: readonly string[];
   /** Headroom before its disposal began; `undefined` if it could not be read. */
   readonly beforeBytes: number | undefined;
+  /** Counts what its engine did not give back, once the rest is seen to be back. */
+  readonly countKept?: CountKept | undefined;
 }
 
 export interface UnloadReportsParts {
@@ -67,16 +70,19 @@ export class UnloadReports {
     const fromBytes = before.includes(undefined) ? undefined : Math.min(...(before as number[]));
     const expectedBytes = gone.reduce((sum, { need }) => sum + neededBytes(need), 0);
     const returned = await memoryReturned(clock, freeBytes, fromBytes, expectedBytes);
+    // Of several that went together nobody knows whose it is.
+    const keptBytes = gone.length === 1 ? gone[0]!.countKept?.() : undefined;
     for (const [index, model] of gone.entries()) {
       const told = index === gone.length - 1 ? returned : { elapsedMs: returned.elapsedMs };
-      tell(makeEvent(model, told, told.freedBytes === undefined ? 0 : gone.length - 1, clock.nowMs()));
+      const others = told.freedBytes === undefined ? 0 : gone.length - 1;
+      tell(makeEvent(model, { ...told, ...(keptBytes !== undefined && { keptBytes }) }, others, clock.nowMs()));
     }
   }
 }
 
 function makeEvent(
   { cause, name, quantization }: UnloadedModel,
-  returned: Returned,
+  returned: Returned & Kept,
   others: number,
   atMs: number,
 ): UnloadedEvent | EvictedEvent {
@@ -89,15 +95,21 @@ function makeEvent(
   };
   return cause === 'memory' || cause === 'keep-alive'
     ? { type: 'evicted', reason: cause, ...facts }
-    : { type: cause, ...facts };
+    : { type: returned.keptBytes === undefined ? cause : 'leaked', ...facts };
+}
+
+/** What an engine did not give back. */
+interface Kept {
+  readonly keptBytes?: number;
 }
 
 /** A model that is gone, and what came back. */
-export function describeUnload(model: string, cause: ToldCause, returned: Returned, others = 0): string {
-  const { freedBytes, elapsedMs } = returned;
+export function describeUnload(model: string, cause: ToldCause, returned: Returned & Kept, others = 0): string {
+  const { freedBytes, elapsedMs, keptBytes } = returned;
   const together = others > 0 ? `, with ${others} other${others > 1 ? 's' : ''}` : '';
   const back = `${formatBytes(freedBytes ?? 0)} came back in ${Math.round(elapsedMs)} ms${together}`;
-  const freed = freedBytes === undefined ? '' : `; ${back}`;
+  const kept = keptBytes === undefined ? '' : `; its engine keeps ${formatBytes(keptBytes)} until the process ends`;
+  const freed = (freedBytes === undefined ? '' : `; ${back}`) + kept;
   if (cause === 'unloaded') return `Unloaded ${model}${freed}.`;
   if (cause === 'memory') return `Evicted ${model}, which was idle, to make room${freed}.`;
   if (cause === 'keep-alive') return `Unloaded ${model}, which was idle for too long${freed}.`;

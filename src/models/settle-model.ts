@@ -52,13 +52,14 @@ function teaches({ facts }: HeldModel, { observation }: Observing): boolean {
   return facts.predicted !== undefined || (seen !== undefined && neededBytes(seen) > NOISE_BYTES);
 }
 
-/** Reserves what processing audio takes. The caller gets the way to release it. */
-export function reserveAudio(held: HeldModel, gate: AdmissionGate): () => void {
+/** Reserves what processing audio takes: the documented bytes, or `bytes` if that is more. The caller gets the way to release it. */
+export function reserveAudio(held: HeldModel, gate: AdmissionGate, bytes = 0): () => void {
   held.heard = true;
-  const need: LoadNeed = { mappedBytes: 0, anonymousBytes: AUDIO_CALL_BYTES, basis: 'table' };
+  const anonymousBytes = Math.max(AUDIO_CALL_BYTES, bytes);
+  const need: LoadNeed = { mappedBytes: 0, anonymousBytes, basis: 'table' };
   const reservation = gate.reserve(`${held.facts.name}: audio`, need);
   const { process } = held.facts;
   if (process?.readable) gate.follow(process, reservation);
-  process?.widen(AUDIO_CALL_BYTES);
+  process?.widen(anonymousBytes);
   return () => gate.release(reservation);
 }

@@ -1,4 +1,6 @@
 /** Whether a file can be heard or seen, by its kind and by what its header says. It decodes nothing and knows no engine. */
+import { MAX_AUDIO_FILE_BYTES } from '../core/audio-bytes.ts';
+import { MiB } from '../core/bytes.ts';
 import { type FileKind, OpenedFile } from './audio/opened-file.ts';
 import { readFlac } from './audio/read-flac.ts';
 import { readMp3 } from './audio/read-mp3.ts';
@@ -13,8 +15,6 @@ const MAX_CHANNELS = 32;
 const MIN_SAMPLE_RATE = 1000;
 /** The decoder's own bound for a WAV. */
 const MAX_SAMPLE_RATE = 384_000;
-/** The engine reads the whole file into memory. An hour at 16 kHz and 16 bits has 110 MiB. */
-const MAX_AUDIO_MIB = 256;
 
 /** First bytes of PNG, JPEG, BMP and the two kinds of GIF. */
 const IMAGE_MARKS = ['89504e470d0a1a0a', 'ffd8ff', '424d', '474946383761', '474946383961'];
@@ -39,8 +39,9 @@ export interface AudioFile {
 export function checkAudioFile(path: string): Promise<AudioFile> {
   return OpenedFile.look(path, AUDIO, async (file) => {
     const { sizeBytes } = file;
-    if (sizeBytes > MAX_AUDIO_MIB * 2 ** 20)
-      throw file.refusal(`${sizeBytes} bytes`, `\`audio\` to have ${MAX_AUDIO_MIB} MiB at most`);
+    // An hour at 16 kHz and 16 bits has 110 MiB.
+    if (sizeBytes > MAX_AUDIO_FILE_BYTES)
+      throw file.refusal(`${sizeBytes} bytes`, `\`audio\` to have ${MAX_AUDIO_FILE_BYTES / MiB} MiB at most`);
     const { leastSeconds, mostSeconds, channels, sampleRate } = await readSound(file);
     if (channels > MAX_CHANNELS) throw file.refusal(`${channels}`, `\`audio\` to have 1 to ${MAX_CHANNELS} channels`);
     if (sampleRate < MIN_SAMPLE_RATE || sampleRate > MAX_SAMPLE_RATE) {

@@ -4,31 +4,41 @@ import type { Adapter, ChosenShape, LoadRequest, ModelOffer } from '../adapters/
 import { defaultAdapter, withQuantizationOption } from '../adapters/default-adapter.ts';
 import { findLlamaNodeFiles } from '../adapters/find-engine-files.ts';
 import { DEFAULT_STATE_CACHE } from '../adapters/llama-node-adapter.ts';
+import { DEFAULT_AUDIO_SECONDS } from '../core/audio-bytes.ts';
 import { changeOptions, withoutPrototype } from '../core/copy-options.ts';
+import type { EngineFiles } from '../core/engine-files.ts';
 import type { LadderStep } from '../core/quantizations.ts';
 import { readModelName } from '../model-files/model-name.ts';
 import { normalizeQuantization } from '../model-files/read-quantization.ts';
 import { readRepository } from '../model-files/repository-name.ts';
 import { findModel, type ResolvedModel } from '../model-files/resolve-model.ts';
+import { countCallAudio } from './call-audio.ts';
+import { completeLibraryShape } from './library-shape.ts';
+import { DEFAULT_PLUGINS } from './nexa/default-plugins.ts';
+import { findNexaEngine } from './nexa/find-nexa-engine.ts';
 import type { NexaModel } from './nexa-model.ts';
 import { withProcessListener } from './process-listener.ts';
 import { type ResolvedLoadOptions, readLoadOptions } from './read-sdk-options.ts';
-import type { Runtime } from './runtime.ts';
+import type { OpenedLibrary, Runtime } from './runtime.ts';
 import type { InitializeOptions } from './sdk-options.ts';
 
-/** What is to become of models whose processes end, and what is to keep them. */
-export type ProcessEnds = Pick<InitializeOptions, 'onKilled' | 'containment'>;
+/** What loads get that say nothing of it: what is to become of models whose processes end, what is to keep them, and how long sounds may be. */
+export type SdkDefaults = Pick<InitializeOptions, 'onKilled' | 'containment' | 'maxAudioSeconds'>;
+
+/** The older generation takes the name of the newer one too. */
+const PLUGINS_OF_LLAMA_CPP = ['llama_cpp', 'cpu_gpu'];
 
 /** For one `NexaSDK`. Models lie in `modelsDir` if a load names no other folder; if it is `undefined`, in the default folders. */
 export function nexaAdapter(
   modelsDir: string | undefined,
-  runtime?: Pick<Runtime, 'name' | 'version' | 'kvCacheTypes' | 'isolation'>,
-  { onKilled, containment }: ProcessEnds = {},
+  runtime?: Pick<Runtime, 'name' | 'version' | 'kvCacheTypes' | 'isolation' | 'library'>,
+  { onKilled, containment, maxAudioSeconds }: SdkDefaults = {},
 ): Adapter {
   return withoutPrototype<Adapter>({
     ...defaultAdapter,
     ...(runtime !== undefined && { runtime: `${runtime.name} ${runtime.version}` }),
     ...(runtime?.name === 'llama' && { findEngine: () => findLlamaNodeFiles() }),
+    ...(runtime?.library && { findEngine: (args) => findLibraryEngine(args, runtime.library!) }),
     ...(runtime?.isolation && {
       processes: {
         shared: runtime.isolation === 'shared',
@@ -37,11 +47,45 @@ export function nexaAdapter(
         ...(containment && { containment }),
       },
     }),
-    readRequest: (args) => withOwnDefaults(withPossibleTypes(readRequest(args), runtime?.kvCacheTypes), runtime?.name),
+    readRequest: (args) => {
+      const asked = withAudio(readRequest(args), args, maxAudioSeconds);
+      const possible = withOwnDefaults(withPossibleTypes(asked, runtime?.kvCacheTypes), runtime?.name);
+      return withLibraryShape(possible, args, runtime?.library);
+    },
     withQuantization,
     withShape,
     listOffers: (args) => listOffers(args, modelsDir),
     hasFilledMicroBatch,
+    countCallAudio,
+  });
+}
+
+/** Another plugin has an engine of its own, which nobody can ask. */
+async function findLibraryEngine(args: readonly unknown[], library: OpenedLibrary): Promise<EngineFiles | undefined> {
+  const { pluginId = DEFAULT_PLUGINS[library.layout] } = readOptions(args);
+  return PLUGINS_OF_LLAMA_CPP.includes(pluginId) ? findNexaEngine(library) : undefined;
+}
+
+/** How long sounds may be, as far as the options say. */
+function withAudio(
+  request: LoadRequest,
+  args: readonly unknown[],
+  defaultSeconds = DEFAULT_AUDIO_SECONDS,
+): LoadRequest {
+  const { maxAudioSeconds = defaultSeconds } = readOptions(args);
+  return withoutPrototype({ ...request, shape: { ...request.shape, audioSeconds: maxAudioSeconds } });
+}
+
+/** What the library chooses itself. */
+function withLibraryShape(
+  request: LoadRequest,
+  args: readonly unknown[],
+  library: OpenedLibrary | undefined,
+): LoadRequest {
+  if (!library) return request;
+  return withoutPrototype({
+    ...request,
+    shape: completeLibraryShape(request.shape, library.layout, readOptions(args).deviceId),
   });
 }
 

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { MemoryGuardError } from '../core/errors.ts';
 import { path as checkPath } from '../core/validate.ts';
+import { limitAudio } from './audio/longest-audio.ts';
 import { type ChatMessage, checkMessages, listPaths, printTools, readTurns } from './chat-messages.ts';
 import { listMedia, prepareGenerate, refuseMedia } from './prepare-generate.ts';
 import { readGenerateOptions, readTemplateOptions } from './read-sdk-options.ts';
@@ -16,6 +17,7 @@ export interface NexaModelFacts {
   readonly contextSize: number;
   readonly microBatchSize: number;
   readonly kvCacheType?: string | undefined;
+  readonly maxAudioSeconds?: number | undefined;
   readonly modelPath: string;
   readonly projectorPath?: string | undefined;
 }
@@ -38,6 +40,8 @@ export class NexaModel {
   readonly microBatchSize: number;
   /** Type of the cached keys and values; `undefined` if the runtime was told none. */
   readonly kvCacheType: string | undefined;
+  /** How long the sounds of one text may last together: what the context holds, and no more than the load allows; 0 without a projector. */
+  readonly maxAudioSeconds: number;
   /** Absolute path of the model's file; of a split model that of the first one. */
   readonly modelPath: string;
   /** Absolute path of the projector; `undefined` if the model was loaded without one. */
@@ -48,6 +52,7 @@ export class NexaModel {
   readonly pid: number | undefined;
 
   readonly #model: RuntimeModel;
+  readonly #maxAudioSeconds: number | undefined;
   readonly #onDisposed: ((model: NexaModel) => void) | undefined;
   /** Fulfilled when everything that was asked for so far is done. */
   #turn: Promise<void> = Promise.resolve();
@@ -62,6 +67,8 @@ export class NexaModel {
     this.contextSize = facts.contextSize;
     this.microBatchSize = Math.min(facts.microBatchSize, facts.contextSize);
     this.kvCacheType = facts.kvCacheType;
+    this.#maxAudioSeconds = facts.maxAudioSeconds;
+    this.maxAudioSeconds = limitAudio(model.longestAudioSeconds, facts.maxAudioSeconds).longestSeconds;
     this.modelPath = facts.modelPath;
     this.projectorPath = facts.projectorPath;
     this.capabilities = Object.freeze({ ...model.capabilities });
@@ -101,6 +108,7 @@ export class NexaModel {
         prepareGenerate(resolved, {
           contextSize: this.contextSize,
           longestAudioSeconds: this.#model.longestAudioSeconds,
+          maxAudioSeconds: this.#maxAudioSeconds,
         }),
       resolved.signal,
       queue,

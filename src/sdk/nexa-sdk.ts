@@ -1,10 +1,11 @@
 /** The SDK as programs see it: finds a runtime, loads models by name or path, and lets go of all of them. */
 
 import { ADAPTER, type Adapter } from '../adapters/adapter.ts';
+import { DEFAULT_AUDIO_SECONDS } from '../core/audio-bytes.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import { resolveModel } from '../model-files/resolve-model.ts';
 import { openIsolatedRuntime } from './isolation/isolated-runtime.ts';
-import { nexaAdapter, type ProcessEnds } from './nexa-adapter.ts';
+import { nexaAdapter, type SdkDefaults } from './nexa-adapter.ts';
 import { NexaModel } from './nexa-model.ts';
 import { openRuntime } from './open-runtime.ts';
 import { findProcessListener } from './process-listener.ts';
@@ -19,7 +20,7 @@ import type { InitializeOptions, LoadOptions } from './sdk-options.ts';
 export class NexaSDK {
   readonly #runtime: Runtime;
   readonly #modelsDir: string | undefined;
-  readonly #ends: ProcessEnds;
+  readonly #defaults: SdkDefaults;
   readonly #models = new Set<NexaModel>();
   readonly #loads = new Set<Promise<unknown>>();
   /** Aborts as soon as this SDK is disposed: loads that can be given up are. */
@@ -27,10 +28,14 @@ export class NexaSDK {
   #disposal: Promise<void> | undefined;
 
   /** An SDK on a runtime of your own, whose models lie in `modelsDir`. Programs use `NexaSDK.initialize()`. */
-  constructor(runtime: Runtime, modelsDir?: string, ends: Pick<InitializeOptions, 'onKilled' | 'containment'> = {}) {
+  constructor(
+    runtime: Runtime,
+    modelsDir?: string,
+    defaults: Pick<InitializeOptions, 'onKilled' | 'containment' | 'maxAudioSeconds'> = {},
+  ) {
     this.#runtime = runtime;
     this.#modelsDir = modelsDir;
-    this.#ends = ends;
+    this.#defaults = defaults;
   }
 
   /**
@@ -51,7 +56,7 @@ export class NexaSDK {
 
   /** The adapter by which a guard reads the loads of this SDK. */
   get [ADAPTER](): Adapter {
-    return nexaAdapter(this.#modelsDir, this.#runtime, this.#ends);
+    return nexaAdapter(this.#modelsDir, this.#runtime, this.#defaults);
   }
 
   /** The runtime behind this SDK, for example `{ name: 'llama', version: '1.7.15 (llama.cpp b10257)' }`. */
@@ -123,7 +128,12 @@ export class NexaSDK {
     load.signal?.throwIfAborted();
     const files = await resolveModel(name, { quantization, modelsDir, projectorPath });
     const { modelPath } = files;
-    const { contextSize, microBatchSize, kvCacheType } = load;
+    const {
+      contextSize,
+      microBatchSize,
+      kvCacheType,
+      maxAudioSeconds = this.#defaults.maxAudioSeconds ?? DEFAULT_AUDIO_SECONDS,
+    } = load;
     load.signal?.throwIfAborted();
     this.#assertUsable();
     // Each load has a signal of its own: Node warns of one that more than ten listen to.
@@ -135,8 +145,10 @@ export class NexaSDK {
       projectorPath: files.projectorPath,
       onProcess: findProcessListener(options),
     });
-    const model = new NexaModel({ ...files, contextSize, microBatchSize, kvCacheType }, loaded, (gone) =>
-      this.#models.delete(gone),
+    const model = new NexaModel(
+      { ...files, contextSize, microBatchSize, kvCacheType, maxAudioSeconds },
+      loaded,
+      (gone) => this.#models.delete(gone),
     );
     this.#models.add(model);
     if (this.#disposal) {

@@ -1,6 +1,6 @@
 /** What a runtime gets of the options of a text: files are looked at before any engine sees them, and named by absolute paths. */
 import { MemoryGuardError } from '../core/errors.ts';
-import { refuseLongAudio } from './audio/longest-audio.ts';
+import { limitAudio, refuseLongAudio } from './audio/longest-audio.ts';
 import { type ChatTurn, listPaths, printTools, readTurns, replacePaths } from './chat-messages.ts';
 import { checkAudioFile, checkImageFile } from './media-file.ts';
 import type { ResolvedGenerateOptions } from './read-sdk-options.ts';
@@ -45,6 +45,8 @@ export interface GenerateRoom {
   readonly contextSize: number;
   /** The longest sound of which the context may hold all. */
   readonly longestAudioSeconds?: number | undefined;
+  /** The longest that the caller allows. */
+  readonly maxAudioSeconds?: number | undefined;
 }
 
 /**
@@ -53,14 +55,14 @@ export interface GenerateRoom {
  */
 export async function prepareGenerate(
   options: ResolvedGenerateOptions,
-  { contextSize, longestAudioSeconds }: GenerateRoom,
+  { contextSize, longestAudioSeconds, maxAudioSeconds }: GenerateRoom,
 ): Promise<RuntimeGenerate> {
   const { audio: _audio, images: _images, messages: _messages, tools, signal: _signal, ...rest } = options;
   const prompt = fitText(options, contextSize);
   const { audio, images, turns } = listMedia(options);
   const sounds = await Promise.all(audio.map(checkAudioFile));
   const seconds = sounds.map((sound) => sound.seconds);
-  refuseLongAudio(seconds, longestAudioSeconds);
+  refuseLongAudio(seconds, limitAudio(longestAudioSeconds, maxAudioSeconds));
   const audioPaths = sounds.map(({ path }) => path);
   const imagePaths = await Promise.all(images.map(checkImageFile));
   const absolutePaths = new Map([...pairUp(audio, audioPaths), ...pairUp(images, imagePaths)]);

@@ -2,6 +2,7 @@
 import { ON_KILLED } from '../adapters/adapter.ts';
 import { DEFAULT_CONTEXT_RANGE } from '../adapters/default-adapter.ts';
 import { LAYOUTS } from '../addon/nexa-binding.ts';
+import { MAX_AUDIO_SECONDS } from '../core/audio-bytes.ts';
 import { invalidOption, MemoryGuardError } from '../core/errors.ts';
 import {
   abortSignal,
@@ -50,6 +51,8 @@ const LOAD_DEFAULTS = {
 
 const GENERATE_DEFAULTS = { audio: [], images: [], stop: [], maxTokens: 512 } as const satisfies GenerateOptions;
 
+const seconds = numberFrom(1, MAX_AUDIO_SECONDS);
+
 const INITIALIZE_CHECKS: Checks<InitializeOptions> = {
   runtime: oneOf('nexa', 'llama'),
   libraryPath: path,
@@ -59,6 +62,7 @@ const INITIALIZE_CHECKS: Checks<InitializeOptions> = {
   isolation: oneOf(...ISOLATIONS),
   onKilled: oneOf(...ON_KILLED),
   containment: oneOf('auto', 'off'),
+  maxAudioSeconds: seconds,
   childPath: path,
 };
 
@@ -75,6 +79,7 @@ const LOAD_CHECKS: Checks<LoadOptions> = {
   flashAttention: oneOf(...FLASH_ATTENTION),
   mmap: flag,
   gpuLayers: wholeNumber(0),
+  maxAudioSeconds: seconds,
   onProgress: callback<(percent: number) => void>,
   chatTemplate: checkTemplate,
   pluginId: nativeText,

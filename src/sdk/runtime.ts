@@ -1,4 +1,5 @@
 /** What `NexaSDK` asks of a runtime, so that another one is one more folder. It knows no runtime and no memory numbers. */
+import type { LayoutName } from '../addon/nexa-binding.ts';
 import type { ModelProcess } from '../core/model-process.ts';
 import type { ChatSettings, ChatTurn } from './chat-messages.ts';
 
@@ -157,6 +158,13 @@ export interface RuntimeDevice {
   readonly name: string;
 }
 
+/** Where the SDK's library lies that a runtime has opened, and which one it is. */
+export interface OpenedLibrary {
+  /** Absolute. */
+  readonly path: string;
+  readonly layout: LayoutName;
+}
+
 /** What loads and runs models for a `NexaSDK`. */
 export interface Runtime {
   readonly name: RuntimeName;
@@ -164,6 +172,8 @@ export interface Runtime {
   readonly version: string;
   /** The cache types that the runtime can be asked for; absent if these are all. */
   readonly kvCacheTypes?: readonly EngineCacheType[];
+  /** Absent if the runtime has no library of the SDK. */
+  readonly library?: OpenedLibrary;
   /** 'process' if each model has a process of its own, 'shared' if one has all of them; absent if they live in this one. */
   readonly isolation?: 'process' | 'shared';
   /** Checks the files before the engine sees them. A load that fails leaves nothing behind. */

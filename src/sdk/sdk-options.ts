@@ -43,6 +43,8 @@ export interface InitializeOptions {
    * gets a limit of what was promised to the model and a margin. @default 'auto'
    */
   readonly containment?: 'auto' | 'off';
+  /** `maxAudioSeconds` of loads that say nothing of it. @default 300 */
+  readonly maxAudioSeconds?: number;
   /** Path of this package's `dist/child.js`, which such a process runs; for a bundled application. @default found in the package */
   readonly childPath?: string;
 }
@@ -74,6 +76,11 @@ export interface LoadOptions {
   readonly mmap?: boolean;
   /** Number of layers that go to a GPU. @default 0 */
   readonly gpuLayers?: number;
+  /**
+   * How long the sounds of one text may last together, from 1 to 3600 s; no longer than the context can hold. A memory estimate counts what decoding
+   * them takes. @default that of `NexaSDK.initialize`
+   */
+  readonly maxAudioSeconds?: number;
   /** Is called with the percentage of the file that is loaded, 0 to 100. The embedded engine blocks the thread, so calls come late. */
   readonly onProgress?: (percent: number) => void;
   /** A chat template that is used in place of the model's own. The SDK's library takes none for a model with a projector. */
@@ -92,7 +99,7 @@ export interface GenerateOptions {
   readonly prompt?: string;
   /** A whole conversation in place of `prompt`, `audio` and `images`. */
   readonly messages?: readonly ChatMessage[];
-  /** One path or several of WAV, MP3 or FLAC files; together not longer than the context can hold, and an hour at most. */
+  /** One path or several of WAV, MP3 or FLAC files; together not longer than `maxAudioSeconds` and than the context can hold. */
   readonly audio?: string | readonly string[];
   /** One path or several of PNG, JPEG, BMP or GIF files; of the SDK's library only. */
   readonly images?: string | readonly string[];

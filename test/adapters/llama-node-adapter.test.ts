@@ -159,6 +159,7 @@ describe('the module @fugood/llama.node', () => {
       ['/a.gguf', '/b.gguf'],
     );
     expect(shapeOf({ lora: '', lora_list: 'none' })).not.toHaveProperty('loraPaths');
+    expect(shapeOf({ maxImagePixels: 4_000_000 })?.maxImagePixels).toBe(4_000_000);
   });
 
   it.each([

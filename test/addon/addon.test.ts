@@ -63,7 +63,7 @@ describe.skipIf(!addon)('every function of the addon', () => {
       return made[member](...args);
     } finally {
       if ('close' in made) made.close();
-      else made.release();
+      else if ('release' in made) made.release();
     }
   }
 

@@ -11,6 +11,7 @@ const footprint = {
   runtimeBytes: 9,
   computeBytes: 40,
   projectorComputeBytes: 10,
+  audioBytes: 0,
   laterBytes: 0,
   mappedBytes: 100,
   anonymousBytes: 135,

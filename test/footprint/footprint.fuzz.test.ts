@@ -41,6 +41,7 @@ const RUN = {
   unifiedKvCache: false,
   mlock: false,
   loraPaths: [],
+  maxImagePixels: 1,
   stateCacheBytes: 0,
   stateSnapshots: 0,
   contextShift: false,

@@ -11,6 +11,7 @@ const keys = keysOf({
   'llama.heads': [8, 4, 2, 2],
   'llama.half': 1.5,
   'llama.parallel': true,
+  'llama.sliding': [true, false],
   'qwen2.block_count': 5,
 });
 
@@ -42,6 +43,14 @@ describe('the keys of a header', () => {
     expect(keys.readFirstNumber('heads')).toBe(8);
     expect(keys.readFirstNumber('block_count')).toBe(4);
     expect(() => keys.readNumber('heads')).toThrow(/found 8,4,2,2/);
+  });
+
+  test('are lists if that is asked for, with 0 and 1 for truth values', () => {
+    expect(keys.findList('heads', {})).toEqual([8, 4, 2, 2]);
+    expect(keys.findList('sliding', { least: 0 })).toEqual([1, 0]);
+    expect([keys.findList('block_count', {}), keys.findList('absent', {})]).toEqual([undefined, undefined]);
+    expect(() => keys.findList('heads', { most: 4 })).toThrow(/found 8;/);
+    expect(keys.readPerLayer('sliding', 2, { least: 0 })).toEqual([1, 0]);
   });
 
   test('give each layer its number, or all layers the same', () => {

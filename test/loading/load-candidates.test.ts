@@ -155,6 +155,7 @@ describe('a model whose files were read', () => {
           outputBytes: 0,
           projectorBytes: 0,
           projectorComputeBytes: 0,
+          audioBytes: 0,
           runtimeBytes: 0,
           laterBytes: 0,
           readOnceBytes: 0,

@@ -16,7 +16,9 @@ function makeEnds() {
   const ends = new ModelEnds({
     clock,
     freeBytes: () => 77,
-    gone(held, cause, beforeBytes) {
+    watchKept: () => () => 5,
+    gone(held, cause, { beforeBytes, countKept }) {
+      if (countKept?.() !== 5) told.push('nobody looked before');
       held.life.finish(cause);
       told.push(`${held.facts.name} gone by ${cause}, before ${beforeBytes}`);
       return memory.promise;

@@ -25,6 +25,49 @@ describe('what is said of a model that is gone', () => {
   });
 });
 
+describe('a model whose engine keeps what it took', () => {
+  const tellOf = async (causes: readonly Exclude<UnloadCause, 'killed'>[]) => {
+    const clock = new ManualClock();
+    const told: (UnloadedEvent | EvictedEvent)[] = [];
+    const reports = new UnloadReports({
+      clock,
+      freeBytes: () => 7 * GiB,
+      releaseMemory: async () => {},
+      tell: (event) => told.push(event),
+    });
+    const need = { mappedBytes: 0, anonymousBytes: 3 * GiB, basis: 'given' } as const;
+    const facts = {
+      name: 'm',
+      quantization: undefined,
+      need,
+      files: [],
+      beforeBytes: 6 * GiB,
+      countKept: () => 2 * GiB,
+    };
+    const seen = causes.map((cause) => reports.add({ ...facts, cause }));
+    await clock.advanceAsync(2000);
+    await Promise.all(seen);
+    return told;
+  };
+
+  it('is told as leaked, with the bytes', async () => {
+    const [event] = await tellOf(['unloaded']);
+    expect(event).toMatchObject({ type: 'leaked', freedBytes: 1 * GiB, keptBytes: 2 * GiB });
+    expect(event!.message).toMatch(
+      /^Unloaded m; 1\.0 GiB came back in \d+ ms; its engine keeps 2\.0 GiB until the process ends\.$/,
+    );
+  });
+
+  it('is still evicted if the guard chose that', async () => {
+    expect(await tellOf(['memory'])).toMatchObject([{ type: 'evicted', reason: 'memory', keptBytes: 2 * GiB }]);
+  });
+
+  it('is told nothing of beside others that went with it', async () => {
+    const events = await tellOf(['unloaded', 'unloaded']);
+    for (const event of events) expect(event).not.toHaveProperty('keptBytes');
+  });
+});
+
 describe('how a model ended', () => {
   /** Tells that a model is gone for this cause, on a machine where nothing comes back. */
   const tell = async (cause: Exclude<UnloadCause, 'killed'>) => {

@@ -127,6 +127,30 @@ describe('a model of which nothing can be observed', () => {
 });
 
 describe('audio', () => {
+  it('holds more if the adapter says that the call takes more, and 100 MiB if it can not say', async () => {
+    for (const [countCallAudio, bytes] of [
+      [() => 250 * MiB, 250 * MiB],
+      [() => 7, AUDIO],
+      [() => Number.NaN, AUDIO],
+      [
+        () => {
+          throw new Error('cannot say');
+        },
+        AUDIO,
+      ],
+    ] as const) {
+      const { nexa, guard } = guardedFake(new FakeMachine(15 * GiB), { adapter: { countCallAudio } });
+      const handle = await nexa.loadModel('m', { memoryGuard: { footprint: 1 * GiB } });
+      await handle.generate();
+      const before = guard.headroomBytes();
+      const wait = deferred();
+      const call = handle.generate({ audio: 'a.wav', wait: wait.promise });
+      expect(before - guard.headroomBytes()).toBe(bytes);
+      wait.resolve();
+      await call;
+    }
+  });
+
   it('holds 100 MiB while a promise runs, and not after', async () => {
     const { handle, guard } = await loaded(new FakeModel('m'));
     await handle.generate(); // settles the model's own promise

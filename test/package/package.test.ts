@@ -88,7 +88,7 @@ describe('the packed tarball', () => {
     expect(files).toEqual(expect.arrayContaining(expected));
   });
 
-  it('is small: less than 1 MiB of JavaScript and types, as much for each addon, 320 KiB of documents, 2.25 MiB to download', () => {
+  it('is small: less than 1.25 MiB of JavaScript and types, as much for each addon, 320 KiB of documents, 2.25 MiB to download', () => {
     const { files, size, unpackedSize } = installed.packed;
     const sum = (list: typeof files) => list.reduce((bytes, { size }) => bytes + size, 0);
     const addons = files.filter(({ path }) => path.endsWith('.node'));
@@ -97,7 +97,7 @@ describe('the packed tarball', () => {
     console.log(
       `tarball: ${size} bytes, ${unpackedSize} unpacked, of which ${addonBytes} are ${addons.length} addons, ${documentBytes} documents`,
     );
-    expect(unpackedSize - addonBytes - documentBytes).toBeLessThan(1 * MiB);
+    expect(unpackedSize - addonBytes - documentBytes).toBeLessThan(1.25 * MiB);
     for (const addon of addons) expect(addon.size, addon.path).toBeLessThan(1 * MiB);
     expect(documentBytes).toBeLessThan(320 * KiB);
     expect(size).toBeLessThan(2.25 * MiB);
@@ -216,7 +216,7 @@ describe('in an empty project', () => {
     });
     const plan = call('plan', 'qwen2audio', '--memory', '16GiB', '--json');
     expect([plan.status, plan.stderr]).toEqual([0, '']);
-    expect(JSON.parse(plan.stdout)).toMatchObject({ decision: { quantization: 'Q4_K_M' }, fromTable: true });
+    expect(JSON.parse(plan.stdout)).toMatchObject({ decision: { quantization: 'Q4_K_M' }, fromShape: true });
     expect(call('run', 'qwen2audio', '--prompt', 'Hi').status).toBe(5);
   });
 

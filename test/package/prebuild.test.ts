@@ -23,8 +23,8 @@ const INTERFACES = readdirSync(`${root}native`)
   .map((name) => name.slice(0, -2));
 
 describe('the sources of an addon', () => {
-  it('are twelve interfaces', () => {
-    expect(INTERFACES).toHaveLength(12);
+  it('are thirteen interfaces', () => {
+    expect(INTERFACES).toHaveLength(13);
     expect(INTERFACES).toEqual(expect.arrayContaining(['memory_files', 'nexa_os']));
   });
 

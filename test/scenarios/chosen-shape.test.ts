@@ -22,7 +22,7 @@ afterEach(async () => {
 /** So much is available beside what a model's process takes. */
 async function guarded(besideBytes: number, processes = 1) {
   const availableBytes = besideBytes + processes * MODEL_PROCESS_BYTES;
-  const sdk = await NexaSDK.initialize({ modelsDir: files.folder });
+  const sdk = await NexaSDK.initialize({ modelsDir: files.folder, maxAudioSeconds: 1 });
   const sensor = () => ({ totalBytes: 16 * GiB, availableBytes });
   const nexa = withMemoryGuard(sdk, { sensor, minFreeBytes: 1 * MiB, minFreeRatioAfterLoad: 0 });
   closing.push(
@@ -55,7 +55,7 @@ describe('a load with choices', () => {
   });
 
   it('takes the first cache type of its list that fits, and passes it on', async () => {
-    const { nexa, guard, events } = await guarded(240 * MiB);
+    const { nexa, guard, events } = await guarded(247 * MiB);
     const model = await nexa.loadModel('qwen2audio', { ...LONG, kvCacheType: ['f16', 'q8_0', 'q4_0'] });
     expect([model.contextSize, model.kvCacheType]).toEqual([131_072, 'q8_0']);
     expect(guard.models()[0]).toMatchObject({ contextSize: 131_072, kvCacheType: 'q8_0' });
@@ -105,7 +105,7 @@ describe("another SDK's model", () => {
 
 describe('what would help', () => {
   it('is in the plan and in the refusal: the context that fits, the models to unload, the bytes to free', async () => {
-    const { nexa, guard } = await guarded(330 * MiB, 2);
+    const { nexa, guard } = await guarded(337 * MiB, 2);
     const held = await nexa.loadModel('qwen2audio', LONG);
     const plan = await guard.plan('qwen2audio', LONG);
     expect(plan.verdict).toBe('refuse');
@@ -123,7 +123,7 @@ describe('what would help', () => {
     expect((error as Error).message).toContain(message);
     const contextSize = context?.contextSize as number;
     expect((await guard.plan('qwen2audio', { ...LONG, contextSize })).verdict).toBe('admit');
-    expect((await guard.plan('qwen2audio', { ...LONG, contextSize: contextSize + 256 })).verdict).toBe('refuse');
+    expect((await guard.plan('qwen2audio', { ...LONG, contextSize: contextSize + 4096 })).verdict).toBe('refuse');
     await held.dispose();
     expect((await guard.plan('qwen2audio', LONG)).verdict).toBe('admit');
   });

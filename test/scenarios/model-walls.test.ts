@@ -25,7 +25,13 @@ beforeAll(() => {
 afterAll(() => files.remove());
 
 /** A prompt as long as its micro-batch takes 90 MiB while it is computed, in a second. A short one takes 1. */
-const SHAPE = { contextSize: 4096, batchSize: 2048, microBatchSize: 2048, flashAttention: 'off' } as const;
+const SHAPE = {
+  maxAudioSeconds: 1,
+  contextSize: 4096,
+  batchSize: 2048,
+  microBatchSize: 2048,
+  flashAttention: 'off',
+} as const;
 const LONG = { prompt: 'x'.repeat(1900), maxTokens: 1 };
 const SHORT = { prompt: 'Hi', maxTokens: 1 };
 const promise = (mib: number) => ({ memoryGuard: { footprint: { mappedBytes: MiB, anonymousBytes: mib * MiB } } });

@@ -74,6 +74,25 @@ describe('the adapter of NexaSDK', () => {
     expect(wanted(['q8_0', 'f16'])).toEqual(['q8_0', 'f16']);
   });
 
+  it("reads a load of the SDK's library as that makes it, and has its engine asked", async () => {
+    const root = folder();
+    mkdirSync(join(root, 'llama_cpp'));
+    for (const name of ['libggml-base.so', 'libggml.so', 'libllama.so'])
+      writeFileSync(join(root, 'llama_cpp', name), '');
+    const library = { path: join(root, 'libgeniex.so'), layout: 'geniex-0.5' } as const;
+    const { readRequest, findEngine } = nexaAdapter(undefined, { name: 'nexa', version: 'v0.5.0', library });
+    expect(readRequest(['qwen2audio', { contextSize: 512 }]).shape).toMatchObject({ contextSize: 512, logits: 'last' });
+    expect(await findEngine?.(['qwen2audio'])).toMatchObject({ libraries: { length: 3 } });
+    expect(await findEngine?.(['qwen2audio', { pluginId: 'cpu_gpu' }])).toMatchObject({ libraries: { length: 3 } });
+    expect(readRequest(['qwen2audio']).shape).toMatchObject({ audioSeconds: 300 });
+    const brief = nexaAdapter(undefined, undefined, { maxAudioSeconds: 90 });
+    expect(brief.readRequest(['qwen2audio']).shape).toMatchObject({ audioSeconds: 90 });
+    expect(brief.readRequest(['qwen2audio', { maxAudioSeconds: 60 }]).shape).toMatchObject({ audioSeconds: 60 });
+    // Another plugin has an engine of its own.
+    expect(await findEngine?.(['qwen2audio', { pluginId: 'qairt' }])).toBeUndefined();
+    expect(nexaAdapter(undefined, { name: 'nexa', version: 'v0.5.0' }).findEngine).toBeUndefined();
+  });
+
   it('offers the siblings of a path, whose own quantization is the one asked for', async () => {
     const directory = folder('m-Q4_K_M.gguf', 'm-Q4_0.gguf', 'other-Q5_K_M.gguf');
     const args = [join(directory, 'm-Q4_K_M.gguf')];

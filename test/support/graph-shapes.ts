@@ -2,7 +2,8 @@
 import { findArchitecture } from '../../src/footprint/llama-cpp/architectures.ts';
 import type { Run } from '../../src/footprint/llama-cpp/cache-sizes.ts';
 import type { Dims, Graph, Tensor } from '../../src/footprint/llama-cpp/graph.ts';
-import type { LayerShape, ModelShape } from '../../src/footprint/llama-cpp/model-shape.ts';
+import type { LayerShape } from '../../src/footprint/llama-cpp/layer-shapes.ts';
+import type { ModelShape } from '../../src/footprint/llama-cpp/model-shape.ts';
 import { findGgmlTypeByName } from '../../src/gguf/ggml-types.ts';
 
 const F16 = findGgmlTypeByName('F16')!;
@@ -15,6 +16,8 @@ export const LAYER: LayerShape = {
   valueLength: 64,
   sliding: false,
   recurrent: false,
+  encodes: false,
+  cached: 'keys-and-values',
 };
 
 export interface SmallShape extends Partial<Omit<ModelShape, 'architecture' | 'findDims'>> {
@@ -34,6 +37,11 @@ export function createModelShape({ architecture = 'llama', weights = {}, ...shap
     slidingWindow: 0,
     state: undefined,
     ssm: undefined,
+    indexLength: 0,
+    mixesByTime: false,
+    denseBesideExperts: false,
+    layerVectors: 0,
+    normalizesExpertWeights: findArchitecture(architecture).normalizesExpertWeights,
     experts: 0,
     expertsUsed: 0,
     scratchBytesPerElement: 0,
@@ -49,6 +57,7 @@ export function createRun(run: Partial<Run> = {}): Run {
     cells: 256,
     slidingCells: 256,
     sequences: 1,
+    streams: 1,
     outputs: 1,
     embeddings: false,
     tokens: 8,

@@ -32,7 +32,7 @@ export function makeLoadedModels(parts: Partial<LoadedModelsParts> = {}) {
     busy: () => false,
     filledMicroBatch: () => false,
     observed() {},
-    removed: async ({ facts }, cause, beforeBytes) => void removed.push({ name: facts.name, cause, beforeBytes }),
+    removed: async ({ facts }, cause, { beforeBytes }) => void removed.push({ name: facts.name, cause, beforeBytes }),
     outgrown() {},
     unevicted() {},
     keepAliveMs: undefined,

@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { EstimateFootprintOptions, Footprint } from '../../src/footprint/estimator.ts';
+import type { EstimatorOptions, Footprint } from '../../src/footprint/estimator.ts';
 import type { EngineBuild } from '../../src/footprint/llama-cpp/engine-version.ts';
 import { type Shape, writeModel } from '../../tools/architectures.mjs';
 import { type Projector, writeProjector } from '../../tools/projectors.mjs';
@@ -14,7 +14,7 @@ export type AnyProjector = ProjectorShape | Projector;
 export interface Transcript {
   readonly shape: Shape;
   readonly projector?: AnyProjector;
-  readonly run: Omit<EstimateFootprintOptions, 'modelPath' | 'projectorPath'>;
+  readonly run: Omit<EstimatorOptions, 'modelPath' | 'projectorPath'>;
   /** The lines of the engine that name a size. */
   readonly said: readonly string[];
 }

@@ -1,5 +1,6 @@
 /** The limit that the demo lives under, so that the step below the asked one just fits. It loads nothing. */
 import { writeFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { MiB, readMemory, withMemoryGuard } from 'nexa-memory-guard';
 import { CONTEXT } from './files.mjs';
 
@@ -16,7 +17,7 @@ export async function setLimit(sdk, files, minFreeBytes, limitFile) {
   const [best = 0, middle = 0, least = 0] = candidates.map(({ need }) => need.mappedBytes + need.anonymousBytes);
   const headroomBytes =
     minFreeBytes + (middle - least > 32 * MiB ? (middle + least) / 2 : middle + 0.75 * (best - middle));
-  const usedBytes = limitFile ? readGroupBytes() : readOwnBytes();
+  const usedBytes = limitFile ? await settleGroupBytes() : readOwnBytes();
   const totalBytes = Math.round(headroomBytes + usedBytes);
   if (limitFile) writeFileSync(limitFile, String(totalBytes));
   return { totalBytes };
@@ -25,6 +26,18 @@ export async function setLimit(sdk, files, minFreeBytes, limitFile) {
 /** If no real limit may be set: the same arithmetic over this process and another program. @param {number} totalBytes @param {number} otherBytes */
 export function readInjected(totalBytes, otherBytes) {
   return { totalBytes, availableBytes: Math.max(0, totalBytes - readOwnBytes() - otherBytes) };
+}
+
+/** The process that asked the engine for the plan is in the group too, and it is just ending: what is left when nothing comes back any more. */
+async function settleGroupBytes() {
+  let leastBytes = readGroupBytes();
+  for (let still = 0; still < 5; still += 1) {
+    await setTimeout(100);
+    const bytes = readGroupBytes();
+    if (bytes < leastBytes - MiB) still = 0;
+    leastBytes = Math.min(leastBytes, bytes);
+  }
+  return leastBytes;
 }
 
 /** What the group of this process holds and can't give back. */

@@ -53,6 +53,8 @@ const CASES = {
   wide: { values: { ...FEW, n_ubatch: 512 }, tokens: 4096, cells: 4096, slidingCells: WINDOW + 512 },
   // Batches are no longer than asked, and micro-batches no longer than batches.
   narrow: { values: { ...FEW, n_batch: 128 }, tokens: 4096, cells: 4096, slidingCells: 512 },
+  // Only what is given out needs logits. A build that can't be told so answers as `base`.
+  few: { values: { ...FEW, n_outputs_max: 1 }, tokens: 4096, cells: 4096, slidingCells: SLIDING },
   slow: { values: { ...FEW, flash_attn_type: 0 }, tokens: 4096, cells: 4096, slidingCells: SLIDING },
 } as const satisfies Record<string, Case>;
 
@@ -93,8 +95,9 @@ export function checkAnswer({ weights, contexts }: EngineAnswer): void {
     expect(`the cache of "${name}"`, cacheBytes, countTinyCache(cells, slidingCells, keyBytes, valueBytes));
     compute[name] = computeBytes;
   }
-  const { base = 0, wide = 0, narrow = 0, slow = 0 } = compute;
+  const { base = 0, wide = 0, narrow = 0, few = 0, slow = 0 } = compute;
   if (!(narrow > 0 && narrow < base && base < wide)) throw unbelievable('buffers that do not grow with a batch');
+  if (!(few > 0 && few <= base)) throw unbelievable('logits of one token that take more than those of all');
   if (!(slow > base)) throw unbelievable('flash attention that takes as much as none');
 }
 

@@ -1,8 +1,10 @@
 /** Knows how few contexts must be asked for so that every one between them is known. It must not ask by itself. */
+import { KiB } from '../../core/bytes.ts';
 import type { ContextPoint, ContextQuestion } from './engine-question.ts';
 
-/** A line between two points is taken for the truth if the engine says the same half way, up to this. */
+/** A line between two points is taken for the truth if the engine says the same half way, up to this share and these bytes. */
 const TOLERANCE = 0.001;
+const SLACK_BYTES = 256 * KiB;
 /** Each halving comes closer to the end of a sliding window, and asks once or twice more. */
 const MOST_HALVINGS = 6;
 
@@ -23,7 +25,7 @@ export function findPoints(
     if (halvings === 0) return [{ ...to, straight: false }];
     const middle = measure(half);
     const guessed = sumBytes(interpolate(from, to, half));
-    if (Math.abs(sumBytes(middle) - guessed) <= TOLERANCE * guessed)
+    if (Math.abs(sumBytes(middle) - guessed) <= SLACK_BYTES + TOLERANCE * guessed)
       return [middle, to].map((each) => ({ ...each, straight: true }));
     return [...refine(from, middle, halvings - 1), ...refine(middle, to, halvings - 1)];
   };

@@ -44,6 +44,9 @@ export class EngineAsker {
   /** Why a question, or an engine, is not asked again. */
   readonly #failed = new Map<string, NoAnswerError>();
   readonly #checked = new Set<string>();
+  /** Those that are asked something now. */
+  readonly #busy = new Set<AskProcess>();
+  #closed = false;
 
   constructor(parts: EngineAskerParts) {
     this.#parts = parts;
@@ -63,8 +66,10 @@ export class EngineAsker {
     return asking.finally(() => this.#asked.delete(key));
   }
 
-  /** Ends the processes that wait for another question. */
+  /** Ends all processes: who still waits for an answer gets none. */
   close(): void {
+    this.#closed = true;
+    for (const process of this.#busy) process.kill();
     for (const { process, timer } of this.#idle.splice(0)) {
       clearTimeout(timer);
       process.kill();
@@ -91,12 +96,15 @@ export class EngineAsker {
 
   async #askProcess(engine: EngineFiles, engineKey: string, question: EngineQuestion): Promise<EngineAnswer> {
     const process = this.#takeIdle(engineKey) ?? (await this.#startProcess(engine, engineKey));
+    this.#busy.add(process);
+    if (this.#closed) process.kill();
     try {
       const answer = await process.ask(question, this.#limitMs);
       if (!this.#checked.has(engineKey)) void this.#parts.store?.noteChecked(engineKey);
       this.#checked.add(engineKey);
       return answer;
     } finally {
+      this.#busy.delete(process);
       this.#putIdle(engineKey, process);
     }
   }

@@ -4,13 +4,14 @@ import type { GgufFile } from '../../gguf/read-gguf.ts';
 import { computeEncoders, type Footprint, type FootprintSettings, sumFootprint } from '../footprint.ts';
 import { computeLaterBytes } from '../later-memory.ts';
 import { computeRuntimeBytes, PROJECTOR_BYTES, type RuntimeParts } from '../llama-cpp/runtime-overhead.ts';
+import { countSoundBytes } from '../sound-bytes.ts';
+import { countOutputBytes } from './embedding-outputs.ts';
 import type { ContextPoint, EngineAnswer } from './engine-question.ts';
 import { divideWeights } from './mapped-weights.ts';
 import { readScratchBytes } from './product-scratch.ts';
 
 /** What a program holds for a model beside what the engine does when it is asked, as far as it is not rounding: 0 to 2 MiB. */
 const BESIDE_BYTES = 2 * MiB;
-const F32_BYTES = 4;
 
 /** `point` is what the engine said of the context that the settings ask for; absent for weights alone. */
 export function computeEngineFootprint(
@@ -24,7 +25,7 @@ export function computeEngineFootprint(
   const { part, mmap, mlock } = settings;
   const loadsWeights = part === 'all' || part === 'weights';
   const weights = loadsWeights ? countWeights(model, answer, mmap) : NO_WEIGHTS;
-  const media = loadsWeights && projector ? countMedia(projector, answer, notes) : NO_MEDIA;
+  const media = loadsWeights && projector ? countMedia(projector, settings, answer, notes) : NO_MEDIA;
   const context = part === 'all' || part === 'context' ? point : undefined;
   const runtimeBytes = countRuntime(model, settings, answer, context) + media.runtimeBytes;
   return sumFootprint(
@@ -32,9 +33,10 @@ export function computeEngineFootprint(
       weightsBytes: weights.mappedBytes + weights.anonymousBytes + countAdapters(part, answer),
       kvCacheBytes: context?.cacheBytes ?? 0,
       computeBytes: context?.computeBytes ?? 0,
-      outputBytes: context ? countOutputs(model, settings, context) : 0,
+      outputBytes: context ? countOutputBytes(model, settings, context) : 0,
       projectorBytes: media.weightsBytes,
       projectorComputeBytes: media.computeBytes,
+      audioBytes: countSoundBytes(projector, settings),
       runtimeBytes,
       laterBytes: context ? countLater(model, settings, context) : 0,
     },
@@ -78,21 +80,6 @@ function countHeader({ metadata, architecture }: GgufFile): Pick<RuntimeParts, '
   };
 }
 
-/**
- * Until its first text an engine has room for one output of each sequence. Of embeddings it then keeps one for every token of a batch, with its logits
- * whether the model makes any or not: measured with `bert` and 151,936 tokens of vocabulary, 594 KiB for each token of a text.
- */
-function countOutputs(
-  model: GgufFile,
-  { embeddings, batchSize, contextSize }: FootprintSettings,
-  { outputBytes }: Pick<ContextPoint, 'outputBytes'>,
-): number {
-  if (!embeddings) return outputBytes;
-  const width = Number(model.metadata.get(`${model.architecture}.embedding_length`) ?? 0);
-  const { tokens } = countHeader(model);
-  return Math.max(outputBytes, Math.min(batchSize, contextSize) * (tokens + width) * F32_BYTES);
-}
-
 function countLater(
   model: GgufFile,
   settings: FootprintSettings,
@@ -131,8 +118,13 @@ function countWeights({ tensors }: GgufFile, { weights }: Pick<EngineAnswer, 'we
 }
 
 /** The engine lays an encoder out as it does when it is loaded; a larger image takes more, which our own arithmetic bounds. */
-function countMedia(projector: GgufFile, { projectorBytes }: Pick<EngineAnswer, 'projectorBytes'>, notes: string[]) {
-  const { buffers, notes: encoderNotes, weightsBytes, compared } = computeEncoders(projector);
+function countMedia(
+  projector: GgufFile,
+  { maxImagePixels }: Pick<FootprintSettings, 'maxImagePixels'>,
+  { projectorBytes }: Pick<EngineAnswer, 'projectorBytes'>,
+  notes: string[],
+) {
+  const { buffers, notes: encoderNotes, weightsBytes, compared } = computeEncoders(projector, maxImagePixels);
   const ownBytes = buffers.reduce((sum, { bytes }) => sum + bytes, 0);
   const askedBytes = projectorBytes === undefined ? 0 : Math.max(0, projectorBytes - weightsBytes);
   const exact = projectorBytes !== undefined && compared;

@@ -64,7 +64,7 @@ export interface EngineAnswer {
   readonly contexts: readonly (readonly ContextPoint[])[];
   /** The weights of the LoRA adapters, if there are any. */
   readonly adapterBytes?: number;
-  /** The projector's weights and the buffers of its encoders. */
+  /** The projector's weights and the buffers of its encoders. Absent also if the build can't tell. */
   readonly projectorBytes?: number;
 }
 
@@ -84,7 +84,8 @@ export function isAnswer(value: unknown, question: EngineQuestion): value is Eng
     contexts.length === question.contexts.length &&
     contexts.every((points, index) => arePoints(points, question.contexts[index]!)) &&
     (question.loraPaths.length > 0 ? isBytes(adapterBytes) && adapterBytes > 0 : adapterBytes === undefined) &&
-    (question.projector ? isBytes(projectorBytes) && projectorBytes > 0 : projectorBytes === undefined)
+    (projectorBytes === undefined ||
+      (question.projector !== undefined && isBytes(projectorBytes) && projectorBytes > 0))
   );
 }
 

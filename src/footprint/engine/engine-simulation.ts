@@ -52,7 +52,7 @@ export class EngineSimulation {
       runtimeBytes: Math.max(0, modelBytes - beforeBytes),
       contexts: contexts.map((context) => this.#findPoints(context, startBytes)),
       ...(loraPaths.length > 0 && { adapterBytes }),
-      ...(projector && { projectorBytes: this.#measureProjector(projector.path, projector.values) }),
+      ...(projector && this.#measureProjector(projector.path, projector.values)),
     };
   }
 
@@ -79,7 +79,10 @@ export class EngineSimulation {
   }
 
   #measurePoint(tokens: number, values: EngineValues, startBytes: number): Omit<ContextPoint, 'straight'> {
-    const { buffers, heldBytes } = this.#measure({ ...values, n_ctx: tokens });
+    const { n_outputs_max, ...common } = values;
+    // A build without it has room for the logits of all tokens, and is asked about that.
+    const outputs = n_outputs_max !== undefined && this.#context['n_outputs_max'] && { n_outputs_max };
+    const { buffers, heldBytes } = this.#measure({ ...common, ...outputs, n_ctx: tokens });
     const log = this.#takeLog();
     // States of recurrent layers are the only buffers that are really there.
     const stateBytes = sumPrinted(log, /RS buffer size = +([0-9.]+) MiB/g);
@@ -101,12 +104,14 @@ export class EngineSimulation {
     return found;
   }
 
-  #measureProjector(path: string, values: EngineValues): number {
+  /** Nothing of a build that can't tell. */
+  #measureProjector(path: string, values: EngineValues): Pick<EngineAnswer, 'projectorBytes'> {
+    if (this.#defaults.projector.length === 0) return {};
     const layout = this.#need(findProjectorLayout(this.#defaults.projector), 'projector');
     const parameters = writeParameters(this.#defaults.projector, layout, values);
     const devices = this.#library.measureProjector(path, parameters);
     if (!devices) throw new SimulationError(`it refuses the projector: ${this.#explain()}`);
-    return devices.reduce((total, { bytes }) => total + bytes, 0);
+    return { projectorBytes: devices.reduce((total, { bytes }) => total + bytes, 0) };
   }
 
   /** What the process holds in anonymous memory that JavaScript doesn't explain. */

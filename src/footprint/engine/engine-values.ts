@@ -29,6 +29,7 @@ export function listContextValues(settings: FootprintSettings): EngineValues {
     swa_full: Number(settings.fullSlidingCache),
     kv_unified: Number(settings.unifiedKvCache),
     embeddings: Number(settings.embeddings),
+    ...(settings.logits === 'last' && { n_outputs_max: sequences }),
     ...(pooling !== undefined && { pooling_type: POOLING[pooling] }),
   };
 }

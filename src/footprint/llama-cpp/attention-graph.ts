@@ -3,10 +3,11 @@
  * sizes of caches.
  */
 
-import { countScratchBytesPerElement } from '../../gguf/ggml-types.ts';
-import { countCells, countValueElements, type Run } from './cache-sizes.ts';
+import { countScratchBytesPerElement, type GgmlType } from '../../gguf/ggml-types.ts';
+import { attendsToTokens, countCells, countValueElements, type Run } from './cache-sizes.ts';
 import { EXTERNAL, type Graph, type Tensor } from './graph.ts';
-import type { LayerShape, ModelShape } from './model-shape.ts';
+import type { LayerShape } from './layer-shapes.ts';
+import type { ModelShape } from './model-shape.ts';
 
 /** The inputs that all layers with one kind of cache share. */
 export interface AttentionInputs {
@@ -35,7 +36,7 @@ const ROTATED_ELEMENTS = 64;
 export function addAttentionInputs({ graph, shape, run }: AttentionContext, layer: LayerShape): AttentionInputs {
   const widest = Math.max(...shape.layers.map(countValueElements));
   // `build_inp_mem_hybrid_iswa` leaves the rotations out.
-  const rotates = !(layer.sliding && shape.layers.some(({ recurrent }) => recurrent));
+  const rotates = !(layer.sliding && shape.state !== undefined);
   return {
     keyRows: graph.input([run.tokens], I64_BYTES),
     valueRows: graph.input([run.flashAttention ? run.tokens : run.tokens * widest], I64_BYTES),
@@ -122,22 +123,29 @@ function storeValue(graph: Graph, run: Run, layer: LayerShape, value: Tensor, ro
  * do.
  */
 function mixValues(graph: Graph, run: Run, layer: LayerShape, query: Tensor, mask: Tensor): Tensor {
-  const { sequences } = run;
-  const tokens = run.tokens / sequences;
-  const split = graph.view(query, [layer.keyLength, layer.heads, tokens, sequences]);
-  const q = graph.view(split, [layer.keyLength, tokens, layer.heads, sequences], { contiguous: false });
-  const k = graph.view(EXTERNAL, []);
-  const v = graph.view(EXTERNAL, []);
+  const streams = attendsToTokens(layer) ? 1 : run.streams;
+  const tokens = run.tokens / streams;
+  const split = graph.view(query, [layer.keyLength, layer.heads, tokens, streams]);
+  const q = graph.view(split, [layer.keyLength, tokens, layer.heads, streams], { contiguous: false });
+  // Flash attention takes no keys and values in F32: all that are cached are copied.
+  const read = (type: GgmlType, length: number) => {
+    const dims = [length, countCells(layer, run), layer.kvHeads, streams];
+    const stored = graph.view(EXTERNAL, dims, { contiguous: false });
+    const copies = run.flashAttention && type.name === 'F32';
+    return copies ? graph.op(dims, [stored], { elementBytes: F16_BYTES }) : stored;
+  };
+  const k = read(run.keyType, layer.keyLength);
+  const v = read(run.valueType, layer.valueLength);
   const width = layer.valueLength * layer.heads;
   if (run.flashAttention) {
-    const mixed = graph.op([layer.valueLength, layer.heads, tokens, sequences], [q, k, v, mask]);
+    const mixed = graph.op([layer.valueLength, layer.heads, tokens, streams], [q, k, v, mask]);
     return graph.view(mixed, [width, run.tokens]);
   }
-  const raw = graph.op([countCells(layer, run), tokens, layer.heads, sequences], [k, q]);
+  const raw = graph.op([countCells(layer, run), tokens, layer.heads, streams], [k, q]);
   const shares = graph.map(raw, mask);
   graph.noteScratch(shares, countScratchBytesPerElement(run.valueType));
-  const mixed = graph.op([layer.valueLength, tokens, layer.heads, sequences], [v, shares]);
-  const turned = graph.view(mixed, [layer.valueLength, layer.heads, tokens, sequences], { contiguous: false });
+  const mixed = graph.op([layer.valueLength, tokens, layer.heads, streams], [v, shares]);
+  const turned = graph.view(mixed, [layer.valueLength, layer.heads, tokens, streams], { contiguous: false });
   return graph.op([width, run.tokens], [turned]);
 }
 

@@ -1,6 +1,7 @@
 /** Knows how llama.cpp sizes contexts, batches and caches for what was asked. It must not know files. */
 import { findGgmlTypeByName, type GgmlType } from '../../gguf/ggml-types.ts';
-import type { LayerShape, ModelShape } from './model-shape.ts';
+import type { LayerShape } from './layer-shapes.ts';
+import type { ModelShape } from './model-shape.ts';
 
 /** What was asked for, checked and with its defaults. Sizes of contexts and batches are tokens. */
 export interface RunOptions {
@@ -17,15 +18,19 @@ export interface RunOptions {
   /** Layers with a sliding window cache the whole context. */
   readonly fullSlidingCache: boolean;
   readonly embeddings: boolean;
+  /** All sequences share one cache. */
+  readonly unifiedKvCache: boolean;
 }
 
 /** What the engine makes of it. */
 export interface Run {
-  /** Cells of the cache for one sequence. */
+  /** Cells of each stream of the cache. */
   readonly cells: number;
-  /** Cells of the cache of sliding-window layers for one sequence. */
+  /** Cells of each stream of the cache of sliding-window layers. */
   readonly slidingCells: number;
   readonly sequences: number;
+  /** Parts of the cache that are attended to each by itself: one for each sequence, or one for all. */
+  readonly streams: number;
   /** Tokens whose outputs are kept: the last of each sequence, or all of a batch. */
   readonly outputs: number;
   readonly embeddings: boolean;
@@ -47,47 +52,61 @@ export interface CacheSizes {
 const CELL_PADDING = 256;
 const F32_BYTES = 4;
 
-/** Sizes a run as `llama_context::llama_context` and `llama_kv_cache_iswa` do, for separate sequences. */
+/** Sizes a run as `llama_context::llama_context` and `llama_kv_cache_iswa` do. */
 export function sizeRun(shape: ModelShape, options: RunOptions): Run {
   const { contextSize, sequences } = options;
+  const streams = options.unifiedKvCache ? 1 : sequences;
   const batch = Math.min(contextSize, options.batchSize);
   const microBatch = Math.min(batch, options.microBatchSize);
-  const cells = padCells(Math.floor(padCells(contextSize) / sequences));
+  const cells = padCells(Math.floor(padCells(contextSize) / streams));
+  // One stream has the windows of all sequences.
+  const window = shape.slidingWindow * (sequences / streams);
   return {
     cells,
-    slidingCells: options.fullSlidingCache ? cells : padCells(Math.min(cells, shape.slidingWindow + microBatch)),
+    slidingCells: options.fullSlidingCache ? cells : padCells(Math.min(cells, window + microBatch)),
     sequences,
+    streams,
     outputs: options.embeddings ? Math.max(batch, sequences) : sequences,
     embeddings: options.embeddings,
     // A graph has equally many tokens for each sequence.
-    tokens: Math.ceil(Math.min(cells * sequences, microBatch) / sequences) * sequences,
+    tokens: Math.ceil(Math.min(cells * streams, microBatch) / sequences) * sequences,
     keyType: findGgmlTypeByName(options.keyType)!,
     valueType: findGgmlTypeByName(options.valueType)!,
-    flashAttention: options.flashAttention,
+    flashAttention: options.flashAttention && !shape.architecture.keepsScores,
   };
 }
 
-/** Returns the cells of a layer's cache for one sequence. */
+/** Whether tokens see each other, and no cache. Of a layer with a state that isn't mirrored this is the closest. */
+export function attendsToTokens({ encodes, recurrent, cached }: LayerShape): boolean {
+  return encodes || (recurrent && cached === 'nothing');
+}
+
+/** Returns the cells of each stream that a layer attends to. */
 export function countCells(layer: LayerShape, run: Run): number {
+  if (attendsToTokens(layer)) return run.tokens;
   return layer.sliding ? run.slidingCells : run.cells;
 }
 
 /** Computes the bytes of keys, values and recurrent states of all layers and sequences. */
 export function computeCacheSizes(shape: ModelShape, run: Run): CacheSizes {
+  const { state } = shape;
+  const statesBytes = state ? (state.convolution + state.state) * F32_BYTES * run.sequences : 0;
   const widest = Math.max(...shape.layers.map(countValueElements));
   let keyValueBytes = 0;
   let stateBytes = 0;
   for (const layer of shape.layers) {
-    // Any layer of an unknown architecture may keep a state beside its cache.
-    if (shape.state && (layer.recurrent || !shape.architecture.compared)) {
-      stateBytes += (shape.state.convolution + shape.state.state) * F32_BYTES * run.sequences;
-    }
-    if (layer.recurrent) continue;
-    const rows = countCells(layer, run) * run.sequences;
+    if (layer.recurrent) stateBytes += statesBytes;
+    if (layer.cached === 'nothing') continue;
     const keyBytes = countRowBytes(run.keyType, layer.keyLength * layer.kvHeads);
-    // Without flash attention values lie transposed, at the width of the widest layer.
-    const valueBytes = countRowBytes(run.valueType, run.flashAttention ? countValueElements(layer) : widest);
-    keyValueBytes += rows * (keyBytes + valueBytes);
+    const indexBytes = countRowBytes(run.keyType, shape.indexLength);
+    let rowBytes = keyBytes + indexBytes;
+    if (layer.cached === 'keys-and-values') {
+      // Without flash attention values lie transposed, at the width of the widest layer.
+      const elements = run.flashAttention ? countValueElements(layer) : widest;
+      rowBytes +=
+        countRowBytes(run.valueType, elements) + (indexBytes && countRowBytes(run.valueType, layer.valueLength));
+    }
+    keyValueBytes += (layer.sliding ? run.slidingCells : run.cells) * run.streams * rowBytes;
   }
   return { keyValueBytes, stateBytes };
 }

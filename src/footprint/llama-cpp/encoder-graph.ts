@@ -9,19 +9,26 @@ const F16_BYTES = 2;
 const FRAMES = 3000;
 const KERNEL = 3;
 
-/** The most patches that the engine takes of one image: 4096 tokens of four each (`set_limit_image_tokens` in clip.cpp). */
-const MOST_PATCHES = 16_384;
-
-/** Builds the graph of one encoder. */
-export function buildEncoderGraph(shape: EncoderShape): Graph {
-  return shape.kind === 'audio' ? buildWhisperGraph(shape) : buildVisionGraph(shape);
+/** Builds the graph of one encoder. Positions of an audio encoder are always the same. */
+export function buildEncoderGraph(shape: EncoderShape, positions = countPositions(shape)): Graph {
+  return shape.kind === 'audio' ? buildWhisperGraph(shape) : buildVisionGraph(shape, positions);
 }
 
-/** Returns how many positions attend to each other, at the most. */
-export function countPositions(shape: EncoderShape): number {
-  if (shape.kind === 'audio') return FRAMES / 2;
-  const named = Math.ceil(shape.imageSize / shape.patchSize) ** 2;
-  return shape.projector.fixedImageSize ? named : Math.max(named, MOST_PATCHES);
+/** The engine makes a larger image smaller: 4096 tokens of four patches (`set_limit_image_tokens` in clip.cpp). */
+const MOST_POSITIONS = 16_384;
+
+/**
+ * Returns how many positions attend to each other: those of an image of so many pixels, if the projector takes images of any size, and at the least those
+ * that the engine lays out when it loads the projector.
+ */
+export function countPositions(
+  { kind, projector, imageSize, patchSize, merge }: EncoderShape,
+  pixels?: number,
+): number {
+  if (kind === 'audio') return FRAMES / 2;
+  if (projector.tokensPerSide === 0) return Math.ceil(imageSize / patchSize) ** 2;
+  const laidOut = (projector.tokensPerSide * merge) ** 2;
+  return Math.max(laidOut, Math.min(MOST_POSITIONS, Math.ceil((pixels ?? 0) / patchSize ** 2)));
 }
 
 /**
@@ -81,9 +88,8 @@ function buildConvolution(graph: Graph, x: Tensor, channels: number, width: numb
 }
 
 /** Builds the patches of an image and the blocks, with some room for what projectors put in front of and behind them. */
-function buildVisionGraph(shape: EncoderShape): Graph {
+function buildVisionGraph(shape: EncoderShape, positions: number): Graph {
   const graph = new Graph(shape.scratchBytesPerElement);
-  const positions = countPositions(shape);
   const image = graph.input([shape.patchSize ** 2, positions, 3]);
   const columns = graph.op([shape.patchSize ** 2 * 3, positions], [EXTERNAL, image], { elementBytes: F16_BYTES });
   const patches = graph.op([positions, shape.width], [columns, graph.view(EXTERNAL, [])]);

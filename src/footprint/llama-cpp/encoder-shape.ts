@@ -24,6 +24,12 @@ export interface EncoderShape {
   readonly imageSize: number;
   /** The edge of a patch in pixels; 0 for audio. */
   readonly patchSize: number;
+  /** The edge of a token in patches, for images that the language model is given in fewer tokens than patches. */
+  readonly merge: number;
+  /** Some layers attend within windows only. */
+  readonly windowed: boolean;
+  /** Planes of a first convolution over time and pitch; 0 without one. */
+  readonly planes: number;
   /** Bytes of an activation beside the largest product; see `countScratchBytesPerElement`. */
   readonly scratchBytesPerElement: number;
   /** True if the file has a tensor of this name. */
@@ -33,7 +39,11 @@ export interface EncoderShape {
 const MAX_WIDTH = 2 ** 20;
 /** Ten times as many as any encoder has; each is a part of the graph. */
 const MAX_LAYERS = 512;
+const MAX_MERGE = 64;
 const KINDS = ['audio', 'vision'] as const;
+const WINDOW_KEYS = ['n_wa_pattern', 'wa_pattern_mode', 'wa_layer_indexes'];
+/** The first convolution over two dimensions, if a type has one. */
+const PLANE_WEIGHTS = ['a.conv2d.1.weight', 'a.conv1d.0.weight'];
 
 /**
  * Reads the shape of each encoder in the file; a file may have one for audio and one for images.
@@ -49,9 +59,11 @@ export function readEncoderShapes(file: ModelHeader): readonly EncoderShape[] {
 function readEncoderShape(file: ModelHeader, kind: EncoderShape['kind']): EncoderShape {
   const keys = new HeaderKeys(file, `clip.${kind}`);
   const read = (key: string, least = 1, most = MAX_WIDTH) => keys.readNumber(key, { least, most });
+  const projector = findProjectorType(readTypeName(file, kind));
+  const scale = keys.readNumber('projector.scale_factor', { fallback: projector.merge, most: MAX_MERGE });
   return Object.freeze({
     kind,
-    projector: findProjectorType(readTypeName(file, kind)),
+    projector,
     width: read('embedding_length'),
     layers: read('block_count', 0, MAX_LAYERS),
     heads: read('attention.head_count'),
@@ -60,9 +72,17 @@ function readEncoderShape(file: ModelHeader, kind: EncoderShape['kind']): Encode
     mels: kind === 'audio' ? read('num_mel_bins') : 0,
     imageSize: kind === 'vision' ? read('image_size') : 0,
     patchSize: kind === 'vision' ? read('patch_size') : 0,
+    merge: keys.readNumber('spatial_merge_size', { fallback: scale, most: MAX_MERGE }),
+    windowed: WINDOW_KEYS.some((key) => keys.has(key)),
+    planes: kind === 'audio' ? countPlanes(file) : 0,
     scratchBytesPerElement: findLargestScratch(file.tensors),
     has: (tensor: string) => file.tensors.find(tensor) !== undefined,
   });
+}
+
+function countPlanes({ tensors }: ModelHeader): number {
+  const first = PLANE_WEIGHTS.map((name) => tensors.find(name)?.dims).find((dims) => dims?.length === 4);
+  return first?.[3] ?? 0;
 }
 
 function readTypeName({ metadata }: ModelHeader, kind: string): string {

@@ -47,7 +47,7 @@ function buildExperts(graph: Graph, shape: ModelShape, width: number, x: Tensor)
   const chosen = graph.view(sorted, [expertsUsed, tokens], { contiguous: false });
   const rows = graph.view(probabilities, [1, experts, tokens]);
   let weights = graph.op([1, expertsUsed, tokens], [rows, chosen]);
-  if (shape.architecture.normalizesExpertWeights) weights = normalizeWeights(graph, weights, expertsUsed, tokens);
+  if (shape.normalizesExpertWeights) weights = normalizeWeights(graph, weights, expertsUsed, tokens);
   graph.expand(weights);
   const input = graph.view(x, [embedding, 1, tokens]);
   const up = graph.op([width, expertsUsed, tokens], [EXTERNAL, input, chosen]);

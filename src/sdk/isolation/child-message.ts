@@ -1,5 +1,6 @@
 /** What a program and the process of its models say to each other, and the check of what comes from there. It sends nothing. */
-import { LOG_LEVELS, type LogLevel, type RuntimeDevice } from '../runtime.ts';
+import { LAYOUTS, type LayoutName } from '../../addon/nexa-binding.ts';
+import { LOG_LEVELS, type LogLevel, type OpenedLibrary, type RuntimeDevice } from '../runtime.ts';
 import type { SentError } from './sent-error.ts';
 
 /** The methods of a model that the process runs. */
@@ -42,6 +43,7 @@ export interface OpenedThere {
   readonly name: string;
   readonly version: string;
   readonly kvCacheTypes?: readonly string[] | undefined;
+  readonly library?: OpenedLibrary | undefined;
 }
 
 /** The message, if it is one. An engine that went astray may write anything to the channel. */
@@ -70,9 +72,16 @@ export function readProcessMessage(value: unknown): ProcessMessage | undefined {
 }
 
 export function isOpenedThere(value: unknown): value is OpenedThere {
-  const { name, version, kvCacheTypes } = Object(value) as Record<string, unknown>;
+  const { name, version, kvCacheTypes, library } = Object(value) as Record<string, unknown>;
   const types = kvCacheTypes ?? [];
-  return (name === 'llama' || name === 'nexa') && isText(version) && Array.isArray(types) && types.every(isText);
+  const isRuntime = (name === 'llama' || name === 'nexa') && isText(version) && isOpenedLibrary(library);
+  return isRuntime && Array.isArray(types) && types.every(isText);
+}
+
+function isOpenedLibrary(value: unknown): value is OpenedLibrary | undefined {
+  if (value === undefined) return true;
+  const { path, layout } = Object(value) as Record<string, unknown>;
+  return isText(path) && LAYOUTS.includes(layout as LayoutName);
 }
 
 export function isLoadedThere(value: unknown): value is LoadedThere {

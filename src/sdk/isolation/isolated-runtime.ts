@@ -4,7 +4,15 @@ import { findChild } from '../../children/find-child.ts';
 import { startChild } from '../../children/start-child.ts';
 import { MemoryGuardError } from '../../core/errors.ts';
 import { LoadProgress } from '../load-progress.ts';
-import type { LogListener, Runtime, RuntimeDevice, RuntimeLoad, RuntimeModel, RuntimeName } from '../runtime.ts';
+import type {
+  LogListener,
+  OpenedLibrary,
+  Runtime,
+  RuntimeDevice,
+  RuntimeLoad,
+  RuntimeModel,
+  RuntimeName,
+} from '../runtime.ts';
 import type { InitializeOptions } from '../sdk-options.ts';
 import { isDevices, isLoadedThere, isOpenedThere, isPlugins, type OpenedThere } from './child-message.ts';
 import { type AskedCall, EngineProcess } from './engine-process.ts';
@@ -49,6 +57,7 @@ class IsolatedRuntime implements Runtime {
   readonly name: RuntimeName;
   readonly version: string;
   readonly kvCacheTypes?: NonNullable<Runtime['kvCacheTypes']>;
+  readonly library?: OpenedLibrary;
   readonly isolation: 'process' | 'shared';
   readonly #options: IsolationOptions;
   /** The process for the next load, or that of all models. */
@@ -56,10 +65,12 @@ class IsolatedRuntime implements Runtime {
   readonly #processes = new Set<EngineProcess>();
   #closed = false;
 
-  constructor(options: IsolationOptions, process: EngineProcess, { name, version, kvCacheTypes }: OpenedThere) {
+  constructor(options: IsolationOptions, process: EngineProcess, opened: OpenedThere) {
+    const { name, version, kvCacheTypes, library } = opened;
     this.name = name as RuntimeName;
     this.version = version;
     if (kvCacheTypes) this.kvCacheTypes = kvCacheTypes as NonNullable<Runtime['kvCacheTypes']>;
+    if (library) this.library = library;
     this.isolation = options.shared ? 'shared' : 'process';
     this.#options = options;
     this.#follow(process);

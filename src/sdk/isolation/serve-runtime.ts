@@ -67,8 +67,8 @@ class RuntimeServer {
   async #openRuntime(options: InitializeOptions): Promise<OpenedThere> {
     const onLog = (level: LogLevel, text: string) => this.#send({ type: 'log', level, text });
     this.#runtime = await this.#open({ ...options, onLog });
-    const { name, version, kvCacheTypes } = this.#runtime;
-    return { name, version, kvCacheTypes };
+    const { name, version, kvCacheTypes, library } = this.#runtime;
+    return { name, version, kvCacheTypes, library };
   }
 
   async #load(call: number, { reportsProgress, ...request }: AskedLoad): Promise<LoadedThere> {

@@ -1,6 +1,7 @@
 /** The SDK's own library as a runtime. It asks the library only what that survives, and knows no other runtime. */
 import { describeAddonProblem, loadAddon } from '../../addon/load-addon.ts';
 import type { LayoutName, LibraryHandle, NativeFailure, NexaBinding } from '../../addon/nexa-binding.ts';
+import { watchVariables } from '../../core/library-variables.ts';
 import { loadNodeModule } from '../../core/node-module.ts';
 import type { GgufFile } from '../../gguf/read-gguf.ts';
 import { readsBosFirst } from '../../gguf/vocabulary.ts';
@@ -11,12 +12,14 @@ import type {
   Capabilities,
   LogLevel,
   LogListener,
+  OpenedLibrary,
   Runtime,
   RuntimeDevice,
   RuntimeLoad,
   RuntimeModel,
 } from '../runtime.ts';
 import { chooseThreads } from './choose-threads.ts';
+import { DEFAULT_PLUGINS } from './default-plugins.ts';
 import { findLibrary } from './find-library.ts';
 import { libraryNotFound, listFailure, loadFailure, noLoader, openFailure } from './library-errors.ts';
 import { refuseLoadOptions } from './library-options.ts';
@@ -33,6 +36,8 @@ export interface NexaRuntimeOptions {
 const LEVELS: readonly LogLevel[] = ['debug', 'debug', 'info', 'warn', 'error'];
 /** The layout of the older generation. */
 const OLD_LAYOUT: LayoutName = 'nexa-1.0';
+/** `init` sets one of them, by which the library of the next process would look for its plugins. */
+const PLUGIN_PATHS = ['NEXA_PLUGIN_PATH', 'GENIEX_PLUGIN_PATH'];
 let watchesExit = false;
 
 /**
@@ -58,11 +63,20 @@ export async function openLibrary(
   { layout, onLog }: Pick<NexaRuntimeOptions, 'layout' | 'onLog'>,
 ): Promise<Runtime> {
   stopAtExit(nexa);
-  const listen = onLog && ((level: number, text: string) => onLog(LEVELS[level] ?? 'info', text));
-  const opened = await nexa.open(path, layout, listen).catch((failure: NativeFailure) => {
-    throw openFailure(path, failure);
-  });
-  return new NexaRuntime(nexa, opened.library, opened.version, opened.layout);
+  const listen = onLog && ((level: number, text: string) => tellLines(onLog, LEVELS[level] ?? 'info', text));
+  const noteVariables = watchVariables(PLUGIN_PATHS);
+  const opened = await nexa
+    .open(path, layout, listen)
+    .catch((failure: NativeFailure) => {
+      throw openFailure(path, failure);
+    })
+    .finally(noteVariables);
+  return new NexaRuntime(nexa, opened.library, opened.version, { path, layout: opened.layout });
+}
+
+/** The library hands several lines on at once. */
+function tellLines(onLog: LogListener, level: LogLevel, text: string): void {
+  for (const line of text.split('\n')) if (line.trim() !== '') onLog(level, line.trimEnd());
 }
 
 /** Ends running texts when the process exits, which else waits for text that nobody reads any more. In a worker the addon does this. */
@@ -78,24 +92,25 @@ class NexaRuntime implements Runtime {
   readonly name = 'nexa';
   readonly version: string;
   readonly kvCacheTypes = ['f16'] as const;
+  readonly library: OpenedLibrary;
   readonly #nexa: NexaBinding;
   readonly #library: LibraryHandle;
-  readonly #layout: LayoutName;
 
-  constructor(nexa: NexaBinding, library: LibraryHandle, version: string, layout: LayoutName) {
+  constructor(nexa: NexaBinding, handle: LibraryHandle, version: string, library: OpenedLibrary) {
     this.#nexa = nexa;
-    this.#library = library;
+    this.#library = handle;
     this.version = version;
-    this.#layout = layout;
+    this.library = library;
   }
 
   async load(request: RuntimeLoad): Promise<RuntimeModel> {
-    refuseLoadOptions({ layout: this.#layout, hasProjector: request.projectorPath !== undefined }, request);
+    const { layout } = this.library;
+    refuseLoadOptions({ layout, hasProjector: request.projectorPath !== undefined }, request);
     const { model: header, projector, specialTokens } = await checkModelFiles(request);
-    if (projector && this.#layout === OLD_LAYOUT) refuseForOlderGeneration(projector);
+    if (projector && layout === OLD_LAYOUT) refuseForOlderGeneration(projector);
     request.signal?.throwIfAborted();
     const { modelPath, projectorPath, contextSize } = request;
-    const { pluginId = this.#layout === OLD_LAYOUT ? 'cpu_gpu' : 'llama_cpp' } = request;
+    const { pluginId = DEFAULT_PLUGINS[layout] } = request;
     const { model, asked, ...reported } = await this.#nexa
       .load(this.#library, { ...toNativeLoad(request), addsBos: readsBosFirst(header), specialTokens, pluginId })
       .catch((failure: NativeFailure) => {
@@ -103,7 +118,7 @@ class NexaRuntime implements Runtime {
       });
     const capabilities = asked || projector === undefined ? reported : readCapabilities(projector);
     const longestAudioSeconds = getLongestAudio(projector, contextSize);
-    const facts = { modelPath, projectorPath, contextSize, layout: this.#layout, longestAudioSeconds };
+    const facts = { modelPath, projectorPath, contextSize, layout, longestAudioSeconds };
     const loaded = new NexaLibraryModel(this.#nexa, model, facts, capabilities);
     // The library reports no progress, and a load can't be interrupted.
     new LoadProgress(request.onProgress).finish();

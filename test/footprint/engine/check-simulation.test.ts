@@ -24,6 +24,7 @@ describe.skipIf(CANT_ASK !== undefined)(`a build (${CANT_ASK ?? 'a real one'})`,
     const compute = (computeBytes: number, index: number) =>
       contexts.map(([point], each) => [{ ...point!, ...(each === index && { computeBytes }) }]);
     expect(said({ contexts: compute(2 ** 40, 6) })).toThrow(/buffers that do not grow with a batch/);
-    expect(said({ contexts: compute(1, 7) })).toThrow(/flash attention that takes as much as none/);
+    expect(said({ contexts: compute(2 ** 40, 7) })).toThrow(/logits of one token that take more/);
+    expect(said({ contexts: compute(1, 8) })).toThrow(/flash attention that takes as much as none/);
   });
 });

@@ -132,6 +132,23 @@ describe('an engine that is asked', () => {
     await waitUntil(() => started.every(({ pid }) => !isAlive(pid)), 10_000);
   });
 
+  it('is asked no longer when nobody wants to know any more', async () => {
+    const { asker, started, engine } = scripted('');
+    const asking = asker.ask(engine, ASKED);
+    await waitUntil(() => started.length === 1, 10_000);
+    asker.close();
+    await expect(asking).rejects.toThrow(/was ended by SIGKILL/);
+    await waitUntil(() => !isAlive(started[0]!.pid), 10_000);
+  });
+
+  it('is not asked any more by a process that comes too late', async () => {
+    const { asker, started, engine } = scripted('send({ answer });');
+    const asking = asker.ask(engine, ASKED);
+    asker.close();
+    await expect(asking).rejects.toThrow(/was ended by SIGKILL/);
+    expect(started).toHaveLength(1);
+  });
+
   it('is not asked if there is no memory for it, and asked when there is', async () => {
     const held: number[] = [];
     let room = false;

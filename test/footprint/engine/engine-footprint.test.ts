@@ -1,7 +1,8 @@
 import { afterAll, describe, expect, it } from 'vitest';
+import { countAudioBytes } from '../../../src/core/audio-bytes.ts';
 import { computeEngineFootprint } from '../../../src/footprint/engine/engine-footprint.ts';
 import { completeSettings, type EstimateShape } from '../../../src/footprint/estimator.ts';
-import { computeEncoders } from '../../../src/footprint/footprint.ts';
+import { computeEncoders, computeFootprint } from '../../../src/footprint/footprint.ts';
 import { readGguf } from '../../../src/gguf/read-gguf.ts';
 import { makeModels } from '../../support/model-headers.ts';
 
@@ -14,7 +15,7 @@ describe('a footprint by an engine', async () => {
   const model = await readGguf(models.model({ architecture: 'qwen2', heads: 8, kvHeads: 2 }));
   const weights = [{ name: 'CPU', host: true, bytes: model.tensors.shards[0]!.dataBytes }];
 
-  it('has seven parts that are its total, mapped and anonymous', () => {
+  it('has eight parts that are its total, mapped and anonymous', () => {
     const footprint = computeEngineFootprint(
       model,
       undefined,
@@ -29,6 +30,7 @@ describe('a footprint by an engine', async () => {
       outputBytes,
       projectorBytes,
       projectorComputeBytes,
+      audioBytes,
       runtimeBytes,
     } = footprint;
     const parts = [
@@ -38,6 +40,7 @@ describe('a footprint by an engine', async () => {
       outputBytes,
       projectorBytes,
       projectorComputeBytes,
+      audioBytes,
       runtimeBytes,
     ];
     expect(parts.reduce((sum, bytes) => sum + bytes, 0)).toBe(footprint.totalBytes);
@@ -91,6 +94,22 @@ describe('a footprint by an engine', async () => {
     expect(count({})).toBe(3);
   });
 
+  it('has the longest sound as a part of its own, if there is an encoder that hears', async () => {
+    const audio = await readGguf(models.projector({ width: 64, layers: 1, heads: 2, ffn: 128, projection: 512 }));
+    const answer = { weights, runtimeBytes: 0, projectorBytes: computeEncoders(audio, 1).weightsBytes + 77 };
+    const count = (audioSeconds: number, projector: typeof audio | undefined) => {
+      const settings = completeSettings({ audioSeconds, contextSize: 2048 });
+      return computeEngineFootprint(model, projector, settings, answer, POINT).audioBytes;
+    };
+    expect(count(60, audio)).toBe(countAudioBytes(60));
+    // The context holds no more.
+    expect(count(3600, audio)).toBe(countAudioBytes(111));
+    expect([count(0, audio), count(60, undefined)]).toEqual([0, 0]);
+    const alone = computeFootprint(model, audio, completeSettings({ audioSeconds: 60 }));
+    expect(alone.audioBytes).toBe(countAudioBytes(60));
+    expect(alone.totalBytes - computeFootprint(model, audio, completeSettings({})).totalBytes).toBe(alone.audioBytes);
+  });
+
   it('has our own bound for an encoder that takes more for a larger image, and for one that the engine does not tell', async () => {
     const audio = await readGguf(models.projector({ width: 64, layers: 1, heads: 2, ffn: 128, projection: 512 }));
     const images = await readGguf(models.projector({ type: 'mlp', width: 128, ffn: 256, layers: 3, heads: 4 }));
@@ -98,15 +117,15 @@ describe('a footprint by an engine', async () => {
       const answer = { weights, runtimeBytes: 0, ...(projectorBytes !== undefined && { projectorBytes }) };
       return computeEngineFootprint(model, projector, completeSettings({}), answer, POINT);
     };
-    const { weightsBytes, buffers } = computeEncoders(audio);
+    const { weightsBytes, buffers } = computeEncoders(audio, 2 ** 20);
     expect(estimate(audio, weightsBytes + 77).projectorComputeBytes).toBe(77);
     expect(estimate(audio, undefined)).toMatchObject({ projectorComputeBytes: buffers[0]!.bytes, upperBound: false });
-    const bound = computeEncoders(images).buffers[0]!.bytes;
-    expect(estimate(images, computeEncoders(images).weightsBytes + 77)).toMatchObject({
+    const bound = computeEncoders(images, 2 ** 20).buffers[0]!.bytes;
+    expect(estimate(images, computeEncoders(images, 2 ** 20).weightsBytes + 77)).toMatchObject({
       projectorComputeBytes: bound,
       upperBound: true,
     });
-    const more = computeEncoders(images).weightsBytes + 2 * bound;
+    const more = computeEncoders(images, 2 ** 20).weightsBytes + 2 * bound;
     expect(estimate(images, more).projectorComputeBytes).toBe(2 * bound);
   });
 });

@@ -81,6 +81,30 @@ describe.skipIf(CANT_ASK !== undefined)(`a simulation (${CANT_ASK ?? 'a real bui
     expect(() => simulation.answer({ ...asked, projector })).toThrow(/^it refuses the projector: /s);
   });
 
+  it('answers without a projector if the build knows none', () => {
+    const modelPath = models.model({ architecture: 'qwen2', heads: 8, kvHeads: 2 });
+    const knowing = new Proxy(library, {
+      get: (target, key: keyof typeof library) =>
+        key === 'defaults' ? () => ({ ...target.defaults(), projector: new Uint8Array() }) : target[key].bind(target),
+    });
+    const answer = new EngineSimulation(knowing).answer({
+      ...QUESTION,
+      modelPath,
+      projector: { path: '/no/such/projector.gguf', values: { use_gpu: 0 } },
+    });
+    expect(answer).not.toHaveProperty('projectorBytes');
+    expect(answer.contexts).toHaveLength(1);
+  });
+
+  it('has less room for the logits of one token than for those of all, or is asked as ever', () => {
+    const modelPath = models.model({ architecture: 'qwen2', heads: 8, kvHeads: 2 });
+    const compute = (values: EngineQuestion['values']) => {
+      const contexts = [{ ...QUESTION.contexts[0]!, values: { n_batch: 512, n_ubatch: 512, ...values } }];
+      return simulation.answer({ ...QUESTION, modelPath, contexts }).contexts[0]![0]!.computeBytes;
+    };
+    expect(compute({ n_outputs_max: 1 })).toBeLessThanOrEqual(compute({}));
+  });
+
   it('is none for a build whose parameters are not known, and says nothing of a model that it really loads', () => {
     const unknown = { ...library, defaults: () => ({ ...library.defaults(), model: new Uint8Array(80) }) };
     expect(() => new EngineSimulation(unknown)).toThrow('its model parameters have a layout that is not known');

@@ -29,6 +29,8 @@ test('settings have the names and numbers of llama.cpp', () => {
   });
   const { pooling_type, flash_attn_type } = listContextValues(completeSettings({}));
   expect({ pooling_type, flash_attn_type }).toEqual({ pooling_type: undefined, flash_attn_type: -1 });
+  expect(listContextValues(completeSettings({ logits: 'last', sequences: 3 }))).toMatchObject({ n_outputs_max: 3 });
+  expect(listModelValues(completeSettings({ repack: ['Q4_0'] }))).toEqual({ n_gpu_layers: 0 });
   expect(listModelValues(completeSettings({ gpuLayers: 7 }))).toEqual({ n_gpu_layers: 7 });
   expect(listModelValues(completeSettings({ repack: false }))).toEqual({ n_gpu_layers: 0, use_extra_bufts: 0 });
   expect(listModelValues(completeSettings({ repack: true }))).toEqual({ n_gpu_layers: 0 });

@@ -47,6 +47,16 @@ describe('attention', () => {
     expect(findTensors(build({ keyType: findGgmlTypeByName('Q8_0')! }, {}, narrow), 64, 64)).toHaveLength(0);
   });
 
+  it('copies what is cached in F32 to F16 for flash attention, and sees tokens in an encoder', () => {
+    const f32 = { keyType: findGgmlTypeByName('F32')!, valueType: findGgmlTypeByName('F32')! };
+    const copies = (run: object, layer = LAYER) => findTensors(build({ ...f32, ...run }, {}, layer), 64, 256, 1, 1);
+    expect(copies({ flashAttention: true }).map(({ bytes }) => bytes)).toEqual([64 * 256 * 2, 64 * 256 * 2]);
+    expect(copies({ flashAttention: false })).toHaveLength(0);
+    expect(copies({ flashAttention: true }, { ...LAYER, encodes: true })).toHaveLength(0);
+    const encoder = build({ flashAttention: true }, {}, { ...LAYER, encodes: true, cached: 'nothing' });
+    expect(findTensors(encoder, 8, 8)).toHaveLength(1);
+  });
+
   it('adds what has a bias or a norm', () => {
     const plain = build({}).nodes.length;
     const count = (...names: string[]) => build({}, Object.fromEntries(names.map((name) => [name, [1]]))).nodes.length;

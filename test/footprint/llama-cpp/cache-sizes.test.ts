@@ -1,8 +1,23 @@
 /** Caches of keys, values and states, by hand. */
 import { afterAll, describe, expect, it } from 'vitest';
 import { type EstimateFootprintOptions, estimateFootprint } from '../../../src/estimate-footprint.ts';
+import { computeCacheSizes, sizeRun } from '../../../src/footprint/llama-cpp/cache-sizes.ts';
 import { SMALL } from '../../../tools/architectures.mjs';
+import { createModelShape, LAYER } from '../../support/graph-shapes.ts';
 import { makeModels } from '../../support/model-headers.ts';
+
+const RUN = {
+  contextSize: 4096,
+  batchSize: 512,
+  microBatchSize: 512,
+  sequences: 1,
+  keyType: 'f16',
+  valueType: 'f16',
+  flashAttention: true,
+  fullSlidingCache: false,
+  embeddings: false,
+  unifiedKvCache: false,
+};
 
 const models = makeModels();
 afterAll(() => models.remove());
@@ -72,5 +87,23 @@ describe('caches', () => {
       await footprint(path, { contextSize: 65_536 }),
     ];
     expect(large.kvCacheBytes).toBe(small.kvCacheBytes);
+  });
+
+  it('of all sequences are one if that is asked for, with a window for each', () => {
+    const shape = createModelShape({ layers: [{ ...LAYER, sliding: true }, LAYER], slidingWindow: 512 });
+    const size = (unifiedKvCache: boolean) => sizeRun(shape, { ...RUN, sequences: 3, unifiedKvCache });
+    expect(size(true)).toMatchObject({ streams: 1, cells: 4096, slidingCells: 3 * 512 + 512 });
+    expect(size(false)).toMatchObject({ streams: 3, cells: 1536, slidingCells: 1024 });
+    // Keys and values of 64 elements in F16.
+    expect(computeCacheSizes(shape, size(true)).keyValueBytes).toBe((2048 + 4096) * 2 * 64 * 2);
+  });
+
+  it('of latent attention are keys alone, and of an index what the cache has', () => {
+    const count = (cached: 'keys' | 'keys-and-values', indexLength: number) => {
+      const shape = createModelShape({ layers: [{ ...LAYER, cached }], indexLength });
+      return computeCacheSizes(shape, sizeRun(shape, RUN)).keyValueBytes / 4096 / 2;
+    };
+    expect([count('keys', 0), count('keys-and-values', 0)]).toEqual([64, 128]);
+    expect([count('keys', 32), count('keys-and-values', 32)]).toEqual([64 + 32, 128 + 32 + 64]);
   });
 });

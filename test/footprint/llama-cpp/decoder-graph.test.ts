@@ -38,10 +38,14 @@ describe('the graph of a decoder', () => {
   });
 
   it('has neither attention nor a feed-forward part in mamba', () => {
-    const recurrent = { heads: 0, kvHeads: 0, keyLength: 0, valueLength: 0, sliding: false, recurrent: true };
+    const recurrent = { ...LAYER, kvHeads: 0, recurrent: true, cached: 'nothing' } as const;
+    const weights = { 'blk.0.ssm_x.weight': [256, 40] };
     const ssm = { kernel: 4, inner: 256, state: 16, timeRank: 8, groups: 0, normed: false };
     const state = { convolution: 3 * 256, state: 16 * 256 };
-    const graph = buildDecoderGraph(createModelShape({ architecture: 'mamba', layers: [recurrent], ssm, state }), RUN);
+    const graph = buildDecoderGraph(
+      createModelShape({ architecture: 'mamba', layers: [recurrent], ssm, state, weights }),
+      RUN,
+    );
     expect([findTensors(graph, 1024, 8).length, findTensors(graph, 512, 8, 1).length]).toEqual([0, 1]);
     expect(findTensors(graph, 512, 8)).toHaveLength(0);
   });

@@ -16,6 +16,9 @@ const AUDIO: EncoderShape = {
   mels: 80,
   imageSize: 0,
   patchSize: 0,
+  merge: 1,
+  windowed: false,
+  planes: 0,
   scratchBytesPerElement: 2,
   has: () => false,
 };
@@ -56,9 +59,15 @@ describe('the graph of an image encoder', () => {
     expect(findTensors(buildEncoderGraph(VISION), 14 * 14, 64 * 64, 3)).toHaveLength(1);
   });
 
-  it('has room for as many patches as the engine takes if images may have any size', () => {
-    const any = { ...VISION, projector: findProjectorType('newer') };
-    expect(countPositions(any)).toBe(16_384);
-    expect(countPositions({ ...any, imageSize: 14 * 200 })).toBe(40_000);
+  it('sees what the engine lays out when it loads a projector for images of any size, or an image of so many pixels', () => {
+    const any = { ...VISION, projector: findProjectorType('qwen2vl_merger'), merge: 2 };
+    expect(countPositions(any)).toBe((46 * 2) ** 2);
+    expect(countPositions({ ...any, imageSize: 14 * 200 })).toBe((46 * 2) ** 2);
+    expect(countPositions(any, 14 * 14 * 100)).toBe((46 * 2) ** 2);
+    expect(countPositions(any, 14 * 14 * 10_000 - 1)).toBe(10_000);
+    expect(countPositions(any, 14 * 14 * 20_000)).toBe(16_384);
+    expect(countPositions(VISION, 14)).toBe(64 * 64);
+    expect(countPositions(AUDIO, 14)).toBe(1500);
+    expect(findTensors(buildEncoderGraph(any, 100), 14 * 14, 100, 3)).toHaveLength(1);
   });
 });

@@ -46,6 +46,18 @@ describe('the encoders of a projector', () => {
     expect(shapes[1]).toMatchObject({ mels: 0, imageSize: 448, patchSize: 14 });
   });
 
+  it('have tokens of several patches, if the header or the type says so, and windows if the header does', async () => {
+    const vision = (type: string, ...more: Entry[]) =>
+      read('tokens.gguf', [...createProjectorEntries(type, 'vision'), ...more]);
+    const [plain] = await vision('pixtral');
+    expect(plain).toMatchObject({ merge: 1, windowed: false, planes: 0 });
+    const [scaled] = await vision('pixtral', ['clip.vision.projector.scale_factor', 'u32', 3]);
+    const [merged] = await vision('qwen2vl_merger', ['clip.vision.spatial_merge_size', 'u32', 4]);
+    expect([scaled?.merge, merged?.merge]).toEqual([3, 4]);
+    const [windowed] = await vision('qwen2.5vl_merger', ['clip.vision.n_wa_pattern', 'u32', 2]);
+    expect(windowed).toMatchObject({ merge: 2, windowed: true });
+  });
+
   it('have no type if the header names none', async () => {
     const entries = createProjectorEntries('x', 'audio').filter(([key]) => key !== 'clip.projector_type');
     expect((await read('unnamed.gguf', entries))[0]?.projector).toMatchObject({ name: 'unnamed', compared: false });

@@ -21,7 +21,8 @@ describe('the shape of a model', () => {
     const shape = await read({ architecture: 'llama', hidden: 512, heads: 8, kvHeads: 2, layers: 3, vocab: 512 });
     expect(shape).toMatchObject({ embedding: 512, vocabulary: 512, slidingWindow: 0, experts: 0, widestRows: 1408 });
     const layer = { heads: 8, kvHeads: 2, keyLength: 64, valueLength: 64, sliding: false, recurrent: false };
-    expect(shape.layers).toEqual([layer, layer, layer]);
+    const whole = { ...layer, encodes: false, cached: 'keys-and-values' };
+    expect(shape.layers).toEqual([whole, whole, whole]);
     expect([shape.state, shape.ssm]).toEqual([undefined, undefined]);
     expect(shape.findDims('blk.2.ffn_down.weight')).toEqual([1408, 512]);
     expect(shape.findDims('blk.3.ffn_down.weight')).toBeUndefined();
@@ -32,26 +33,26 @@ describe('the shape of a model', () => {
     expect(layers[0]).toMatchObject({ keyLength: 128, valueLength: 128 });
   });
 
-  it('lets all layers but the last of each six slide in gemma3, and none without a window', async () => {
-    const { window, ...plain } = { architecture: 'gemma3', ...SMALL['gemma3'] };
-    const sliding = async (shape: Shape) => (await read(shape)).layers.map((layer) => Number(layer.sliding)).join('');
-    expect(await sliding({ ...plain, window: window! })).toBe('11111011');
-    expect(await sliding(plain)).toBe('00000000');
+  it('norms the weights of experts if the architecture does, or the header says so', async () => {
+    const shape: Shape = { architecture: 'qwen2moe', ...SMALL['qwen2moe'] };
+    expect((await read(shape)).normalizesExpertWeights).toBe(false);
+    expect((await read({ architecture: 'qwen3moe', ...SMALL['qwen3moe'] })).normalizesExpertWeights).toBe(true);
+    const file = await readGguf(models.model(shape));
+    const metadata = new Map([...file.metadata, ['qwen2moe.expert_weights_norm', true] as const]);
+    expect(readModelShape({ ...file, metadata }).normalizesExpertWeights).toBe(true);
   });
 
-  it('lets no layer slide in phi3, although its header names a window', async () => {
-    const { layers, slidingWindow } = await read({ architecture: 'phi3', ...SMALL['phi3'] });
-    expect([slidingWindow, layers.some(({ sliding }) => sliding)]).toEqual([2048, false]);
-  });
-
-  it('has recurrent layers in lfm2 if they have no heads, and only recurrent ones in mamba', async () => {
-    const hybrid = await read({ architecture: 'lfm2', ...SMALL['lfm2'] });
-    expect(hybrid.layers.map(({ recurrent }) => Number(recurrent)).join('')).toBe('110101');
-    expect(hybrid.state).toEqual({ convolution: 512 * 2, state: 0 });
-    const mamba = await read({ architecture: 'mamba', ...SMALL['mamba'] });
-    expect(mamba.layers.every(({ recurrent }) => recurrent)).toBe(true);
-    expect(mamba.ssm).toEqual({ kernel: 4, inner: 1024, state: 16, timeRank: 32, groups: 0, normed: false });
-    expect(mamba.state).toEqual({ convolution: 3 * 1024, state: 16 * 1024 });
+  it('has a dense part beside experts, and vectors of layers, if there are weights for it', async () => {
+    const file = await readGguf(models.model({ architecture: 'qwen3moe', ...SMALL['qwen3moe'] }));
+    const plain = readModelShape(file);
+    expect([plain.denseBesideExperts, plain.layerVectors]).toEqual([false, 0]);
+    const find = (name: string) => {
+      if (name === 'per_layer_token_embd.weight')
+        return { ...file.tensors.find('token_embd.weight')!, dims: [640, 100] };
+      return file.tensors.find(name === 'blk.1.ffn_down.weight' ? 'blk.1.ffn_down_exps.weight' : name);
+    };
+    const more = readModelShape({ ...file, tensors: { ...file.tensors, find } });
+    expect([more.denseBesideExperts, more.layerVectors]).toEqual([true, 640]);
   });
 
   it('has experts if their weights are there', async () => {

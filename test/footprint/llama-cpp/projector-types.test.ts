@@ -1,25 +1,31 @@
 /** The rows of projectors. */
-import { describe, expect, it } from 'vitest';
-import { findProjectorType, PROJECTOR_TYPES } from '../../../src/footprint/llama-cpp/projector-types.ts';
+import { expect, it } from 'vitest';
+import { findProjectorType, isKnownType, PROJECTOR_TYPES } from '../../../src/footprint/llama-cpp/projector-types.ts';
+import { readProjectorRecipes } from '../../../tools/projector-file.mjs';
+import { getFixture } from '../../support/fixtures.ts';
 import { getProjectorType, transcripts } from '../../support/model-headers.ts';
 
-describe('a projector', () => {
-  it('is compared only if loads of it were recorded', () => {
-    const recorded = new Set(
-      transcripts().flatMap(({ projector }) => (projector ? [getProjectorType(projector)] : [])),
-    );
-    for (const { name } of PROJECTOR_TYPES.filter(({ compared }) => compared)) expect(recorded).toContain(name);
-    // Loads of this one were recorded too, and the estimate is an upper bound of them.
-    expect([...recorded].filter((name) => !findProjectorType(name).compared)).toEqual(['mlp']);
-  });
+it('types are compared if loads of them were recorded and exact, and once in the table', () => {
+  const recorded = new Set(transcripts().map(({ projector }) => projector && getProjectorType(projector)));
+  const compared = PROJECTOR_TYPES.filter((each) => each.compared).map(({ name }) => name);
+  expect(compared.filter((name) => !recorded.has(name))).toEqual([]);
+  const names = PROJECTOR_TYPES.map(({ name }) => name);
+  expect(names.length).toBe(new Set(names).size);
+});
 
-  it('is in one row at the most', () => {
-    const names = PROJECTOR_TYPES.map(({ name }) => name);
-    expect(new Set(names).size).toBe(names.length);
-    expect(names).toContain('qwen2a');
+it('types have a row if a file of them is kept', () => {
+  const kept = readProjectorRecipes(getFixture('projectors.jsonl')).map(({ keys }) => {
+    const type = keys.find(([key]) => String(key) === 'clip.projector_type')?.[2];
+    return String(type);
   });
+  expect(kept.filter((name) => !PROJECTOR_TYPES.some((each) => each.name === name))).toEqual([]);
+});
 
-  it('that nobody knows is not compared and takes images of any size', () => {
-    expect(findProjectorType('newer')).toEqual({ name: 'newer', compared: false, fixedImageSize: false });
-  });
+it('a type that nobody knows takes images of any size, and the most of all', () => {
+  const unknown = findProjectorType('newer');
+  expect(unknown).toMatchObject({ name: 'newer', compared: false });
+  expect(unknown.tokensPerSide * unknown.merge).toBe(92);
+  expect(unknown.graphFactor).toBe(Math.max(...PROJECTOR_TYPES.map(({ graphFactor }) => graphFactor)));
+  expect([isKnownType(unknown), isKnownType(findProjectorType('mlp'))]).toEqual([false, true]);
+  expect(findProjectorType('idefics3')).toMatchObject({ compared: true, tokensPerSide: 0 });
 });

@@ -57,6 +57,7 @@ describe('weights', () => {
       unifiedKvCache: false,
       mlock: false,
       loraPaths: [],
+      maxImagePixels: 1,
       stateCacheBytes: 0,
       stateSnapshots: 0,
       contextShift: false,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { GgufFile } from '../../../src/gguf/read-gguf.ts';
-import { getLongestAudio, refuseLongAudio } from '../../../src/sdk/audio/longest-audio.ts';
+import { getLongestAudio, limitAudio, refuseLongAudio } from '../../../src/sdk/audio/longest-audio.ts';
 
 const projector = (metadata: Record<string, string | number>) =>
   ({ metadata: new Map(Object.entries(metadata)) }) as unknown as GgufFile;
@@ -29,14 +29,17 @@ describe('the longest sound', () => {
 
 describe('sounds of one text', () => {
   test('may last as long together as the model takes', () => {
-    expect(() => refuseLongAudio([40, 41, 30], 111)).not.toThrow();
-    expect(() => refuseLongAudio([], 0)).not.toThrow();
+    expect(() => refuseLongAudio([40, 41, 30], limitAudio(111))).not.toThrow();
+    expect(() => refuseLongAudio([], limitAudio(0))).not.toThrow();
     expect(() => refuseLongAudio([3600])).not.toThrow();
   });
 
   test('are refused beyond it, with what helps', () => {
-    expect(() => refuseLongAudio([40, 41, 30.2], 111)).toThrow(
+    expect(() => refuseLongAudio([40, 41, 30.2], limitAudio(111))).toThrow(
       'Expected `audio` to last 111 s at most in one text, got 112 s; load the model with a larger `contextSize`, or cut it.',
+    );
+    expect(() => refuseLongAudio([61], limitAudio(111, 60))).toThrow(
+      'Expected `audio` to last 60 s at most in one text, got 61 s; load the model with a larger `maxAudioSeconds`, or cut it.',
     );
     expect(() => refuseLongAudio([1, 3600])).toThrow(
       'Expected `audio` to last 3600 s at most in one text, got 3601 s; cut it.',

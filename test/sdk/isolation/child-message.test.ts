@@ -10,6 +10,7 @@ import {
 } from '../../../src/sdk/isolation/child-message.ts';
 
 const error = { name: 'Error', message: 'm' };
+const library = { path: '/libgeniex.so', layout: 'geniex-0.5' };
 const failure = { what: 'failed', reason: 'r', atFile: false };
 
 describe('a message of the process', () => {
@@ -77,7 +78,7 @@ test.each<[string, (value: unknown) => boolean, unknown[], unknown[]]>([
   [
     'an opened runtime',
     isOpenedThere,
-    [opened, { ...opened, name: 'nexa' }, { ...opened, kvCacheTypes: ['f16'] }],
+    [opened, { ...opened, name: 'nexa', library }, { ...opened, kvCacheTypes: ['f16'] }],
     [
       undefined,
       {},
@@ -85,6 +86,9 @@ test.each<[string, (value: unknown) => boolean, unknown[], unknown[]]>([
       { ...opened, version: 1 },
       { ...opened, kvCacheTypes: 'f16' },
       { ...opened, kvCacheTypes: [1] },
+      { ...opened, library: '/libgeniex.so' },
+      { ...opened, library: { ...library, path: 1 } },
+      { ...opened, library: { ...library, layout: 'geniex-9' } },
     ],
   ],
   [

@@ -132,6 +132,7 @@ describe('a model in a process of its own', () => {
     const runtime = await openIsolatedRuntime({ libraryPath: doubleLibrary('geniex-0.5'), layout: 'geniex-0.5' });
     onTestFinished(() => runtime.close());
     expect(runtime).toMatchObject({ name: 'nexa', version: 'v0.5.0', isolation: 'process', kvCacheTypes: ['f16'] });
+    expect(runtime.library).toEqual({ path: doubleLibrary('geniex-0.5'), layout: 'geniex-0.5' });
     expect(await runtime.plugins?.()).toEqual(['llama_cpp', 'qairt']);
     expect(await runtime.devices?.('llama_cpp')).toContainEqual({ id: 'CPU', name: 'Processor' });
   });

@@ -69,6 +69,18 @@ describe.each([
   });
 });
 
+test('a library in a process of its own does not look where one in this process has set its plugins', async () => {
+  const [one, two] = [place('geniex-0.5', 'one-here'), place('nexa-1.0', 'two-there')];
+  const ended = await programs.run(`${HEAD}const one = ${JSON.stringify(one)}; const two = ${JSON.stringify(two)};
+    const here = await open(one);
+    await use(here, one);
+    const there = await NexaSDK.initialize({ isolation: 'process', libraryPath: two.folder });
+    await use(there, two);
+    console.log(await there.plugins());
+    await there.dispose();`);
+  expect(ended).toMatchObject({ code: 0, stderr: '', stdout: expect.stringContaining('cpu_gpu') });
+});
+
 test.each(['NEXA_PLUGIN_PATH', 'GENIEX_PLUGIN_PATH'])('what the program set in %s stays', async (name) => {
   const [one, two] = [place('nexa-1.0', 'one'), place('geniex-0.5', 'two')];
   const ended = await programs.run(

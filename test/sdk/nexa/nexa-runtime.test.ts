@@ -1,8 +1,8 @@
 /** The SDK's library from finding it to letting it go, on its test double: its versions, and what its failures become. */
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { LAYOUTS } from '../../../src/addon/nexa-binding.ts';
-import { openNexaRuntime } from '../../../src/sdk/nexa/nexa-runtime.ts';
+import { LAYOUTS, type NexaBinding } from '../../../src/addon/nexa-binding.ts';
+import { openLibrary, openNexaRuntime } from '../../../src/sdk/nexa/nexa-runtime.ts';
 import { readLoadOptions } from '../../../src/sdk/read-sdk-options.ts';
 import type { LogLevel, Runtime, RuntimeLoad } from '../../../src/sdk/runtime.ts';
 import { doubleLibrary, order, recordCalls } from '../../support/nexa/libraries.ts';
@@ -18,6 +18,24 @@ afterAll(() => files.remove());
 function load(runtime: Runtime, request: Partial<RuntimeLoad> = {}) {
   return runtime.load({ ...readLoadOptions({}), modelPath: files.model(), ...request });
 }
+
+test('several lines that the library hands on at once are told one by one, empty ones not at all', async () => {
+  const lines: (readonly [LogLevel, string])[] = [];
+  const nexa = {
+    open(_path: string, _layout: unknown, listen?: (level: number, text: string) => void) {
+      listen?.(3, 'first\r\nsecond\n\n');
+      return Promise.resolve({ library: {}, version: 'v0.5.0', layout: 'geniex-0.5' });
+    },
+  } as unknown as NexaBinding;
+  await openLibrary(nexa, '/nowhere/libgeniex.so', {
+    onLog: (level, text) => lines.push([level, text]),
+    layout: undefined,
+  });
+  expect(lines).toEqual([
+    ['warn', 'first'],
+    ['warn', 'second'],
+  ]);
+});
 
 describe('a version', () => {
   test.each([

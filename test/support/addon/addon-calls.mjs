@@ -2,6 +2,12 @@
  * Every function that the addon exports, and what each of its arguments may be. It lists the functions by looking at the addon, so that one
  * without a row here is found. It makes no call.
  */
+import { fileURLToPath } from 'node:url';
+
+/** A build that can be asked. */
+const ENGINE = fileURLToPath(
+  new URL(`../../../node_modules/@fugood/node-llama-linux-${process.arch}/index.node`, import.meta.url),
+);
 
 const OBJECTS = ['object', 'list', 'throwing', 'Int32Array', 'Float64Array', 'Uint8Array', 'Float32Array'];
 
@@ -25,6 +31,9 @@ const KINDS = {
   figures: ['Float64Array'],
   pair: ['Float64Array'],
   bytes: ['Uint8Array'],
+  parameters: ['Uint8Array'],
+  engine: ['list'],
+  folder: ['string', 'zero'],
   library: [],
   model: [],
   load: OBJECTS,
@@ -97,6 +106,14 @@ const ARGUMENTS = {
   'LoadMeter.close': [],
   PressureWatch: ['function'],
   'PressureWatch.close': [],
+  EngineLibrary: ['engine', 'folder'],
+  'EngineLibrary.defaults': [],
+  'EngineLibrary.openModel': ['path', 'parameters'],
+  'EngineLibrary.addAdapter': ['path'],
+  'EngineLibrary.measure': ['parameters'],
+  'EngineLibrary.measureProjector': ['path', 'parameters'],
+  'EngineLibrary.heldBytes': [],
+  'EngineLibrary.takeLog': [],
   readMachine: ['figures'],
   endWith: ['integer', 'parent'],
   readProcess: ['integer'],
@@ -188,6 +205,10 @@ export function rightValues(given) {
     figures: () => new Float64Array(16),
     pair: () => new Float64Array(2),
     bytes: () => new Uint8Array(0),
+    // All of them zero, which no build takes for a model.
+    parameters: () => new Uint8Array(8),
+    engine: () => [ENGINE],
+    folder: () => '',
     library: () => given.library,
     model: () => given.loaded,
     load: () => ({ modelPath: given.model, pluginId: 'llama_cpp', contextSize: 256, specialTokens: [], addsBos: true }),

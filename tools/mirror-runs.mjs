@@ -1,6 +1,6 @@
-// The runs of bench/footprint/mirror.mjs, in the words of this package and in those of the engine. It asks nobody.
+/** Shapes in which estimates are compared with engines, in the words of this package and in those of the engine. It asks nobody. */
 
-/** @typedef {import('../../tools/engine-question.mjs').Parameters} Parameters */
+/** @typedef {import('./engine-question.mjs').Parameters} Parameters */
 /** @typedef {NonNullable<import('nexa-memory-guard').EstimateFootprintOptions['flashAttention']>} FlashAttention */
 /** @typedef {'f16' | 'f32' | 'q8_0'} CacheType */
 /**
@@ -60,6 +60,25 @@ export const LARGE_RUNS = [
   { context: 512, embeddings: true },
 ];
 
+/** Other widths than those that are kept: what is exact by chance, or bounded by it, isn't in all of them. @type {readonly [from: number, to: number][]} */
+export const OTHER_WIDTHS = [
+  [1408, 5632],
+  [256, 1024],
+  [1408, 512],
+  [1024, 4096],
+];
+/** The runs of a model with other widths. @type {readonly MirrorRun[]} */
+export const WIDTH_RUNS = [
+  { context: 4096 },
+  { context: 4096, microBatch: 128 },
+  { context: 4096, sequences: 16 },
+  { context: 32_768, sequences: 16, unified: true },
+  { context: 4096, flash: 'off' },
+  { context: 4096, keys: 'f32', values: 'f32' },
+  { context: 32_768, sequences: 16, microBatch: 256, keys: 'q8_0', values: 'q8_0', flash: 'on' },
+  { context: 4096, sequences: 16, microBatch: 1024, batch: 1024, flash: 'off' },
+];
+
 /** @param {MirrorRun} run @returns {Parameters} */
 export function writeEngineParameters(run) {
   const { microBatch = 512, batch = 512, sequences = 1, keys = 'f16', values = 'f16', flash = 'auto' } = run;
@@ -77,7 +96,7 @@ export function writeEngineParameters(run) {
   };
 }
 
-/** An estimate knows no unified cache. @param {MirrorRun} run @returns {import('../../lib/footprint/estimator.js').EstimateShape} */
+/** @param {MirrorRun} run @returns {Omit<import('nexa-memory-guard').EstimateFootprintOptions, 'modelPath'>} */
 export function writeEstimateShape(run) {
   const { microBatch = 512, batch = 512, sequences = 1, keys = 'f16', values = 'f16', flash = 'auto' } = run;
   return {
@@ -88,6 +107,7 @@ export function writeEstimateShape(run) {
     kvCacheType: { k: keys, v: values },
     flashAttention: flash,
     fullSlidingCache: run.fullSliding ?? false,
+    unifiedKvCache: run.unified ?? false,
     embeddings: run.embeddings ?? false,
     mmap: false,
     repack: false,
