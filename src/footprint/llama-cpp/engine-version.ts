@@ -28,7 +28,7 @@ export const MIRRORED_ENGINE: EngineBuild = Object.freeze({
 /** A second engine whose contexts were compared with the estimate, in `test/adapters/node-llama-cpp-adapter.test.ts`. */
 export const COMPARED_ENGINE: EngineBuild = Object.freeze({
   packageName: 'node-llama-cpp',
-  version: '3.21.1',
-  llamaCpp: 'v0.4.0',
-  commit: '80fb11ac7',
+  version: '3.22.1',
+  llamaCpp: 'v0.5.0',
+  commit: 'de3ff815e',
 });

@@ -77,7 +77,7 @@ describe('eight builds', () => {
 describe.skipIf(CANT_ASK !== undefined)(`the installed builds (${CANT_ASK ?? 'asked now'})`, () => {
   it.each([
     ['@fugood/llama.node', '1.7.15'],
-    ['node-llama-cpp', '3.21.1'],
+    ['node-llama-cpp', '3.22.1'],
   ])('%s %s says of every architecture what was recorded', async (name, version) => {
     const files = (await findInstalledEngines())[name]!;
     const recorded = transcripts.filter(({ build, run }) => build.includes(version) && run['n_seq_max'] === undefined);
