@@ -1,15 +1,24 @@
 // Asks an engine in this process, which is fresh, about files that lie side by side, and then once more. The result is the last line that is printed.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { findLlamaNodeFiles, findNodeLlamaCppFiles } from '../../lib/adapters/find-engine-files.js';
 import { openEstimator } from '../../lib/footprint/estimator.js';
 import { openEngines } from '../../lib/machine/open-engines.js';
 import { MARK } from './real-load.mjs';
 
-/** @typedef {{ engine: import('./cases.mjs').EngineName, files: string[], shapes: import('../../lib/footprint/estimator.js').EstimateShape[], leastTokens?: number, directory: string, listens?: boolean }} Request */
+/** @typedef {{ engine: import('./cases.mjs').EngineName, files: string[], shapes: import('../../lib/footprint/estimator.js').EstimateShape[], leastTokens?: number, directory: string, listens?: boolean, before?: string }} Request `before`: a file that is asked about first */
 /** Milliseconds; `delayMs` is the longest time that the event loop was held up. @typedef {{ openMs: number, askMs: number, againMs: number, delayMs: number | undefined, problem: string | undefined }} Asked */
 
 const [, , text = ''] = process.argv;
-const { engine, files, shapes, leastTokens, directory, listens = false } = /** @type {Request} */ (JSON.parse(text));
+const {
+  engine,
+  files,
+  shapes,
+  leastTokens,
+  directory,
+  listens = false,
+  before,
+} = /** @type {Request} */ (JSON.parse(text));
 const found = await { '@fugood/llama.node': findLlamaNodeFiles, 'node-llama-cpp': findNodeLlamaCppFiles }[engine]();
 if (!found) throw new Error(`${engine} is not installed.`);
 /** @type {string | undefined} */
@@ -18,6 +27,7 @@ const tellProblem = (/** @type {string} */ message) => {
   problem = message;
 };
 const engines = openEngines({ directory, hold: () => () => {}, tellProblem });
+if (before) await (await openEstimator(before, undefined, engines.of(found))).ask(shapes);
 const openStartMs = performance.now();
 const estimators = await Promise.all(files.map((file) => openEstimator(file, undefined, engines.of(found))));
 const openMs = performance.now() - openStartMs;
@@ -25,6 +35,8 @@ const delay = monitorEventLoopDelay({ resolution: 1 });
 if (listens) delay.enable();
 const askMs = await time(askAll);
 delay.disable();
+// An answer is written after it is given.
+await sleep(50);
 const againMs = await time(askAll);
 for (const each of estimators) {
   const bases = shapes.map((shape) => each.estimate(shape).basis);
