@@ -3,8 +3,9 @@
  * not know the documented table.
  */
 import { invalidOption } from '../core/errors.ts';
+import { DEFAULT_IMAGE_PIXELS } from '../core/image-pixels.ts';
 import type { ModelHeader } from '../gguf/read-gguf.ts';
-import { checkOptions, completeSettings, DEFAULT_IMAGE_PIXELS, type Estimator } from './estimator.ts';
+import { checkOptions, completeSettings, type Estimator } from './estimator.ts';
 import { computeEncoders, computeFootprint, type Footprint } from './footprint.ts';
 import { findPublishedShape, type PublishedShape } from './published-shapes.ts';
 import { describeLanguageModel, describeProjector } from './shape-header.ts';

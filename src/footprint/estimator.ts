@@ -6,6 +6,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { copyOptions } from '../core/copy-options.ts';
 import { invalidOption } from '../core/errors.ts';
+import { DEFAULT_IMAGE_PIXELS } from '../core/image-pixels.ts';
 import type { CacheType, KvCacheType } from '../core/types.ts';
 import {
   type Checks,
@@ -116,8 +117,6 @@ export interface EstimatorOptions {
   readonly part?: FootprintPart;
 }
 
-/** 1024 × 1024. */
-export const DEFAULT_IMAGE_PIXELS = 2 ** 20;
 /** `LLAMA_MAX_SEQ`. */
 const MAX_SEQUENCES = 256;
 

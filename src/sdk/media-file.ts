@@ -6,6 +6,7 @@ import { readFlac } from './audio/read-flac.ts';
 import { readMp3 } from './audio/read-mp3.ts';
 import { readWav } from './audio/read-wav.ts';
 import type { Sound } from './audio/sound.ts';
+import { readImageSize } from './image-size.ts';
 
 /** The engine ends the process over a sound of one sample (an assertion in mtmd.cpp); nothing this short says anything. */
 const MIN_SECONDS = 0.01;
@@ -41,25 +42,36 @@ export function checkAudioFile(path: string): Promise<AudioFile> {
     const { sizeBytes } = file;
     // An hour at 16 kHz and 16 bits has 110 MiB.
     if (sizeBytes > MAX_AUDIO_FILE_BYTES)
-      throw file.refusal(`${sizeBytes} bytes`, `\`audio\` to have ${MAX_AUDIO_FILE_BYTES / MiB} MiB at most`);
+      throw file.refusal(`${sizeBytes} bytes`, {
+        expected: `\`audio\` to have ${MAX_AUDIO_FILE_BYTES / MiB} MiB at most`,
+      });
     const { leastSeconds, mostSeconds, channels, sampleRate } = await readSound(file);
-    if (channels > MAX_CHANNELS) throw file.refusal(`${channels}`, `\`audio\` to have 1 to ${MAX_CHANNELS} channels`);
+    if (channels > MAX_CHANNELS)
+      throw file.refusal(`${channels}`, { expected: `\`audio\` to have 1 to ${MAX_CHANNELS} channels` });
     if (sampleRate < MIN_SAMPLE_RATE || sampleRate > MAX_SAMPLE_RATE) {
-      throw file.refusal(
-        `${sampleRate}`,
-        `\`audio\` to have ${MIN_SAMPLE_RATE} to ${MAX_SAMPLE_RATE} samples per second`,
-      );
+      throw file.refusal(`${sampleRate}`, {
+        expected: `\`audio\` to have ${MIN_SAMPLE_RATE} to ${MAX_SAMPLE_RATE} samples per second`,
+      });
     }
     if (leastSeconds < MIN_SECONDS) throw file.refusal(`only ${Number(leastSeconds.toPrecision(3))} s of sound`);
     return { path: file.path, seconds: mostSeconds };
   });
 }
 
-/** The absolute path of a PNG, JPEG, BMP or GIF file; rejects with `ERR_INVALID_OPTION` for every other file. */
-export function checkImageFile(path: string): Promise<string> {
+/** The absolute path of a PNG, JPEG, BMP or GIF file; rejects with `ERR_INVALID_OPTION` for every other file, and for a larger picture. */
+export function checkImageFile(path: string, maxImagePixels: number): Promise<string> {
   return OpenedFile.look(path, IMAGE, async (file) => {
     const hex = (await file.read(0, IMAGE_HEAD_BYTES)).toString('hex');
     if (!IMAGE_MARKS.some((mark) => hex.startsWith(mark))) throw file.refusal(`the first bytes ${hex}`);
+    const size = await readImageSize(file);
+    if (!size) throw file.refusal('no width and height in its header');
+    const { width, height } = size;
+    if (width * height > maxImagePixels) {
+      throw file.refusal(`${width} × ${height}`, {
+        expected: `\`images\` to have ${maxImagePixels} pixels at most`,
+        advice: 'make it smaller, or load the model with a larger `maxImagePixels`',
+      });
+    }
     return file.path;
   });
 }

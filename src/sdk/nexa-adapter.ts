@@ -7,6 +7,7 @@ import { DEFAULT_STATE_CACHE } from '../adapters/llama-node-adapter.ts';
 import { DEFAULT_AUDIO_SECONDS } from '../core/audio-bytes.ts';
 import { changeOptions, withoutPrototype } from '../core/copy-options.ts';
 import type { EngineFiles } from '../core/engine-files.ts';
+import { DEFAULT_IMAGE_PIXELS } from '../core/image-pixels.ts';
 import type { LadderStep } from '../core/quantizations.ts';
 import { readModelName } from '../model-files/model-name.ts';
 import { normalizeQuantization } from '../model-files/read-quantization.ts';
@@ -23,7 +24,7 @@ import type { OpenedLibrary, Runtime } from './runtime.ts';
 import type { InitializeOptions } from './sdk-options.ts';
 
 /** What loads get that say nothing of it: what is to become of models whose processes end, what is to keep them, and how long sounds may be. */
-export type SdkDefaults = Pick<InitializeOptions, 'onKilled' | 'containment' | 'maxAudioSeconds'>;
+export type SdkDefaults = Pick<InitializeOptions, 'onKilled' | 'containment' | 'maxAudioSeconds' | 'maxImagePixels'>;
 
 /** The older generation takes the name of the newer one too. */
 const PLUGINS_OF_LLAMA_CPP = ['llama_cpp', 'cpu_gpu'];
@@ -32,7 +33,7 @@ const PLUGINS_OF_LLAMA_CPP = ['llama_cpp', 'cpu_gpu'];
 export function nexaAdapter(
   modelsDir: string | undefined,
   runtime?: Pick<Runtime, 'name' | 'version' | 'kvCacheTypes' | 'isolation' | 'library'>,
-  { onKilled, containment, maxAudioSeconds }: SdkDefaults = {},
+  { onKilled, containment, ...media }: SdkDefaults = {},
 ): Adapter {
   return withoutPrototype<Adapter>({
     ...defaultAdapter,
@@ -48,7 +49,7 @@ export function nexaAdapter(
       },
     }),
     readRequest: (args) => {
-      const asked = withAudio(readRequest(args), args, maxAudioSeconds);
+      const asked = withMedia(readRequest(args), args, media);
       const possible = withOwnDefaults(withPossibleTypes(asked, runtime?.kvCacheTypes), runtime?.name);
       return withLibraryShape(possible, args, runtime?.library);
     },
@@ -66,14 +67,17 @@ async function findLibraryEngine(args: readonly unknown[], library: OpenedLibrar
   return PLUGINS_OF_LLAMA_CPP.includes(pluginId) ? findNexaEngine(library) : undefined;
 }
 
-/** How long sounds may be, as far as the options say. */
-function withAudio(
+/** How long sounds and how large pictures may be, as far as the options say. */
+function withMedia(
   request: LoadRequest,
   args: readonly unknown[],
-  defaultSeconds = DEFAULT_AUDIO_SECONDS,
+  defaults: Pick<SdkDefaults, 'maxAudioSeconds' | 'maxImagePixels'>,
 ): LoadRequest {
-  const { maxAudioSeconds = defaultSeconds } = readOptions(args);
-  return withoutPrototype({ ...request, shape: { ...request.shape, audioSeconds: maxAudioSeconds } });
+  const {
+    maxAudioSeconds = defaults.maxAudioSeconds ?? DEFAULT_AUDIO_SECONDS,
+    maxImagePixels = defaults.maxImagePixels ?? DEFAULT_IMAGE_PIXELS,
+  } = readOptions(args);
+  return withoutPrototype({ ...request, shape: { ...request.shape, audioSeconds: maxAudioSeconds, maxImagePixels } });
 }
 
 /** What the library chooses itself. */

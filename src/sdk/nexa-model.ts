@@ -1,6 +1,7 @@
 /** The handle of a loaded model: one text at a time, stopped when nobody wants it. It knows no engine and no files. */
 import { resolve } from 'node:path';
 import { MemoryGuardError } from '../core/errors.ts';
+import { DEFAULT_IMAGE_PIXELS } from '../core/image-pixels.ts';
 import { path as checkPath } from '../core/validate.ts';
 import { limitAudio } from './audio/longest-audio.ts';
 import { type ChatMessage, checkMessages, listPaths, printTools, readTurns } from './chat-messages.ts';
@@ -18,6 +19,7 @@ export interface NexaModelFacts {
   readonly microBatchSize: number;
   readonly kvCacheType?: string | undefined;
   readonly maxAudioSeconds?: number | undefined;
+  readonly maxImagePixels?: number | undefined;
   readonly modelPath: string;
   readonly projectorPath?: string | undefined;
 }
@@ -42,6 +44,8 @@ export class NexaModel {
   readonly kvCacheType: string | undefined;
   /** How long the sounds of one text may last together: what the context holds, and no more than the load allows; 0 without a projector. */
   readonly maxAudioSeconds: number;
+  /** Width times height of the largest picture that is taken. */
+  readonly maxImagePixels: number;
   /** Absolute path of the model's file; of a split model that of the first one. */
   readonly modelPath: string;
   /** Absolute path of the projector; `undefined` if the model was loaded without one. */
@@ -69,6 +73,7 @@ export class NexaModel {
     this.kvCacheType = facts.kvCacheType;
     this.#maxAudioSeconds = facts.maxAudioSeconds;
     this.maxAudioSeconds = limitAudio(model.longestAudioSeconds, facts.maxAudioSeconds).longestSeconds;
+    this.maxImagePixels = facts.maxImagePixels ?? DEFAULT_IMAGE_PIXELS;
     this.modelPath = facts.modelPath;
     this.projectorPath = facts.projectorPath;
     this.capabilities = Object.freeze({ ...model.capabilities });
@@ -109,6 +114,7 @@ export class NexaModel {
           contextSize: this.contextSize,
           longestAudioSeconds: this.#model.longestAudioSeconds,
           maxAudioSeconds: this.#maxAudioSeconds,
+          maxImagePixels: this.maxImagePixels,
         }),
       resolved.signal,
       queue,

@@ -3,6 +3,7 @@
 import { ADAPTER, type Adapter } from '../adapters/adapter.ts';
 import { DEFAULT_AUDIO_SECONDS } from '../core/audio-bytes.ts';
 import { MemoryGuardError } from '../core/errors.ts';
+import { DEFAULT_IMAGE_PIXELS } from '../core/image-pixels.ts';
 import { resolveModel } from '../model-files/resolve-model.ts';
 import { openIsolatedRuntime } from './isolation/isolated-runtime.ts';
 import { nexaAdapter, type SdkDefaults } from './nexa-adapter.ts';
@@ -31,7 +32,7 @@ export class NexaSDK {
   constructor(
     runtime: Runtime,
     modelsDir?: string,
-    defaults: Pick<InitializeOptions, 'onKilled' | 'containment' | 'maxAudioSeconds'> = {},
+    defaults: Pick<InitializeOptions, 'onKilled' | 'containment' | 'maxAudioSeconds' | 'maxImagePixels'> = {},
   ) {
     this.#runtime = runtime;
     this.#modelsDir = modelsDir;
@@ -133,6 +134,7 @@ export class NexaSDK {
       microBatchSize,
       kvCacheType,
       maxAudioSeconds = this.#defaults.maxAudioSeconds ?? DEFAULT_AUDIO_SECONDS,
+      maxImagePixels = this.#defaults.maxImagePixels ?? DEFAULT_IMAGE_PIXELS,
     } = load;
     load.signal?.throwIfAborted();
     this.#assertUsable();
@@ -146,7 +148,7 @@ export class NexaSDK {
       onProcess: findProcessListener(options),
     });
     const model = new NexaModel(
-      { ...files, contextSize, microBatchSize, kvCacheType, maxAudioSeconds },
+      { ...files, contextSize, microBatchSize, kvCacheType, maxAudioSeconds, maxImagePixels },
       loaded,
       (gone) => this.#models.delete(gone),
     );

@@ -1,5 +1,6 @@
 /** What a runtime gets of the options of a text: files are looked at before any engine sees them, and named by absolute paths. */
 import { MemoryGuardError } from '../core/errors.ts';
+import { DEFAULT_IMAGE_PIXELS } from '../core/image-pixels.ts';
 import { limitAudio, refuseLongAudio } from './audio/longest-audio.ts';
 import { type ChatTurn, listPaths, printTools, readTurns, replacePaths } from './chat-messages.ts';
 import { checkAudioFile, checkImageFile } from './media-file.ts';
@@ -47,6 +48,8 @@ export interface GenerateRoom {
   readonly longestAudioSeconds?: number | undefined;
   /** The longest that the caller allows. */
   readonly maxAudioSeconds?: number | undefined;
+  /** Of the largest picture that the caller allows. */
+  readonly maxImagePixels?: number | undefined;
 }
 
 /**
@@ -55,7 +58,7 @@ export interface GenerateRoom {
  */
 export async function prepareGenerate(
   options: ResolvedGenerateOptions,
-  { contextSize, longestAudioSeconds, maxAudioSeconds }: GenerateRoom,
+  { contextSize, longestAudioSeconds, maxAudioSeconds, maxImagePixels = DEFAULT_IMAGE_PIXELS }: GenerateRoom,
 ): Promise<RuntimeGenerate> {
   const { audio: _audio, images: _images, messages: _messages, tools, signal: _signal, ...rest } = options;
   const prompt = fitText(options, contextSize);
@@ -64,7 +67,7 @@ export async function prepareGenerate(
   const seconds = sounds.map((sound) => sound.seconds);
   refuseLongAudio(seconds, limitAudio(longestAudioSeconds, maxAudioSeconds));
   const audioPaths = sounds.map(({ path }) => path);
-  const imagePaths = await Promise.all(images.map(checkImageFile));
+  const imagePaths = await Promise.all(images.map((image) => checkImageFile(image, maxImagePixels)));
   const absolutePaths = new Map([...pairUp(audio, audioPaths), ...pairUp(images, imagePaths)]);
   return {
     ...rest,

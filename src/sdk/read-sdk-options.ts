@@ -63,6 +63,7 @@ const INITIALIZE_CHECKS: Checks<InitializeOptions> = {
   onKilled: oneOf(...ON_KILLED),
   containment: oneOf('auto', 'off'),
   maxAudioSeconds: seconds,
+  maxImagePixels: wholeNumber(1),
   childPath: path,
 };
 
@@ -80,6 +81,7 @@ const LOAD_CHECKS: Checks<LoadOptions> = {
   mmap: flag,
   gpuLayers: wholeNumber(0),
   maxAudioSeconds: seconds,
+  maxImagePixels: wholeNumber(1),
   onProgress: callback<(percent: number) => void>,
   chatTemplate: checkTemplate,
   pluginId: nativeText,

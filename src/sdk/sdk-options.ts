@@ -45,6 +45,8 @@ export interface InitializeOptions {
   readonly containment?: 'auto' | 'off';
   /** `maxAudioSeconds` of loads that say nothing of it. @default 300 */
   readonly maxAudioSeconds?: number;
+  /** `maxImagePixels` of loads that say nothing of it. @default 1048576, 1024 × 1024 */
+  readonly maxImagePixels?: number;
   /** Path of this package's `dist/child.js`, which such a process runs; for a bundled application. @default found in the package */
   readonly childPath?: string;
 }
@@ -81,6 +83,11 @@ export interface LoadOptions {
    * them takes. @default that of `NexaSDK.initialize`
    */
   readonly maxAudioSeconds?: number;
+  /**
+   * Width times height of the largest picture that the model is given; larger ones are refused. A memory estimate counts what encoding it takes.
+   * @default that of `NexaSDK.initialize`
+   */
+  readonly maxImagePixels?: number;
   /** Is called with the percentage of the file that is loaded, 0 to 100. The embedded engine blocks the thread, so calls come late. */
   readonly onProgress?: (percent: number) => void;
   /** A chat template that is used in place of the model's own. The SDK's library takes none for a model with a projector. */
@@ -101,7 +108,7 @@ export interface GenerateOptions {
   readonly messages?: readonly ChatMessage[];
   /** One path or several of WAV, MP3 or FLAC files; together not longer than `maxAudioSeconds` and than the context can hold. */
   readonly audio?: string | readonly string[];
-  /** One path or several of PNG, JPEG, BMP or GIF files; of the SDK's library only. */
+  /** One path or several of PNG, JPEG, BMP or GIF files, none larger than `maxImagePixels`; of the SDK's library only. */
   readonly images?: string | readonly string[];
   /** Give `prompt` to the model as it is, without a template. @default false */
   readonly raw?: boolean;

@@ -145,16 +145,41 @@ describe('checkAudioFile', () => {
 
 describe('checkImageFile', () => {
   test.each([
-    ['a PNG', '89504e470d0a1a0a0000'],
-    ['a JPEG', 'ffd8ffe000104a464946'],
-    ['a BMP', '424d3600000000000000'],
-    ['a GIF of 1987', '47494638376101000100'],
-    ['a GIF of 1989', '47494638396101000100'],
-    ['one byte more than its mark', 'ffd8ff00'],
-  ])('accepts %s', async (_what, hex) => {
+    ['a PNG', '89504e470d0a1a0a0000000d49484452000000280000001e0802'],
+    ['a JPEG', 'ffd8ffe000044a46ffc00011080028001e03'],
+    [
+      'a progressive JPEG, with fill bytes, a table and a restart before its frame',
+      'ffd8ffffd0ffc400030affc20011080028001e03',
+    ],
+    ['a BMP', '424d36000000000000003600000028000000280000001e000000'],
+    ['a BMP from the top', '424d3600000000000000360000002800000028000000e2ffffff'],
+    ['a BMP of old', '424d3600000000000000360000000c00000028001e0001001800'],
+    ['a GIF of 1987', '47494638376128001e00'],
+    ['a GIF of 1989', '47494638396128001e00'],
+  ])('accepts %s of 40 × 30, and not where less is allowed', async (_what, hex) => {
     const path = file('seen', Buffer.from(hex, 'hex'));
-    await expect(checkImageFile(path)).resolves.toBe(path);
-    await expect(checkImageFile(relative(process.cwd(), path))).resolves.toBe(path);
+    await expect(checkImageFile(path, 1200)).resolves.toBe(path);
+    await expect(checkImageFile(relative(process.cwd(), path), 1200)).resolves.toBe(path);
+    await expect(checkImageFile(path, 1199)).rejects.toMatchObject({
+      code: 'ERR_INVALID_OPTION',
+      message: expect.stringMatching(
+        /^Expected `images` to have 1199 pixels at most, got ".*seen": (40 × 30|30 × 40); make it smaller, or load the model with a larger `maxImagePixels`\.$/,
+      ),
+    });
+  });
+
+  test.each([
+    ['a PNG that is cut off', '89504e470d0a1a0a0000'],
+    ['a PNG without a width', '89504e470d0a1a0a0000000d49484452000000000000001e0802'],
+    ['a JPEG that ends before its frame', 'ffd8ffe000044a46'],
+    ['a JPEG of segments that lead nowhere', 'ffd8ffe000044a460000000000000000'],
+    ['a JPEG of markers alone', `ffd8${'ff'.repeat(8192)}`],
+    ['a BMP that is cut off', '424d36000000000000'],
+    ['a GIF that is cut off', '474946383961'],
+  ])('refuses %s', async (_what, hex) => {
+    await expect(checkImageFile(file('unsized', Buffer.from(hex, 'hex')), 1200)).rejects.toThrow(
+      'no width and height in its header; convert it to PNG.',
+    );
   });
 
   test.each([
@@ -168,7 +193,7 @@ describe('checkImageFile', () => {
     ['an empty file', () => Buffer.alloc(0), 'an empty file'],
   ])('refuses %s', async (_what, content, found) => {
     const path = file('unseen', content());
-    await expect(checkImageFile(path)).rejects.toMatchObject({
+    await expect(checkImageFile(path, 1200)).rejects.toMatchObject({
       code: 'ERR_INVALID_OPTION',
       message: expect.stringContaining(
         `Expected \`images\` to be PNG, JPEG, BMP or GIF files, got ${JSON.stringify(path)}: ${found}`,

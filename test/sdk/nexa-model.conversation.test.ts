@@ -169,7 +169,7 @@ describe('audio', () => {
     const seeing = Object.assign(new ScriptedModel(), { capabilities: { audio: true, vision: true } });
     const model = new NexaModel({ name: 'm', contextSize: 2048, microBatchSize: 512, modelPath: '/m.gguf' }, seeing);
     const png = join(folder, 'dot.png');
-    writeFileSync(png, Buffer.from('89504e470d0a1a0a0000', 'hex'));
+    writeFileSync(png, Buffer.from('89504e470d0a1a0a0000000d4948445200000001000000010800', 'hex'));
     const text = read(model.generate({ prompt: 'What?', images: png }));
     await expect.poll(() => seeing.requests.at(-1)?.imagePaths).toEqual([png]);
     seeing.end();

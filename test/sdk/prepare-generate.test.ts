@@ -16,7 +16,7 @@ beforeAll(() => {
   tone = join(folder, 'tone.wav');
   image = join(folder, 'dot.png');
   writeTone(tone, 0.1);
-  writeFileSync(image, Buffer.from('89504e470d0a1a0a0000', 'hex'));
+  writeFileSync(image, Buffer.from('89504e470d0a1a0a0000000d4948445200000001000000010800', 'hex'));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

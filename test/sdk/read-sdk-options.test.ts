@@ -142,7 +142,7 @@ describe('initialize options', () => {
     ],
     [
       { verbose: true },
-      'Unknown option `verbose` of `initialize`; its options are runtime, libraryPath, layout, modelsDir, onLog, isolation, onKilled, containment, maxAudioSeconds, childPath.',
+      'Unknown option `verbose` of `initialize`; its options are runtime, libraryPath, layout, modelsDir, onLog, isolation, onKilled, containment, maxAudioSeconds, maxImagePixels, childPath.',
     ],
   ])('%j are refused with a sentence', (given, sentence) => {
     expect(refusal(() => readInitializeOptions(given))).toMatchObject({

@@ -55,9 +55,9 @@ export class OpenedFile {
     return buffer.subarray(0, bytesRead);
   }
 
-  /** The error for what was found instead of what is expected; `expected` stands in place of the kind's. */
-  refusal(found: string, expected = this.#kind.expected): MemoryGuardError {
-    return refuse(this.path, expected, `${found}; ${this.#kind.advice}`);
+  /** The error for what was found instead of what is expected; `expected` and `advice` stand in place of the kind's. */
+  refusal(found: string, { expected, advice }: Partial<FileKind> = {}): MemoryGuardError {
+    return refuse(this.path, expected ?? this.#kind.expected, `${found}; ${advice ?? this.#kind.advice}`);
   }
 }
 

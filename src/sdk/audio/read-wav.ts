@@ -67,10 +67,9 @@ function readFormat(file: OpenedFile, bytes: Buffer): WavFormat {
   const inner = tag === EXTENSIBLE ? readExtension(bytes) : tag;
   const format = { tag: inner ?? tag, channels, sampleRate, blockBytes, bits };
   if (inner === undefined || !(inner === PCM || inner in BITS)) {
-    throw file.refusal(
-      `the format ${inner ?? tag}`,
-      '`audio` to be PCM, floating point, A-law, µ-law or ADPCM if it is a WAV',
-    );
+    throw file.refusal(`the format ${inner ?? tag}`, {
+      expected: '`audio` to be PCM, floating point, A-law, µ-law or ADPCM if it is a WAV',
+    });
   }
   if (channels === 0 || sampleRate === 0 || blockBytes === 0) {
     throw file.refusal(`a format with ${channels} channels, ${sampleRate} Hz and blocks of ${blockBytes} bytes`);

@@ -19,7 +19,7 @@ test('says what was expected, what was found and what to do', async () => {
       code: 'ERR_INVALID_OPTION',
       message: `Expected it to be a sound, got ${path}: a text; convert it.`,
     });
-    expect(file.refusal('3 bytes', 'it to have 2 bytes').message).toBe(
+    expect(file.refusal('3 bytes', { expected: 'it to have 2 bytes' }).message).toBe(
       `Expected it to have 2 bytes, got ${path}: 3 bytes; convert it.`,
     );
   });

@@ -186,7 +186,7 @@ test.each(LAYOUTS)('images go to the library beside audio (%s)', async (layout) 
   const keys = new Map([...entries, ...means].map((entry) => [entry[0], entry]));
   const projectorPath = writeGguf(subject.files.path(`mmproj-sees-${layout}.gguf`), { entries: [...keys.values()] });
   const png = subject.files.path('dot.png');
-  writeFileSync(png, Buffer.from('89504e470d0a1a0a00', 'hex'));
+  writeFileSync(png, Buffer.from('89504e470d0a1a0a0000000d4948445200000001000000010800', 'hex'));
   const model = await subject.load({ layout, projectorPath, contextSize: 4096 });
   expect(model.capabilities).toEqual({ audio: true, vision: true });
   await pieces(model, 'What is this?', { images: png, audio: subject.files.tone, maxTokens: 3 });
