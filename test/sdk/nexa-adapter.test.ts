@@ -88,6 +88,10 @@ describe('the adapter of NexaSDK', () => {
     const brief = nexaAdapter(undefined, undefined, { maxAudioSeconds: 90 });
     expect(brief.readRequest(['qwen2audio']).shape).toMatchObject({ audioSeconds: 90 });
     expect(brief.readRequest(['qwen2audio', { maxAudioSeconds: 60 }]).shape).toMatchObject({ audioSeconds: 60 });
+    expect(brief.readRequest(['qwen2audio']).shape).toMatchObject({ maxImagePixels: 1024 ** 2 });
+    const large = nexaAdapter(undefined, undefined, { maxImagePixels: 9_000_000 });
+    expect(large.readRequest(['qwen2audio']).shape).toMatchObject({ maxImagePixels: 9_000_000 });
+    expect(large.readRequest(['qwen2audio', { maxImagePixels: 64 }]).shape).toMatchObject({ maxImagePixels: 64 });
     // Another plugin has an engine of its own.
     expect(await findEngine?.(['qwen2audio', { pluginId: 'qairt' }])).toBeUndefined();
     expect(nexaAdapter(undefined, { name: 'nexa', version: 'v0.5.0' }).findEngine).toBeUndefined();
