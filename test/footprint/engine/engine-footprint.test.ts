@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { computeEngineFootprint } from '../../../src/footprint/engine/engine-footprint.ts';
-import { completeSettings } from '../../../src/footprint/estimator.ts';
+import { completeSettings, type EstimateShape } from '../../../src/footprint/estimator.ts';
 import { computeEncoders } from '../../../src/footprint/footprint.ts';
 import { readGguf } from '../../../src/gguf/read-gguf.ts';
 import { makeModels } from '../../support/model-headers.ts';
@@ -79,6 +79,16 @@ describe('a footprint by an engine', async () => {
     expect(count('all', 8 * MiB) - count('all')).toBe(8 * MiB);
     expect(count('context', 8 * MiB) - count('context')).toBe(8 * MiB);
     expect(count('vocabulary', 8 * MiB)).toBe(count('vocabulary'));
+  });
+
+  it('keeps the outputs of every token of a batch for embeddings, and only then', () => {
+    const count = (shape: EstimateShape) =>
+      computeEngineFootprint(model, undefined, completeSettings(shape), { weights, runtimeBytes: 0 }, POINT)
+        .outputBytes;
+    const perToken = (2048 + 512) * 4;
+    expect(count({ embeddings: true })).toBe(512 * perToken);
+    expect(count({ embeddings: true, batchSize: 2048, contextSize: 1024 })).toBe(1024 * perToken);
+    expect(count({})).toBe(3);
   });
 
   it('has our own bound for an encoder that takes more for a larger image, and for one that the engine does not tell', async () => {
