@@ -12,10 +12,18 @@ export const BLOCKS = {
   F32: { id: 0, weights: 1, bytes: 4 },
   F16: { id: 1, weights: 1, bytes: 2 },
   Q4_0: { id: 2, weights: 32, bytes: 18 },
+  Q4_1: { id: 3, weights: 32, bytes: 20 },
+  Q5_0: { id: 6, weights: 32, bytes: 22 },
   Q8_0: { id: 8, weights: 32, bytes: 34 },
+  Q2_K: { id: 10, weights: 256, bytes: 84 },
+  Q3_K: { id: 11, weights: 256, bytes: 110 },
   Q4_K: { id: 12, weights: 256, bytes: 144 },
   Q5_K: { id: 13, weights: 256, bytes: 176 },
   Q6_K: { id: 14, weights: 256, bytes: 210 },
+  IQ4_NL: { id: 20, weights: 32, bytes: 18 },
+  IQ4_XS: { id: 23, weights: 256, bytes: 136 },
+  BF16: { id: 30, weights: 1, bytes: 2 },
+  MXFP4: { id: 39, weights: 32, bytes: 17 },
 };
 
 /**

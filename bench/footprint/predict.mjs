@@ -1,0 +1,43 @@
+// Estimates one shape in this process, which is fresh: with an engine or without. The result is the last line that is printed.
+import { estimateFootprint } from 'nexa-memory-guard';
+import { MARK } from './real-load.mjs';
+
+/** @typedef {import('nexa-memory-guard').Footprint} Footprint */
+/** @typedef {{ footprint: Footprint, ms: number }} Prediction */
+
+const MiB = 2 ** 20;
+/** What each engine keeps of states if nobody says otherwise. */
+const STATE_CACHE = {
+  '@fugood/llama.node': { stateCacheBytes: 160 * MiB, stateSnapshots: 8 },
+  'node-llama-cpp': { stateCacheBytes: Number.MAX_SAFE_INTEGER, stateSnapshots: 32, stateSnapshotTokens: 8192 },
+};
+
+const [, , text = ''] = process.argv;
+/** @type {{ files: import('./cases.mjs').Files, run: import('./cases.mjs').Run, asked: import('./cases.mjs').EngineName, alone: boolean }} */
+const { files, run, asked, alone } = JSON.parse(text);
+const engine = alone ? {} : { engine: asked };
+const startMs = performance.now();
+const footprint = await estimate();
+const ms = performance.now() - startMs;
+// What the engine answered is still being written: this process ends by itself.
+console.log(`\n${MARK}${JSON.stringify({ footprint, ms })}`);
+
+/** A draft model is a second load, with a cache of the usual types. @returns {Promise<any>} */
+async function estimate() {
+  const { model, projector, lora, draft } = files;
+  const settings = { ...STATE_CACHE[asked], ...run, ...engine };
+  const main = await estimateFootprint({
+    ...{ ...settings, modelPath: model },
+    ...(projector !== undefined && { projectorPath: projector }),
+    ...(lora !== undefined && { loraPaths: [lora] }),
+    // Locked weights are read there.
+    ...(asked === 'node-llama-cpp' && run.mlock && { mlock: false, mmap: false }),
+  });
+  if (draft === undefined) return main;
+  const { kvCacheType: _, ...ofDraft } = settings;
+  const other = await estimateFootprint({ ...ofDraft, modelPath: draft });
+  const sums = Object.entries(main).map(([part, bytes]) =>
+    typeof bytes === 'number' ? [part, bytes + /** @type {any} */ (other)[part]] : [part, bytes],
+  );
+  return Object.fromEntries(sums);
+}
