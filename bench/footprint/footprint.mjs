@@ -10,6 +10,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { CASES } from './cases.mjs';
+import { misses } from './judge.mjs';
 import { printLoads } from './print-loads.mjs';
 import { runScript } from './real-load.mjs';
 import { Rows } from './rows.mjs';
@@ -67,8 +68,11 @@ async function compareLoads() {
   const worker = async () => {
     for (let next = queue.shift(); next; next = queue.shift()) {
       const [index, { each, engine }] = next;
-      all[index] = await compareLoad(each, engine, rows);
-      process.stderr.write(`${formatNow()} ${index + 1} of ${all.length}: ${each.name}, ${engine}\n`);
+      const loaded = await compareLoad(each, engine, rows);
+      all[index] = loaded;
+      process.stderr.write(
+        `${formatNow()} ${index + 1} of ${all.length}: ${each.name}, ${engine}${misses(loaded) ? ': MISSES' : ''}\n`,
+      );
     }
   };
   await Promise.all(Array.from({ length: Number(values.jobs) }, worker));

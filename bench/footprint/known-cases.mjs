@@ -9,6 +9,12 @@ import { writeShape } from './recipes.mjs';
 /** @typedef {import('./cases.mjs').Run} Run */
 
 const LARGE_VOCABULARY = 151_936;
+const DRAFT = 'qwen35 with a draft layer';
+const DRAFT_DIMS = {
+  'blk.*.nextn.eh_proj.weight': [1024, 512],
+  'blk.*.nextn.enorm.weight': [512],
+  'blk.*.nextn.hnorm.weight': [512],
+};
 const use = /** @type {const} */ ({ kind: 'decode', tokens: TOKENS });
 /** Each prompt begins with the one before, as in a conversation. */
 const conversation = /** @type {const} */ ({ kind: 'decode', tokens: 300, turns: 12 });
@@ -60,7 +66,7 @@ export const KNOWN_CASES = [
   }),
   createCase('row 4: t5', 't5', { contextSize: 4096 }),
   createMediaCase('row 5: a photo of 12 megapixels', 'gemma3', 'gemma3', { width: 4000, height: 3000 }, 4096),
-  createMediaCase('row 5: five minutes of sound', 'llama', 'voxtral', { seconds: 300 }, 8192),
+  createMediaCase('row 5: five minutes of sound', 'qwen2', 'qwen2a', { seconds: 300 }, 12_288),
   createCase('row 5: locked weights', 'llama', { contextSize: 4096, mlock: true }, 32_000),
   createCase('row 6: lfm2, 4 sequences', 'lfm2', { contextSize: 4096, sequences: 4 }),
   ...['gpt-oss', 'deepseek32', 'deepseek2'].map((name) =>
@@ -87,15 +93,16 @@ export const KNOWN_CASES = [
     engines: LLAMA_NODE,
   },
   {
-    ...createCase('a draft layer of its own', 'qwen35 with a draft layer', { contextSize: 4096 }),
+    ...createCase('a draft layer of its own', DRAFT, { contextSize: 4096 }),
     use: { ...use, predict: 20, speculative: true },
     engines: LLAMA_NODE,
+    write: writeShape(DRAFT, { dims: DRAFT_DIMS }),
   },
   {
     ...createCase('a draft model', 'qwen35', { contextSize: 4096 }),
     use: { ...use, predict: 20, speculative: true },
     engines: LLAMA_NODE,
-    write: writeWithDraft('qwen35', 'qwen35 with a draft layer'),
+    write: writeWithDraft,
   },
 ];
 
@@ -117,10 +124,8 @@ function writeWideKeys(folder) {
   return { model };
 }
 
-/** @param {string} name @param {string} draftName @returns {(folder: string) => import('./cases.mjs').Files} */
-function writeWithDraft(name, draftName) {
-  return (folder) => {
-    const { model: draft } = writeShape(draftName)(folder, 'draft.gguf');
-    return { ...writeShape(name)(folder), draft };
-  };
+/** @param {string} folder */
+function writeWithDraft(folder) {
+  const { model: draft } = writeShape(DRAFT, { dims: DRAFT_DIMS })(folder, 'draft.gguf');
+  return { ...writeShape('qwen35')(folder), draft };
 }

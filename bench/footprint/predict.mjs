@@ -6,10 +6,13 @@ import { MARK } from './real-load.mjs';
 /** @typedef {{ footprint: Footprint, ms: number }} Prediction */
 
 const MiB = 2 ** 20;
-/** What each engine keeps of states if nobody says otherwise. */
-const STATE_CACHE = {
+/** What the adapters of each engine say of it: what it keeps of states, and whether it copies weights into an arrangement of its own. */
+const OWN_WAYS = {
   '@fugood/llama.node': { stateCacheBytes: 160 * MiB, stateSnapshots: 8 },
-  'node-llama-cpp': { stateCacheBytes: Number.MAX_SAFE_INTEGER, stateSnapshots: 32, stateSnapshotTokens: 8192 },
+  'node-llama-cpp': {
+    ...{ stateCacheBytes: Number.MAX_SAFE_INTEGER, stateSnapshots: 32, stateSnapshotTokens: 8192 },
+    repack: true,
+  },
 };
 
 const [, , text = ''] = process.argv;
@@ -25,7 +28,7 @@ console.log(`\n${MARK}${JSON.stringify({ footprint, ms })}`);
 /** A draft model is a second load, with a cache of the usual types. @returns {Promise<any>} */
 async function estimate() {
   const { model, projector, lora, draft } = files;
-  const settings = { ...STATE_CACHE[asked], ...run, ...engine };
+  const settings = { ...OWN_WAYS[asked], ...run, ...engine };
   const main = await estimateFootprint({
     ...{ ...settings, modelPath: model },
     ...(projector !== undefined && { projectorPath: projector }),

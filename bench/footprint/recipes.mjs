@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { listRecipeTensors, readRecipes, resizeVocabulary, writeRecipe } from '../../tools/architecture-file.mjs';
+import { BLOCKS } from '../../tools/gguf-file.mjs';
 import { writeLora } from '../../tools/lora-file.mjs';
 
 /** @typedef {import('../../tools/architecture-file.mjs').Recipe} Recipe */
@@ -19,15 +20,19 @@ export function findRecipe(name) {
 }
 
 /**
- * `type` is that of all matrices, `vocab` the number of tokens; with a `rank` there is an adapter beside it.
- * @param {string} name @param {{ vocab?: number, type?: TensorType, rank?: number }} [changes]
+ * `type` is that of all matrices, `vocab` the number of tokens; with a `rank` there is an adapter beside it. `dims` are
+ * those of tensors that the engine looks at only sometimes, which the recipe has as single numbers.
+ * @param {string} name @param {{ vocab?: number, type?: TensorType, rank?: number, dims?: Record<string, number[]> }} [changes]
  * @returns {(folder: string, file?: string) => import('./cases.mjs').Files}
  */
-export function writeShape(name, { vocab, type, rank } = {}) {
+export function writeShape(name, { vocab, type, rank, dims = {} } = {}) {
   return (folder, file = 'model.gguf') => {
     const model = path.join(folder, file);
     const whole = vocab === undefined ? findRecipe(name) : resizeVocabulary(findRecipe(name), vocab);
-    const recipe = type === undefined ? whole : changeTypes(whole, type);
+    const typed = type === undefined ? whole : changeTypes(whole, type);
+    /** @type {Recipe['tensors']} */
+    const tensors = typed.tensors.map(([name, own, ...rest]) => [name, dims[name] ?? own, ...rest]);
+    const recipe = { ...typed, tensors };
     writeRecipe(model, recipe);
     if (rank === undefined) return { model };
     const lora = path.join(folder, 'lora.gguf');
@@ -36,9 +41,13 @@ export function writeShape(name, { vocab, type, rank } = {}) {
   };
 }
 
-/** @param {Recipe} recipe @param {TensorType} type @returns {Recipe} */
+/** Rows that do not fill blocks of the type get another one, as they do when a model is quantized. @param {Recipe} recipe @param {TensorType} type @returns {Recipe} */
 function changeTypes(recipe, type) {
+  const { weights } = BLOCKS[type];
   /** @type {Recipe['tensors']} */
-  const tensors = recipe.tensors.map(([name, dims, own, ...rest]) => [name, dims, own === 'F32' ? own : type, ...rest]);
+  const tensors = recipe.tensors.map(([name, dims, own, ...rest]) => {
+    const fitting = (dims[0] ?? 0) % weights === 0 ? type : 'Q8_0';
+    return [name, dims, own === 'F32' ? own : fitting, ...rest];
+  });
   return { ...recipe, tensors };
 }
