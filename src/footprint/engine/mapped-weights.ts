@@ -18,6 +18,8 @@ export interface MappedWeights {
 const ALIGNMENT = 32;
 /** More types than a recipe mixes; each doubles what is tried. */
 const MOST_TYPES = 12;
+/** Among so many layers one has every weight of attention that the model has. */
+const MOST_LAYERS = 16;
 
 /** Divides the weights of a model that is mapped, by the buffers that the engine gives them. */
 export function divideWeights(tensors: GgufTensors, buffers: readonly WeightBuffer[]): MappedWeights {
@@ -38,8 +40,9 @@ export function divideWeights(tensors: GgufTensors, buffers: readonly WeightBuff
 /** The types whose matrices make up exactly so many bytes. */
 function findCopiedTypes(tensors: GgufTensors, bytes: number): ReadonlySet<string> | undefined {
   const sums = new Map<string, number>();
+  const perHead = findPerHead(tensors);
   for (const kind of tensors.kinds) {
-    if (!isMatrix(kind)) continue;
+    if (!isMatrix(kind) || perHead.has(kind)) continue;
     const own = kind.count * align(kind.bytes);
     sums.set(kind.type.name, (sums.get(kind.type.name) ?? 0) + own);
   }
@@ -59,11 +62,27 @@ function findCopiedTypes(tensors: GgufTensors, bytes: number): ReadonlySet<strin
 /** From the first weight that is used in place to the last one. */
 function measureSpan(tensors: GgufTensors, copied: ReadonlySet<string>): number {
   const embedding = tensors.find('token_embd.weight');
-  const stays = (kind: TensorKind) => kind === embedding || !isMatrix(kind) || !copied.has(kind.type.name);
+  const perHead = findPerHead(tensors);
+  const stays = (kind: TensorKind) =>
+    kind === embedding || !isMatrix(kind) || perHead.has(kind) || !copied.has(kind.type.name);
   const inPlace = tensors.kinds.filter(stays);
   const from = Math.min(...inPlace.map(({ span }) => span.from));
   const to = Math.max(...inPlace.map(({ span }) => span.to));
   return Math.max(0, to - from);
+}
+
+/** Latent attention multiplies these with each head apart: no arrangement is known for that, so they stay as they are. */
+function findPerHead(tensors: GgufTensors): ReadonlySet<TensorKind> {
+  const found = new Set<TensorKind>();
+  for (const name of ['attn_k_b', 'attn_v_b']) {
+    for (let layer = 0; layer < MOST_LAYERS; layer++) {
+      const kind = tensors.find(`blk.${layer}.${name}.weight`);
+      if (!kind) continue;
+      found.add(kind);
+      break;
+    }
+  }
+  return found;
 }
 
 function isMatrix({ dims }: TensorKind): boolean {

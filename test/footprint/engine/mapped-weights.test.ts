@@ -85,3 +85,21 @@ test('all of the file may stay mapped if no choice of types explains what is cop
     anonymousBytes: 8 * K,
   });
 });
+
+test('what latent attention multiplies with each head apart is not copied, and stays mapped', () => {
+  const latent = tensorsOf(
+    ['token_embd.weight', 'Q4_0', 8 * K],
+    ['output.weight', 'Q6_K', 9 * K],
+    ['blk.0.attn_q_b.weight', 'Q4_0', 4 * K],
+    ['blk.1.attn_k_b.weight', 'Q4_0', 2 * K, 3],
+    ['blk.1.attn_v_b.weight', 'Q4_0', 3 * K, 3],
+    ['blk.1.ffn_up_exps.weight', 'Q4_0', 16 * K, 3],
+  );
+  expect(divideWeights(latent, [place(22 * K), copies(20 * K)])).toEqual({
+    mappedBytes: 26 * K,
+    copiedFromBytes: 4 * K,
+    anonymousBytes: 20 * K,
+  });
+  // A sum that no choice of types explains leaves all of it.
+  expect(divideWeights(latent, [place(17 * K), copies(25 * K)])).toMatchObject({ mappedBytes: 42 * K });
+});
