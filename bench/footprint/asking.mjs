@@ -138,7 +138,10 @@ async function askOften(engine, { primed = false, ...question }, small = '') {
 
 /** @param {Request} request @param {(pid: number) => void} [tellStarted] @returns {Promise<Asked>} */
 async function askOnce(request, tellStarted) {
-  const { found, problem } = await runScript('./ask-once.mjs', request, LIMIT_MS, {}, tellStarted);
+  const { found, problem } = await runScript('./ask-once.mjs', request, {
+    limitMs: LIMIT_MS,
+    ...(tellStarted && { tellStarted }),
+  });
   if (problem ?? found?.problem) throw new Error(problem ?? found.problem);
   return found;
 }

@@ -9,6 +9,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { readGguf } from '../../lib/gguf/read-gguf.js';
 import { CASES } from './cases.mjs';
 import { misses } from './judge.mjs';
 import { printLoads } from './print-loads.mjs';
@@ -27,6 +28,8 @@ const LEFT_BYTES = 4 * 2 ** 30;
 const LIMIT_MS = 600_000;
 const FULL_LIMIT_MS = 3_600_000;
 const PREDICT_LIMIT_MS = 60_000;
+/** Without a heap that is given back late, by another thread: it would look like memory of the engine. */
+const LOAD_FLAGS = ['--expose-gc', '--single-threaded-gc', '--max-semi-space-size=1'];
 const SCRIPTS = { '@fugood/llama.node': './load-llama-node.mjs', 'node-llama-cpp': './load-node-llama-cpp.mjs' };
 
 const { values } = parseArgs({
@@ -97,9 +100,10 @@ async function compareLoad(each, engine, rows) {
 
 /** @param {Case} each @param {EngineName} asked @param {Files} files @param {string} own @returns {Promise<Predictions>} */
 async function predict({ run }, asked, files, own) {
+  const ran = asked === 'node-llama-cpp' ? await changeBatch(run, files.model) : run;
   const cache = { XDG_CACHE_HOME: path.join(own, 'cache') };
   const ask = (/** @type {boolean} */ alone) =>
-    runScript('./predict.mjs', { files, run, asked, alone }, PREDICT_LIMIT_MS, cache);
+    runScript('./predict.mjs', { files, run: ran, asked, alone }, { limitMs: PREDICT_LIMIT_MS, env: cache });
   const cold = await ask(false);
   const fromDisk = await ask(false);
   const alone = await ask(true);
@@ -111,6 +115,14 @@ async function predict({ run }, asked, files, own) {
   };
 }
 
+/** node-llama-cpp has its context compute one token more at once if layers slide. @param {Case['run']} run @param {string} model */
+async function changeBatch(run, model) {
+  const { metadata, architecture } = await readGguf(model);
+  const slides = Number(metadata.get(`${architecture}.attention.sliding_window`) ?? 0) > 0;
+  const { microBatchSize: batch = 512, fullSlidingCache = false } = run;
+  return slides && !fullSlidingCache ? { ...run, microBatchSize: batch + 1, batchSize: batch + 1 } : run;
+}
+
 /** @param {Case} each @param {EngineName} engine @param {Files} files @param {Predictions} predictions */
 async function load({ run, use, full }, engine, files, predictions) {
   const needed = predictions.asked?.footprint.totalBytes ?? 0;
@@ -118,7 +130,7 @@ async function load({ run, use, full }, engine, files, predictions) {
   const { text, found, problem } = await runScript(
     SCRIPTS[engine],
     { files, run, use },
-    full ? FULL_LIMIT_MS : LIMIT_MS,
+    { limitMs: full ? FULL_LIMIT_MS : LIMIT_MS, flags: LOAD_FLAGS },
   );
   return problem === undefined ? { said: readSaidBuffers(text), measured: found } : { problem };
 }

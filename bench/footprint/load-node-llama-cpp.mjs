@@ -5,6 +5,7 @@ import { MARK } from './real-load.mjs';
 
 const [, , text = ''] = process.argv;
 const { files, run, use } = /** @type {import('./load-llama-node.mjs').Request} */ (JSON.parse(text));
+const LOG_LIMIT_MS = 5000;
 /** @type {string[]} */
 const lines = [];
 const llama = await getLlama({
@@ -19,6 +20,8 @@ const startMs = performance.now();
 const { mmap: useMmap = true, mlock: useMlock = false } = run;
 const vocabOnly = run.part === 'vocabulary';
 const model = await llama.loadModel({ modelPath: files.model, gpuLayers: 0, useMmap, useMlock, vocabOnly });
+// What it logged is sifted by the level at the time when it comes out, which its own estimates of a context change.
+await waitForLog(vocabOnly ? /vocab type/ : /model buffer size/);
 const contextOptions = createContextOptions();
 /** @type {any} */
 const context = vocabOnly ? undefined : await createContext();
@@ -26,12 +29,21 @@ const loadMs = performance.now() - startMs;
 meter.read();
 const tokens = await useModel();
 const taken = meter.stop();
-// It logs a little later.
-await new Promise((resolve) => setTimeout(resolve, 50));
+await waitForLog(vocabOnly ? /vocab type/ : /compute buffer size/);
 console.log(lines.splice(0).join('\n'));
 const theirs = await estimateTheirs();
 console.log(`\n${MARK}${JSON.stringify({ ...taken, tokens, loadMs, theirs })}`);
 process.exit(0);
+
+/** @param {RegExp} pattern of a line that comes sooner or later */
+async function waitForLog(pattern) {
+  const endMs = performance.now() + LOG_LIMIT_MS;
+  while (performance.now() < endMs && !lines.some((line) => pattern.test(line))) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  // Others come with it.
+  await new Promise((resolve) => setTimeout(resolve, 50));
+}
 
 function createContextOptions() {
   const { k, v } =

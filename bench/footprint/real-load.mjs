@@ -10,19 +10,17 @@ export const MARK = 'MEASURED ';
 
 /** @typedef {{ text: string, found: any, problem: string | undefined }} Ended */
 
-/**
- * @param {string} script beside this file @param {object} request @param {number} limitMs @param {NodeJS.ProcessEnv} [env]
- * @param {(pid: number) => void} [tellStarted]
- * @returns {Promise<Ended>}
- */
-export function runScript(script, request, limitMs, env = {}, tellStarted = () => {}) {
+/** `flags` are of Node; `tellStarted` is told the process. @typedef {{ limitMs: number, env?: NodeJS.ProcessEnv, flags?: readonly string[], tellStarted?: (pid: number) => void }} RunOptions */
+
+/** @param {string} script beside this file @param {object} request @param {RunOptions} options @returns {Promise<Ended>} */
+export function runScript(script, request, { limitMs, env = {}, flags = [], tellStarted = () => {} }) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nexa-footprint-load-'));
   // Files, since Node makes pipes non-blocking: what the engine prints into a full one is lost. Apart, since one may come in the
   // middle of the other's line.
   const files = ['said.txt', 'printed.txt'].map((name) => path.join(folder, name));
   const [said, printed] = /** @type {[number, number]} */ (files.map((file) => fs.openSync(file, 'w')));
   const place = fileURLToPath(new URL(script, import.meta.url));
-  const child = spawn(process.execPath, ['--expose-gc', place, JSON.stringify(request)], {
+  const child = spawn(process.execPath, [...flags, place, JSON.stringify(request)], {
     stdio: ['ignore', said, printed],
     env: { ...process.env, GGML_NO_BACKTRACE: '1', ...env },
   });
