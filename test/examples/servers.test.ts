@@ -20,7 +20,7 @@ async function guarded(options = {}) {
   const sdk = await NexaSDK.initialize();
   /** What loaded models take is gone from the machine as well. */
   let takenBytes = () => 0;
-  const sensor = () => ({ ...machine, availableBytes: machine.availableBytes - takenBytes() });
+  const sensor = () => ({ ...machine, availableBytes: Math.max(0, machine.availableBytes - takenBytes()) });
   const nexa = withMemoryGuard(sdk, { sensor, ...options });
   takenBytes = () => nexa.guard.models().reduce((sum, { need }) => sum + need.anonymousBytes, 0);
   onTestFinished(() => sdk.dispose());
