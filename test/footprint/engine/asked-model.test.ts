@@ -85,6 +85,17 @@ describe('a model that an engine was asked about', () => {
     expect(known.estimate(completeSettings({ contextSize: 4096 }))).toBeDefined();
   });
 
+  it('is known in every one of several contexts that were asked for at once', async () => {
+    const { asked, engine } = answering();
+    const known = new AskedModel(engine, model, undefined);
+    const shapes = [4096, 8192].map((contextSize) => completeSettings({ contextSize }));
+    await known.ask(shapes, Number.POSITIVE_INFINITY);
+    await known.ask(shapes.slice(0, 1), Number.POSITIVE_INFINITY);
+    expect(asked).toHaveLength(2);
+    expect(shapes.map((shape) => known.estimate(shape)?.kvCacheBytes)).toEqual([4096 * 1024, 8192 * 1024]);
+    expect(known.estimate(completeSettings({ contextSize: 6144 }))).toBeUndefined();
+  });
+
   it('is asked about weights and contexts apart where they are loaded apart', async () => {
     const { asked, engine } = answering();
     const known = new AskedModel(engine, model, projector);
