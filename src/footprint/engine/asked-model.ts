@@ -2,6 +2,7 @@
 import { MiB } from '../../core/bytes.ts';
 import type { GgufFile } from '../../gguf/read-gguf.ts';
 import type { Footprint, FootprintSettings } from '../footprint.ts';
+import { countAdapterBytes, LoraAdapters } from '../lora-adapters.ts';
 import { findPoint } from './context-points.ts';
 import { computeEngineFootprint } from './engine-footprint.ts';
 import type { EnginePort } from './engine-port.ts';
@@ -27,14 +28,16 @@ export class AskedModel {
   readonly #engine: EnginePort;
   readonly #model: GgufFile;
   readonly #projector: GgufFile | undefined;
+  readonly #adapters: LoraAdapters;
   /** The newest first. */
   readonly #shapes = new Map<string, readonly AskedShape[]>();
   #problem: string | undefined;
 
-  constructor(engine: EnginePort, model: GgufFile, projector: GgufFile | undefined) {
+  constructor(engine: EnginePort, model: GgufFile, projector: GgufFile | undefined, adapters = new LoraAdapters()) {
     this.#engine = engine;
     this.#model = model;
     this.#projector = projector;
+    this.#adapters = adapters;
   }
 
   /** Why the last question had no answer, in one sentence. */
@@ -73,8 +76,12 @@ export class AskedModel {
         .map((each) => askContexts(each, Math.min(leastTokens, each.contextSize), each.contextSize)),
       ...(projector && { projector: { path: projector.path, values: PROJECTOR_VALUES } }),
     };
-    const files = [...this.#model.shardIdentities, ...(projector?.shardIdentities ?? [])];
-    const answer = await this.#engine.ask({ question, files, bytes: this.#countBytes() });
+    const adapters = this.#adapters.find(first.loraPaths);
+    const read = [this.#model, ...(projector ? [projector] : []), ...adapters];
+    const files = read.flatMap(({ shardIdentities }) => shardIdentities);
+    // Adapters are really loaded for it.
+    const bytes = this.#countBytes() + countAdapterBytes(adapters);
+    const answer = await this.#engine.ask({ question, files, bytes });
     if (typeof answer === 'string') {
       this.#problem = answer;
       return;
