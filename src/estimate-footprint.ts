@@ -57,7 +57,11 @@ export async function estimateFootprint(options: EstimateFootprintOptions): Prom
   const { modelPath, projectorPath, ...shape } = checkOptions(own);
   if (modelPath === undefined) throw invalidOption('modelPath', 'the path of a GGUF file', undefined);
   completeSettings(shape); // What is wrong with the options is said before files are read.
-  if (engine === undefined) return (await openEstimator(modelPath, projectorPath)).estimate(shape);
+  if (engine === undefined) {
+    const estimator = await openEstimator(modelPath, projectorPath);
+    await estimator.ask([shape]);
+    return estimator.estimate(shape);
+  }
   const files = await findEngine(engine);
   // Whoever estimates holds nothing else in mind: the process that asks takes what it takes.
   const engines = openEngines({ directory: findCalibrationDirectory(), hold: () => () => {}, tellProblem: () => {} });

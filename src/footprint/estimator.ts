@@ -34,6 +34,7 @@ import {
   type FootprintSettings,
 } from './footprint.ts';
 import { repacksByDefault } from './llama-cpp/repacked-weights.ts';
+import { LoraAdapters } from './lora-adapters.ts';
 
 export type { Footprint, FootprintPart } from './footprint.ts';
 
@@ -188,11 +189,15 @@ export interface Estimator {
   /** Whether one of them is another file now than when it was read. It looks at their attributes alone, at once. */
   haveFilesChanged(): boolean;
   /**
-   * Has the engine simulate a load in these shapes, each with every context from `leastTokens` to its own: from then on `estimate` goes by its
-   * answer. Resolves when it has, or can't be asked. Rejects with `ERR_INVALID_OPTION`.
+   * Reads the headers of the adapters of these shapes, and has the engine, if there is one, simulate a load in them, each with every context from
+   * `leastTokens` to its own: from then on `estimate` goes by its answer. Resolves when it has, or can't be asked. Rejects with
+   * `ERR_INVALID_OPTION`, and with `ERR_MODEL_FILE` for an adapter that can't be understood.
    */
   ask(shapes: readonly EstimateShape[], leastTokens?: number): Promise<void>;
-  /** Returns the footprint of this shape; the same shape gives the same object. Throws `ERR_INVALID_OPTION`. */
+  /**
+   * Returns the footprint of this shape; the same shape gives the same object. A shape with adapters must have been asked about. Throws
+   * `ERR_INVALID_OPTION`.
+   */
   estimate(shape: EstimateShape): Footprint;
 }
 
@@ -219,7 +224,8 @@ export async function openEstimator(
     computeEncoders(projector, DEFAULT_IMAGE_PIXELS);
   }
   const known = new Map<string, Footprint>();
-  const asked = engine && new AskedModel(engine, model, projector);
+  const adapters = new LoraAdapters();
+  const asked = engine && new AskedModel(engine, model, projector, adapters);
   const paths = [...model.shards, ...(projector ? projector.shards : [])];
   const files = [...model.shardIdentities, ...(projector ? projector.shardIdentities : [])];
   return {
@@ -230,14 +236,16 @@ export async function openEstimator(
     haveFilesChanged: () => paths.some((each, index) => !isSameFile(each, files[index]!)),
     async ask(shapes, leastTokens) {
       const settings = shapes.map((shape) => completeSettings(checkOptions(shape)));
+      await adapters.read(settings.flatMap(({ loraPaths }) => loraPaths));
       await asked?.ask(settings, leastTokens);
       known.clear();
     },
     estimate(shape) {
       const settings = completeSettings(checkOptions(shape));
       const key = JSON.stringify(settings);
-      const footprint =
-        known.get(key) ?? asked?.estimate(settings) ?? computeFootprint(model, projector, settings, asked?.problem);
+      const compute = () =>
+        computeFootprint(model, projector, settings, asked?.problem, adapters.find(settings.loraPaths));
+      const footprint = known.get(key) ?? asked?.estimate(settings) ?? compute();
       known.set(key, footprint);
       if (Number.isSafeInteger(footprint.totalBytes)) return footprint;
       throw invalidOption('contextSize', 'small enough for its cache to be counted in bytes', settings.contextSize);

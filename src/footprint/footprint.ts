@@ -1,6 +1,6 @@
 /** Knows the arithmetic from header facts to bytes by kind. It must not read files, the machine or a clock. */
 
-import type { ModelHeader } from '../gguf/read-gguf.ts';
+import type { GgufFile, ModelHeader } from '../gguf/read-gguf.ts';
 import { computeLaterBytes, type LaterSettings } from './later-memory.ts';
 import { computeCacheSizes, computeOutputBytes, type Run, type RunOptions, sizeRun } from './llama-cpp/cache-sizes.ts';
 import { buildDecoderGraph } from './llama-cpp/decoder-graph.ts';
@@ -11,6 +11,7 @@ import { computeGraphBytes } from './llama-cpp/graph-allocator.ts';
 import { boundGraphBytes, describeGraphBound } from './llama-cpp/graph-bound.ts';
 import { type ModelShape, readModelShape } from './llama-cpp/model-shape.ts';
 import { computeRuntimeBytes, type RuntimeParts } from './llama-cpp/runtime-overhead.ts';
+import { boundAdapterGraphBytes, countAdapterBytes } from './lora-adapters.ts';
 import { countPaddedBytes, placeWeights } from './place-weights.ts';
 import { countSoundBytes } from './sound-bytes.ts';
 
@@ -20,7 +21,7 @@ import { countSoundBytes } from './sound-bytes.ts';
  */
 export interface Footprint {
   readonly totalBytes: number;
-  /** The language model's tensors, and a second copy of those that the engine rearranges. */
+  /** The language model's tensors, a second copy of those that the engine rearranges, and LoRA adapters. */
   readonly weightsBytes: number;
   /** Keys and values of all cells, and the states of recurrent layers. */
   readonly kvCacheBytes: number;
@@ -99,7 +100,7 @@ export interface FootprintSettings extends RunOptions, LaterSettings {
 const F32_BYTES = 4;
 
 /**
- * Computes what a model needs, with its projector if it has one. `problem` is why an engine that should have been asked wasn't.
+ * Computes what a model needs, with its projector and adapters if it has some. `problem` is why an engine that should have been asked wasn't.
  *
  * @throws MemoryGuardError `ERR_MODEL_FILE` if a header lacks what a size depends on.
  */
@@ -108,12 +109,13 @@ export function computeFootprint(
   projector: ModelHeader | undefined,
   settings: FootprintSettings,
   problem?: string,
+  adapters: readonly GgufFile[] = [],
 ): Footprint {
   const notes: string[] = [];
   const shape = readModelShape(model);
   const { part } = settings;
   const weights = part === 'context' ? NO_WEIGHTS : computeWeights(model, shape, projector, settings, notes);
-  const context = part === 'all' || part === 'context' ? computeContext(shape, settings, notes) : NO_CONTEXT;
+  const context = part === 'all' || part === 'context' ? computeContext(shape, settings, adapters, notes) : NO_CONTEXT;
   const { mappedBytes, readOnceBytes, runtime: weightsRuntime, ...weightsParts } = weights;
   const { runtime: contextRuntime, ...contextParts } = context;
   const scratchBytes = weightsRuntime.scratchBytes + contextRuntime.scratchBytes;
@@ -124,7 +126,15 @@ export function computeFootprint(
   const { computeBytes } = caches;
   const laterBytes = context === NO_CONTEXT ? 0 : countLater(shape, settings, stateBytes, computeBytes);
   return sumFootprint(
-    { ...weightsParts, ...caches, audioBytes: countSoundBytes(projector, settings), runtimeBytes, laterBytes },
+    {
+      ...weightsParts,
+      // They are loaded with weights or with a context, whichever they are told of.
+      weightsBytes: weightsParts.weightsBytes + (part === 'vocabulary' ? 0 : countAdapterBytes(adapters)),
+      ...caches,
+      audioBytes: countSoundBytes(projector, settings),
+      runtimeBytes,
+      laterBytes,
+    },
     { mappedBytes, readOnceBytes, lockedBytes: settings.mlock ? mappedBytes - readOnceBytes : 0, basis: 'gguf', notes },
   );
 }
@@ -230,14 +240,21 @@ const NO_CONTEXT: Context = {
 };
 
 /** Computes what each context has of its own. */
-function computeContext(shape: ModelShape, options: RunOptions, notes: string[]): Context {
+function computeContext(
+  shape: ModelShape,
+  options: RunOptions,
+  adapters: readonly GgufFile[],
+  notes: string[],
+): Context {
   const run = sizeRun(shape, options);
   const caches = computeCacheSizes(shape, run);
   const compute = computeDecoderBuffer(shape, run, notes);
+  if (adapters.length > 0)
+    notes.push('the graph is bounded by what it takes without the adapters, and the widest of them');
   return {
     stateBytes: caches.stateBytes,
     kvCacheBytes: caches.keyValueBytes + caches.stateBytes,
-    computeBytes: compute.bytes,
+    computeBytes: compute.bytes + boundAdapterGraphBytes(adapters, run.tokens),
     outputBytes: computeOutputBytes(shape, run),
     runtime: {
       layers: shape.layers.length,

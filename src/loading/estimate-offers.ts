@@ -44,7 +44,7 @@ export async function estimateOffers(
         throw error;
       });
       if (estimator === undefined) return [];
-      if (engine) await estimator.ask(listShapes(request.shape, estimator.trainedTokens));
+      await estimator.ask(listShapes(request.shape, estimator.trainedTokens));
       // A header with 150,000 tokens takes 11 ms to read, and the first estimate 6 more: not in one turn of the event loop.
       await setImmediate();
       if (!observations || runtime === undefined) return [{ ...offer, estimator }];

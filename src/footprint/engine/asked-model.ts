@@ -2,6 +2,7 @@
 import { MiB } from '../../core/bytes.ts';
 import type { GgufFile } from '../../gguf/read-gguf.ts';
 import type { Footprint, FootprintSettings } from '../footprint.ts';
+import { countAdapterBytes, LoraAdapters } from '../lora-adapters.ts';
 import { findPoint } from './context-points.ts';
 import { computeEngineFootprint } from './engine-footprint.ts';
 import type { EnginePort } from './engine-port.ts';
@@ -17,7 +18,7 @@ const CONTEXT_BYTES = 8 * MiB;
 /** Contexts smaller than the caller allows are asked for as well: a refusal says what would fit. */
 const LEAST_TOKENS = 256;
 
-/** What was answered for one shape, whatever its context. */
+/** What was answered for one shape, for the contexts that were asked for at once. */
 interface AskedShape {
   readonly answer: EngineAnswer;
   readonly points: readonly ContextPoint[];
@@ -27,13 +28,16 @@ export class AskedModel {
   readonly #engine: EnginePort;
   readonly #model: GgufFile;
   readonly #projector: GgufFile | undefined;
-  readonly #shapes = new Map<string, AskedShape>();
+  readonly #adapters: LoraAdapters;
+  /** The newest first. */
+  readonly #shapes = new Map<string, readonly AskedShape[]>();
   #problem: string | undefined;
 
-  constructor(engine: EnginePort, model: GgufFile, projector: GgufFile | undefined) {
+  constructor(engine: EnginePort, model: GgufFile, projector: GgufFile | undefined, adapters = new LoraAdapters()) {
     this.#engine = engine;
     this.#model = model;
     this.#projector = projector;
+    this.#adapters = adapters;
   }
 
   /** Why the last question had no answer, in one sentence. */
@@ -50,12 +54,13 @@ export class AskedModel {
 
   /** `undefined` if that was not asked, or had no answer. */
   estimate(settings: FootprintSettings): Footprint | undefined {
-    const found = this.#shapes.get(nameShape(settings));
-    if (!found) return undefined;
-    const mostTokens = found.points.at(-1)?.tokens ?? 0;
-    const point = findPoint(found.points, roundTokens(settings.contextSize, mostTokens, settings));
-    if (!point && hasContext(settings)) return undefined;
-    return computeEngineFootprint(this.#model, this.#projector, settings, found.answer, point);
+    for (const { answer, points } of this.#shapes.get(nameShape(settings)) ?? []) {
+      const mostTokens = points.at(-1)?.tokens ?? 0;
+      const point = findPoint(points, roundTokens(settings.contextSize, mostTokens, settings));
+      if (!point && hasContext(settings)) continue;
+      return computeEngineFootprint(this.#model, this.#projector, settings, answer, point);
+    }
+    return undefined;
   }
 
   async #askTogether(shapes: readonly FootprintSettings[], leastTokens: number): Promise<void> {
@@ -71,8 +76,12 @@ export class AskedModel {
         .map((each) => askContexts(each, Math.min(leastTokens, each.contextSize), each.contextSize)),
       ...(projector && { projector: { path: projector.path, values: PROJECTOR_VALUES } }),
     };
-    const files = [...this.#model.shardIdentities, ...(projector?.shardIdentities ?? [])];
-    const answer = await this.#engine.ask({ question, files, bytes: this.#countBytes() });
+    const adapters = this.#adapters.find(first.loraPaths);
+    const read = [this.#model, ...(projector ? [projector] : []), ...adapters];
+    const files = read.flatMap(({ shardIdentities }) => shardIdentities);
+    // Adapters are really loaded for it.
+    const bytes = this.#countBytes() + countAdapterBytes(adapters);
+    const answer = await this.#engine.ask({ question, files, bytes });
     if (typeof answer === 'string') {
       this.#problem = answer;
       return;
@@ -80,7 +89,9 @@ export class AskedModel {
     let index = 0;
     for (const each of shapes) {
       const points = hasContext(each) ? answer.contexts[index++]! : [];
-      this.#shapes.set(nameShape(each), { answer, points });
+      const name = nameShape(each);
+      const others = (this.#shapes.get(name) ?? []).filter((other) => nameRange(other.points) !== nameRange(points));
+      this.#shapes.set(name, [{ answer, points }, ...others]);
     }
   }
 
@@ -100,6 +111,10 @@ function nameModel(settings: FootprintSettings): string {
 
 function hasContext({ part }: FootprintSettings): boolean {
   return part === 'all' || part === 'context';
+}
+
+function nameRange(points: readonly ContextPoint[]): string {
+  return `${points[0]?.tokens} ${points.at(-1)?.tokens}`;
 }
 
 function nameShape({ contextSize: _, ...settings }: FootprintSettings): string {

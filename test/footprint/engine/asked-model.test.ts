@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AskedModel } from '../../../src/footprint/engine/asked-model.ts';
 import type { AskedQuestion, EngineAnswer } from '../../../src/footprint/engine/engine-question.ts';
 import { completeSettings, openEstimator } from '../../../src/footprint/estimator.ts';
+import { LoraAdapters } from '../../../src/footprint/lora-adapters.ts';
 import { type GgufFile, readGguf } from '../../../src/gguf/read-gguf.ts';
 import { makeModels } from '../../support/model-headers.ts';
 
@@ -83,6 +84,30 @@ describe('a model that an engine was asked about', () => {
     expect(known.estimate(completeSettings({ contextSize: 4097 }))).toBeUndefined();
     expect(known.estimate(completeSettings({ contextSize: 4096, sequences: 2 }))).toBeUndefined();
     expect(known.estimate(completeSettings({ contextSize: 4096 }))).toBeDefined();
+  });
+
+  it('is known in every one of several contexts that were asked for at once', async () => {
+    const { asked, engine } = answering();
+    const known = new AskedModel(engine, model, undefined);
+    const shapes = [4096, 8192].map((contextSize) => completeSettings({ contextSize }));
+    await known.ask(shapes, Number.POSITIVE_INFINITY);
+    await known.ask(shapes.slice(0, 1), Number.POSITIVE_INFINITY);
+    expect(asked).toHaveLength(2);
+    expect(shapes.map((shape) => known.estimate(shape)?.kvCacheBytes)).toEqual([4096 * 1024, 8192 * 1024]);
+    expect(known.estimate(completeSettings({ contextSize: 6144 }))).toBeUndefined();
+  });
+
+  it('is asked by a process that may take what its adapters take, and anew if one has changed', async () => {
+    const { asked, engine } = answering(() => ({ adapterBytes: MiB }));
+    const adapters = new LoraAdapters();
+    const known = new AskedModel(engine, model, undefined, adapters);
+    // Any file serves: what is counted are its tensors.
+    await adapters.read([projector.path]);
+    await known.ask([{}, { loraPaths: [projector.path] }].map(completeSettings));
+    const [without, withAdapter] = asked;
+    expect(withAdapter!.bytes - without!.bytes).toBeGreaterThanOrEqual(projector.tensorBytes);
+    expect(without!.files).toEqual(model.shardIdentities);
+    expect(withAdapter!.files).toEqual([...model.shardIdentities, ...projector.shardIdentities]);
   });
 
   it('is asked about weights and contexts apart where they are loaded apart', async () => {
