@@ -13,6 +13,8 @@ export interface LlamaModel {
   readonly defaultContextSwaFullCache?: unknown;
   readonly defaultContextKvCacheKeyType?: unknown;
   readonly defaultContextKvCacheValueType?: unknown;
+  /** `swaSize` is absent if no layer slides within what the model was trained for. */
+  readonly fileInsights?: { readonly swaSize?: number };
 }
 
 /** The library's names of the cache's types, by the numbers that ggml gives them. */
@@ -92,7 +94,8 @@ function readOptions([options]: readonly unknown[]): CopiedOptions {
 
 function readShape(options: CopiedOptions, model: LlamaModel, kind: string): RequestedShape {
   const sequences = countSequences(options, kind);
-  const batchSize = Number(options['batchSize'] ?? DEFAULT_BATCH_SIZE);
+  const fullSlidingCache = (options['swaFullCache'] ?? model.defaultContextSwaFullCache) === true;
+  const batchSize = readBatchSize(options['batchSize'], sequences, !fullSlidingCache && slides(model));
   const loraPaths = listLoraPaths(options['lora']);
   return {
     part: 'context',
@@ -106,11 +109,20 @@ function readShape(options: CopiedOptions, model: LlamaModel, kind: string): Req
       v: readCacheType(options['experimentalKvCacheValueType'] ?? model.defaultContextKvCacheValueType),
     },
     flashAttention: readFlashAttention(options['flashAttention'] ?? model.defaultContextFlashAttention),
-    fullSlidingCache: (options['swaFullCache'] ?? model.defaultContextSwaFullCache) === true,
+    fullSlidingCache,
     embeddings: kind === 'Embedding' || kind === 'Ranking',
     ...(kind === 'Ranking' && { pooling: 'rank' }),
     ...(loraPaths.length > 0 && { loraPaths }),
   };
+}
+
+/** As `LlamaContext` hands it on: a token for each sequence fits in, and one more if layers slide in caches of their own size. */
+function readBatchSize(asked: unknown, sequences: number, slidesApart: boolean): number {
+  return Math.max(Number(asked ?? DEFAULT_BATCH_SIZE), sequences) + (slidesApart ? 1 : 0);
+}
+
+function slides({ fileInsights }: LlamaModel): boolean {
+  return (fileInsights?.swaSize ?? 0) > 0;
 }
 
 /** One path, or several with a scale for each. */

@@ -36,6 +36,8 @@ export interface GgufTensors {
   readonly length: number;
   readonly kinds: readonly TensorKind[];
   readonly shards: readonly ShardData[];
+  /** Where `token_embd.weight` begins, counted as in `TensorKind.span`: an output of the same type and shape is of its kind. Absent without one. */
+  readonly embeddingFrom?: number;
   /** Returns the kind of the tensor with this name, or `undefined` if there is none. */
   find(name: string): TensorKind | undefined;
 }
@@ -56,11 +58,13 @@ interface Kind extends TensorKind {
 const KIND_BYTES = 3 * 320;
 /** `blk.` as a little-endian number. */
 const LAYER_PREFIX = 0x2e6b6c62;
+const EMBEDDING = new TextEncoder().encode('token_embd.weight');
 
 /** @internal What `readTensors` fills, shard by shard. */
 export class TensorTable implements GgufTensors {
   readonly kinds: Kind[] = [];
   readonly shards: ShardData[] = [];
+  embeddingFrom?: number;
   readonly #budget: Budget;
   readonly #names = new HashIndex();
   readonly #descriptions = new HashIndex();
@@ -106,6 +110,7 @@ export class TensorTable implements GgufTensors {
     kind.span.from = Math.min(kind.span.from, from);
     kind.span.to = Math.max(kind.span.to, from + kind.bytes);
     if (name.bytes > 4 && view.getUint32(name.at, true) === LAYER_PREFIX) kind.inLayer = true;
+    if (isEmbedding(view, name)) this.embeddingFrom = from;
     return true;
   }
 
@@ -118,4 +123,8 @@ export class TensorTable implements GgufTensors {
     const bytes = new TextEncoder().encode(name);
     return this.kinds[this.#names.find(new DataView(bytes.buffer), 0, bytes.length)];
   }
+}
+
+function isEmbedding(view: DataView, { at, bytes }: Place): boolean {
+  return bytes === EMBEDDING.length && EMBEDDING.every((byte, index) => view.getUint8(at + index) === byte);
 }

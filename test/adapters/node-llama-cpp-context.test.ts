@@ -65,6 +65,19 @@ describe('the options of a context', () => {
   });
 
   it.each([
+    [{}, { swaSize: 512 }, 513],
+    [{ batchSize: 128, sequences: 2 }, { swaSize: 512 }, 129],
+    [{ batchSize: 2, sequences: 4 }, { swaSize: 512 }, 5],
+    [{ batchSize: 2, sequences: 4 }, {}, 4],
+    [{ swaFullCache: true }, { swaSize: 512 }, 512],
+    [{}, { swaSize: 0 }, 512],
+    [{}, {}, 512],
+  ])('of %j with %j compute %i tokens at once', (options, fileInsights, expected) => {
+    const { shape } = contextOf(options, { fileInsights });
+    expect([shape?.batchSize, shape?.microBatchSize]).toEqual([expected, expected]);
+  });
+
+  it.each([
     ['Q8_0', 'q8_0'],
     [30, 'bf16'],
     ['currentQuant', 'f32'],

@@ -52,6 +52,16 @@ describe('a table of tensors', () => {
     expect(table.kinds.map(({ inLayer }) => inLayer)).toEqual([true, false, false]);
   });
 
+  test('knows where the embedding begins, over all shards, beside a tensor of its kind', () => {
+    const table = createTable(1e6, 4);
+    add(table, 'output.weight');
+    expect(table.embeddingFrom).toBeUndefined();
+    table.addShard({ dataOffset: 0, dataBytes: 64 });
+    add(table, 'token_embd.weight');
+    add(table, 'token_embd_norm.weight');
+    expect([table.kinds.length, table.embeddingFrom]).toEqual([1, 64]);
+  });
+
   test('has no room for more tensors than the budget pays for, over all shards', () => {
     const table = new TensorTable({ leftBytes: 20_000 });
     expect([table.reserve(2000), table.reserve(700), table.reserve(1)]).toEqual([false, true, true]);

@@ -61,14 +61,19 @@ function findCopiedTypes(tensors: GgufTensors, bytes: number): ReadonlySet<strin
 
 /** From the first weight that is used in place to the last one. */
 function measureSpan(tensors: GgufTensors, copied: ReadonlySet<string>): number {
-  const embedding = tensors.find('token_embd.weight');
   const perHead = findPerHead(tensors);
-  const stays = (kind: TensorKind) =>
-    kind === embedding || !isMatrix(kind) || perHead.has(kind) || !copied.has(kind.type.name);
-  const inPlace = tensors.kinds.filter(stays);
-  const from = Math.min(...inPlace.map(({ span }) => span.from));
-  const to = Math.max(...inPlace.map(({ span }) => span.to));
+  const stays = (kind: TensorKind) => !isMatrix(kind) || perHead.has(kind) || !copied.has(kind.type.name);
+  const inPlace = [...tensors.kinds.filter(stays).map(({ span }) => span), ...findEmbedding(tensors)];
+  const from = Math.min(...inPlace.map((span) => span.from));
+  const to = Math.max(...inPlace.map((span) => span.to));
   return Math.max(0, to - from);
+}
+
+/** Rows of it are looked up in place. An output of the same type and shape is of its kind, and is copied. */
+function findEmbedding(tensors: GgufTensors): readonly TensorKind['span'][] {
+  const embedding = tensors.find('token_embd.weight');
+  const from = tensors.embeddingFrom;
+  return embedding ? [from === undefined ? embedding.span : { from, to: from + embedding.bytes }] : [];
 }
 
 /** Latent attention multiplies these with each head apart: no arrangement is known for that, so they stay as they are. */

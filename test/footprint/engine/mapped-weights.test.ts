@@ -9,6 +9,7 @@ function tensorsOf(...given: readonly Given[]): GgufTensors {
   const kinds = new Map<string, { -readonly [K in keyof TensorKind]: TensorKind[K] }>();
   const names = new Map<string, TensorKind>();
   let from = 0;
+  let embeddingFrom: number | undefined;
   for (const [name, type, bytes, rank = 2] of given) {
     const key = `${type} ${bytes} ${rank}`;
     const dims = new Array<number>(rank).fill(32);
@@ -24,10 +25,12 @@ function tensorsOf(...given: readonly Given[]): GgufTensors {
     kind.span = { from: kind.span.from, to: from + bytes };
     kinds.set(key, kind as never);
     names.set(name, kind as TensorKind);
+    if (name === 'token_embd.weight') embeddingFrom = from;
     from += bytes;
   }
   const shards = [{ dataOffset: 0, dataBytes: from }];
-  return { length: given.length, kinds: [...kinds.values()], shards, find: (name) => names.get(name) };
+  const found = embeddingFrom === undefined ? {} : { embeddingFrom };
+  return { length: given.length, kinds: [...kinds.values()], shards, ...found, find: (name) => names.get(name) };
 }
 
 const K = 1024;
@@ -76,6 +79,22 @@ test('an embedding that serves as the output is copied beside the one that is lo
     copiedFromBytes: 4 * K,
     anonymousBytes: 12 * K,
   });
+});
+
+test('an output of the type and shape of the embedding is copied, and not mapped behind the last weight in place', () => {
+  const embedding: Given = ['token_embd.weight', 'Q4_0', 8 * K];
+  const output: Given = ['output.weight', 'Q4_0', 8 * K];
+  const layer: readonly Given[] = [
+    ['blk.0.attn_norm.weight', 'F32', K, 1],
+    ['blk.0.attn_q.weight', 'Q4_0', 4 * K],
+  ];
+  const divide = (...given: readonly Given[]) => divideWeights(tensorsOf(...given), [place(9 * K), copies(12 * K)]);
+  expect(divide(embedding, ...layer, output)).toEqual({
+    mappedBytes: 9 * K,
+    copiedFromBytes: 0,
+    anonymousBytes: 12 * K,
+  });
+  expect(divide(output, ...layer, embedding)).toMatchObject({ mappedBytes: 13 * K, copiedFromBytes: 4 * K });
 });
 
 test('all of the file may stay mapped if no choice of types explains what is copied', () => {
