@@ -3,15 +3,10 @@ import { findLlamaNodeFiles, findNodeLlamaCppFiles } from './adapters/find-engin
 import { copyOptions } from './core/copy-options.ts';
 import type { EngineFiles } from './core/engine-files.ts';
 import { invalidOption, MemoryGuardError } from './core/errors.ts';
-import { absolutePath, objectOf } from './core/validate.ts';
+import { absolutePath, describedPath, objectOf } from './core/validate.ts';
 import { findCalibrationDirectory } from './footprint/calibration-store.ts';
-import {
-  checkOptions,
-  completeSettings,
-  type EstimatorOptions,
-  type Footprint,
-  openEstimator,
-} from './footprint/estimator.ts';
+import { openEstimators } from './footprint/draft-estimator.ts';
+import { checkOptions, completeSettings, type EstimatorOptions, type Footprint } from './footprint/estimator.ts';
 import { openEngines } from './machine/open-engines.ts';
 
 export type { EngineFiles } from './core/engine-files.ts';
@@ -24,6 +19,8 @@ const ENGINES = {
 
 /** Options of `estimateFootprint`: a model, how it is to be run, and whom to ask. */
 export interface EstimateFootprintOptions extends EstimatorOptions {
+  /** The path of a model that guesses the next tokens of this one; see `draftTokens`. */
+  readonly draftPath?: string;
   /**
    * The engine that is to load the model: it simulates the load in a process of its own, in 0.1 to 0.6 s, and its answer is kept. An npm package, or
    * the paths of a build of llama.cpp. Without it our own arithmetic serves, which is exact for some architectures and bounds the others; it also serves
@@ -53,12 +50,13 @@ export interface EstimateFootprintOptions extends EstimatorOptions {
  * ```
  */
 export async function estimateFootprint(options: EstimateFootprintOptions): Promise<Footprint> {
-  const { engine, ...own } = Object(options) as EstimateFootprintOptions;
+  const { engine, draftPath: draft, ...own } = Object(options) as EstimateFootprintOptions;
+  const draftPath = draft === undefined ? undefined : describedPath('the path of a GGUF file')(draft, 'draftPath');
   const { modelPath, projectorPath, ...shape } = checkOptions(own);
   if (modelPath === undefined) throw invalidOption('modelPath', 'the path of a GGUF file', undefined);
   completeSettings(shape); // What is wrong with the options is said before files are read.
   if (engine === undefined) {
-    const estimator = await openEstimator(modelPath, projectorPath);
+    const estimator = await openEstimators({ modelPath, projectorPath, draftPath });
     await estimator.ask([shape]);
     return estimator.estimate(shape);
   }
@@ -66,7 +64,7 @@ export async function estimateFootprint(options: EstimateFootprintOptions): Prom
   // Whoever estimates holds nothing else in mind: the process that asks takes what it takes.
   const engines = openEngines({ directory: findCalibrationDirectory(), hold: () => () => {}, tellProblem: () => {} });
   try {
-    const estimator = await openEstimator(modelPath, projectorPath, engines.of(files));
+    const estimator = await openEstimators({ modelPath, projectorPath, draftPath }, engines.of(files));
     await estimator.ask([shape], Number.POSITIVE_INFINITY);
     return estimator.estimate(shape);
   } finally {

@@ -6,7 +6,7 @@ import { OPTION_CASES } from './option-cases.mjs';
 import { PROJECTOR_CASES } from './projector-cases.mjs';
 import { WEIGHT_CASES } from './weight-cases.mjs';
 
-/** Options of `estimateFootprint`, without paths. @typedef {Omit<import('nexa-memory-guard').EstimateFootprintOptions, 'modelPath' | 'projectorPath' | 'engine' | 'loraPaths'> & { contextSize: number }} Run */
+/** Options of `estimateFootprint`, without paths. @typedef {Omit<import('nexa-memory-guard').EstimateFootprintOptions, 'modelPath' | 'projectorPath' | 'draftPath' | 'engine' | 'loraPaths'> & { contextSize: number }} Run */
 /** @typedef {'@fugood/llama.node' | 'node-llama-cpp'} EngineName */
 /** Paths. @typedef {{ model: string, projector?: string, lora?: string, draft?: string, media?: string }} Files */
 /**

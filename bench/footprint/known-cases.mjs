@@ -93,13 +93,19 @@ export const KNOWN_CASES = [
     engines: LLAMA_NODE,
   },
   {
-    ...createCase('a draft layer of its own', DRAFT, { contextSize: 4096 }),
+    ...createCase('a draft layer of its own', DRAFT, { contextSize: 4096, draftTokens: 3 }),
     use: { ...use, predict: 20, speculative: true },
     engines: LLAMA_NODE,
     write: writeShape(DRAFT, { dims: DRAFT_DIMS }),
   },
   {
-    ...createCase('a draft model', 'qwen35', { contextSize: 4096 }),
+    ...createCase('a draft layer of its own, growing prompts', DRAFT, { contextSize: 4096, draftTokens: 3 }),
+    use: { ...conversation, predict: 20, speculative: true },
+    engines: LLAMA_NODE,
+    write: writeShape(DRAFT, { dims: DRAFT_DIMS }),
+  },
+  {
+    ...createCase('a draft model', 'qwen35', { contextSize: 4096, draftTokens: 3 }),
     use: { ...use, predict: 20, speculative: true },
     engines: LLAMA_NODE,
     write: writeWithDraft,

@@ -25,22 +25,18 @@ const ms = performance.now() - startMs;
 // What the engine answered is still being written: this process ends by itself.
 console.log(`\n${MARK}${JSON.stringify({ footprint, ms })}`);
 
-/** A draft model is a second load, with a cache of the usual types. @returns {Promise<any>} */
+/** @returns {Promise<Footprint>} */
 async function estimate() {
   const { model, projector, lora, draft } = files;
-  const settings = { ...OWN_WAYS[asked], ...run, ...engine };
-  const main = await estimateFootprint({
-    ...{ ...settings, modelPath: model },
+  return estimateFootprint({
+    ...OWN_WAYS[asked],
+    ...run,
+    ...engine,
+    modelPath: model,
     ...(projector !== undefined && { projectorPath: projector }),
+    ...(draft !== undefined && { draftPath: draft }),
     ...(lora !== undefined && { loraPaths: [lora] }),
     // Locked weights are read there.
     ...(asked === 'node-llama-cpp' && run.mlock && { mlock: false, mmap: false }),
   });
-  if (draft === undefined) return main;
-  const { kvCacheType: _, ...ofDraft } = settings;
-  const other = await estimateFootprint({ ...ofDraft, modelPath: draft });
-  const sums = Object.entries(main).map(([part, bytes]) =>
-    typeof bytes === 'number' ? [part, bytes + /** @type {any} */ (other)[part]] : [part, bytes],
-  );
-  return Object.fromEntries(sums);
 }

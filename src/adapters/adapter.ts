@@ -53,6 +53,12 @@ export interface RequestedShape {
   readonly stateSnapshotTokens?: unknown;
   /** Whether the oldest tokens of a full context are dropped and the others moved. */
   readonly contextShift?: unknown;
+  /** Tokens that draft layers guess at once. */
+  readonly draftTokens?: unknown;
+  /** 'own', 'target' or 'draft': whose draft layers these are. A `draftPath` among the offers says so too. */
+  readonly draftRole?: unknown;
+  /** The type of keys and values of draft layers. */
+  readonly draftKvCacheType?: unknown;
   /** 'weights' or 'context', if the SDK loads the two by calls of their own; 'all' if one call loads both; 'vocabulary' if neither is loaded. */
   readonly part?: unknown;
 }

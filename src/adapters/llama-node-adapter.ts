@@ -43,6 +43,12 @@ const SHAPE_KEYS = [
   'state_cache_budget_mb',
   'state_cache_max_checkpoints',
   'maxImagePixels',
+  'speculative',
+  'spec_type',
+  'spec_draft_n_max',
+  'speculative.n_max',
+  'spec_draft_cache_type_k',
+  'spec_draft_cache_type_v',
 ];
 
 /** Options by which the guard is told of a projector, which the engine loads by a call of its own. */
@@ -65,7 +71,9 @@ export function llamaNodeAdapter({ BuildInfo }: LlamaNode): Adapter {
     async listOffers(args) {
       const { model, projectorPath } = readPathOptions(args, 'model', ['projectorPath']);
       const offers = await listLadderOffers(model, projectorPath as string | undefined);
-      const draftPath = findDraft(args);
+      const options = readPathOptions(args, 'model', [...SHAPE_KEYS, ...DRAFT_KEYS]);
+      // Without guesses the engine takes no notice of it.
+      const draftPath = guesses(options) ? findDraft(options) : undefined;
       return draftPath === undefined ? offers : offers.map((offer) => ({ ...offer, draftPath }));
     },
     findEngine: (args) => findLlamaNodeFiles(readVariant(args)),
@@ -114,6 +122,7 @@ function readShape(options: { readonly [name: string]: unknown }): RequestedShap
     ...readStateCache(options),
     ...(options['maxImagePixels'] !== undefined && { maxImagePixels: options['maxImagePixels'] }),
     ...(options['ctx_shift'] !== false && { contextShift: true }),
+    ...(guesses(options) && readGuessing(options)),
     // Without a number the engine offloads all layers if there is a device to offload them to.
     gpuLayers: Math.max(0, Number(options['n_gpu_layers'] ?? 0)),
   };
@@ -142,10 +151,47 @@ function listLoraPaths({ lora, lora_list: list }: { readonly [name: string]: unk
   return [lora, ...listed].filter((path): path is string => typeof path === 'string' && path !== '');
 }
 
-function findDraft(args: readonly unknown[]): string | undefined {
-  const options = readPathOptions(args, 'model', [...DRAFT_KEYS, 'speculative']);
-  const speculative = Object(options['speculative']) as { readonly [name: string]: unknown };
-  const draft = Object(speculative['draft']) as { readonly [name: string]: unknown };
+type Options = { readonly [name: string]: unknown };
+
+/** Kinds of guessing by which states are kept from before each guess; the others need no memory to speak of. */
+const GUESSING = /^(mtp|draft-(?!simple$).*)$/;
+
+function guesses({ spec_type: types, speculative }: Options): boolean {
+  const { enabled, type, types: more } = Object(speculative) as Options;
+  const ofSpeculative = typeof speculative === 'boolean' ? (speculative ? 'mtp' : 'none') : speculative;
+  const named = [types, ofSpeculative, type, more].flat().filter((name) => typeof name === 'string');
+  return enabled !== false && !named.includes('none') && named.some((name) => GUESSING.test(name));
+}
+
+/** The engine takes the last that is set. */
+function readGuessing(options: Options): Pick<RequestedShape, 'draftTokens' | 'draftKvCacheType'> {
+  const [speculative, draft] = listDraftOptions(options);
+  const last = (...values: readonly unknown[]) => values.findLast((value) => value !== undefined && value !== null);
+  const type = (letter: string) =>
+    last(
+      'f16',
+      ...[speculative, draft].map((each) => each[`cache_type_${letter}`]),
+      options[`spec_draft_cache_type_${letter}`],
+    );
+  return {
+    draftTokens: last(
+      3,
+      speculative['n_max'],
+      draft['n_max'],
+      options['spec_draft_n_max'],
+      options['speculative.n_max'],
+    ),
+    draftKvCacheType: { k: type('k'), v: type('v') },
+  };
+}
+
+function listDraftOptions({ speculative }: Options): readonly [Options, Options] {
+  const given = Object(speculative) as Options;
+  return [given, Object(given['draft']) as Options];
+}
+
+function findDraft(options: Options): string | undefined {
+  const [speculative, draft] = listDraftOptions(options);
   const paths = [
     ...INNER_DRAFT_KEYS.map((key) => draft[key] ?? speculative[key]),
     ...DRAFT_KEYS.map((key) => options[key]),

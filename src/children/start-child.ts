@@ -34,18 +34,20 @@ interface UtilityProcess extends NodeJS.EventEmitter {
 
 /**
  * Rejects with `ERR_RUNTIME` if the system starts no process. It gets no descriptor but its own channel and output, and none of the
- * program's options for Node. `args` stand in its `process.argv`.
+ * program's options for Node. `args` stand in its `process.argv`, and `variables` in its environment.
  */
 export function startChild(
   path: string,
   args: readonly string[] = [],
   utility = findUtilityProcesses(),
+  variables: NodeJS.ProcessEnv = {},
 ): Promise<StartedChild> {
-  return utility ? startUtility(utility, path, args) : startNode(path, args);
+  const env = { ...listChildEnvironment(process.env), ...variables };
+  return utility ? startUtility(utility, path, args, env) : startNode(path, args, env);
 }
 
-async function startNode(path: string, args: readonly string[]): Promise<StartedChild> {
-  const child = await forkNode(path, args).catch((cause) => {
+async function startNode(path: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<StartedChild> {
+  const child = await forkNode(path, args, env).catch((cause) => {
     throw notStarted(path, cause);
   });
   refuseNonsense(child);
@@ -73,11 +75,11 @@ async function startNode(path: string, args: readonly string[]): Promise<Started
 }
 
 /** Node's permission model throws, where a system's own refusal is told later. */
-async function forkNode(path: string, args: readonly string[]): Promise<ChildProcess> {
+async function forkNode(path: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<ChildProcess> {
   // A program that loads no model needs none of it.
   const { fork } = await import('node:child_process');
   const child = fork(path, args, {
-    env: listChildEnvironment(process.env),
+    env,
     execArgv: [],
     serialization: 'advanced',
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -108,8 +110,13 @@ function refuseNonsense(child: ChildProcess): void {
 }
 
 /** Written by Electron's documentation, and never run. */
-async function startUtility(utility: UtilityProcesses, path: string, args: readonly string[]): Promise<StartedChild> {
-  const child = forkUtility(utility, path, args);
+async function startUtility(
+  utility: UtilityProcesses,
+  path: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<StartedChild> {
+  const child = forkUtility(utility, path, args, env);
   // An emitter without this listener throws what it is told: V8's own end there, which is the end of that process alone.
   child.on('error', ignore);
   let exitCode: number | undefined;
@@ -144,10 +151,15 @@ async function startUtility(utility: UtilityProcesses, path: string, args: reado
 }
 
 /** Before the application is ready it throws. */
-function forkUtility(utility: UtilityProcesses, path: string, args: readonly string[]): UtilityProcess {
+function forkUtility(
+  utility: UtilityProcesses,
+  path: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): UtilityProcess {
   try {
     return utility.fork(path, [...args], {
-      env: listChildEnvironment(process.env),
+      env,
       execArgv: [],
       stdio: ['ignore', 'pipe', 'pipe'],
       serviceName: 'nexa-memory-guard model',

@@ -1,8 +1,22 @@
 /** A model with another one that guesses its next tokens: both are loaded, each with a context of the same tokens. It computes no size. */
 
-import type { EstimateShape, Estimator } from './estimator.ts';
+import type { EnginePort } from './engine/engine-port.ts';
+import { type EstimateShape, type Estimator, openEstimator } from './estimator.ts';
 import type { Footprint } from './footprint.ts';
 import { sumFootprint } from './footprint.ts';
+
+/** The files of one load. */
+export interface LoadFiles {
+  readonly modelPath: string;
+  readonly projectorPath?: string | undefined;
+  readonly draftPath?: string | undefined;
+}
+
+/** The estimator of all of them. Rejects as `openEstimator` does. */
+export async function openEstimators(files: LoadFiles, engine?: EnginePort): Promise<Estimator> {
+  const main = await openEstimator(files.modelPath, files.projectorPath, engine);
+  return files.draftPath === undefined ? main : addDraft(main, await openEstimator(files.draftPath, undefined, engine));
+}
 
 /** The estimator of both. */
 export function addDraft(main: Estimator, draft: Estimator): Estimator {
@@ -13,15 +27,22 @@ export function addDraft(main: Estimator, draft: Estimator): Estimator {
     ...(main.trainedTokens !== undefined && { trainedTokens: main.trainedTokens }),
     haveFilesChanged: () => main.haveFilesChanged() || draft.haveFilesChanged(),
     async ask(shapes, leastTokens) {
-      await Promise.all([main.ask(shapes, leastTokens), draft.ask(shapes.map(shapeOfDraft), leastTokens)]);
+      await Promise.all([
+        main.ask(shapes.map(shapeOfTarget), leastTokens),
+        draft.ask(shapes.map(shapeOfDraft), leastTokens),
+      ]);
     },
-    estimate: (shape) => addFootprints(main.estimate(shape), draft.estimate(shapeOfDraft(shape))),
+    estimate: (shape) => addFootprints(main.estimate(shapeOfTarget(shape)), draft.estimate(shapeOfDraft(shape))),
   };
+}
+
+function shapeOfTarget(shape: EstimateShape): EstimateShape {
+  return { ...shape, draftRole: 'target' };
 }
 
 /** Its cache has a type of its own, and adapters are for the model that they were made for. */
 function shapeOfDraft({ kvCacheType: _type, loraPaths: _paths, ...shape }: EstimateShape): EstimateShape {
-  return shape;
+  return { ...shape, draftRole: 'draft' };
 }
 
 function addFootprints(main: Footprint, draft: Footprint): Footprint {

@@ -24,6 +24,7 @@ import { findGgmlTypeByName } from '../gguf/ggml-types.ts';
 import { isSameFile } from '../gguf/model-file.ts';
 import { refuseSwappedFiles } from '../gguf/model-pair.ts';
 import { type FileIdentity, type GgufFile, readGguf } from '../gguf/read-gguf.ts';
+import { DRAFT_ROLES } from './draft-layers.ts';
 import { AskedModel } from './engine/asked-model.ts';
 import type { EnginePort } from './engine/engine-port.ts';
 import {
@@ -114,12 +115,21 @@ export interface EstimatorOptions {
   readonly stateSnapshotTokens?: number;
   /** When a context is full, the engine drops its oldest tokens and moves the others. @default false */
   readonly contextShift?: boolean;
+  /** Tokens that draft layers guess at once (speculative decoding): such a model gets a second context, and states are kept as many times more. @default 0 */
+  readonly draftTokens?: number;
+  /** Whose draft layers guess: the model's own; those of another model, whose `target` it is; or it is loaded as that `draft` model. @default 'own' */
+  readonly draftRole?: 'own' | 'target' | 'draft';
+  /** The type of keys and values of draft layers. @default 'f16' */
+  readonly draftKvCacheType?: KvCacheType;
   /** If a runtime loads weights first and makes contexts later: what one of the two takes; or what the vocabulary alone does. @default 'all' */
   readonly part?: FootprintPart;
 }
 
 /** `LLAMA_MAX_SEQ`. */
 const MAX_SEQUENCES = 256;
+
+/** Threads that Node computes with if the environment names no number. */
+const NODE_THREADS = 4;
 
 /** What the estimate takes if an option is left out; `batchSize` is at least `microBatchSize`. */
 const DEFAULTS = {
@@ -143,6 +153,9 @@ const DEFAULTS = {
   stateCacheBytes: 0,
   stateSnapshots: 8,
   contextShift: false,
+  draftTokens: 0,
+  draftRole: 'own',
+  draftKvCacheType: 'f16',
   part: 'all',
 } as const satisfies EstimateShape;
 
@@ -173,6 +186,9 @@ const CHECKS: Checks<EstimatorOptions> = {
   stateSnapshots: wholeNumber(0),
   stateSnapshotTokens: wholeNumber(1),
   contextShift: flag,
+  draftTokens: wholeNumber(0),
+  draftRole: oneOf(...DRAFT_ROLES),
+  draftKvCacheType: checkKvCacheType,
   part: oneOf('all', 'weights', 'context', 'vocabulary'),
 };
 
@@ -265,8 +281,8 @@ export function checkOptions(options: unknown): Partial<EstimatorOptions> {
 
 /** Puts defaults in place of what was left out. Throws `ERR_INVALID_OPTION` for options that exclude each other. */
 export function completeSettings(options: EstimateShape): FootprintSettings {
-  const { kvCacheType, flashAttention, repack, ...settings } = { ...DEFAULTS, ...options };
-  const { k, v } = typeof kvCacheType === 'string' ? { k: kvCacheType, v: kvCacheType } : kvCacheType;
+  const { kvCacheType, draftKvCacheType, flashAttention, repack, ...settings } = { ...DEFAULTS, ...options };
+  const [{ k, v }, draft] = [splitTypes(kvCacheType), splitTypes(draftKvCacheType)];
   if (flashAttention === 'off' && findGgmlTypeByName(v)!.weightsPerBlock > 1) {
     throw invalidOption('kvCacheType', 'a type of values that is not quantized without flash attention', kvCacheType);
   }
@@ -275,6 +291,9 @@ export function completeSettings(options: EstimateShape): FootprintSettings {
     batchSize: options.batchSize ?? Math.max(DEFAULTS.batchSize, settings.microBatchSize),
     keyType: k,
     valueType: v,
+    draftKeyType: draft.k,
+    draftValueType: draft.v,
+    draftThreads: Math.max(1, Number(process.env['UV_THREADPOOL_SIZE']) || NODE_THREADS),
     flashAttention: flashAttention !== 'off',
     flashAttentionMode: flashAttention,
     repack: repack === 'auto' ? repacksByDefault(process.arch) : repack !== false,
@@ -285,6 +304,10 @@ export function completeSettings(options: EstimateShape): FootprintSettings {
         ? `whether the engine rearranges weights on ${process.arch} is not known, so it is assumed`
         : 'which weights the engine rearranges depends on the CPU, so all that some CPU rearranges are counted',
   };
+}
+
+function splitTypes(type: KvCacheType) {
+  return typeof type === 'string' ? { k: type, v: type } : type;
 }
 
 function checkRepack(value: unknown, name: string): boolean | 'auto' | readonly string[] {

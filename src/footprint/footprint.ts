@@ -1,6 +1,16 @@
 /** Knows the arithmetic from header facts to bytes by kind. It must not read files, the machine or a clock. */
 
+import { KiB } from '../core/bytes.ts';
 import type { GgufFile, ModelHeader } from '../gguf/read-gguf.ts';
+import {
+  countBesideDrafts,
+  countDraftLayers,
+  countKeptDrafts,
+  type DraftSettings,
+  hasDraftContext,
+  hasMainContext,
+  KEPT_BYTES,
+} from './draft-layers.ts';
 import { computeLaterBytes, type LaterSettings } from './later-memory.ts';
 import { computeCacheSizes, computeOutputBytes, type Run, type RunOptions, sizeRun } from './llama-cpp/cache-sizes.ts';
 import { buildDecoderGraph } from './llama-cpp/decoder-graph.ts';
@@ -72,7 +82,7 @@ export interface Footprint {
 export type FootprintPart = 'all' | 'weights' | 'context' | 'vocabulary';
 
 /** What was asked for, checked and with its defaults. */
-export interface FootprintSettings extends RunOptions, LaterSettings {
+export interface FootprintSettings extends RunOptions, LaterSettings, DraftSettings {
   readonly mmap: boolean;
   /** The engine copies weights into an arrangement of its own. */
   readonly repack: boolean;
@@ -98,6 +108,10 @@ export interface FootprintSettings extends RunOptions, LaterSettings {
 }
 
 const F32_BYTES = 4;
+/** A token and a vector of the main graph are joined before the layers that guess. */
+const JOINED_VECTORS = 2;
+/** Where layers keep a state, the engine has room for the plans of two graphs of 40 operations for each token (`graph_max_nodes`): 410 bytes for each. */
+const PLAN_BYTES = 36 * KiB;
 
 /**
  * Computes what a model needs, with its projector and adapters if it has some. `problem` is why an engine that should have been asked wasn't.
@@ -115,16 +129,18 @@ export function computeFootprint(
   const shape = readModelShape(model);
   const { part } = settings;
   const weights = part === 'context' ? NO_WEIGHTS : computeWeights(model, shape, projector, settings, notes);
-  const context = part === 'all' || part === 'context' ? computeContext(shape, settings, adapters, notes) : NO_CONTEXT;
+  const context =
+    part === 'all' || part === 'context' ? computeContexts(model, shape, settings, adapters, notes) : NO_CONTEXT;
   const { mappedBytes, readOnceBytes, runtime: weightsRuntime, ...weightsParts } = weights;
   const { runtime: contextRuntime, ...contextParts } = context;
   const scratchBytes = weightsRuntime.scratchBytes + contextRuntime.scratchBytes;
   // What is exact without it needs no word about it.
   if (problem !== undefined && notes.length > 0) notes.push(problem);
   const runtimeBytes = computeRuntimeBytes({ ...weightsRuntime, ...contextRuntime, scratchBytes });
-  const { stateBytes, ...caches } = contextParts;
+  const { stateBytes, keptBytes: _, ...caches } = contextParts;
   const { computeBytes } = caches;
-  const laterBytes = context === NO_CONTEXT ? 0 : countLater(shape, settings, stateBytes, computeBytes);
+  const laterBytes =
+    context === NO_CONTEXT ? 0 : context.keptBytes + countLater(shape, settings, stateBytes, computeBytes);
   return sumFootprint(
     {
       ...weightsParts,
@@ -135,7 +151,13 @@ export function computeFootprint(
       runtimeBytes,
       laterBytes,
     },
-    { mappedBytes, readOnceBytes, lockedBytes: settings.mlock ? mappedBytes - readOnceBytes : 0, basis: 'gguf', notes },
+    {
+      mappedBytes,
+      readOnceBytes,
+      lockedBytes: settings.mlock ? mappedBytes - readOnceBytes : 0,
+      basis: 'gguf',
+      notes: [...new Set(notes)],
+    },
   );
 }
 
@@ -228,21 +250,85 @@ function computeWeights(
 
 type Context = Pick<Footprint, 'kvCacheBytes' | 'computeBytes' | 'outputBytes'> & {
   readonly stateBytes: number;
+  /** What stays with the process of contexts that earlier texts had. */
+  readonly keptBytes: number;
   readonly runtime: Pick<RuntimeParts, 'layers' | 'cells' | 'scratchBytes'>;
 };
 
 const NO_CONTEXT: Context = {
   stateBytes: 0,
+  keptBytes: 0,
   kvCacheBytes: 0,
   computeBytes: 0,
   outputBytes: 0,
   runtime: { layers: 0, cells: 0, scratchBytes: 0 },
 };
 
-/** Computes what each context has of its own. */
+/** Computes what a context has of its own, and that of draft layers if they guess. */
+function computeContexts(
+  model: ModelHeader,
+  shape: ModelShape,
+  settings: FootprintSettings,
+  adapters: readonly GgufFile[],
+  notes: string[],
+): Context {
+  const contexts = [
+    ...(hasMainContext(settings) ? [computeContext(shape, settings, adapters, notes)] : []),
+    ...(hasDraftContext(model, settings) ? [computeDraftContext(model, shape, settings, notes)] : []),
+  ];
+  const besideBytes = countBesideDrafts(model, settings);
+  return contexts.reduce(addContexts, { ...NO_CONTEXT, runtime: { ...NO_CONTEXT.runtime, scratchBytes: besideBytes } });
+}
+
+function addContexts(one: Context, other: Context): Context {
+  return {
+    stateBytes: one.stateBytes + other.stateBytes,
+    keptBytes: one.keptBytes + other.keptBytes,
+    kvCacheBytes: one.kvCacheBytes + other.kvCacheBytes,
+    computeBytes: one.computeBytes + other.computeBytes,
+    outputBytes: one.outputBytes + other.outputBytes,
+    runtime: {
+      layers: one.runtime.layers + other.runtime.layers,
+      cells: one.runtime.cells + other.runtime.cells,
+      scratchBytes: one.runtime.scratchBytes + other.runtime.scratchBytes,
+    },
+  };
+}
+
+/** Draft layers attend, whatever others do. Their graph is at most that of all layers, and what guesses and tokens are joined to. */
+function computeDraftContext(
+  model: ModelHeader,
+  shape: ModelShape,
+  settings: FootprintSettings,
+  notes: string[],
+): Context {
+  const { draftKeyType: keyType, draftValueType: valueType } = settings;
+  const own = shape.architecture.leavesDraftsOut ? shape.layers.slice(-countDraftLayers(model)) : shape.layers;
+  const layers = own.map((layer) => ({ ...layer, cached: 'keys-and-values' as const }));
+  const run = sizeRun(shape, { ...settings, keyType, valueType });
+  const { bytes, scratchBytes: graphScratchBytes } = computeDecoderBuffer(shape, run, notes);
+  const computeBytes = bytes + JOINED_VECTORS * shape.embedding * run.tokens * F32_BYTES;
+  const cacheBytes = computeCacheSizes({ ...shape, layers, state: undefined }, run).keyValueBytes;
+  const scratchBytes = graphScratchBytes + (shape.state ? run.tokens * PLAN_BYTES : 0);
+  const runtime = { layers: layers.length, cells: countManagedCells(shape, run), scratchBytes };
+  const runtimeBytes = computeRuntimeBytes({ ...NO_WEIGHTS.runtime, ...runtime });
+  // The bound may be above what is given back at once, and the graph below.
+  const draft = { cacheBytes, computeBytes: Math.min(computeBytes, KEPT_BYTES), runtimeBytes };
+  notes.push('the graph of draft layers is bounded by that of all layers');
+  return {
+    stateBytes: 0,
+    keptBytes: countKeptDrafts(model, settings, draft),
+    kvCacheBytes: cacheBytes,
+    computeBytes,
+    outputBytes: computeOutputBytes(shape, run),
+    runtime,
+  };
+}
+
+/** Computes what the main context has of its own. */
 function computeContext(
   shape: ModelShape,
-  options: RunOptions,
+  options: RunOptions & Pick<DraftSettings, 'draftTokens'>,
   adapters: readonly GgufFile[],
   notes: string[],
 ): Context {
@@ -253,7 +339,9 @@ function computeContext(
     notes.push('the graph is bounded by what it takes without the adapters, and the widest of them');
   return {
     stateBytes: caches.stateBytes,
-    kvCacheBytes: caches.keyValueBytes + caches.stateBytes,
+    keptBytes: 0,
+    // Guesses that were wrong are taken back: states are kept from before each of them.
+    kvCacheBytes: caches.keyValueBytes + caches.stateBytes * (1 + options.draftTokens),
     computeBytes: compute.bytes + boundAdapterGraphBytes(adapters, run.tokens),
     outputBytes: computeOutputBytes(shape, run),
     runtime: {

@@ -27,6 +27,9 @@ const SHAPE_KEYS = Object.keys({
   stateSnapshots: true,
   stateSnapshotTokens: true,
   contextShift: true,
+  draftTokens: true,
+  draftRole: true,
+  draftKvCacheType: true,
   part: true,
 } satisfies Record<keyof RequestedShape, true>);
 

@@ -5,9 +5,9 @@ import { copyOptions } from '../core/copy-options.ts';
 import type { EngineFiles } from '../core/engine-files.ts';
 import { createCalibrationKey } from '../footprint/calibration-key.ts';
 import type { CalibrationStore } from '../footprint/calibration-store.ts';
-import { addDraft } from '../footprint/draft-estimator.ts';
+import { openEstimators } from '../footprint/draft-estimator.ts';
 import type { EnginePort } from '../footprint/engine/engine-port.ts';
-import { type EstimateShape, type Estimator, openEstimator } from '../footprint/estimator.ts';
+import type { EstimateShape } from '../footprint/estimator.ts';
 import { readShapeRange } from './context-range.ts';
 import { isBelowAsked, type LadderLimits, selectOffers } from './ladder-range.ts';
 import type { EstimatedOffer } from './load-candidates.ts';
@@ -38,7 +38,7 @@ export async function estimateOffers(
   const engine = files && engines?.(files);
   const estimated = await Promise.all(
     offers.map(async (offer) => {
-      const estimator = await openOffer(offer, engine).catch((error: unknown) => {
+      const estimator = await openEstimators(offer, engine).catch((error: unknown) => {
         // A smaller file that is still being downloaded doesn't hold up the one that was asked for.
         if (isBelowAsked(offer, request)) return undefined;
         throw error;
@@ -56,14 +56,6 @@ export async function estimateOffers(
     }),
   );
   return estimated.flat();
-}
-
-async function openOffer(
-  { modelPath, projectorPath, draftPath }: ModelOffer,
-  engine: EnginePort | undefined,
-): Promise<Estimator> {
-  const estimator = await openEstimator(modelPath, projectorPath, engine);
-  return draftPath === undefined ? estimator : addDraft(estimator, await openEstimator(draftPath, undefined, engine));
 }
 
 /** The largest context of each cache type. */

@@ -7,6 +7,12 @@ import { EngineAsker, type EngineAskerParts } from '../footprint/engine/engine-a
 import type { EnginePort } from '../footprint/engine/engine-port.ts';
 import { ASK_ROLE } from '../footprint/engine/question-message.ts';
 
+/**
+ * The C library's own default, which it keeps to only if it is said: else it comes to keep what was freed, up to 32 MiB, and what a context took is told
+ * 20 MiB too high or too low (18.1 MiB of a qwen35, told as 0 to 37).
+ */
+const GIVE_BACK = { MALLOC_MMAP_THRESHOLD_: '131072' };
+
 export interface OpenEnginesParts extends Pick<EngineAskerParts, 'hold'> {
   /** The folder in which answers are kept; absent if nothing is kept. */
   readonly directory?: string;
@@ -23,7 +29,7 @@ export interface Engines {
 
 export function openEngines({ directory, hold, tellProblem }: OpenEnginesParts): Engines {
   const asker = new EngineAsker({
-    start: async () => startChild(findChild(undefined), [ASK_ROLE]),
+    start: async () => startChild(findChild(undefined), [ASK_ROLE], undefined, GIVE_BACK),
     hold,
     ...(directory !== undefined && { store: new AnswerStore(directory) }),
   });

@@ -169,8 +169,37 @@ describe('the module @fugood/llama.node', () => {
     [{ speculative: { draft: { path: '/d.gguf' }, path: '/other.gguf' } }],
     [{ speculative: { draft_model: '/other.gguf' }, model_draft: '/d.gguf' }],
   ])('loads a draft model with it: %o', async (options) => {
-    const offers = await adapter.listOffers?.([{ model: '/m.gguf', ...options }]);
+    const offers = await adapter.listOffers?.([{ model: '/m.gguf', spec_type: 'draft-mtp', ...options }]);
     expect(offers).toEqual([{ modelPath: '/m.gguf', draftPath: '/d.gguf' }]);
+    // The engine takes no notice of it.
+    expect(await adapter.listOffers?.([{ model: '/m.gguf', ...options }])).toEqual([{ modelPath: '/m.gguf' }]);
+  });
+
+  it.each([
+    [{ speculative: true }, 3],
+    [{ speculative: 'mtp' }, 3],
+    [{ speculative: { enabled: true, type: 'draft-mtp', n_max: 5 } }, 5],
+    [{ speculative: { types: ['ngram-simple', 'mtp'], n_max: 5, draft: { n_max: 2 } } }, 2],
+    [{ spec_type: ['draft-mtp'], spec_draft_n_max: 7 }, 7],
+    [{ spec_type: 'draft-mtp', spec_draft_n_max: 7, 'speculative.n_max': 1 }, 1],
+    [{ speculative: { enabled: false, type: 'mtp' } }, undefined],
+    [{ spec_type: 'mtp', speculative: false }, undefined],
+    [{ speculative: { type: 'draft-simple' } }, undefined],
+    [{ speculative: 'ngram-cache' }, undefined],
+    [{ speculative: {} }, undefined],
+    [{ spec_draft_n_max: 7 }, undefined],
+  ])('says how many tokens are guessed at once: %o', (options, draftTokens) => {
+    expect(shapeOf(options)?.draftTokens).toBe(draftTokens);
+  });
+
+  it('says the types of the cache of draft layers', () => {
+    const typesOf = (options: object) =>
+      shapeOf({ spec_type: 'mtp', cache_type_k: 'q8_0', ...options })?.draftKvCacheType;
+    expect(typesOf({})).toEqual({ k: 'f16', v: 'f16' });
+    expect(typesOf({ speculative: { cache_type_k: 'f32' }, spec_draft_cache_type_v: 'bf16' })).toEqual({
+      k: 'f32',
+      v: 'bf16',
+    });
   });
 
   it('loads no draft model for a kind of guessing that needs none', async () => {

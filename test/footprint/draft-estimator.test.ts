@@ -1,7 +1,8 @@
 import { utimesSync } from 'node:fs';
 import { afterAll, expect, test } from 'vitest';
-import { addDraft } from '../../src/footprint/draft-estimator.ts';
+import { addDraft, openEstimators } from '../../src/footprint/draft-estimator.ts';
 import { openEstimator } from '../../src/footprint/estimator.ts';
+import { writeDraftModel } from '../support/draft-models.ts';
 import { makeModels } from '../support/model-headers.ts';
 
 const models = makeModels();
@@ -32,6 +33,19 @@ test('two models need what both of them do', async () => {
   expect(both.haveFilesChanged()).toBe(false);
   utimesSync(draftPath, 1, 1);
   expect(both.haveFilesChanged()).toBe(true);
+});
+
+test('a model that guesses is loaded for its draft layers alone', async () => {
+  const [modelPath, draftPath] = [writeDraftModel(models.folder, { drafts: false }), writeDraftModel(models.folder)];
+  const [main, draft] = [await openEstimator(modelPath), await openEstimator(draftPath)];
+  const shape = { draftTokens: 3, repack: false } as const;
+  const both = (await openEstimators({ modelPath, draftPath })).estimate(shape);
+  const target = main.estimate({ ...shape, draftRole: 'target' });
+  const guessing = draft.estimate({ ...shape, draftRole: 'draft' });
+  expect(both.totalBytes).toBe(target.totalBytes + guessing.totalBytes);
+  expect(guessing.kvCacheBytes).toBeLessThan(draft.estimate({ repack: false }).kvCacheBytes);
+  const alone = await openEstimators({ modelPath });
+  expect(alone.files).toEqual(main.files);
 });
 
 test('what is bounded of the draft model is said to be its own', async () => {

@@ -46,6 +46,11 @@ const RUN = {
   stateSnapshots: 0,
   contextShift: false,
   part: 'all' as const,
+  draftTokens: 0,
+  draftRole: 'own' as const,
+  draftKeyType: 'f16',
+  draftValueType: 'f16',
+  draftThreads: 4,
   fullSlidingCache: false,
   embeddings: false,
 };

@@ -3,7 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import type { EngineAnswer } from '../../src/footprint/engine/engine-question.ts';
 import { openEngines } from '../../src/machine/open-engines.ts';
+import { writeDraftModel } from '../support/draft-models.ts';
 import { makeModels } from '../support/model-headers.ts';
 import { CANT_ASK, findInstalledEngines } from '../support/real-engines.ts';
 
@@ -27,6 +29,19 @@ test.skipIf(CANT_ASK !== undefined)('an engine answers', async () => {
   const { '@fugood/llama.node': files } = await findInstalledEngines();
   expect(await engines.of(files!).ask(asked)).toMatchObject({ weights: [{ name: 'CPU' }] });
   expect(told).toEqual([]);
+});
+
+test.skipIf(CANT_ASK !== undefined)('what was freed of one context is not counted for the next', async () => {
+  const { engines, asked } = open();
+  const { '@fugood/llama.node': files } = await findInstalledEngines();
+  const folder = mkdtempSync(join(tmpdir(), 'nexa-engines-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const values = { n_batch: 512, n_ubatch: 512 };
+  const contexts = [4096, 8192].map((tokens) => ({ values, leastTokens: tokens, mostTokens: tokens, stepTokens: 256 }));
+  const question = { ...asked.question, modelPath: writeDraftModel(folder), contexts };
+  const answer = (await engines.of(files!).ask({ ...asked, question })) as EngineAnswer;
+  // 18.1 MiB each; with all that the C library keeps the first was told as 37, the second as 0.
+  for (const [point] of answer.contexts) expect(Math.abs(point!.runtimeBytes / 2 ** 20 - 18.5)).toBeLessThan(2.5);
 });
 
 test('why it does not is told once for each reason, and given each time', async () => {

@@ -1,13 +1,14 @@
 /** One model as an engine told of it: what was asked, and the footprint of any shape that the answers cover. It reads no file. */
 import { MiB } from '../../core/bytes.ts';
 import type { GgufFile } from '../../gguf/read-gguf.ts';
+import { hasDraftContext, hasMainContext } from '../draft-layers.ts';
 import type { Footprint, FootprintSettings } from '../footprint.ts';
 import { countAdapterBytes, LoraAdapters } from '../lora-adapters.ts';
-import { findPoint } from './context-points.ts';
+import { findPoint, sumPoints } from './context-points.ts';
 import { computeEngineFootprint } from './engine-footprint.ts';
 import type { EnginePort } from './engine-port.ts';
-import type { ContextPoint, EngineAnswer, EngineQuestion } from './engine-question.ts';
-import { askContexts, listModelValues, PROJECTOR_VALUES, roundTokens } from './engine-values.ts';
+import type { ContextPoint, ContextQuestion, EngineAnswer, EngineQuestion } from './engine-question.ts';
+import { askContexts, listDraftValues, listModelValues, PROJECTOR_VALUES, roundTokens } from './engine-values.ts';
 
 /** What such a process holds before it is asked anything, as it was measured, and some room. */
 const PROCESS_BYTES = 32 * MiB;
@@ -21,7 +22,8 @@ const LEAST_TOKENS = 256;
 /** What was answered for one shape, for the contexts that were asked for at once. */
 interface AskedShape {
   readonly answer: EngineAnswer;
-  readonly points: readonly ContextPoint[];
+  /** Of each context that the model has. */
+  readonly contexts: readonly (readonly ContextPoint[])[];
 }
 
 export class AskedModel {
@@ -54,11 +56,13 @@ export class AskedModel {
 
   /** `undefined` if that was not asked, or had no answer. */
   estimate(settings: FootprintSettings): Footprint | undefined {
-    for (const { answer, points } of this.#shapes.get(nameShape(settings)) ?? []) {
-      const mostTokens = points.at(-1)?.tokens ?? 0;
-      const point = findPoint(points, roundTokens(settings.contextSize, mostTokens, settings));
-      if (!point && hasContext(settings)) continue;
-      return computeEngineFootprint(this.#model, this.#projector, settings, answer, point);
+    for (const { answer, contexts } of this.#shapes.get(nameShape(settings)) ?? []) {
+      const mostTokens = contexts[0]?.at(-1)?.tokens ?? 0;
+      const tokens = roundTokens(settings.contextSize, mostTokens, settings);
+      const found = contexts.flatMap((points) => findPoint(points, tokens) ?? []);
+      if (found.length < contexts.length) continue;
+      const draft = hasDraftContext(this.#model, settings) ? found.at(-1) : undefined;
+      return computeEngineFootprint(this.#model, this.#projector, settings, answer, sumPoints(found), draft);
     }
     return undefined;
   }
@@ -71,9 +75,7 @@ export class AskedModel {
       modelPath: this.#model.shards[0]!,
       values: listModelValues(first),
       loraPaths: first.loraPaths,
-      contexts: shapes
-        .filter(hasContext)
-        .map((each) => askContexts(each, Math.min(leastTokens, each.contextSize), each.contextSize)),
+      contexts: shapes.flatMap((each) => this.#listContexts(each, leastTokens)),
       ...(projector && { projector: { path: projector.path, values: PROJECTOR_VALUES } }),
     };
     const adapters = this.#adapters.find(first.loraPaths);
@@ -88,11 +90,23 @@ export class AskedModel {
     }
     let index = 0;
     for (const each of shapes) {
-      const points = hasContext(each) ? answer.contexts[index++]! : [];
+      const { length } = this.#listContexts(each, leastTokens);
+      const contexts = answer.contexts.slice(index, index + length);
+      index += length;
       const name = nameShape(each);
-      const others = (this.#shapes.get(name) ?? []).filter((other) => nameRange(other.points) !== nameRange(points));
-      this.#shapes.set(name, [{ answer, points }, ...others]);
+      const others = (this.#shapes.get(name) ?? []).filter((other) => nameRange(other) !== nameRange({ contexts }));
+      this.#shapes.set(name, [{ answer, contexts }, ...others]);
     }
+  }
+
+  #listContexts(shape: FootprintSettings, leastTokens: number): readonly ContextQuestion[] {
+    if (shape.part !== 'all' && shape.part !== 'context') return [];
+    const { contextSize } = shape;
+    const least = Math.min(leastTokens, contextSize);
+    return [
+      ...(hasMainContext(shape) ? [askContexts(shape, least, contextSize)] : []),
+      ...(hasDraftContext(this.#model, shape) ? [askContexts(shape, least, contextSize, listDraftValues)] : []),
+    ];
   }
 
   #countBytes(): number {
@@ -109,12 +123,8 @@ function nameModel(settings: FootprintSettings): string {
   return JSON.stringify([listModelValues(settings), settings.loraPaths, ['all', 'weights'].includes(settings.part)]);
 }
 
-function hasContext({ part }: FootprintSettings): boolean {
-  return part === 'all' || part === 'context';
-}
-
-function nameRange(points: readonly ContextPoint[]): string {
-  return `${points[0]?.tokens} ${points.at(-1)?.tokens}`;
+function nameRange({ contexts: [points] }: Pick<AskedShape, 'contexts'>): string {
+  return `${points?.[0]?.tokens} ${points?.at(-1)?.tokens}`;
 }
 
 function nameShape({ contextSize: _, ...settings }: FootprintSettings): string {

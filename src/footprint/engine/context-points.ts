@@ -9,6 +9,7 @@ const SLACK_BYTES = 256 * KiB;
 const MOST_HALVINGS = 6;
 
 type Measured = Omit<ContextPoint, 'straight'>;
+type MeasuredPart = Exclude<keyof Measured, 'tokens'>;
 
 /** Returns the points between the least and the most tokens, in their order. `measure` is asked once for each. */
 export function findPoints(
@@ -42,20 +43,31 @@ export function findPoint(points: readonly ContextPoint[], tokens: number): Meas
   return to.straight ? interpolate(from, to, tokens) : to;
 }
 
+/** What several contexts of the same tokens take together; `undefined` for none. */
+export function sumPoints([first, ...others]: readonly Measured[]): Measured | undefined {
+  return others.reduce<Measured | undefined>((sum, each) => {
+    const add = (part: MeasuredPart) => sum![part] + each[part];
+    return mapParts(each.tokens, add);
+  }, first);
+}
+
 function roundUp(tokens: number, step: number): number {
   return Math.ceil(tokens / step) * step;
 }
 
 function interpolate(from: Measured, to: Measured, tokens: number): Measured {
   const share = (tokens - from.tokens) / (to.tokens - from.tokens);
-  const between = (part: Exclude<keyof Measured, 'tokens'>) => Math.ceil(from[part] + share * (to[part] - from[part]));
+  return mapParts(tokens, (part) => Math.ceil(from[part] + share * (to[part] - from[part])));
+}
+
+function mapParts(tokens: number, count: (part: MeasuredPart) => number): Measured {
   return {
     tokens,
-    cacheBytes: between('cacheBytes'),
-    stateBytes: between('stateBytes'),
-    computeBytes: between('computeBytes'),
-    outputBytes: between('outputBytes'),
-    runtimeBytes: between('runtimeBytes'),
+    cacheBytes: count('cacheBytes'),
+    stateBytes: count('stateBytes'),
+    computeBytes: count('computeBytes'),
+    outputBytes: count('outputBytes'),
+    runtimeBytes: count('runtimeBytes'),
   };
 }
 

@@ -1,6 +1,7 @@
 /** Knows how a footprint is put together from what an engine answered. It must not ask, and knows no architecture. */
 import { MiB } from '../../core/bytes.ts';
 import type { GgufFile } from '../../gguf/read-gguf.ts';
+import { countBesideDrafts, countKeptDrafts } from '../draft-layers.ts';
 import { computeEncoders, type Footprint, type FootprintSettings, sumFootprint } from '../footprint.ts';
 import { computeLaterBytes } from '../later-memory.ts';
 import { computeRuntimeBytes, PROJECTOR_BYTES, type RuntimeParts } from '../llama-cpp/runtime-overhead.ts';
@@ -13,13 +14,14 @@ import { readScratchBytes } from './product-scratch.ts';
 /** What a program holds for a model beside what the engine does when it is asked, as far as it is not rounding: 0 to 2 MiB. */
 const BESIDE_BYTES = 2 * MiB;
 
-/** `point` is what the engine said of the context that the settings ask for; absent for weights alone. */
+/** `point` is what the engine said of the contexts that the settings ask for, absent for weights alone, and `draft` that of draft layers among them. */
 export function computeEngineFootprint(
   model: GgufFile,
   projector: GgufFile | undefined,
   settings: FootprintSettings,
   answer: Pick<EngineAnswer, 'weights' | 'runtimeBytes' | 'adapterBytes' | 'projectorBytes'>,
   point: Omit<ContextPoint, 'straight'> | undefined,
+  draft?: Omit<ContextPoint, 'straight'>,
 ): Footprint {
   const notes: string[] = [];
   const { part, mmap, mlock } = settings;
@@ -38,7 +40,9 @@ export function computeEngineFootprint(
       projectorComputeBytes: media.computeBytes,
       audioBytes: countSoundBytes(projector, settings),
       runtimeBytes,
-      laterBytes: context ? countLater(model, settings, context) : 0,
+      laterBytes: context
+        ? countLater(model, settings, context) + (draft ? countKeptDrafts(model, settings, draft) : 0)
+        : 0,
     },
     {
       mappedBytes: weights.mappedBytes,
@@ -57,7 +61,7 @@ function countRuntime(
   answer: Pick<EngineAnswer, 'runtimeBytes'>,
   context: Pick<ContextPoint, 'runtimeBytes'> | undefined,
 ): number {
-  const scratchBytes = context ? readScratchBytes(model, settings) : 0;
+  const scratchBytes = context ? readScratchBytes(model, settings) + countBesideDrafts(model, settings) : 0;
   const { tokens, merges, layers } = countHeader(model);
   const header = settings.part === 'context' ? { tokens: 0, merges: 0 } : { tokens, merges };
   // Some layers may have a second cache.

@@ -46,7 +46,7 @@ export interface ContextPoint {
   readonly tokens: number;
   /** Keys, values and recurrent states. */
   readonly cacheBytes: number;
-  /** The states among them. */
+  /** The states among them, without those that are kept from before a guess. */
   readonly stateBytes: number;
   readonly computeBytes: number;
   readonly outputBytes: number;

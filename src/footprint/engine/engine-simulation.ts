@@ -85,14 +85,15 @@ export class EngineSimulation {
     const { buffers, heldBytes } = this.#measure({ ...common, ...outputs, n_ctx: tokens });
     const log = this.#takeLog();
     // States of recurrent layers are the only buffers that are really there.
-    const stateBytes = sumPrinted(log, /RS buffer size = +([0-9.]+) MiB/g);
+    const statesBytes = sumPrinted(log, /RS buffer size = +([0-9.]+) MiB/g);
+    const earlier = Number(/\bn_rs_seq += (\d+)/.exec(log)?.[1] ?? 0);
     return {
       tokens,
       cacheBytes: sum(buffers, 'contextBytes'),
-      stateBytes,
+      stateBytes: Math.ceil(statesBytes / (1 + earlier)),
       computeBytes: sum(buffers, 'computeBytes'),
       outputBytes: sumPrinted(log, /output buffer size = +([0-9.]+) MiB/g),
-      runtimeBytes: Math.max(0, heldBytes - countHeapBytes() - startBytes - stateBytes),
+      runtimeBytes: Math.max(0, heldBytes - countHeapBytes() - startBytes - statesBytes),
     };
   }
 

@@ -13,8 +13,12 @@ const CELL_STEP = 256;
 /** The projector computes where the model does; its encoders are laid out once, as they are when it is loaded. */
 export const PROJECTOR_VALUES: EngineValues = { use_gpu: 0, warmup: 1 };
 
-export function listModelValues({ repackForbidden, gpuLayers }: FootprintSettings): EngineValues {
-  return { n_gpu_layers: gpuLayers, ...(repackForbidden && { use_extra_bufts: 0 }) };
+export function listModelValues({ repackForbidden, gpuLayers, draftTokens }: FootprintSettings): EngineValues {
+  return {
+    n_gpu_layers: gpuLayers,
+    ...(repackForbidden && { use_extra_bufts: 0 }),
+    ...(draftTokens > 0 && { load_mtp: 1 }),
+  };
 }
 
 export function listContextValues(settings: FootprintSettings): EngineValues {
@@ -29,18 +33,31 @@ export function listContextValues(settings: FootprintSettings): EngineValues {
     swa_full: Number(settings.fullSlidingCache),
     kv_unified: Number(settings.unifiedKvCache),
     embeddings: Number(settings.embeddings),
+    // Guesses that were wrong are taken back: states are kept from before each of them.
+    ...(settings.draftTokens > 0 && { n_rs_seq: settings.draftTokens }),
     ...(settings.logits === 'last' && { n_outputs_max: sequences }),
     ...(pooling !== undefined && { pooling_type: POOLING[pooling] }),
   };
 }
 
+/** The context of draft layers. */
+export function listDraftValues(settings: FootprintSettings): EngineValues {
+  const { draftKeyType: keyType, draftValueType: valueType } = settings;
+  return { ...listContextValues({ ...settings, keyType, valueType, draftTokens: 0 }), ctx_type: 1 };
+}
+
 /** One context, or all between two sizes. */
-export function askContexts(settings: FootprintSettings, leastTokens: number, mostTokens: number): ContextQuestion {
+export function askContexts(
+  settings: FootprintSettings,
+  leastTokens: number,
+  mostTokens: number,
+  listValues = listContextValues,
+): ContextQuestion {
   const stepTokens = findStep(settings);
   // The engine rounds up too, but makes no graph for more tokens than were asked for.
   const most = mostTokens < settings.microBatchSize ? mostTokens : roundUp(mostTokens, stepTokens);
   return {
-    values: listContextValues(settings),
+    values: listValues(settings),
     leastTokens: leastTokens < mostTokens ? Math.min(most, roundUp(leastTokens, stepTokens)) : most,
     mostTokens: most,
     stepTokens,

@@ -78,6 +78,8 @@ export function findModelLayout(defaults: Uint8Array): Layout | undefined {
       use_extra_bufts: flag(flags + 2),
       no_host: flag(flags + 3),
       no_alloc: flag(flags + 4),
+      // Builds without it have nothing there, and load them always.
+      load_mtp: flag(flags + 5),
     };
   }
   // Earlier: vocab_only, use_mmap, sometimes use_direct_io, use_mlock, check_tensors, use_extra_bufts, no_host, no_alloc. The last that is set is
@@ -95,7 +97,7 @@ export function findModelLayout(defaults: Uint8Array): Layout | undefined {
 }
 
 /**
- * `llama_context_params`: sizes (512, 2048, 512, 1), threads (4, 4), four choices that are -1, numbers for positions, two null pointers, the types
+ * `llama_context_params`: sizes (512, 2048, 512, 1), threads (4, 4), in newer builds the type of context, four choices that are -1, numbers for positions, two null pointers, the types
  * of keys and values (F16 twice), two null pointers, flags.
  */
 export function findContextLayout(defaults: Uint8Array): Layout | undefined {
@@ -116,6 +118,7 @@ export function findContextLayout(defaults: Uint8Array): Layout | undefined {
     n_seq_max: number(12),
     ...(threads >= 20 && { n_rs_seq: number(16) }),
     ...(threads >= 24 && { n_outputs_max: number(20) }),
+    ...(choices - threads === 12 && { ctx_type: number(choices - 4) }),
     pooling_type: number(choices + 4),
     flash_attn_type: number(choices + 12),
     type_k: number(types),

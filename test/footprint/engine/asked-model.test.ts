@@ -4,6 +4,7 @@ import type { AskedQuestion, EngineAnswer } from '../../../src/footprint/engine/
 import { completeSettings, openEstimator } from '../../../src/footprint/estimator.ts';
 import { LoraAdapters } from '../../../src/footprint/lora-adapters.ts';
 import { type GgufFile, readGguf } from '../../../src/gguf/read-gguf.ts';
+import { writeDraftModel } from '../../support/draft-models.ts';
 import { makeModels } from '../../support/model-headers.ts';
 
 const models = makeModels();
@@ -95,6 +96,27 @@ describe('a model that an engine was asked about', () => {
     expect(asked).toHaveLength(2);
     expect(shapes.map((shape) => known.estimate(shape)?.kvCacheBytes)).toEqual([4096 * 1024, 8192 * 1024]);
     expect(known.estimate(completeSettings({ contextSize: 6144 }))).toBeUndefined();
+  });
+
+  it('is asked about the context of its draft layers beside its own, and as a draft model about that alone', async () => {
+    const path = writeDraftModel(models.folder);
+    const drafting = await readGguf(path);
+    const estimate = async (draftRole: 'own' | 'target' | 'draft') => {
+      const { asked, engine } = answering();
+      const known = new AskedModel(engine, drafting, undefined);
+      const shapes = (['f16', 'q8_0'] as const).map((kvCacheType) =>
+        completeSettings({ kvCacheType, draftTokens: 3, draftRole }),
+      );
+      await known.ask(shapes);
+      const [{ question }] = asked as [AskedQuestion];
+      const found = shapes.map((each) => known.estimate(each)!);
+      expect(found[0]!.kvCacheBytes).toBe(found[1]!.kvCacheBytes);
+      const types = question.contexts.map(({ values }) => `${values['ctx_type'] ?? 0} ${values['type_k']}`);
+      return [types, found[0]!.kvCacheBytes / 1024, found[0]!.laterBytes > 0];
+    };
+    expect(await estimate('own')).toEqual([['0 1', '1 1', '0 8', '1 1'], 2 * 4096, true]);
+    expect(await estimate('target')).toEqual([['0 1', '0 8'], 4096, false]);
+    expect(await estimate('draft')).toEqual([['1 1', '1 1'], 4096, true]);
   });
 
   it('is asked by a process that may take what its adapters take, and anew if one has changed', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { findPoint, findPoints } from '../../../src/footprint/engine/context-points.ts';
+import { findPoint, findPoints, sumPoints } from '../../../src/footprint/engine/context-points.ts';
 import type { ContextPoint } from '../../../src/footprint/engine/engine-question.ts';
 
 const point = (tokens: number, cacheBytes: number, computeBytes = 0): ContextPoint => ({
@@ -26,6 +26,20 @@ describe('points of contexts', () => {
     const { asked, points } = ask(4096, 4096, (tokens) => tokens * 1000);
     expect(asked).toEqual([4096]);
     expect(points).toEqual([point(4096, 4_096_000)]);
+  });
+
+  it('are summed up for contexts that lie beside each other', () => {
+    const [one, other] = [point(256, 100, 7), point(256, 20, 3)];
+    expect(sumPoints([one, other])).toEqual({
+      tokens: 256,
+      cacheBytes: 120,
+      stateBytes: 0,
+      computeBytes: 10,
+      outputBytes: 0,
+      runtimeBytes: 512,
+    });
+    expect(sumPoints([one])).toBe(one);
+    expect(sumPoints([])).toBeUndefined();
   });
 
   it('are three on a straight line', () => {

@@ -3,10 +3,11 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadAddon } from '../../../src/addon/load-addon.ts';
 import { checkSimulation } from '../../../src/footprint/engine/check-simulation.ts';
-import type { EngineQuestion } from '../../../src/footprint/engine/engine-question.ts';
+import type { EngineQuestion, EngineValues } from '../../../src/footprint/engine/engine-question.ts';
 import { EngineSimulation, SimulationError } from '../../../src/footprint/engine/engine-simulation.ts';
 import { LayoutError } from '../../../src/footprint/engine/parameter-layout.ts';
 import { writeLora } from '../../../tools/lora-file.mjs';
+import { writeDraftModel } from '../../support/draft-models.ts';
 import { makeModels } from '../../support/model-headers.ts';
 import { CANT_ASK, findInstalledEngines } from '../../support/real-engines.ts';
 
@@ -42,6 +43,19 @@ describe.skipIf(CANT_ASK !== undefined)(`a simulation (${CANT_ASK ?? 'a real bui
     const [point] = simulation.answer({ ...QUESTION, modelPath, contexts }).contexts[0]!;
     expect(point!.cacheBytes).toBeGreaterThan(30 * 2 ** 20);
     expect(point!.runtimeBytes).toBeLessThan(20 * 2 ** 20);
+  });
+
+  it('tells the states of one token of those that are kept from before a guess, and the context that guesses', () => {
+    const modelPath = writeDraftModel(models.folder);
+    const ask = (values: EngineValues) => {
+      const contexts = [{ values, leastTokens: 512, mostTokens: 512, stepTokens: 256 }];
+      return simulation.answer({ modelPath, values: { n_gpu_layers: 0, load_mtp: 1 }, loraPaths: [], contexts })
+        .contexts[0]![0]!;
+    };
+    const [plain, guessed, drafts] = [ask({}), ask({ n_rs_seq: 3 }), ask({ ctx_type: 1 })];
+    expect(Math.abs(guessed.stateBytes - plain.stateBytes)).toBeLessThan(2 ** 20 / 50);
+    expect(guessed.cacheBytes - plain.cacheBytes).toBeGreaterThan(2.9 * plain.stateBytes);
+    expect(drafts).toMatchObject({ stateBytes: 0, cacheBytes: 512 * 2 * 128 * 2 * 2 });
   });
 
   it('tells what the weights of adapters take', () => {

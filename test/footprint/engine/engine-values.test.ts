@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import {
   askContexts,
   listContextValues,
+  listDraftValues,
   listModelValues,
   roundTokens,
 } from '../../../src/footprint/engine/engine-values.ts';
@@ -34,6 +35,16 @@ test('settings have the names and numbers of llama.cpp', () => {
   expect(listModelValues(completeSettings({ gpuLayers: 7 }))).toEqual({ n_gpu_layers: 7 });
   expect(listModelValues(completeSettings({ repack: false }))).toEqual({ n_gpu_layers: 0, use_extra_bufts: 0 });
   expect(listModelValues(completeSettings({ repack: true }))).toEqual({ n_gpu_layers: 0 });
+});
+
+test('a context of draft layers has a type of its own, and no states from before a guess', () => {
+  const settings = completeSettings({ kvCacheType: 'q8_0', draftKvCacheType: { k: 'f32', v: 'f16' }, draftTokens: 5 });
+  expect(listModelValues(settings)).toEqual({ n_gpu_layers: 0, load_mtp: 1 });
+  expect(listContextValues(settings)).toMatchObject({ type_k: 8, type_v: 8, n_rs_seq: 5 });
+  expect(listDraftValues(settings)).toMatchObject({ type_k: 0, type_v: 1, ctx_type: 1 });
+  expect(listDraftValues(settings)).not.toHaveProperty('n_rs_seq');
+  expect(askContexts(settings, 512, 512, listDraftValues).values).toEqual(listDraftValues(settings));
+  expect(listContextValues(completeSettings({}))).not.toHaveProperty('n_rs_seq');
 });
 
 test('contexts are asked for in steps of the cells that sequences have', () => {

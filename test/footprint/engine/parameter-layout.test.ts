@@ -46,6 +46,7 @@ describe('the layout of a build', () => {
       use_extra_bufts: 66,
       no_host: 67,
       no_alloc: 68,
+      load_mtp: 69,
     });
     expect(places(findContextLayout(bytesOf(context)))).toEqual({
       n_ctx: 0,
@@ -54,6 +55,7 @@ describe('the layout of a build', () => {
       n_seq_max: 12,
       n_rs_seq: 16,
       n_outputs_max: 20,
+      ctx_type: 32,
       pooling_type: 40,
       flash_attn_type: 48,
       type_k: 104,
@@ -81,6 +83,7 @@ describe('the layout of a build', () => {
     expect(noAlloc('node-llama-cpp 3.18.1')).toBe(71);
     expect(noAlloc('node-llama-cpp 3.20.0')).toBe(68);
     expect(noAlloc('node-llama-cpp 3.22.1')).toBe(76);
+    expect(findContextLayout(bytesOf(buildOf('@fugood/llama.node 1.4.12').context))).not.toHaveProperty('ctx_type');
     const flags = (name: string) => findContextLayout(bytesOf(buildOf(name).context))?.['embeddings']?.at;
     expect(flags('@fugood/llama.node 1.4.12')).toBe(112);
     expect(flags('node-llama-cpp 3.22.1')).toBe(128);

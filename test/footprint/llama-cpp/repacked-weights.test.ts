@@ -62,6 +62,11 @@ describe('weights', () => {
       stateSnapshots: 0,
       contextShift: false,
       part: 'all' as const,
+      draftTokens: 0,
+      draftRole: 'own' as const,
+      draftKeyType: 'f16',
+      draftValueType: 'f16',
+      draftThreads: 4,
     };
     expect(computeFootprint(await readGguf(llama()), undefined, guessed)).toMatchObject({
       upperBound: true,
