@@ -52,7 +52,7 @@ export interface EstimateFootprintOptions extends EstimatorOptions {
 export async function estimateFootprint(options: EstimateFootprintOptions): Promise<Footprint> {
   const { engine, draftPath: draft, ...own } = Object(options) as EstimateFootprintOptions;
   const draftPath = draft === undefined ? undefined : describedPath('the path of a GGUF file')(draft, 'draftPath');
-  const { modelPath, projectorPath, ...shape } = checkOptions(own);
+  const { modelPath, projectorPath, ...shape } = checkOptions({ simulatesLoads: engine === 'node-llama-cpp', ...own });
   if (modelPath === undefined) throw invalidOption('modelPath', 'the path of a GGUF file', undefined);
   completeSettings(shape); // What is wrong with the options is said before files are read.
   if (engine === undefined) {

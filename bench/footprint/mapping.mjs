@@ -77,6 +77,7 @@ async function compareLoad(engine, quantization, way) {
     modelPath: file,
     ...run,
     mmap,
+    directIo: way === 'direct',
     mlock: way === 'mlock' && !apart,
     engine,
   });

@@ -12,6 +12,7 @@ const OWN_WAYS = {
   'node-llama-cpp': {
     ...{ stateCacheBytes: Number.MAX_SAFE_INTEGER, stateSnapshots: 32, stateSnapshotTokens: 8192 },
     repack: true,
+    simulatesLoads: true,
   },
 };
 

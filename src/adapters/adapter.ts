@@ -21,6 +21,10 @@ export interface RequestedShape {
   readonly flashAttention?: unknown;
   /** Whether the weights are mapped, not read into memory of the process's own. */
   readonly mmap?: unknown;
+  /** Whether weights are read past the page cache. */
+  readonly directIo?: unknown;
+  /** Whether the runtime simulates loads and contexts before, and keeps the header for it. */
+  readonly simulatesLoads?: unknown;
   /** Number of layers that go to a GPU. */
   readonly gpuLayers?: unknown;
   /** Number of sequences that share the context. This option and those below have the names of `estimateFootprint`. */

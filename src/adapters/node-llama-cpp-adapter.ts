@@ -53,12 +53,10 @@ function readRequest(args: readonly unknown[], llama: Llama): LoadRequest {
     part: options['vocabOnly'] === true ? 'vocabulary' : 'weights',
     // Weights have no context; a number keeps the guard from choosing one.
     contextSize: 1,
-    // Locked weights are read, and so are those that bypass the page cache.
-    mmap:
-      llama.supportsMmap !== false &&
-      options['useMmap'] !== false &&
-      options['useMlock'] !== true &&
-      options['useDirectIo'] !== true,
+    // Locked weights are read.
+    mmap: llama.supportsMmap !== false && options['useMmap'] !== false && options['useMlock'] !== true,
+    directIo: options['useDirectIo'] === true,
+    simulatesLoads: true,
     repack: /REPACK = 1/.test(llama.systemInfo),
     // What `auto` and `max` are is known only once the model is loaded; 1 says that some layers may go to a GPU.
     gpuLayers: llama.gpu === false ? 0 : typeof gpuLayers === 'number' ? gpuLayers : 1,

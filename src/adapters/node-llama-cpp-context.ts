@@ -99,6 +99,7 @@ function readShape(options: CopiedOptions, model: LlamaModel, kind: string): Req
   const loraPaths = listLoraPaths(options['lora']);
   return {
     part: 'context',
+    simulatesLoads: true,
     ...STATE_CACHE,
     contextSize: multiplyContext(readContextSize(options['contextSize'], model), sequences),
     sequences,

@@ -100,6 +100,10 @@ export interface EstimatorOptions {
   readonly pooling?: 'none' | 'mean' | 'cls' | 'last' | 'rank';
   /** Weights are locked in memory: then the kernel can't take mapped ones back. @default false */
   readonly mlock?: boolean;
+  /** Weights are read past the page cache, by a buffer as long as the largest of them, instead of mapped. @default false */
+  readonly directIo?: boolean;
+  /** The runtime simulates loads and contexts before and keeps the header for it, as node-llama-cpp does. @default true for that `engine`, else false */
+  readonly simulatesLoads?: boolean;
   /** The paths of LoRA adapters that are loaded with it. */
   readonly loraPaths?: readonly string[];
   /**
@@ -148,6 +152,8 @@ const DEFAULTS = {
   audioSeconds: 0,
   unifiedKvCache: false,
   mlock: false,
+  directIo: false,
+  simulatesLoads: false,
   loraPaths: [],
   maxImagePixels: DEFAULT_IMAGE_PIXELS,
   stateCacheBytes: 0,
@@ -180,6 +186,8 @@ const CHECKS: Checks<EstimatorOptions> = {
   unifiedKvCache: flag,
   pooling: oneOf('none', 'mean', 'cls', 'last', 'rank'),
   mlock: flag,
+  directIo: flag,
+  simulatesLoads: flag,
   loraPaths: oneOrMore(describedPath('the path of a LoRA adapter'), 'the path of a LoRA adapter, or a list of them'),
   maxImagePixels: wholeNumber(1),
   stateCacheBytes: size,
@@ -288,6 +296,7 @@ export function completeSettings(options: EstimateShape): FootprintSettings {
   }
   return {
     ...settings,
+    mmap: settings.mmap && !settings.directIo,
     batchSize: options.batchSize ?? Math.max(DEFAULTS.batchSize, settings.microBatchSize),
     keyType: k,
     valueType: v,

@@ -21,6 +21,7 @@ import { computeGraphBytes } from './llama-cpp/graph-allocator.ts';
 import { boundGraphBytes, describeGraphBound } from './llama-cpp/graph-bound.ts';
 import { type ModelShape, readModelShape } from './llama-cpp/model-shape.ts';
 import { computeRuntimeBytes, type RuntimeParts } from './llama-cpp/runtime-overhead.ts';
+import { countLoaderBytes, type LoaderSettings } from './loader-bytes.ts';
 import { boundAdapterGraphBytes, countAdapterBytes } from './lora-adapters.ts';
 import { countPaddedBytes, placeWeights } from './place-weights.ts';
 import { countSoundBytes } from './sound-bytes.ts';
@@ -82,7 +83,7 @@ export interface Footprint {
 export type FootprintPart = 'all' | 'weights' | 'context' | 'vocabulary';
 
 /** What was asked for, checked and with its defaults. */
-export interface FootprintSettings extends RunOptions, LaterSettings, DraftSettings {
+export interface FootprintSettings extends RunOptions, LaterSettings, DraftSettings, LoaderSettings {
   readonly mmap: boolean;
   /** The engine copies weights into an arrangement of its own. */
   readonly repack: boolean;
@@ -137,6 +138,11 @@ export function computeFootprint(
   // What is exact without it needs no word about it.
   if (problem !== undefined && notes.length > 0) notes.push(problem);
   const runtimeBytes = computeRuntimeBytes({ ...weightsRuntime, ...contextRuntime, scratchBytes });
+  const loaderBytes = countLoaderBytes(
+    model.tensors,
+    { ...readVocabulary(model, shape), layers: shape.layers.length },
+    settings,
+  );
   const { stateBytes, keptBytes: _, ...caches } = contextParts;
   const { computeBytes } = caches;
   const laterBytes =
@@ -148,7 +154,7 @@ export function computeFootprint(
       weightsBytes: weightsParts.weightsBytes + (part === 'vocabulary' ? 0 : countAdapterBytes(adapters)),
       ...caches,
       audioBytes: countSoundBytes(projector, settings),
-      runtimeBytes,
+      runtimeBytes: runtimeBytes + loaderBytes,
       laterBytes,
     },
     {
@@ -214,16 +220,20 @@ const NO_WEIGHTS: Weights = {
   runtime: { tokens: 0, merges: 0, projector: false, scratchBytes: 0 },
 };
 
+function readVocabulary(model: ModelHeader, { vocabulary: tokens }: Pick<ModelShape, 'vocabulary'>) {
+  return { tokens, merges: readArrayLength(model, 'tokenizer.ggml.merges') };
+}
+
 /** Computes what is there once for all contexts: tensors, encoders and the vocabulary. */
 function computeWeights(
   model: ModelHeader,
-  { vocabulary, architecture }: ModelShape,
+  shape: ModelShape,
   projector: ModelHeader | undefined,
   settings: FootprintSettings,
   notes: string[],
 ): Weights {
   const { gpuLayers, part, maxImagePixels } = settings;
-  const vocabularyRuntime = { tokens: vocabulary, merges: readArrayLength(model, 'tokenizer.ggml.merges') };
+  const vocabularyRuntime = readVocabulary(model, shape);
   if (part === 'vocabulary') return { ...NO_WEIGHTS, runtime: { ...NO_WEIGHTS.runtime, ...vocabularyRuntime } };
   const {
     buffers: encoders,
@@ -231,7 +241,12 @@ function computeWeights(
     weightsBytes: projectorBytes,
   } = projector ? computeEncoders(projector, maxImagePixels) : NO_ENCODERS;
   notes.push(...encoderNotes);
-  const { mappedBytes, readOnceBytes, anonymousBytes } = placeWeights(model.tensors, architecture, settings, notes);
+  const { mappedBytes, readOnceBytes, anonymousBytes } = placeWeights(
+    model.tensors,
+    shape.architecture,
+    settings,
+    notes,
+  );
   if (gpuLayers > 0) notes.push('layers on a GPU are counted as if they stayed in main memory');
   return {
     weightsBytes: mappedBytes + anonymousBytes,

@@ -12,6 +12,8 @@ const SHAPE_KEYS = Object.keys({
   flashAttention: true,
   mmap: true,
   mlock: true,
+  directIo: true,
+  simulatesLoads: true,
   gpuLayers: true,
   sequences: true,
   unifiedKvCache: true,

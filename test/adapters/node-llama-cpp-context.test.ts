@@ -19,6 +19,7 @@ describe('the options of a context', () => {
       memoryGuard: undefined,
       shape: {
         part: 'context',
+        simulatesLoads: true,
         stateCacheBytes: Number.MAX_SAFE_INTEGER,
         stateSnapshots: 32,
         stateSnapshotTokens: 8192,
@@ -118,10 +119,10 @@ describe('the options of weights', () => {
     nodeLlamaCppAdapter({ ...llama, ...other } as never).readRequest([{ modelPath: '/m.gguf', ...options }]).shape;
 
   it.each([
-    [{}, {}, { mmap: true, repack: true, gpuLayers: 0 }],
+    [{}, {}, { mmap: true, directIo: false, simulatesLoads: true, repack: true, gpuLayers: 0 }],
     [{ useMmap: 'auto' }, { systemInfo: 'AVX2 = 1' }, { mmap: true, repack: false }],
     [{ useMmap: false }, {}, { mmap: false }],
-    [{ useDirectIo: true }, {}, { mmap: false }],
+    [{ useDirectIo: true }, {}, { directIo: true }],
     [{}, { supportsMmap: false }, { mmap: false }],
     [{ gpuLayers: 'max' }, {}, { gpuLayers: 0 }],
     [{ gpuLayers: 'max' }, { gpu: 'cuda' }, { gpuLayers: 1 }],

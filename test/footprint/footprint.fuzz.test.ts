@@ -40,6 +40,8 @@ const RUN = {
   flashAttentionMode: 'auto' as const,
   unifiedKvCache: false,
   mlock: false,
+  directIo: false,
+  simulatesLoads: false,
   loraPaths: [],
   maxImagePixels: 1,
   stateCacheBytes: 0,

@@ -5,6 +5,7 @@ import { countBesideDrafts, countKeptDrafts } from '../draft-layers.ts';
 import { computeEncoders, type Footprint, type FootprintSettings, sumFootprint } from '../footprint.ts';
 import { computeLaterBytes } from '../later-memory.ts';
 import { computeRuntimeBytes, PROJECTOR_BYTES, type RuntimeParts } from '../llama-cpp/runtime-overhead.ts';
+import { countLoaderBytes } from '../loader-bytes.ts';
 import { countSoundBytes } from '../sound-bytes.ts';
 import { countOutputBytes } from './embedding-outputs.ts';
 import type { ContextPoint, EngineAnswer } from './engine-question.ts';
@@ -68,7 +69,8 @@ function countRuntime(
   const cells = context ? 2 * settings.contextSize : 0;
   const own = { ...header, layers: context ? layers : 0, cells, scratchBytes: 0, projector: false };
   const seenBytes = (settings.part === 'context' ? 0 : answer.runtimeBytes) + (context?.runtimeBytes ?? 0);
-  return Math.max(computeRuntimeBytes(own), seenBytes + BESIDE_BYTES) + scratchBytes;
+  const loaderBytes = countLoaderBytes(model.tensors, { tokens, merges, layers }, settings);
+  return Math.max(computeRuntimeBytes(own), seenBytes + BESIDE_BYTES) + scratchBytes + loaderBytes;
 }
 
 function countHeader({ metadata, architecture }: GgufFile): Pick<RuntimeParts, 'tokens' | 'merges' | 'layers'> {

@@ -56,6 +56,8 @@ describe('weights', () => {
       flashAttentionMode: 'auto' as const,
       unifiedKvCache: false,
       mlock: false,
+      directIo: false,
+      simulatesLoads: false,
       loraPaths: [],
       maxImagePixels: 1,
       stateCacheBytes: 0,
