@@ -10,6 +10,7 @@ import { type EncoderShape, readEncoderShapes } from './llama-cpp/encoder-shape.
 import { computeGraphBytes } from './llama-cpp/graph-allocator.ts';
 import { boundGraphBytes, describeGraphBound } from './llama-cpp/graph-bound.ts';
 import { type ModelShape, readModelShape } from './llama-cpp/model-shape.ts';
+import { countPictureBytes } from './llama-cpp/picture-bytes.ts';
 import { computeRuntimeBytes, type RuntimeParts } from './llama-cpp/runtime-overhead.ts';
 import { countPaddedBytes, placeWeights } from './place-weights.ts';
 import { countSoundBytes } from './sound-bytes.ts';
@@ -38,6 +39,8 @@ export interface Footprint {
   readonly projectorComputeBytes: number;
   /** What decoding the longest sound takes that one text may have; taken while such a text runs. */
   readonly audioBytes: number;
+  /** What decoding the largest picture takes that the model is given; taken while a text with one runs. */
+  readonly imageBytes: number;
   /** What the engine itself holds: vocabulary, plans, the copies beside a product. */
   readonly runtimeBytes: number;
   /**
@@ -145,6 +148,7 @@ type Parts = Pick<
   | 'projectorBytes'
   | 'projectorComputeBytes'
   | 'audioBytes'
+  | 'imageBytes'
   | 'runtimeBytes'
   | 'laterBytes'
 >;
@@ -168,7 +172,7 @@ export function sumFootprint(parts: Parts, { notes, mappedBytes, ...aspects }: A
 
 type Weights = Pick<
   Footprint,
-  'weightsBytes' | 'projectorBytes' | 'projectorComputeBytes' | 'mappedBytes' | 'readOnceBytes'
+  'weightsBytes' | 'projectorBytes' | 'projectorComputeBytes' | 'imageBytes' | 'mappedBytes' | 'readOnceBytes'
 > & {
   readonly runtime: Pick<RuntimeParts, 'tokens' | 'merges' | 'projector' | 'scratchBytes'>;
 };
@@ -177,6 +181,7 @@ const NO_WEIGHTS: Weights = {
   weightsBytes: 0,
   projectorBytes: 0,
   projectorComputeBytes: 0,
+  imageBytes: 0,
   mappedBytes: 0,
   readOnceBytes: 0,
   runtime: { tokens: 0, merges: 0, projector: false, scratchBytes: 0 },
@@ -197,6 +202,7 @@ function computeWeights(
     buffers: encoders,
     notes: encoderNotes,
     weightsBytes: projectorBytes,
+    imageBytes,
   } = projector ? computeEncoders(projector, maxImagePixels) : NO_ENCODERS;
   notes.push(...encoderNotes);
   const { mappedBytes, readOnceBytes, anonymousBytes } = placeWeights(model.tensors, architecture, settings, notes);
@@ -206,6 +212,7 @@ function computeWeights(
     projectorBytes,
     // Each encoder of one file has a buffer of its own.
     projectorComputeBytes: encoders.reduce((sum, { bytes }) => sum + bytes, 0),
+    imageBytes,
     mappedBytes,
     readOnceBytes,
     runtime: {
@@ -275,12 +282,14 @@ function computeDecoderBuffer(shape: ModelShape, run: Run, notes: string[]): Gra
 interface Encoders {
   readonly weightsBytes: number;
   readonly buffers: readonly GraphBuffer[];
+  /** For one picture, beside the buffers. */
+  readonly imageBytes: number;
   readonly notes: readonly string[];
   /** Every encoder takes as much for any input as it does when it is loaded, and that was compared. */
   readonly compared: boolean;
 }
 
-const NO_ENCODERS: Encoders = { weightsBytes: 0, buffers: [], notes: [], compared: true };
+const NO_ENCODERS: Encoders = { weightsBytes: 0, buffers: [], imageBytes: 0, notes: [], compared: true };
 
 /** By the projector's header and the pixels of an image: no other setting changes them. */
 const encodersOf = new WeakMap<ModelHeader, Map<number, Encoders>>();
@@ -296,9 +305,11 @@ export function computeEncoders(projector: ModelHeader, maxImagePixels: number):
   const known = ofProjector.get(maxImagePixels);
   if (known) return known;
   const notes: string[] = [];
-  const buffers = readEncoderShapes(projector).map((each) => computeEncoderBuffer(each, maxImagePixels, notes));
+  const shapes = readEncoderShapes(projector);
+  const buffers = shapes.map((each) => computeEncoderBuffer(each, maxImagePixels, notes));
+  const imageBytes = shapes.reduce((sum, each) => sum + countPictureBytes(each, maxImagePixels), 0);
   const weightsBytes = countPaddedBytes(projector.tensors);
-  const encoders = { weightsBytes, buffers, notes, compared: notes.length === 0 };
+  const encoders = { weightsBytes, buffers, imageBytes, notes, compared: notes.length === 0 };
   ofProjector.set(maxImagePixels, encoders);
   return encoders;
 }

@@ -21,14 +21,15 @@ const MOST_POSITIONS = 16_384;
  * Returns how many positions attend to each other: those of an image of so many pixels, if the projector takes images of any size, and at the least those
  * that the engine lays out when it loads the projector.
  */
-export function countPositions(
-  { kind, projector, imageSize, patchSize, merge }: EncoderShape,
-  pixels?: number,
-): number {
-  if (kind === 'audio') return FRAMES / 2;
+export function countPositions(shape: EncoderShape, pixels = 0): number {
+  if (shape.kind === 'audio') return FRAMES / 2;
+  return Math.max((shape.projector.tokensPerSide * shape.merge) ** 2, countPicturePositions(shape, pixels));
+}
+
+/** Those of an image of so many pixels by itself. */
+export function countPicturePositions({ projector, imageSize, patchSize }: EncoderShape, pixels: number): number {
   if (projector.tokensPerSide === 0) return Math.ceil(imageSize / patchSize) ** 2;
-  const laidOut = (projector.tokensPerSide * merge) ** 2;
-  return Math.max(laidOut, Math.min(MOST_POSITIONS, Math.ceil((pixels ?? 0) / patchSize ** 2)));
+  return Math.min(MOST_POSITIONS, Math.ceil(pixels / patchSize ** 2));
 }
 
 /**

@@ -31,6 +31,7 @@ describe('a footprint by an engine', async () => {
       projectorBytes,
       projectorComputeBytes,
       audioBytes,
+      imageBytes,
       runtimeBytes,
     } = footprint;
     const parts = [
@@ -41,6 +42,7 @@ describe('a footprint by an engine', async () => {
       projectorBytes,
       projectorComputeBytes,
       audioBytes,
+      imageBytes,
       runtimeBytes,
     ];
     expect(parts.reduce((sum, bytes) => sum + bytes, 0)).toBe(footprint.totalBytes);
@@ -108,6 +110,20 @@ describe('a footprint by an engine', async () => {
     const alone = computeFootprint(model, audio, completeSettings({ audioSeconds: 60 }));
     expect(alone.audioBytes).toBe(countAudioBytes(60));
     expect(alone.totalBytes - computeFootprint(model, audio, completeSettings({})).totalBytes).toBe(alone.audioBytes);
+  });
+
+  it('has the largest picture as a part of its own, if there is an encoder that sees', async () => {
+    const audio = await readGguf(models.projector({ width: 64, layers: 1, heads: 2, ffn: 128, projection: 512 }));
+    const images = await readGguf(models.projector({ type: 'mlp', width: 128, ffn: 256, layers: 3, heads: 4 }));
+    const answer = { weights, runtimeBytes: 0 };
+    const count = (maxImagePixels: number, projector: typeof audio | undefined) => {
+      const settings = completeSettings({ maxImagePixels });
+      const asked = computeEngineFootprint(model, projector, settings, answer, POINT).imageBytes;
+      expect(computeFootprint(model, projector, settings).imageBytes).toBe(asked);
+      return asked;
+    };
+    expect(count(12_000_000, images) - count(1_000_000, images)).toBe(11_000_000 * 24);
+    expect([count(12_000_000, audio), count(12_000_000, undefined)]).toEqual([0, 0]);
   });
 
   it('has our own bound for an encoder that takes more for a larger image, and for one that the engine does not tell', async () => {
