@@ -14,9 +14,6 @@ export function buildEncoderGraph(shape: EncoderShape, positions = countPosition
   return shape.kind === 'audio' ? buildWhisperGraph(shape) : buildVisionGraph(shape, positions);
 }
 
-/** The engine makes a larger image smaller: 4096 tokens of four patches (`set_limit_image_tokens` in clip.cpp). */
-const MOST_POSITIONS = 16_384;
-
 /**
  * Returns how many positions attend to each other: those of an image of so many pixels, if the projector takes images of any size, and at the least those
  * that the engine lays out when it loads the projector.
@@ -27,9 +24,11 @@ export function countPositions(shape: EncoderShape, pixels = 0): number {
 }
 
 /** Those of an image of so many pixels by itself. */
-export function countPicturePositions({ projector, imageSize, patchSize }: EncoderShape, pixels: number): number {
+export function countPicturePositions(shape: EncoderShape, pixels: number): number {
+  const { projector, imageSize, patchSize, mostPixels = 0 } = shape;
   if (projector.tokensPerSide === 0) return Math.ceil(imageSize / patchSize) ** 2;
-  return Math.min(MOST_POSITIONS, Math.ceil(pixels / patchSize ** 2));
+  const countPatches = (points: number) => Math.ceil(points / patchSize ** 2);
+  return Math.min(countPatches(pixels), Math.max(projector.mostPositions, countPatches(mostPixels)));
 }
 
 /**

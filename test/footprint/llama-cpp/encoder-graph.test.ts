@@ -59,6 +59,14 @@ describe('the graph of an image encoder', () => {
     expect(findTensors(buildEncoderGraph(VISION), 14 * 14, 64 * 64, 3)).toHaveLength(1);
   });
 
+  it('sees no more patches of an image of any size than its type takes, or its header if that is more', () => {
+    const count = (type: string, more: Partial<EncoderShape> = {}) =>
+      countPositions({ ...VISION, projector: findProjectorType(type), ...more }, 1_000_000 * 14 ** 2);
+    expect([count('qwen2vl_merger'), count('hunyuanvl'), count('youtuvl')]).toEqual([16_384, 65_536, 250_000]);
+    expect(count('dots_ocr', { mostPixels: 57_600 * 14 ** 2 })).toBe(57_600);
+    expect(count('dots_ocr', { mostPixels: 10 * 14 ** 2 })).toBe(16_384);
+  });
+
   it('sees what the engine lays out when it loads a projector for images of any size, or an image of so many pixels', () => {
     const any = { ...VISION, projector: findProjectorType('qwen2vl_merger'), merge: 2 };
     expect(countPositions(any)).toBe((46 * 2) ** 2);
