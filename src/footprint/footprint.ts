@@ -5,7 +5,7 @@ import { computeLaterBytes, type LaterSettings } from './later-memory.ts';
 import { computeCacheSizes, computeOutputBytes, type Run, type RunOptions, sizeRun } from './llama-cpp/cache-sizes.ts';
 import { buildDecoderGraph } from './llama-cpp/decoder-graph.ts';
 import { boundEncoderBytes, describeEncoderBound, isExact } from './llama-cpp/encoder-bound.ts';
-import { buildEncoderGraph, countPositions } from './llama-cpp/encoder-graph.ts';
+import { buildEncoderGraph, countPositions, isLaidOut } from './llama-cpp/encoder-graph.ts';
 import { type EncoderShape, readEncoderShapes } from './llama-cpp/encoder-shape.ts';
 import { computeGraphBytes } from './llama-cpp/graph-allocator.ts';
 import { boundGraphBytes, describeGraphBound } from './llama-cpp/graph-bound.ts';
@@ -285,11 +285,11 @@ interface Encoders {
   /** For one picture, beside the buffers. */
   readonly imageBytes: number;
   readonly notes: readonly string[];
-  /** Every encoder takes as much for any input as it does when it is loaded, and that was compared. */
-  readonly compared: boolean;
+  /** Every encoder takes no more for the largest input than it does when it is loaded: what the engine says then is right. */
+  readonly laidOut: boolean;
 }
 
-const NO_ENCODERS: Encoders = { weightsBytes: 0, buffers: [], imageBytes: 0, notes: [], compared: true };
+const NO_ENCODERS: Encoders = { weightsBytes: 0, buffers: [], imageBytes: 0, notes: [], laidOut: true };
 
 /** By the projector's header and the pixels of an image: no other setting changes them. */
 const encodersOf = new WeakMap<ModelHeader, Map<number, Encoders>>();
@@ -308,8 +308,9 @@ export function computeEncoders(projector: ModelHeader, maxImagePixels: number):
   const shapes = readEncoderShapes(projector);
   const buffers = shapes.map((each) => computeEncoderBuffer(each, maxImagePixels, notes));
   const imageBytes = shapes.reduce((sum, each) => sum + countPictureBytes(each, maxImagePixels), 0);
+  const laidOut = shapes.every((each) => isExact(each) || isLaidOut(each, maxImagePixels));
   const weightsBytes = countPaddedBytes(projector.tensors);
-  const encoders = { weightsBytes, buffers, imageBytes, notes, compared: notes.length === 0 };
+  const encoders = { weightsBytes, buffers, imageBytes, notes, laidOut };
   ofProjector.set(maxImagePixels, encoders);
   return encoders;
 }

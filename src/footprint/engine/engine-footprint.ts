@@ -126,10 +126,10 @@ function countMedia(
   notes: string[],
 ) {
   const encoders = computeEncoders(projector, maxImagePixels);
-  const { buffers, notes: encoderNotes, weightsBytes, imageBytes, compared } = encoders;
+  const { buffers, notes: encoderNotes, weightsBytes, imageBytes, laidOut } = encoders;
   const ownBytes = buffers.reduce((sum, { bytes }) => sum + bytes, 0);
   const askedBytes = projectorBytes === undefined ? 0 : Math.max(0, projectorBytes - weightsBytes);
-  const exact = projectorBytes !== undefined && compared;
+  const exact = projectorBytes !== undefined && laidOut;
   if (!exact) notes.push(...encoderNotes);
   return {
     weightsBytes,

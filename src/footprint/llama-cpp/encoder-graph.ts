@@ -3,6 +3,7 @@
  */
 import type { EncoderShape } from './encoder-shape.ts';
 import { EXTERNAL, Graph, type Tensor } from './graph.ts';
+import { isKnownType } from './projector-types.ts';
 
 const F16_BYTES = 2;
 /** Whisper's window of 30 s in steps of 10 ms, whatever the length of the recording. */
@@ -21,6 +22,17 @@ export function buildEncoderGraph(shape: EncoderShape, positions = countPosition
 export function countPositions(shape: EncoderShape, pixels = 0): number {
   if (shape.kind === 'audio') return FRAMES / 2;
   return Math.max((shape.projector.tokensPerSide * shape.merge) ** 2, countPicturePositions(shape, pixels));
+}
+
+/** An image is rounded to whole tokens, so it may have some more positions than its pixels say. */
+const ROUNDING = 1.1;
+
+/** Whether the engine needs no larger graph for an image of so many pixels than the one that it lays out when it loads the projector. */
+export function isLaidOut(shape: EncoderShape, pixels: number): boolean {
+  const { kind, projector, merge } = shape;
+  if (kind === 'audio' || !isKnownType(projector)) return false;
+  if (projector.tokensPerSide === 0) return projector.fixedTiles;
+  return countPicturePositions(shape, pixels) * ROUNDING <= (projector.tokensPerSide * merge) ** 2;
 }
 
 /** Those of an image of so many pixels by itself. */

@@ -15,6 +15,8 @@ export interface ProjectorType {
    * (`set_warmup_n_tokens`). 0 if every image, or every tile of one, has the size that the header names.
    */
   readonly tokensPerSide: number;
+  /** Every image or tile has just the size that the header names; false if its edges are other ones by its form. */
+  readonly fixedTiles: boolean;
   /** Patches of the largest image: the engine makes a larger one smaller (`set_limit_image_tokens` in clip.cpp). */
   readonly mostPositions: number;
   /** The edge of a token in patches, if the header names none. */
@@ -42,7 +44,8 @@ const compare = (names: string) => listRows(names, { compared: true, graphFactor
 export const PROJECTOR_TYPES: readonly ProjectorType[] = [
   compare('qwen2a ultravox voxtral idefics3'),
   listRows('gemma3', { compared: true, comparedImageSize: 896, graphFactor: IMAGE_FACTOR }),
-  fixed('adapter internvl janus_pro ldpv2 llama4 mlp mlp_norm nemotron_v2_vl resampler step3vl'),
+  fixed('adapter internvl janus_pro ldpv2 llama4 mlp mlp_norm nemotron_v2_vl'),
+  listRows('resampler step3vl', { fixedTiles: false, graphFactor: IMAGE_FACTOR }),
   fixed('cogvlm ldp', LARGEST_FACTOR),
   sized('phi4 pixtral', 16, 1),
   sized('kimik25 kimivl lfm2 lightonocr minimax_m3', 16, 2),
@@ -62,6 +65,7 @@ export function findProjectorType(name: string): ProjectorType {
       name,
       compared: false,
       tokensPerSide: 46,
+      fixedTiles: false,
       mostPositions: MOST_POSITIONS,
       merge: 2,
       graphFactor: LARGEST_FACTOR,
@@ -75,15 +79,14 @@ export function isKnownType({ name }: ProjectorType): boolean {
 }
 
 function listRows(names: string, row: Partial<ProjectorType>): readonly ProjectorType[] {
-  return names
-    .split(' ')
-    .map((name) => ({
-      compared: false,
-      tokensPerSide: 0,
-      mostPositions: MOST_POSITIONS,
-      merge: 1,
-      graphFactor: IMAGE_FACTOR,
-      ...row,
-      name,
-    }));
+  return names.split(' ').map((name) => ({
+    compared: false,
+    tokensPerSide: 0,
+    fixedTiles: true,
+    mostPositions: MOST_POSITIONS,
+    merge: 1,
+    graphFactor: IMAGE_FACTOR,
+    ...row,
+    name,
+  }));
 }

@@ -128,7 +128,7 @@ describe('a footprint by an engine', async () => {
 
   it('has our own bound for an encoder that takes more for a larger image, and for one that the engine does not tell', async () => {
     const audio = await readGguf(models.projector({ width: 64, layers: 1, heads: 2, ffn: 128, projection: 512 }));
-    const images = await readGguf(models.projector({ type: 'mlp', width: 128, ffn: 256, layers: 3, heads: 4 }));
+    const images = await readGguf(models.projector({ type: 'pixtral', width: 128, ffn: 256, layers: 3, heads: 4 }));
     const estimate = (projector: typeof audio, projectorBytes: number | undefined) => {
       const answer = { weights, runtimeBytes: 0, ...(projectorBytes !== undefined && { projectorBytes }) };
       return computeEngineFootprint(model, projector, completeSettings({}), answer, POINT);
@@ -140,6 +140,11 @@ describe('a footprint by an engine', async () => {
     expect(estimate(images, computeEncoders(images, 2 ** 20).weightsBytes + 77)).toMatchObject({
       projectorComputeBytes: bound,
       upperBound: true,
+    });
+    const fixed = await readGguf(models.projector({ type: 'mlp', width: 128, ffn: 256, layers: 3, heads: 4 }));
+    expect(estimate(fixed, computeEncoders(fixed, 1).weightsBytes + 77)).toMatchObject({
+      projectorComputeBytes: 77,
+      upperBound: false,
     });
     const more = computeEncoders(images, 2 ** 20).weightsBytes + 2 * bound;
     expect(estimate(images, more).projectorComputeBytes).toBe(2 * bound);
