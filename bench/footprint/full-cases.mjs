@@ -23,7 +23,7 @@ export const FULL_CASES = [
 function createCase(name, quantization, contextSize, tokens, seconds) {
   return {
     name,
-    run: { contextSize },
+    run: { contextSize, ...(seconds !== undefined && { audioSeconds: seconds }) },
     use: { kind: 'decode', tokens },
     engines: LLAMA_NODE,
     full: true,

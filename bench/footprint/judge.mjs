@@ -27,8 +27,8 @@ export function judgeLoad({ embeds, predictions: { asked, own }, row }) {
   const saidBytes = sumSaid({ ...said, output: said.output - outputs });
   const judge = (/** @type {Predicted | undefined} */ predicted) => {
     if (!predicted) return {};
-    const { totalBytes, outputBytes, runtimeBytes, laterBytes, anonymousBytes, mappedBytes } = predicted.footprint;
-    const buffersBytes = totalBytes - runtimeBytes - laterBytes - (embeds ? outputBytes : 0);
+    const { outputBytes, anonymousBytes, mappedBytes } = predicted.footprint;
+    const buffersBytes = sumBuffers(predicted.footprint) - (embeds ? outputBytes : 0);
     return {
       ...(saidBytes > 0 && { off: buffersBytes / saidBytes - 1 }),
       anonymous: anonymousBytes / measured.peakAnonymousBytes - 1,
@@ -39,6 +39,11 @@ export function judgeLoad({ embeds, predictions: { asked, own }, row }) {
   const taken = measured.peakAnonymousBytes + measured.mappedBytes;
   const ofTheirs = typeof theirs === 'number' ? { off: theirs / sumSaid(said) - 1, anonymous: theirs / taken - 1 } : {};
   return { asked: judge(asked), own: judge(own), theirs: ofTheirs };
+}
+
+/** What the engine says of itself: it reports neither what it holds beside, nor what a picture or a sound takes. @param {Footprint} footprint */
+export function sumBuffers({ totalBytes, runtimeBytes, laterBytes, audioBytes, imageBytes }) {
+  return totalBytes - runtimeBytes - laterBytes - audioBytes - imageBytes;
 }
 
 /** @param {number} predictedBytes @param {number} takenBytes */

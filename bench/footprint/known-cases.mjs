@@ -83,7 +83,7 @@ export const KNOWN_CASES = [
     use: /** @type {const} */ ({ kind: 'embed', tokens: 512 }),
   })),
   ...['pixtral', 'lfm2'].map((name) => ({
-    ...createCase(`row 10: the projector ${name}`, 'qwen2', { contextSize: 4096 }),
+    ...createCase(`row 10: the projector ${name}`, 'qwen2', { contextSize: 4096, maxImagePixels: 1 }),
     engines: LLAMA_NODE,
     write: writeWithProjector('qwen2', name),
   })),
@@ -120,7 +120,8 @@ function createCase(name, architecture, run, vocab) {
 /** @param {string} name @param {string} architecture @param {string} projector @param {import('./media.mjs').Media} media @param {number} contextSize @returns {Case} */
 function createMediaCase(name, architecture, projector, media, contextSize) {
   const write = writeWithProjector(architecture, projector, media);
-  return { name, run: { contextSize }, use, engines: LLAMA_NODE, write };
+  const most = 'seconds' in media ? { audioSeconds: media.seconds } : { maxImagePixels: media.width * media.height };
+  return { name, run: { contextSize, ...most }, use, engines: LLAMA_NODE, write };
 }
 
 /** One layer, whose keys have 1024 elements. @param {string} folder */

@@ -19,11 +19,12 @@ export class MemoryMeter {
     this.#timer = setInterval(() => this.#readAnonymous(), INTERVAL_MS);
   }
 
-  /** Reads both at once, since a timer comes late in a process that computes. */
+  /** Reads both at once, since a timer comes late in a process that computes. @returns {Taken} so far */
   read() {
     this.#readAnonymous();
     // The kernel may take pages back for others later.
     this.#taken.mappedBytes = Math.max(this.#taken.mappedBytes, readMappedBytes());
+    return { ...this.#taken };
   }
 
   /** @returns {Taken} */

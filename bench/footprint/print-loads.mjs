@@ -1,5 +1,5 @@
 // Prints the table of bench/footprint/footprint.mjs, its summary and what misses. It judges nothing by itself.
-import { isGood, judgeLoad, misses, summarize } from './judge.mjs';
+import { isGood, judgeLoad, misses, sumBuffers, summarize } from './judge.mjs';
 import { sumSaid } from './said-buffers.mjs';
 
 /** @typedef {import('./judge.mjs').Loaded} Loaded */
@@ -80,8 +80,8 @@ function printTable(all) {
     const judged = judgeLoad(each);
     printLine(
       ...[name, engine, formatMiB(sumSaid(said))],
-      ...[formatMiB(sumBuffers(asked?.footprint)), formatPercent(judged.asked.off)],
-      ...[formatMiB(sumBuffers(own?.footprint)), formatPercent(judged.own.off)],
+      ...[formatMiB(asked && sumBuffers(asked.footprint)), formatPercent(judged.asked.off)],
+      ...[formatMiB(own && sumBuffers(own.footprint)), formatPercent(judged.own.off)],
       typeof measured.theirs === 'number' ? formatMiB(measured.theirs) : (measured.theirs ?? ''),
       formatPercent(judged.theirs.off),
       ...[asked?.footprint.anonymousBytes, own?.footprint.anonymousBytes, measured.peakAnonymousBytes].map(formatMiB),
@@ -124,11 +124,6 @@ function formatParts(footprint) {
       : [],
   );
   return `${parts.join(', ')} (${[basis, ...notes].join('; ')})`;
-}
-
-/** What the engine says of itself: it doesn't report what it holds beside. @param {Footprint | undefined} footprint */
-function sumBuffers(footprint) {
-  return footprint && footprint.totalBytes - footprint.runtimeBytes - footprint.laterBytes;
 }
 
 /** @param {...string} cells */

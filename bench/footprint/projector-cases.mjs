@@ -12,7 +12,8 @@ const projectors = new Map(readProjectorRecipes(FIXTURE).map((recipe) => [recipe
 /** `node-llama-cpp` loads none. @type {readonly import('./cases.mjs').Case[]} */
 export const PROJECTOR_CASES = [...projectors.keys()].map((name) => ({
   name: `the projector ${name}`,
-  run: { contextSize: 4096 },
+  // They are given texts.
+  run: { contextSize: 4096, maxImagePixels: 1 },
   use: { kind: /** @type {const} */ ('decode'), tokens: TOKENS },
   engines: LLAMA_NODE,
   write: writeWithProjector('qwen2', name),

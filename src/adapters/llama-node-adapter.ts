@@ -1,4 +1,5 @@
 /** How the guard reads the module `@fugood/llama.node`: a path and `n_ctx` in one object. It knows its names and no memory numbers. */
+import { DEFAULT_AUDIO_SECONDS } from '../core/audio-bytes.ts';
 import { MiB } from '../core/bytes.ts';
 import { changeOptions, copyOptions, withoutPrototype } from '../core/copy-options.ts';
 import type { Adapter, ChosenShape, LoadRequest, RequestedShape } from './adapter.ts';
@@ -49,10 +50,11 @@ const SHAPE_KEYS = [
   'speculative.n_max',
   'spec_draft_cache_type_k',
   'spec_draft_cache_type_v',
+  'maxAudioSeconds',
 ];
 
-/** Options by which the guard is told of a projector, which the engine loads by a call of its own. */
-const GUARD_ONLY = ['projectorPath', 'maxImagePixels'];
+/** Options by which the guard is told of a projector, which the engine loads by a call of its own, and of what it is to see and hear. */
+const GUARD_ONLY = ['projectorPath', 'maxImagePixels', 'maxAudioSeconds'];
 
 /** Where the path of a draft model may stand, in the options and in `speculative` and its `draft`. */
 const DRAFT_KEYS = ['model_draft', 'draft_model'];
@@ -101,6 +103,7 @@ function readRequest(args: readonly unknown[]): LoadRequest {
 function readShape(options: { readonly [name: string]: unknown }): RequestedShape {
   const { n_ctx = DEFAULTS.n_ctx, n_batch = DEFAULTS.n_batch, n_ubatch = DEFAULTS.n_ubatch } = options;
   const { cache_type_k: k = 'f16', cache_type_v: v = 'f16', pooling_type: pooling, embedding } = options;
+  const { maxAudioSeconds: audioSeconds = DEFAULT_AUDIO_SECONDS } = options;
   const loraPaths = listLoraPaths(options);
   return {
     contextSize: n_ctx === 0 ? 'trained' : n_ctx,
@@ -120,6 +123,7 @@ function readShape(options: { readonly [name: string]: unknown }): RequestedShap
     ...(options['kv_unified'] === true && { unifiedKvCache: true }),
     ...(loraPaths.length > 0 && { loraPaths }),
     ...readStateCache(options),
+    audioSeconds,
     ...(options['maxImagePixels'] !== undefined && { maxImagePixels: options['maxImagePixels'] }),
     ...(options['ctx_shift'] !== false && { contextShift: true }),
     ...(guesses(options) && readGuessing(options)),

@@ -31,7 +31,7 @@ export interface CorrectedParts extends LoadParts {
  */
 export function applyObservations(footprint: Footprint, observations: readonly Observation[]): CorrectedParts {
   const { kvCacheBytes, projectorBytes, weightsBytes, outputBytes, runtimeBytes, basis } = footprint;
-  const { computeBytes, projectorComputeBytes, audioBytes, laterBytes } = footprint;
+  const { computeBytes, projectorComputeBytes, audioBytes, imageBytes, laterBytes } = footprint;
   const mappedBytes = correctMapping(footprint, observations);
   // Second copies of mapped weights are counted for every CPU that may make them, so this one may make fewer.
   const besideBytes = Math.max(0, weightsBytes - mappedBytes);
@@ -53,8 +53,8 @@ export function applyObservations(footprint: Footprint, observations: readonly O
     mappedBytes,
     anonymousAfterLoadBytes,
     anonymousAfterCallBytes: Math.max(
-      // What a first call doesn't bring can't be seen in it, and a sound that was heard need not have been the longest.
-      anonymousAfterLoadBytes + computingBytes + audioBytes + laterBytes,
+      // What a first call doesn't bring can't be seen in it, and a sound or a picture need not have been the largest.
+      anonymousAfterLoadBytes + computingBytes + audioBytes + imageBytes + laterBytes,
       ...observations.map(({ fatalBytes = 0 }) => fatalBytes),
     ),
     basis: observations.length > 0 ? 'measured' : basis,

@@ -55,8 +55,9 @@ function addFootprints(main: Footprint, draft: Footprint): Footprint {
       outputBytes: add('outputBytes'),
       projectorBytes: add('projectorBytes'),
       projectorComputeBytes: add('projectorComputeBytes'),
-      // It hears nothing by itself.
+      // It hears and sees nothing by itself.
       audioBytes: main.audioBytes,
+      imageBytes: main.imageBytes,
       runtimeBytes: add('runtimeBytes'),
       laterBytes: add('laterBytes'),
     },

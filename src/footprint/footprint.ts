@@ -15,11 +15,12 @@ import { computeLaterBytes, type LaterSettings } from './later-memory.ts';
 import { computeCacheSizes, computeOutputBytes, type Run, type RunOptions, sizeRun } from './llama-cpp/cache-sizes.ts';
 import { buildDecoderGraph } from './llama-cpp/decoder-graph.ts';
 import { boundEncoderBytes, describeEncoderBound, isExact } from './llama-cpp/encoder-bound.ts';
-import { buildEncoderGraph, countPositions } from './llama-cpp/encoder-graph.ts';
+import { buildEncoderGraph, countPositions, isLaidOut } from './llama-cpp/encoder-graph.ts';
 import { type EncoderShape, readEncoderShapes } from './llama-cpp/encoder-shape.ts';
 import { computeGraphBytes } from './llama-cpp/graph-allocator.ts';
 import { boundGraphBytes, describeGraphBound } from './llama-cpp/graph-bound.ts';
 import { type ModelShape, readModelShape } from './llama-cpp/model-shape.ts';
+import { countPictureBytes } from './llama-cpp/picture-bytes.ts';
 import { computeRuntimeBytes, type RuntimeParts } from './llama-cpp/runtime-overhead.ts';
 import { countLoaderBytes, type LoaderSettings } from './loader-bytes.ts';
 import { boundAdapterGraphBytes, countAdapterBytes } from './lora-adapters.ts';
@@ -50,6 +51,8 @@ export interface Footprint {
   readonly projectorComputeBytes: number;
   /** What decoding the longest sound takes that one text may have; taken while such a text runs. */
   readonly audioBytes: number;
+  /** What decoding the largest picture takes that the model is given; taken while a text with one runs. */
+  readonly imageBytes: number;
   /** What the engine itself holds: vocabulary, plans, the copies beside a product. */
   readonly runtimeBytes: number;
   /**
@@ -183,6 +186,7 @@ type Parts = Pick<
   | 'projectorBytes'
   | 'projectorComputeBytes'
   | 'audioBytes'
+  | 'imageBytes'
   | 'runtimeBytes'
   | 'laterBytes'
 >;
@@ -206,7 +210,7 @@ export function sumFootprint(parts: Parts, { notes, mappedBytes, ...aspects }: A
 
 type Weights = Pick<
   Footprint,
-  'weightsBytes' | 'projectorBytes' | 'projectorComputeBytes' | 'mappedBytes' | 'readOnceBytes'
+  'weightsBytes' | 'projectorBytes' | 'projectorComputeBytes' | 'imageBytes' | 'mappedBytes' | 'readOnceBytes'
 > & {
   readonly runtime: Pick<RuntimeParts, 'tokens' | 'merges' | 'projector' | 'scratchBytes'>;
 };
@@ -215,6 +219,7 @@ const NO_WEIGHTS: Weights = {
   weightsBytes: 0,
   projectorBytes: 0,
   projectorComputeBytes: 0,
+  imageBytes: 0,
   mappedBytes: 0,
   readOnceBytes: 0,
   runtime: { tokens: 0, merges: 0, projector: false, scratchBytes: 0 },
@@ -239,6 +244,7 @@ function computeWeights(
     buffers: encoders,
     notes: encoderNotes,
     weightsBytes: projectorBytes,
+    imageBytes,
   } = projector ? computeEncoders(projector, maxImagePixels) : NO_ENCODERS;
   notes.push(...encoderNotes);
   const { mappedBytes, readOnceBytes, anonymousBytes } = placeWeights(
@@ -253,6 +259,7 @@ function computeWeights(
     projectorBytes,
     // Each encoder of one file has a buffer of its own.
     projectorComputeBytes: encoders.reduce((sum, { bytes }) => sum + bytes, 0),
+    imageBytes,
     mappedBytes,
     readOnceBytes,
     runtime: {
@@ -395,12 +402,14 @@ function computeDecoderBuffer(shape: ModelShape, run: Run, notes: string[]): Gra
 interface Encoders {
   readonly weightsBytes: number;
   readonly buffers: readonly GraphBuffer[];
+  /** For one picture, beside the buffers. */
+  readonly imageBytes: number;
   readonly notes: readonly string[];
-  /** Every encoder takes as much for any input as it does when it is loaded, and that was compared. */
-  readonly compared: boolean;
+  /** Every encoder takes no more for the largest input than it does when it is loaded: what the engine says then is right. */
+  readonly laidOut: boolean;
 }
 
-const NO_ENCODERS: Encoders = { weightsBytes: 0, buffers: [], notes: [], compared: true };
+const NO_ENCODERS: Encoders = { weightsBytes: 0, buffers: [], imageBytes: 0, notes: [], laidOut: true };
 
 /** By the projector's header and the pixels of an image: no other setting changes them. */
 const encodersOf = new WeakMap<ModelHeader, Map<number, Encoders>>();
@@ -416,9 +425,12 @@ export function computeEncoders(projector: ModelHeader, maxImagePixels: number):
   const known = ofProjector.get(maxImagePixels);
   if (known) return known;
   const notes: string[] = [];
-  const buffers = readEncoderShapes(projector).map((each) => computeEncoderBuffer(each, maxImagePixels, notes));
+  const shapes = readEncoderShapes(projector);
+  const buffers = shapes.map((each) => computeEncoderBuffer(each, maxImagePixels, notes));
+  const imageBytes = shapes.reduce((sum, each) => sum + countPictureBytes(each, maxImagePixels), 0);
+  const laidOut = shapes.every((each) => isExact(each) || isLaidOut(each, maxImagePixels));
   const weightsBytes = countPaddedBytes(projector.tensors);
-  const encoders = { weightsBytes, buffers, notes, compared: notes.length === 0 };
+  const encoders = { weightsBytes, buffers, imageBytes, notes, laidOut };
   ofProjector.set(maxImagePixels, encoders);
   return encoders;
 }

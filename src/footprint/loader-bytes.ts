@@ -1,7 +1,6 @@
 /** Knows what whoever loads a model holds beside what the engine does: another header, and room to read by. It must not read files. */
 import { MiB } from '../core/bytes.ts';
 import type { GgufTensors } from '../gguf/gguf-tensors.ts';
-import type { FootprintPart } from './footprint.ts';
 import { computeHeaderBytes, type RuntimeParts } from './llama-cpp/runtime-overhead.ts';
 
 export interface LoaderSettings {
@@ -10,7 +9,7 @@ export interface LoaderSettings {
   /** Weights are read past the page cache. */
   readonly directIo: boolean;
   readonly repack: boolean;
-  readonly part: FootprintPart;
+  readonly part: 'all' | 'weights' | 'context' | 'vocabulary';
 }
 
 /** What stays of the simulation of a load, whose header is given back. Measured: 0.8 to 2.3 MiB. */

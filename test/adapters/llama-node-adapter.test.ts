@@ -103,6 +103,7 @@ describe('the module @fugood/llama.node', () => {
       swa_full: true,
     };
     expect(shapeOf({ ...options, embedding: true, n_parallel: 2, use_mmap: false, n_gpu_layers: 99 })).toEqual({
+      audioSeconds: 300,
       contextSize: { min: 512, max: 4096 },
       batchSize: 256,
       // The engine computes embeddings in one micro-batch.
@@ -160,6 +161,8 @@ describe('the module @fugood/llama.node', () => {
     );
     expect(shapeOf({ lora: '', lora_list: 'none' })).not.toHaveProperty('loraPaths');
     expect(shapeOf({ maxImagePixels: 4_000_000 })?.maxImagePixels).toBe(4_000_000);
+    expect(shapeOf({ maxAudioSeconds: 60 })?.audioSeconds).toBe(60);
+    expect(shapeOf({})?.audioSeconds).toBe(300);
   });
 
   it.each([

@@ -12,6 +12,7 @@ const footprint = {
   computeBytes: 40,
   projectorComputeBytes: 10,
   audioBytes: 0,
+  imageBytes: 0,
   laterBytes: 0,
   mappedBytes: 100,
   anonymousBytes: 135,
@@ -53,6 +54,12 @@ describe('an estimate beside observations', () => {
     expect(applyObservations(growing, []).anonymousAfterCallBytes).toBe(165);
     expect(applyObservations(growing, [fullCall(80, 100)]).anonymousAfterCallBytes).toBe(130);
     expect(applyObservations(growing, [fullCall(80, 100)]).anonymousAfterLoadBytes).toBe(80);
+  });
+
+  it('keeps the room for the largest picture, whatever was seen', () => {
+    const seeing = { ...footprint, imageBytes: 30 } as Footprint;
+    expect(applyObservations(seeing, []).anonymousAfterCallBytes).toBe(165);
+    expect(applyObservations(seeing, [fullCall(80, 100)]).anonymousAfterCallBytes).toBe(130);
   });
 
   it('is corrected either way by a call that filled a micro-batch, loading and computing each by itself', () => {

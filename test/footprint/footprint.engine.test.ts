@@ -136,11 +136,11 @@ describe.skipIf(reason !== undefined)(`our own arithmetic, against the engine ($
     for (const recipe of readProjectorRecipes(getFixture('projectors.jsonl'))) {
       const { tensorBytes } = writeProjectorRecipe(file, recipe);
       const { bytes = Number.NaN } = await questions.askProjector(file);
-      const { buffers, compared } = computeEncoders(await readGguf(file), 1);
+      const { buffers, notes } = computeEncoders(await readGguf(file), 1);
       const ours = buffers.reduce((total, each) => total + each.bytes, 0);
       // The engine tells one sum, and its weights are as long as the file's.
       const ratio = ours / (bytes - tensorBytes);
-      if (compared) expect(ratio, recipe.name).toBeCloseTo(1, 4);
+      if (notes.length === 0) expect(ratio, recipe.name).toBeCloseTo(1, 4);
       else times.push(ratio);
     }
     expect(times).toHaveLength(38);

@@ -156,6 +156,7 @@ describe('a model whose files were read', () => {
           projectorBytes: 0,
           projectorComputeBytes: 0,
           audioBytes: 0,
+          imageBytes: 0,
           runtimeBytes: 0,
           laterBytes: 0,
           readOnceBytes: 0,

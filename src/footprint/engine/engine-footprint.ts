@@ -40,6 +40,7 @@ export function computeEngineFootprint(
       projectorBytes: media.weightsBytes,
       projectorComputeBytes: media.computeBytes,
       audioBytes: countSoundBytes(projector, settings),
+      imageBytes: media.imageBytes,
       runtimeBytes,
       laterBytes: context
         ? countLater(model, settings, context) + (draft ? countKeptDrafts(model, settings, draft) : 0)
@@ -116,7 +117,7 @@ function countAdapters(
 }
 
 const NO_WEIGHTS = { mappedBytes: 0, copiedFromBytes: 0, anonymousBytes: 0 };
-const NO_MEDIA = { weightsBytes: 0, computeBytes: 0, runtimeBytes: 0 };
+const NO_MEDIA = { weightsBytes: 0, computeBytes: 0, imageBytes: 0, runtimeBytes: 0 };
 
 function countWeights({ tensors }: GgufFile, { weights }: Pick<EngineAnswer, 'weights'>, mmap: boolean) {
   if (mmap) return divideWeights(tensors, weights);
@@ -130,13 +131,15 @@ function countMedia(
   { projectorBytes }: Pick<EngineAnswer, 'projectorBytes'>,
   notes: string[],
 ) {
-  const { buffers, notes: encoderNotes, weightsBytes, compared } = computeEncoders(projector, maxImagePixels);
+  const encoders = computeEncoders(projector, maxImagePixels);
+  const { buffers, notes: encoderNotes, weightsBytes, imageBytes, laidOut } = encoders;
   const ownBytes = buffers.reduce((sum, { bytes }) => sum + bytes, 0);
   const askedBytes = projectorBytes === undefined ? 0 : Math.max(0, projectorBytes - weightsBytes);
-  const exact = projectorBytes !== undefined && compared;
+  const exact = projectorBytes !== undefined && laidOut;
   if (!exact) notes.push(...encoderNotes);
   return {
     weightsBytes,
+    imageBytes,
     computeBytes: exact ? askedBytes : Math.max(askedBytes, ownBytes),
     // Each encoder has a place of its own beside its largest product.
     runtimeBytes: PROJECTOR_BYTES + buffers.reduce((sum, { scratchBytes }) => sum + scratchBytes, 0),

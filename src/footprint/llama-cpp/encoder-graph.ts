@@ -3,6 +3,7 @@
  */
 import type { EncoderShape } from './encoder-shape.ts';
 import { EXTERNAL, Graph, type Tensor } from './graph.ts';
+import { isKnownType } from './projector-types.ts';
 
 const F16_BYTES = 2;
 /** Whisper's window of 30 s in steps of 10 ms, whatever the length of the recording. */
@@ -14,21 +15,32 @@ export function buildEncoderGraph(shape: EncoderShape, positions = countPosition
   return shape.kind === 'audio' ? buildWhisperGraph(shape) : buildVisionGraph(shape, positions);
 }
 
-/** The engine makes a larger image smaller: 4096 tokens of four patches (`set_limit_image_tokens` in clip.cpp). */
-const MOST_POSITIONS = 16_384;
-
 /**
  * Returns how many positions attend to each other: those of an image of so many pixels, if the projector takes images of any size, and at the least those
  * that the engine lays out when it loads the projector.
  */
-export function countPositions(
-  { kind, projector, imageSize, patchSize, merge }: EncoderShape,
-  pixels?: number,
-): number {
-  if (kind === 'audio') return FRAMES / 2;
+export function countPositions(shape: EncoderShape, pixels = 0): number {
+  if (shape.kind === 'audio') return FRAMES / 2;
+  return Math.max((shape.projector.tokensPerSide * shape.merge) ** 2, countPicturePositions(shape, pixels));
+}
+
+/** An image is rounded to whole tokens, so it may have some more positions than its pixels say. */
+const ROUNDING = 1.1;
+
+/** Whether the engine needs no larger graph for an image of so many pixels than the one that it lays out when it loads the projector. */
+export function isLaidOut(shape: EncoderShape, pixels: number): boolean {
+  const { kind, projector, merge } = shape;
+  if (kind === 'audio' || !isKnownType(projector)) return false;
+  if (projector.tokensPerSide === 0) return projector.fixedTiles;
+  return countPicturePositions(shape, pixels) * ROUNDING <= (projector.tokensPerSide * merge) ** 2;
+}
+
+/** Those of an image of so many pixels by itself. */
+export function countPicturePositions(shape: EncoderShape, pixels: number): number {
+  const { projector, imageSize, patchSize, mostPixels = 0 } = shape;
   if (projector.tokensPerSide === 0) return Math.ceil(imageSize / patchSize) ** 2;
-  const laidOut = (projector.tokensPerSide * merge) ** 2;
-  return Math.max(laidOut, Math.min(MOST_POSITIONS, Math.ceil((pixels ?? 0) / patchSize ** 2)));
+  const countPatches = (points: number) => Math.ceil(points / patchSize ** 2);
+  return Math.min(countPatches(pixels), Math.max(projector.mostPositions, countPatches(mostPixels)));
 }
 
 /**

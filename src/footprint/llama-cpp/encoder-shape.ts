@@ -24,6 +24,8 @@ export interface EncoderShape {
   readonly imageSize: number;
   /** The edge of a patch in pixels; 0 for audio. */
   readonly patchSize: number;
+  /** Pixels to which the header lets the engine make an image smaller; absent if it names none. */
+  readonly mostPixels?: number;
   /** The edge of a token in patches, for images that the language model is given in fewer tokens than patches. */
   readonly merge: number;
   /** Some layers attend within windows only. */
@@ -72,6 +74,9 @@ function readEncoderShape(file: ModelHeader, kind: EncoderShape['kind']): Encode
     mels: kind === 'audio' ? read('num_mel_bins') : 0,
     imageSize: kind === 'vision' ? read('image_size') : 0,
     patchSize: kind === 'vision' ? read('patch_size') : 0,
+    ...(kind === 'vision' && {
+      mostPixels: keys.readNumber('image_max_pixels', { fallback: 0, least: 0, most: Number.MAX_SAFE_INTEGER }),
+    }),
     merge: keys.readNumber('spatial_merge_size', { fallback: scale, most: MAX_MERGE }),
     windowed: WINDOW_KEYS.some((key) => keys.has(key)),
     planes: kind === 'audio' ? countPlanes(file) : 0,

@@ -15,6 +15,10 @@ export interface ProjectorType {
    * (`set_warmup_n_tokens`). 0 if every image, or every tile of one, has the size that the header names.
    */
   readonly tokensPerSide: number;
+  /** Every image or tile has just the size that the header names; false if its edges are other ones by its form. */
+  readonly fixedTiles: boolean;
+  /** Patches of the largest image: the engine makes a larger one smaller (`set_limit_image_tokens` in clip.cpp). */
+  readonly mostPositions: number;
   /** The edge of a token in patches, if the header names none. */
   readonly merge: number;
   /** The engine's graph takes at most so many times what the usual encoder's does, for as many patches. */
@@ -28,6 +32,9 @@ const AUDIO_FACTOR = 2.1;
 /** What takes the most of all, and so what a type that nobody knows is bounded by. */
 const LARGEST_FACTOR = 2.7;
 
+/** 4096 tokens of four patches: what most types that take images of any size have. */
+const MOST_POSITIONS = 16_384;
+
 const fixed = (names: string, graphFactor = IMAGE_FACTOR) => listRows(names, { graphFactor });
 const sized = (names: string, tokensPerSide: number, merge: number) =>
   listRows(names, { tokensPerSide, merge, graphFactor: IMAGE_FACTOR });
@@ -37,13 +44,15 @@ const compare = (names: string) => listRows(names, { compared: true, graphFactor
 export const PROJECTOR_TYPES: readonly ProjectorType[] = [
   compare('qwen2a ultravox voxtral idefics3'),
   listRows('gemma3', { compared: true, comparedImageSize: 896, graphFactor: IMAGE_FACTOR }),
-  fixed('adapter internvl janus_pro ldpv2 llama4 mlp mlp_norm nemotron_v2_vl resampler step3vl'),
+  fixed('adapter internvl janus_pro ldpv2 llama4 mlp mlp_norm nemotron_v2_vl'),
+  listRows('resampler step3vl', { fixedTiles: false, graphFactor: IMAGE_FACTOR }),
   fixed('cogvlm ldp', LARGEST_FACTOR),
   sized('phi4 pixtral', 16, 1),
-  sized('kimik25 kimivl lfm2 lightonocr minimax_m3 youtuvl', 16, 2),
+  sized('kimik25 kimivl lfm2 lightonocr minimax_m3', 16, 2),
   sized('gemma4v gemma4uv', 16, 3),
   sized('paddleocr', 28, 2),
-  sized('hunyuanvl', 32, 2),
+  listRows('hunyuanvl', { tokensPerSide: 32, merge: 2, mostPositions: 65_536 }),
+  listRows('youtuvl', { tokensPerSide: 16, merge: 2, mostPositions: 250_000 }),
   sized('dots_ocr exaone4_5 glm4v mimovl qwen2.5vl_merger qwen2vl_merger qwen3vl_merger', 46, 2),
   listRows('gemma4ua glma lfm2a meralion musicflamingo qwen3a', { graphFactor: AUDIO_FACTOR }),
 ].flat();
@@ -51,7 +60,17 @@ export const PROJECTOR_TYPES: readonly ProjectorType[] = [
 /** Returns the row of this type. A type that is in no row takes images of any size. */
 export function findProjectorType(name: string): ProjectorType {
   const known = PROJECTOR_TYPES.find((each) => each.name === name);
-  return known ?? { name, compared: false, tokensPerSide: 46, merge: 2, graphFactor: LARGEST_FACTOR };
+  return (
+    known ?? {
+      name,
+      compared: false,
+      tokensPerSide: 46,
+      fixedTiles: false,
+      mostPositions: MOST_POSITIONS,
+      merge: 2,
+      graphFactor: LARGEST_FACTOR,
+    }
+  );
 }
 
 /** Whether what the type takes is in one of the rows. */
@@ -60,7 +79,14 @@ export function isKnownType({ name }: ProjectorType): boolean {
 }
 
 function listRows(names: string, row: Partial<ProjectorType>): readonly ProjectorType[] {
-  return names
-    .split(' ')
-    .map((name) => ({ compared: false, tokensPerSide: 0, merge: 1, graphFactor: IMAGE_FACTOR, ...row, name }));
+  return names.split(' ').map((name) => ({
+    compared: false,
+    tokensPerSide: 0,
+    fixedTiles: true,
+    mostPositions: MOST_POSITIONS,
+    merge: 1,
+    graphFactor: IMAGE_FACTOR,
+    ...row,
+    name,
+  }));
 }

@@ -31,6 +31,7 @@ describe('a footprint by an engine', async () => {
       projectorBytes,
       projectorComputeBytes,
       audioBytes,
+      imageBytes,
       runtimeBytes,
     } = footprint;
     const parts = [
@@ -41,6 +42,7 @@ describe('a footprint by an engine', async () => {
       projectorBytes,
       projectorComputeBytes,
       audioBytes,
+      imageBytes,
       runtimeBytes,
     ];
     expect(parts.reduce((sum, bytes) => sum + bytes, 0)).toBe(footprint.totalBytes);
@@ -110,9 +112,23 @@ describe('a footprint by an engine', async () => {
     expect(alone.totalBytes - computeFootprint(model, audio, completeSettings({})).totalBytes).toBe(alone.audioBytes);
   });
 
-  it('has our own bound for an encoder that takes more for a larger image, and for one that the engine does not tell', async () => {
+  it('has the largest picture as a part of its own, if there is an encoder that sees', async () => {
     const audio = await readGguf(models.projector({ width: 64, layers: 1, heads: 2, ffn: 128, projection: 512 }));
     const images = await readGguf(models.projector({ type: 'mlp', width: 128, ffn: 256, layers: 3, heads: 4 }));
+    const answer = { weights, runtimeBytes: 0 };
+    const count = (maxImagePixels: number, projector: typeof audio | undefined) => {
+      const settings = completeSettings({ maxImagePixels });
+      const asked = computeEngineFootprint(model, projector, settings, answer, POINT).imageBytes;
+      expect(computeFootprint(model, projector, settings).imageBytes).toBe(asked);
+      return asked;
+    };
+    expect(count(12_000_000, images) - count(1_000_000, images)).toBe(11_000_000 * 24);
+    expect([count(12_000_000, audio), count(12_000_000, undefined)]).toEqual([0, 0]);
+  });
+
+  it('has our own bound for an encoder that takes more for a larger image, and for one that the engine does not tell', async () => {
+    const audio = await readGguf(models.projector({ width: 64, layers: 1, heads: 2, ffn: 128, projection: 512 }));
+    const images = await readGguf(models.projector({ type: 'pixtral', width: 128, ffn: 256, layers: 3, heads: 4 }));
     const estimate = (projector: typeof audio, projectorBytes: number | undefined) => {
       const answer = { weights, runtimeBytes: 0, ...(projectorBytes !== undefined && { projectorBytes }) };
       return computeEngineFootprint(model, projector, completeSettings({}), answer, POINT);
@@ -124,6 +140,11 @@ describe('a footprint by an engine', async () => {
     expect(estimate(images, computeEncoders(images, 2 ** 20).weightsBytes + 77)).toMatchObject({
       projectorComputeBytes: bound,
       upperBound: true,
+    });
+    const fixed = await readGguf(models.projector({ type: 'mlp', width: 128, ffn: 256, layers: 3, heads: 4 }));
+    expect(estimate(fixed, computeEncoders(fixed, 1).weightsBytes + 77)).toMatchObject({
+      projectorComputeBytes: 77,
+      upperBound: false,
     });
     const more = computeEncoders(images, 2 ** 20).weightsBytes + 2 * bound;
     expect(estimate(images, more).projectorComputeBytes).toBe(2 * bound);

@@ -1,6 +1,6 @@
 /** The graphs of encoders for audio and for images. */
 import { describe, expect, it } from 'vitest';
-import { buildEncoderGraph, countPositions } from '../../../src/footprint/llama-cpp/encoder-graph.ts';
+import { buildEncoderGraph, countPositions, isLaidOut } from '../../../src/footprint/llama-cpp/encoder-graph.ts';
 import type { EncoderShape } from '../../../src/footprint/llama-cpp/encoder-shape.ts';
 import { findProjectorType } from '../../../src/footprint/llama-cpp/projector-types.ts';
 import { findTensors } from '../../support/graph-shapes.ts';
@@ -57,6 +57,23 @@ describe('the graph of an image encoder', () => {
   it('sees one position for each patch of an image of fixed size', () => {
     expect(countPositions(VISION)).toBe(64 * 64);
     expect(findTensors(buildEncoderGraph(VISION), 14 * 14, 64 * 64, 3)).toHaveLength(1);
+  });
+
+  it('is as large when it is loaded if the image has the size of the header, or no more pixels than are laid out then', () => {
+    const isEnough = (type: string, pixels: number, more: Partial<EncoderShape> = {}) =>
+      isLaidOut({ ...VISION, projector: findProjectorType(type), ...more }, pixels);
+    expect([isEnough('mlp', 1e9), isEnough('resampler', 1), isEnough('newer', 1)]).toEqual([true, false, false]);
+    expect(isEnough('qwen2a', 1, { kind: 'audio' })).toBe(false);
+    const isLarge = (pixels: number) => isEnough('qwen2.5vl_merger', pixels, { merge: 2 });
+    expect([isLarge(2 ** 20), isLarge(1288 ** 2)]).toEqual([true, false]);
+  });
+
+  it('sees no more patches of an image of any size than its type takes, or its header if that is more', () => {
+    const count = (type: string, more: Partial<EncoderShape> = {}) =>
+      countPositions({ ...VISION, projector: findProjectorType(type), ...more }, 1_000_000 * 14 ** 2);
+    expect([count('qwen2vl_merger'), count('hunyuanvl'), count('youtuvl')]).toEqual([16_384, 65_536, 250_000]);
+    expect(count('dots_ocr', { mostPixels: 57_600 * 14 ** 2 })).toBe(57_600);
+    expect(count('dots_ocr', { mostPixels: 10 * 14 ** 2 })).toBe(16_384);
   });
 
   it('sees what the engine lays out when it loads a projector for images of any size, or an image of so many pixels', () => {

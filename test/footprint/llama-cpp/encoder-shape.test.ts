@@ -55,7 +55,9 @@ describe('the encoders of a projector', () => {
     const [merged] = await vision('qwen2vl_merger', ['clip.vision.spatial_merge_size', 'u32', 4]);
     expect([scaled?.merge, merged?.merge]).toEqual([3, 4]);
     const [windowed] = await vision('qwen2.5vl_merger', ['clip.vision.n_wa_pattern', 'u32', 2]);
-    expect(windowed).toMatchObject({ merge: 2, windowed: true });
+    expect(windowed).toMatchObject({ merge: 2, windowed: true, mostPixels: 0 });
+    const [large] = await vision('dots_ocr', ['clip.vision.image_max_pixels', 'u32', 64_000_000]);
+    expect(large?.mostPixels).toBe(64_000_000);
   });
 
   it('have no type if the header names none', async () => {
