@@ -29,7 +29,7 @@ export async function findNodeLlamaCppFiles(): Promise<EngineFiles | undefined> 
   const directory =
     addon === undefined ? findPart('node-llama-cpp', `@node-llama-cpp/${system}`, `bins/${system}`) : dirname(addon);
   if (directory === undefined) return undefined;
-  const names = await readdir(directory).catch(() => []);
+  const names = (await orNothing(readdir(directory))) ?? [];
   const libraries = NODE_LLAMA_CPP_PARTS.map((part) => names.find((name) => part.test(name)));
   if (!libraries.every((name) => name !== undefined)) return undefined;
   return { libraries: libraries.map((name) => join(directory, name)), backends: directory };
@@ -37,7 +37,7 @@ export async function findNodeLlamaCppFiles(): Promise<EngineFiles | undefined> 
 
 /** The path of a library that this process maps, if it tells. */
 async function findMapped(pattern: RegExp): Promise<string | undefined> {
-  const maps = await readFile('/proc/self/maps', 'utf8').catch(() => '');
+  const maps = (await orNothing(readFile('/proc/self/maps', 'utf8'))) ?? '';
   const paths = maps.split('\n').map((line) => line.slice(line.indexOf('/')));
   return paths.find((path) => pattern.test(path) && existsSync(path));
 }
@@ -68,4 +68,8 @@ function findPackage(name: string, place: string): string | undefined {
   const folders = createRequire(place).resolve.paths(name) ?? [];
   const found = folders.map((folder) => join(folder, name)).find((folder) => existsSync(join(folder, 'package.json')));
   return found && realpathSync(found);
+}
+
+function orNothing<T>(read: Promise<T>): Promise<T | undefined> {
+  return read.catch(() => undefined);
 }

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { findLlamaNodeFiles, findNodeLlamaCppFiles } from '../../src/adapters/find-engine-files.ts';
 
 const MODULE = new URL('../../lib/adapters/find-engine-files.js', import.meta.url).href;
@@ -69,4 +69,20 @@ test.runIf(linux)('an engine that lacks a part is not found', () => {
 test.runIf(linux)('a library that the program has loaded is the one that is asked', () => {
   const load = `(process.dlopen({ exports: {} }, ${JSON.stringify(realpathSync(fileURLToPath(new URL(`../../node_modules/@fugood/${part}/index.node`, import.meta.url))))}), await find.findLlamaNodeFiles())`;
   expect(findFrom([], load)).toEqual({ libraries: [expect.stringMatching(/node_modules\/@fugood\/.*\/index\.node$/)] });
+});
+
+test.runIf(linux)('an engine whose folder can’t be listed is not found', async () => {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'nexa-engine-files-')));
+  const main = vi.spyOn(process, 'argv', 'get').mockReturnValue([process.execPath, join(folder, 'program.mjs')]);
+  onTestFinished(() => {
+    main.mockRestore();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const system = `linux-${process.arch}`;
+  for (const name of ['node-llama-cpp', `@node-llama-cpp/${system}`]) {
+    mkdirSync(join(folder, 'node_modules', name, 'bins'), { recursive: true });
+    writeFileSync(join(folder, 'node_modules', name, 'package.json'), '');
+  }
+  writeFileSync(join(folder, 'node_modules/@node-llama-cpp', system, 'bins', system), 'no folder');
+  expect(await findNodeLlamaCppFiles()).toBeUndefined();
 });

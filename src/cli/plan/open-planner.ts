@@ -61,14 +61,16 @@ async function openFilePlanner(modelsDir: string | undefined, options: GuardOpti
   };
 }
 
+/** Whatever loads the model later can be told a context, as NexaSDK can. */
+export const TOLD_SHAPES = { withShape: (args: readonly unknown[]) => args };
+
 async function openShapePlanner(
   model: string,
   options: GuardOptions,
   asked: PlanOptions,
   missing: unknown,
 ): Promise<Planner> {
-  // Whatever loads the model later can be told a context, as NexaSDK can.
-  const { guard } = openQueryGuard({ ...options, adapter: { withShape: (args) => args } });
+  const { guard } = openQueryGuard({ ...options, adapter: TOLD_SHAPES });
   try {
     await guard.plan(model, asked);
   } catch (error) {

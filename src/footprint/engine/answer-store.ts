@@ -33,7 +33,7 @@ export class AnswerStore {
   async find(key: string, question: EngineQuestion): Promise<EngineAnswer | undefined> {
     const known = this.#known.get(key);
     if (known) return known;
-    const found = await this.#read(key).catch(() => undefined);
+    const found = await orNothing(this.#read(key));
     if (!isAnswer(found, question)) return undefined;
     this.#remember(key, found);
     return found;
@@ -42,17 +42,17 @@ export class AnswerStore {
   /** Keeps an answer. Resolves when it is on disk, or can't be: then only this process knows it. */
   async keep(key: string, answer: EngineAnswer): Promise<void> {
     this.#remember(key, answer);
-    await this.#write(key, answer).catch(() => undefined);
+    await orNothing(this.#write(key, answer));
   }
 
   /** Resolves to whether a program noted that this engine is understood. Never rejects. */
   async isChecked(engineKey: string): Promise<boolean> {
-    return (await this.#read(engineKey).catch(() => undefined)) === CHECKED;
+    return (await orNothing(this.#read(engineKey))) === CHECKED;
   }
 
   /** Notes that this engine is understood, for every program. Never rejects. */
   async noteChecked(engineKey: string): Promise<void> {
-    await this.#write(engineKey, CHECKED).catch(() => undefined);
+    await orNothing(this.#write(engineKey, CHECKED));
   }
 
   #remember(key: string, answer: EngineAnswer): void {
@@ -97,7 +97,7 @@ export class AnswerStore {
     const files = await Promise.all(
       names.map(async (name) => ({
         name,
-        ms: (await lstat(join(this.#directory, name)).catch(() => undefined))?.mtimeMs ?? 0,
+        ms: (await orNothing(lstat(join(this.#directory, name))))?.mtimeMs ?? 0,
       })),
     );
     files.sort((one, other) => one.ms - other.ms);
@@ -108,4 +108,9 @@ export class AnswerStore {
   #place(key: string): string {
     return join(this.#directory, `${key}.json`);
   }
+}
+
+/** What fails is as if it weren't there: an answer that isn't kept is asked for again. */
+function orNothing<T>(done: Promise<T>): Promise<T | undefined> {
+  return done.catch(() => undefined);
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { NO_RUNTIME, openPlanner } from '../../../src/cli/plan/open-planner.ts';
+import { NO_RUNTIME, openPlanner, TOLD_SHAPES } from '../../../src/cli/plan/open-planner.ts';
 import { GiB, MemoryGuardError, NexaSDK } from '../../../src/index.ts';
 import { CANT_ASK } from '../../support/real-engines.ts';
 import { makeTinyModels, type TinyModels } from '../../support/tiny-models.ts';
@@ -26,6 +26,8 @@ describe('a planner', () => {
 
   it('knows a model without files from its published shape', async () => {
     expect(await planWith('qwen2audio')).toBe('shape');
+    const args = ['qwen2audio'];
+    expect(TOLD_SHAPES.withShape(args)).toBe(args);
   });
 
   it.each([

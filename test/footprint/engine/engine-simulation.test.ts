@@ -6,6 +6,7 @@ import { checkSimulation } from '../../../src/footprint/engine/check-simulation.
 import type { EngineQuestion, EngineValues } from '../../../src/footprint/engine/engine-question.ts';
 import { EngineSimulation, SimulationError } from '../../../src/footprint/engine/engine-simulation.ts';
 import { LayoutError } from '../../../src/footprint/engine/parameter-layout.ts';
+import { readGguf } from '../../../src/gguf/read-gguf.ts';
 import { writeLora } from '../../../tools/lora-file.mjs';
 import { writeDraftModel } from '../../support/draft-models.ts';
 import { makeModels } from '../../support/model-headers.ts';
@@ -93,6 +94,20 @@ describe.skipIf(CANT_ASK !== undefined)(`a simulation (${CANT_ASK ?? 'a real bui
     expect(() => simulation.answer({ ...asked, loraPaths: [modelPath] })).toThrow(/^it refuses the adapter .*: /s);
     const projector = { path: modelPath, values: { use_gpu: 0 } };
     expect(() => simulation.answer({ ...asked, projector })).toThrow(/^it refuses the projector: /s);
+  });
+
+  it('tells what a projector takes beside its weights', async () => {
+    const modelPath = models.model({ architecture: 'qwen2', heads: 8, kvHeads: 2 });
+    const path = models.projector({ width: 64, layers: 1, heads: 2, ffn: 128, projection: 512 });
+    const { tensors } = await readGguf(path);
+    const weightsBytes = tensors.kinds.reduce((sum, { bytes, count }) => sum + bytes * count, 0);
+    const { projectorBytes } = simulation.answer({
+      ...QUESTION,
+      modelPath,
+      projector: { path, values: { use_gpu: 0 } },
+    });
+    expect(projectorBytes).toBeGreaterThan(weightsBytes);
+    expect(projectorBytes).toBeLessThan(weightsBytes + 64 * 2 ** 20);
   });
 
   it('answers without a projector if the build knows none', () => {
