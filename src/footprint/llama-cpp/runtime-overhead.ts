@@ -33,16 +33,8 @@ export interface RuntimeParts {
 }
 
 /** Computes what the engine itself takes, in bytes. */
-export function computeRuntimeBytes({ cells, scratchBytes, projector, ...header }: RuntimeParts): number {
-  const own = BASE_BYTES + cells * CELL_BYTES + computeHeaderBytes(header);
+export function computeRuntimeBytes({ layers, cells, tokens, merges, scratchBytes, projector }: RuntimeParts): number {
+  const vocabulary = tokens * TOKEN_BYTES + merges * MERGE_BYTES;
+  const own = BASE_BYTES + layers * LAYER_BYTES + cells * CELL_BYTES + vocabulary;
   return own + scratchBytes + (projector ? PROJECTOR_BYTES : 0);
-}
-
-/** Computes what a model's vocabulary takes, and what each layer does beside its buffers. */
-export function computeHeaderBytes({
-  layers,
-  tokens,
-  merges,
-}: Pick<RuntimeParts, 'layers' | 'tokens' | 'merges'>): number {
-  return layers * LAYER_BYTES + tokens * TOKEN_BYTES + merges * MERGE_BYTES;
 }
