@@ -60,7 +60,7 @@ export function computeEngineFootprint(
 function countRuntime(
   model: GgufFile,
   settings: FootprintSettings,
-  answer: Pick<EngineAnswer, 'runtimeBytes'>,
+  answer: Pick<EngineAnswer, 'runtimeBytes' | 'weights'>,
   context: Pick<ContextPoint, 'runtimeBytes'> | undefined,
 ): number {
   const scratchBytes = context ? readScratchBytes(model, settings) + countBesideDrafts(model, settings) : 0;
@@ -70,7 +70,8 @@ function countRuntime(
   const cells = context ? 2 * settings.contextSize : 0;
   const own = { ...header, layers: context ? layers : 0, cells, scratchBytes: 0, projector: false };
   const seenBytes = (settings.part === 'context' ? 0 : answer.runtimeBytes) + (context?.runtimeBytes ?? 0);
-  const loaderBytes = countLoaderBytes(model.tensors, { tokens, merges, layers }, settings);
+  const repack = answer.weights.some(({ host }) => !host);
+  const loaderBytes = countLoaderBytes(model.tensors, { tokens, merges, layers }, { ...settings, repack });
   return Math.max(computeRuntimeBytes(own), seenBytes + BESIDE_BYTES) + scratchBytes + loaderBytes;
 }
 

@@ -15,7 +15,22 @@ describe('a footprint by an engine', async () => {
   const model = await readGguf(models.model({ architecture: 'qwen2', heads: 8, kvHeads: 2 }));
   const weights = [{ name: 'CPU', host: true, bytes: model.tensors.shards[0]!.dataBytes }];
 
-  it('has eight parts that are its total, mapped and anonymous', () => {
+  it('counts room to read past the page cache, and twice if the engine said that it copies', () => {
+    const copies = [...weights, { name: 'CPU_REPACK', host: false, bytes: 1024 }];
+    const runtimeOf = (directIo: boolean, repack: boolean, found = weights) =>
+      computeEngineFootprint(
+        model,
+        undefined,
+        completeSettings({ directIo, repack }),
+        { weights: found, runtimeBytes: 0 },
+        POINT,
+      ).runtimeBytes;
+    const room = runtimeOf(true, true) - runtimeOf(false, true);
+    expect(room).toBe(Math.max(...model.tensors.kinds.map(({ bytes }) => bytes)));
+    expect(runtimeOf(true, false, copies) - runtimeOf(false, false, copies)).toBe(2 * room);
+  });
+
+  it('has parts that are its total, mapped and anonymous', () => {
     const footprint = computeEngineFootprint(
       model,
       undefined,
