@@ -1,6 +1,6 @@
 /** Knows the arithmetic from header facts to bytes by kind. It must not read files, the machine or a clock. */
 
-import { KiB } from '../core/bytes.ts';
+import { KiB, MiB } from '../core/bytes.ts';
 import type { GgufFile, ModelHeader } from '../gguf/read-gguf.ts';
 import {
   countBesideDrafts,
@@ -112,6 +112,8 @@ export interface FootprintSettings extends RunOptions, LaterSettings, DraftSetti
 }
 
 const F32_BYTES = 4;
+/** Beside the graph of an encoder for sound that was not compared: a gemma4ua held 13 MiB. */
+const HEARING_BYTES = 16 * MiB;
 /** A token and a vector of the main graph are joined before the layers that guess. */
 const JOINED_VECTORS = 2;
 /** Where layers keep a state, the engine has room for the plans of two graphs of 40 operations for each token (`graph_max_nodes`): 410 bytes for each. */
@@ -141,12 +143,12 @@ export function computeFootprint(
   // What is exact without it needs no word about it.
   if (problem !== undefined && notes.length > 0) notes.push(problem);
   const runtimeBytes = computeRuntimeBytes({ ...weightsRuntime, ...contextRuntime, scratchBytes });
+  const { stateBytes, keptBytes: _, ...caches } = contextParts;
   const loaderBytes = countLoaderBytes(
     model.tensors,
-    { ...readVocabulary(model, shape), layers: shape.layers.length },
+    { ...readVocabulary(model, shape), layers: shape.layers.length, stateBytes },
     settings,
   );
-  const { stateBytes, keptBytes: _, ...caches } = contextParts;
   const { computeBytes } = caches;
   const laterBytes =
     context === NO_CONTEXT ? 0 : context.keptBytes + countLater(shape, settings, stateBytes, computeBytes);
@@ -442,7 +444,8 @@ function computeEncoderBuffer(shape: EncoderShape, maxImagePixels: number, notes
   const bytes = computeGraphBytes(graph);
   if (isExact(shape)) return { bytes, scratchBytes: graph.scratchBytes };
   notes.push(describeEncoderBound(shape, positions));
-  return { bytes: boundEncoderBytes(shape, positions, bytes), scratchBytes: 2 * graph.scratchBytes };
+  const scratchBytes = Math.max(2 * graph.scratchBytes, shape.kind === 'audio' ? Math.min(bytes, HEARING_BYTES) : 0);
+  return { bytes: boundEncoderBytes(shape, positions, bytes), scratchBytes };
 }
 
 function readArrayLength(file: ModelHeader, key: string): number {

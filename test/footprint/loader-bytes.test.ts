@@ -10,8 +10,8 @@ afterAll(() => models.remove());
 
 const tensors = { kinds: [{ bytes: 3 * MiB }, { bytes: 7 * MiB }, { bytes: 100 }] } as unknown as GgufTensors;
 const plain: LoaderSettings = { simulatesLoads: false, directIo: false, repack: false, part: 'all' };
-const count = (settings: Partial<LoaderSettings>, header = { tokens: 0, merges: 0, layers: 0 }) =>
-  countLoaderBytes(tensors, header, { ...plain, ...settings });
+const count = (settings: Partial<LoaderSettings>, header = { tokens: 0, merges: 0, layers: 0 }, stateBytes = 0) =>
+  countLoaderBytes(tensors, { ...header, stateBytes }, { ...plain, ...settings });
 
 test.each([
   [{ layers: 2, tokens: 131_072, merges: 0 }, 28, 41],
@@ -26,6 +26,15 @@ test.each([
   expect(countPart('vocabulary')).toBe(countPart('weights'));
   expect(countPart('weights') + countPart('context')).toBeCloseTo(countPart('all'));
   expect(count({}, header)).toBe(0);
+});
+
+test('states of a simulated context stay, as far as malloc keeps them', () => {
+  const header = { tokens: 0, merges: 0, layers: 0 };
+  const states = (bytes: number, part: LoaderSettings['part'] = 'context') =>
+    count({ simulatesLoads: true, part }, header, bytes) - count({ simulatesLoads: true, part }, header);
+  expect(states(1.6 * MiB)).toBeCloseTo(3.6 * MiB);
+  expect(states(500 * MiB)).toBe(34 * MiB);
+  expect(states(1.6 * MiB, 'weights')).toBe(0);
 });
 
 test('reading past the page cache needs room for the largest weight, and once more if it is rearranged', () => {

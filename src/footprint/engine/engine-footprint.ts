@@ -61,7 +61,7 @@ function countRuntime(
   model: GgufFile,
   settings: FootprintSettings,
   answer: Pick<EngineAnswer, 'runtimeBytes' | 'weights'>,
-  context: Pick<ContextPoint, 'runtimeBytes'> | undefined,
+  context: Pick<ContextPoint, 'runtimeBytes' | 'stateBytes'> | undefined,
 ): number {
   const scratchBytes = context ? readScratchBytes(model, settings) + countBesideDrafts(model, settings) : 0;
   const { tokens, merges, layers } = countHeader(model);
@@ -71,7 +71,8 @@ function countRuntime(
   const own = { ...header, layers: context ? layers : 0, cells, scratchBytes: 0, projector: false };
   const seenBytes = (settings.part === 'context' ? 0 : answer.runtimeBytes) + (context?.runtimeBytes ?? 0);
   const repack = answer.weights.some(({ host }) => !host);
-  const loaderBytes = countLoaderBytes(model.tensors, { tokens, merges, layers }, { ...settings, repack });
+  const parts = { tokens, merges, layers, stateBytes: context?.stateBytes ?? 0 };
+  const loaderBytes = countLoaderBytes(model.tensors, parts, { ...settings, repack });
   return Math.max(computeRuntimeBytes(own), seenBytes + BESIDE_BYTES) + scratchBytes + loaderBytes;
 }
 
