@@ -93,6 +93,13 @@ describe('a process that Node starts', () => {
     },
   );
 
+  test('has variables of its own beside those of the program', async () => {
+    const path = writeChildProgram('send([process.env.MALLOC_ARENA_MAX, typeof process.env.PATH]);');
+    const child = await startChild(path, [], undefined, { MALLOC_ARENA_MAX: '7' });
+    onTestFinished(() => child.kill());
+    expect(await firstMessage(child)).toEqual(['7', 'string']);
+  });
+
   test('that can not be started is an error', async () => {
     const { execPath } = process;
     onTestFinished(() => {
