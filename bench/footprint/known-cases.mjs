@@ -28,7 +28,12 @@ export const KNOWN_CASES = [
     ...createCase(`row 2: ${name}, growing prompts`, name, { contextSize: 4096 }),
     use: conversation,
   })),
-  createMediaCase('row 3: qwen3a hearing 30 s', 'qwen2', 'qwen3a', { seconds: 30 }, 4096),
+  ...['qwen3a', 'glma', 'musicflamingo', 'gemma4ua'].map((type) =>
+    createMediaCase(`row 3: ${type} hearing 30 s`, 'qwen2', type, { seconds: 30 }, 4096),
+  ),
+  ...['qwen3a', 'glma', 'musicflamingo', 'gemma4ua'].map((type) =>
+    createMediaCase(`row 3: ${type} hearing 120 s`, 'qwen2', type, { seconds: 120 }, 16_384),
+  ),
   createMediaCase(
     'row 3: qwen2.5vl with a large image',
     'qwen2vl',

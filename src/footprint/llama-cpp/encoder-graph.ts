@@ -27,11 +27,12 @@ export function countPositions(shape: EncoderShape, pixels = 0): number {
 /** An image is rounded to whole tokens, so it may have some more positions than its pixels say. */
 const ROUNDING = 1.1;
 
-/** Whether the engine needs no larger graph for an image of so many pixels than the one that it lays out when it loads the projector. */
+/** Whether the engine needs no larger graph for a sound, or for an image of so many pixels, than the one that it lays out when it loads the projector. */
 export function isLaidOut(shape: EncoderShape, pixels: number): boolean {
   const { kind, projector, merge } = shape;
-  if (kind === 'audio' || !isKnownType(projector)) return false;
+  if (!isKnownType(projector)) return false;
   if (projector.tokensPerSide === 0) return projector.fixedTiles;
+  if (kind === 'audio') return false;
   return countPicturePositions(shape, pixels) * ROUNDING <= (projector.tokensPerSide * merge) ** 2;
 }
 

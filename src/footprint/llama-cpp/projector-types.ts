@@ -15,7 +15,7 @@ export interface ProjectorType {
    * (`set_warmup_n_tokens`). 0 if every image, or every tile of one, has the size that the header names.
    */
   readonly tokensPerSide: number;
-  /** Every image or tile has just the size that the header names; false if its edges are other ones by its form. */
+  /** Every image or tile has just the size that the header names, or every window of sound the same length; false if not, or if nobody knows. */
   readonly fixedTiles: boolean;
   /** Patches of the largest image: the engine makes a larger one smaller (`set_limit_image_tokens` in clip.cpp). */
   readonly mostPositions: number;
@@ -54,7 +54,9 @@ export const PROJECTOR_TYPES: readonly ProjectorType[] = [
   listRows('hunyuanvl', { tokensPerSide: 32, merge: 2, mostPositions: 65_536 }),
   listRows('youtuvl', { tokensPerSide: 16, merge: 2, mostPositions: 250_000 }),
   sized('dots_ocr exaone4_5 glm4v mimovl qwen2.5vl_merger qwen2vl_merger qwen3vl_merger', 46, 2),
-  listRows('gemma4ua glma lfm2a meralion musicflamingo qwen3a', { graphFactor: AUDIO_FACTOR }),
+  // Heard for 120 s, these print the buffer that they print when they are loaded (`footprint.mjs --only hearing`).
+  listRows('gemma4ua glma musicflamingo qwen3a', { graphFactor: AUDIO_FACTOR }),
+  listRows('lfm2a meralion', { fixedTiles: false, graphFactor: AUDIO_FACTOR }),
 ].flat();
 
 /** Returns the row of this type. A type that is in no row takes images of any size. */
