@@ -444,7 +444,7 @@ function computeEncoderBuffer(shape: EncoderShape, maxImagePixels: number, notes
   const bytes = computeGraphBytes(graph);
   if (isExact(shape)) return { bytes, scratchBytes: graph.scratchBytes };
   notes.push(describeEncoderBound(shape, positions));
-  const scratchBytes = 2 * graph.scratchBytes + (shape.kind === 'audio' ? Math.min(bytes, HEARING_BYTES) : 0);
+  const scratchBytes = 2 * graph.scratchBytes + (shape.kind === 'audio' ? HEARING_BYTES : 0);
   return { bytes: boundEncoderBytes(shape, positions, bytes), scratchBytes };
 }
 
