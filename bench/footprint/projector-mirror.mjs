@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { computeEncoders } from '../../lib/footprint/footprint.js';
+import { computeEncoders } from '../../lib/footprint/encoders.js';
 import { readGguf } from '../../lib/gguf/read-gguf.js';
 import { EngineQuestions } from '../../tools/engine-question.mjs';
 import { readProjectorRecipes, writeProjectorRecipe } from '../../tools/projector-file.mjs';

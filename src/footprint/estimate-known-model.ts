@@ -5,8 +5,9 @@
 import { invalidOption } from '../core/errors.ts';
 import { DEFAULT_IMAGE_PIXELS } from '../core/image-pixels.ts';
 import type { ModelHeader } from '../gguf/read-gguf.ts';
+import { computeEncoders } from './encoders.ts';
 import { checkOptions, completeSettings, type Estimator } from './estimator.ts';
-import { computeEncoders, computeFootprint, type Footprint } from './footprint.ts';
+import { computeFootprint, type Footprint } from './footprint.ts';
 import { findPublishedShape, type PublishedShape } from './published-shapes.ts';
 import { describeLanguageModel, describeProjector } from './shape-header.ts';
 

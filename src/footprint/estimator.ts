@@ -25,15 +25,10 @@ import { isSameFile } from '../gguf/model-file.ts';
 import { refuseSwappedFiles } from '../gguf/model-pair.ts';
 import { type FileIdentity, type GgufFile, readGguf } from '../gguf/read-gguf.ts';
 import { DRAFT_ROLES } from './draft-layers.ts';
+import { computeEncoders } from './encoders.ts';
 import { AskedModel } from './engine/asked-model.ts';
 import type { EnginePort } from './engine/engine-port.ts';
-import {
-  computeEncoders,
-  computeFootprint,
-  type Footprint,
-  type FootprintPart,
-  type FootprintSettings,
-} from './footprint.ts';
+import { computeFootprint, type Footprint, type FootprintPart, type FootprintSettings } from './footprint.ts';
 import { repacksByDefault } from './llama-cpp/repacked-weights.ts';
 import { LoraAdapters } from './lora-adapters.ts';
 

@@ -1,6 +1,6 @@
 /** Knows the arithmetic from header facts to bytes by kind. It must not read files, the machine or a clock. */
 
-import { KiB, MiB } from '../core/bytes.ts';
+import { KiB } from '../core/bytes.ts';
 import type { GgufFile, ModelHeader } from '../gguf/read-gguf.ts';
 import {
   countBesideDrafts,
@@ -11,20 +11,17 @@ import {
   hasMainContext,
   KEPT_BYTES,
 } from './draft-layers.ts';
+import { computeEncoders, type GraphBuffer, NO_ENCODERS } from './encoders.ts';
 import { computeLaterBytes, type LaterSettings } from './later-memory.ts';
 import { computeCacheSizes, computeOutputBytes, type Run, type RunOptions, sizeRun } from './llama-cpp/cache-sizes.ts';
 import { buildDecoderGraph } from './llama-cpp/decoder-graph.ts';
-import { boundEncoderBytes, describeEncoderBound, isExact } from './llama-cpp/encoder-bound.ts';
-import { buildEncoderGraph, countPositions, isLaidOut } from './llama-cpp/encoder-graph.ts';
-import { type EncoderShape, readEncoderShapes } from './llama-cpp/encoder-shape.ts';
 import { computeGraphBytes } from './llama-cpp/graph-allocator.ts';
 import { boundGraphBytes, describeGraphBound } from './llama-cpp/graph-bound.ts';
 import { type ModelShape, readModelShape } from './llama-cpp/model-shape.ts';
-import { countPictureBytes } from './llama-cpp/picture-bytes.ts';
 import { computeRuntimeBytes, type RuntimeParts } from './llama-cpp/runtime-overhead.ts';
 import { countLoaderBytes, type LoaderSettings } from './loader-bytes.ts';
 import { boundAdapterGraphBytes, countAdapterBytes } from './lora-adapters.ts';
-import { countPaddedBytes, placeWeights } from './place-weights.ts';
+import { placeWeights } from './place-weights.ts';
 import { countSoundBytes } from './sound-bytes.ts';
 
 /**
@@ -112,8 +109,6 @@ export interface FootprintSettings extends RunOptions, LaterSettings, DraftSetti
 }
 
 const F32_BYTES = 4;
-/** Beside the graph of an encoder for sound that was not compared: a gemma4ua held 13 MiB. */
-const HEARING_BYTES = 16 * MiB;
 /** A token and a vector of the main graph are joined before the layers that guess. */
 const JOINED_VECTORS = 2;
 /** Where layers keep a state, the engine has room for the plans of two graphs of 40 operations for each token (`graph_max_nodes`): 410 bytes for each. */
@@ -383,12 +378,6 @@ function countManagedCells(shape: ModelShape, run: Run): number {
   return (run.cells + (slides ? run.slidingCells : 0)) * run.streams;
 }
 
-/** The buffer for a graph, and what its largest product needs beside it. */
-interface GraphBuffer {
-  readonly bytes: number;
-  readonly scratchBytes: number;
-}
-
 /** Computes the exact buffer for an architecture that was compared, and otherwise the most that it may be. */
 function computeDecoderBuffer(shape: ModelShape, run: Run, notes: string[]): GraphBuffer {
   const graph = buildDecoderGraph(shape, run);
@@ -398,54 +387,6 @@ function computeDecoderBuffer(shape: ModelShape, run: Run, notes: string[]): Gra
   notes.push(describeGraphBound(shape.architecture));
   const widest = Math.max(shape.embedding, shape.widestRows) * run.tokens * F32_BYTES;
   return { bytes: boundGraphBytes(shape, run, bytes), scratchBytes: Math.max(widest, scratchBytes) };
-}
-
-/** A projector's weights and the buffers of its encoders, and what they may be wrong by, in words. */
-interface Encoders {
-  readonly weightsBytes: number;
-  readonly buffers: readonly GraphBuffer[];
-  /** For one picture, beside the buffers. */
-  readonly imageBytes: number;
-  readonly notes: readonly string[];
-  /** Every encoder takes no more for the largest input than it does when it is loaded: what the engine says then is right. */
-  readonly laidOut: boolean;
-}
-
-const NO_ENCODERS: Encoders = { weightsBytes: 0, buffers: [], imageBytes: 0, notes: [], laidOut: true };
-
-/** By the projector's header and the pixels of an image: no other setting changes them. */
-const encodersOf = new WeakMap<ModelHeader, Map<number, Encoders>>();
-
-/**
- * Computes the buffers of a projector's encoders for images of so many pixels, once: it takes 6 ms.
- *
- * @throws MemoryGuardError `ERR_MODEL_FILE` if a header lacks what a size depends on.
- */
-export function computeEncoders(projector: ModelHeader, maxImagePixels: number): Encoders {
-  const ofProjector = encodersOf.get(projector) ?? new Map<number, Encoders>();
-  encodersOf.set(projector, ofProjector);
-  const known = ofProjector.get(maxImagePixels);
-  if (known) return known;
-  const notes: string[] = [];
-  const shapes = readEncoderShapes(projector);
-  const buffers = shapes.map((each) => computeEncoderBuffer(each, maxImagePixels, notes));
-  const imageBytes = shapes.reduce((sum, each) => sum + countPictureBytes(each, maxImagePixels), 0);
-  const laidOut = shapes.every((each) => isExact(each) || isLaidOut(each, maxImagePixels));
-  const weightsBytes = countPaddedBytes(projector.tensors);
-  const encoders = { weightsBytes, buffers, imageBytes, notes, laidOut };
-  ofProjector.set(maxImagePixels, encoders);
-  return encoders;
-}
-
-/** Computes the exact buffer for a projector that was compared, and otherwise the most that it may be. */
-function computeEncoderBuffer(shape: EncoderShape, maxImagePixels: number, notes: string[]): GraphBuffer {
-  const positions = countPositions(shape, maxImagePixels);
-  const graph = buildEncoderGraph(shape, positions);
-  const bytes = computeGraphBytes(graph);
-  if (isExact(shape)) return { bytes, scratchBytes: graph.scratchBytes };
-  notes.push(describeEncoderBound(shape, positions));
-  const scratchBytes = 2 * graph.scratchBytes + (shape.kind === 'audio' ? HEARING_BYTES : 0);
-  return { bytes: boundEncoderBytes(shape, positions, bytes), scratchBytes };
 }
 
 function readArrayLength(file: ModelHeader, key: string): number {

@@ -2,7 +2,8 @@
 import { MiB } from '../../core/bytes.ts';
 import type { GgufFile } from '../../gguf/read-gguf.ts';
 import { countBesideDrafts, countKeptDrafts } from '../draft-layers.ts';
-import { computeEncoders, type Footprint, type FootprintSettings, sumFootprint } from '../footprint.ts';
+import { computeEncoders } from '../encoders.ts';
+import { type Footprint, type FootprintSettings, sumFootprint } from '../footprint.ts';
 import { computeLaterBytes } from '../later-memory.ts';
 import { computeRuntimeBytes, PROJECTOR_BYTES, type RuntimeParts } from '../llama-cpp/runtime-overhead.ts';
 import { countLoaderBytes } from '../loader-bytes.ts';

@@ -1,8 +1,9 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { countAudioBytes } from '../../../src/core/audio-bytes.ts';
+import { computeEncoders } from '../../../src/footprint/encoders.ts';
 import { computeEngineFootprint } from '../../../src/footprint/engine/engine-footprint.ts';
 import { completeSettings, type EstimateShape } from '../../../src/footprint/estimator.ts';
-import { computeEncoders, computeFootprint } from '../../../src/footprint/footprint.ts';
+import { computeFootprint } from '../../../src/footprint/footprint.ts';
 import { readGguf } from '../../../src/gguf/read-gguf.ts';
 import { makeModels } from '../../support/model-headers.ts';
 

@@ -3,26 +3,10 @@ import { describe, expect, it, test } from 'vitest';
 import { MiB } from '../../../src/core/bytes.ts';
 import type { EncoderShape } from '../../../src/footprint/llama-cpp/encoder-shape.ts';
 import { countPictureBytes } from '../../../src/footprint/llama-cpp/picture-bytes.ts';
-import { findProjectorType } from '../../../src/footprint/llama-cpp/projector-types.ts';
+import { createVisionShape } from '../../support/encoder-shapes.ts';
 
-const create = (type: string, shape: Partial<EncoderShape> = {}): EncoderShape => ({
-  kind: 'vision',
-  projector: findProjectorType(type),
-  width: 64,
-  layers: 2,
-  heads: 4,
-  ffn: 128,
-  projection: 512,
-  mels: 0,
-  imageSize: 224,
-  patchSize: 14,
-  merge: 2,
-  windowed: false,
-  planes: 0,
-  scratchBytesPerElement: 2,
-  has: () => false,
-  ...shape,
-});
+const create = (type: string, shape: Partial<EncoderShape> = {}) =>
+  createVisionShape(type, { imageSize: 224, merge: 2, ...shape });
 
 describe('what a picture takes', () => {
   // Measured above a text without one, in a process of its own.
