@@ -9,10 +9,10 @@ afterAll(() => models.remove());
 const sizes = { width: 128, ffn: 256, layers: 3, heads: 4 };
 
 test('encoders are computed once for a header and a size of pictures', async () => {
-  const projector = await readGguf(models.projector({ type: 'qwen2vl_merger', kind: 'vision', ...sizes }));
+  const projector = await readGguf(models.projector({ type: 'qwen2vl_merger', ...sizes }));
   const encoders = computeEncoders(projector, MiB);
   expect(computeEncoders(projector, MiB)).toBe(encoders);
-  expect(computeEncoders(projector, 12 * MiB).buffers[0]!.bytes).toBeGreaterThan(encoders.buffers[0]!.bytes);
+  expect(computeEncoders(projector, 12 * MiB)).not.toBe(encoders);
 });
 
 test('an encoder for sound that was compared is exact, and another holds more beside its graph', async () => {
