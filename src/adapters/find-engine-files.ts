@@ -1,10 +1,10 @@
 /** Where the libraries of an engine lie that this program uses. It loads none of them. */
 import { existsSync, realpathSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { EngineFiles } from '../core/engine-files.ts';
+import { readdir, readFile } from '../core/file-system.ts';
 
 const LLAMA_NODE_LIBRARY = /\/@fugood\/node-llama-[^/]+\/index\.node$/;
 const NODE_LLAMA_CPP_LIBRARY = /\/llama-addon\.node$/;

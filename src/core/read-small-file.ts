@@ -1,6 +1,6 @@
 /** Reads a whole file that another program may have made: never a pipe or a device, and never more than is expected. It knows no format. */
 import { constants, type Stats } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { OpenFile } from './file-system.ts';
 
 export interface ReadSmallFileOptions {
   /** A longer file is refused. */
@@ -27,7 +27,7 @@ export async function readSmallFile(
     const bytes = Buffer.alloc(size + 1);
     let length = 0;
     for (let read = -1; read !== 0 && length < bytes.length; length += read) {
-      read = (await file.read(bytes, length, bytes.length - length, length)).bytesRead;
+      read = await file.read(bytes, length, bytes.length - length, length);
     }
     if (length > size) throw new Error('it grew while it was read');
     return bytes.subarray(0, length);
@@ -37,10 +37,10 @@ export async function readSmallFile(
 }
 
 /** Opens a file for reading, without waiting for the writer of a named pipe. Whoever opens it closes it. */
-export async function openRegularFile(path: string, refuseLink = false): Promise<FileHandle> {
+export async function openRegularFile(path: string, refuseLink = false): Promise<OpenFile> {
   // Windows has neither flag, and no files that they would be needed for.
   const { O_RDONLY, O_NONBLOCK = 0, O_NOFOLLOW = 0 } = constants as Partial<typeof constants> & typeof constants;
-  const file = await open(path, O_RDONLY | O_NONBLOCK | (refuseLink ? O_NOFOLLOW : 0)).catch((cause) => {
+  const file = await OpenFile.open(path, O_RDONLY | O_NONBLOCK | (refuseLink ? O_NOFOLLOW : 0)).catch((cause) => {
     // A link that is not followed, and a socket.
     if (cause.code === 'ELOOP' || cause.code === 'ENXIO') throw new Error('it is no regular file', { cause });
     throw cause;

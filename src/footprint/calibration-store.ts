@@ -3,9 +3,9 @@
  * another one wrote, none holds a lock, and none is lost. It must not know how an estimate is corrected.
  */
 import { type BigIntStats, constants, lstatSync } from 'node:fs';
-import { mkdir, open, opendir, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { mkdir, OpenFile, opendir, rm } from '../core/file-system.ts';
 import { loadNodeModule } from '../core/node-module.ts';
 import type { Observation } from './apply-observations.ts';
 import { addOwn, selectLoads, selectRemovable } from './kept-observations.ts';
@@ -119,7 +119,7 @@ function refuseForeign(stat: BigIntStats): void {
 /** Makes an empty file that nobody else made. */
 async function makeFile(path: string): Promise<void> {
   const { O_WRONLY, O_CREAT, O_EXCL } = constants;
-  await (await open(path, O_WRONLY | O_CREAT | O_EXCL, 0o600)).close();
+  await (await OpenFile.open(path, O_WRONLY | O_CREAT | O_EXCL, 0o600)).close();
 }
 
 /** `observation.load` is 12 hexadecimal digits. */

@@ -1,9 +1,9 @@
 /** Knows a model file on disk as bytes at positions, and the answers of the file system. It must not know GGUF. */
 import { constants, type Stats, statSync } from 'node:fs';
-import { type FileHandle, open, stat } from 'node:fs/promises';
 import { inspect } from 'node:util';
 import { formatBytes } from '../core/bytes.ts';
 import { MemoryGuardError } from '../core/errors.ts';
+import { OpenFile, stat } from '../core/file-system.ts';
 
 /** What a parser takes its bytes from: a file, or a buffer in tests. */
 export interface ByteSource {
@@ -73,7 +73,7 @@ export function isSameFile(path: string, { device, inode, sizeBytes, mtimeMs }: 
 export async function openModelFile(path: string): Promise<ModelFile> {
   // Windows has no O_NONBLOCK, and no files that it would be needed for.
   const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
-  const handle = await open(path, flags).catch((error) => throwUnreadable(path, error));
+  const handle = await OpenFile.open(path, flags).catch((error) => throwUnreadable(path, error));
   try {
     return createModelFile(path, handle, createStamp(path, await handle.stat()));
   } catch (error) {
@@ -82,15 +82,13 @@ export async function openModelFile(path: string): Promise<ModelFile> {
   }
 }
 
-function createModelFile(path: string, handle: FileHandle, stamp: FileStamp): ModelFile {
+function createModelFile(path: string, handle: OpenFile, stamp: FileStamp): ModelFile {
   return {
     path,
     stamp,
     sizeBytes: stamp.sizeBytes,
-    async read(into, position) {
-      const result = await handle.read(into, 0, into.length, position).catch((error) => throwUnreadable(path, error));
-      return result.bytesRead;
-    },
+    read: (into, position) =>
+      handle.read(into, 0, into.length, position).catch((error) => throwUnreadable(path, error)),
     async assertUnchanged() {
       const now = await handle.stat();
       if (now.size === stamp.sizeBytes && now.mtimeMs === stamp.mtimeMs) return;

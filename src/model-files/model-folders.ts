@@ -1,7 +1,8 @@
 /** The GGUF files in a folder, and the folders in which the SDK keeps its own. It knows names and no contents. */
-import { readdir } from 'node:fs/promises';
+
 import { homedir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
+import { readdir } from '../core/file-system.ts';
 import { type ModelName, readModelName } from './model-name.ts';
 
 export interface FoundFile extends ModelName {

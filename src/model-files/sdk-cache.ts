@@ -2,9 +2,10 @@
  * Models by the names that Nexa's own tools pull them with, such as `NexaAI/Qwen2-Audio-7B-GGUF:Q4_K_M`, in the folders
  * where those tools keep them. It reads their manifests and no model.
  */
-import { stat } from 'node:fs/promises';
+
 import { join } from 'node:path';
 import { MiB } from '../core/bytes.ts';
+import { stat } from '../core/file-system.ts';
 import { readSmallFile } from '../core/read-small-file.ts';
 import { type FoundFile, findModelFiles } from './model-folders.ts';
 import { readModelName } from './model-name.ts';

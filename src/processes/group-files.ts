@@ -1,6 +1,6 @@
 /** Reads and writes single files of control groups. It knows no format and makes no group. */
 import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { OpenFile } from '../core/file-system.ts';
 import { getErrno } from '../sensors/sensor-error.ts';
 import { ContainmentError } from './containment-error.ts';
 
@@ -38,7 +38,7 @@ export function writeGroupFile(path: string, value: string | number, advice: str
  */
 export async function writeGroupFileLater(path: string, value: string | number, advice: string): Promise<void> {
   try {
-    const file = await open(path, constants.O_WRONLY);
+    const file = await OpenFile.open(path, constants.O_WRONLY);
     try {
       await file.write(String(value));
     } finally {

@@ -1,6 +1,6 @@
 /** Names the groups of contained processes, and removes those of programs that were killed before they could. */
 import { readdirSync, rmdirSync } from 'node:fs';
-import { rmdir } from 'node:fs/promises';
+import { rmdir } from '../core/file-system.ts';
 import { getErrno } from '../sensors/sensor-error.ts';
 
 const NAME = /^nexa-guard-(\d+)-\d+$/;

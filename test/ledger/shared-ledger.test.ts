@@ -36,7 +36,8 @@ beforeEach(() => {
 });
 
 afterEach(() => {
-  rmSync(join(directory, '..'), { recursive: true, force: true });
+  // A child may be ending still, and make its file anew in the middle of this.
+  rmSync(join(directory, '..'), { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
 });
 
 const child = (group?: ControlGroup, options: object = {}) =>

@@ -1,17 +1,18 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ADAPTER } from '../../src/adapters/adapter.ts';
 import { defaultAdapter } from '../../src/adapters/default-adapter.ts';
 import { detectAdapter } from '../../src/adapters/detect-adapter.ts';
+import { readdir } from '../../src/core/file-system.ts';
 import { nexaAdapter } from '../../src/sdk/nexa-adapter.ts';
 import { NexaSDK } from '../../src/sdk/nexa-sdk.ts';
 import type { Runtime } from '../../src/sdk/runtime.ts';
 
 /** The real calls, counted. */
-vi.mock('node:fs/promises', { spy: true });
+vi.mock('../../src/core/file-system.ts', { spy: true });
 
 /** A folder with these (empty) files; only their names matter here. */
 function folder(...files: string[]): string {

@@ -1,8 +1,8 @@
 /** Keeps what engines answered on disk, one file for each question, so that nobody asks twice. A file that can't be trusted is ignored. */
 import { constants } from 'node:fs';
-import { lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KiB } from '../../core/bytes.ts';
+import { lstat, mkdir, OpenFile, readdir, rename, rm } from '../../core/file-system.ts';
 import { loadNodeModule } from '../../core/node-module.ts';
 import { readSmallFile } from '../../core/read-small-file.ts';
 import { type EngineAnswer, type EngineQuestion, isAnswer } from './engine-question.ts';
@@ -77,9 +77,9 @@ export class AnswerStore {
     const temporary = `${this.#place(key)}.${loadNodeModule('node:crypto').randomUUID()}`;
     try {
       const { O_WRONLY, O_CREAT, O_EXCL } = constants;
-      const file = await open(temporary, O_WRONLY | O_CREAT | O_EXCL | (constants.O_NOFOLLOW ?? 0), 0o600);
+      const file = await OpenFile.open(temporary, O_WRONLY | O_CREAT | O_EXCL | (constants.O_NOFOLLOW ?? 0), 0o600);
       try {
-        await file.writeFile(JSON.stringify({ format: FORMAT, answer }));
+        await file.write(JSON.stringify({ format: FORMAT, answer }));
       } finally {
         await file.close();
       }

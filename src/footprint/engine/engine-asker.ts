@@ -1,9 +1,10 @@
 /** Asks engines in processes of their own: several files side by side, each question once, and none that failed before. It knows no memory rules. */
-import { stat } from 'node:fs/promises';
+
 import { availableParallelism, cpus } from 'node:os';
 import type { StartedChild } from '../../children/start-child.ts';
 import type { EngineFiles } from '../../core/engine-files.ts';
 import { describeError } from '../../core/errors.ts';
+import { stat } from '../../core/file-system.ts';
 import { loadNodeModule } from '../../core/node-module.ts';
 import type { FileIdentity } from '../../gguf/read-gguf.ts';
 import type { AnswerStore } from './answer-store.ts';

@@ -1,8 +1,8 @@
 /** A media file that is open while it is looked at, and the errors that say what was found in it. It knows no format. */
 import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { MemoryGuardError } from '../../core/errors.ts';
+import { OpenFile } from '../../core/file-system.ts';
 
 /** What is looked for in a file. */
 export interface FileKind {
@@ -16,10 +16,10 @@ export class OpenedFile {
   /** Absolute. */
   readonly path: string;
   readonly sizeBytes: number;
-  readonly #handle: FileHandle;
+  readonly #handle: OpenFile;
   readonly #kind: FileKind;
 
-  private constructor(path: string, sizeBytes: number, handle: FileHandle, kind: FileKind) {
+  private constructor(path: string, sizeBytes: number, handle: OpenFile, kind: FileKind) {
     this.path = path;
     this.sizeBytes = sizeBytes;
     this.#handle = handle;
@@ -35,7 +35,7 @@ export class OpenedFile {
     const { expected } = kind;
     const absolute = resolve(path);
     // A named pipe without a writer would block an ordinary open.
-    const handle = await open(absolute, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)).catch((cause) => {
+    const handle = await OpenFile.open(absolute, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)).catch((cause) => {
       const found = cause.code === 'ENOENT' ? 'no file there' : `no way to read it (${cause.code})`;
       throw refuse(absolute, expected, found, { cause });
     });
@@ -51,8 +51,8 @@ export class OpenedFile {
 
   /** The bytes from `at` on; fewer than `count` at the end of the file. */
   async read(at: number, count: number): Promise<Buffer> {
-    const { bytesRead, buffer } = await this.#handle.read(Buffer.alloc(count), 0, count, at);
-    return buffer.subarray(0, bytesRead);
+    const bytes = Buffer.alloc(count);
+    return bytes.subarray(0, await this.#handle.read(bytes, 0, count, at));
   }
 
   /** The error for what was found instead of what is expected; `expected` and `advice` stand in place of the kind's. */

@@ -1,7 +1,8 @@
 /** Looks for the SDK's library on this machine; it loads nothing and knows no SDK besides names. */
-import { readdir, realpath, stat } from 'node:fs/promises';
+
 import { homedir } from 'node:os';
 import { basename, delimiter, dirname, join, resolve } from 'node:path';
+import { readdir, realpath, stat } from '../../core/file-system.ts';
 import { readSmallFile } from '../../core/read-small-file.ts';
 import { listLauncherNames, listLibraryNames, listPlaces, type Place, type Surroundings } from './library-places.ts';
 

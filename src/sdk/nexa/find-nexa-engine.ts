@@ -1,8 +1,9 @@
 /** Where the llama.cpp of the SDK's library lies, which can be asked what a load would take. It loads nothing. */
-import { readdir } from 'node:fs/promises';
+
 import { dirname, join } from 'node:path';
 import type { LayoutName } from '../../addon/nexa-binding.ts';
 import type { EngineFiles } from '../../core/engine-files.ts';
+import { readdir } from '../../core/file-system.ts';
 import { listOwnVariables } from '../../core/library-variables.ts';
 import type { OpenedLibrary } from '../runtime.ts';
 

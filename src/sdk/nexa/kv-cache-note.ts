@@ -3,10 +3,10 @@
  * top of another text would be answered wrongly.
  */
 import { createHash } from 'node:crypto';
-import { rm, writeFile } from 'node:fs/promises';
 import type { HeldText } from '../../addon/nexa-binding.ts';
 import { MiB } from '../../core/bytes.ts';
 import { describeError, MemoryGuardError } from '../../core/errors.ts';
+import { rm, writeFile } from '../../core/file-system.ts';
 import { openRegularFile, readSmallFile } from '../../core/read-small-file.ts';
 
 /** The end of a model's file is weights, which differ between models of the same shapes; that of a cache is what was computed last. */

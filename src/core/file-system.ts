@@ -1,0 +1,69 @@
+/**
+ * The calls of the file system that don't block. `node:fs/promises` must not be used: a worker thread that is ended while it makes one of its
+ * calls takes the whole process with it (`Assertion failed: (req_wrap_async) != nullptr`), because there Node itself makes the object that
+ * the end refuses. The calls with a callback bring theirs along.
+ */
+import * as fs from 'node:fs';
+import { promisify } from 'node:util';
+
+export const lstat = promisify(fs.lstat);
+export const mkdir = promisify(fs.mkdir);
+export const opendir = promisify(fs.opendir);
+export const readdir = promisify(fs.readdir);
+export const readFile = promisify(fs.readFile);
+export const realpath = promisify(fs.realpath);
+export const rename = promisify(fs.rename);
+export const rm = promisify(fs.rm);
+export const rmdir = promisify(fs.rmdir);
+export const stat = promisify(fs.stat);
+export const writeFile = promisify(fs.writeFile);
+
+const openDescriptor = promisify(fs.open);
+const closeDescriptor = promisify(fs.close);
+const readDescriptor = promisify(fs.read);
+const writeDescriptor = promisify(fs.writeFile);
+const statDescriptor = promisify(fs.fstat);
+
+/** An open file. Whoever opens it closes it; what a thread leaves open is closed with the thread. */
+export class OpenFile {
+  readonly #descriptor: number;
+  readonly #running = new Set<Promise<unknown>>();
+
+  private constructor(descriptor: number) {
+    this.#descriptor = descriptor;
+  }
+
+  /** `flags` are those of `fs.constants`. Rejects with the system's error. */
+  static async open(path: string, flags: number, mode?: number): Promise<OpenFile> {
+    return new OpenFile(await openDescriptor(path, flags, mode));
+  }
+
+  stat(): Promise<fs.Stats> {
+    return this.#run(statDescriptor(this.#descriptor));
+  }
+
+  /** Reads up to `length` bytes at `position` of the file to `offset` of `into`, and resolves to how many there were: 0 at the end. */
+  async read(into: Uint8Array, offset: number, length: number, position: number): Promise<number> {
+    return (await this.#run(readDescriptor(this.#descriptor, into, offset, length, position))).bytesRead;
+  }
+
+  /** Writes the whole text at the place where the file stands. */
+  write(text: string): Promise<void> {
+    return this.#run(writeDescriptor(this.#descriptor, text));
+  }
+
+  /** Once everything that runs has ended: another file may get the number after that. */
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#running);
+    await closeDescriptor(this.#descriptor);
+  }
+
+  async #run<T>(call: Promise<T>): Promise<T> {
+    this.#running.add(call);
+    try {
+      return await call;
+    } finally {
+      this.#running.delete(call);
+    }
+  }
+}
