@@ -28,6 +28,7 @@ const statDescriptor = promisify(fs.fstat);
 export class OpenFile {
   readonly #descriptor: number;
   readonly #running = new Set<Promise<unknown>>();
+  #closed = false;
 
   private constructor(descriptor: number) {
     this.#descriptor = descriptor;
@@ -39,31 +40,35 @@ export class OpenFile {
   }
 
   stat(): Promise<fs.Stats> {
-    return this.#run(statDescriptor(this.#descriptor));
+    return this.#run(() => statDescriptor(this.#descriptor));
   }
 
   /** Reads up to `length` bytes at `position` of the file to `offset` of `into`, and resolves to how many there were: 0 at the end. */
   async read(into: Uint8Array, offset: number, length: number, position: number): Promise<number> {
-    return (await this.#run(readDescriptor(this.#descriptor, into, offset, length, position))).bytesRead;
+    const read = () => readDescriptor(this.#descriptor, into, offset, length, position);
+    return (await this.#run(read)).bytesRead;
   }
 
   /** Writes the whole text at the place where the file stands. */
   write(text: string): Promise<void> {
-    return this.#run(writeDescriptor(this.#descriptor, text));
+    return this.#run(() => writeDescriptor(this.#descriptor, text));
   }
 
-  /** Once everything that runs has ended: another file may get the number after that. */
+  /** Once everything that runs has ended. Nothing is done with it any more: another file may get its number. */
   async close(): Promise<void> {
+    this.#closed = true;
     await Promise.allSettled(this.#running);
     await closeDescriptor(this.#descriptor);
   }
 
-  async #run<T>(call: Promise<T>): Promise<T> {
-    this.#running.add(call);
+  async #run<T>(call: () => Promise<T>): Promise<T> {
+    if (this.#closed) throw new Error('the file is closed');
+    const running = call();
+    this.#running.add(running);
     try {
-      return await call;
+      return await running;
     } finally {
-      this.#running.delete(call);
+      this.#running.delete(running);
     }
   }
 }
