@@ -121,6 +121,7 @@ describe('a callback from an odd state', () => {
 test('an addon that fails in another way passes its error on', async () => {
   const nexa = {
     open: async () => ({ library: {}, version: 'v0.5.0', layout: 'geniex-0.5' }),
+    leave() {},
   } as unknown as NexaBinding;
   const failing = { ...nexa, load: async () => ({ model: {}, asked: true, audio: false, vision: false }) };
   const generate = () => Promise.reject(new Error('This environment is ending.'));

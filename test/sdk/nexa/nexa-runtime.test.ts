@@ -26,6 +26,8 @@ test('several lines that the library hands on at once are told one by one, empty
       listen?.(3, 'first\r\nsecond\n\n');
       return Promise.resolve({ library: {}, version: 'v0.5.0', layout: 'geniex-0.5' });
     },
+    // When this process exits, the library is left.
+    leave() {},
   } as unknown as NexaBinding;
   await openLibrary(nexa, '/nowhere/libgeniex.so', {
     onLog: (level, text) => lines.push([level, text]),
