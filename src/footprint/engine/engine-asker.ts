@@ -39,6 +39,9 @@ export class EngineAsker {
   readonly #most = Math.max(1, availableParallelism());
   #running = 0;
   readonly #line: (() => void)[] = [];
+  /** Processes that memory is reserved for, and those that wait for what they have. */
+  #holding = 0;
+  readonly #roomless: (() => void)[] = [];
   readonly #idle: IdleProcess[] = [];
   /** Questions that are being asked, by their keys: whoever asks the same waits for the same answer. */
   readonly #asked = new Map<string, Promise<EngineAnswer>>();
@@ -79,7 +82,7 @@ export class EngineAsker {
 
   async #askOnce(engine: EngineFiles, engineKey: string, key: string, asked: AskedQuestion): Promise<EngineAnswer> {
     await this.#enter();
-    const letGo = this.#parts.hold(asked.bytes);
+    const letGo = await this.#hold(asked.bytes);
     try {
       if (!letGo) throw new NoAnswerError('there is not enough memory for a process that asks it', false);
       const answer = await this.#askProcess(engine, engineKey, asked.question);
@@ -90,7 +93,7 @@ export class EngineAsker {
       if (letGo) this.#failed.set(failure.engineFailed ? engineKey : key, failure);
       throw failure;
     } finally {
-      letGo?.();
+      this.#letGo(letGo);
       this.#leave();
     }
   }
@@ -134,6 +137,23 @@ export class EngineAsker {
       process.kill();
     }, IDLE_MS).unref();
     this.#idle.push({ key, process, timer });
+  }
+
+  /** If there is no room for one more beside those that ask now, once one of them is done. `undefined`: there is none for a single one. */
+  async #hold(bytes: number): Promise<(() => void) | undefined> {
+    for (;;) {
+      const letGo = this.#parts.hold(bytes);
+      if (letGo) this.#holding += 1;
+      if (letGo || this.#holding === 0) return letGo;
+      await new Promise<void>((resolve) => this.#roomless.push(resolve));
+    }
+  }
+
+  #letGo(letGo: (() => void) | undefined): void {
+    if (!letGo) return;
+    letGo();
+    this.#holding -= 1;
+    for (const look of this.#roomless.splice(0)) look();
   }
 
   async #enter(): Promise<void> {

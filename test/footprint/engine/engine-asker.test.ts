@@ -165,6 +165,25 @@ describe('an engine that is asked', () => {
     expect(held).toEqual([1000, -1000]);
   });
 
+  it('is asked one thing after the other if there is memory for one process only', async () => {
+    let free = 1;
+    const hold = () => {
+      if (free === 0) return undefined;
+      free -= 1;
+      return () => {
+        free += 1;
+      };
+    };
+    const { asker, started, engine } = scripted('send({ answer });', { hold });
+    const questions = [0, 1, 2, 3].map((inode) => ({
+      ...ASKED,
+      files: [{ device: 1, inode, sizeBytes: 1, mtimeMs: 1 }],
+    }));
+    const answers = await Promise.all(questions.map((asked) => asker.ask(engine, asked)));
+    expect(answers).toEqual(questions.map(() => ANSWER));
+    expect([started.length, free]).toEqual([1, 1]);
+  });
+
   it('is said to be missing if its libraries are, or no process can be started', async () => {
     const { asker, started } = scripted('send({ answer });');
     await expect(asker.ask({ libraries: ['/no/such.so'] }, ASKED)).rejects.toThrow(/ENOENT.*no\/such\.so/);
