@@ -7,6 +7,7 @@ import { setImmediate } from 'node:timers/promises';
 import { copyOptions } from '../core/copy-options.ts';
 import { invalidOption } from '../core/errors.ts';
 import { DEFAULT_IMAGE_PIXELS } from '../core/image-pixels.ts';
+import { countPoolThreads } from '../core/pool-threads.ts';
 import type { CacheType, KvCacheType } from '../core/types.ts';
 import {
   type Checks,
@@ -126,9 +127,6 @@ export interface EstimatorOptions {
 
 /** `LLAMA_MAX_SEQ`. */
 const MAX_SEQUENCES = 256;
-
-/** Threads that Node computes with if the environment names no number. */
-const NODE_THREADS = 4;
 
 /** What the estimate takes if an option is left out; `batchSize` is at least `microBatchSize`. */
 const DEFAULTS = {
@@ -297,7 +295,7 @@ export function completeSettings(options: EstimateShape): FootprintSettings {
     valueType: v,
     draftKeyType: draft.k,
     draftValueType: draft.v,
-    draftThreads: Math.max(1, Number(process.env['UV_THREADPOOL_SIZE']) || NODE_THREADS),
+    draftThreads: countPoolThreads(process.env['UV_THREADPOOL_SIZE']),
     flashAttention: flashAttention !== 'off',
     flashAttentionMode: flashAttention,
     repack: repack === 'auto' ? repacksByDefault(process.arch) : repack !== false,

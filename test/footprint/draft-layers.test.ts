@@ -88,7 +88,7 @@ describe('a footprint with guesses', () => {
     vi.stubEnv('UV_THREADPOOL_SIZE', '8');
     expect((await estimate()).laterBytes).toBe(2 * four.laterBytes);
     vi.stubEnv('UV_THREADPOOL_SIZE', 'many');
-    expect((await estimate()).laterBytes).toBe(four.laterBytes);
+    expect((await estimate()).laterBytes).toBe(four.laterBytes / 4);
     vi.unstubAllEnvs();
   });
 

@@ -1,9 +1,7 @@
 /** Begins work of an engine that must not overtake the call which begins it. It knows no engine. */
-import { loadAddon } from '../../addon/load-addon.ts';
 
-/** As libuv reads it. */
-const DEFAULT_THREADS = 4;
-const MOST_THREADS = 1024;
+import { loadAddon } from '../../addon/load-addon.ts';
+import { countPoolThreads } from '../../core/pool-threads.ts';
 
 /**
  * Makes a call that begins work on a thread of the pool, and lets the work begin only once the call has returned: the engine notes that a
@@ -16,10 +14,4 @@ export function beginWork<T>(call: () => Promise<T>, Hold = loadAddon()?.ThreadP
   } finally {
     hold?.release();
   }
-}
-
-/** How many threads the pool has, by the value of `UV_THREADPOOL_SIZE`. */
-export function countPoolThreads(setting: string | undefined): number {
-  const asked = setting === undefined ? DEFAULT_THREADS : Number.parseInt(setting, 10) || 1;
-  return Math.min(Math.max(asked, 1), MOST_THREADS);
 }

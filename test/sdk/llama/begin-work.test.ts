@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { loadAddon } from '../../../src/addon/load-addon.ts';
-import { beginWork, countPoolThreads } from '../../../src/sdk/llama/begin-work.ts';
+import { countPoolThreads } from '../../../src/core/pool-threads.ts';
+import { beginWork } from '../../../src/sdk/llama/begin-work.ts';
 
 class RecordedHold {
   static events: string[] = [];
@@ -53,16 +54,4 @@ test.skipIf(loadAddon() === undefined)('work that the call begins starts once th
 
 test('without the addon the call is made all the same', async () => {
   expect(await beginWork(async () => 7, undefined)).toBe(7);
-});
-
-test.each([
-  [undefined, 4],
-  ['8', 8],
-  ['8 threads', 8],
-  ['0', 1],
-  ['-3', 1],
-  ['many', 1],
-  ['5000', 1024],
-])('a pool of %j has %i threads, as libuv reads it', (setting, threads) => {
-  expect(countPoolThreads(setting)).toBe(threads);
 });
