@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { EngineFiles } from '../core/engine-files.ts';
-import { readdir, readFile } from '../core/file-system.ts';
+import { orNothing, readdir, readFile } from '../core/file-system.ts';
 
 const LLAMA_NODE_LIBRARY = /\/@fugood\/node-llama-[^/]+\/index\.node$/;
 const NODE_LLAMA_CPP_LIBRARY = /\/llama-addon\.node$/;
@@ -68,8 +68,4 @@ function findPackage(name: string, place: string): string | undefined {
   const folders = createRequire(place).resolve.paths(name) ?? [];
   const found = folders.map((folder) => join(folder, name)).find((folder) => existsSync(join(folder, 'package.json')));
   return found && realpathSync(found);
-}
-
-function orNothing<T>(read: Promise<T>): Promise<T | undefined> {
-  return read.catch(() => undefined);
 }

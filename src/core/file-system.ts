@@ -24,11 +24,16 @@ const readDescriptor = promisify(fs.read);
 const writeDescriptor = promisify(fs.writeFile);
 const statDescriptor = promisify(fs.fstat);
 
+/** What a call gives, or nothing if it fails: for what may be missing. */
+export function orNothing<T>(call: Promise<T>): Promise<T | undefined> {
+  return call.catch(() => undefined);
+}
+
 /** An open file. Whoever opens it closes it; what a thread leaves open is closed with the thread. */
 export class OpenFile {
   readonly #descriptor: number;
   readonly #running = new Set<Promise<unknown>>();
-  #closed = false;
+  #closing: Promise<void> | undefined;
 
   private constructor(descriptor: number) {
     this.#descriptor = descriptor;
@@ -54,15 +59,14 @@ export class OpenFile {
     return this.#run(() => writeDescriptor(this.#descriptor, text));
   }
 
-  /** Once everything that runs has ended. Nothing is done with it any more: another file may get its number. */
-  async close(): Promise<void> {
-    this.#closed = true;
-    await Promise.allSettled(this.#running);
-    await closeDescriptor(this.#descriptor);
+  /** Once everything that runs has ended, and once: nothing is done with it any more, since another file may get its number. */
+  close(): Promise<void> {
+    this.#closing ??= Promise.allSettled(this.#running).then(() => closeDescriptor(this.#descriptor));
+    return this.#closing;
   }
 
   async #run<T>(call: () => Promise<T>): Promise<T> {
-    if (this.#closed) throw new Error('the file is closed');
+    if (this.#closing) throw new Error('the file is closed');
     const running = call();
     this.#running.add(running);
     try {

@@ -2,7 +2,7 @@ import { constants, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { OpenFile } from '../../src/core/file-system.ts';
+import { OpenFile, orNothing } from '../../src/core/file-system.ts';
 import { runNode } from '../support/run-program.ts';
 
 function place(): string {
@@ -36,6 +36,17 @@ describe('an open file', () => {
     });
   });
 
+  it('is closed once, whoever else has its number by then', async () => {
+    const path = place();
+    writeFileSync(path, 'abcdef');
+    const file = await OpenFile.open(path, constants.O_RDONLY);
+    await file.close();
+    const others = await Promise.all(Array.from({ length: 8 }, () => OpenFile.open(path, constants.O_RDONLY)));
+    await file.close();
+    expect(await Promise.all(others.map((other) => other.read(Buffer.alloc(6), 0, 6, 0)))).toEqual(others.map(() => 6));
+    await Promise.all(others.map((other) => other.close()));
+  });
+
   it('is closed after what is being read, so that no other file is read instead', async () => {
     const path = place();
     writeFileSync(path, 'abcdef');
@@ -47,6 +58,13 @@ describe('an open file', () => {
     for (const late of [file.stat(), file.read(bytes[0]!, 0, 6, 0), file.write('x')]) {
       await expect(late).rejects.toThrow('the file is closed');
     }
+  });
+});
+
+describe('a call that may fail', () => {
+  it('gives what it gives, or nothing', async () => {
+    expect(await orNothing(Promise.resolve(5))).toBe(5);
+    expect(await orNothing(Promise.reject(new Error('no')))).toBeUndefined();
   });
 });
 

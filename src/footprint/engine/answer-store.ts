@@ -2,7 +2,7 @@
 import { constants } from 'node:fs';
 import { join } from 'node:path';
 import { KiB } from '../../core/bytes.ts';
-import { lstat, mkdir, OpenFile, readdir, rename, rm } from '../../core/file-system.ts';
+import { lstat, mkdir, OpenFile, orNothing, readdir, rename, rm } from '../../core/file-system.ts';
 import { loadNodeModule } from '../../core/node-module.ts';
 import { readSmallFile } from '../../core/read-small-file.ts';
 import { type EngineAnswer, type EngineQuestion, isAnswer } from './engine-question.ts';
@@ -108,9 +108,4 @@ export class AnswerStore {
   #place(key: string): string {
     return join(this.#directory, `${key}.json`);
   }
-}
-
-/** What fails is as if it weren't there: an answer that isn't kept is asked for again. */
-function orNothing<T>(done: Promise<T>): Promise<T | undefined> {
-  return done.catch(() => undefined);
 }
