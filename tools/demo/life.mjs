@@ -149,7 +149,8 @@ async function showRefusal(nexa, name, options) {
 async function showPressure(guard, other, minFreeBytes) {
   await other.takeUntil(guard, 'warning', minFreeBytes);
   await other.takeUntil(guard, 'critical', minFreeBytes);
-  printRow('', `the other program took ${formatBytes(other.takenBytes)} and ends`);
+  const took = other.takenBytes === 0 ? 'enough by being started' : formatBytes(other.takenBytes);
+  printRow('', `the other program took ${took}, and ends`);
   await other.end();
   await waitForRecovery(guard);
 }
