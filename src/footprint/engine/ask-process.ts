@@ -30,6 +30,7 @@ export class AskProcess {
   #waiting: Waiting | undefined;
   #ended: string | undefined;
   #kills = false;
+  readonly #whenGone: Promise<void>;
 
   constructor(child: StartedChild, engine: EngineFiles, checked: boolean) {
     this.#child = child;
@@ -37,7 +38,12 @@ export class AskProcess {
     this.#checked = checked;
     child.onMessage((message) => this.#receive(message));
     child.onOutput(() => {});
-    child.onExit((exitCode, signal) => this.#end(exitCode, signal));
+    this.#whenGone = new Promise((resolve) => {
+      child.onExit((exitCode, signal) => {
+        this.#end(exitCode, signal);
+        resolve();
+      });
+    });
     child.hold(false);
   }
 
@@ -67,6 +73,13 @@ export class AskProcess {
   kill(): void {
     this.#kills = true;
     this.#child.kill();
+  }
+
+  /** Resolves when it has ended, and what it held is free again: the program stays alive for that. */
+  end(): Promise<void> {
+    this.#child.hold(true);
+    this.kill();
+    return this.#whenGone;
   }
 
   #receive(value: unknown): void {

@@ -74,10 +74,7 @@ export class EngineAsker {
   close(): void {
     this.#closed = true;
     for (const process of this.#busy) process.kill();
-    for (const { process, timer } of this.#idle.splice(0)) {
-      clearTimeout(timer);
-      process.kill();
-    }
+    for (const process of this.#takeAllIdle()) process.kill();
   }
 
   async #askOnce(engine: EngineFiles, engineKey: string, key: string, asked: AskedQuestion): Promise<EngineAnswer> {
@@ -127,6 +124,12 @@ export class EngineAsker {
     return process;
   }
 
+  #takeAllIdle(): readonly AskProcess[] {
+    const all = this.#idle.splice(0);
+    for (const { timer } of all) clearTimeout(timer);
+    return all.map(({ process }) => process);
+  }
+
   #putIdle(key: string, process: AskProcess): void {
     if (process.gone) return;
     const timer = setTimeout(() => {
@@ -139,13 +142,18 @@ export class EngineAsker {
     this.#idle.push({ key, process, timer });
   }
 
-  /** If there is no room for one more beside those that ask now, once one of them is done. `undefined`: there is none for a single one. */
+  /**
+   * If there is no room for one more beside those that ask now, once one of them is done; and those that only wait for a question give theirs
+   * back. `undefined`: there is none for a single one.
+   */
   async #hold(bytes: number): Promise<(() => void) | undefined> {
     for (;;) {
       const letGo = this.#parts.hold(bytes);
       if (letGo) this.#holding += 1;
-      if (letGo || this.#holding === 0) return letGo;
-      await new Promise<void>((resolve) => this.#roomless.push(resolve));
+      if (letGo) return letGo;
+      if (this.#holding > 0) await new Promise<void>((resolve) => this.#roomless.push(resolve));
+      else if (this.#idle.length > 0) await Promise.all(this.#takeAllIdle().map((process) => process.end()));
+      else return undefined;
     }
   }
 

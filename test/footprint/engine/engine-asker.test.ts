@@ -184,6 +184,17 @@ describe('an engine that is asked', () => {
     expect([started.length, free]).toEqual([1, 1]);
   });
 
+  it('is asked anew where a process that waits for a question leaves no memory for another', async () => {
+    const { asker, started, engine } = scripted('send({ answer });', {
+      hold: () => (started.some(({ pid }) => isAlive(pid)) ? undefined : () => {}),
+    });
+    for (const inode of [0, 1]) {
+      const asked = { ...ASKED, files: [{ device: 1, inode, sizeBytes: 1, mtimeMs: 1 }] };
+      expect(await asker.ask(engine, asked)).toEqual(ANSWER);
+    }
+    expect(started).toHaveLength(2);
+  });
+
   it('is said to be missing if its libraries are, or no process can be started', async () => {
     const { asker, started } = scripted('send({ answer });');
     await expect(asker.ask({ libraries: ['/no/such.so'] }, ASKED)).rejects.toThrow(/ENOENT.*no\/such\.so/);
