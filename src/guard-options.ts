@@ -3,7 +3,7 @@ import type { Adapter } from './adapters/adapter.ts';
 import { completeAdapter } from './adapters/default-adapter.ts';
 import { type Clock, systemClock } from './core/clock.ts';
 import { copyOptions, readOption } from './core/copy-options.ts';
-import { invalidOption } from './core/errors.ts';
+import { invalidOption, MemoryGuardError } from './core/errors.ts';
 import { checkLadderStep, DEFAULT_FLOOR, type LadderStep } from './core/quantizations.ts';
 import type { SensorReading } from './core/types.ts';
 import {
@@ -176,8 +176,18 @@ const CHECKS: Checks<GuardSettings> = {
  *
  * @throws MemoryGuardError `ERR_INVALID_OPTION`, `ERR_UNKNOWN_QUANTIZATION`
  */
-export function readGuardOptions(options: unknown): GuardSettings {
-  return { ...DEFAULTS, ...validate<GuardSettings>(options, CHECKS, 'withMemoryGuard') };
+export function readGuardOptions(
+  options: unknown,
+  maker: 'withMemoryGuard' | 'createMemoryGuard' = 'withMemoryGuard',
+): GuardSettings {
+  const checks = maker === 'withMemoryGuard' ? CHECKS : { ...CHECKS, adapter: refuseAdapter };
+  return { ...DEFAULTS, ...validate<GuardSettings>(options, checks, maker) };
+}
+
+function refuseAdapter(): never {
+  const message =
+    '`createMemoryGuard` knows no SDK yet, and so takes no `adapter`; pass it to `guard.wrap(sdk, adapter)`.';
+  throw new MemoryGuardError('ERR_INVALID_OPTION', message);
 }
 
 const ADAPTER_FUNCTIONS = [
@@ -197,7 +207,7 @@ const ADAPTER_FUNCTIONS = [
 ] as const satisfies readonly (keyof Adapter)[];
 
 /** What an adapter leaves out is done in the usual way. It may be an object of a class. */
-function checkAdapter(value: unknown, name: string): Adapter {
+export function checkAdapter(value: unknown, name: string): Adapter {
   const given = completeAdapter(objectOf<Partial<Adapter>>('an adapter')(value, name));
   for (const key of ADAPTER_FUNCTIONS) {
     if (given[key] !== undefined) callback(given[key], `${name}.${key}`);

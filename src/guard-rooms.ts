@@ -1,6 +1,5 @@
 /** The rooms of one guard, put together: machine, ledger, gate, models, loads and monitor. Programs see them through the guard alone. */
 import { EventEmitter } from 'eventemitter3';
-import type { Adapter } from './adapters/adapter.ts';
 import { AdmissionGate } from './admission/admission-gate.ts';
 import { formatBytes } from './core/bytes.ts';
 import { describeError, MemoryGuardError } from './core/errors.ts';
@@ -39,8 +38,7 @@ export class GuardRooms {
   /** Why other processes are not seen, as it was told last. */
   #ledgerProblem: string | undefined;
 
-  /** `sdkName` is a name of the SDK that no other one has, for what is learned of loads whose files nobody tells. */
-  constructor(settings: GuardSettings, adapter: Adapter, machine: Machine = openMachine(settings), sdkName?: string) {
+  constructor(settings: GuardSettings, machine: Machine = openMachine(settings)) {
     const { clock, logger, ledger, calibration } = settings;
     this.#settings = settings;
     this.#tell = createPublisher((event) => this.events.emit(event.type, event as never), logger);
@@ -51,7 +49,7 @@ export class GuardRooms {
     this.ledger = this.machine.openLedger(ledger, (error) => this.#tellLedgerProblem(error));
     this.#gate = this.#makeGate();
     this.#engines = settings.askEngine ? this.#openEngines() : undefined;
-    this.models = this.#makeModels(adapter);
+    this.models = this.#makeModels();
     this.#unloads = new UnloadReports({
       clock,
       freeBytes: () => this.#freeBytes(),
@@ -61,7 +59,7 @@ export class GuardRooms {
     const { reader } = this.machine;
     this.status = new StatusWatch({ settings, gate: this.#gate, models: this.models, reader, tell: this.#tell });
     this.#stopWatchingPressure = this.machine.watchPressure(() => this.status.read());
-    this.loader = this.#makeLoader(adapter, sdkName);
+    this.loader = this.#makeLoader();
   }
 
   get closed(): boolean {
@@ -109,7 +107,7 @@ export class GuardRooms {
     });
   }
 
-  #makeModels(adapter: Adapter): LoadedModels {
+  #makeModels(): LoadedModels {
     const { clock, keepAliveMs, dropPageCache } = this.#settings;
     return new LoadedModels({
       gate: this.#gate,
@@ -119,9 +117,6 @@ export class GuardRooms {
         this.status.readSoon();
         this.loader.wake();
       },
-      endsAfterCalls: adapter.endsAfterCalls === true,
-      busy: (model) => adapter.isBusy?.(model) === true,
-      filledMicroBatch: (model) => adapter.hasFilledMicroBatch?.(model) === true,
       observed: (observing) => this.#keep(observing),
       removed: ({ facts }, cause, before) => {
         const { name, quantization, reservation, files } = facts;
@@ -137,13 +132,11 @@ export class GuardRooms {
     });
   }
 
-  #makeLoader(adapter: Adapter, sdkName: string | undefined): ModelLoader {
+  #makeLoader(): ModelLoader {
     const { shared } = this.ledger;
     const { onLedgerFailure } = this.#settings;
     return new ModelLoader({
       settings: this.#settings,
-      adapter,
-      sdkName,
       reader: this.machine.reader,
       gate: this.#gate,
       inSection: async (judge, commit, signal) =>

@@ -22,7 +22,7 @@ export { formatBytes, GiB, KiB, MiB, parseBytes } from './core/bytes.ts';
 export type { Clock } from './core/clock.ts';
 export { type ErrorCode, MemoryGuardError } from './core/errors.ts';
 export type { ModelProcess, ProcessEnd } from './core/model-process.ts';
-export type { LadderStep } from './core/quantizations.ts';
+export type { LadderStep, QuantizationName } from './core/quantizations.ts';
 export type {
   CacheType,
   FootprintBasis,
@@ -39,6 +39,7 @@ export type {
   ScopeKind,
   SensorReading,
 } from './core/types.ts';
+export { createMemoryGuard, type MemoryGuardOptions } from './create-memory-guard.ts';
 export {
   type EngineFiles,
   type EstimateFootprintOptions,
@@ -70,13 +71,24 @@ export type { Logger } from './events/publish-event.ts';
 export type { CalibrationOption } from './footprint/calibration-option.ts';
 export type { ModelRequirements } from './footprint/documented-requirements.ts';
 export type { GuardOptions } from './guard-options.ts';
+export type {
+  DisposeMethodName,
+  GuardedBy,
+  GuardedLoadArguments,
+  GuardedLoadOptions,
+  GuardedModel,
+  GuardedPathOptions,
+  LoadsModels,
+  WithGuardedContexts,
+} from './guarded-types.ts';
 export type { OnLedgerFailure } from './ledger/ledger-failure.ts';
 export type { LedgerEntry } from './ledger/ledger-record.ts';
 export type { LedgerOption } from './ledger/open-ledger.ts';
+export type { GuardLoadOptions, LoadCandidate, LoadChoice } from './load-calls/load-call-options.ts';
 export type { GivenFootprint, LoadGuardOptions } from './loading/load-guard-options.ts';
 export type { EvictChoice } from './loading/load-settings.ts';
 export { type MachineReport, machineReport } from './machine-report.ts';
-export type { GuardLedger, MemoryGuard, PlanOptions } from './memory-guard.ts';
+export type { EndableModel, GuardLedger, MemoryGuard, PlanOptions } from './memory-guard.ts';
 export type { LoadedModel } from './models/loaded-model.ts';
 export type { GuardedModelChoice } from './models/model-handle.ts';
 export type { ObservedMemory } from './models/observe-load.ts';
@@ -117,14 +129,4 @@ export { readMemory } from './sensors/read-memory.ts';
 export type { ReadMemoryOptions } from './sensors/read-memory-options.ts';
 export type { SpawnChoice, SpawnProgramOptions } from './spawn/spawn-options.ts';
 export type { SpawnedProgram } from './spawn/spawned-program.ts';
-export {
-  type DisposeMethodName,
-  type Guarded,
-  type GuardedLoadArguments,
-  type GuardedLoadOptions,
-  type GuardedModel,
-  type GuardedPathOptions,
-  type LoadsModels,
-  type WithGuardedContexts,
-  withMemoryGuard,
-} from './with-memory-guard.ts';
+export { type Guarded, withMemoryGuard } from './with-memory-guard.ts';

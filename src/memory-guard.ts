@@ -1,10 +1,24 @@
 /** The guard that programs talk to: a face over its rooms. It decides, holds and reads nothing itself. */
-import { MemoryGuardError } from './core/errors.ts';
+import type { Adapter } from './adapters/adapter.ts';
+import { defaultAdapter } from './adapters/default-adapter.ts';
+import type { LoadSource } from './adapters/load-source.ts';
+import { nameProgram } from './adapters/name-sdk.ts';
+import { describe, MemoryGuardError } from './core/errors.ts';
 import type { MemorySnapshot } from './core/types.ts';
 import { callback } from './core/validate.ts';
+import { unwrap } from './core/wrap-object.ts';
 import { checkEventName, type GuardEventName, type GuardEventOf } from './events/guard-events.ts';
+import { checkAdapter } from './guard-options.ts';
 import type { GuardRooms } from './guard-rooms.ts';
+import type { GuardedBy, GuardedModel, LoadsModels } from './guarded-types.ts';
 import type { LedgerEntry } from './ledger/ledger-record.ts';
+import { loadCallAdapter, runLoadCall } from './load-calls/load-call-adapter.ts';
+import {
+  type GuardLoadOptions,
+  type LoadCandidate,
+  type LoadChoice,
+  readLoadCall,
+} from './load-calls/load-call-options.ts';
 import type { LoadGuardOptions } from './loading/load-guard-options.ts';
 import type { LoadedModel } from './models/loaded-model.ts';
 import type { GuardStatus, WatchOptions } from './monitor/status-watch.ts';
@@ -12,6 +26,7 @@ import type { Decision } from './policy/decision.ts';
 import { runSpawn, spawnAdapter } from './spawn/spawn-adapter.ts';
 import { readSpawnCall, type SpawnChoice, type SpawnProgramOptions } from './spawn/spawn-options.ts';
 import type { SpawnedProgram } from './spawn/spawned-program.ts';
+import { checkSdk, wrapSdk } from './wrap-sdk.ts';
 
 /** `guard.ledger`. */
 export interface GuardLedger {
@@ -28,9 +43,17 @@ export interface PlanOptions {
   readonly [option: string]: unknown;
 }
 
+/** What a model gets from `dispose` among the options of its load, if it has none of that itself. */
+export interface EndableModel {
+  dispose(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
 /** `guarded.guard`: snapshots, status, events and the models that are loaded. Made by `withMemoryGuard`. */
 export class MemoryGuard {
   readonly #rooms: GuardRooms;
+  /** The SDKs behind it, in the order in which they were wrapped. */
+  readonly #sources: LoadSource[] = [];
 
   /** @internal Use `withMemoryGuard`. */
   constructor(rooms: GuardRooms) {
@@ -128,8 +151,9 @@ export class MemoryGuard {
    *
    * @throws MemoryGuardError what `loadModel` would throw about its options or files, `ERR_SENSOR` and `ERR_GUARD_CLOSED`.
    */
-  async plan(name: string | PlanOptions, options: PlanOptions = {}): Promise<Decision> {
-    return this.#rooms.loader.plan(typeof name === 'string' ? [name, options] : [name]);
+  async plan(name: string | PlanOptions, options: PlanOptions = {}, sdk?: object): Promise<Decision> {
+    const source = this.#findSource(sdk);
+    return this.#rooms.loader.plan(source, typeof name === 'string' ? [name, options] : [name]);
   }
 
   /**
@@ -156,12 +180,80 @@ export class MemoryGuard {
   ): Promise<SpawnedProgram> {
     this.#assertOpen();
     const call = readSpawnCall(command, args, options);
-    return (await this.#rooms.loader.loadOther(spawnAdapter(call), runSpawn, [call])) as SpawnedProgram;
+    const source: LoadSource = { sdk: call, adapter: spawnAdapter(call) };
+    return (await this.#rooms.loader.load(source, runSpawn, [call])) as SpawnedProgram;
+  }
+
+  /**
+   * Lets any call in that loads a model, once there is room for what it takes. `load` is told what was chosen, and gives the model; the result
+   * is that model, whose calls are counted and whose disposal is seen. What `load` throws passes through and leaves nothing reserved.
+   *
+   * @throws MemoryGuardError `ERR_INVALID_OPTION`, and what `loadModel` of a guarded SDK throws if it doesn't fit.
+   * @example
+   * ```ts
+   * const session = await guard.load(
+   *   { name: 'detector', candidates: [{ quantization: 'fp32', footprint: '600 MiB' }, { quantization: 'int8', footprint: '200 MiB' }] },
+   *   ({ quantization }) => InferenceSession.create(`detector.${quantization}.onnx`),
+   * );
+   * ```
+   */
+  load<M extends object, C extends LoadCandidate = LoadCandidate>(
+    options: GuardLoadOptions<M, C> & { readonly dispose: (model: M) => unknown },
+    load: (chosen: LoadChoice<C>) => M | PromiseLike<M>,
+  ): Promise<GuardedModel<M> & Omit<EndableModel, keyof M>>;
+  load<M extends object, C extends LoadCandidate = LoadCandidate>(
+    options: GuardLoadOptions<M, C>,
+    load: (chosen: LoadChoice<C>) => M | PromiseLike<M>,
+  ): Promise<GuardedModel<M>>;
+  async load(options: GuardLoadOptions<never>, load: (chosen: never) => unknown): Promise<unknown> {
+    this.#assertOpen();
+    const call = readLoadCall(options, load);
+    const source: LoadSource = {
+      sdk: call,
+      adapter: loadCallAdapter(call),
+      footprintOption: '`footprint`',
+      ...nameProgram('guard.load'),
+    };
+    return this.#rooms.loader.load(source, runLoadCall, [call]);
+  }
+
+  /**
+   * Puts an SDK behind this guard, beside any others: returns the same SDK, whose loads are admitted, downgraded or refused, with `guard` added.
+   * What the SDK calls on itself is not guarded. `adapter` says how it is read, if none of those fits that are known.
+   *
+   * @throws MemoryGuardError `ERR_INVALID_OPTION` for a bad adapter, an object without a method that loads, and an SDK that is guarded already;
+   * `ERR_GUARD_CLOSED` after `close()`.
+   * @example
+   * ```ts
+   * const guard = createMemoryGuard();
+   * const llama = guard.wrap(await getLlama());
+   * const model = await llama.loadModel({ modelPath });
+   * ```
+   */
+  wrap<T extends LoadsModels>(sdk: T, adapter?: Partial<Adapter>): GuardedBy<this, T> {
+    this.#assertOpen();
+    const own = adapter === undefined ? undefined : checkAdapter(adapter, 'adapter');
+    const { wrapped, source } = wrapSdk(checkSdk(sdk, own), this, this.#rooms);
+    this.#sources.push(source);
+    return wrapped as unknown as GuardedBy<this, T>;
   }
 
   /** Ends watching and refuses further loads. Models that are loaded stay usable; disposing them is up to you. */
   close(): void {
     this.#rooms.close();
+  }
+
+  /** Whose arguments are planned: those of this SDK, of the only one, or without any those of the usual way. */
+  #findSource(sdk: object | undefined): LoadSource {
+    const [first = { sdk: this, adapter: defaultAdapter }, ...others] = this.#sources;
+    if (sdk === undefined && others.length === 0) return first;
+    const found = sdk && this.#sources.find((source) => source.sdk === unwrap(sdk));
+    if (found) return found;
+    const message =
+      sdk === undefined
+        ? `Several SDKs are behind this guard; say whose load is planned: \`guard.plan(name, options, sdk)\`.`
+        : `Expected \`sdk\` to be behind this guard, got ${describe(sdk)}; wrap it first: \`guard.wrap(sdk)\`.`;
+    throw new MemoryGuardError('ERR_INVALID_OPTION', message);
   }
 
   #assertOpen(): void {

@@ -143,10 +143,10 @@ describe('a machine that tells of pressure', () => {
     const memory = new FakeMachine(8 * GiB);
     const machine = new TellingMachine(memory.sensor);
     const settings = readGuardOptions({ sensor: memory.sensor, clock: new ManualClock(), minFreeRatioAfterLoad: 0 });
-    const rooms = new GuardRooms(settings, defaultAdapter, machine);
+    const rooms = new GuardRooms(settings, machine);
     const told: string[] = [];
     rooms.events.on('critical', ({ type }) => told.push(type));
-    await rooms.loader.load(() => ({ dispose() {} }), ['m', MODEL]);
+    await rooms.loader.load({ sdk: {}, adapter: defaultAdapter }, () => ({ dispose() {} }), ['m', MODEL]);
     memory.availableBytes = 1 * MiB;
     expect(told).toEqual([]);
     machine.changed?.();

@@ -1,7 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { Adapter } from '../src/adapters/adapter.ts';
 import { GiB, MiB } from '../src/core/bytes.ts';
-import { type LoadsModels, withMemoryGuard } from '../src/with-memory-guard.ts';
+import type { LoadsModels } from '../src/guarded-types.ts';
+import { withMemoryGuard } from '../src/with-memory-guard.ts';
 import { FakeMachine, FakeModel, FakeSDK, guardedFake } from './support/fake-sdk.ts';
 
 const sensor = () => ({ totalBytes: 16 * GiB, availableBytes: 15 * GiB });

@@ -1,7 +1,7 @@
 /** What the guard must know about an SDK, as types. It knows no SDK by name and no memory numbers. */
 import type { EngineFiles } from '../core/engine-files.ts';
 import type { ModelProcess } from '../core/model-process.ts';
-import type { LadderStep } from '../core/quantizations.ts';
+import type { QuantizationName } from '../core/quantizations.ts';
 import type { KvCacheType, ModelMemory } from '../core/types.ts';
 
 /**
@@ -79,12 +79,14 @@ export interface LoadRequest {
   readonly shape?: RequestedShape;
 }
 
-/** Files that can be loaded for a request: the ones that were asked for, or those of another quantization. */
+/** What can be loaded for a request: what was asked for, or that in another quantization. */
 export interface ModelOffer {
   /** The step of the ladder that the file is. Absent for a file that is loaded as it is or not at all. */
-  readonly quantization?: LadderStep;
-  /** Path of the model's file; of a split model that of the first one. */
-  readonly modelPath: string;
+  readonly quantization?: QuantizationName;
+  /** Path of the model's file; of a split model that of the first one. Absent if what it takes is told, or may have been seen. */
+  readonly modelPath?: string;
+  /** What it takes, as `memoryGuard.footprint` says it. It goes before the file. */
+  readonly footprint?: unknown;
   /** Path of the projector that is loaded with it. */
   readonly projectorPath?: string;
   /** Path of a model that is loaded with it to guess its next tokens. */
@@ -130,6 +132,11 @@ export interface ProcessAdapter {
  */
 export interface Adapter {
   /**
+   * The SDK's methods that load, by their paths, such as 'pipeline' or 'InferenceSession.create'; or each with the parts of the adapter that
+   * differ for it. @default ['loadModel']
+   */
+  readonly loads?: readonly string[] | Readonly<Record<string, Partial<Omit<Adapter, 'loads'>>>>;
+  /**
    * What `loadModel(...args)` asks for.
    *
    * @throws MemoryGuardError `ERR_UNKNOWN_MODEL` or `ERR_INVALID_OPTION` if the arguments name no model.
@@ -141,15 +148,17 @@ export interface Adapter {
    */
   withQuantization(
     args: readonly unknown[],
-    quantization: LadderStep | undefined,
+    quantization: QuantizationName | undefined,
     modelPath: string | undefined,
   ): readonly unknown[];
   /** The same for the shape. Without this part the SDK is given the shape that its caller wrote. */
   withShape?(args: readonly unknown[], chosen: ChosenShape): readonly unknown[];
   /** The SDK understands a range of contexts itself: a guard that only observes chooses none for it. */
   readonly understandsRanges?: boolean;
-  /** The files that may be loaded, the best quality first. If there are none, a known model's published shape decides, or the documented table. */
+  /** What may be loaded, the best quality first. If there is nothing, a known model's published shape decides, or the documented table. */
   listOffers?(args: readonly unknown[]): Promise<readonly ModelOffer[]>;
+  /** The quantizations of its offers are names of its own, such as 'fp16', in its own order: no file types of llama.cpp, and without a floor. */
+  readonly ownLadder?: boolean;
   /**
    * Name and version of the engine. What loads really took is kept under it. Without it that is kept of loads by name alone, under the program
    * and the SDK's code.
@@ -192,14 +201,16 @@ export interface Adapter {
    * model (an eviction, a handle that was lost), it calls the first of these that the model has.
    */
   readonly disposers: readonly PropertyKey[];
+  /** Ends a model, if that is done by none of its own methods. */
+  end?(model: unknown): unknown;
   /**
    * The engine crashes if a model is ended while a call on it runs: the guard then hands a disposal on once its calls are done. Most SDKs
    * end such calls themselves.
    */
   readonly endsAfterCalls?: boolean;
   /**
-   * Whether a method of a loaded model, or of one of its parts, runs the model. The first such call that completes has touched
-   * the memory that the model needs.
+   * Whether a method of a loaded model, or of one of its parts, runs the model; '' is a call of the model itself. The first such call that
+   * completes has touched the memory that the model needs.
    */
   isInference(method: string): boolean;
   /** Whether a call on a loaded model with these arguments processes audio: memory is reserved for that while the call runs. */

@@ -37,11 +37,13 @@ export const defaultAdapter = Object.freeze({
 
 /** All parts that an adapter may have. */
 const ADAPTER_PARTS = Object.keys({
+  loads: true,
   readRequest: true,
   withQuantization: true,
   withShape: true,
   understandsRanges: true,
   listOffers: true,
+  ownLadder: true,
   runtime: true,
   findEngine: true,
   modelsLiveIn: true,
@@ -55,6 +57,7 @@ const ADAPTER_PARTS = Object.keys({
   onEnd: true,
   endsAfterCalls: true,
   disposers: true,
+  end: true,
   isInference: true,
   hasAudio: true,
   countCallAudio: true,
@@ -74,8 +77,9 @@ export function completeAdapter(given: Partial<Adapter>): Adapter {
   return adapter as Adapter;
 }
 
+/** '' is a call of the model itself. */
 const INFERENCE =
-  /^(generate|complet|chat|prompt|infer|transcri|respond|predict|run|ask|evaluate|controlledEval|embed|getEmbed|rank|rerank)/i;
+  /^$|^(generate|complet|chat|prompt|infer|transcri|respond|predict|run|ask|evaluate|controlledEval|embed|getEmbed|rank|rerank)/i;
 
 const SHAPE_KEYS = [
   'contextSize',

@@ -49,6 +49,9 @@ const STEPS = [
 /** A file type of llama.cpp, as one step of the ladder: from `F32` over `Q4_K_M` down to `Q1_0`. */
 export type LadderStep = (typeof STEPS)[number][0];
 
+/** A step of the ladder, or the name that a caller gave to one of its own candidates, such as 'fp16'. */
+export type QuantizationName = LadderStep | (string & {});
+
 /** The ladder, best quality first: a load goes down from where it begins. */
 export const LADDER: readonly LadderStep[] = Object.freeze(STEPS.map(([step]) => step));
 

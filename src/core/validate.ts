@@ -151,6 +151,23 @@ export function oneOrMore<T>(check: Check<T>, expected: string): Check<readonly 
   };
 }
 
+/** A list, each of whose parts is checked by `check` under its place, such as `candidates[0]`. `expected` says what the list is. */
+export function listOf<T>(expected: string, check: Check<T>): Check<readonly T[]> {
+  return (value, name) => {
+    const parts = readOption(name, () => (Array.isArray(value) ? [...value] : undefined));
+    if (!parts) throw invalidOption(name, expected, value);
+    return Object.freeze(parts.map((part: unknown, index) => check(part, `${name}[${index}]`)));
+  };
+}
+
+/** What is read later, and refused now by the name that it has here. */
+export function unread<T>(check: Check<unknown>): Check<T> {
+  return (value, name) => {
+    check(value, name);
+    return value as T;
+  };
+}
+
 /** Any function; what it takes and returns can't be seen before it is called. */
 export function callback<F extends (...args: never[]) => unknown>(value: unknown, name: string): F {
   if (typeof value !== 'function') throw invalidOption(name, 'a function', value);

@@ -14,6 +14,10 @@ export interface Wrapping {
   readonly extra?: ReadonlyMap<PropertyKey, unknown>;
   /** The takeover of a method by its name; without one the raw method is called as it is. */
   readonly takeover?: (key: PropertyKey) => Takeover | undefined;
+  /** The takeover of a call of the object itself, if it is a function. */
+  readonly call?: Takeover;
+  /** How the object under a key is wrapped itself, such as a class with a static method that is taken over. */
+  readonly inner?: (key: PropertyKey) => Wrapping | undefined;
 }
 
 /** Raw objects by the wrapped ones. A foreign object is never asked: a proxy may answer every key, or none. */
@@ -126,7 +130,9 @@ class Handler implements ProxyHandler<object> {
   }
 
   apply(_target: object, self: unknown, args: unknown[]): unknown {
-    return this.#outward(Reflect.apply(this.#raw as Method, this.#inward(self), inward(args)));
+    const invoke: Invoke = (given) => Reflect.apply(this.#raw as Method, this.#inward(self), inward(given));
+    const { call } = this.#wrapping;
+    return this.#outward(call ? call(invoke, args) : invoke(args));
   }
 
   construct(_target: object, args: unknown[]): object {
@@ -134,23 +140,26 @@ class Handler implements ProxyHandler<object> {
   }
 
   #handOut(key: PropertyKey, value: unknown): unknown {
-    return typeof value === 'function' && key !== 'constructor' ? this.#wrapOnce(key, value as Method) : value;
+    if ((typeof value !== 'function' && typeof value !== 'object') || value === null || key === 'constructor')
+      return value;
+    const inner = this.#wrapping.inner?.(key);
+    return typeof value === 'function' || inner ? this.#wrapOnce(key, value as Method, inner) : value;
   }
 
   /** A wrapped method that is written back is the raw one again, or it would be taken over twice. */
   #findRawMethod(value: unknown): unknown {
-    if (typeof value !== 'function' || !this.#methods) return value;
+    if (!this.#methods) return value;
     for (const { raw, wrapped } of this.#methods.values()) {
       if (wrapped === value) return raw;
     }
     return value;
   }
 
-  #wrapOnce(key: PropertyKey, method: Method): Method {
+  #wrapOnce(key: PropertyKey, method: Method, inner: Wrapping | undefined): Method {
     this.#methods ??= new Map();
     const known = this.#methods.get(key);
     if (known?.raw === method) return known.wrapped;
-    const wrapped = isClass(method) ? method : this.#wrapMethod(key, method);
+    const wrapped = inner ? wrapObject(method, inner) : isClass(method) ? method : this.#wrapMethod(key, method);
     this.#methods.set(key, { raw: method, wrapped });
     return wrapped;
   }

@@ -1,6 +1,6 @@
 /** What the guard tells: the events with their numbers in bytes, and their names. It knows no listeners. */
 import { type ErrorCode, invalidOption } from '../core/errors.ts';
-import type { LadderStep } from '../core/quantizations.ts';
+import type { QuantizationName } from '../core/quantizations.ts';
 import type { LoadNeed, MemoryStatusLevel, ScopeKind } from '../core/types.ts';
 import type { AdmissionRule } from '../policy/admission-rules.ts';
 import type { Decision } from '../policy/decision.ts';
@@ -84,7 +84,7 @@ export interface WaitingEvent extends GuardEventBase<'waiting'>, Omit<Decision, 
 /** A load is done and its model registered. */
 export interface LoadedEvent extends GuardEventBase<'loaded'> {
   readonly model: string;
-  readonly quantization?: LadderStep;
+  readonly quantization?: QuantizationName;
   readonly need: LoadNeed;
   /** Sizes of the files that the load mapped. Absent if the system doesn't tell. */
   readonly mappedBytes?: number;
@@ -103,7 +103,7 @@ export type EvictionReason = 'memory' | 'keep-alive';
  */
 export interface UnloadedEvent<T extends 'unloaded' | 'leaked' = 'unloaded' | 'leaked'> extends GuardEventBase<T> {
   readonly model: string;
-  readonly quantization?: LadderStep;
+  readonly quantization?: QuantizationName;
   /**
    * By how much headroom rose until it stood still. If several models went together it stands with the last of them. Absent if
    * headroom can't be read.
@@ -126,7 +126,7 @@ export interface EvictedEvent extends Omit<UnloadedEvent, 'type'> {
 /** The process of a model has ended, though nobody had asked for that: its model is gone, and nothing is reserved for it any more. */
 export interface KilledEvent extends GuardEventBase<'killed'> {
   readonly model: string;
-  readonly quantization?: LadderStep;
+  readonly quantization?: QuantizationName;
   readonly pid: number;
   /** The signal that ended it. Absent if it ended by itself. */
   readonly signal?: string;

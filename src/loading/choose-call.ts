@@ -1,6 +1,6 @@
 /** What the SDK is called with for the candidate that was chosen. It reads no memory and calls nothing but the adapter. */
 import type { ChosenShape } from '../adapters/adapter.ts';
-import type { LadderStep } from '../core/quantizations.ts';
+import type { QuantizationName } from '../core/quantizations.ts';
 import type { Candidate } from '../policy/choose-candidate.ts';
 import { chooseShape } from './context-range.ts';
 import type { LoadSettings } from './load-settings.ts';
@@ -9,7 +9,7 @@ import type { PreparedLoad } from './prepare-load.ts';
 /** What the SDK is called with, and what was chosen for that. */
 export interface ChosenCall {
   readonly args: readonly unknown[];
-  readonly quantization: LadderStep | undefined;
+  readonly quantization: QuantizationName | undefined;
   readonly shape: ChosenShape;
 }
 

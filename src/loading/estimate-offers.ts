@@ -10,7 +10,9 @@ import type { EnginePort } from '../footprint/engine/engine-port.ts';
 import type { EstimateShape } from '../footprint/estimator.ts';
 import { readShapeRange } from './context-range.ts';
 import { isBelowAsked, type LadderLimits, selectOffers } from './ladder-range.ts';
-import type { EstimatedOffer } from './load-candidates.ts';
+import type { EstimatedOffer, ToldOffer } from './load-candidates.ts';
+import { readGivenNeed } from './load-guard-options.ts';
+import { selectOwnOffers } from './own-ladder.ts';
 
 /** Asks the engine whose files these are. */
 export type EngineQuestions = (files: EngineFiles) => EnginePort;
@@ -30,15 +32,19 @@ export async function estimateOffers(
   request: LoadRequest,
   limits: LadderLimits,
   { adapter, calibration, engines }: EstimateOffersParts,
-): Promise<readonly EstimatedOffer[]> {
-  const offers = selectOffers(((await adapter.listOffers?.(args)) ?? []).map(copyOffer), request, limits);
+): Promise<readonly (EstimatedOffer | ToldOffer)[]> {
+  const all = ((await adapter.listOffers?.(args)) ?? []).map(copyOffer);
+  const offers = adapter.ownLadder ? selectOwnOffers(all, request) : selectOffers(all, request, limits);
   const { runtime } = adapter;
   const observations = runtime === undefined ? undefined : await calibration?.readObservations();
   const files = offers.length > 0 ? await adapter.findEngine?.(args) : undefined;
   const engine = files && engines?.(files);
   const estimated = await Promise.all(
-    offers.map(async (offer) => {
-      const estimator = await openEstimators(offer, engine).catch((error: unknown) => {
+    offers.map(async (offer): Promise<readonly (EstimatedOffer | ToldOffer)[]> => {
+      const { modelPath, footprint } = offer;
+      if (footprint !== undefined) return [{ ...offer, need: readGivenNeed(footprint, 'footprint') }];
+      if (modelPath === undefined) return [offer];
+      const estimator = await openEstimators({ ...offer, modelPath }, engine).catch((error: unknown) => {
         // A smaller file that is still being downloaded doesn't hold up the one that was asked for.
         if (isBelowAsked(offer, request)) return undefined;
         throw error;
@@ -72,8 +78,14 @@ function listShapes(asked: RequestedShape | undefined, trainedTokens: number | u
   );
 }
 
+const OFFER_KEYS = [
+  'quantization',
+  'modelPath',
+  'projectorPath',
+  'draftPath',
+  'footprint',
+] as const satisfies readonly (keyof ModelOffer)[];
+
 function copyOffer(offer: ModelOffer): ModelOffer {
-  const names = ['quantization', 'modelPath', 'projectorPath', 'draftPath'];
-  const { quantization, modelPath, projectorPath, draftPath } = copyOptions(offer, 'listOffers()', names);
-  return { quantization, modelPath, projectorPath, draftPath } as ModelOffer;
+  return copyOptions(offer, 'listOffers()', OFFER_KEYS) as ModelOffer;
 }

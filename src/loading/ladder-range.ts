@@ -26,7 +26,9 @@ export function selectOffers<O extends ModelOffer>(
   const lying = LADDER.filter((step) => offers.some(({ quantization }) => quantization === step));
   if (lying.length === 0) return offers;
   const allowed = listAllowedSteps(lying, model, limits);
-  return offers.filter(({ quantization }) => quantization === undefined || allowed.includes(quantization));
+  return offers.filter(
+    ({ quantization }) => quantization === undefined || allowed.includes(quantization as LadderStep),
+  );
 }
 
 /**

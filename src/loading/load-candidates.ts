@@ -13,6 +13,7 @@ import {
   LADDER,
   type LadderStep,
   QUANTIZATIONS,
+  type QuantizationName,
 } from '../core/quantizations.ts';
 import type { LoadNeed, Quantization } from '../core/types.ts';
 import { applyObservations } from '../footprint/apply-observations.ts';
@@ -28,9 +29,7 @@ import type { LoadChoices } from './load-guard-options.ts';
 import type { LoadSettings } from './load-settings.ts';
 
 /** An offer whose headers were read, or a known model's published shape in their place. */
-export interface EstimatedOffer extends Omit<ModelOffer, 'modelPath'> {
-  /** Absent if the SDK keeps its files to itself. */
-  readonly modelPath?: string;
+export interface EstimatedOffer extends ModelOffer {
   readonly estimator: Estimator;
   /** What was observed of such loads, and under which key; absent if nothing is kept. */
   readonly observed?: (shape: EstimateShape) => LearnedLoads | undefined;
@@ -38,10 +37,20 @@ export interface EstimatedOffer extends Omit<ModelOffer, 'modelPath'> {
   readonly readRange?: typeof readShapeRange;
 }
 
+/** An offer that no file tells of: its need was given, or may have been seen. */
+export interface ToldOffer extends ModelOffer {
+  readonly estimator?: undefined;
+  readonly need?: LoadNeed;
+}
+
 export interface ListCandidatesParts {
   readonly settings: Pick<LoadSettings, 'downgrade' | 'floor' | 'minFreeBytes' | 'unknownModels'>;
-  /** The files that may be loaded; none if they are not known. */
-  readonly offers: readonly EstimatedOffer[];
+  /** What may be loaded; nothing if that is not known. */
+  readonly offers: readonly (EstimatedOffer | ToldOffer)[];
+  /** Their quantizations are names of their own. */
+  readonly ownLadder?: boolean;
+  /** How the caller tells what a model takes. */
+  readonly footprintOption?: string;
   /** What was seen of loads whose files nobody tells. Absent if nothing is kept. */
   readonly findLearned?: FindLearned | undefined;
   /** If none was asked for: the quantization with which a known model begins. */
@@ -71,6 +80,7 @@ export function listCandidates(
   // Forcing means this one and no other.
   const downgrade = !choices.force && (choices.downgrade ?? parts.settings.downgrade);
   const model = request.name;
+  if (parts.ownLadder && !choices.giveNeed) return listOwnCandidates(request, downgrade, parts);
   const lying = listLadder(request, choices, parts);
   if (!lying) {
     const candidates = listCandidatesWithoutLadder(request, choices, parts);
@@ -81,6 +91,43 @@ export function listCandidates(
   const [asked, ...below] = request.quantization === undefined ? beginLadder(allowed, request, parts) : allowed;
   const candidates = [asked!, ...below].flatMap((step) => listCandidatesOfStep(step, request, choices, parts));
   return { model, askedQuantization: asked!, candidates, downgrade };
+}
+
+/** Those that the request allows, in their own order. What nobody knows of a step below the first leaves that step out. */
+function listOwnCandidates(request: LoadRequest, downgrade: boolean, parts: ListCandidatesParts): AdmissionRequest {
+  const [first, ...below] = parts.offers;
+  const asked = first?.quantization;
+  const candidates = first ? listCandidatesOfOffer(first, request, largestMinFreeBytes(asked, parts), parts) : [];
+  if (candidates.length === 0) throw unknownNeed(request, parts);
+  const rest = below.flatMap((offer) =>
+    listCandidatesOfOffer(offer, request, largestMinFreeBytes(offer.quantization, parts), parts),
+  );
+  return {
+    model: request.name,
+    ...(asked !== undefined && { askedQuantization: asked }),
+    candidates: [...candidates, ...rest],
+    downgrade,
+  };
+}
+
+/** None if nobody knows what it takes, and it isn't to be admitted so. */
+function listCandidatesOfOffer(
+  offer: EstimatedOffer | ToldOffer,
+  request: LoadRequest,
+  minFreeBytes: number,
+  parts: ListCandidatesParts,
+): readonly Candidate[] {
+  if (offer.estimator) return estimateCandidates(offer, request, minFreeBytes, parts);
+  const { quantization, modelPath, need } = offer;
+  const facts = {
+    ...(quantization !== undefined && { quantization }),
+    ...(modelPath !== undefined && { modelPath }),
+    minFreeBytes,
+  };
+  if (need) return [raiseCandidate({ ...facts, need }, request, parts)];
+  const admits = parts.settings.unknownModels === 'admit';
+  const measured = measureCandidate({ ...facts, need: UNKNOWN_NEED }, request, { ...parts, admits });
+  return measured ? [measured] : [];
 }
 
 /** The ladder of this model, best first. `undefined` if it has none. */
@@ -115,7 +162,7 @@ function listCandidatesOfStep(
 ): readonly Candidate[] {
   const minFreeBytes = largestMinFreeBytes(quantization, parts);
   const offer = parts.offers.find((each) => each.quantization === quantization);
-  if (!giveNeed && offer) return estimateCandidates(offer, request, minFreeBytes, parts);
+  if (!giveNeed && offer) return listCandidatesOfOffer(offer, request, minFreeBytes, parts);
   const lying = LADDER.filter((step) => parts.offers.some((each) => each.quantization === step));
   if (!giveNeed && lying.length > 0 && !isQuantization(quantization))
     throw missingStep(request.name, quantization, lying);
@@ -130,14 +177,20 @@ function listCandidatesWithoutLadder(
 ): readonly Candidate[] {
   const minFreeBytes = largestMinFreeBytes(undefined, parts);
   if (giveNeed) return [raiseCandidate({ need: giveNeed(undefined), minFreeBytes }, request, parts)];
-  const [offer] = parts.offers;
-  if (offer) return estimateUnnamed(offer, request, parts);
-  const admits = parts.settings.unknownModels === 'admit';
-  const measured = measureCandidate({ need: UNKNOWN_NEED, minFreeBytes }, request, { ...parts, admits });
-  if (measured) return [measured];
-  throw new MemoryGuardError(
+  const [offer = {}] = parts.offers;
+  if (offer.estimator) return estimateUnnamed(offer, request, parts);
+  const candidates = listCandidatesOfOffer(offer, request, minFreeBytes, parts);
+  if (candidates.length === 0) throw unknownNeed(request, parts);
+  return candidates;
+}
+
+function unknownNeed(
+  { name }: LoadRequest,
+  { footprintOption = '`memoryGuard: { footprint }`' }: ListCandidatesParts,
+): MemoryGuardError {
+  return new MemoryGuardError(
     'ERR_UNKNOWN_MODEL',
-    `Expected a model whose needs are known ('qwen2audio', the path of a GGUF file) or its size as \`memoryGuard: { footprint }\`, got ${describe(request.name)}.`,
+    `Expected a model whose needs are known ('qwen2audio', the path of a GGUF file) or its size as ${footprintOption}, got ${describe(name)}.`,
   );
 }
 
@@ -211,7 +264,7 @@ function estimateCandidate(
 
 /** What one model asks to keep free, whatever else is loaded. */
 export function ownMinFreeBytes(
-  quantization: LadderStep | undefined,
+  quantization: QuantizationName | undefined,
   { minFreeBytes }: Pick<LoadSettings, 'minFreeBytes'>,
 ): number {
   const documented = isQuantization(quantization) ? getRequirements(quantization).minFreeMemory : undefined;
@@ -219,7 +272,7 @@ export function ownMinFreeBytes(
 }
 
 function largestMinFreeBytes(
-  quantization: LadderStep | undefined,
+  quantization: QuantizationName | undefined,
   { settings, heldMinFreeBytes }: ListCandidatesParts,
 ): number {
   return Math.max(ownMinFreeBytes(quantization, settings), heldMinFreeBytes);

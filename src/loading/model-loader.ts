@@ -2,6 +2,7 @@
 
 import { setImmediate } from 'node:timers/promises';
 import type { Adapter } from '../adapters/adapter.ts';
+import type { LoadSource } from '../adapters/load-source.ts';
 import type { AdmissionGate } from '../admission/admission-gate.ts';
 import { MiB } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
@@ -34,9 +35,6 @@ import { DecisionTeller, tellLoaded } from './tell-decision.ts';
 
 export interface ModelLoaderParts {
   readonly settings: LoadSettings;
-  readonly adapter: Adapter;
-  /** A name of the SDK that no other one has. `undefined` if it has none. */
-  readonly sdkName?: string | undefined;
   readonly reader: MemoryReader;
   readonly gate: AdmissionGate;
   readonly inSection: InSection;
@@ -78,7 +76,7 @@ export class ModelLoader {
   readonly #parts: ModelLoaderParts;
   readonly #teller: DecisionTeller;
   readonly #admission: LoadAdmission;
-  readonly #handleParts: ModelHandleParts<Adapter>;
+  readonly #handleParts = new WeakMap<LoadSource, ModelHandleParts<Adapter>>();
   readonly #processes = new WeakMap<ModelProcess, HeldProcess>();
   readonly #processEnds: ModelProcessEnds;
   #closed = false;
@@ -93,11 +91,6 @@ export class ModelLoader {
       enter: (signal, first) => queue.enter(signal, first),
     });
     this.#processEnds = new ModelProcessEnds(parts);
-    this.#handleParts = {
-      models: parts.models,
-      methods: parts.adapter,
-      makeContext: (owner, invoke, args, adapter) => this.#makeContext(owner, invoke, args, adapter),
-    };
   }
 
   /** Loads that are running end as they would; those that wait are refused at once. */
@@ -112,47 +105,47 @@ export class ModelLoader {
   }
 
   /** Every candidate with its verdict as things stand now; nothing is loaded or reserved. */
-  async plan(args: readonly unknown[]): Promise<Decision> {
+  async plan(source: LoadSource, args: readonly unknown[]): Promise<Decision> {
     this.#assertOpen();
-    const prepared = await this.#prepare(args);
+    const prepared = await this.#prepare(source, args);
     this.#assertOpen();
     return this.#admission.plan(prepared);
   }
 
   /** Loads through `invoke`, or throws. Errors of the SDK pass through unchanged and leave nothing reserved. */
-  async load(invoke: Invoke, args: readonly unknown[]): Promise<unknown> {
+  async load(source: LoadSource, invoke: Invoke, args: readonly unknown[]): Promise<unknown> {
     this.#assertOpen();
-    return this.#through(await this.#prepare(args), invoke);
-  }
-
-  /** The same for what is none of the SDK's models, and is read by an adapter of its own. */
-  async loadOther(adapter: Adapter, invoke: Invoke, args: readonly unknown[]): Promise<unknown> {
-    this.#assertOpen();
-    return this.#through(await this.#prepare(args, adapter), invoke);
+    return this.#through(await this.#prepare(source, args), invoke);
   }
 
   /** Loads an evicted model again. The signal of its first load ended the waiting of that load, and counts no more. */
-  async #reload(adapter: Adapter, invoke: Invoke, args: readonly unknown[]): Promise<unknown> {
+  async #reload({ source, adapter }: PreparedLoad, invoke: Invoke, args: readonly unknown[]): Promise<unknown> {
     this.#assertOpen();
-    const load = await this.#prepare(args, adapter);
+    const load = await this.#prepare(source, args, adapter);
     return this.#through({ ...load, choices: { ...load.choices, signal: undefined } }, invoke);
   }
 
   /** The same for one whose process was killed, once more or one step smaller. */
   async #reloadKilled(
-    adapter: Adapter,
+    { source, adapter }: PreparedLoad,
     invoke: Invoke,
     args: readonly unknown[],
     history: KillHistory,
   ): Promise<unknown> {
     this.#assertOpen();
-    const load = history.narrow(await this.#prepare(args, adapter));
+    const load = history.narrow(await this.#prepare(source, args, adapter));
     const { killsMs } = history;
     return this.#through({ ...load, choices: { ...load.choices, signal: undefined }, killsMs }, invoke);
   }
 
   /** A context is loaded as a model is. Its model can't be evicted meanwhile, nor while it lives. */
-  async #makeContext(held: HeldModel, invoke: Invoke, args: readonly unknown[], adapter: Adapter): Promise<unknown> {
+  async #makeContext(
+    source: LoadSource,
+    held: HeldModel,
+    invoke: Invoke,
+    args: readonly unknown[],
+    adapter: Adapter,
+  ): Promise<unknown> {
     this.#assertOpen();
     const letGo = this.#parts.models.hold(held);
     // Its user may dispose the model while this waits to be admitted. As any call, it reaches the SDK once that is over.
@@ -161,7 +154,10 @@ export class ModelLoader {
       return end ? end.over.then(() => invoke(given)) : invoke(given);
     };
     try {
-      return await this.#through(await this.#prepare(args, adapter, held.facts.name), afterEnd, { held, letGo });
+      return await this.#through(await this.#prepare(source, args, adapter, held.facts.name), afterEnd, {
+        held,
+        letGo,
+      });
     } catch (error) {
       letGo();
       throw error;
@@ -172,14 +168,20 @@ export class ModelLoader {
     return this.#admission.through(load, (admitted) => this.#run(load, admitted, invoke, owner));
   }
 
-  #prepare(args: readonly unknown[], adapter = this.#parts.adapter, owner?: string): Promise<PreparedLoad> {
-    const { settings, models, calibration, engines, sdkName } = this.#parts;
+  /** What is made from a model is read by an adapter of its own. */
+  #prepare(
+    source: LoadSource,
+    args: readonly unknown[],
+    adapter = source.adapter,
+    owner?: string,
+  ): Promise<PreparedLoad> {
+    const { settings, models, calibration, engines } = this.#parts;
     return prepareLoad(args, {
       engines,
       settings,
+      source,
       adapter,
       ...(owner !== undefined && { owner }),
-      sdkName: adapter === this.#parts.adapter ? sdkName : undefined,
       calibration,
       heldMinFreeBytes: () => models.minFreeBytes,
       misunderstood: (error) => {
@@ -253,9 +255,10 @@ export class ModelLoader {
   #register(raw: unknown, loaded: LoadedCall): { readonly handle: unknown; readonly held?: HeldModel } {
     const { gate, models, clock } = this.#parts;
     const { load, call, owner } = loaded;
-    const methods = this.#findMethods(loaded);
     const { candidate, reservation } = loaded.admitted;
-    const known = isObject(raw) ? findHandle(raw, this.#handleParts) : undefined;
+    const { adapter: methods } = load.source;
+    const handleParts = this.#findHandleParts(load.source);
+    const known = isObject(raw) ? findHandle(raw, handleParts) : undefined;
     if (known) {
       gate.release(reservation);
       owner?.letGo();
@@ -273,7 +276,7 @@ export class ModelLoader {
     gate.loaded(reservation, files, process?.readable ? undefined : candidate.predicted?.anonymousAfterLoadBytes);
     const held = new HeldModel(raw, methods.onEnd !== undefined, this.#listFacts(loaded, modelFiles), observing);
     // An object that can't be wrapped is an error before anything is registered.
-    const handle = isObject(raw) ? wrapModel(raw, held, { ...this.#handleParts, methods }) : raw;
+    const handle = isObject(raw) ? wrapModel(raw, held, handleParts) : raw;
     loaded.window.end(true);
     // Weights that are loaded by themselves have taken all that they ever will.
     models.add(held, load.request.shape?.part === 'weights');
@@ -283,9 +286,17 @@ export class ModelLoader {
     return { handle, held };
   }
 
-  /** A context is a model of its SDK. */
-  #findMethods({ load, owner }: Pick<LoadedCall, 'load' | 'owner'>): Adapter {
-    return owner ? this.#parts.adapter : load.adapter;
+  /** How handles of a source's models are wrapped. A context is a model of its SDK. */
+  #findHandleParts(source: LoadSource): ModelHandleParts<Adapter> {
+    const known = this.#handleParts.get(source);
+    if (known) return known;
+    const parts: ModelHandleParts<Adapter> = {
+      models: this.#parts.models,
+      methods: source.adapter,
+      makeContext: (owner, invoke, args, adapter) => this.#makeContext(source, owner, invoke, args, adapter),
+    };
+    this.#handleParts.set(source, parts);
+    return parts;
   }
 
   #listFacts(loaded: LoadedCall, files: readonly string[]): HeldModel['facts'] {
@@ -293,10 +304,11 @@ export class ModelLoader {
     const { args, choices, request } = load;
     const { candidate, reservation, reason } = admitted;
     const { quantization, shape } = call;
-    const { settings, adapter } = this.#parts;
-    const methods = this.#findMethods(loaded);
+    const { settings } = this.#parts;
     return {
       name: request.name,
+      sdk: load.source.sdk,
+      methods: load.source.adapter,
       quantization,
       shape,
       reason,
@@ -305,16 +317,11 @@ export class ModelLoader {
       predicted: candidate.predicted,
       files,
       pinned: choices.pin || owner !== undefined,
-      disposers: methods.disposers,
-      keepAliveMs: methods.keepAliveMs,
-      foreign: methods !== adapter,
-      reload: settings.reload && !owner ? () => this.#reload(load.adapter, invoke, args) : undefined,
+      reload: settings.reload && !owner ? () => this.#reload(load, invoke, args) : undefined,
       process,
       planReload:
         process &&
-        planReload(load, candidate, this.#parts.clock, (history) =>
-          this.#reloadKilled(load.adapter, invoke, args, history),
-        ),
+        planReload(load, candidate, this.#parts.clock, (history) => this.#reloadKilled(load, invoke, args, history)),
       owner,
     };
   }

@@ -2,6 +2,7 @@
 
 import { setImmediate } from 'node:timers/promises';
 import type { Adapter, LoadRequest } from '../adapters/adapter.ts';
+import type { LoadSource } from '../adapters/load-source.ts';
 import { copyPlainObject, readOption } from '../core/copy-options.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import { DEFAULT_QUANTIZATION } from '../core/quantizations.ts';
@@ -13,7 +14,7 @@ import { type EstimateOffersParts, estimateOffers } from './estimate-offers.ts';
 import { offerKnownModel } from './known-model-offers.ts';
 import type { LadderLimits } from './ladder-range.ts';
 import { type FindLearned, readLearnedLoads } from './learned-loads.ts';
-import { type EstimatedOffer, listCandidates, requestUnjudged } from './load-candidates.ts';
+import { type EstimatedOffer, listCandidates, requestUnjudged, type ToldOffer } from './load-candidates.ts';
 import { type LoadChoices, readLoadChoices } from './load-guard-options.ts';
 import type { LoadSettings } from './load-settings.ts';
 import { MODEL_PROCESS_BYTES } from './process-load.ts';
@@ -23,6 +24,8 @@ const MOST_READINGS = 5;
 
 /** One load, read and checked. */
 export interface PreparedLoad {
+  readonly source: LoadSource;
+  /** The source's own, or the one that reads a context. */
   readonly adapter: Adapter;
   /** What the call gave, with the options as they were then. */
   readonly args: readonly unknown[];
@@ -40,10 +43,9 @@ export interface PreparedLoad {
 
 export interface PrepareLoadParts extends EstimateOffersParts {
   readonly settings: LoadSettings;
+  readonly source: LoadSource;
   /** The name of the model whose context this is. */
   readonly owner?: string;
-  /** A name of the SDK that no other one has, if its adapter doesn't say a `runtime`. Absent if it has none. */
-  readonly sdkName?: string | undefined;
   /** The largest reserve of the models that are loaded already. */
   readonly heldMinFreeBytes: () => number;
   /** Is told of a request that is only observed, since it was not understood. */
@@ -64,6 +66,7 @@ export async function prepareLoad(given: readonly unknown[], parts: PrepareLoadP
     parts.misunderstood(error);
     const name = typeof args[0] === 'string' ? args[0] : 'a model';
     return {
+      source: parts.source,
       adapter: parts.adapter,
       args,
       request: { name },
@@ -75,18 +78,23 @@ export async function prepareLoad(given: readonly unknown[], parts: PrepareLoadP
 
 /** What is wrong with the request or its files is said here. */
 async function understand(args: readonly unknown[], parts: PrepareLoadParts): Promise<PreparedLoad> {
-  const { settings, adapter, owner, heldMinFreeBytes, calibration, sdkName } = parts;
+  const { settings, source, adapter, owner, heldMinFreeBytes, calibration } = parts;
   const asked = copyRequest(adapter.readRequest(args));
   // It stands in events, and other processes read it.
   nativeText(asked.name, 'name');
   const request = owner === undefined ? asked : { ...asked, name: `${owner}: ${asked.name}` };
   const choices = readLoadChoices(request.memoryGuard);
   const limits = { ownFloor: choices.floor, floor: settings.floor };
-  const findLearned = await readLearnedLoads(calibration, adapter.runtime ?? sdkName, request.name);
+  const findLearned = await readLearnedLoads(
+    calibration,
+    adapter.runtime ?? (adapter === source.adapter ? source.name : undefined),
+    request.name,
+  );
   const read = () => listOffers(args, request, { limits, findLearned }, parts);
   let offers = choices.giveNeed ? [] : await read();
   const unknownModels = settings.mode === 'observe' ? 'admit' : settings.unknownModels;
   const prepared: PreparedLoad = {
+    source,
     adapter,
     args,
     request,
@@ -95,12 +103,14 @@ async function understand(args: readonly unknown[], parts: PrepareLoadParts): Pr
       listCandidates(request, choices, {
         settings: { ...settings, unknownModels },
         offers,
+        ownLadder: adapter.ownLadder === true,
+        ...(source.footprintOption && { footprintOption: source.footprintOption }),
         findLearned,
         recommend,
         heldMinFreeBytes: heldMinFreeBytes(),
         processBytes: adapter.processes?.shared === false ? MODEL_PROCESS_BYTES : 0,
       }),
-    haveFilesChanged: () => offers.some(({ estimator }) => estimator.haveFilesChanged()),
+    haveFilesChanged: () => offers.some(({ estimator }) => estimator?.haveFilesChanged()),
     async readFilesAgain(readings) {
       if (readings >= MOST_READINGS) {
         const found = 'files that change whenever they were read';
@@ -128,7 +138,7 @@ async function listOffers(
   request: LoadRequest,
   { limits, findLearned }: OfferFacts,
   parts: PrepareLoadParts,
-): Promise<readonly EstimatedOffer[]> {
+): Promise<readonly (EstimatedOffer | ToldOffer)[]> {
   const files = await estimateOffers(args, request, limits, parts);
   if (files.length > 0 || parts.settings.knownModels === 'table') return files;
   return offerKnownModel(request, parts.adapter, findLearned);

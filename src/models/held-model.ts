@@ -1,15 +1,16 @@
 /** A loaded model as the guard holds it: facts that stay, and the little that changes. It knows no SDK and acts on nothing. */
-import type { LadderStep } from '../core/quantizations.ts';
+import type { QuantizationName } from '../core/quantizations.ts';
 import type { KvCacheType, LoadParts } from '../core/types.ts';
 import type { Reservation } from '../ledger/ledger.ts';
 import type { HeldProcess } from './held-process.ts';
 import { ModelLife, type RunningEnd } from './model-life.ts';
+import type { LifeMethods } from './model-methods.ts';
 import type { Observing } from './observe-load.ts';
 
 /** What is known of a model once it is loaded, and never changes. */
 export interface ModelFacts {
   readonly name: string;
-  readonly quantization: LadderStep | undefined;
+  readonly quantization: QuantizationName | undefined;
   /** What was chosen and passed to the SDK. */
   readonly shape: { readonly contextSize?: number; readonly kvCacheType?: KvCacheType };
   /** Why it was loaded so. */
@@ -22,14 +23,11 @@ export interface ModelFacts {
   readonly files: readonly string[];
   /** It is never evicted. */
   readonly pinned: boolean;
-  /** Names of the methods that end it, in the order in which the guard looks for one. */
-  readonly disposers: readonly PropertyKey[];
+  /** What stands for the SDK that it was loaded by: ways to unload that an SDK has reach its own models. */
+  readonly sdk: object;
+  readonly methods: LifeMethods;
   /** Loads it again, through every rule, and gives its new handle. Absent if the user did not choose that. */
   readonly reload: (() => Promise<unknown>) | undefined;
-  /** How long it may be idle. Absent if the guard says that. */
-  readonly keepAliveMs?: number | undefined;
-  /** Whether it is none of the SDK's, whose ways to unload then don't reach it. */
-  readonly foreign?: boolean;
   /** The process that it lives in. `undefined` if that is this one. */
   readonly process?: HeldProcess | undefined;
   /**
@@ -102,15 +100,22 @@ export class HeldModel {
     this.#reloadKilled = this.facts.planReload?.();
   }
 
-  /** It is not used, nobody is ending it, and it may go. */
+  /** Nobody uses it, as far as its handle shows, nobody is ending it, and it may go. */
   get idle(): boolean {
     return !this.life.gone && !this.end && this.unused && !this.facts.pinned;
   }
 
+  /** It works on something that its handle doesn't show. */
+  get busy(): boolean {
+    return this.facts.methods.isBusy?.(this.raw) === true;
+  }
+
   /** The way to end it. `undefined` if it has none. */
   findDisposer(): (() => unknown) | undefined {
+    const { end } = this.facts.methods;
+    if (end) return () => end(this.raw);
     const raw = Object(this.raw) as Record<PropertyKey, unknown>;
-    const key = findDisposerName(raw, this.facts.disposers);
+    const key = findDisposerName(raw, this.facts.methods.disposers);
     return key === undefined ? undefined : () => (raw[key] as () => unknown)();
   }
 }

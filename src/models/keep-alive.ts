@@ -20,7 +20,7 @@ export class KeepAlive {
   /** The idle time of a model begins anew, if it is idle. */
   begin(held: HeldModel): void {
     const { clock, expired } = this.#parts;
-    const { keepAliveMs = this.#parts.keepAliveMs } = held.facts;
+    const { keepAliveMs = this.#parts.keepAliveMs } = held.facts.methods;
     this.end(held);
     if (keepAliveMs === undefined || !held.idle) return;
     held.cancelKeepAlive = clock.schedule(() => expired(held), keepAliveMs);

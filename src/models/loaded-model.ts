@@ -1,7 +1,7 @@
 /** What `guard.models()` shows of one loaded model. It holds nothing. */
 
 import { sumFileBytes } from '../core/needed-bytes.ts';
-import type { LadderStep } from '../core/quantizations.ts';
+import type { QuantizationName } from '../core/quantizations.ts';
 import type { KvCacheType, LoadNeed, LoadParts } from '../core/types.ts';
 import type { HeldModel } from './held-model.ts';
 import type { HeldProcess } from './held-process.ts';
@@ -12,7 +12,7 @@ export interface LoadedModel {
   readonly name: string;
   /** The name of the model whose context this is. Absent for a model. */
   readonly contextOf?: string;
-  readonly quantization?: LadderStep;
+  readonly quantization?: QuantizationName;
   /** Tokens of context, if the guard chose them. */
   readonly contextSize?: number;
   /** The type of the KV cache, if the guard chose it. */

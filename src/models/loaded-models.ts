@@ -16,12 +16,6 @@ export interface LoadedModelsParts
   readonly began: () => void;
   /** Called after every other change. */
   readonly changed: () => void;
-  /** Whether a disposal is handed on only once the model's calls are done. */
-  readonly endsAfterCalls: boolean;
-  /** Whether a model works on what its handle doesn't see. */
-  readonly busy: (model: unknown) => boolean;
-  /** Whether a model's last call touched all that it ever will. */
-  readonly filledMicroBatch: (model: unknown) => boolean;
   /** Called once for a model that is forgotten. Resolves when its memory is seen to be back. */
   readonly removed: (held: HeldModel, cause: UnloadCause, before: BeforeEnd) => Promise<void>;
 }
@@ -182,7 +176,7 @@ export class LoadedModels {
 
   /** A stream has given its first part: its prompt is computed. */
   computed(held: HeldModel, called: unknown): void {
-    if (this.#held.has(held)) this.#settle(held, this.#parts.filledMicroBatch(called));
+    if (this.#held.has(held)) this.#settle(held, held.facts.methods.hasFilledMicroBatch?.(called) === true);
   }
 
   /** A completed inference took what the model needs: its promise is settled. */
@@ -206,9 +200,9 @@ export class LoadedModels {
     return this.#end(this.#held.has(held) ? [held] : [], run);
   }
 
-  /** The same for a model that one call of the SDK names, by the SDK's own object or by its name. */
-  disposeNamed(model: unknown, run: () => unknown): unknown {
-    const named = ({ raw, facts }: HeldModel) => !facts.foreign && (raw === model || facts.name === model);
+  /** The same for a model of this SDK that one call names, by the SDK's own object or by its name. */
+  disposeNamed(sdk: object, model: unknown, run: () => unknown): unknown {
+    const named = ({ raw, facts }: HeldModel) => facts.sdk === sdk && (raw === model || facts.name === model);
     const found = [...this.#held].filter(named);
     return found.length === 1 ? this.dispose(found[0]!, run) : this.disposeSome(named, run);
   }
@@ -246,14 +240,14 @@ export class LoadedModels {
   /** `whole`: the call may end models that are not registered yet. */
   #end(going: readonly HeldModel[], run: () => unknown, whole = false): unknown {
     for (const held of going) this.#keepAlive.end(held);
-    const called = this.#parts.endsAfterCalls && going.some(({ callsInFlight }) => callsInFlight > 0);
+    const called = going.some(({ callsInFlight, facts }) => callsInFlight > 0 && facts.methods.endsAfterCalls);
     const call = called ? () => this.#windows.whenDone(going).then(run) : run;
     return whole ? this.#ends.runWhole(going, call) : this.#ends.run(going, 'unloaded', call);
   }
 
   /** It was idle for too long. One that works on what its handle doesn't see begins its idle time anew. */
   #endIdle(held: HeldModel): void {
-    if (!this.evict(held, 'keep-alive') && this.#parts.busy(held.raw)) this.#beginKeepAlive(held);
+    if (!this.evict(held, 'keep-alive') && held.busy) this.#beginKeepAlive(held);
   }
 
   /** An end has failed: the model stays, and its contexts with it. One that could not be ended for its idle time is not tried again. */
@@ -271,7 +265,7 @@ export class LoadedModels {
   }
 
   #canGo(held: HeldModel): boolean {
-    return !this.#closed && held.idle && !this.#parts.busy(held.raw);
+    return !this.#closed && held.idle && !held.busy;
   }
 
   #beginKeepAlive(held: HeldModel): void {

@@ -3,25 +3,8 @@ import { type Invoke, type Takeover, wrapObject } from '../core/wrap-object.ts';
 import type { EvictedModel } from './evicted-model.ts';
 import type { HeldModel } from './held-model.ts';
 import type { LoadedModels } from './loaded-models.ts';
+import type { ModelMethods } from './model-methods.ts';
 import { type CallStandIn, type CallWatch, trackCall } from './track-call.ts';
-
-/** What the life of a model must know of the SDK's methods. `C` is how a method that makes a context is read. */
-export interface ModelMethods<C> {
-  /** Methods that end a model, in the order in which one is chosen for a handle that was lost. */
-  readonly disposers: readonly PropertyKey[];
-  /** Methods whose results work in the model's memory. */
-  readonly partMethods?: readonly PropertyKey[];
-  /** Whether a method runs the model: the first such call that completes has touched what the model needs. */
-  isInference(method: string): boolean;
-  /** Whether a call with these arguments processes audio. */
-  hasAudio(args: readonly unknown[]): boolean;
-  /** How many bytes such a call takes at most while it runs. Absent if that is what is documented. */
-  countCallAudio?(model: unknown, args: readonly unknown[]): number;
-  /** How a method is read that makes something with memory of its own. `undefined` for every other method. */
-  adaptContext?(model: unknown, method: PropertyKey, files: readonly string[]): C | undefined;
-  /** Calls `tell` when the SDK ends the model, whoever asked for that. */
-  onEnd?(model: unknown, tell: () => void): void;
-}
 
 /** What calls are counted with, and read by. */
 export interface ModelCallParts<C> {

@@ -1,5 +1,5 @@
 /** The guarded handle of one loaded model: its disposers unregister it, its calls are counted, its loss is noticed. */
-import type { LadderStep } from '../core/quantizations.ts';
+import type { QuantizationName } from '../core/quantizations.ts';
 import type { KvCacheType } from '../core/types.ts';
 import { type Invoke, type Takeover, unwrap, wrapObject } from '../core/wrap-object.ts';
 import { EvictedModel } from './evicted-model.ts';
@@ -10,7 +10,7 @@ import { isHeldBack, type ModelCallParts, trackModelCall, wrapPart } from './mod
 /** What a guarded model has besides its own properties, unless it has one of that name itself. */
 export interface GuardedModelChoice {
   /** The quantization that was chosen. `undefined` for a model without a ladder. */
-  readonly quantization?: LadderStep;
+  readonly quantization?: QuantizationName;
   /** Tokens of context, if the guard chose them. */
   readonly contextSize?: number;
   /** The type of the KV cache, if the guard chose it. */
@@ -93,7 +93,13 @@ export function wrapModel<C>(raw: object, held: HeldModel, parts: ModelHandlePar
     };
   }
 
-  const handle = wrapObject(raw, { extra: listExtra(raw, held, models, successor), takeover });
+  // A call of the model itself, such as a pipeline, is one as well.
+  const takeCalls: Takeover = (invoke, args) => takeover('')!(invoke, args);
+  const handle = wrapObject(raw, {
+    extra: listExtra(raw, held, models, successor),
+    takeover,
+    ...(typeof raw === 'function' && { call: takeCalls }),
+  });
   handles.set(raw, { held, successor: new WeakRef(successor), handle: new WeakRef(handle) });
   // What other objects lead to is lost only when the model itself can't be reached.
   collected.register(methods.onEnd ? raw : handle, { models, held });
@@ -123,15 +129,20 @@ function listExtra(
   models: LoadedModels,
   successor: EvictedModel,
 ): ReadonlyMap<PropertyKey, unknown> {
-  const { quantization, shape, disposers } = held.facts;
+  const { quantization, shape, methods } = held.facts;
   const extra = new Map<PropertyKey, unknown>();
   for (const [key, value] of Object.entries({ quantization, ...shape })) {
     if (value !== undefined && !(key in raw)) extra.set(key, value);
   }
-  const disposer = findDisposerName(raw, disposers);
-  if (disposer !== undefined && !(Symbol.asyncDispose in raw)) {
-    const end = (model: object) => (model as AnyModel)[disposer]?.();
-    extra.set(Symbol.asyncDispose, async () => disposeModel(held, successor, models, end, () => end(raw)));
+  const disposer = findDisposerName(raw, methods.disposers);
+  const names = [
+    ...(methods.end && !('dispose' in raw) ? ['dispose'] : []),
+    ...(Symbol.asyncDispose in raw ? [] : [Symbol.asyncDispose]),
+  ];
+  if (methods.end || disposer !== undefined) {
+    const call = (model: object) => (model as AnyModel)[disposer ?? 'dispose']?.();
+    const end = () => (methods.end ? methods.end(raw) : call(raw));
+    for (const name of names) extra.set(name, async () => disposeModel(held, successor, models, call, end));
   }
   return extra;
 }

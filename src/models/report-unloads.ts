@@ -3,7 +3,7 @@
 import { formatBytes } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
 import { neededBytes } from '../core/needed-bytes.ts';
-import type { LadderStep } from '../core/quantizations.ts';
+import type { QuantizationName } from '../core/quantizations.ts';
 import type { LoadNeed } from '../core/types.ts';
 import type { EvictedEvent, UnloadCause, UnloadedEvent } from '../events/guard-events.ts';
 import { formatModelName } from '../policy/decision.ts';
@@ -14,7 +14,7 @@ import { memoryReturned, type Returned } from './memory-returned.ts';
 export interface UnloadedModel {
   readonly cause: ToldCause;
   readonly name: string;
-  readonly quantization: LadderStep | undefined;
+  readonly quantization: QuantizationName | undefined;
   readonly need: LoadNeed;
   /** Files whose page cache goes with it. */
   readonly files: readonly string[];

@@ -1,7 +1,7 @@
 /** Chooses among candidates in order of quality and records every verdict. Pure: it admits nobody by itself. */
 import { withoutPrototype } from '../core/copy-options.ts';
 import { neededBytes } from '../core/needed-bytes.ts';
-import type { LadderStep } from '../core/quantizations.ts';
+import type { QuantizationName } from '../core/quantizations.ts';
 import type { KvCacheType, LoadNeed, LoadParts } from '../core/types.ts';
 import {
   judgeRules,
@@ -14,7 +14,7 @@ import {
 /** One way to load the model. */
 export interface Candidate {
   /** Absent if the model has no ladder: it is loaded as it is or not at all. */
-  readonly quantization?: LadderStep;
+  readonly quantization?: QuantizationName;
   /** The quantization is what the file's header says: no name leads to it, so the SDK is not told of it. */
   readonly unnamed?: true;
   /** Tokens; absent if the need doesn't depend on them. */

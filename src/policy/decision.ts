@@ -1,5 +1,5 @@
 /** One load that asks to be admitted, and the decision that is told of it. Pure: it reads and reserves nothing. */
-import type { LadderStep } from '../core/quantizations.ts';
+import type { QuantizationName } from '../core/quantizations.ts';
 import type { KvCacheType, LoadNeed } from '../core/types.ts';
 import type { MemorySituation } from './admission-rules.ts';
 import { type Candidate, type CandidateVerdict, keepSavingSteps } from './choose-candidate.ts';
@@ -7,7 +7,7 @@ import { type Candidate, type CandidateVerdict, keepSavingSteps } from './choose
 /** One load to decide on. Candidates are in order of quality, the asked one first. */
 export interface AdmissionRequest {
   readonly model: string;
-  readonly askedQuantization?: LadderStep;
+  readonly askedQuantization?: QuantizationName;
   readonly candidates: readonly Candidate[];
   /** Whether a quantization below the first one may be taken. */
   readonly downgrade: boolean;
@@ -25,9 +25,9 @@ export interface Decision {
   readonly verdict: 'admit' | 'downgrade' | 'refuse';
   readonly model: string;
   /** The quantization that was asked for, or recommended if none was asked for. Absent for a model without a ladder. */
-  readonly askedQuantization?: LadderStep;
+  readonly askedQuantization?: QuantizationName;
   /** The quantization that is loaded. Absent if the load is refused or the model has no ladder. */
-  readonly quantization?: LadderStep;
+  readonly quantization?: QuantizationName;
   /** Tokens of context that were chosen. Absent if the need doesn't depend on them. */
   readonly contextSize?: number;
   /** The type of the KV cache that was chosen. Absent if the runtime's own default is used. */
@@ -56,7 +56,7 @@ export interface RefusalHelp {
   /** A smaller context than was asked for that fits now. Absent if none does, or the need doesn't depend on it. */
   readonly context?: {
     readonly contextSize: number;
-    readonly quantization?: LadderStep;
+    readonly quantization?: QuantizationName;
     readonly kvCacheType?: KvCacheType;
   };
   /** The control group whose limit to raise. Absent if no group's limit refuses the load. */

@@ -1,6 +1,6 @@
 /** Finds out what would help a load that was refused. Pure: it says nothing in words. */
 import { neededBytes } from '../core/needed-bytes.ts';
-import type { LadderStep } from '../core/quantizations.ts';
+import type { QuantizationName } from '../core/quantizations.ts';
 import type { LoadNeed, MemoryScope } from '../core/types.ts';
 import type { CandidateVerdict } from './choose-candidate.ts';
 import { chooseVictims } from './choose-victims.ts';
@@ -9,7 +9,7 @@ import { canBeFreed, type Decision, formatModelName, nearestCandidate, type Refu
 /** A loaded model, as far as its memory goes. */
 interface Holder {
   readonly name: string;
-  readonly quantization?: LadderStep | undefined;
+  readonly quantization?: QuantizationName | undefined;
   readonly need: LoadNeed;
 }
 

@@ -4,13 +4,13 @@ import { describe, invalidOption, MemoryGuardError } from '../core/errors.ts';
 import { checkLadderStep } from '../core/quantizations.ts';
 import {
   abortSignal,
-  type Check,
   type Checks,
   callback,
   flag,
   nativeText,
   oneOf,
   path,
+  unread,
   validate,
   wholeNumber,
 } from '../core/validate.ts';
@@ -97,14 +97,6 @@ const CHECKS: Checks<SpawnProgramOptions> = {
   wait: unread(checkWait),
   signal: abortSignal,
 };
-
-/** What a load reads by itself, refused here by the name that it has here. */
-function unread<T>(check: Check<unknown>): Check<T> {
-  return (value, name) => {
-    check(value, name);
-    return value as T;
-  };
-}
 
 /** @throws MemoryGuardError `ERR_INVALID_OPTION` */
 export function readSpawnCall(command: unknown, args: unknown, given: unknown): SpawnCall {

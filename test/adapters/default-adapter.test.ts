@@ -145,11 +145,12 @@ describe('a method of a loaded model', () => {
     'rank',
     'rankAll',
     'RERANK',
+    '',
   ])('runs the model if it is `%s`', (method) => {
     expect(isInference(method)).toBe(true);
   });
 
-  it.each(['tokenize', 'dispose', 'stop', 'getSequence', 'reset', 'saveKvCache', 'onGenerate', ''])(
+  it.each(['tokenize', 'dispose', 'stop', 'getSequence', 'reset', 'saveKvCache', 'onGenerate'])(
     'does not run it if it is `%s`',
     (method) => {
       expect(isInference(method)).toBe(false);

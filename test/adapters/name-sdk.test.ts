@@ -15,22 +15,29 @@ class Other {
 
 describe('the name of an SDK', () => {
   it('is the same for the same class in the same program, and says which that is', () => {
-    expect(nameSdk(new One(), '/app/main.js')).toBe(nameSdk(new One(), '/app/main.js'));
-    expect(nameSdk(new One(), '/app/main.js')).toMatch(/^One [0-9a-f]{16} of \/app\/main\.js$/);
+    expect(nameSdk(new One(), 'loadModel', '/app/main.js')).toBe(nameSdk(new One(), 'loadModel', '/app/main.js'));
+    expect(nameSdk(new One(), 'loadModel', '/app/main.js')).toMatch(/^One [0-9a-f]{16} of \/app\/main\.js$/);
   });
 
   it('is another one for another class, program or code', () => {
     const plain = { loadModel: (name: string) => name };
     const names = [
-      nameSdk(new One(), '/app/main.js'),
-      nameSdk(new One(), '/app/other.js'),
-      nameSdk(new Other(), '/app/main.js'),
-      nameSdk(plain, '/app/main.js'),
-      nameSdk({ loadModel: (name: string) => `${name}!` }, '/app/main.js'),
-      nameSdk(Object.assign(Object.create(null), plain), '/app/main.js'),
+      nameSdk(new One(), 'loadModel', '/app/main.js'),
+      nameSdk(new One(), 'loadModel', '/app/other.js'),
+      nameSdk(new Other(), 'loadModel', '/app/main.js'),
+      nameSdk(plain, 'loadModel', '/app/main.js'),
+      nameSdk({ loadModel: (name: string) => `${name}!` }, 'loadModel', '/app/main.js'),
+      nameSdk(Object.assign(Object.create(null), plain), 'loadModel', '/app/main.js'),
     ];
     expect(new Set(names).size).toBe(names.length);
     expect(names).not.toContain(undefined);
+  });
+
+  it('goes by the method that loads, wherever that is', () => {
+    const inner = { create: async () => ({}) };
+    const sdk = { InferenceSession: inner };
+    expect(nameSdk(sdk, 'InferenceSession.create', '/app/main.js')).toMatch(/^Object [0-9a-f]{16} of \/app\/main\.js$/);
+    expect(nameSdk(sdk, 'InferenceSession.load', '/app/main.js')).toBeUndefined();
   });
 
   it('is that of the program that runs', () => {
@@ -38,15 +45,15 @@ describe('the name of an SDK', () => {
   });
 
   it('is none if the program has no file, or the object answers every key or throws', () => {
-    expect(nameSdk(new One(), '')).toBeUndefined();
+    expect(nameSdk(new One(), 'loadModel', '')).toBeUndefined();
     const anything: object = new Proxy(() => {}, { get: () => anything });
-    expect(nameSdk(anything, '/app/main.js')).toBeUndefined();
+    expect(nameSdk(anything, 'loadModel', '/app/main.js')).toBeUndefined();
     const throwing = {
       get constructor(): never {
         throw new Error('mine');
       },
     };
-    expect(nameSdk(throwing, '/app/main.js')).toBeUndefined();
-    expect(nameSdk({ loadModel: 5 }, '/app/main.js')).toBeUndefined();
+    expect(nameSdk(throwing, 'loadModel', '/app/main.js')).toBeUndefined();
+    expect(nameSdk({ loadModel: 5 }, 'loadModel', '/app/main.js')).toBeUndefined();
   });
 });

@@ -41,7 +41,7 @@ describe('what is offered beside a file', () => {
     ]);
     const folder = layFolder('M-q4_0.gguf', 'm-Q4_0.gguf');
     const [offer] = await listLadderOffers(join(folder, 'M-q4_0.gguf'));
-    expect(relative(folder, offer!.modelPath)).toBe('M-q4_0.gguf');
+    expect(relative(folder, offer!.modelPath!)).toBe('M-q4_0.gguf');
   });
 
   it('is the file alone, by the path that was given, if its name says no quantization', async () => {

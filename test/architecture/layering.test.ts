@@ -65,6 +65,7 @@ const MAY_KNOW: Readonly<Record<string, readonly string[]>> = {
     'adapters',
     'machine',
   ],
+  'load-calls': ['core', 'adapters', 'loading'],
   spawn: ['core', 'adapters', 'loading'],
   sdk: ['core', 'adapters', 'addon', 'gguf', 'model-files', 'sdk/audio', 'sdk/isolation', 'sdk/llama', 'sdk/nexa'],
   'sdk/audio': ['core', 'gguf'],
@@ -206,6 +207,7 @@ describe('the rooms of the source', () => {
 
   it('let only the door know the guard', () => {
     expect(imports.filter(({ to }) => to === 'memory-guard.ts').map(({ from }) => from)).toEqual([
+      'create-memory-guard.ts',
       'index.ts',
       'with-memory-guard.ts',
     ]);

@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { LlamaModel } from 'node-llama-cpp';
 import type { GuardOptions } from '../../src/guard-options.ts';
+import type { LoadsModels } from '../../src/guarded-types.ts';
 import { NexaSDK } from '../../src/sdk/nexa-sdk.ts';
-import type { LoadsModels } from '../../src/with-memory-guard.ts';
 
 const require = createRequire(import.meta.url);
 

@@ -481,3 +481,50 @@ describe('an added property', () => {
     expect(inspect(wrapped)).toBe('{ a: 1 }');
   });
 });
+
+describe('an object within the wrapped one', () => {
+  const raw = {
+    Engine,
+    plain: Engine,
+    options: { threads: 1 },
+    inner: { load: (name: string) => name, name: 'inner' },
+  };
+  const taken = (invoke: (args: readonly unknown[]) => unknown, args: readonly unknown[]) => `taken ${invoke(args)}`;
+  const wrapped = wrapObject(raw, {
+    inner: (key) =>
+      key === 'Engine' || key === 'inner' ? { takeover: (name) => (name === 'load' ? taken : undefined) } : undefined,
+  });
+
+  it('is wrapped as it is said, once', () => {
+    expect(wrapped.inner.load('m')).toBe('taken m');
+    expect(wrapped.inner).toBe(wrapped.inner);
+    expect(unwrap(wrapped.inner)).toBe(raw.inner);
+    expect(wrapped.inner.name).toBe('inner');
+  });
+
+  it('may be a class, which still makes its objects', () => {
+    expect(isWrapped(wrapped.Engine)).toBe(true);
+    expect(new wrapped.Engine()).toBeInstanceOf(Engine);
+    expect(new Engine()).toBeInstanceOf(wrapped.Engine);
+    expect(isWrapped(wrapped.plain)).toBe(false);
+  });
+
+  it('is the raw one otherwise, and when it is written back', () => {
+    expect(wrapped.options).toBe(raw.options);
+    const { inner } = raw;
+    const own = wrapped.inner;
+    wrapped.inner = own;
+    expect(raw.inner).toBe(inner);
+  });
+});
+
+describe('a call of the wrapped object itself', () => {
+  it('is taken over, with the arguments and `this` of the raw one', () => {
+    function shout(this: unknown, text: string) {
+      return `${text}! ${this === undefined ? 'alone' : String(this)}`;
+    }
+    const wrapped = wrapObject(shout, { call: (invoke, args) => `heard ${invoke(args)}` });
+    expect(Reflect.apply(wrapped, 'me', ['hey'])).toBe('heard hey! me');
+    expect(wrapped('hey')).toBe('heard hey! alone');
+  });
+});

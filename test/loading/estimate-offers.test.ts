@@ -42,7 +42,7 @@ describe('the files of a load', () => {
     expect(asked.flatMap(({ question }) => question.contexts.map(({ mostTokens }) => mostTokens))).toEqual([
       2048, 2048,
     ]);
-    expect(offer?.estimator.estimate({ contextSize: 512, repack: false }).basis).toBe('gguf');
+    expect(offer?.estimator?.estimate({ contextSize: 512, repack: false }).basis).toBe('gguf');
   });
 
   it('are asked about with all that the model was trained for, if the engine takes that', async () => {
@@ -62,7 +62,7 @@ describe('the files of a load', () => {
     const adapter = offering([{ modelPath: modelPath(), draftPath }]);
     const [offer] = await estimateOffers([], { name: 'm' }, LIMITS, { adapter, calibration: undefined, engines });
     expect(asked.map(({ question }) => question.modelPath)).toEqual([modelPath(), draftPath]);
-    expect(offer?.estimator.files).toHaveLength(2);
+    expect(offer?.estimator?.files).toHaveLength(2);
   });
 
   it('are read by themselves where nobody is to be asked, or there is nobody', async () => {

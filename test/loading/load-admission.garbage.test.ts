@@ -44,6 +44,7 @@ function makeAdmission(freedBytes: number) {
 }
 
 const load = (bytes: number, wait?: { timeoutMs: number }): PreparedLoad => ({
+  source: {} as PreparedLoad['source'],
   adapter: {} as PreparedLoad['adapter'],
   args: [],
   request: { name: 'm' },

@@ -113,7 +113,8 @@ describe('a model whose process was killed', () => {
 
 describe('a kill by the kernel', () => {
   const need = async (guarded: ReturnType<typeof guardScripted>) =>
-    (await guarded.rooms.loader.plan(['m', { quantization: 'Q4_0', contextSize: 256 }])).candidates[0]!.need;
+    (await guarded.rooms.loader.plan(guarded.source, ['m', { quantization: 'Q4_0', contextSize: 256 }])).candidates[0]!
+      .need;
   const ask = { quantization: 'Q4_0', contextSize: 256 };
 
   it('is learned: the next load of the same is promised what was too little', async () => {

@@ -12,6 +12,7 @@ function preparing(args: readonly unknown[], mode: 'enforce' | 'observe', adapte
   const misunderstood: MemoryGuardError[] = [];
   const prepared = prepareLoad(args, {
     settings: readGuardOptions({ mode }),
+    source: { sdk: {}, adapter },
     adapter,
     heldMinFreeBytes: () => 0,
     calibration: undefined,

@@ -23,8 +23,10 @@ function ranged(contextSize: number, leastContextSize: number, besideBytes = 0):
 }
 
 function prepared(onKilled: OnKilled | undefined, candidates: readonly Candidate[], killsMs?: readonly number[]) {
+  const adapter = { ...defaultAdapter, processes: scriptedAdapter(onKilled && { onKilled }) };
   const load: PreparedLoad = {
-    adapter: { ...defaultAdapter, processes: scriptedAdapter(onKilled && { onKilled }) },
+    source: { sdk: {}, adapter },
+    adapter,
     args: ['m'],
     request: { name: 'm' },
     choices: readLoadChoices(undefined),

@@ -383,9 +383,9 @@ describe('a model that was registered while others ended', () => {
 
 describe('a model of an engine that can end only idle ones', () => {
   it('is disposed once its last call is done', async () => {
-    const { models, hold, causes } = makeLoadedModels({ endsAfterCalls: true });
+    const { models, hold, causes } = makeLoadedModels();
     const raw = new FakeModel('m');
-    const held = hold(raw);
+    const held = hold(raw, { endsAfterCalls: true });
     models.beginCall(held);
     models.beginCall(held);
     const disposal = models.dispose(held, () => raw.dispose());
@@ -403,9 +403,9 @@ describe('a model of an engine that can end only idle ones', () => {
       [true, 0],
       [false, 1],
     ] as const) {
-      const { models, hold } = makeLoadedModels({ endsAfterCalls });
+      const { models, hold } = makeLoadedModels();
       const raw = new FakeModel('m');
-      const held = hold(raw);
+      const held = hold(raw, { endsAfterCalls });
       if (calls > 0) models.beginCall(held);
       void models.dispose(held, () => raw.dispose());
       expect(raw.disposals).toBe(1);
@@ -434,8 +434,8 @@ describe('a model that is idle and works on what its handle does not see', () =>
   it('has its idle time again, until it is done', async () => {
     let busy = true;
     const clock = new ManualClock();
-    const { hold, causes } = makeLoadedModels({ clock, keepAliveMs: 100, busy: () => busy });
-    hold(new FakeModel('m'));
+    const { hold, causes } = makeLoadedModels({ clock, keepAliveMs: 100 });
+    hold(new FakeModel('m'), { isBusy: () => busy });
     await clock.advanceAsync(350);
     expect(causes()).toEqual([]);
     busy = false;

@@ -26,7 +26,7 @@ function folder(...files: string[]): string {
 const offered = async (args: readonly unknown[], modelsDir?: string) =>
   (await nexaAdapter(modelsDir).listOffers?.(args))?.map(({ quantization, modelPath, projectorPath }) => [
     quantization,
-    modelPath.split('/').at(-1),
+    modelPath?.split('/').at(-1),
     projectorPath?.split('/').at(-1),
   ]);
 

@@ -1,7 +1,7 @@
 /** Makes handles of models that are registered with real bookkeeping over a machine of 10 GiB, for tests that need no SDK. */
 
-import type { ModelMethods } from '../../src/models/model-calls.ts';
 import { type ModelHandleParts, wrapModel } from '../../src/models/model-handle.ts';
+import type { ModelMethods } from '../../src/models/model-methods.ts';
 import type { HeldModelParts } from './make-held-model.ts';
 import { makeLoadedModels } from './make-loaded-models.ts';
 

@@ -2,11 +2,12 @@
 import type { LoadNeed } from '../../src/core/types.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { HeldModel, type ModelFacts } from '../../src/models/held-model.ts';
+import type { LifeMethods } from '../../src/models/model-methods.ts';
 import type { Observing } from '../../src/models/observe-load.ts';
 
 const NEED: LoadNeed = { mappedBytes: 1, anonymousBytes: 2, basis: 'given' };
 
-export interface HeldModelParts extends Partial<ModelFacts> {
+export interface HeldModelParts extends Partial<Omit<ModelFacts, 'methods'>>, Partial<LifeMethods> {
   /** The SDK's own object. @default one without methods */
   readonly raw?: unknown;
   /** Whether the registration must not keep the model alive. @default false */
@@ -14,7 +15,18 @@ export interface HeldModelParts extends Partial<ModelFacts> {
   readonly observing?: Observing;
 }
 
-export function makeHeldModel({ raw = {}, weak = false, observing, ...facts }: HeldModelParts = {}): HeldModel {
+/** Where it was loaded from, if nobody says otherwise. */
+const SDK = {};
+
+const METHODS: LifeMethods = { disposers: ['dispose', 'close'] };
+
+export function makeHeldModel({ raw = {}, weak = false, observing, ...given }: HeldModelParts = {}): HeldModel {
+  const { disposers, keepAliveMs, endsAfterCalls, isBusy, hasFilledMicroBatch, end, ...facts } = given;
+  const methods = Object.fromEntries(
+    Object.entries({ disposers, keepAliveMs, endsAfterCalls, isBusy, hasFilledMicroBatch, end }).filter(
+      ([, part]) => part !== undefined,
+    ),
+  );
   const made: ModelFacts = {
     name: 'm',
     quantization: undefined,
@@ -25,7 +37,8 @@ export function makeHeldModel({ raw = {}, weak = false, observing, ...facts }: H
     predicted: undefined,
     files: [],
     pinned: false,
-    disposers: ['dispose', 'close'],
+    sdk: SDK,
+    methods: { ...METHODS, ...methods },
     reload: undefined,
     owner: undefined,
     ...facts,

@@ -155,7 +155,8 @@ export function guardScripted({
     withShape: ([name, given], chosen) => [name, { ...Object(given), ...chosen }],
     processes: scriptedAdapter({ shared, ...(onKilled && { onKilled }), ...(containment && { containment }) }),
   };
-  const rooms = new GuardRooms(settings, adapter, new ScriptedMachine(sensor));
+  const rooms = new GuardRooms(settings, new ScriptedMachine(sensor));
+  const source = { sdk: {}, adapter };
   const events: GuardEvent[] = [];
   for (const name of EVENT_NAMES) rooms.events.on(name, (event: GuardEvent) => void events.push(event));
   const calls: unknown[][] = [];
@@ -171,9 +172,9 @@ export function guardScripted({
     return new ScriptedModel(process, rest);
   };
   const load = (name: string, given: object = {}) =>
-    rooms.loader.load(invoke, [name, given]) as Promise<ScriptedModel & { readonly quantization?: string }>;
+    rooms.loader.load(source, invoke, [name, given]) as Promise<ScriptedModel & { readonly quantization?: string }>;
   const killed = () => events.filter((event) => event.type === 'killed');
   const entries = () => rooms.ledger.ledger.listEntries();
   const promisedBytes = () => rooms.ledger.ledger.computeBurden().promisedAnonymousBytes;
-  return { rooms, clock, processes, recorded, events, calls, during, load, killed, entries, promisedBytes };
+  return { rooms, source, clock, processes, recorded, events, calls, during, load, killed, entries, promisedBytes };
 }

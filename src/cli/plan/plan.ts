@@ -137,6 +137,6 @@ async function planRow(
     if (error instanceof MemoryGuardError && error.code === 'ERR_MODEL_FILE') return undefined;
     throw error;
   }
-  const named = quantization ?? cells[0]?.quantization;
+  const named = quantization ?? (cells[0]?.quantization as LadderStep | undefined);
   return { ...(named && { quantization: named }), cells };
 }

@@ -1,6 +1,7 @@
 /** `Guarded<T>`: the SDK's own types, and what the guard adds to them. Compiled against the packed types, never run. */
 import { expectTypeOf } from 'expect-type';
 import {
+  createMemoryGuard,
   type Guarded,
   type GuardedModel,
   type KvCacheType,
@@ -9,6 +10,7 @@ import {
   type NexaModel,
   NexaSDK,
   type Quantization,
+  type QuantizationName,
   type SpawnedProgram,
   withMemoryGuard,
 } from 'nexa-memory-guard';
@@ -38,7 +40,8 @@ expectTypeOf(await nexa.loadModel('qwen2audio')).toEqualTypeOf<GuardedModel<Mode
 await using chosen = await nexa.loadModel('qwen2audio');
 expectTypeOf(chosen).toExtend<Model>();
 expectTypeOf(chosen.id).toEqualTypeOf<number>();
-expectTypeOf(chosen.quantization).toEqualTypeOf<LadderStep | undefined>();
+expectTypeOf(chosen.quantization).toEqualTypeOf<QuantizationName | undefined>();
+expectTypeOf<LadderStep>().toExtend<QuantizationName>();
 expectTypeOf<Quantization>().toEqualTypeOf<'Q4_0' | 'Q4_K_M' | 'Q5_K_M'>();
 expectTypeOf<Quantization>().toExtend<LadderStep>();
 expectTypeOf(chosen.contextSize).toEqualTypeOf<number | undefined>();
@@ -152,3 +155,41 @@ await nexa.guard.spawn('server', [], { footprint: 1, keepAlive: 1 });
 await nexa.guard.spawn('server', []);
 // @ts-expect-error arguments are texts
 await nexa.guard.spawn('server', ['-c', 2048], { footprint: 1 });
+
+// One guard for several SDKs, and for calls of the program's own.
+const guard = createMemoryGuard({ evict: 'idle', minFreeBytes: '1 GiB' });
+expectTypeOf(guard).toEqualTypeOf<MemoryGuard>();
+expectTypeOf(guard.wrap(sdk).guard).toExtend<MemoryGuard>();
+expectTypeOf(await guard.wrap(sdk).loadModel('qwen2audio')).toEqualTypeOf<GuardedModel<Model>>();
+// @ts-expect-error there is no SDK yet
+createMemoryGuard({ adapter: {} });
+
+await using alone = await guard.load(
+  { name: 'm', footprint: '1 GiB', dispose() {} },
+  async ({ quantization, contextSize }) => {
+    expectTypeOf(quantization).toEqualTypeOf<string | undefined>();
+    expectTypeOf(contextSize).toEqualTypeOf<number | undefined>();
+    return sdk.loadModel('m');
+  },
+);
+expectTypeOf(alone.id).toEqualTypeOf<number>();
+const pipe = await guard.load(
+  {
+    name: 'pipe',
+    candidates: [
+      { quantization: 'fp16', footprint: '1 GiB', dtype: 1 },
+      { quantization: 'q8', footprint: '1 GiB', dtype: 2 },
+    ],
+    dispose: (model: (text: string) => string) => model,
+  },
+  ({ candidate }) => {
+    expectTypeOf(candidate?.dtype).toEqualTypeOf<number | undefined>();
+    return (text: string) => text;
+  },
+);
+expectTypeOf(pipe('text')).toEqualTypeOf<string>();
+expectTypeOf(pipe.dispose()).toEqualTypeOf<Promise<void>>();
+// @ts-expect-error an option that there is not
+await guard.load({ name: 'm', bytes: 1 }, () => ({}));
+// @ts-expect-error a model is an object
+await guard.load({ name: 'm' }, () => 5);
