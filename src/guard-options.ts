@@ -30,9 +30,12 @@ import { DEFAULT_WARNING_FACTOR } from './policy/memory-status.ts';
 export interface GuardOptions {
   /** `observe` changes and refuses nothing; it only reports. @default 'enforce' */
   readonly mode?: 'enforce' | 'observe';
-  /** Free bytes to keep. @default the quantization's own: 768 MiB for Q5_K_M, else 512 MiB */
+  /** Free bytes to keep. @default a sixteenth of the total, 64 to 512 MiB; of Qwen2-Audio the quantization's own: 768 MiB for Q5_K_M, else 512 MiB */
   readonly minFreeBytes?: number | string;
-  /** Share of the total that must stay available after a load, 0 to 1. @default 0.25 */
+  /**
+   * Share of the total that must stay available after a load, 0 to 1. @default 0.25, for other models than Qwen2-Audio at most as much as the
+   * load takes or is to be kept free
+   */
   readonly minFreeRatioAfterLoad?: number;
   /** `warning` below this many times the bytes to keep free. @default 2 */
   readonly warningFactor?: number;
@@ -101,7 +104,7 @@ export interface GuardOptions {
 
 /** Guard options with every default filled in. */
 export interface GuardSettings extends LoadSettings, EdgeRules {
-  readonly minFreeRatioAfterLoad: number;
+  readonly minFreeRatioAfterLoad: number | undefined;
   readonly ledger: LedgerOption;
   readonly onLedgerFailure: OnLedgerFailure;
   readonly calibration: CalibrationOption;
@@ -118,7 +121,7 @@ export interface GuardSettings extends LoadSettings, EdgeRules {
 const DEFAULTS: GuardSettings = {
   mode: 'enforce',
   minFreeBytes: undefined,
-  minFreeRatioAfterLoad: 0.25,
+  minFreeRatioAfterLoad: undefined,
   warningFactor: DEFAULT_WARNING_FACTOR,
   downgrade: true,
   floor: DEFAULT_FLOOR,

@@ -1,6 +1,7 @@
 /** The rooms of one guard, put together: machine, ledger, gate, models, loads and monitor. Programs see them through the guard alone. */
 import { EventEmitter } from 'eventemitter3';
 import { AdmissionGate } from './admission/admission-gate.ts';
+import type { MemoryView } from './admission/memory-view.ts';
 import { formatBytes } from './core/bytes.ts';
 import { describeError, MemoryGuardError } from './core/errors.ts';
 import type { DegradedEvent, GuardEvent, GuardEvents } from './events/guard-events.ts';
@@ -112,6 +113,7 @@ export class GuardRooms {
     return new LoadedModels({
       gate: this.#gate,
       freeBytes: () => this.#freeBytes(),
+      totalBytes: () => this.#look()?.totalBytes ?? Number.POSITIVE_INFINITY,
       began: () => this.status.read(true),
       changed: () => {
         this.status.readSoon();
@@ -202,8 +204,12 @@ export class GuardRooms {
   }
 
   #freeBytes(): number | undefined {
+    return this.#look()?.headroomBytes;
+  }
+
+  #look(): MemoryView | undefined {
     try {
-      return this.#closed ? undefined : this.#gate.look().headroomBytes;
+      return this.#closed ? undefined : this.#gate.look();
     } catch {
       return undefined; // told by the next decision or reading that needs it
     }

@@ -50,8 +50,6 @@ export interface MemoryStats {
   readonly modelRequirements?: ModelRequirements;
 }
 
-const MIN_FREE_RATIO = 0.25;
-
 interface Registered {
   readonly quantization: Qwen2Quantization;
   readonly reservation: Reservation;
@@ -86,7 +84,6 @@ export class Qwen2MemoryManager {
       reader: this.#machine.reader,
       ledger: this.#ledger,
       nowMs: systemClock.nowMs,
-      minFreeRatioAfterLoad: MIN_FREE_RATIO,
     });
   }
 
@@ -192,6 +189,6 @@ export class Qwen2MemoryManager {
 function makeRequest(quantization: Qwen2Quantization, takenBytes: number): AdmissionRequest {
   const { ramNeeded, minFreeMemory } = getRequirements(quantization);
   const need: LoadNeed = { ...createTableNeed(quantization), anonymousBytes: Math.max(0, ramNeeded - takenBytes) };
-  const candidate = { quantization, need, minFreeBytes: minFreeMemory };
+  const candidate = { quantization, need, minFreeBytes: minFreeMemory, documented: true };
   return { model: QWEN2_AUDIO, askedQuantization: quantization, candidates: [candidate], downgrade: false };
 }

@@ -106,7 +106,7 @@ describe('the defaults', () => {
     onLedgerFailure: 'refuse',
     unknownModels: 'refuse',
     minFreeBytes: undefined,
-    minFreeRatioAfterLoad: 0.25,
+    minFreeRatioAfterLoad: undefined,
     warningFactor: 2,
     downgrade: true,
     floor: 'Q4_0',

@@ -41,7 +41,8 @@ export interface AdmissionGateParts {
   /** Collects garbage if there may be as much as is missing. False if it wasn't worth trying. Absent if no garbage is collected for a load. */
   readonly collect?: (missingBytes: number) => boolean;
   readonly nowMs: () => number;
-  readonly minFreeRatioAfterLoad: number;
+  /** If the user says one. */
+  readonly minFreeRatioAfterLoad?: number | undefined;
 }
 
 /** Writes what a running load takes to 16 bytes of a file, also while JavaScript is blocked. False if it can't. */

@@ -1,5 +1,5 @@
 /** What the guard says of a decision, in one sentence with its numbers. It decides nothing. */
-import { formatBytes } from '../core/bytes.ts';
+import { formatBytes, MiB } from '../core/bytes.ts';
 import type { KvCacheType, MemoryScope } from '../core/types.ts';
 import type { RuleVerdict } from '../policy/admission-rules.ts';
 import type { CandidateVerdict } from '../policy/choose-candidate.ts';
@@ -77,7 +77,7 @@ export function describeRefusal(decision: Decision, limitedBy: MemoryScope | und
 
 /** What would let a load in, each by itself: "free 2.0 GiB", "unload m Q4_0", "take it with 2048 tokens of context". */
 export function describeHelp(
-  { freeBytes, unload, context, raiseLimit }: RefusalHelp,
+  { freeBytes, unload, context, downgrade, reserves, evict, raiseLimit }: RefusalHelp,
   { askedQuantization }: Decision,
 ): string[] {
   const step = context?.quantization === askedQuantization ? 'it' : context?.quantization;
@@ -85,8 +85,24 @@ export function describeHelp(
     ...(freeBytes === undefined ? [] : [`free ${formatBytes(freeBytes)}`]),
     ...(unload.length === 0 ? [] : [`unload ${unload.join(' and ')}`]),
     ...(context === undefined ? [] : [`take ${step}${describeShape(context)}`]),
+    ...(downgrade === undefined ? [] : [`allow \`downgrade\` to ${downgrade}`]),
+    ...(evict === undefined ? [] : [`set \`evict: 'idle'\`, which unloads ${evict.join(' and ')}`]),
+    ...(reserves === undefined ? [] : [describeReserves(reserves)]),
     ...(raiseLimit === undefined ? [] : ['raise that limit']),
   ];
+}
+
+/** "set `minFreeBytes: '40 MiB'`, which leaves 40.3 MiB free" */
+function describeReserves({
+  minFreeBytes,
+  minFreeRatioAfterLoad,
+  leavesBytes,
+}: NonNullable<RefusalHelp['reserves']>): string {
+  const options = [
+    ...(minFreeBytes === undefined ? [] : [`\`minFreeBytes: '${minFreeBytes / MiB} MiB'\``]),
+    ...(minFreeRatioAfterLoad === undefined ? [] : [`\`minFreeRatioAfterLoad: ${minFreeRatioAfterLoad}\``]),
+  ];
+  return `set ${options.join(' and ')}, which leaves ${formatBytes(leavesBytes)} free`;
 }
 
 /** A load that waits for memory. */

@@ -4,9 +4,6 @@
 import { GiB, MiB } from '../core/bytes.ts';
 import type { LoadNeed, Quantization } from '../core/types.ts';
 
-/** Free memory to keep for models that have no row of their own. */
-export const DEFAULT_MIN_FREE_BYTES = 512 * MiB;
-
 /** Extra bytes that processing audio takes while it runs. */
 export const AUDIO_CALL_BYTES = 100 * MiB;
 
@@ -23,12 +20,12 @@ const QWEN2_AUDIO: Readonly<Record<Quantization, ModelRequirements>> = Object.fr
   Q4_K_M: Object.freeze({
     ramNeeded: Math.ceil(4.2 * GiB),
     type: 'edge_optimized',
-    minFreeMemory: DEFAULT_MIN_FREE_BYTES,
+    minFreeMemory: 512 * MiB,
   }),
   Q4_0: Object.freeze({
     ramNeeded: Math.ceil(3.8 * GiB),
     type: 'edge_optimized',
-    minFreeMemory: DEFAULT_MIN_FREE_BYTES,
+    minFreeMemory: 512 * MiB,
   }),
   Q5_K_M: Object.freeze({ ramNeeded: Math.ceil(4.8 * GiB), type: 'quality_optimized', minFreeMemory: 768 * MiB }),
 });

@@ -3,16 +3,18 @@ import type { AdmissionGate } from '../admission/admission-gate.ts';
 import { describeRefusal } from '../admission/decision-messages.ts';
 import { type MemoryReader, readLimitingScope } from '../core/memory-reader.ts';
 import type { WaitTicket } from '../ledger/ledger.ts';
+import type { HeldModel } from '../models/held-model.ts';
 import type { LoadedModels } from '../models/loaded-models.ts';
-import type { CandidateVerdict } from '../policy/choose-candidate.ts';
 import type { AdmissionRequest, Decision } from '../policy/decision.ts';
-import { findRefusalHelp } from '../policy/refusal-help.ts';
+import { findRefusalHelp, type RefusalFacts } from '../policy/refusal-help.ts';
+import type { LoadSettings } from './load-settings.ts';
 
 /** What an explanation looks at. */
 export interface ExplainRefusalParts {
   readonly reader: MemoryReader;
-  readonly gate: Pick<AdmissionGate, 'findSmallerContext'>;
-  readonly models: Pick<LoadedModels, 'list'>;
+  readonly gate: Pick<AdmissionGate, 'findSmallerContext' | 'judge'>;
+  readonly models: Pick<LoadedModels, 'list' | 'idle'>;
+  readonly settings: Pick<LoadSettings, 'evict'>;
 }
 
 export interface ExplainedDecision {
@@ -27,27 +29,37 @@ export interface ExplainedDecision {
  */
 export function explainRefusal(
   decision: Decision,
-  { reader, gate, models }: ExplainRefusalParts,
+  { reader, gate, models, settings }: ExplainRefusalParts,
   listCandidates: () => AdmissionRequest,
   ticket?: WaitTicket,
 ): ExplainedDecision {
   if (decision.verdict !== 'refuse') return { decision, message: '' };
   const limitedBy = readLimitingScope(reader);
-  const fitting = findSmallerContext(gate, listCandidates, ticket);
-  const help = findRefusalHelp(decision, { holders: models.list(), limitedBy, fitting });
+  const evictable = settings.evict === 'never' ? models.idle().map(describeHolder) : [];
+  const fitting = findFitting(gate, listCandidates, ticket);
+  const help = findRefusalHelp(decision, { holders: models.list(), limitedBy, evictable, ...fitting });
   const explained = { ...decision, help };
   return { decision: explained, message: describeRefusal(explained, limitedBy) };
 }
 
 /** For the help only: a reading that fails here changes no decision. */
-function findSmallerContext(
+function findFitting(
   gate: ExplainRefusalParts['gate'],
   listCandidates: () => AdmissionRequest,
   ticket: WaitTicket | undefined,
-): CandidateVerdict | undefined {
+): Pick<RefusalFacts, 'fitting' | 'smaller'> {
   try {
-    return gate.findSmallerContext(listCandidates(), ticket);
+    const request = listCandidates();
+    const fitting = gate.findSmallerContext(request, ticket);
+    const below = request.downgrade
+      ? undefined
+      : gate.judge({ ...request, downgrade: true }, { reserve: 'nothing', ticket });
+    return { fitting, smaller: below?.decision.candidates.find(({ admitted }) => admitted) };
   } catch {
-    return undefined;
+    return {};
   }
+}
+
+function describeHolder({ facts }: HeldModel): RefusalFacts['holders'][number] {
+  return { name: facts.name, quantization: facts.quantization, need: facts.reservation.need };
 }

@@ -17,11 +17,12 @@ import {
 } from '../core/quantizations.ts';
 import type { LoadNeed, Quantization } from '../core/types.ts';
 import { applyObservations } from '../footprint/apply-observations.ts';
-import { createTableNeed, DEFAULT_MIN_FREE_BYTES, getRequirements } from '../footprint/documented-requirements.ts';
+import { createTableNeed, getRequirements, type ModelRequirements } from '../footprint/documented-requirements.ts';
 import type { EstimateShape, Estimator } from '../footprint/estimator.ts';
 import { nameHeldFiles } from '../footprint/mapped-file-keys.ts';
 import type { Candidate } from '../policy/choose-candidate.ts';
 import type { AdmissionRequest } from '../policy/decision.ts';
+import { largestMinFree, MIN_FREE_BY_TOTAL, type MinFree } from '../policy/reserves.ts';
 import { readShapeRange, type ShapeRange } from './context-range.ts';
 import { listAllowedSteps, missingStep } from './ladder-range.ts';
 import { type FindLearned, type LearnedLoads, measureCandidate, raiseCandidate } from './learned-loads.ts';
@@ -55,8 +56,8 @@ export interface ListCandidatesParts {
   readonly findLearned?: FindLearned | undefined;
   /** If none was asked for: the quantization with which a known model begins. */
   readonly recommend: () => Quantization;
-  /** The largest reserve of the models that are loaded already. */
-  readonly heldMinFreeBytes: number;
+  /** What the models that are loaded already ask to keep free. */
+  readonly heldMinFree: MinFree;
   /** What a process of its own takes beside the model; 0 if it gets none. */
   readonly processBytes: number;
 }
@@ -68,7 +69,7 @@ const UNKNOWN_NEED: LoadNeed = Object.freeze(
 
 /** For a request that is only observed, since it was not understood: nothing is reserved for it. */
 export function requestUnjudged(model: string): AdmissionRequest {
-  return { model, candidates: [{ need: UNKNOWN_NEED, minFreeBytes: DEFAULT_MIN_FREE_BYTES }], downgrade: false };
+  return { model, candidates: [{ need: UNKNOWN_NEED, ...MIN_FREE_BY_TOTAL }], downgrade: false };
 }
 
 /** Checks the request and lists its candidates: by the user's own numbers, else by the files, else by the table. */
@@ -97,10 +98,10 @@ export function listCandidates(
 function listOwnCandidates(request: LoadRequest, downgrade: boolean, parts: ListCandidatesParts): AdmissionRequest {
   const [first, ...below] = parts.offers;
   const asked = first?.quantization;
-  const candidates = first ? listCandidatesOfOffer(first, request, largestMinFreeBytes(asked, parts), parts) : [];
+  const candidates = first ? listCandidatesOfOffer(first, request, findReserves(request, asked, parts), parts) : [];
   if (candidates.length === 0) throw unknownNeed(request, parts);
   const rest = below.flatMap((offer) =>
-    listCandidatesOfOffer(offer, request, largestMinFreeBytes(offer.quantization, parts), parts),
+    listCandidatesOfOffer(offer, request, findReserves(request, offer.quantization, parts), parts),
   );
   return {
     model: request.name,
@@ -114,15 +115,15 @@ function listOwnCandidates(request: LoadRequest, downgrade: boolean, parts: List
 function listCandidatesOfOffer(
   offer: EstimatedOffer | ToldOffer,
   request: LoadRequest,
-  minFreeBytes: number,
+  reserves: CandidateReserves,
   parts: ListCandidatesParts,
 ): readonly Candidate[] {
-  if (offer.estimator) return estimateCandidates(offer, request, minFreeBytes, parts);
+  if (offer.estimator) return estimateCandidates(offer, request, reserves, parts);
   const { quantization, modelPath, need } = offer;
   const facts = {
     ...(quantization !== undefined && { quantization }),
     ...(modelPath !== undefined && { modelPath }),
-    minFreeBytes,
+    ...reserves,
   };
   if (need) return [raiseCandidate({ ...facts, need }, request, parts)];
   const admits = parts.settings.unknownModels === 'admit';
@@ -160,14 +161,14 @@ function listCandidatesOfStep(
   { giveNeed }: LoadChoices,
   parts: ListCandidatesParts,
 ): readonly Candidate[] {
-  const minFreeBytes = largestMinFreeBytes(quantization, parts);
+  const reserves = findReserves(request, quantization, parts);
   const offer = parts.offers.find((each) => each.quantization === quantization);
-  if (!giveNeed && offer) return listCandidatesOfOffer(offer, request, minFreeBytes, parts);
+  if (!giveNeed && offer) return listCandidatesOfOffer(offer, request, reserves, parts);
   const lying = LADDER.filter((step) => parts.offers.some((each) => each.quantization === step));
   if (!giveNeed && lying.length > 0 && !isQuantization(quantization))
     throw missingStep(request.name, quantization, lying);
   const need = giveNeed?.(quantization) ?? createTableNeed(checkQuantization(quantization));
-  return [raiseCandidate({ quantization, need, minFreeBytes }, request, parts)];
+  return [raiseCandidate({ quantization, need, ...reserves }, request, parts)];
 }
 
 function listCandidatesWithoutLadder(
@@ -175,11 +176,11 @@ function listCandidatesWithoutLadder(
   { giveNeed }: LoadChoices,
   parts: ListCandidatesParts,
 ): readonly Candidate[] {
-  const minFreeBytes = largestMinFreeBytes(undefined, parts);
-  if (giveNeed) return [raiseCandidate({ need: giveNeed(undefined), minFreeBytes }, request, parts)];
+  const reserves = findReserves(request, undefined, parts);
+  if (giveNeed) return [raiseCandidate({ need: giveNeed(undefined), ...reserves }, request, parts)];
   const [offer = {}] = parts.offers;
   if (offer.estimator) return estimateUnnamed(offer, request, parts);
-  const candidates = listCandidatesOfOffer(offer, request, minFreeBytes, parts);
+  const candidates = listCandidatesOfOffer(offer, request, reserves, parts);
   if (candidates.length === 0) throw unknownNeed(request, parts);
   return candidates;
 }
@@ -201,13 +202,8 @@ function estimateUnnamed(
   parts: ListCandidatesParts,
 ): readonly Candidate[] {
   const quantization = request.shape?.part === 'context' ? undefined : findStepByFileType(offer.estimator.fileType);
-  const minFreeBytes = largestMinFreeBytes(quantization, parts);
-  const candidates = estimateCandidates(
-    { ...offer, ...(quantization && { quantization }) },
-    request,
-    minFreeBytes,
-    parts,
-  );
+  const reserves = findReserves(request, quantization, parts);
+  const candidates = estimateCandidates({ ...offer, ...(quantization && { quantization }) }, request, reserves, parts);
   return quantization === undefined
     ? candidates
     : candidates.map((candidate) => withoutPrototype({ ...candidate, unnamed: true as const }));
@@ -217,13 +213,13 @@ function estimateUnnamed(
 function estimateCandidates(
   offer: EstimatedOffer,
   request: LoadRequest,
-  minFreeBytes: number,
+  reserves: CandidateReserves,
   { processBytes }: ListCandidatesParts,
 ): readonly Candidate[] {
   const range = (offer.readRange ?? readShapeRange)(request.shape, offer.estimator.trainedTokens);
   return range.kvCacheTypes.map((kvCacheType) => {
     const at = (contextSize: number) =>
-      estimateCandidate(offer, range, { contextSize, kvCacheType }, { minFreeBytes, processBytes });
+      estimateCandidate(offer, range, { contextSize, kvCacheType }, { reserves, processBytes });
     const { min, max } = range.contextSize;
     return withoutPrototype({ ...at(max), smaller: { leastContextSize: min, at } });
   });
@@ -233,7 +229,7 @@ function estimateCandidate(
   { quantization, modelPath, estimator, observed }: EstimatedOffer,
   { rest, contextAssumed }: ShapeRange,
   { contextSize, kvCacheType }: { readonly contextSize: number; readonly kvCacheType: unknown },
-  { minFreeBytes, processBytes }: { readonly minFreeBytes: number; readonly processBytes: number },
+  { reserves, processBytes }: { readonly reserves: CandidateReserves; readonly processBytes: number },
 ): Candidate {
   // What the caller wrote is checked by the estimator, which throws for anything else.
   const shape = { ...rest, contextSize, ...(kvCacheType !== undefined && { kvCacheType }) } as EstimateShape;
@@ -255,25 +251,36 @@ function estimateCandidate(
     ...(shape.kvCacheType !== undefined && { kvCacheType: shape.kvCacheType }),
     ...(modelPath !== undefined && { modelPath }),
     need: { mappedBytes, anonymousBytes, basis, ...(mappedBytes > 0 && files.length > 0 && { files }) },
-    minFreeBytes,
+    ...reserves,
     predicted,
     ...(told.length > 0 && { notes: told }),
     ...(key !== undefined && { calibrationKey: key }),
   });
 }
 
-/** What one model asks to keep free, whatever else is loaded. */
-export function ownMinFreeBytes(
-  quantization: QuantizationName | undefined,
-  { minFreeBytes }: Pick<LoadSettings, 'minFreeBytes'>,
-): number {
-  const documented = isQuantization(quantization) ? getRequirements(quantization).minFreeMemory : undefined;
-  return minFreeBytes ?? documented ?? DEFAULT_MIN_FREE_BYTES;
+/** A row of the documented table, if there is one for this model. */
+function findRow(name: string, quantization: QuantizationName | undefined): ModelRequirements | undefined {
+  return isKnownModel(name) && isQuantization(quantization) ? getRequirements(quantization) : undefined;
 }
 
-function largestMinFreeBytes(
+/** What one model asks to keep free, whatever else is loaded. */
+export function ownMinFree(
+  { name }: Pick<LoadRequest, 'name'>,
   quantization: QuantizationName | undefined,
-  { settings, heldMinFreeBytes }: ListCandidatesParts,
-): number {
-  return Math.max(ownMinFreeBytes(quantization, settings), heldMinFreeBytes);
+  { minFreeBytes = findRow(name, quantization)?.minFreeMemory }: Pick<LoadSettings, 'minFreeBytes'>,
+): MinFree {
+  return minFreeBytes === undefined ? MIN_FREE_BY_TOTAL : { minFreeBytes };
+}
+
+type CandidateReserves = Pick<Candidate, 'minFreeBytes' | 'minFreeByTotal' | 'documented'>;
+
+function findReserves(
+  request: LoadRequest,
+  quantization: QuantizationName | undefined,
+  { settings, heldMinFree }: ListCandidatesParts,
+): CandidateReserves {
+  return {
+    ...largestMinFree([ownMinFree(request, quantization, settings), heldMinFree]),
+    ...(findRow(request.name, quantization) && { documented: true }),
+  };
 }

@@ -23,7 +23,7 @@ import { type ChosenCall, chooseCall } from './choose-call.ts';
 import type { EngineQuestions } from './estimate-offers.ts';
 import { FollowedLoad } from './follow-load.ts';
 import { type AdmittedLoad, type InSection, LoadAdmission } from './load-admission.ts';
-import { ownMinFreeBytes } from './load-candidates.ts';
+import { ownMinFree } from './load-candidates.ts';
 import { LoadQueue } from './load-queue.ts';
 import type { LoadSettings } from './load-settings.ts';
 import { ModelProcessEnds } from './model-process-ends.ts';
@@ -183,7 +183,7 @@ export class ModelLoader {
       adapter,
       ...(owner !== undefined && { owner }),
       calibration,
-      heldMinFreeBytes: () => models.minFreeBytes,
+      heldMinFree: () => models.minFree,
       misunderstood: (error) => {
         const message = `Observed only, and not judged: ${error.message}`;
         this.#teller.degraded({ reason: 'not-understood', message }, error);
@@ -201,7 +201,7 @@ export class ModelLoader {
     const { settings, gate, models, clock } = this.#parts;
     const { candidate, reservation } = admitted;
     const startMs = clock.nowMs();
-    const window = models.beginLoad(ownMinFreeBytes(candidate.quantization, settings));
+    const window = models.beginLoad(ownMinFree(load.request, candidate.quantization, settings));
     let followed: FollowedLoad | undefined;
     const { processes } = load.adapter;
     const there = processes && new ProcessLoad(processes, reservation, this.#processes, this.#parts);
@@ -313,7 +313,7 @@ export class ModelLoader {
       shape,
       reason,
       reservation,
-      minFreeBytes: ownMinFreeBytes(candidate.quantization, settings),
+      ...ownMinFree(request, candidate.quantization, settings),
       predicted: candidate.predicted,
       files,
       pinned: choices.pin || owner !== undefined,

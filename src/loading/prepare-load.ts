@@ -9,6 +9,7 @@ import { DEFAULT_QUANTIZATION } from '../core/quantizations.ts';
 import type { Quantization } from '../core/types.ts';
 import { nativeText } from '../core/validate.ts';
 import type { AdmissionRequest } from '../policy/decision.ts';
+import type { MinFree } from '../policy/reserves.ts';
 import { copyRequest } from './copy-request.ts';
 import { type EstimateOffersParts, estimateOffers } from './estimate-offers.ts';
 import { offerKnownModel } from './known-model-offers.ts';
@@ -46,8 +47,8 @@ export interface PrepareLoadParts extends EstimateOffersParts {
   readonly source: LoadSource;
   /** The name of the model whose context this is. */
   readonly owner?: string;
-  /** The largest reserve of the models that are loaded already. */
-  readonly heldMinFreeBytes: () => number;
+  /** What the models that are loaded already ask to keep free. */
+  readonly heldMinFree: () => MinFree;
   /** Is told of a request that is only observed, since it was not understood. */
   readonly misunderstood: (error: MemoryGuardError) => void;
 }
@@ -78,7 +79,7 @@ export async function prepareLoad(given: readonly unknown[], parts: PrepareLoadP
 
 /** What is wrong with the request or its files is said here. */
 async function understand(args: readonly unknown[], parts: PrepareLoadParts): Promise<PreparedLoad> {
-  const { settings, source, adapter, owner, heldMinFreeBytes, calibration } = parts;
+  const { settings, source, adapter, owner, heldMinFree, calibration } = parts;
   const asked = copyRequest(adapter.readRequest(args));
   // It stands in events, and other processes read it.
   nativeText(asked.name, 'name');
@@ -107,7 +108,7 @@ async function understand(args: readonly unknown[], parts: PrepareLoadParts): Pr
         ...(source.footprintOption && { footprintOption: source.footprintOption }),
         findLearned,
         recommend,
-        heldMinFreeBytes: heldMinFreeBytes(),
+        heldMinFree: heldMinFree(),
         processBytes: adapter.processes?.shared === false ? MODEL_PROCESS_BYTES : 0,
       }),
     haveFilesChanged: () => offers.some(({ estimator }) => estimator?.haveFilesChanged()),

@@ -2,13 +2,14 @@
 import type { QuantizationName } from '../core/quantizations.ts';
 import type { KvCacheType, LoadParts } from '../core/types.ts';
 import type { Reservation } from '../ledger/ledger.ts';
+import type { MinFree } from '../policy/reserves.ts';
 import type { HeldProcess } from './held-process.ts';
 import { ModelLife, type RunningEnd } from './model-life.ts';
 import type { LifeMethods } from './model-methods.ts';
 import type { Observing } from './observe-load.ts';
 
 /** What is known of a model once it is loaded, and never changes. */
-export interface ModelFacts {
+export interface ModelFacts extends MinFree {
   readonly name: string;
   readonly quantization: QuantizationName | undefined;
   /** What was chosen and passed to the SDK. */
@@ -16,7 +17,6 @@ export interface ModelFacts {
   /** Why it was loaded so. */
   readonly reason: string;
   readonly reservation: Reservation;
-  readonly minFreeBytes: number;
   /** What its estimate expected, part by part. */
   readonly predicted: LoadParts | undefined;
   /** Paths of its files, if the SDK tells. */

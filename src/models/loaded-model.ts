@@ -3,6 +3,7 @@
 import { sumFileBytes } from '../core/needed-bytes.ts';
 import type { QuantizationName } from '../core/quantizations.ts';
 import type { KvCacheType, LoadNeed, LoadParts } from '../core/types.ts';
+import { minFreeBytesOf } from '../policy/reserves.ts';
 import type { HeldModel } from './held-model.ts';
 import type { HeldProcess } from './held-process.ts';
 import type { ObservedMemory, Observing } from './observe-load.ts';
@@ -27,7 +28,7 @@ export interface LoadedModel {
   readonly heldBytes?: number;
   /** Bytes of files that its process maps. Absent if the system doesn't tell. */
   readonly mappedBytes?: number;
-  /** What it asks to keep free. */
+  /** What it asks to keep free of the total that there is now. */
   readonly minFreeBytes: number;
   /** When it was admitted: the guard's clock, in milliseconds. */
   readonly sinceMs: number;
@@ -42,9 +43,8 @@ export interface LoadedModel {
 }
 
 /** A held model as programs see it. */
-export function describeModel(held: HeldModel): LoadedModel {
-  const { name, owner, quantization, shape, reason, reservation, minFreeBytes, pinned, predicted, process } =
-    held.facts;
+export function describeModel(held: HeldModel, totalBytes: number): LoadedModel {
+  const { name, owner, quantization, shape, reason, reservation, pinned, predicted, process } = held.facts;
   const { callsInFlight, observing } = held;
   return Object.freeze({
     name,
@@ -54,7 +54,7 @@ export function describeModel(held: HeldModel): LoadedModel {
     reason,
     need: reservation.need,
     ...(process && describeProcess(process)),
-    minFreeBytes,
+    minFreeBytes: minFreeBytesOf(held.facts, totalBytes),
     sinceMs: reservation.atMs,
     callsInFlight,
     pinned,

@@ -1,5 +1,6 @@
 /** The models that are loaded now: their reservations, their calls in flight, and how each of them ends. */
 import type { EvictionReason, UnloadCause } from '../events/guard-events.ts';
+import { largestMinFree, type MinFree } from '../policy/reserves.ts';
 import { type BesideLoad, CallWindows } from './call-windows.ts';
 import type { HeldModel } from './held-model.ts';
 import { KeepAlive, type KeepAliveParts } from './keep-alive.ts';
@@ -12,6 +13,8 @@ export interface LoadedModelsParts
   extends SettleModelParts,
     Omit<KeepAliveParts, 'expired'>,
     Pick<ModelEndsParts, 'freeBytes' | 'unevicted'> {
+  /** The smallest limit over all scopes; infinite if it can't be read. */
+  readonly totalBytes: () => number;
   /** Called when a load begins, just after it was decided on: from now on memory is watched. */
   readonly began: () => void;
   /** Called after every other change. */
@@ -30,7 +33,7 @@ export class LoadedModels {
   readonly #parts: LoadedModelsParts;
   readonly #held = new Set<HeldModel>();
   /** What loads that run ask to keep free. */
-  readonly #loading = new Set<{ readonly minFreeBytes: number }>();
+  readonly #loading = new Set<MinFree>();
   readonly #windows = new CallWindows(this.#held);
   readonly #keepAlive: KeepAlive;
   readonly #ends: ModelEnds;
@@ -56,12 +59,10 @@ export class LoadedModels {
     return this.#held.size + this.#loading.size;
   }
 
-  /** The largest reserve that any of them asks for; 0 if there is none. */
-  get minFreeBytes(): number {
-    let most = 0;
-    for (const { facts } of this.#held) most = Math.max(most, facts.minFreeBytes);
-    for (const { minFreeBytes } of this.#loading) most = Math.max(most, minFreeBytes);
-    return most;
+  /** What all of them ask to keep free. */
+  get minFree(): MinFree {
+    const held = [...this.#held].map(({ facts }) => facts);
+    return largestMinFree([...held, ...this.#loading]);
   }
 
   /** Whether the end of a model runs that is worth waiting for. */
@@ -75,7 +76,8 @@ export class LoadedModels {
   }
 
   list(): readonly LoadedModel[] {
-    return Object.freeze([...this.#held].map(describeModel));
+    const totalBytes = this.#held.size === 0 ? 0 : this.#parts.totalBytes();
+    return Object.freeze([...this.#held].map((held) => describeModel(held, totalBytes)));
   }
 
   has(held: HeldModel): boolean {
@@ -89,9 +91,9 @@ export class LoadedModels {
     for (const held of this.#held) this.#keepAlive.end(held);
   }
 
-  /** A load begins, with so many bytes to keep free: from now on memory is watched. */
-  beginLoad(minFreeBytes: number): LoadWindow {
-    const loading = { minFreeBytes };
+  /** A load begins, with what it asks to keep free: from now on memory is watched. */
+  beginLoad(minFree: MinFree): LoadWindow {
+    const loading = { ...minFree };
     this.#loading.add(loading);
     const beside = this.#windows.beginLoad();
     this.#parts.began();

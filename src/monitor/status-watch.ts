@@ -9,6 +9,7 @@ import type { MemoryStatusLevel } from '../core/types.ts';
 import { abortSignal, validate } from '../core/validate.ts';
 import type { DegradedEvent, LimitsEvent, StatusEvent } from '../events/guard-events.ts';
 import { judgeStatus } from '../policy/memory-status.ts';
+import { type MinFree, minFreeBytesOf } from '../policy/reserves.ts';
 import { describeLimitChange, LimitChanges } from './limit-changes.ts';
 import { MemoryMonitor, type MemoryWatcher } from './memory-monitor.ts';
 import type { EdgeRules } from './status-edges.ts';
@@ -31,8 +32,8 @@ export interface WatchOptions {
 export interface StatusWatchParts {
   readonly settings: EdgeRules & { readonly clock: Clock };
   readonly gate: AdmissionGate;
-  /** How many models are loaded or being loaded, and the largest reserve that one of them asks for. */
-  readonly models: { readonly watched: number; readonly minFreeBytes: number };
+  /** How many models are loaded or being loaded, and what they ask to keep free. */
+  readonly models: { readonly watched: number; readonly minFree: MinFree };
   readonly reader: MemoryReader;
   readonly tell: (event: StatusEvent | LimitsEvent | DegradedEvent) => void;
 }
@@ -85,7 +86,8 @@ export class StatusWatch {
   status(): GuardStatus {
     const { settings, gate, models } = this.#parts;
     const { totalBytes, availableBytes, headroomBytes } = gate.look();
-    const { minFreeBytes, watched } = models;
+    const { minFree, watched } = models;
+    const minFreeBytes = minFreeBytesOf(minFree, totalBytes);
     const status = watched === 0 ? 'ok' : judgeStatus(headroomBytes, minFreeBytes, settings.warningFactor);
     return Object.freeze({ status, totalBytes, availableBytes, headroomBytes, minFreeBytes });
   }
@@ -126,7 +128,7 @@ export class StatusWatch {
     this.#seen = seen;
     this.#blind = false;
     this.#tellLimits(previousTotalBytes, seen.totalBytes);
-    return { freeBytes: seen.headroomBytes, minFreeBytes: models.minFreeBytes };
+    return { freeBytes: seen.headroomBytes, minFreeBytes: minFreeBytesOf(models.minFree, seen.totalBytes) };
   }
 
   /** A limit that was raised is told as one that was lowered. */
@@ -161,7 +163,7 @@ export class StatusWatch {
     const { settings, models, tell } = this.#parts;
     if (!this.#seen) return;
     const { totalBytes, availableBytes } = this.#seen;
-    const { minFreeBytes } = models;
+    const minFreeBytes = minFreeBytesOf(models.minFree, totalBytes);
     const headroomBytes = freeBytes ?? this.#seen.headroomBytes;
     const numbers = { totalBytes, availableBytes, headroomBytes, minFreeBytes };
     for (const follower of this.#followers) follower(Object.freeze({ status: level, ...numbers }));

@@ -1,6 +1,7 @@
 /** The three documented rules of admission, each evaluated and named. Pure: no reading, no clock, no acting. */
 import { neededBytes } from '../core/needed-bytes.ts';
 import type { LoadNeed } from '../core/types.ts';
+import { DEFAULT_MIN_FREE_RATIO } from './reserves.ts';
 
 export type AdmissionRule = 'headroom' | 'free-ratio-after-load' | 'min-free';
 
@@ -27,7 +28,10 @@ export interface MemorySituation {
 /** The reserves that a load must leave. */
 export interface Reserves {
   readonly minFreeBytes: number;
-  readonly minFreeRatioAfterLoad: number;
+  /** The share of the total that must stay available, if the user says so. */
+  readonly minFreeRatioAfterLoad?: number | undefined;
+  /** The documented table has a row for it: then the documented share holds, however little it needs. */
+  readonly documented?: boolean | undefined;
 }
 
 /** All three rules for one need. The load is admitted if every rule passed. */
@@ -39,11 +43,25 @@ export function judgeRules(need: LoadNeed, situation: MemorySituation, reserves:
     // Mapped weights stay available to the system, so only anonymous bytes are taken off here.
     verdict(
       'free-ratio-after-load',
-      Math.ceil(totalBytes * reserves.minFreeRatioAfterLoad),
+      availableBytesAfterLoad(need, totalBytes, reserves),
       availableBytes - promisedAnonymousBytes - need.anonymousBytes,
     ),
     verdict('min-free', reserves.minFreeBytes, headroomBytes - bytes),
   ]);
+}
+
+/**
+ * What must stay available once the load is done. A model without a documented row leaves as much again as it takes, and what is to be kept
+ * free, if that is less than the documented share: 35 MiB are not refused where 7 of 32 GiB are available.
+ */
+function availableBytesAfterLoad(
+  { anonymousBytes }: LoadNeed,
+  totalBytes: number,
+  { minFreeBytes, minFreeRatioAfterLoad, documented }: Reserves,
+): number {
+  const share = Math.ceil(totalBytes * (minFreeRatioAfterLoad ?? DEFAULT_MIN_FREE_RATIO));
+  if (documented || minFreeRatioAfterLoad !== undefined) return share;
+  return Math.min(share, Math.max(minFreeBytes, anonymousBytes));
 }
 
 /** How many bytes are missing until the last refusing rule would pass; 0 if all passed. */

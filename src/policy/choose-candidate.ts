@@ -10,9 +10,10 @@ import {
   type RuleVerdict,
   shortfallBytes,
 } from './admission-rules.ts';
+import { type MinFree, minFreeBytesOf } from './reserves.ts';
 
-/** One way to load the model. */
-export interface Candidate {
+/** One way to load the model, with what it and the models that are loaded already ask to keep free. */
+export interface Candidate extends MinFree {
   /** Absent if the model has no ladder: it is loaded as it is or not at all. */
   readonly quantization?: QuantizationName;
   /** The quantization is what the file's header says: no name leads to it, so the SDK is not told of it. */
@@ -27,7 +28,8 @@ export interface Candidate {
   readonly need: LoadNeed;
   /** The need that was given, or that the documented table has, if more was measured since. */
   readonly outgrownNeed?: LoadNeed;
-  readonly minFreeBytes: number;
+  /** The documented table has a row for it. */
+  readonly documented?: boolean;
   /** The need part by part, to be compared with what is taken; absent if neither a file nor a published shape tells. */
   readonly predicted?: LoadParts;
   /** What the need may be wrong by, in words. */
@@ -46,7 +48,9 @@ export interface SmallerContexts {
 }
 
 /** A candidate with everything that was held against it. */
-export interface CandidateVerdict extends Omit<Candidate, 'smaller'> {
+export interface CandidateVerdict extends Omit<Candidate, 'smaller' | 'minFreeByTotal' | 'documented'> {
+  /** What must stay free beside it. */
+  readonly minFreeBytes: number;
   readonly admitted: boolean;
   readonly rules: readonly RuleVerdict[];
   readonly shortfallBytes: number;
@@ -102,13 +106,14 @@ export function findSmallerContext(
 type JudgeOne = (candidate: Candidate) => CandidateVerdict;
 
 function judgeIn(situation: MemorySituation, minFreeRatioAfterLoad: Reserves['minFreeRatioAfterLoad']): JudgeOne {
-  return ({ smaller: _smaller, ...candidate }) => {
-    const rules = judgeRules(candidate.need, situation, {
-      minFreeBytes: candidate.minFreeBytes,
-      minFreeRatioAfterLoad,
-    });
+  return (given) => {
+    const { smaller: _smaller, minFreeByTotal: _resolved, documented, ...candidate } = given;
+    const minFreeBytes = minFreeBytesOf(given, situation.totalBytes);
+    const rules = judgeRules(candidate.need, situation, { minFreeBytes, minFreeRatioAfterLoad, documented });
     const admitted = rules.every((rule) => rule.passed);
-    return Object.freeze(withoutPrototype({ ...candidate, admitted, rules, shortfallBytes: shortfallBytes(rules) }));
+    return Object.freeze(
+      withoutPrototype({ ...candidate, minFreeBytes, admitted, rules, shortfallBytes: shortfallBytes(rules) }),
+    );
   };
 }
 

@@ -59,6 +59,17 @@ export interface RefusalHelp {
     readonly quantization?: QuantizationName;
     readonly kvCacheType?: KvCacheType;
   };
+  /** The largest smaller quantization that fits, if the load may not go down to it. */
+  readonly downgrade?: QuantizationName;
+  /** The reserves with which it would fit: at the most so many bytes kept free, at the most such a share of the total. Absent if they don't refuse it. */
+  readonly reserves?: {
+    readonly minFreeBytes?: number;
+    readonly minFreeRatioAfterLoad?: number;
+    /** Their price: what would stay free beside the model. */
+    readonly leavesBytes: number;
+  };
+  /** What `evict: 'idle'` would unload for it. Absent if it is set, or idle models don't hold enough. */
+  readonly evict?: readonly string[];
   /** The control group whose limit to raise. Absent if no group's limit refuses the load. */
   readonly raiseLimit?: string;
 }

@@ -28,6 +28,7 @@ const MAY_IMPORT: Readonly<Record<Folder, (from: string) => RegExp>> = {
 const OTHER_TESTS = [
   'architecture',
   'contract',
+  'engines',
   'examples',
   'fixtures',
   'native',

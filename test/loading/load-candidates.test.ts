@@ -17,7 +17,7 @@ const parts = (changes: Partial<ListCandidatesParts> = {}): ListCandidatesParts 
   settings: { downgrade: true, floor: 'Q4_0', minFreeBytes: undefined, unknownModels: 'refuse' },
   offers: [],
   recommend: () => 'Q4_K_M',
-  heldMinFreeBytes: 0,
+  heldMinFree: { minFreeBytes: 0 },
   processBytes: 0,
   ...changes,
 });
@@ -85,7 +85,7 @@ describe('a known model', () => {
     expect(reserves(ask('Q5_K_M', {}, { settings: { ...parts().settings, minFreeBytes: 64 * MiB } }))).toEqual([
       64, 64, 64,
     ]);
-    expect(reserves(ask('Q5_K_M', {}, { heldMinFreeBytes: 600 * MiB }))).toEqual([768, 600, 600]);
+    expect(reserves(ask('Q5_K_M', {}, { heldMinFree: { minFreeBytes: 600 * MiB } }))).toEqual([768, 600, 600]);
   });
 
   it('in a quantization that nobody knows is refused', () => {
@@ -116,13 +116,24 @@ describe('any other model', () => {
     const found = other({ footprint: 7 });
     expect(found).toEqual({
       model: './other.gguf',
-      candidates: [{ need: { mappedBytes: 0, anonymousBytes: 7, basis: 'given' }, minFreeBytes: 512 * MiB }],
+      candidates: [
+        { need: { mappedBytes: 0, anonymousBytes: 7, basis: 'given' }, minFreeBytes: 0, minFreeByTotal: true },
+      ],
       downgrade: true,
     });
     expect(
       other({ footprint: (quantization) => (quantization === undefined ? 8 : 9) }).candidates[0]?.need.anonymousBytes,
     ).toBe(8);
-    expect(reserves(other({ footprint: 7 }, { heldMinFreeBytes: 768 * MiB }))).toEqual([768]);
+    const [beside] = other({ footprint: 7 }, { heldMinFree: { minFreeBytes: 768 * MiB } }).candidates;
+    expect(beside).toMatchObject({ minFreeBytes: 768 * MiB, minFreeByTotal: true });
+  });
+
+  it('has no row in the documented table, whatever its quantization', () => {
+    expect(ask('Q5_K_M').candidates.every(({ documented }) => documented)).toBe(true);
+    expect(ask('Q5_K_M').candidates.some(({ minFreeByTotal }) => minFreeByTotal)).toBe(false);
+    const found = listCandidates({ name: './other.gguf', quantization: 'Q5_K_M' }, { footprint: 7 }, parts());
+    expect(found.candidates[0]).toMatchObject({ minFreeBytes: 0, minFreeByTotal: true });
+    expect(found.candidates[0]).not.toHaveProperty('documented');
   });
 
   it('is refused without one', () => {
@@ -279,7 +290,7 @@ describe('a model whose files were read', () => {
       listCandidates({ name: './m.gguf', shape }, {}, parts({ offers: [offer(undefined, 1, fileType)] }));
     expect(unnamed(17)).toMatchObject({
       askedQuantization: 'Q5_K_M',
-      candidates: [{ quantization: 'Q5_K_M', unnamed: true, minFreeBytes: 768 * MiB }],
+      candidates: [{ quantization: 'Q5_K_M', unnamed: true, minFreeByTotal: true }],
     });
     // Below the floor: the caller gave its very path.
     expect(steps(unnamed(10))).toEqual(['Q2_K']);

@@ -14,7 +14,7 @@ function preparing(args: readonly unknown[], mode: 'enforce' | 'observe', adapte
     settings: readGuardOptions({ mode }),
     source: { sdk: {}, adapter },
     adapter,
-    heldMinFreeBytes: () => 0,
+    heldMinFree: () => ({ minFreeBytes: 0 }),
     calibration: undefined,
     misunderstood: (error) => misunderstood.push(error),
   });

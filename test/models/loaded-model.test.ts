@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { describeModel } from '../../src/models/loaded-model.ts';
+import { GiB, MiB } from '../../src/core/bytes.ts';
+import type { HeldModel } from '../../src/models/held-model.ts';
+import { describeModel as describeAt } from '../../src/models/loaded-model.ts';
 import { observeLoad } from '../../src/models/observe-load.ts';
 import { makeHeldModel } from '../support/make-held-model.ts';
+
+const describeModel = (held: HeldModel) => describeAt(held, 2 * GiB);
 
 const NEED = { mappedBytes: 1, anonymousBytes: 2, basis: 'given' };
 
@@ -50,6 +54,11 @@ describe('a loaded model as it is shown', () => {
       anonymousAfterLoadBytes: 25,
       anonymousAfterCallBytes: 40,
     });
+  });
+
+  it('asks to keep free what was said, or what goes by the total that there is', () => {
+    expect(describeModel(makeHeldModel({ minFreeBytes: 0, minFreeByTotal: true })).minFreeBytes).toBe(128 * MiB);
+    expect(describeModel(makeHeldModel({ minFreeBytes: 5 })).minFreeBytes).toBe(5);
   });
 
   it('says nothing of what it took if the system doesn’t tell', () => {

@@ -5,7 +5,6 @@ import { GiB, MiB } from '../../src/core/bytes.ts';
 import type { MemoryReader } from '../../src/core/memory-reader.ts';
 import { readGuardOptions } from '../../src/guard-options.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
-import type { LoadedModels } from '../../src/models/loaded-models.ts';
 import { describeStatus, type GuardStatus, StatusWatch } from '../../src/monitor/status-watch.ts';
 import { FakeMachine, guardedFake, settled } from '../support/fake-sdk.ts';
 import { ManualClock } from '../support/manual-clock.ts';
@@ -115,7 +114,7 @@ describe('a reader that can watch', () => {
       minFreeRatioAfterLoad: 0,
     });
     const told: unknown[] = [];
-    const models = { size: 1, minFreeBytes: 512 * MiB } as LoadedModels;
+    const models = { watched: 1, minFree: { minFreeBytes: 512 * MiB } };
     const settings = readGuardOptions({ clock });
     const status = new StatusWatch({ settings, gate, models, reader, tell: (event) => told.push(event.type) });
     status.read();

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { GiB, MiB } from '../../src/core/bytes.ts';
 import type { LoadNeed, MemoryScope } from '../../src/core/types.ts';
 import { type Candidate, judgeCandidates } from '../../src/policy/choose-candidate.ts';
 import type { Decision } from '../../src/policy/decision.ts';
@@ -74,5 +75,62 @@ describe('what would help a refused load', () => {
   it('can’t be changed by who reads it', () => {
     const help = findRefusalHelp(refuse(150), NOTHING);
     expect([help, help.unload].every(Object.isFrozen)).toBe(true);
+  });
+});
+
+describe('reserves that would let a load in', () => {
+  /** A load of anonymous memory on a machine of 1 GiB. */
+  function refuseIn(availableBytes: number, candidate: Omit<Candidate, 'need'> & { readonly bytes: number }) {
+    const { bytes, ...rest } = candidate;
+    const situation = { totalBytes: GiB, availableBytes, headroomBytes: availableBytes, promisedAnonymousBytes: 0 };
+    const given = { ...rest, need: need(bytes) };
+    const judged = judgeCandidates([given], situation, undefined);
+    const refused: Decision = { verdict: 'refuse', model: 'm', ...situation, candidates: judged };
+    expect(judged[0]?.admitted).toBe(false);
+    const { reserves } = findRefusalHelp(refused, NOTHING);
+    // What is advised does let it in.
+    if (reserves) {
+      const { minFreeBytes = rest.minFreeBytes, minFreeRatioAfterLoad } = reserves;
+      const changed = { ...given, minFreeBytes, minFreeByTotal: given.minFreeByTotal && !reserves.minFreeBytes };
+      expect(judgeCandidates([changed], situation, minFreeRatioAfterLoad)[0]?.admitted).toBe(true);
+    }
+    return reserves;
+  }
+  const byTotal = { minFreeBytes: 0, minFreeByTotal: true };
+
+  it('are named with what they leave, each that refuses it', () => {
+    expect(refuseIn(150 * MiB, { ...byTotal, bytes: 100 * MiB + 7 })).toEqual({
+      minFreeBytes: 49 * MiB,
+      minFreeRatioAfterLoad: 0.04,
+      leavesBytes: 50 * MiB - 7,
+    });
+    expect(refuseIn(180 * MiB, { ...byTotal, bytes: 100 * MiB })).toEqual({
+      minFreeRatioAfterLoad: 0.07,
+      leavesBytes: 80 * MiB,
+    });
+    expect(refuseIn(400 * MiB, { minFreeBytes: 350 * MiB, bytes: 100 * MiB })?.minFreeBytes).toBe(300 * MiB);
+    expect(refuseIn(400 * MiB, { minFreeBytes: 0, documented: true, bytes: 200 * MiB })).toEqual({
+      minFreeRatioAfterLoad: 0.19,
+      leavesBytes: 200 * MiB,
+    });
+  });
+
+  it('are not named if they would leave next to nothing, or it does not fit at all', () => {
+    expect(refuseIn(131 * MiB, { ...byTotal, bytes: 100 * MiB })).toBeUndefined();
+    expect(refuseIn(99 * MiB, { ...byTotal, bytes: 100 * MiB })).toBeUndefined();
+  });
+});
+
+describe('options that would let a load in', () => {
+  it('are a smaller quantization that fits, and idle models that may not be evicted yet', () => {
+    const smaller = judge({ quantization: 'Q4_0', need: need(50), minFreeBytes: 0 }).candidates[0]!;
+    const evictable = [
+      { name: 'idle', quantization: 'Q8_0', need: need(60) },
+      { name: 'other', need: need(40) },
+    ] as const;
+    const help = findRefusalHelp(refuse(150), { ...NOTHING, smaller, evictable });
+    expect(help).toMatchObject({ downgrade: 'Q4_0', evict: ['idle Q8_0'] });
+    expect(findRefusalHelp(refuse(150), { ...NOTHING, evictable: [] })).not.toHaveProperty('evict');
+    expect(findRefusalHelp(refuse(250), { ...NOTHING, evictable })).not.toHaveProperty('evict');
   });
 });

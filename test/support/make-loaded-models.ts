@@ -26,6 +26,7 @@ export function makeLoadedModels(parts: Partial<LoadedModelsParts> = {}) {
   const models = new LoadedModels({
     gate,
     freeBytes: () => gate.look().headroomBytes,
+    totalBytes: () => gate.look().totalBytes,
     began() {},
     changed() {},
     observed() {},

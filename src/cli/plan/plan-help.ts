@@ -73,7 +73,7 @@ function findMemoryToFree(guard: MemoryGuard, lacking: Decision): RefusalHelp[] 
   return [{ freeBytes: shortfallBytes, unload }];
 }
 
-/** To what the limit must be raised. The rule on the share that stays available asks for more as the limit rises. */
+/** To what the limit must be raised. Rules that ask for a share of the total ask for more as the limit rises. */
 function describeLargerLimit(lacking: Decision, limitedBy: MemoryScope): string[] {
   const isGroup = limitedBy.kind.startsWith('cgroup');
   if (!isGroup && canBeFreed(lacking)) return [];
@@ -82,7 +82,7 @@ function describeLargerLimit(lacking: Decision, limitedBy: MemoryScope): string[
     .rules.filter(({ passed }) => !passed)
     .map(({ rule, requiredBytes, foundBytes }) => {
       const lessBytes = requiredBytes - foundBytes;
-      return rule === 'free-ratio-after-load' ? lessBytes / (1 - requiredBytes / totalBytes) : lessBytes;
+      return rule === 'headroom' ? lessBytes : lessBytes / (1 - requiredBytes / totalBytes);
     });
   const bytes = totalBytes + Math.max(0, ...missing);
   return [

@@ -1,8 +1,8 @@
 /** What happened between two readings: models that came, were loaded and went in any process, and edges of the headroom. Pure. */
 import { neededBytes } from '../../core/needed-bytes.ts';
-import { DEFAULT_MIN_FREE_BYTES } from '../../footprint/documented-requirements.ts';
 import { formatBytes, type LedgerEntry, type MemorySnapshot, type MemoryStatusLevel } from '../../index.ts';
 import { DEFAULT_WARNING_FACTOR, judgeStatus } from '../../policy/memory-status.ts';
+import { minFreeBytesByTotal } from '../../policy/reserves.ts';
 
 /** The machine and the ledger at one moment. */
 export interface Reading {
@@ -20,8 +20,11 @@ export interface Change {
 }
 
 /** The status that a guard with default options has once it has loaded a model without a row in the documented table. */
-export function judgeHeadroom(headroomBytes: number): MemoryStatusLevel {
-  return judgeStatus(headroomBytes, DEFAULT_MIN_FREE_BYTES, DEFAULT_WARNING_FACTOR);
+export function judgeHeadroom({
+  headroomBytes,
+  snapshot,
+}: Pick<Reading, 'headroomBytes' | 'snapshot'>): MemoryStatusLevel {
+  return judgeStatus(headroomBytes, minFreeBytesByTotal(snapshot.totalBytes), DEFAULT_WARNING_FACTOR);
 }
 
 /** Empty before the first reading. */
@@ -56,8 +59,8 @@ function makeKey({ pid, label, atMs }: LedgerEntry): string {
 function findEdges(before: Reading, now: Reading): Change[] {
   const { atMs, headroomBytes } = now;
   const changes: Change[] = [];
-  const level = judgeHeadroom(headroomBytes);
-  if (level !== judgeHeadroom(before.headroomBytes)) {
+  const level = judgeHeadroom(now);
+  if (level !== judgeHeadroom(before)) {
     changes.push({ atMs, kind: 'level', message: `${level}: ${formatBytes(headroomBytes)} can be taken` });
   }
   const [bound, binds] = [before.snapshot.limitedBy, now.snapshot.limitedBy];

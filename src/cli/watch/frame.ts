@@ -71,7 +71,7 @@ function drawTitle({ reading: { atMs }, intervalMs }: Watched, { colors }: Scree
 
 function drawHeadroom({ reading, history }: Watched, screen: Screen, columns: number): string[] {
   const { headroomBytes, snapshot } = reading;
-  const level = judgeHeadroom(headroomBytes);
+  const level = judgeHeadroom(reading);
   const [now, most, least] = [headroomBytes, snapshot.totalBytes, Math.min(...history)].map((bytes) =>
     formatBytes(Math.max(0, bytes)),
   );

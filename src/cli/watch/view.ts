@@ -28,13 +28,14 @@ export function makeJsonView({ stdout }: Pick<Io, 'stdout'>): View {
 export function makeTextView({ stdout }: Pick<Io, 'stdout'>): View {
   return {
     left: NEVER,
-    show({ atMs, headroomBytes, snapshot, entries }, changes) {
+    show(reading, changes) {
+      const { atMs, headroomBytes, snapshot, entries } = reading;
       const time = formatTime(atMs);
       const processes = new Set(entries.map(({ pid }) => pid)).size;
       const held = `${entries.length} held by ${processes} process${processes === 1 ? '' : 'es'}`;
       const headroom = `${formatBytes(headroomBytes)} of ${formatBytes(snapshot.totalBytes)}`;
       for (const { message } of changes) stdout.write(`${time} ${message}\n`);
-      stdout.write(`${time} headroom ${headroom}, ${judgeHeadroom(headroomBytes)}; ${held}\n`);
+      stdout.write(`${time} headroom ${headroom}, ${judgeHeadroom(reading)}; ${held}\n`);
     },
     close() {},
   };

@@ -38,11 +38,11 @@ describe('plan', () => {
   });
 
   it('says what is lacking and what would help where it is refused, and ends with 3', async () => {
-    const { code, out } = await runCommand(`plan ${files.model('Q4_0')} --memory 530MiB --context 4096,65536`);
+    const { code, out } = await runCommand(`plan ${files.model('Q4_0')} --memory 80MiB --context 4096,65536`);
     expect(code).toBe(3);
     expect(out).toMatch(/^ {2}Q4_0 +[\d.]+ MiB lacks [\d.]+ MiB +[\d.]+ MiB lacks [\d.]+ MiB$/m);
     expect(out).toMatch(
-      /^A load is refused: even Q4_0 with 4096 tokens of context needs .* would stay free, where 512\.0 MiB must\.$/m,
+      /^A load is refused: even Q4_0 with 4096 tokens of context needs .* would stay free, where 64\.0 MiB must\.$/m,
     );
     expect(out).toMatch(/^To load it, use a machine or container of [\d.]+ MiB at the least$/m);
   });
@@ -51,7 +51,7 @@ describe('plan', () => {
     const size = await runCommandForJson(`plan ${files.model('F32')} --memory 8GiB --context 8192`);
     const [{ cells }] = size.value.rows;
     const { mappedBytes, anonymousBytes } = cells[0].need;
-    const tight = 512 * MiB + mappedBytes + anonymousBytes - 2 * MiB;
+    const tight = 64 * MiB + mappedBytes + anonymousBytes - 2 * MiB;
     const words = `plan ${files.model('F32')} --memory ${tight}B --context 8192 --floor F32`;
     const { code, value } = await runCommandForJson(words);
     expect(code).toBe(3);
@@ -63,7 +63,7 @@ describe('plan', () => {
     const planOn = (memory: string) => `plan ${files.model('F32')} --memory ${memory} --context 256 --floor F32`;
     const { rows } = (await runCommandForJson(planOn('8GiB'))).value;
     const { mappedBytes, anonymousBytes } = rows.at(-1).cells[0].need;
-    const words = planOn(`${512 * MiB + mappedBytes + anonymousBytes}B`);
+    const words = planOn(`${64 * MiB + mappedBytes + anonymousBytes}B`);
     const { code, out } = await runCommand(words);
     expect(code).toBe(3);
     expect(out).toMatch(/^ {2}F32 +[\d.]+ MiB lacks/m);

@@ -16,7 +16,10 @@ const makeReading = (entries: readonly LedgerEntry[], headroomBytes = 8 * GiB, p
   atMs: 100,
   headroomBytes,
   entries,
-  snapshot: { limitedBy: { kind: path === 'host' ? 'host' : 'cgroup-v2', path } } as MemorySnapshot,
+  snapshot: {
+    totalBytes: 16 * GiB,
+    limitedBy: { kind: path === 'host' ? 'host' : 'cgroup-v2', path },
+  } as MemorySnapshot,
 });
 
 const messages = (before: Reading | undefined, now: Reading) => findChanges(before, now).map(({ message }) => message);
@@ -53,7 +56,8 @@ describe('what happened between two readings', () => {
   });
 
   it('judges as a guard with a loaded model would', () => {
-    expect([512 * MiB - 1, 512 * MiB, 1024 * MiB - 1, 1024 * MiB].map(judgeHeadroom)).toEqual([
+    const judge = (bytes: number) => judgeHeadroom(makeReading([], bytes));
+    expect([512 * MiB - 1, 512 * MiB, 1024 * MiB - 1, 1024 * MiB].map(judge)).toEqual([
       'critical',
       'warning',
       'warning',
