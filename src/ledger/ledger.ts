@@ -49,6 +49,8 @@ interface Entry extends Reservation {
   /** What its load is known to take, once that is done. */
   loadBytes: number;
   files: readonly HeldFile[];
+  /** What its load maps of them. */
+  mapped: readonly HeldFile[];
 }
 
 /**
@@ -99,6 +101,7 @@ export class Ledger {
       loadBytes: 0,
       // Named files count once from the reservation on, whoever else maps or reserves them.
       files: need.files ?? [],
+      mapped: [],
     });
     return reservation;
   }
@@ -111,6 +114,7 @@ export class Ledger {
     const entry = this.#entries.get(reservation);
     if (!entry || entry.takenBytes === bytes) return false;
     entry.takenBytes = bytes;
+    if (entry.state !== 'loading') entry.files = selectNeeded(entry);
     return true;
   }
 
@@ -131,13 +135,16 @@ export class Ledger {
     const { need } = entry;
     const found = files ?? nameFiles(entry, need.mappedBytes);
     entry.files = [];
-    // A file that another model mapped before was never part of this reservation.
-    const foundBytes = sumFileBytes(found) - this.sumHeldBytes(found);
+    // A file that another model mapped before was never part of this reservation, nor what is copied from a file was reserved as mapped.
+    const named = new Map((need.files ?? []).map(({ key, bytes }) => [key, bytes]));
+    const kept = found.map(({ key, bytes }) => ({ key, bytes: Math.min(bytes, named.get(key) ?? bytes) }));
+    const foundBytes = sumFileBytes(kept) - this.sumHeldBytes(kept);
     // What another process mapped is missing in `mappedBytes`, and was no anonymous memory either.
     const reservedBytes = Math.max(need.mappedBytes, sumFileBytes(need.files ?? []));
     entry.state = 'loaded';
     entry.loadBytes = loadBytes;
-    entry.files = found;
+    entry.mapped = found;
+    entry.files = selectNeeded(entry);
     entry.anonymousBytes = Math.max(0, entry.anonymousBytes - Math.max(0, foundBytes - reservedBytes));
   }
 
@@ -195,7 +202,9 @@ export class Ledger {
   describeHoldings(nowUs: number): Holdings {
     const { promisedMappedBytes, promisedAnonymousBytes, loadingAnonymousBytes } = this.computeBurden();
     const files = new Map<string, HeldFile>();
-    for (const entry of this.#entries.values()) for (const file of entry.files) files.set(file.key, file);
+    for (const entry of this.#entries.values()) {
+      for (const file of entry.files) if (file.bytes >= (files.get(file.key)?.bytes ?? 0)) files.set(file.key, file);
+    }
     const leaseUs = nowUs + WAIT_LEASE_MS * 1000;
     return {
       files: [...files.values()],
@@ -240,6 +249,23 @@ function countLeft({ state, anonymousBytes, takenBytes, loadBytes }: Entry): num
   const hiddenBytes = Math.min(Math.max(0, loadBytes - takenBytes), loadBytes * HIDDEN_SHARE, MOST_HIDDEN_BYTES);
   // Records hold whole numbers.
   return Math.max(0, anonymousBytes - takenBytes - Math.floor(hiddenBytes));
+}
+
+/**
+ * What is needed of the files that a load maps. Weights that an engine copies into another layout are read once: of a file that was
+ * expected to be copied from, that is so as far as anonymous memory was taken for copies.
+ */
+function selectNeeded({ need, mapped, takenBytes }: Entry): readonly HeldFile[] {
+  const named = new Map((need.files ?? []).map(({ key, bytes }) => [key, bytes]));
+  const countCopied = ({ key, bytes }: HeldFile) => Math.max(0, bytes - (named.get(key) ?? bytes));
+  const copiedBytes = mapped.reduce((sum, file) => sum + countCopied(file), 0);
+  // What isn't for copies may have been taken first.
+  let provenBytes = Math.max(0, takenBytes - Math.max(0, need.anonymousBytes - copiedBytes));
+  return mapped.map((file) => {
+    const lessBytes = Math.min(countCopied(file), provenBytes);
+    provenBytes -= lessBytes;
+    return lessBytes === 0 ? file : { ...file, bytes: file.bytes - lessBytes };
+  });
 }
 
 /** Names the files of a load whose mappings can't be read: those that were reserved, or one with a name of our own. */

@@ -196,6 +196,30 @@ describe('mapped files', () => {
     expect(ledger.computeBurden()).toMatchObject({ mappedBytes: 400, promisedAnonymousBytes: 100 });
   });
 
+  it('count as far as they are not copied from, once anonymous memory was taken for the copies', () => {
+    const ledger = new Ledger();
+    // 400 mapped, 360 of them copied into another layout; 20 more are no copies.
+    const reservation = ledger.reserve('a', { ...need(380, 40), files: [{ key: 'm', bytes: 40 }] }, START);
+    ledger.markLoaded(reservation, [{ key: 'm', bytes: 400 }]);
+    expect(ledger.computeBurden()).toMatchObject({ mappedBytes: 400, promisedAnonymousBytes: 380 });
+    ledger.noteTaken(reservation, 200);
+    expect(ledger.computeBurden()).toMatchObject({ mappedBytes: 220, promisedAnonymousBytes: 180 });
+    expect(ledger.describeHoldings(0).files).toEqual([{ key: 'm', bytes: 220 }]);
+    ledger.noteTaken(reservation, 500);
+    expect(ledger.computeBurden()).toMatchObject({ mappedBytes: 40, promisedAnonymousBytes: 0 });
+    // What is given back proves no copies any more.
+    ledger.noteTaken(reservation, 0);
+    expect(ledger.computeBurden().mappedBytes).toBe(400);
+  });
+
+  it('are told to other processes with the most that one of their models needs', () => {
+    const ledger = new Ledger();
+    for (const bytes of [400, 40]) {
+      ledger.markLoaded(ledger.reserve('a', need(0, bytes), START), [{ key: 'same', bytes }]);
+    }
+    expect(ledger.describeHoldings(0).files).toEqual([{ key: 'same', bytes: 400 }]);
+  });
+
   it('keep their reserved size if the mappings cannot be read', () => {
     const ledger = new Ledger();
     const [a, b] = [ledger.reserve('a', need(0, 400), START), ledger.reserve('b', need(0, 400), START)];

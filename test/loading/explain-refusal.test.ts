@@ -31,7 +31,12 @@ function refused(leastContextSize: number, contextSize: number) {
   });
   const { decision } = decide(gate, request(), { reserve: 'nothing' });
   readings = 0;
-  return { decision, parts: { reader, gate, models: { list: () => [], idle: () => [] }, settings: { evict: 'idle' as const } }, request, count: () => readings };
+  return {
+    decision,
+    parts: { reader, gate, models: { list: () => [], idle: () => [] }, settings: { evict: 'idle' as const } },
+    request,
+    count: () => readings,
+  };
 }
 
 describe('a refusal that is explained', () => {

@@ -91,7 +91,11 @@ describe('reserves that would let a load in', () => {
     // What is advised does let it in.
     if (reserves) {
       const { minFreeBytes = rest.minFreeBytes, minFreeRatioAfterLoad } = reserves;
-      const changed = { ...given, minFreeBytes, minFreeByTotal: given.minFreeByTotal && !reserves.minFreeBytes };
+      const changed = {
+        ...given,
+        minFreeBytes,
+        minFreeByTotal: given.minFreeByTotal === true && !reserves.minFreeBytes,
+      };
       expect(judgeCandidates([changed], situation, minFreeRatioAfterLoad)[0]?.admitted).toBe(true);
     }
     return reserves;
