@@ -1,4 +1,4 @@
-/** Which idle models go so that a load fits. Pure. */
+/** Which models a person would unload by hand so that a load fits. Pure. */
 
 /** The largest first, as few as are needed; `undefined` if all of them together are not enough. */
 export function chooseVictims<T>(
