@@ -58,10 +58,15 @@ export interface GuardOptions {
    */
   readonly onLedgerFailure?: OnLedgerFailure;
   /**
-   * `idle`: to admit a load, unload guarded models that are idle and not pinned, the largest first, as few as are needed.
-   * A function chooses among them itself. @default 'never'
+   * `idle`: to admit a load, unload guarded models that are idle and not pinned: of the sets that free enough the one that costs least,
+   * each model by how often it was used of late and how long its load took. A function chooses among them itself. @default 'never'
    */
   readonly evict?: 'never' | 'idle' | EvictChoice;
+  /**
+   * How long a model stays after its load, in milliseconds, before it is evicted for memory: sooner only if all others are not enough, and not
+   * for a load that may wait until half of its time is over. @default 30000
+   */
+  readonly minResidencyMs?: number;
   /** Load a model again that was evicted, when it is used. Without it that is `ERR_MODEL_EVICTED`. @default false */
   readonly reload?: boolean;
   /** Unload models that are idle for so many milliseconds and not pinned. @default never */
@@ -128,6 +133,7 @@ const DEFAULTS: GuardSettings = {
   ledger: 'shared',
   onLedgerFailure: 'refuse',
   evict: 'never',
+  minResidencyMs: 30_000,
   reload: false,
   keepAliveMs: undefined,
   dropPageCache: false,
@@ -156,6 +162,7 @@ const CHECKS: Checks<GuardSettings> = {
   ledger: checkLedger,
   onLedgerFailure: oneOf('refuse', 'alone'),
   evict: checkEvict,
+  minResidencyMs: wholeNumber(0),
   reload: flag,
   keepAliveMs: wholeNumber(1),
   dropPageCache: flag,

@@ -109,7 +109,7 @@ export class GuardRooms {
   }
 
   #makeModels(): LoadedModels {
-    const { clock, keepAliveMs, dropPageCache } = this.#settings;
+    const { clock, evict, keepAliveMs, dropPageCache } = this.#settings;
     return new LoadedModels({
       gate: this.#gate,
       freeBytes: () => this.#freeBytes(),
@@ -120,16 +120,25 @@ export class GuardRooms {
         this.loader.wake();
       },
       observed: (observing) => this.#keep(observing),
-      removed: ({ facts }, cause, before) => {
+      removed: ({ facts, choice }, cause, before) => {
         const { name, quantization, reservation, files } = facts;
         const { need } = reservation;
         if (cause === 'killed') return Promise.resolve();
-        return this.#unloads.add({ cause, name, quantization, need, files: dropPageCache ? files : [], ...before });
+        return this.#unloads.add({
+          cause,
+          name,
+          quantization,
+          need,
+          choice,
+          files: dropPageCache ? files : [],
+          ...before,
+        });
       },
       outgrown: (held, takenBytes) => this.#tellOutgrown(held, takenBytes),
       unevicted: ({ facts }, error) =>
         this.#tellDegraded('eviction-failed', `${facts.name} could not be evicted: ${describeError(error)}`, error),
       keepAliveMs,
+      notesUses: evict !== 'never',
       clock,
     });
   }

@@ -54,6 +54,7 @@ export type {
   DegradedEvent,
   DegradedReason,
   EvictedEvent,
+  EvictionChoice,
   EvictionReason,
   GuardEvent,
   GuardEventBase,

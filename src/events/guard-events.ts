@@ -117,8 +117,20 @@ export interface UnloadedEvent<T extends 'unloaded' | 'leaked' = 'unloaded' | 'l
   readonly elapsedMs: number;
 }
 
-/** The guard ended an idle model. */
-export interface EvictedEvent extends Omit<UnloadedEvent, 'type'> {
+/** Why just this model was ended to make room. */
+export interface EvictionChoice {
+  /** The model whose load needed the room. */
+  readonly madeRoomFor: string;
+  /** How long it had not been used. */
+  readonly idleMs: number;
+  /** What loading it again is expected to take: as long as its load did. */
+  readonly reloadMs: number;
+  /** Whether it went within `minResidencyMs` after its load, since all others together were not enough. */
+  readonly young: boolean;
+}
+
+/** The guard ended an idle model. Why it was chosen is absent if `reason` is `keep-alive`. */
+export interface EvictedEvent extends Omit<UnloadedEvent, 'type'>, Partial<EvictionChoice> {
   readonly type: 'evicted';
   readonly reason: EvictionReason;
 }

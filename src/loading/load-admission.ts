@@ -1,4 +1,5 @@
 /** Asks the gate for one load and lets it wait if it may. It loads nothing, and what it decides is told elsewhere. */
+import { setImmediate } from 'node:timers/promises';
 import type { AdmissionGate, DecideOptions, GateOutcome, ReservedCandidate } from '../admission/admission-gate.ts';
 import { AdmissionTimeoutError } from '../admission/admission-timeout-error.ts';
 import { InsufficientMemoryError } from '../admission/insufficient-memory-error.ts';
@@ -118,7 +119,7 @@ export class LoadAdmission {
     signal.throwIfAborted();
     if (look.kind === 'unread') return this.#passUnread(load, look.error, waiter);
     const freeable = canBeFreed(look.decision);
-    if (freeable && this.#makeRoom(look.decision, waiter)) return 'end';
+    if (freeable && (await this.#makeRoom(look.decision, waiter))) return 'end';
     const explain = once(() => {
       const { decision, message } = this.#explain(look.decision, load, waiter.ticket);
       return new InsufficientMemoryError(decision, message);
@@ -224,13 +225,21 @@ export class LoadAdmission {
   }
 
   /** Begins to end idle models as the user chose, unless an end runs already. False if memory comes back from neither. */
-  #makeRoom(decision: Decision, { victims }: Waiter): boolean {
-    const { settings, models } = this.#parts;
+  async #makeRoom(decision: Decision, waiter: Waiter): Promise<boolean> {
+    const { settings, models, clock } = this.#parts;
+    const { victims, deadline } = waiter;
+    const listIdle = () => models.idle().filter((held) => !victims.has(held));
     if (models.ending) return true;
-    const idle = models.idle().filter((held) => !victims.has(held));
-    for (const held of listVictims(settings.evict, idle, nearestCandidate(decision).shortfallBytes)) {
+    if (settings.evict === 'never' || listIdle().length === 0) return false;
+    // Who was given a model just now calls it first: two loads that end each other's models would both get nothing done.
+    await setImmediate();
+    deadline.signal.throwIfAborted();
+    const { rules, shortfallBytes } = nearestCandidate(decision);
+    const sparesYoung = waiter.mayWait && deadline.waitedMs < deadline.leftMs;
+    const request = { model: decision.model, rules, shortfallBytes, sparesYoung, nowMs: clock.nowMs() };
+    for (const { held, choice } of listVictims(settings, listIdle(), request)) {
       victims.add(held);
-      models.evict(held, 'memory');
+      models.evict(held, 'memory', choice);
     }
     return models.ending;
   }

@@ -12,6 +12,7 @@ export interface LoadSettings {
   readonly downgrade: boolean;
   readonly floor: LadderStep;
   readonly evict: 'never' | 'idle' | EvictChoice;
+  readonly minResidencyMs: number;
   readonly reload: boolean;
   readonly maxConcurrentLoads: number;
   readonly unknownModels: 'refuse' | 'admit';

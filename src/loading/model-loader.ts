@@ -304,7 +304,8 @@ export class ModelLoader {
     const { args, choices, request } = load;
     const { candidate, reservation, reason } = admitted;
     const { quantization, shape } = call;
-    const { settings } = this.#parts;
+    const { settings, clock } = this.#parts;
+    const loadedMs = clock.nowMs();
     return {
       name: request.name,
       sdk: load.source.sdk,
@@ -314,6 +315,8 @@ export class ModelLoader {
       reason,
       reservation,
       ...ownMinFree(request, candidate.quantization, settings),
+      loadedMs,
+      loadMs: loadedMs - loaded.startMs,
       predicted: candidate.predicted,
       files,
       pinned: choices.pin || owner !== undefined,

@@ -1,12 +1,14 @@
 /** A loaded model as the guard holds it: facts that stay, and the little that changes. It knows no SDK and acts on nothing. */
 import type { QuantizationName } from '../core/quantizations.ts';
 import type { KvCacheType, LoadParts } from '../core/types.ts';
+import type { EvictionChoice } from '../events/guard-events.ts';
 import type { Reservation } from '../ledger/ledger.ts';
 import type { MinFree } from '../policy/reserves.ts';
 import type { HeldProcess } from './held-process.ts';
 import { ModelLife, type RunningEnd } from './model-life.ts';
 import type { LifeMethods } from './model-methods.ts';
 import type { Observing } from './observe-load.ts';
+import { ModelUses } from './use-history.ts';
 
 /** What is known of a model once it is loaded, and never changes. */
 export interface ModelFacts extends MinFree {
@@ -17,6 +19,10 @@ export interface ModelFacts extends MinFree {
   /** Why it was loaded so. */
   readonly reason: string;
   readonly reservation: Reservation;
+  /** When its load was done: the guard's clock, in milliseconds. */
+  readonly loadedMs: number;
+  /** How long its load took, in milliseconds, without the wait to be let in. */
+  readonly loadMs: number;
   /** What its estimate expected, part by part. */
   readonly predicted: LoadParts | undefined;
   /** Paths of its files, if the SDK tells. */
@@ -47,6 +53,10 @@ export class HeldModel {
   #reloadKilled: (() => Promise<unknown>) | undefined;
   /** What is known of its memory so far. */
   observing: Observing | undefined;
+  /** When it was used. Nothing is noted if no model is evicted for memory. */
+  uses = new ModelUses();
+  /** Why it was chosen to make room. `undefined` if it was not. */
+  choice: EvictionChoice | undefined;
   /** Calls that are running. */
   callsInFlight = 0;
   /** Calls that have begun. */

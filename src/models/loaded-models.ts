@@ -1,5 +1,5 @@
 /** The models that are loaded now: their reservations, their calls in flight, and how each of them ends. */
-import type { EvictionReason, UnloadCause } from '../events/guard-events.ts';
+import type { EvictionChoice, EvictionReason, UnloadCause } from '../events/guard-events.ts';
 import { largestMinFree, type MinFree } from '../policy/reserves.ts';
 import { type BesideLoad, CallWindows } from './call-windows.ts';
 import type { HeldModel } from './held-model.ts';
@@ -8,6 +8,7 @@ import { type Stillness, watchKept } from './kept-memory.ts';
 import { describeModel, type LoadedModel } from './loaded-model.ts';
 import { type BeforeEnd, ModelEnds, type ModelEndsParts } from './model-ends.ts';
 import { reserveAudio, type SettleModelParts, settleModel, tellObserved } from './settle-model.ts';
+import { UseHistory } from './use-history.ts';
 
 export interface LoadedModelsParts
   extends SettleModelParts,
@@ -21,6 +22,8 @@ export interface LoadedModelsParts
   readonly changed: () => void;
   /** Called once for a model that is forgotten. Resolves when its memory is seen to be back. */
   readonly removed: (held: HeldModel, cause: UnloadCause, before: BeforeEnd) => Promise<void>;
+  /** Whether models may be evicted for memory: which ones goes by their uses. */
+  readonly notesUses: boolean;
 }
 
 /** A load that runs. */
@@ -37,6 +40,7 @@ export class LoadedModels {
   readonly #windows = new CallWindows(this.#held);
   readonly #keepAlive: KeepAlive;
   readonly #ends: ModelEnds;
+  readonly #uses = new UseHistory();
   #closed = false;
 
   constructor(parts: LoadedModelsParts) {
@@ -108,6 +112,8 @@ export class LoadedModels {
   /** `complete`: it has taken all that it ever will. */
   add(held: HeldModel, complete = false): void {
     this.#held.add(held);
+    if (this.#parts.notesUses) held.uses = this.#uses.find(held.facts.sdk, held.facts.name);
+    this.#noteUse(held);
     held.overlapping = this.#ends.listWholes();
     if (held.observing) tellObserved(held, held.observing, this.#parts);
     if (complete) this.#settle(held, true);
@@ -120,12 +126,15 @@ export class LoadedModels {
     return [...this.#held].filter((held) => this.#canGo(held) && held.findDisposer() !== undefined);
   }
 
-  /** Begins to end an idle model. False if it can't be: it is in use, pinned, or has no way to end it. */
-  evict(held: HeldModel, reason: EvictionReason): boolean {
+  /**
+   * Begins to end an idle model, `choice` saying why that one. False if it can't be: it is in use, pinned, or has no way to end it.
+   */
+  evict(held: HeldModel, reason: EvictionReason, choice?: EvictionChoice): boolean {
     if (!this.#canGo(held) || !this.#held.has(held)) return false;
     const dispose = held.findDisposer();
     if (!dispose) return false;
     this.#keepAlive.end(held);
+    held.choice = choice;
     this.#ends.runOwn(held, reason, dispose);
     return true;
   }
@@ -168,11 +177,13 @@ export class LoadedModels {
 
   beginCall(held: HeldModel): void {
     this.#windows.beginCall(held);
+    this.#noteUse(held);
     this.#keepAlive.end(held);
   }
 
   /** A call was done at once: the model's idle time begins anew. */
   touch(held: HeldModel): void {
+    this.#noteUse(held);
     this.#beginKeepAlive(held);
   }
 
@@ -184,6 +195,7 @@ export class LoadedModels {
   /** A completed inference took what the model needs: its promise is settled. */
   endCall(held: HeldModel, settles: boolean, called: unknown = held.raw): void {
     this.#windows.endCall(held);
+    this.#noteUse(held, true);
     if (settles) this.computed(held, called);
     if (held.callsInFlight === 0) held.disturbed = false;
     this.#rest(held);
@@ -264,6 +276,12 @@ export class LoadedModels {
   #rest(held: HeldModel): void {
     if (held.orphaned) this.lost(held);
     else this.#beginKeepAlive(held);
+  }
+
+  /** What is made from a model uses the model. `ends`: no new use, but the end of one. */
+  #noteUse({ facts, uses }: HeldModel, ends = false): void {
+    const { notesUses, clock } = this.#parts;
+    if (notesUses) (facts.owner?.held.uses ?? uses).note(clock.nowMs(), ends);
   }
 
   #canGo(held: HeldModel): boolean {

@@ -5,7 +5,7 @@ import type { Clock } from '../core/clock.ts';
 import { neededBytes } from '../core/needed-bytes.ts';
 import type { QuantizationName } from '../core/quantizations.ts';
 import type { LoadNeed } from '../core/types.ts';
-import type { EvictedEvent, UnloadCause, UnloadedEvent } from '../events/guard-events.ts';
+import type { EvictedEvent, EvictionChoice, UnloadCause, UnloadedEvent } from '../events/guard-events.ts';
 import { formatModelName } from '../policy/decision.ts';
 import type { CountKept } from './kept-memory.ts';
 import { memoryReturned, type Returned } from './memory-returned.ts';
@@ -16,6 +16,8 @@ export interface UnloadedModel {
   readonly name: string;
   readonly quantization: QuantizationName | undefined;
   readonly need: LoadNeed;
+  /** Why it was chosen to make room. */
+  readonly choice?: EvictionChoice | undefined;
   /** Files whose page cache goes with it. */
   readonly files: readonly string[];
   /** Headroom before its disposal began; `undefined` if it could not be read. */
@@ -81,20 +83,20 @@ export class UnloadReports {
 }
 
 function makeEvent(
-  { cause, name, quantization }: UnloadedModel,
+  { cause, name, quantization, choice }: UnloadedModel,
   returned: Returned & Kept,
   others: number,
   atMs: number,
 ): UnloadedEvent | EvictedEvent {
   const facts = {
-    message: describeUnload(formatModelName(name, quantization), cause, returned, others),
+    message: describeUnload(formatModelName(name, quantization), cause, returned, { others, choice }),
     atMs,
     model: name,
     ...(quantization && { quantization }),
     ...returned,
   };
   return cause === 'memory' || cause === 'keep-alive'
-    ? { type: 'evicted', reason: cause, ...facts }
+    ? { type: 'evicted', reason: cause, ...facts, ...(cause === 'memory' && choice) }
     : { type: returned.keptBytes === undefined ? cause : 'leaked', ...facts };
 }
 
@@ -104,14 +106,27 @@ interface Kept {
 }
 
 /** A model that is gone, and what came back. */
-export function describeUnload(model: string, cause: ToldCause, returned: Returned & Kept, others = 0): string {
+export function describeUnload(
+  model: string,
+  cause: ToldCause,
+  returned: Returned & Kept,
+  { others = 0, choice }: { readonly others?: number; readonly choice?: EvictionChoice | undefined } = {},
+): string {
   const { freedBytes, elapsedMs, keptBytes } = returned;
   const together = others > 0 ? `, with ${others} other${others > 1 ? 's' : ''}` : '';
   const back = `${formatBytes(freedBytes ?? 0)} came back in ${Math.round(elapsedMs)} ms${together}`;
   const kept = keptBytes === undefined ? '' : `; its engine keeps ${formatBytes(keptBytes)} until the process ends`;
   const freed = (freedBytes === undefined ? '' : `; ${back}`) + kept;
   if (cause === 'unloaded') return `Unloaded ${model}${freed}.`;
-  if (cause === 'memory') return `Evicted ${model}, which was idle, to make room${freed}.`;
+  if (cause === 'memory') return `Evicted ${model}, which was idle${describeChoice(choice)}${freed}.`;
   if (cause === 'keep-alive') return `Unloaded ${model}, which was idle for too long${freed}.`;
   return `The handle of ${model} was lost without being disposed: the model was disposed${freed}.`;
+}
+
+function describeChoice(choice: EvictionChoice | undefined): string {
+  if (!choice) return ', to make room';
+  const { madeRoomFor, idleMs, reloadMs, young } = choice;
+  const [idle, reload] = [idleMs, reloadMs].map((ms) => `${(ms / 1000).toFixed(1)} s`);
+  const early = young ? ', though it was loaded just before' : '';
+  return ` for ${idle} and takes ${reload} to load again, to make room for ${madeRoomFor}${early}`;
 }

@@ -15,6 +15,7 @@ describe('while a model is ended for it, a load', () => {
   async function loadWhileEvicting(own: LoadGuardOptions) {
     const fake = guardedFake(new FakeMachine(10 * GiB, 10 * GiB), {
       evict: 'idle',
+      minResidencyMs: 0,
       minFreeBytes: 0,
       minFreeRatioAfterLoad: 0,
     });

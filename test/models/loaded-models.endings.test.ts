@@ -327,10 +327,10 @@ describe('a model whose disposal never ends, while it is evicted', () => {
 
 describe('an eviction that fails', () => {
   it('is tried once for a load, however long that waits', async () => {
-    const { raw, nexa, clock, events } = await loadSlow({ evict: 'idle' });
+    const { raw, nexa, clock, events } = await loadSlow({ evict: 'idle', minResidencyMs: 0 });
     const other = nexa.loadModel('other', { memoryGuard: { footprint: 2 * GiB, wait: { timeoutMs: 500 } } });
     const refused = expect(other).rejects.toMatchObject({ code: 'ERR_ADMISSION_TIMEOUT' });
-    await settled();
+    await clock.advanceAsync(50);
     raw.disposals[0]?.reject(new Error('cannot'));
     await clock.advanceAsync(600);
     await refused;

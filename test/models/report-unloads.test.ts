@@ -12,11 +12,18 @@ describe('what is said of a model that is gone', () => {
       'Unloaded m Q4_0; 3.0 GiB came back in 42 ms.',
     );
     expect(describeUnload('m', 'unloaded', { elapsedMs: 1 })).toBe('Unloaded m.');
-    expect(describeUnload('m', 'unloaded', { freedBytes: 1 * GiB, elapsedMs: 5 }, 2)).toBe(
+    expect(describeUnload('m', 'unloaded', { freedBytes: 1 * GiB, elapsedMs: 5 }, { others: 2 })).toBe(
       'Unloaded m; 1.0 GiB came back in 5 ms, with 2 others.',
     );
     expect(describeUnload('m', 'memory', { freedBytes: 1 * GiB, elapsedMs: 5 })).toBe(
       'Evicted m, which was idle, to make room; 1.0 GiB came back in 5 ms.',
+    );
+    const choice = { madeRoomFor: 'other', idleMs: 61_234, reloadMs: 2000, young: false };
+    expect(describeUnload('m', 'memory', { elapsedMs: 5 }, { choice })).toBe(
+      'Evicted m, which was idle for 61.2 s and takes 2.0 s to load again, to make room for other.',
+    );
+    expect(describeUnload('m', 'memory', { elapsedMs: 5 }, { choice: { ...choice, young: true } })).toMatch(
+      /, to make room for other, though it was loaded just before\.$/,
     );
     expect(describeUnload('m', 'keep-alive', { elapsedMs: 5 })).toBe('Unloaded m, which was idle for too long.');
     expect(describeUnload('m', 'leaked', { elapsedMs: 1 })).toBe(

@@ -34,6 +34,8 @@ export function makeHeldModel({ raw = {}, weak = false, observing, ...given }: H
     reason: 'Loading m.',
     reservation: new Ledger().reserve('m', NEED, { clockMs: 7, epochMs: 8 }),
     minFreeBytes: 3,
+    loadedMs: 0,
+    loadMs: 0,
     predicted: undefined,
     files: [],
     pinned: false,

@@ -34,6 +34,7 @@ export function makeLoadedModels(parts: Partial<LoadedModelsParts> = {}) {
     outgrown() {},
     unevicted() {},
     keepAliveMs: undefined,
+    notesUses: true,
     clock,
     ...parts,
   });
