@@ -12,6 +12,8 @@ import type { LoadSettings } from './load-settings.ts';
 export interface RoomRequest extends Pick<CandidateVerdict, 'rules' | 'shortfallBytes'> {
   readonly model: string;
   readonly nowMs: number;
+  /** The smallest limit over all scopes. */
+  readonly totalBytes: number;
   /** It can still wait for young models to grow older. */
   readonly sparesYoung: boolean;
 }
@@ -41,7 +43,7 @@ export function listVictims(
           victims.filter(({ young }) => !(young && request.sparesYoung)),
           findShortfall(request.rules),
         )
-      : filterChosen(evict, victims, request.shortfallBytes);
+      : filterChosen(evict, victims, request);
   return chosen.map(({ held, young, reloadMs }) => {
     const idleMs = held.uses.idleMs(request.nowMs);
     return { held, choice: { madeRoomFor: request.model, idleMs, reloadMs, young } };
@@ -72,10 +74,10 @@ function judgeAt(nowMs: number, minResidencyMs: number, bytesPerMs: number): (he
 function filterChosen<V extends { readonly held: HeldModel }>(
   evict: Exclude<LoadSettings['evict'], string>,
   victims: readonly V[],
-  missingBytes: number,
+  { totalBytes, shortfallBytes }: RoomRequest,
 ): readonly V[] {
-  const shown = victims.map(({ held }) => describeModel(held));
-  const chosen: unknown = evict(shown, missingBytes);
+  const shown = victims.map(({ held }) => describeModel(held, totalBytes));
+  const chosen: unknown = evict(shown, shortfallBytes);
   if (!Array.isArray(chosen))
     throw invalidOption('evict', 'a function that returns some of the models given to it', chosen);
   return victims.filter((_, index) => chosen.includes(shown[index]!));

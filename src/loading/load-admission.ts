@@ -236,7 +236,8 @@ export class LoadAdmission {
     deadline.signal.throwIfAborted();
     const { rules, shortfallBytes } = nearestCandidate(decision);
     const sparesYoung = waiter.mayWait && deadline.waitedMs < deadline.leftMs;
-    const request = { model: decision.model, rules, shortfallBytes, sparesYoung, nowMs: clock.nowMs() };
+    const { model, totalBytes } = decision;
+    const request = { model, totalBytes, rules, shortfallBytes, sparesYoung, nowMs: clock.nowMs() };
     for (const { held, choice } of listVictims(settings, listIdle(), request)) {
       victims.add(held);
       models.evict(held, 'memory', choice);

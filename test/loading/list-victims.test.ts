@@ -13,7 +13,15 @@ function ask(missingBytes: number, more: Partial<RoomRequest> = {}): RoomRequest
   const situation = { totalBytes: 1e9, availableBytes: 1e9, headroomBytes: 0, promisedAnonymousBytes: 0 };
   const need = { mappedBytes: 0, anonymousBytes: missingBytes, basis: 'given' } as const;
   const rules = judgeRules(need, situation, { minFreeBytes: 0, minFreeRatioAfterLoad: 0 });
-  return { model: 'new', nowMs: NOW_MS, sparesYoung: false, rules, shortfallBytes: missingBytes, ...more };
+  return {
+    model: 'new',
+    nowMs: NOW_MS,
+    totalBytes: 16 * 2 ** 30,
+    sparesYoung: false,
+    rules,
+    shortfallBytes: missingBytes,
+    ...more,
+  };
 }
 
 interface Life {
