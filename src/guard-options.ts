@@ -54,7 +54,8 @@ export interface GuardOptions {
   readonly ledger?: LedgerOption;
   /**
    * What happens to loads while the ledger can't be used although there is one, so that nobody knows what other processes hold. `refuse`: they end
-   * with `ERR_LEDGER`. `alone`: this process and what the others told last count. Where no ledger can exist, `alone` is what happens. @default 'refuse'
+   * with `ERR_LEDGER`, and where the addon is missing, as in a bundle, no guard can be made. `alone`: this process and what the others told last
+   * count. Where no ledger can exist, or the addon was turned off, `alone` is what happens. @default 'refuse'
    */
   readonly onLedgerFailure?: OnLedgerFailure;
   /**

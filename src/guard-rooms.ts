@@ -40,14 +40,14 @@ export class GuardRooms {
   #ledgerProblem: string | undefined;
 
   constructor(settings: GuardSettings, machine: Machine = openMachine(settings)) {
-    const { clock, logger, ledger, calibration } = settings;
+    const { clock, logger, calibration } = settings;
     this.#settings = settings;
     this.#tell = createPublisher((event) => this.events.emit(event.type, event as never), logger);
     this.machine = machine;
     this.#calibration = this.machine.openCalibration(calibration, (message, cause) =>
       this.#tellDegraded('calibration-failed', message, cause),
     );
-    this.ledger = this.machine.openLedger(ledger, (error) => this.#tellLedgerProblem(error));
+    this.ledger = this.#openLedger();
     this.#gate = this.#makeGate();
     this.#engines = settings.askEngine ? this.#openEngines() : undefined;
     this.models = this.#makeModels();
@@ -79,6 +79,18 @@ export class GuardRooms {
     this.machine.close();
     this.ledger.close();
     this.events.removeAllListeners();
+  }
+
+  /** A guard that only observes refuses nothing, and is told. */
+  #openLedger(): OpenLedger {
+    const { ledger, mode, onLedgerFailure } = this.#settings;
+    const tell = (error: unknown) => this.#tellLedgerProblem(error);
+    try {
+      return this.machine.openLedger(ledger, tell, mode === 'observe' ? 'alone' : onLedgerFailure);
+    } catch (error) {
+      this.machine.close();
+      throw error;
+    }
   }
 
   #makeGate(): AdmissionGate {

@@ -37,8 +37,8 @@ async function bundle(input, minify = false) {
     dir: DIST,
     format: 'esm',
     minify,
-    // What they say stands in the types and in the source.
-    comments: false,
+    // What they say stands in the types and in the source, but for what bundlers are told.
+    comments: { legal: false, annotation: true, jsdoc: false },
     entryFileNames: '[name].js',
     chunkFileNames: ({ name }) => `chunks/${basename(name)}.js`,
   });

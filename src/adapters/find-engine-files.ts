@@ -1,10 +1,9 @@
 /** Where the libraries of an engine lie that this program uses. It loads none of them. */
 import { existsSync, realpathSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { EngineFiles } from '../core/engine-files.ts';
 import { orNothing, readdir, readFile } from '../core/file-system.ts';
+import { listProgramFiles, makeProgramRequire } from '../core/program-files.ts';
 
 const LLAMA_NODE_LIBRARY = /\/@fugood\/node-llama-[^/]+\/index\.node$/;
 const NODE_LLAMA_CPP_LIBRARY = /\/llama-addon\.node$/;
@@ -55,7 +54,7 @@ function findLlamaNodeLibrary(variant: string | undefined): string | undefined {
 function findPart(engine: string, part: string, file: string): string | undefined {
   const [, main] = process.argv;
   const started = join(process.cwd(), 'program');
-  for (const place of [...(main === undefined ? [] : [main]), started, fileURLToPath(import.meta.url)]) {
+  for (const place of [...(main === undefined ? [] : [main]), started, ...listProgramFiles()]) {
     const directory = findPackage(engine, place);
     const found = directory && findPackage(part, join(directory, 'package.json'));
     if (found && existsSync(join(found, file))) return join(found, file);
@@ -65,7 +64,7 @@ function findPart(engine: string, part: string, file: string): string | undefine
 
 /** The folder of a package as a module at `place` would find it, whatever the package lets others see of itself. */
 function findPackage(name: string, place: string): string | undefined {
-  const folders = createRequire(place).resolve.paths(name) ?? [];
+  const folders = makeProgramRequire(place).resolve.paths(name) ?? [];
   const found = folders.map((folder) => join(folder, name)).find((folder) => existsSync(join(folder, 'package.json')));
   return found && realpathSync(found);
 }

@@ -1,10 +1,12 @@
 /** Finds and loads the addon, once, or again if the process lacked what that takes. It knows where the file may lie and nothing of what the addon measures. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { describeError } from '../core/errors.ts';
+import { listProgramFiles, makeProgramRequire } from '../core/program-files.ts';
 import type { Addon } from './addon.ts';
+import { describeBroken, describeMissing } from './missing-addon.ts';
+import { findOwnPackage, listPackageFolders } from './package-folders.ts';
+import { isPassing } from './passing-error.ts';
 
 export interface LoadedAddon {
   readonly addon?: Addon;
@@ -12,28 +14,16 @@ export interface LoadedAddon {
   readonly problem?: string;
   /** Whether the process lacked descriptors or memory in that moment: the next try may succeed. */
   readonly passing?: boolean;
+  /** What was found, and what to change so that there is one. Absent if there is, if it was turned off, or if none is built for this system. */
+  readonly help?: string;
 }
-
-/** Error codes of a process that has no descriptor or no memory left, and what the dynamic linker says then. */
-const PASSING_CODES = ['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN'];
-const PASSING_TEXT = /too many open files|cannot allocate memory/i;
 
 let loaded: LoadedAddon | undefined;
 
 /** Returns the addon, or `undefined` if there is none for this system, if it could not be loaded, or if `NEXA_MEMORY_GUARD_ADDON` is `off`. */
 export function loadAddon(): Addon | undefined {
-  const { NEXA_MEMORY_GUARD_ADDON: setting } = process.env;
-  if (!loaded || loaded.passing) loaded = findAddon(import.meta.url, setting);
+  if (!loaded || loaded.passing) loaded = findAddon(listProgramFiles(), process.env['NEXA_MEMORY_GUARD_ADDON']);
   return loaded.addon;
-}
-
-/** Does what `loadAddon` does, for the module at `url`. */
-export function findAddon(url: string | undefined, setting: string | undefined): LoadedAddon {
-  try {
-    return loadAddonFrom(findPackageDirectory(url), setting);
-  } catch (error) {
-    return { problem: `The native addon could not be looked for: ${describeError(error)}.`, passing: isPassing(error) };
-  }
 }
 
 /** Returns one sentence if an addon was found and could not be loaded. A missing addon is no problem: the JavaScript readers serve. */
@@ -42,60 +32,57 @@ export function describeAddonProblem(): string | undefined {
   return loaded?.problem;
 }
 
-/**
- * Returns the directory whose `prebuilds` belong to the module at `url`: the nearest one above it that has a package.json with a name. For the
- * package itself that is its root; for a bundle it is the root of the program, however deep its file lies. A package.json without a name only
- * tells Node how to read the files beside it. Without any, it is the directory above the module's. `undefined` if `url` is no file, as in a
- * bundle for CommonJS, which has no `import.meta.url`.
- */
-export function findPackageDirectory(url: string | undefined): string | undefined {
-  if (!url?.startsWith('file:')) return undefined;
-  const start = dirname(fileURLToPath(url));
-  for (let directory = start; ; directory = dirname(directory)) {
-    if (namesPackage(join(directory, 'package.json'))) return directory;
-    if (directory === dirname(directory)) return dirname(start);
-  }
+/** Returns what was found and what to do, as the end of a sentence without its full stop, if there should be an addon and is none. */
+export function describeMissingAddon(): string | undefined {
+  loadAddon();
+  return loaded?.help;
 }
 
-function namesPackage(file: string): boolean {
+/** Does what `loadAddon` does, for code that runs from one of `files`. */
+export function findAddon(files: readonly string[], setting: string | undefined): LoadedAddon {
+  if (setting === 'off') return {};
   try {
-    return typeof JSON.parse(readFileSync(file, 'utf8')).name === 'string';
+    const folders = listPackageFolders(files);
+    const { turnedOff, ...found } = loadAddonFrom(folders);
+    if (found.addon || turnedOff || !isBuiltFor(process.platform, process.arch)) return found;
+    const places = folders.map((folder) => listPlaces(folder).at(-1)!);
+    const help =
+      found.problem === undefined ? describeMissing(findOwnPackage(files), places) : describeBroken(found.problem);
+    return { ...found, help };
   } catch (error) {
-    // A file that can't be opened in this moment is not a file that isn't there.
-    if (isPassing(error)) throw error;
-    return false;
+    const problem = `The native addon could not be looked for: ${describeError(error)}.`;
+    return { problem, passing: isPassing(error), help: describeBroken(problem) };
   }
 }
 
-function isPassing(error: unknown): boolean {
-  const { code, message } = Object(error) as NodeJS.ErrnoException;
-  return PASSING_CODES.includes(code ?? '') || PASSING_TEXT.test(message ?? '');
-}
-
-/** Does what `loadAddon` does, for any package directory. `setting` is the value of `NEXA_MEMORY_GUARD_ADDON`. */
-export function loadAddonFrom(directory: string | undefined, setting: string | undefined): LoadedAddon {
-  if (setting === 'off' || directory === undefined) return {};
-  const require = createRequire(join(directory, 'package.json'));
+/** Loads the first addon that lies in one of these folders and can be loaded. */
+export function loadAddonFrom(folders: readonly string[]): LoadedAddon & { readonly turnedOff?: boolean } {
   const problems: string[] = [];
-  let passing = false;
-  for (const file of listCandidates(directory)) {
+  let [passing, turnedOff] = [false, false];
+  for (const file of folders.flatMap(listPlaces)) {
     if (!existsSync(file)) continue;
     try {
-      return { addon: require(file) as Addon };
+      return { addon: makeProgramRequire(file)(file) as Addon };
     } catch (error) {
       problems.push(`${file}: ${error instanceof Error ? error.message : String(error)}`);
       passing ||= isPassing(error);
+      turnedOff ||= (error as NodeJS.ErrnoException).code === 'ERR_DLOPEN_DISABLED';
     }
   }
   if (problems.length === 0) return {};
-  return { problem: `The native addon could not be loaded: ${problems.join('; ')}.`, passing };
+  return { problem: `The native addon could not be loaded: ${problems.join('; ')}.`, passing, turnedOff };
 }
 
-function listCandidates(directory: string): string[] {
+function listPlaces(directory: string): string[] {
   const folder = namePrebuildFolder(process.platform, process.arch, usesMusl(directory));
   const prebuilt = join(directory, 'prebuilds', folder, 'nexa-memory-guard.node');
   // Only a checkout has a build of its own, and it may be newer than what was staged from it.
   return [join(directory, 'build', 'Release', 'nexa_memory_guard.node'), prebuilt];
+}
+
+/** Whether the package has an addon for a system: native/build/targets.mjs lists them. */
+export function isBuiltFor(platform: NodeJS.Platform, arch: string): boolean {
+  return ['linux', 'darwin', 'win32'].includes(platform) && ['x64', 'arm64'].includes(arch);
 }
 
 /** Names a system's folder in `prebuilds`, for example `linux-arm64-musl`: one of the eight of native/build/targets.mjs. */

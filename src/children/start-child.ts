@@ -1,8 +1,8 @@
 /** Starts the program of a model's process, by Node or by Electron, and tells the two apart for nobody else. It knows no messages. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createRequire } from 'node:module';
 import { MemoryGuardError } from '../core/errors.ts';
+import { makeProgramRequire } from '../core/program-files.ts';
 import { listChildEnvironment } from './child-environment.ts';
 
 /** A process that was started, with its channel. */
@@ -173,7 +173,7 @@ function forkUtility(
 function findUtilityProcesses(): UtilityProcesses | undefined {
   const { versions, type } = process as NodeJS.Process & { readonly type?: string };
   if (versions['electron'] === undefined || type !== 'browser') return undefined;
-  const electron = createRequire(import.meta.url)('electron') as { readonly utilityProcess?: UtilityProcesses };
+  const electron = makeProgramRequire()('electron') as { readonly utilityProcess?: UtilityProcesses };
   return electron.utilityProcess;
 }
 

@@ -23,7 +23,7 @@ export function selectLedger({ ledger }: { readonly ledger?: string }): Pick<Gua
   return ledger === undefined ? {} : { ledger: { directory: ledger } };
 }
 
-/** The caller closes its `guard`. */
+/** The caller closes its `guard`. Where others can't be seen it answers for this process alone, and tells that. */
 export function openQueryGuard(options: GuardOptions): Guarded<typeof NO_SDK> {
-  return withMemoryGuard({ ...NO_SDK }, options);
+  return withMemoryGuard({ ...NO_SDK }, { onLedgerFailure: 'alone', ...options });
 }

@@ -3,6 +3,7 @@
 interface Modules {
   readonly 'node:child_process': typeof import('node:child_process');
   readonly 'node:crypto': typeof import('node:crypto');
+  readonly 'node:module': typeof import('node:module');
   readonly 'node:net': typeof import('node:net');
   readonly 'node:v8': typeof import('node:v8');
   readonly 'node:vm': typeof import('node:vm');

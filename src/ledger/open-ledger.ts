@@ -1,10 +1,11 @@
 /** Opens the ledger of this thread, which all its guards share, and the meeting place with other processes. It decides nothing. */
 
 import type { NativeLocks } from '../addon/addon.ts';
-import { loadAddon } from '../addon/load-addon.ts';
+import { describeMissingAddon, loadAddon } from '../addon/load-addon.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import { Ledger } from './ledger.ts';
 import { findNamedMeeting, findUserMeeting, type MeetingPoint } from './ledger-directory.ts';
+import type { OnLedgerFailure } from './ledger-failure.ts';
 import { readPidNamespace, SharedLedger } from './shared-ledger.ts';
 
 /**
@@ -34,13 +35,19 @@ const opened = new Map<string, SharedByGuards>();
  *
  * @internal
  * @param onProblem Hears why less is seen than was asked for.
+ * @param onFailure Whether a process goes on alone that could count with others if its addon were there.
+ * @throws MemoryGuardError `ERR_LEDGER` if it may not.
  */
 export function openLedger(
   option: LedgerOption,
   onProblem: (error: unknown) => void,
+  onFailure: OnLedgerFailure = 'refuse',
   locks: NativeLocks | undefined = loadAddon()?.locks,
+  missing: string | undefined = describeMissingAddon(),
 ): OpenLedger {
   const meeting = findMeeting(option);
+  const unseen = meeting && !locks ? peersUnseen(missing) : undefined;
+  if (unseen && missing !== undefined && onFailure === 'refuse') throw unseen;
   const key = meeting?.name ?? '';
   let entry = opened.get(key);
   if (!entry) {
@@ -51,7 +58,7 @@ export function openLedger(
   }
   entry.users += 1;
   entry.listeners.add(onProblem);
-  if (meeting && !entry.shared) onProblem(peersUnseen());
+  if (unseen) onProblem(unseen);
   const { ledger, shared, listeners } = entry;
   const used = entry;
   let closed = false;
@@ -94,9 +101,15 @@ function closeIfUnused(key: string): void {
   entry.shared?.close();
 }
 
-function peersUnseen(): MemoryGuardError {
+function peersUnseen(missing: string | undefined): MemoryGuardError {
+  if (missing === undefined) {
+    const message =
+      'Other processes are not seen: the native addon, or its locks, are not there. Loads of this process are counted alone.';
+    return new MemoryGuardError('ERR_SENSOR', message);
+  }
+  const choice = "or set `ledger: 'process'` to count this process alone";
   return new MemoryGuardError(
-    'ERR_SENSOR',
-    'Other processes are not seen: the native addon, or its locks, are not there. Loads of this process are counted alone.',
+    'ERR_LEDGER',
+    `Expected the native addon, without which other processes and their models are not seen, ${missing}, ${choice}.`,
   );
 }

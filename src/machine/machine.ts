@@ -4,6 +4,7 @@ import type { ModelProcess, ProcessProbe } from '../core/model-process.ts';
 import type { HeldFile, ModelMemory } from '../core/types.ts';
 import type { CalibrationOption } from '../footprint/calibration-option.ts';
 import type { CalibrationStore } from '../footprint/calibration-store.ts';
+import type { OnLedgerFailure } from '../ledger/ledger-failure.ts';
 import type { LedgerOption, OpenLedger } from '../ledger/open-ledger.ts';
 
 /** Notes which files this process maps. The result, called after a load, gives those that the load mapped. */
@@ -45,8 +46,11 @@ export type Failed = (error: unknown) => void;
 export interface Machine {
   /** Reads the machine's memory. It stays open until the machine is closed. */
   readonly reader: MemoryReader;
-  /** Opens the ledger. `failed` hears, now or later, why fewer processes are seen than `option` asks for. */
-  openLedger(option: LedgerOption, failed: Failed): OpenLedger;
+  /**
+   * Opens the ledger. `failed` hears, now or later, why fewer processes are seen than `option` asks for. Throws `ERR_LEDGER` if `onFailure` is
+   * not `alone` and none are seen for want of an addon that should be there.
+   */
+  openLedger(option: LedgerOption, failed: Failed, onFailure?: OnLedgerFailure): OpenLedger;
   /** Opens what earlier loads really took. `undefined` if nothing is kept. */
   openCalibration(
     option: CalibrationOption,

@@ -5,6 +5,7 @@ import type { ModelProcess, ProcessProbe } from '../core/model-process.ts';
 import type { ModelMemory } from '../core/types.ts';
 import type { CalibrationOption } from '../footprint/calibration-option.ts';
 import { CalibrationStore, findCalibrationDirectory } from '../footprint/calibration-store.ts';
+import type { OnLedgerFailure } from '../ledger/ledger-failure.ts';
 import { type LedgerOption, type OpenLedger, openLedger } from '../ledger/open-ledger.ts';
 import { findOomGroup } from '../processes/oom-group.ts';
 import { watchMappingsIfReadable } from '../sensors/linux/mapping-watch.ts';
@@ -31,8 +32,8 @@ export class RealMachine implements Machine {
     this.#clock = clock;
   }
 
-  openLedger(option: LedgerOption, failed: Failed): OpenLedger {
-    return openLedger(option, failed);
+  openLedger(option: LedgerOption, failed: Failed, onFailure?: OnLedgerFailure): OpenLedger {
+    return openLedger(option, failed, onFailure);
   }
 
   openCalibration(

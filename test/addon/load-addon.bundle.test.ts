@@ -3,10 +3,10 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { findPackageDirectory, namePrebuildFolder } from '../../src/addon/load-addon.ts';
+import { namePrebuildFolder } from '../../src/addon/load-addon.ts';
 
 const ROOT = resolve(fileURLToPath(new URL('../..', import.meta.url)));
 const BUILT = join(ROOT, 'build/Release/nexa_memory_guard.node');
@@ -33,40 +33,6 @@ function write(file: string, text: string): void {
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, text);
 }
-
-const findFrom = (...path: string[]) => findPackageDirectory(pathToFileURL(join(...path)).href);
-
-describe('the directory of the package', () => {
-  it('is the root of this package, for its sources and for what is compiled from them', () => {
-    for (const path of ['src/addon/load-addon.ts', 'lib/addon/load-addon.js']) {
-      expect(findFrom(ROOT, path), path).toBe(ROOT);
-    }
-  });
-
-  it('is the one with the package.json of the program, however deep the bundle lies', () => {
-    const program = makeProgram({ 'package.json': { name: 'program' } });
-    for (const path of ['bundle.js', 'dist/bundle.js', 'dist/server/chunks/bundle.js']) {
-      expect(findFrom(program, path), path).toBe(program);
-    }
-  });
-
-  it('is not one whose package.json only says how its files are read, nor one above the program', () => {
-    const program = makeProgram({ 'package.json': { name: 'outer' }, 'inner/package.json': { name: 'inner' } });
-    write(join(program, 'inner/dist/esm/package.json'), '{"type":"module"}');
-    write(join(program, 'inner/dist/package.json'), 'not JSON');
-    expect(findFrom(program, 'inner/dist/esm/bundle.js')).toBe(join(program, 'inner'));
-  });
-
-  it('is the one above the bundle if there is no package.json', () => {
-    const program = makeProgram();
-    expect(findFrom(program, 'dist/bundle.js')).toBe(program);
-  });
-
-  it('is unknown to a bundle that is no file', () => {
-    expect(findPackageDirectory(undefined)).toBeUndefined();
-    expect(findPackageDirectory('data:text/javascript,0')).toBeUndefined();
-  });
-});
 
 describe.skipIf(!ready)('a bundled program', () => {
   const entry = `import { openReader } from ${JSON.stringify(COMPILED)}; process.stdout.write(openReader().source);`;

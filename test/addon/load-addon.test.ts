@@ -11,7 +11,8 @@ import { TARGETS } from '../../native/build/targets.mjs';
 import type { Addon } from '../../src/addon/addon.ts';
 import {
   describeAddonProblem,
-  findPackageDirectory,
+  findAddon,
+  isBuiltFor,
   loadAddon,
   loadAddonFrom,
   namePrebuildFolder,
@@ -22,6 +23,7 @@ import { getFixture } from '../support/fixtures.ts';
 
 const BUILT = fileURLToPath(new URL('../../build/Release/nexa_memory_guard.node', import.meta.url));
 const READER = new URL('../../lib/sensors/open-reader.js', import.meta.url);
+const LOADER = new URL('../../lib/addon/load-addon.js', import.meta.url);
 const there = existsSync(BUILT);
 if (!there) console.warn('The addon is not tested: it is not built (npm run build:native).');
 
@@ -44,14 +46,12 @@ const musl = report.header.glibcVersionRuntime === undefined;
 
 describe('finding the addon', () => {
   it('is silent where there is none, and where nobody knows where to look', () => {
-    expect(loadAddonFrom(packageDirectory(), undefined)).toEqual({});
-    expect(loadAddonFrom(findPackageDirectory(undefined), undefined)).toEqual({});
+    expect(loadAddonFrom([packageDirectory()])).toEqual({});
+    expect(loadAddonFrom([])).toEqual({});
   });
 
   it.skipIf(!there)('takes the one that was built here', () => {
-    expect(loadAddonFrom(fileURLToPath(new URL('../..', import.meta.url)), undefined).addon?.MemoryFiles).toBeTypeOf(
-      'function',
-    );
+    expect(loadAddonFrom([fileURLToPath(new URL('../..', import.meta.url))]).addon?.MemoryFiles).toBeTypeOf('function');
     expect(loadAddon()?.memoryFilesSupported).toBe(process.platform === 'linux');
     expect(describeAddonProblem()).toBeUndefined();
   });
@@ -61,7 +61,7 @@ describe('finding the addon', () => {
     put(directory, `prebuilds/${platform}${musl ? '-musl' : ''}/nexa-memory-guard.node`, BUILT);
     put(directory, `prebuilds/${platform}${musl ? '' : '-musl'}/nexa-memory-guard.node`);
     put(directory, 'build/Release/nexa_memory_guard.node');
-    const { addon, problem } = loadAddonFrom(directory, undefined);
+    const { addon, problem } = loadAddonFrom([directory]);
     expect(addon?.MemoryFiles).toBeTypeOf('function');
     expect(problem).toBeUndefined();
   });
@@ -78,20 +78,20 @@ describe('finding the addon', () => {
   it('does not take one of another platform', () => {
     const directory = packageDirectory();
     put(directory, 'prebuilds/sunos-sparc/nexa-memory-guard.node');
-    expect(loadAddonFrom(directory, undefined)).toEqual({});
+    expect(loadAddonFrom([directory])).toEqual({});
   });
 
   it.skipIf(!there)('goes on to the next when one is broken', () => {
     const directory = packageDirectory();
     put(directory, `prebuilds/${platform}/nexa-memory-guard.node`);
     put(directory, 'build/Release/nexa_memory_guard.node', BUILT);
-    expect(loadAddonFrom(directory, undefined).addon?.MemoryFiles).toBeTypeOf('function');
+    expect(loadAddonFrom([directory]).addon?.MemoryFiles).toBeTypeOf('function');
   });
 
   it('tells why one that is there cannot be loaded', () => {
     const directory = packageDirectory();
     put(directory, 'build/Release/nexa_memory_guard.node');
-    const { addon, problem } = loadAddonFrom(directory, undefined);
+    const { addon, problem } = loadAddonFrom([directory]);
     expect(addon).toBeUndefined();
     expect(problem).toMatch(/^The native addon could not be loaded: .*nexa_memory_guard\.node: .+\.$/s);
   });
@@ -99,7 +99,43 @@ describe('finding the addon', () => {
   it('looks for none when it is turned off', () => {
     const directory = packageDirectory();
     put(directory, 'build/Release/nexa_memory_guard.node');
-    expect(loadAddonFrom(directory, 'off')).toEqual({});
+    expect(findAddon([join(directory, 'dist/bundle.js')], 'off')).toEqual({});
+  });
+
+  it('says what is missing where there should be one: of a bundle, and of one that is broken', () => {
+    const directory = packageDirectory();
+    put(directory, 'package.json');
+    writeFileSync(join(directory, 'package.json'), '{ "name": "program" }');
+    const bundle = join(directory, 'dist/bundle.js');
+    const { addon, problem, help } = findAddon([bundle], undefined);
+    expect([addon, problem]).toEqual([undefined, undefined]);
+    expect(help).toContain(`${join(directory, 'dist/nexa-memory-guard/prebuilds', platform)}`);
+    expect(help).toContain("`external: ['nexa-memory-guard']`");
+    put(directory, 'build/Release/nexa_memory_guard.node');
+    expect(findAddon([bundle], undefined).help).toMatch(
+      /^found one that does not serve \(The native addon could not be/,
+    );
+  });
+
+  it.skipIf(!there)('takes one that was copied beside a bundle, before that of the program', () => {
+    const directory = packageDirectory();
+    put(directory, `dist/nexa-memory-guard/prebuilds/${platform}${musl ? '-musl' : ''}/nexa-memory-guard.node`, BUILT);
+    put(directory, 'build/Release/nexa_memory_guard.node');
+    const found = findAddon([join(directory, 'dist/bundle.js')], undefined);
+    expect(found.addon?.MemoryFiles).toBeTypeOf('function');
+    expect(found.help).toBeUndefined();
+  });
+
+  it('is built for the systems of the table, and expected on no other', () => {
+    for (const { platform, arch } of TARGETS) expect(isBuiltFor(platform, arch)).toBe(true);
+    expect([isBuiltFor('freebsd', 'x64'), isBuiltFor('linux', 'ppc64')]).toEqual([false, false]);
+  });
+
+  it.skipIf(!there)('takes a program that Node lets load no addon for one that chose so', () => {
+    const program = `import { describeMissingAddon, loadAddon } from ${JSON.stringify(LOADER.href)};
+      process.stdout.write(String([loadAddon(), describeMissingAddon()]));`;
+    const flags = ['--no-addons', '--input-type=module', '-e', program];
+    expect(spawnSync(process.execPath, flags, { encoding: 'utf8' })).toMatchObject({ stdout: ',', stderr: '' });
   });
 
   it.skipIf(!there || !existsSync(READER))(

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { findChild } from '../../src/children/find-child.ts';
@@ -21,21 +21,23 @@ const write = (path: string, text = '') => {
   writeFileSync(join(folder, path), text);
   return join(folder, path);
 };
-const urlOf = (path: string) => pathToFileURL(join(folder, path)).href;
+const runFrom = (path: string) => [join(folder, path)];
 
 test("of this package it is found from the sources, by their package's folder", () => {
   expect(findChild(undefined)).toBe(join(ROOT, 'dist/child.js'));
 });
 
-test('it is the one beside the module, then that of its package, then that in node_modules', () => {
+test('it is the one beside the module, then that of a copied package, of the program, and that in node_modules', () => {
   write('package.json', '{ "name": "app" }');
   const installed = write('node_modules/nexa-memory-guard/dist/child.js');
   write('node_modules/nexa-memory-guard/package.json', '{ "name": "nexa-memory-guard" }');
-  expect(findChild(undefined, urlOf('out/bundle.js'))).toBe(installed);
+  expect(findChild(undefined, runFrom('out/bundle.js'))).toBe(installed);
   const own = write('dist/child.js');
-  expect(findChild(undefined, urlOf('out/bundle.js'))).toBe(own);
+  expect(findChild(undefined, runFrom('out/bundle.js'))).toBe(own);
+  const copied = write('out/nexa-memory-guard/dist/child.js');
+  expect(findChild(undefined, runFrom('out/bundle.js'))).toBe(copied);
   const beside = write('out/child.js');
-  expect(findChild(undefined, urlOf('out/bundle.js'))).toBe(beside);
+  expect(findChild(undefined, runFrom('out/bundle.js'))).toBe(beside);
 });
 
 test('it is the one that is given, and no other', () => {
@@ -45,22 +47,20 @@ test('it is the one that is given, and no other', () => {
   expect(() => findChild(given)).toThrow(
     expect.objectContaining({
       code: 'ERR_RUNTIME_NOT_FOUND',
-      message: `Expected the program of a model's process at ${given}, found no file there; copy nexa-memory-guard/dist/child.js beside your bundle and pass its path as \`childPath\`, or choose \`isolation: 'none'\`.`,
+      message: `Expected the program of a model's process at ${given}, found no file there; keep nexa-memory-guard out of your bundle by \`external: ['nexa-memory-guard']\`, or copy it beside your bundle (\`cp -rL node_modules/nexa-memory-guard <folder of the bundle>/\`), or pass the path of its dist/child.js as \`childPath\`, or choose \`isolation: 'none'\`.`,
     }),
   );
 });
 
 test('where there is none, every place is named once', () => {
   write('package.json', '{ "name": "app" }');
-  expect(() => findChild(undefined, urlOf('dist/bundle.js'))).toThrow(
-    `Expected the program of a model's process at ${join(folder, 'dist/child.js')}, found no file there;`,
+  expect(() => findChild(undefined, runFrom('dist/bundle.js'))).toThrow(
+    `Expected the program of a model's process at ${join(folder, 'dist/child.js')} or ${join(folder, 'dist/nexa-memory-guard/dist/child.js')}, found no file there;`,
   );
 });
 
-test('a module that knows no file of its own looks into node_modules', () => {
-  expect(() => findChild(undefined, 'data:text/javascript,')).toThrow(
-    "Expected the program of a model's process at node_modules/nexa-memory-guard/dist/child.js,",
-  );
+test('code that knows no file of its own looks nowhere, and says so', () => {
+  expect(() => findChild(undefined, [])).toThrow("Expected the program of a model's process at a known place,");
 });
 
 test('an application that is bundled into an empty folder is told what to pass, and runs with it, also by a copy', async () => {

@@ -7,8 +7,10 @@ import { countDescriptors, locks, makePlace, openLedgerFile } from '../support/l
 
 const need = { mappedBytes: 0, anonymousBytes: 7, basis: 'given' } as const;
 
-function open(option: Parameters<typeof openLedger>[0], told: unknown[] = [], own: NativeLocks | undefined = locks) {
-  return openLedger(option, (error) => void told.push(error), own);
+type Option = Parameters<typeof openLedger>[0];
+
+function open(option: Option, told: unknown[] = [], own: NativeLocks | undefined = locks, missing?: string) {
+  return openLedger(option, (error) => void told.push(error), missing === undefined ? 'refuse' : 'alone', own, missing);
 }
 
 /** How many have told something in the ledger of this directory. */
@@ -71,6 +73,20 @@ describe('the ledger of this thread', () => {
     expect(alone.shared).toBeUndefined();
     expect(told).toMatchObject([{ code: 'ERR_SENSOR', message: expect.stringContaining('are not seen') }]);
     alone.close();
+  });
+
+  it('is refused if there should be an addon, and says what to do, unless the process is to go on alone', () => {
+    const directory = makePlace();
+    const missing = 'found none at /a: mend that';
+    const sentence =
+      "Expected the native addon, without which other processes and their models are not seen, found none at /a: mend that, or set `ledger: 'process'` to count this process alone.";
+    const refused = () => openLedger({ directory }, () => {}, 'refuse', null as never, missing);
+    expect(refused).toThrow(expect.objectContaining({ code: 'ERR_LEDGER', message: sentence }));
+    const told: unknown[] = [];
+    const alone = open({ directory }, told, null as never, missing);
+    expect(told).toMatchObject([{ code: 'ERR_LEDGER', message: sentence }]);
+    alone.close();
+    openLedger('process', () => {}, 'refuse', null as never, missing).close();
   });
 
   it('of the process alone says nothing', () => {

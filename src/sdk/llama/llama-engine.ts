@@ -1,6 +1,6 @@
 /** What this package uses of `@fugood/llama.node`, and how it is found. It loads nothing until it is asked to. */
-import { createRequire } from 'node:module';
 import { MemoryGuardError } from '../../core/errors.ts';
+import { makeProgramRequire } from '../../core/program-files.ts';
 
 const PACKAGE = '@fugood/llama.node';
 
@@ -81,11 +81,11 @@ export interface Engine {
  * @throws MemoryGuardError `ERR_RUNTIME_NOT_FOUND` with the command that installs what is missing.
  */
 export async function findEngine(packageName: string = PACKAGE, entry: string = packageName): Promise<Engine> {
-  const require = createRequire(import.meta.url);
+  const require = makeProgramRequire();
   let llama: Llama;
   let version: string;
   try {
-    llama = (await import(entry)) as Llama;
+    llama = (await import(/* webpackIgnore: true */ entry)) as Llama;
     version = `${require(`${packageName}/package.json`).version} (llama.cpp b${llama.BuildInfo.number})`;
   } catch (cause) {
     throw engineNotFound(`The embedded runtime ${packageName} could not be imported`, packageName, cause);
