@@ -3,14 +3,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { formatBytes, withMemoryGuard } from 'nexa-memory-guard';
-import { writeAudioProjector, writeLanguageModel, writeTone } from '../tools/synthetic-model.mjs';
 
 /**
  * @param {import('nexa-memory-guard').NexaSDK} sdk
  * @param {readonly string[]} args a model by path or name and an audio file; without them a tiny synthetic model babbles
  */
 export async function talk(sdk, [model, audio]) {
-  const files = model === undefined ? makeSyntheticFiles() : { model, audio, remove() {} };
+  const files = model === undefined ? await makeSyntheticFiles() : { model, audio, remove() {} };
   const nexa = withMemoryGuard(sdk);
   nexa.guard.on('loaded', (event) => console.log(event.message));
   nexa.guard.on('warning', (event) => console.warn(event.message));
@@ -31,7 +30,13 @@ export async function talk(sdk, [model, audio]) {
   }
 }
 
-function makeSyntheticFiles() {
+/** An installed package has no such models: there a model must be named. */
+async function makeSyntheticFiles() {
+  const { writeAudioProjector, writeLanguageModel, writeTone } = await import('../tools/synthetic-model.mjs').catch(
+    () => {
+      throw new Error('Expected the path or the name of a model as the first argument, found none.');
+    },
+  );
   const folder = mkdtempSync(path.join(tmpdir(), 'nexa-memory-guard-example-'));
   const at = (/** @type {string} */ name) => path.join(folder, name);
   writeLanguageModel(at('qwen2audio-Q4_K_M.gguf'));

@@ -1,6 +1,7 @@
 /** A guard that reads and loads nothing, for commands that only ask. It knows no SDK. */
 import { resolve } from 'node:path';
-import { path } from '../core/validate.ts';
+import { invalidOption } from '../core/errors.ts';
+import { flag, path } from '../core/validate.ts';
 import { type Guarded, type GuardOptions, withMemoryGuard } from '../index.ts';
 import type { OptionSpecs } from './command.ts';
 
@@ -9,17 +10,28 @@ const NO_SDK = {
   loadModel: (_name: string, _options?: object): Promise<never> => Promise.reject(new Error('nothing is loaded here')),
 };
 
-/** The option of every command that says whose models count. Its value is an absolute path. */
+/** The options of every command that say whose models count, and what stays on disk. The value of `ledger` is an absolute path. */
 export const LEDGER_OPTION = {
   ledger: {
     value: 'folder',
     check: (typed: unknown, name: string): string => resolve(path(typed, name)),
     help: 'where processes meet that count each other; else all of this user',
   },
+  'write-nothing': { check: flag, help: 'count this process alone and keep nothing on disk' },
 } satisfies OptionSpecs;
 
-/** The guard's option for a ledger that was named, and nothing if none was. */
-export function selectLedger({ ledger }: { readonly ledger?: string }): Pick<GuardOptions, 'ledger'> {
+/**
+ * The guard's options for these, and nothing if none was given.
+ *
+ * @throws MemoryGuardError `ERR_INVALID_OPTION` for both: a ledger is a file.
+ */
+export function selectLedger(given: {
+  readonly ledger?: string;
+  readonly 'write-nothing'?: boolean;
+}): Pick<GuardOptions, 'ledger' | 'calibration' | 'askEngine'> {
+  const { ledger, 'write-nothing': writeNothing } = given;
+  if (writeNothing && ledger !== undefined) throw invalidOption('--ledger', 'absent with `--write-nothing`', ledger);
+  if (writeNothing) return { ledger: 'process', calibration: 'off', askEngine: false };
   return ledger === undefined ? {} : { ledger: { directory: ledger } };
 }
 

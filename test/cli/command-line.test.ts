@@ -41,7 +41,7 @@ describe('the command line', () => {
     ['plan a --cotext 5', 'Unknown option `--cotext` of `plan`; did you mean `--context`?'],
     [
       'watch --nope',
-      'Unknown option `--nope` of `watch`; its options are --interval, --count, --ledger, --json, --help.',
+      'Unknown option `--nope` of `watch`; its options are --interval, --count, --ledger, --write-nothing, --json, --help.',
     ],
     ['plan a --context', 'Expected `--context <n,n>` to have a value, got nothing.'],
     ['plan a --context many', "Expected `--context` to be a whole number from 1 to 2147483647, got 'many' (string)."],

@@ -26,4 +26,12 @@ describe('the option of a ledger', () => {
     expect(selectLedger({ ledger: '/a' })).toEqual({ ledger: { directory: '/a' } });
     expect(selectLedger({})).toEqual({});
   });
+
+  it('is none where nothing may be written, and both at once are refused', () => {
+    const off = { ledger: 'process', calibration: 'off', askEngine: false };
+    expect(selectLedger({ 'write-nothing': true })).toEqual(off);
+    expect(() => selectLedger({ 'write-nothing': true, ledger: '/a' })).toThrow(
+      'Expected `--ledger` to be absent with `--write-nothing`',
+    );
+  });
 });

@@ -63,7 +63,8 @@ export const run: Command<typeof OPTIONS> = {
     const [name] = given.positionals;
     const { floor } = given.options;
     const guardOptions = { ...selectLedger(given.options), ...(floor && { floor }) };
-    const nexa = withMemoryGuard(await NexaSDK.initialize(initialize), guardOptions);
+    const walls = given.options['write-nothing'] && ({ containment: 'off' } as const);
+    const nexa = withMemoryGuard(await NexaSDK.initialize({ ...initialize, ...walls }), guardOptions);
     const { json } = given;
     const said = reportEvents(nexa.guard, io, json);
     try {
