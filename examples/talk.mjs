@@ -1,5 +1,5 @@
 // What both examples do once they have an SDK: guard it, load a model, ask it something, tell what it took.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { formatBytes, withMemoryGuard } from 'nexa-memory-guard';
@@ -30,13 +30,12 @@ export async function talk(sdk, [model, audio]) {
   }
 }
 
-/** An installed package has no such models: there a model must be named. */
+/** Only the repository can make such models. */
 async function makeSyntheticFiles() {
-  const { writeAudioProjector, writeLanguageModel, writeTone } = await import('../tools/synthetic-model.mjs').catch(
-    () => {
-      throw new Error('Expected the path or the name of a model as the first argument, found none.');
-    },
-  );
+  const maker = new URL('../tools/synthetic-model.mjs', import.meta.url);
+  if (!existsSync(maker))
+    throw new Error('Expected the path or the name of a model as the first argument, found none.');
+  const { writeAudioProjector, writeLanguageModel, writeTone } = await import(maker.href);
   const folder = mkdtempSync(path.join(tmpdir(), 'nexa-memory-guard-example-'));
   const at = (/** @type {string} */ name) => path.join(folder, name);
   writeLanguageModel(at('qwen2audio-Q4_K_M.gguf'));

@@ -83,7 +83,7 @@ describe('the packed tarball', () => {
     expect(files).toEqual(expect.arrayContaining(expected));
   });
 
-  it('is small: less than 1.25 MiB of JavaScript and types, as much for each addon, 368 KiB of documents, 2.5 MiB to download', () => {
+  it('is small: less than 1.25 MiB of JavaScript and types, as much for each addon, 352 KiB of documents, 2.5 MiB to download', () => {
     const { files, size, unpackedSize } = installed.packed;
     const sum = (list: typeof files) => list.reduce((bytes, { size }) => bytes + size, 0);
     const addons = files.filter(({ path }) => path.endsWith('.node'));
@@ -94,7 +94,7 @@ describe('the packed tarball', () => {
     );
     expect(unpackedSize - addonBytes - documentBytes).toBeLessThan(1.25 * MiB);
     for (const addon of addons) expect(addon.size, addon.path).toBeLessThan(1 * MiB);
-    expect(documentBytes).toBeLessThan(368 * KiB);
+    expect(documentBytes).toBeLessThan(352 * KiB);
     expect(size).toBeLessThan(2.5 * MiB);
   });
 
@@ -259,6 +259,22 @@ describe('in an empty project', () => {
     cpSync(join(installed.project, 'node_modules/nexa-memory-guard/dist/child.js'), child);
     const off = { NEXA_MEMORY_GUARD_ADDON: 'off' };
     expect(installed.run('node', [away, files.model(), child], off)).toMatchObject(done);
+  });
+
+  it('brings examples that run a model of the user, and say that they need one', () => {
+    const files = makeTinyModels();
+    const unlink = installed.linkEngine();
+    onTestFinished(() => {
+      unlink();
+      files.remove();
+    });
+    const example = join(installed.project, 'node_modules/nexa-memory-guard/examples/embedded.mjs');
+    const { status, stdout } = installed.run('node', [example, files.model()]);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^llama .* of headroom\n/);
+    const none = installed.run('node', [example]);
+    expect(none.status).toBe(1);
+    expect(none.stderr).toContain('Expected the path or the name of a model as the first argument, found none.');
   });
 
   it('says what to install where the engine is missing', () => {
