@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { defaultAdapter } from '../src/adapters/default-adapter.ts';
 import { GiB, MiB } from '../src/core/bytes.ts';
+import { MemoryGuardError } from '../src/core/errors.ts';
 import { readGuardOptions } from '../src/guard-options.ts';
 import { GuardRooms } from '../src/guard-rooms.ts';
 import { InjectedMachine } from '../src/machine/injected-machine.ts';
@@ -153,5 +154,38 @@ describe('a machine that tells of pressure', () => {
     expect(told).toEqual(['critical']);
     rooms.close();
     expect(machine.changed).toBeUndefined();
+  });
+});
+
+describe('a guard whose machine should have a shared ledger and has none', () => {
+  class LonelyMachine extends InjectedMachine {
+    closed = false;
+    readonly asked: unknown[] = [];
+
+    override openLedger(...[, , onFailure]: readonly unknown[]) {
+      this.asked.push(onFailure);
+      if (onFailure === 'refuse') throw new MemoryGuardError('ERR_LEDGER', 'No addon.');
+      return super.openLedger();
+    }
+
+    override close(): void {
+      this.closed = true;
+    }
+  }
+  const lonely = () => new LonelyMachine(() => ({ totalBytes: 16 * GiB, availableBytes: 12 * GiB }));
+
+  it('is not made, and leaves nothing open', () => {
+    const machine = lonely();
+    expect(() => new GuardRooms(readGuardOptions({}), machine)).toThrow(
+      expect.objectContaining({ code: 'ERR_LEDGER' }),
+    );
+    expect(machine.closed).toBe(true);
+  });
+
+  it('is made if it may go on alone, or only observes', () => {
+    const machine = lonely();
+    for (const options of [{ onLedgerFailure: 'alone' }, { mode: 'observe' }])
+      new GuardRooms(readGuardOptions(options), machine).close();
+    expect(machine.asked).toEqual(['alone', 'alone']);
   });
 });

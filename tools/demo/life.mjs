@@ -51,6 +51,8 @@ async function showLife({ files, full, limitFile, limitNote }, sdk, other, minFr
   const nexa = withMemoryGuard(sdk, {
     minFreeBytes,
     dwellMs: 200,
+    // A checkout without a compiler has no addon.
+    onLedgerFailure: 'alone',
     ...(limit && !limitFile && { sensor: () => readInjected(limit.totalBytes, other.takenBytes) }),
   });
   const { guard } = nexa;
