@@ -96,7 +96,7 @@ export type { ObservedMemory } from './models/observe-load.ts';
 export type { GuardStatus, WatchOptions } from './monitor/status-watch.ts';
 export type { AdmissionRule, RuleVerdict } from './policy/admission-rules.ts';
 export type { Candidate, CandidateVerdict, SmallerContexts } from './policy/choose-candidate.ts';
-export type { Decision, RefusalHelp } from './policy/decision.ts';
+export type { Decision, RefusalHelp, RefusalReason } from './policy/decision.ts';
 export type { MachineClass } from './policy/recommend-quantization.ts';
 export {
   type MemoryStats,

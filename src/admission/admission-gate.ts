@@ -349,9 +349,11 @@ function subtractHeldFiles(candidate: Candidate, heldKeys: ReadonlySet<string>):
   const { need, smaller } = candidate;
   const heldBytes = sumFileBytes((need.files ?? []).filter(({ key }) => heldKeys.has(key)));
   if (heldBytes === 0) return candidate;
+  const mappedBytes = Math.max(0, need.mappedBytes - heldBytes);
   return {
     ...candidate,
-    need: { ...need, mappedBytes: Math.max(0, need.mappedBytes - heldBytes) },
+    need: { ...need, mappedBytes },
+    heldBytes: need.mappedBytes - mappedBytes,
     ...(smaller && {
       smaller: { ...smaller, at: (contextSize) => subtractHeldFiles(smaller.at(contextSize), heldKeys) },
     }),

@@ -1,7 +1,7 @@
 /** The error of a load whose time to wait is over. It decides nothing. */
 import { MemoryGuardError } from '../core/errors.ts';
 import type { AdmissionRule } from '../policy/admission-rules.ts';
-import type { Decision } from '../policy/decision.ts';
+import type { Decision, RefusalReason } from '../policy/decision.ts';
 import { InsufficientMemoryError, type RefusalNumbers } from './insufficient-memory-error.ts';
 
 /**
@@ -13,6 +13,8 @@ export class AdmissionTimeoutError extends MemoryGuardError implements Partial<R
   declare readonly code: 'ERR_ADMISSION_TIMEOUT';
   /** How long the load waited, in milliseconds. */
   readonly waitedMs: number;
+  declare readonly reason?: RefusalReason;
+  declare readonly retryAfterMs?: number;
   declare readonly requiredBytes?: number;
   declare readonly headroomBytes?: number;
   declare readonly availableBytes?: number;
@@ -25,7 +27,9 @@ export class AdmissionTimeoutError extends MemoryGuardError implements Partial<R
     super('ERR_ADMISSION_TIMEOUT', message, cause && { cause });
     this.waitedMs = waitedMs;
     if (!(cause instanceof InsufficientMemoryError)) return;
-    const { requiredBytes, headroomBytes, availableBytes, shortfallBytes, refusedBy, plan } = cause;
+    const { reason, retryAfterMs, requiredBytes, headroomBytes, availableBytes, shortfallBytes, refusedBy, plan } =
+      cause;
+    Object.assign(this, { ...(reason && { reason }), ...(retryAfterMs !== undefined && { retryAfterMs }) });
     Object.assign(this, { requiredBytes, headroomBytes, availableBytes, shortfallBytes, refusedBy, plan });
   }
 }

@@ -1,5 +1,5 @@
 /** What the guard says of a decision, in one sentence with its numbers. It decides nothing. */
-import { formatBytes, MiB } from '../core/bytes.ts';
+import { formatBytes, formatLeftBytes, MiB } from '../core/bytes.ts';
 import type { KvCacheType, MemoryScope } from '../core/types.ts';
 import type { RuleVerdict } from '../policy/admission-rules.ts';
 import type { CandidateVerdict } from '../policy/choose-candidate.ts';
@@ -71,8 +71,16 @@ export function describeRefusal(decision: Decision, limitedBy: MemoryScope | und
   const help = decision.help ? describeHelp(decision.help, decision) : [];
   return (
     `Insufficient memory to load ${describeShortage(decision)}${describeScope(limitedBy)}${reasons && `; ${reasons}`}. ` +
-    `To load it, ${help.length > 0 ? help.join(', or ') : 'use a machine with more memory'}.`
+    `${describeReason(decision)}To load it, ${help.length > 0 ? help.join(', or ') : 'use a machine with more memory'}.`
   );
+}
+
+/** Which kind of refusal it is, as a sentence. */
+function describeReason({ reason }: Decision): string {
+  if (reason === undefined) return '';
+  return reason === 'busy'
+    ? 'It would fit if what is held here now were given back. '
+    : 'It is too large for this place, even with nothing else in it. ';
 }
 
 /** What would let a load in, each by itself: "free 2.0 GiB", "unload m Q4_0", "take it with 2048 tokens of context". */
@@ -131,25 +139,20 @@ function describeShortage(decision: Decision): string {
   const shape = describeShape(nearest);
   const name = formatModelName(model, askedQuantization);
   const what = quantization === askedQuantization ? `${name}${shape}: it` : `${name}: even ${quantization}${shape}`;
-  const free = formatBytes(Math.max(0, headroomBytes));
-  return `${what} needs ${describeNeed(nearest)}, this process can take ${free}`;
+  return `${what} needs ${describeNeed(nearest)}, this process can take ${formatLeftBytes(headroomBytes)}`;
 }
 
 /** One rule with both of its numbers. */
 export function describeRule({ rule, requiredBytes, foundBytes, passed }: RuleVerdict): string {
-  const [required, found] = [formatBytes(requiredBytes), formatBytes(Math.max(0, foundBytes))];
-  switch (rule) {
-    case 'headroom':
-      return `${required} ${passed ? 'fits' : "doesn't fit"} in ${found}`;
-    case 'free-ratio-after-load':
-      return passed
-        ? `${found} stays available to the system`
-        : `${found} would stay available to the system, where ${required} must`;
-    case 'min-free':
-      return passed ? `${found} stays free` : `${found} would stay free, where ${required} must`;
-    default:
-      return rule satisfies never;
-  }
+  const required = formatBytes(requiredBytes);
+  if (rule === 'headroom') return `${required} ${passed ? 'fits' : "doesn't fit"} in ${formatLeftBytes(foundBytes)}`;
+  const how = rule === 'min-free' ? 'free' : 'available to the system';
+  if (passed) return `${formatBytes(foundBytes)} stays ${how}`;
+  const stays =
+    foundBytes < 0
+      ? `nothing would stay ${how} (${formatBytes(-foundBytes)} would be lacking)`
+      : `${formatBytes(foundBytes)} would stay ${how}`;
+  return `${stays}, where ${required} must`;
 }
 
 /** What refused a candidate besides its plain size, which every sentence tells; what follows from that is left out. */

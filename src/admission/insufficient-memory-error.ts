@@ -2,10 +2,20 @@
 import { MemoryGuardError } from '../core/errors.ts';
 import { neededBytes } from '../core/needed-bytes.ts';
 import type { AdmissionRule } from '../policy/admission-rules.ts';
-import { type Decision, nearestCandidate } from '../policy/decision.ts';
+import { type Decision, nearestCandidate, type RefusalReason } from '../policy/decision.ts';
 
-/** The numbers of the candidate that came nearest to being admitted, all in bytes. */
+/** Which kind of refusal it is, and the numbers of the candidate that came nearest to being admitted. */
 export interface RefusalNumbers {
+  /**
+   * `busy`: the load would fit if all that is held here now were given back, so that trying again may help. `too-large`: it doesn't fit here with
+   * these options even then. Absent if nobody knows what the load needs.
+   */
+  readonly reason?: RefusalReason;
+  /**
+   * In how many milliseconds trying again may help: then idle models will have ended for their `keepAliveMs` that hold as much as is missing. Absent
+   * if the guard can't tell.
+   */
+  readonly retryAfterMs?: number;
   /** What the candidate needs. */
   readonly requiredBytes: number;
   /** What this process could still take without evicting what loaded models need. */
@@ -24,6 +34,8 @@ export interface RefusalNumbers {
 export class InsufficientMemoryError extends MemoryGuardError implements RefusalNumbers {
   protected static override readonly brand: symbol = Symbol.for('nexa-memory-guard.InsufficientMemoryError');
   declare readonly code: 'ERR_INSUFFICIENT_MEMORY';
+  declare readonly reason?: RefusalReason;
+  declare readonly retryAfterMs?: number;
   readonly requiredBytes: number;
   readonly headroomBytes: number;
   readonly availableBytes: number;
@@ -31,9 +43,11 @@ export class InsufficientMemoryError extends MemoryGuardError implements Refusal
   readonly refusedBy: readonly AdmissionRule[];
   readonly plan: Decision;
 
-  constructor(decision: Decision, message: string) {
+  constructor(decision: Decision, message: string, retryAfterMs?: number) {
     super('ERR_INSUFFICIENT_MEMORY', message);
     const { need, shortfallBytes } = nearestCandidate(decision);
+    if (decision.reason) this.reason = decision.reason;
+    if (retryAfterMs !== undefined) this.retryAfterMs = retryAfterMs;
     this.requiredBytes = neededBytes(need);
     this.headroomBytes = decision.headroomBytes;
     this.availableBytes = decision.availableBytes;

@@ -30,6 +30,11 @@ export function parseBytes(value: unknown): number | undefined {
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
+/** What is left, which may be less than nothing: "7.0 GiB", or "nothing (1.2 GiB is lacking already)". */
+export function formatLeftBytes(bytes: number): string {
+  return bytes < 0 ? `nothing (${formatBytes(-bytes)} is lacking already)` : formatBytes(bytes);
+}
+
 /** "7.0 GiB", "320.8 MiB", "12 B": one digit after the point, and none for bytes. */
 export function formatBytes(bytes: number): string {
   const size = Math.abs(bytes);

@@ -1,6 +1,7 @@
 /** Says why a load is refused and what would help, in one sentence and in figures. It changes no decision and tells nobody. */
 import type { AdmissionGate } from '../admission/admission-gate.ts';
 import { describeRefusal } from '../admission/decision-messages.ts';
+import type { Clock } from '../core/clock.ts';
 import { type MemoryReader, readLimitingScope } from '../core/memory-reader.ts';
 import type { WaitTicket } from '../ledger/ledger.ts';
 import type { HeldModel } from '../models/held-model.ts';
@@ -8,19 +9,23 @@ import type { LoadedModels } from '../models/loaded-models.ts';
 import type { AdmissionRequest, Decision } from '../policy/decision.ts';
 import { findRefusalHelp, type RefusalFacts } from '../policy/refusal-help.ts';
 import type { LoadSettings } from './load-settings.ts';
+import { findRetryAfterMs } from './retry-after.ts';
 
 /** What an explanation looks at. */
 export interface ExplainRefusalParts {
   readonly reader: MemoryReader;
   readonly gate: Pick<AdmissionGate, 'findSmallerContext' | 'judge'>;
-  readonly models: Pick<LoadedModels, 'list' | 'idle'>;
+  readonly models: Pick<LoadedModels, 'list' | 'idle' | 'listIdleEnds'>;
   readonly settings: Pick<LoadSettings, 'evict'>;
+  readonly clock: Pick<Clock, 'nowMs'>;
 }
 
 export interface ExplainedDecision {
   readonly decision: Decision;
   /** Empty for a load that is not refused. */
   readonly message: string;
+  /** In how many milliseconds trying again may help; absent if that can't be told. */
+  readonly retryAfterMs?: number;
 }
 
 /**
@@ -29,7 +34,7 @@ export interface ExplainedDecision {
  */
 export function explainRefusal(
   decision: Decision,
-  { reader, gate, models, settings }: ExplainRefusalParts,
+  { reader, gate, models, settings, clock }: ExplainRefusalParts,
   listCandidates: () => AdmissionRequest,
   ticket?: WaitTicket,
 ): ExplainedDecision {
@@ -39,7 +44,12 @@ export function explainRefusal(
   const fitting = findFitting(gate, listCandidates, ticket);
   const help = findRefusalHelp(decision, { holders: models.list(), limitedBy, evictable, ...fitting });
   const explained = { ...decision, help };
-  return { decision: explained, message: describeRefusal(explained, limitedBy) };
+  const retryAfterMs = findRetryAfterMs(decision, models.listIdleEnds(), clock.nowMs());
+  return {
+    decision: explained,
+    message: describeRefusal(explained, limitedBy),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  };
 }
 
 /** For the help only: a reading that fails here changes no decision. */

@@ -121,8 +121,8 @@ export class LoadAdmission {
     const freeable = canBeFreed(look.decision);
     if (freeable && (await this.#makeRoom(look.decision, waiter))) return 'end';
     const explain = once(() => {
-      const { decision, message } = this.#explain(look.decision, load, waiter.ticket);
-      return new InsufficientMemoryError(decision, message);
+      const { decision, message, retryAfterMs } = this.#explain(look.decision, load, waiter.ticket);
+      return new InsufficientMemoryError(decision, message, retryAfterMs);
     });
     if (!freeable || !waiter.mayWait) {
       const refusal = explain();

@@ -40,7 +40,7 @@ export class DecisionTeller {
 
   /** The load goes in although the rules refuse it, since its caller forces it. Returns the sentence that was told. */
   forced(refused: Decision, reserved: Candidate, waitedMs: number | undefined): string {
-    const { help: _help, ...rest } = refused;
+    const { help: _help, reason: _reason, ...rest } = refused;
     const message = describeForced(refused);
     const decision: Decision = { ...rest, verdict: 'admit', ...describeChoice(reserved) };
     this.#tell('admitted', decision, message, { forced: true, refusedBy: listFailedRules(refused), waitedMs });

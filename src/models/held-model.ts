@@ -73,6 +73,8 @@ export class HeldModel {
   overlapping: readonly RunningEnd[] = [];
   /** Ends the wait until it has been idle for too long. */
   cancelKeepAlive: (() => void) | undefined;
+  /** When that will be, by the guard's clock. `undefined` if it isn't waited for. */
+  keepAliveUntilMs: number | undefined;
 
   /**
    * `raw` must not lead back to the guarded handle, or the handle is never collected. `weak`: the registration must not keep the

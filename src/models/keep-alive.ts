@@ -1,5 +1,6 @@
 /** How long each model has been idle, and what becomes of one that was so for too long. It disposes nothing itself. */
 import type { Clock } from '../core/clock.ts';
+import type { LoadNeed } from '../core/types.ts';
 import type { HeldModel } from './held-model.ts';
 
 export interface KeepAliveParts {
@@ -8,6 +9,12 @@ export interface KeepAliveParts {
   readonly clock: Clock;
   /** Called if a model was idle for too long. */
   readonly expired: (held: HeldModel) => void;
+}
+
+/** When an idle model ends if nothing uses it until then, by the guard's clock, and what it gives back. */
+export interface IdleEnd {
+  readonly atMs: number;
+  readonly need: LoadNeed;
 }
 
 export class KeepAlive {
@@ -24,11 +31,13 @@ export class KeepAlive {
     this.end(held);
     if (keepAliveMs === undefined || !held.idle) return;
     held.cancelKeepAlive = clock.schedule(() => expired(held), keepAliveMs);
+    held.keepAliveUntilMs = clock.nowMs() + keepAliveMs;
   }
 
   /** The idle time of a model ends: something runs on it, or it is gone. */
   end(held: HeldModel): void {
     held.cancelKeepAlive?.();
     held.cancelKeepAlive = undefined;
+    held.keepAliveUntilMs = undefined;
   }
 }

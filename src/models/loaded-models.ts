@@ -3,7 +3,7 @@ import type { EvictionChoice, EvictionReason, UnloadCause } from '../events/guar
 import { largestMinFree, type MinFree } from '../policy/reserves.ts';
 import { type BesideLoad, CallWindows } from './call-windows.ts';
 import type { HeldModel } from './held-model.ts';
-import { KeepAlive, type KeepAliveParts } from './keep-alive.ts';
+import { type IdleEnd, KeepAlive, type KeepAliveParts } from './keep-alive.ts';
 import { type Stillness, watchKept } from './kept-memory.ts';
 import { describeModel, type LoadedModel } from './loaded-model.ts';
 import { type BeforeEnd, ModelEnds, type ModelEndsParts } from './model-ends.ts';
@@ -82,6 +82,13 @@ export class LoadedModels {
   list(): readonly LoadedModel[] {
     const totalBytes = this.#held.size === 0 ? 0 : this.#parts.totalBytes();
     return Object.freeze([...this.#held].map((held) => describeModel(held, totalBytes)));
+  }
+
+  /** The idle models that will end for their `keepAliveMs`, and when, by the guard's clock. */
+  listIdleEnds(): readonly IdleEnd[] {
+    return [...this.#held].flatMap(({ facts, keepAliveUntilMs: atMs }) =>
+      atMs === undefined ? [] : [{ need: facts.reservation.need, atMs }],
+    );
   }
 
   has(held: HeldModel): boolean {

@@ -2,7 +2,7 @@
 
 import type { AdmissionGate } from '../admission/admission-gate.ts';
 import type { MemoryView } from '../admission/memory-view.ts';
-import { formatBytes } from '../core/bytes.ts';
+import { formatBytes, formatLeftBytes } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
 import type { MemoryReader, MemoryWatch } from '../core/memory-reader.ts';
 import type { MemoryStatusLevel } from '../core/types.ts';
@@ -210,7 +210,8 @@ export function describeStatus(
   minFreeBytes: number,
   factor: number,
 ): string {
-  const free = `this process can take ${formatBytes(Math.max(0, headroomBytes))} more`;
+  const more = headroomBytes < 0 ? '' : ' more';
+  const free = `this process can take ${formatLeftBytes(headroomBytes)}${more}`;
   switch (level) {
     case 'ok':
       return `Memory is sufficient again: ${free}.`;

@@ -26,6 +26,8 @@ export interface Candidate extends MinFree {
   /** The file that is loaded; absent if it isn't known. */
   readonly modelPath?: string;
   readonly need: LoadNeed;
+  /** Bytes of its files that loaded models keep mapped, so that `need` is without them. Absent if that is nothing. */
+  readonly heldBytes?: number;
   /** The need that was given, or that the documented table has, if more was measured since. */
   readonly outgrownNeed?: LoadNeed;
   /** The documented table has a row for it. */

@@ -1,7 +1,8 @@
 /** One load that asks to be admitted, and the decision that is told of it. Pure: it reads and reserves nothing. */
+import { neededBytes } from '../core/needed-bytes.ts';
 import type { QuantizationName } from '../core/quantizations.ts';
 import type { KvCacheType, LoadNeed } from '../core/types.ts';
-import type { MemorySituation } from './admission-rules.ts';
+import type { AdmissionRule, MemorySituation } from './admission-rules.ts';
 import { type Candidate, type CandidateVerdict, keepSavingSteps } from './choose-candidate.ts';
 
 /** One load to decide on. Candidates are in order of quality, the asked one first. */
@@ -43,9 +44,17 @@ export interface Decision {
   /** Bytes that are kept for the load that waits first, and taken off `headroomBytes`. Absent if none waits before this one. */
   readonly waitingBytes?: number;
   readonly candidates: readonly CandidateVerdict[];
+  /** Which kind of refusal it is. Absent unless the load is refused, and if that can't be told. */
+  readonly reason?: RefusalReason;
   /** What would help. Absent unless the load is refused. */
   readonly help?: RefusalHelp;
 }
+
+/**
+ * `busy`: the load would fit if all that is held here now were given back, so that waiting or trying again may help. `too-large`: it doesn't fit
+ * here with these options even then.
+ */
+export type RefusalReason = 'busy' | 'too-large';
 
 /** What would let a refused load in, each by itself. */
 export interface RefusalHelp {
@@ -92,6 +101,7 @@ export function leastMissing(verdicts: readonly CandidateVerdict[]): number {
 /** The decision as it is told: its numbers, and the candidate that was chosen. */
 export function makeDecision(request: AdmissionRequest, { view, verdicts, chosen }: JudgedCandidates): Decision {
   const { totalBytes, availableBytes, headroomBytes, waitingBytes } = view;
+  const reason = chosen ? undefined : findRefusalReason({ candidates: verdicts, totalBytes });
   return {
     verdict: !chosen ? 'refuse' : chosen.quantization === request.askedQuantization ? 'admit' : 'downgrade',
     model: request.model,
@@ -102,6 +112,7 @@ export function makeDecision(request: AdmissionRequest, { view, verdicts, chosen
     headroomBytes,
     ...(waitingBytes > 0 && { waitingBytes }),
     candidates: verdicts,
+    ...(reason && { reason }),
   };
 }
 
@@ -125,8 +136,29 @@ export function nearestCandidate({ candidates }: Pick<Decision, 'candidates'>): 
 }
 
 /** Whether freeing memory would help: false if even an empty machine would refuse the load. */
-export function canBeFreed(decision: Decision): boolean {
-  return nearestCandidate(decision).shortfallBytes <= decision.totalBytes - decision.headroomBytes;
+export function canBeFreed(decision: Pick<Decision, 'candidates' | 'totalBytes'>): boolean {
+  return findRefusalReason(decision) !== 'too-large';
+}
+
+/** Of a load that no candidate was admitted of. `undefined`: nobody knows what it needs, and so not whether it would ever fit. */
+export function findRefusalReason({
+  candidates,
+  totalBytes,
+}: Pick<Decision, 'candidates' | 'totalBytes'>): RefusalReason | undefined {
+  const fitting = candidates.filter((candidate) => fitsAlone(candidate, totalBytes));
+  if (fitting.length === 0) return 'too-large';
+  return fitting.some(({ need }) => need.basis !== 'unknown') ? 'busy' : undefined;
+}
+
+/** Whether all rules would pass if nothing else took memory: then no file of it is mapped already, either. */
+function fitsAlone({ need, heldBytes = 0, rules }: CandidateVerdict, totalBytes: number): boolean {
+  const bytes = neededBytes(need) + heldBytes;
+  const foundBytes: Readonly<Record<AdmissionRule, number>> = {
+    headroom: totalBytes,
+    'free-ratio-after-load': totalBytes - need.anonymousBytes,
+    'min-free': totalBytes - bytes,
+  };
+  return rules.every(({ rule, requiredBytes }) => foundBytes[rule] >= (rule === 'headroom' ? bytes : requiredBytes));
 }
 
 /** "qwen2audio Q4_0", or the name alone for a model without a ladder. */

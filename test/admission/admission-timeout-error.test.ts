@@ -23,6 +23,12 @@ describe('the error of a load that waited for too long', () => {
     expect(error).not.toBeInstanceOf(InsufficientMemoryError);
   });
 
+  it('says whether trying again may help, and when, as that refusal does', () => {
+    const busy = new InsufficientMemoryError({ ...refusal.plan, reason: 'busy' }, 'Busy.', 5000);
+    expect(new AdmissionTimeoutError('Waited.', 1500, busy)).toMatchObject({ reason: 'busy', retryAfterMs: 5000 });
+    expect(Object.keys(new AdmissionTimeoutError('Waited.', 1500, refusal))).not.toContain('retryAfterMs');
+  });
+
   it('has another error as its cause, and no numbers, if that kept it from being looked at', () => {
     const stuck = new MemoryGuardError('ERR_ADMISSION_TIMEOUT', 'The ledger is locked.');
     const error = new AdmissionTimeoutError('The ledger is locked.', 2000, stuck);

@@ -10,7 +10,7 @@ import { GiB, MiB } from '../../src/core/bytes.ts';
 import type { LadderStep } from '../../src/core/quantizations.ts';
 import type { KvCacheType, MemoryScope } from '../../src/core/types.ts';
 import { type Candidate, judgeCandidates } from '../../src/policy/choose-candidate.ts';
-import { type Decision, nearestCandidate } from '../../src/policy/decision.ts';
+import { type Decision, findRefusalReason, nearestCandidate } from '../../src/policy/decision.ts';
 import { findRefusalHelp, type RefusalFacts } from '../../src/policy/refusal-help.ts';
 
 const step = (gib: number, quantization?: LadderStep): Candidate => ({
@@ -35,7 +35,13 @@ function decided(available: number, steps: readonly Candidate[], ratio = 0): Dec
     ...(chosen?.quantization && { quantization: chosen.quantization }),
     ...situation,
     candidates,
+    ...(!chosen && withReason({ candidates, totalBytes: situation.totalBytes })),
   };
+}
+
+function withReason(refused: Parameters<typeof findRefusalReason>[0]): Pick<Decision, 'reason'> {
+  const reason = findRefusalReason(refused);
+  return reason ? { reason } : {};
 }
 
 const scope = (kind: MemoryScope['kind'], limitBytes?: number): MemoryScope => ({
@@ -136,7 +142,7 @@ describe('what is said of a refusal', () => {
     expect(refusal(refused)).toBe(
       'Insufficient memory to load m Q5_K_M: even Q4_0 needs 5.0 GiB (as given), this process can take 5.0 GiB; ' +
         '0 B would stay available to the system, where 4.0 GiB must; 0 B would stay free, where 512.0 MiB must. ' +
-        'To load it, free 4.0 GiB.',
+        'It would fit if what is held here now were given back. To load it, free 4.0 GiB.',
     );
   });
 
@@ -164,7 +170,9 @@ describe('what is said of a refusal', () => {
 
   it('does not advise to free memory if that could not help', () => {
     const tooLarge = decided(3 * GiB, [step(90)]);
-    expect(refusal(tooLarge, scope('cgroup-v2', 4 * GiB))).toContain('To load it, raise that limit.');
+    expect(refusal(tooLarge, scope('cgroup-v2', 4 * GiB))).toContain(
+      'It is too large for this place, even with nothing else in it. To load it, raise that limit.',
+    );
     expect(refusal(tooLarge)).toContain('To load it, use a machine with more memory.');
   });
 
@@ -174,10 +182,10 @@ describe('what is said of a refusal', () => {
     );
   });
 
-  it('never shows less than nothing as free', () => {
+  it('says how much is lacking where less than nothing is left', () => {
     expect(refusal(decided(-3 * GiB, [step(1)]))).toBe(
-      'Insufficient memory to load m: it needs 1.0 GiB (as given), this process can take 0 B. ' +
-        'To load it, free 4.5 GiB.',
+      'Insufficient memory to load m: it needs 1.0 GiB (as given), this process can take nothing (3.0 GiB is lacking already). ' +
+        'It would fit if what is held here now were given back. To load it, free 4.5 GiB.',
     );
   });
 });
@@ -207,5 +215,16 @@ describe('a rule in words', () => {
     ['min-free', false, '3.0 MiB would stay free, where 2.0 MiB must'],
   ] as const)('%s, passed: %s', (rule, passed, words) => {
     expect(describeRule({ rule, passed, requiredBytes: 2 * MiB, foundBytes: 3 * MiB })).toBe(words);
+  });
+
+  it.each([
+    ['headroom', "2.0 MiB doesn't fit in nothing (1.0 MiB is lacking already)"],
+    [
+      'free-ratio-after-load',
+      'nothing would stay available to the system (1.0 MiB would be lacking), where 2.0 MiB must',
+    ],
+    ['min-free', 'nothing would stay free (1.0 MiB would be lacking), where 2.0 MiB must'],
+  ] as const)('%s says how much is lacking where less than nothing is left', (rule, words) => {
+    expect(describeRule({ rule, passed: false, requiredBytes: 2 * MiB, foundBytes: -1 * MiB })).toBe(words);
   });
 });

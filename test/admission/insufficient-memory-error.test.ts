@@ -35,6 +35,13 @@ describe('the error of a refused load', () => {
     expect(error).toBeInstanceOf(MemoryGuardError);
   });
 
+  it('says whether trying again may help, and when, if that is known', () => {
+    expect(Object.keys(error)).not.toContain('reason');
+    expect(Object.keys(error)).not.toContain('retryAfterMs');
+    const busy = new InsufficientMemoryError({ ...decision, reason: 'busy' }, 'Too large.', 5000);
+    expect(busy).toMatchObject({ reason: 'busy', retryAfterMs: 5000 });
+  });
+
   it('carries the whole decision', () => {
     expect(error.plan).toBe(decision);
   });

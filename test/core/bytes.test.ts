@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatBytes, GiB, KiB, MiB, parseBytes } from '../../src/core/bytes.ts';
+import { formatBytes, formatLeftBytes, GiB, KiB, MiB, parseBytes } from '../../src/core/bytes.ts';
 
 describe('parsing a size', () => {
   it.each([
@@ -73,5 +73,13 @@ describe('printing a size', () => {
 
   it('gives what the parser takes back', () => {
     for (const bytes of [0, 7, KiB, 3 * MiB, 42 * GiB]) expect(parseBytes(formatBytes(bytes))).toBe(bytes);
+  });
+});
+
+describe('printing what is left', () => {
+  it('says how much is lacking if it is less than nothing', () => {
+    expect(formatLeftBytes(2 * MiB)).toBe('2.0 MiB');
+    expect(formatLeftBytes(0)).toBe('0 B');
+    expect(formatLeftBytes(-2 * MiB)).toBe('nothing (2.0 MiB is lacking already)');
   });
 });

@@ -33,7 +33,13 @@ function refused(leastContextSize: number, contextSize: number) {
   readings = 0;
   return {
     decision,
-    parts: { reader, gate, models: { list: () => [], idle: () => [] }, settings: { evict: 'idle' as const } },
+    parts: {
+      reader,
+      gate,
+      models: { list: () => [], idle: () => [], listIdleEnds: () => [] },
+      settings: { evict: 'idle' as const },
+      clock: { nowMs: () => 0 },
+    },
     request,
     count: () => readings,
   };

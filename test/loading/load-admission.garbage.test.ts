@@ -36,7 +36,7 @@ function makeAdmission(freedBytes: number) {
     gate,
     inSection: async (judge, commit) => commit(judge()),
     enter: async () => ({ run: (work) => work(), leave() {} }),
-    models: { list: () => [], idle: () => [] } as unknown as LoadAdmissionParts['models'],
+    models: { list: () => [], listIdleEnds: () => [], idle: () => [] } as unknown as LoadAdmissionParts['models'],
     clock,
     teller: new DecisionTeller({ mode: 'enforce', clock, emit: () => {} }),
   });

@@ -140,7 +140,7 @@ describe('what is said of the status', () => {
     expect(describeStatus(level, 700 * MiB, 512 * MiB, 2)).toBe(sentence);
   });
 
-  it('never shows less than nothing', () => {
-    expect(describeStatus('critical', -5, 1, 2)).toContain('can take 0 B more');
+  it('says how much is lacking where less than nothing is left', () => {
+    expect(describeStatus('critical', -5, 1, 2)).toContain('can take nothing (5 B is lacking already)');
   });
 });

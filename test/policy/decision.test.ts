@@ -5,6 +5,7 @@ import {
   type AdmissionRequest,
   canBeFreed,
   describeChoice,
+  findRefusalReason,
   formatModelName,
   leastMissing,
   listSteps,
@@ -121,6 +122,50 @@ describe('freeing memory', () => {
 
   it('can’t help a load that is too large for the machine', () => {
     expect(canBeFreed(decide(request(candidate(991))))).toBe(false);
+  });
+});
+
+describe('the reason of a refusal', () => {
+  const reasonOf = (...candidates: Candidate[]) => decide(request(...candidates)).reason;
+
+  it('is that the machine is busy, if the load would fit with nothing else on it', () => {
+    expect(reasonOf(candidate(990))).toBe('busy');
+    expect(reasonOf(candidate(991))).toBe('too-large');
+  });
+
+  it('is none of a load that is admitted', () => {
+    expect(decide(request(candidate(90)))).not.toHaveProperty('reason');
+  });
+
+  it('is that it is busy if any step would fit', () => {
+    expect(reasonOf(candidate(5000, 'Q5_K_M'), candidate(900, 'Q4_0'))).toBe('busy');
+    expect(reasonOf(candidate(5000, 'Q5_K_M'), candidate(4000, 'Q4_0'))).toBe('too-large');
+  });
+
+  it('looks at the share that must stay available, which nobody else can give back', () => {
+    // 750 of 1000 bytes are mapped by others, so that all of them are available to the system and few can be taken.
+    const view = { totalBytes: 1000, availableBytes: 950, headroomBytes: 200, promisedAnonymousBytes: 0 };
+    const judged = (bytes: number) => ({
+      totalBytes: 1000,
+      candidates: judgeCandidates([candidate(bytes)], view, 0.25),
+    });
+    expect(findRefusalReason(judged(750))).toBe('busy');
+    expect(findRefusalReason(judged(751))).toBe('too-large');
+  });
+
+  it('counts what others keep mapped of the same file, since it would have to be mapped anew', () => {
+    const shared = (heldBytes: number) => candidate(600, undefined, { heldBytes });
+    expect(reasonOf(shared(390))).toBe('busy');
+    expect(reasonOf(shared(391))).toBe('too-large');
+  });
+
+  it('is none if nobody knows what the load needs, unless not even nothing would fit', () => {
+    const unknown = (minFreeBytes: number) => ({
+      need: { mappedBytes: 0, anonymousBytes: 0, basis: 'unknown' } as const,
+      minFreeBytes,
+    });
+    expect(decide(request(unknown(500)))).not.toHaveProperty('reason');
+    expect(reasonOf(unknown(1001))).toBe('too-large');
   });
 });
 
