@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * A server that loads each model when it is first asked for, unloads idle ones for it, and answers 503 with Retry-After if a
- * model doesn't fit or memory is critical.
+ * A server that loads each model when it is first asked for and unloads idle ones for it. If a model doesn't fit now, or memory is
+ * critical, it answers 503 with Retry-After; if a model is too large for this machine it answers 507, and trying again won't help.
  *
  *   npm install express nexa-memory-guard @fugood/llama.node
  *   node examples/express.mjs FOLDER [PORT]
@@ -14,21 +14,28 @@ import { pathToFileURL } from 'node:url';
 import express from 'express';
 import { NexaSDK, withMemoryGuard } from 'nexa-memory-guard';
 
-const RETRY_AFTER_SECONDS = 10;
+/** If the guard can't tell when memory comes back. */
+const RETRY_AFTER_MS = 10_000;
 
-/** Sent to whoever should come again later. @param {express.Response} response @param {string} reason @param {object} numbers */
-function sendUnavailable(response, reason, numbers) {
+/**
+ * Sent to whoever should come again later.
+ *
+ * @param {express.Response} response
+ * @param {object} body
+ * @param {number} [retryAfterMs]
+ */
+function sendUnavailable(response, body, retryAfterMs = RETRY_AFTER_MS) {
   response
     .status(503)
-    .set('Retry-After', String(RETRY_AFTER_SECONDS))
-    .json({ error: reason, ...numbers });
+    .set('Retry-After', String(Math.ceil(retryAfterMs / 1000)))
+    .json(body);
 }
 
 /** Turns requests away while memory is critical. @param {import('nexa-memory-guard').MemoryGuard} guard @returns {express.RequestHandler} */
 function refuseWhenCritical(guard) {
   return (_request, response, next) => {
     const { status, headroomBytes, minFreeBytes } = guard.status();
-    if (status === 'critical') sendUnavailable(response, 'Memory is short.', { headroomBytes, minFreeBytes });
+    if (status === 'critical') sendUnavailable(response, { error: 'Memory is short.', headroomBytes, minFreeBytes });
     else next();
   };
 }
@@ -72,9 +79,11 @@ export function makeApp(nexa, folder) {
 /** @type {express.ErrorRequestHandler} */
 function answerErrors(error, _request, response, next) {
   if (response.headersSent) return next(error);
-  const { code, message, shortfallBytes } = error;
+  const { code, message, reason, shortfallBytes, retryAfterMs } = error;
   if (code === 'ERR_INSUFFICIENT_MEMORY' || code === 'ERR_ADMISSION_TIMEOUT') {
-    return sendUnavailable(response, message, { shortfallBytes: shortfallBytes ?? error.cause?.shortfallBytes });
+    const body = { error: message, code, reason, shortfallBytes };
+    if (reason === 'too-large') return void response.status(507).json(body);
+    return sendUnavailable(response, body, retryAfterMs);
   }
   const unknown = code === 'ERR_MODEL_FILE' || code === 'ERR_UNKNOWN_MODEL';
   response.status(unknown ? 404 : (error.status ?? 500)).json({ error: message, code });

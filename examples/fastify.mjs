@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
- * A server whose answers come from a local model: while memory is critical it answers 503 with Retry-After, by the health check of
- * `@fastify/under-pressure`, and tells Prometheus how things stand.
+ * A server whose answers come from a local model. While memory is critical it answers 503 with Retry-After, by the health check of
+ * `@fastify/under-pressure`, and also while others hold the memory that the model needs. It tells Prometheus how things stand. A model that
+ * is too large for this machine is an error at the start.
  *
  *   npm install fastify @fastify/under-pressure prom-client nexa-memory-guard @fugood/llama.node
  *   node examples/fastify.mjs MODEL [PORT]
@@ -38,10 +39,33 @@ export async function makeServer(nexa, name) {
     exposeStatusRoute: '/health',
   });
 
-  const model = await nexa.loadModel(name);
+  /** @type {Promise<import('nexa-memory-guard').NexaModel> | undefined} */
+  let loading;
+  /** One load for all that ask at once; one that failed is tried again. */
+  const getModel = () => {
+    loading ??= nexa.loadModel(name).catch((error) => {
+      loading = undefined;
+      throw error;
+    });
+    return loading;
+  };
+  await getModel().catch((error) => {
+    // Others may give memory back until somebody asks.
+    if (error.reason !== 'busy') throw error;
+  });
+
+  server.setErrorHandler((error, _request, reply) => {
+    const { code, message, reason, shortfallBytes, retryAfterMs, statusCode } = /** @type {any} */ (error);
+    if (code !== 'ERR_INSUFFICIENT_MEMORY') return reply.code(statusCode ?? 500).send({ error: message, code });
+    const body = { error: message, code, reason, shortfallBytes };
+    if (reason === 'too-large') return reply.code(507).send(body);
+    const seconds = retryAfterMs === undefined ? RETRY_AFTER_SECONDS : Math.ceil(retryAfterMs / 1000);
+    return reply.code(503).header('Retry-After', String(seconds)).send(body);
+  });
 
   server.post('/ask', async (request, reply) => {
     const { prompt } = /** @type {{ prompt: string }} */ (request.body);
+    const model = await getModel();
     reply.type('text/plain; charset=utf-8');
     // A client that goes away ends the stream, and that stops the model.
     return reply.send(Readable.from(model.generate({ prompt, maxTokens: 64 })));
@@ -54,7 +78,7 @@ export async function makeServer(nexa, name) {
   });
 
   server.addHook('onClose', async () => {
-    await model.dispose();
+    await loading?.then((model) => model.dispose());
     guard.close();
   });
   return server;

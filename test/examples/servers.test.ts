@@ -40,8 +40,9 @@ async function get(url: string) {
 }
 
 describe('the Fastify example', () => {
-  async function start() {
+  async function start(availableBytes = 8 * GiB, totalBytes = 8 * GiB) {
     const { nexa, machine } = await guarded();
+    Object.assign(machine, { availableBytes, totalBytes });
     // The example is written against the package; here it runs on the sources.
     const server = await makeServer(nexa as never, files.model('Q4_0'));
     const url = await server.listen({ port: 0, host: '127.0.0.1' });
@@ -58,11 +59,24 @@ describe('the Fastify example', () => {
     await eventually(async () => expect((await ask(`${url}/ask`)).status).toBe(503));
     const shed = await ask(`${url}/ask`);
     expect(shed.retryAfter).toBe('10');
-    expect(JSON.parse(shed.text)).toMatchObject({ message: 'Memory is short, try again later.' });
+    expect(JSON.parse(shed.text)).toMatchObject({ error: 'Memory is short, try again later.' });
     expect((await get(`${url}/health`)).status).toBe(503);
     machine.availableBytes = 8 * GiB;
     await eventually(async () => expect((await ask(`${url}/ask`)).status).toBe(200));
     expect(JSON.parse((await get(`${url}/health`)).text)).toEqual({ status: 'ok' });
+  });
+
+  it('tells to come again while others hold what the model needs, and answers once they gave it back', async () => {
+    const { url, machine } = await start(64 * MiB);
+    const refused = await ask(`${url}/ask`);
+    expect([refused.status, refused.retryAfter]).toEqual([503, '10']);
+    expect(JSON.parse(refused.text)).toMatchObject({ reason: 'busy', shortfallBytes: expect.any(Number) });
+    machine.availableBytes = 8 * GiB;
+    expect((await ask(`${url}/ask`)).status).toBe(200);
+  });
+
+  it('doesn’t start with a model that is too large for the machine', async () => {
+    await expect(start(64 * MiB, 64 * MiB)).rejects.toMatchObject({ reason: 'too-large' });
   });
 
   it('turns away if memory can’t be read', async () => {
@@ -130,12 +144,26 @@ describe('the Express example', () => {
     machine.availableBytes = 1 * MiB;
     const refused = await ask(of('qwen2audio-Q4_0.gguf'));
     expect([refused.status, refused.retryAfter]).toEqual([503, '10']);
-    expect(JSON.parse(refused.text)).toMatchObject({ shortfallBytes: expect.any(Number) });
-    machine.availableBytes = 8 * GiB;
+    expect(JSON.parse(refused.text)).toMatchObject({ reason: 'busy', shortfallBytes: expect.any(Number) });
+    machine.totalBytes = 64 * MiB;
+    const never = await ask(of('qwen2audio-Q4_0.gguf'));
+    expect([never.status, never.retryAfter]).toEqual([507, null]);
+    expect(JSON.parse(never.text)).toMatchObject({ code: 'ERR_INSUFFICIENT_MEMORY', reason: 'too-large' });
+    Object.assign(machine, { totalBytes: 8 * GiB, availableBytes: 8 * GiB });
     expect((await ask(of('qwen2audio-Q4_0.gguf'))).status).toBe(200);
     expect((await ask(of('nobody.gguf'))).status).toBe(404);
     expect((await ask(of('..%2f..%2fetc%2fpasswd'))).status).toBe(404);
     expect((await ask(of('qwen2audio-Q4_0.gguf'), { body: '{' })).status).toBe(400);
+  });
+
+  it('tells to come again when an idle model will have ended that holds what is missing', async () => {
+    const { nexa, of, machine } = await start({ keepAliveMs: 60_000, minFreeBytes: 1 * MiB, minFreeRatioAfterLoad: 0 });
+    expect((await ask(of('qwen2audio-Q4_0.gguf'))).status).toBe(200);
+    machine.availableBytes = Math.round((8 * GiB - nexa.guard.headroomBytes()) * 1.5);
+    const refused = await ask(of('qwen2audio-Q4_K_M.gguf'));
+    expect(refused.status).toBe(503);
+    expect(refused.retryAfter).toMatch(/^\d+$/);
+    expect(refused.retryAfter).not.toBe('10'); // what is said if nobody knows
   });
 
   it('unloads an idle model for another, and loads it again when it is asked for', async () => {
