@@ -2,8 +2,9 @@
 import { EventEmitter } from 'eventemitter3';
 import { AdmissionGate } from './admission/admission-gate.ts';
 import type { MemoryView } from './admission/memory-view.ts';
+import { describeReserved } from './admission/describe-need.ts';
 import { formatBytes } from './core/bytes.ts';
-import { describeError, MemoryGuardError } from './core/errors.ts';
+import { describeError, MemoryGuardError, readMessage } from './core/errors.ts';
 import type { DegradedEvent, GuardEvent, GuardEvents } from './events/guard-events.ts';
 import { createPublisher } from './events/publish-event.ts';
 import type { CalibrationOption } from './footprint/calibration-option.ts';
@@ -133,13 +134,14 @@ export class GuardRooms {
       },
       observed: (observing) => this.#keep(observing),
       removed: ({ facts, choice }, cause, before) => {
-        const { name, quantization, reservation, files } = facts;
+        const { name, quantization, modelPath, reservation, files } = facts;
         const { need } = reservation;
         if (cause === 'killed') return Promise.resolve();
         return this.#unloads.add({
           cause,
           name,
           quantization,
+          modelPath,
           need,
           choice,
           files: dropPageCache ? files : [],
@@ -181,7 +183,7 @@ export class GuardRooms {
 
   /** What was observed is kept already, and reserved for the next load of this model. */
   #tellOutgrown({ facts }: HeldModel, takenBytes: number): void {
-    const [taken, reserved] = [formatBytes(takenBytes), formatBytes(facts.reservation.need.anonymousBytes)];
+    const [taken, reserved] = [formatBytes(takenBytes), describeReserved(facts.reservation.need)];
     this.#tellDegraded(
       'outgrown',
       `${facts.name} took ${taken} of anonymous memory, where ${reserved} had been reserved for it.`,
@@ -195,7 +197,7 @@ export class GuardRooms {
 
   /** Once for each reason: what is missed stays missed until the sentence changes. */
   #tellLedgerProblem(cause: unknown): void {
-    const message = cause instanceof Error ? cause.message : String(cause);
+    const message = readMessage(cause);
     if (message === this.#ledgerProblem) return;
     this.#ledgerProblem = message;
     // A guard that is being made has no listeners yet.

@@ -1,7 +1,7 @@
 /** Finds and loads the addon, once, or again if the process lacked what that takes. It knows where the file may lie and nothing of what the addon measures. */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { describeError } from '../core/errors.ts';
+import { describeError, readMessage } from '../core/errors.ts';
 import { listProgramFiles, makeProgramRequire } from '../core/program-files.ts';
 import type { Addon } from './addon.ts';
 import { describeBroken, describeMissing } from './missing-addon.ts';
@@ -64,7 +64,7 @@ export function loadAddonFrom(folders: readonly string[]): LoadedAddon & { reado
     try {
       return { addon: makeProgramRequire(file)(file) as Addon };
     } catch (error) {
-      problems.push(`${file}: ${error instanceof Error ? error.message : String(error)}`);
+      problems.push(`${file}: ${readMessage(error)}`);
       passing ||= isPassing(error);
       turnedOff ||= (error as NodeJS.ErrnoException).code === 'ERR_DLOPEN_DISABLED';
     }

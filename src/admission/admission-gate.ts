@@ -1,6 +1,7 @@
 /** The one critical section: reads, judges and reserves in one synchronous step, so that no load slips between. */
 
 import { readMachineUs } from '../core/clock.ts';
+import { nameLoaded } from '../core/loaded-name.ts';
 import type { MemoryReader } from '../core/memory-reader.ts';
 import { sumFileBytes } from '../core/needed-bytes.ts';
 import type { HeldFile, LoadNeed } from '../core/types.ts';
@@ -140,7 +141,8 @@ export class AdmissionGate {
     if (!candidate) return { decision };
     // Told together with what is reserved: nobody sees both, or neither.
     if (ticket) this.#parts.ledger.endWait(ticket);
-    return { decision, reserved: { candidate, reservation: this.reserve(decision.model, candidate.need) } };
+    const label = nameLoaded(decision.model, decision.candidates[0]?.modelPath, candidate.modelPath);
+    return { decision, reserved: { candidate, reservation: this.reserve(label, candidate.need) } };
   }
 
   /** For a load that was refused: what would fit if it took a smaller context than it allows. */

@@ -26,6 +26,11 @@ export function describeNeed({ need, outgrownNeed }: ToldNeed): string {
   return `${formatBytes(neededBytes(need))} (${FOUND[need.basis]}${before})`;
 }
 
+/** "4.0 GiB", or that it is nothing since nobody knew what to reserve. */
+export function describeReserved({ anonymousBytes, basis }: LoadNeed): string {
+  return basis === 'unknown' ? 'nothing, since nobody knew what it needs,' : formatBytes(anonymousBytes);
+}
+
 /** "where 4.0 GiB was given" */
 function describeOutgrown(need: LoadNeed): string {
   const bytes = formatBytes(neededBytes(need));

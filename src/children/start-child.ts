@@ -1,7 +1,7 @@
 /** Starts the program of a model's process, by Node or by Electron, and tells the two apart for nobody else. It knows no messages. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { MemoryGuardError } from '../core/errors.ts';
+import { MemoryGuardError, readMessage } from '../core/errors.ts';
 import { makeProgramRequire } from '../core/program-files.ts';
 import { listChildEnvironment } from './child-environment.ts';
 
@@ -180,7 +180,7 @@ function findUtilityProcesses(): UtilityProcesses | undefined {
 function ignore(): void {}
 
 function notStarted(path: string, cause: unknown): MemoryGuardError {
-  const reason = (cause instanceof Error ? cause.message : String(cause)).replace(/\.$/, '');
+  const reason = readMessage(cause).replace(/\.$/, '');
   const message = `The process of the model could not be started from ${path}: ${reason}; let this program start processes, or choose \`isolation: 'none'\`.`;
   return new MemoryGuardError('ERR_RUNTIME', message, { cause });
 }

@@ -1,5 +1,5 @@
 /** How the command line ends: one number for each kind of error, and the sentence on stderr. It knows no command. */
-import { describe, type ErrorCode, MemoryGuardError } from '../core/errors.ts';
+import { type ErrorCode, MemoryGuardError, readMessage } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 import { type Io, writeJson } from './io.ts';
 
@@ -40,15 +40,4 @@ export function reportFailure(error: unknown, io: Pick<Io, 'stdout' | 'stderr'>,
   io.stderr.write(`nexa-memory-guard: ${code}: ${printable(message.replace(/\s+/g, ' '))}\n`);
   if (json) writeJson(io, { error: { code, message, ...(known && { ...error }) } });
   return known ? (BY_CODE[error.code] ?? EXIT.failed) : EXIT.failed;
-}
-
-/** Anything can be thrown, also what resists being looked at. */
-function readMessage(error: unknown): string {
-  try {
-    if (error instanceof Error) return String(error.message);
-    if (typeof error !== 'object') return String(error);
-  } catch {
-    // It is described as any other value.
-  }
-  return describe(error);
 }

@@ -67,15 +67,38 @@ export function describe(value: unknown): string {
 /** An error by its name and message: its stack would fill the sentence. */
 export function describeError(error: unknown): string {
   try {
-    if (error instanceof Error) return clip(`${error.name}: ${error.message}`);
+    if (error instanceof Error) return clip(nameError(error));
   } catch {
     // It resists being looked at; then it is described as any other value.
   }
   return describe(error);
 }
 
+/** What an error says, for a sentence that says the rest; what is thrown and is no error is described. */
+export function readMessage(error: unknown): string {
+  if (typeof error === 'string') return error;
+  try {
+    const { message } = Object(error) as { readonly message?: unknown };
+    if (error instanceof Error || typeof message === 'string') return sayMessage(message);
+  } catch {
+    // It resists being looked at; then it is described as any other value.
+  }
+  return describe(error);
+}
+
+/** An error that was made with an object in place of a text says nothing in its message. */
+function sayMessage(message: unknown): string {
+  const said = typeof message === 'string' ? message : describe(message);
+  return said === '[object Object]' ? 'an object in place of a message' : said;
+}
+
+function nameError({ name, message }: Error): string {
+  return `${sayMessage(name)}: ${sayMessage(message)}`;
+}
+
 function print(value: unknown): string {
   try {
+    if (value instanceof Error) return nameError(value);
     return inspect(value, {
       depth: 0,
       maxStringLength: 80,

@@ -83,8 +83,11 @@ export interface WaitingEvent extends GuardEventBase<'waiting'>, Omit<Decision, 
 
 /** A load is done and its model registered. */
 export interface LoadedEvent extends GuardEventBase<'loaded'> {
+  /** What was loaded: if a file was asked for and a smaller one was taken, that one. */
   readonly model: string;
   readonly quantization?: QuantizationName;
+  /** The file that was loaded. Absent if it isn't known. */
+  readonly modelPath?: string;
   readonly need: LoadNeed;
   /** Sizes of the files that the load mapped. Absent if the system doesn't tell. */
   readonly mappedBytes?: number;
@@ -102,8 +105,11 @@ export type EvictionReason = 'memory' | 'keep-alive';
  * (`keptBytes`).
  */
 export interface UnloadedEvent<T extends 'unloaded' | 'leaked' = 'unloaded' | 'leaked'> extends GuardEventBase<T> {
+  /** What was loaded: if a file was asked for and a smaller one was taken, that one. */
   readonly model: string;
   readonly quantization?: QuantizationName;
+  /** The file that was loaded. Absent if it isn't known. */
+  readonly modelPath?: string;
   /**
    * By how much headroom rose until it stood still. If several models went together it stands with the last of them. Absent if
    * headroom can't be read.
@@ -137,8 +143,11 @@ export interface EvictedEvent extends Omit<UnloadedEvent, 'type'>, Partial<Evict
 
 /** The process of a model has ended, though nobody had asked for that: its model is gone, and nothing is reserved for it any more. */
 export interface KilledEvent extends GuardEventBase<'killed'> {
+  /** What was loaded: if a file was asked for and a smaller one was taken, that one. */
   readonly model: string;
   readonly quantization?: QuantizationName;
+  /** The file that was loaded. Absent if it isn't known. */
+  readonly modelPath?: string;
   readonly pid: number;
   /** The signal that ended it. Absent if it ended by itself. */
   readonly signal?: string;

@@ -2,9 +2,11 @@
  * Knows what loads really took, and keeps it on disk: each observation is the name of an empty file of its own, so no process writes what
  * another one wrote, none holds a lock, and none is lost. It must not know how an estimate is corrected.
  */
+
 import { type BigIntStats, constants, lstatSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { readMessage } from '../core/errors.ts';
 import { mkdir, OpenFile, opendir, rm } from '../core/file-system.ts';
 import { loadNodeModule } from '../core/node-module.ts';
 import type { Observation } from './apply-observations.ts';
@@ -84,7 +86,7 @@ export class CalibrationStore {
   }
 
   #ignore(cause: unknown): readonly KeptObservation[] {
-    this.#tell(`${this.#folder} is ignored: ${(cause as Error).message}.`, cause);
+    this.#tell(`${this.#folder} is ignored: ${readMessage(cause)}.`, cause);
     return [];
   }
 

@@ -31,6 +31,8 @@ export interface LedgerEntry {
   readonly mappedBytes: number;
   /** The anonymous bytes that were reserved, whether or not they are taken already. */
   readonly anonymousBytes: number;
+  /** Nobody knows what it needs, so that nothing was reserved. Absent otherwise, and in a record of an older version. */
+  readonly unknown?: true;
   /**
    * When it was reserved, in milliseconds since the epoch, by the system's clock (`Date.now()`). That holds for a shared ledger
    * as for a private one, and also if the guard has a `clock` of its own, whose milliseconds have no fixed beginning.

@@ -97,6 +97,7 @@ export class Ledger {
       ...reservation,
       state: 'loading',
       anonymousBytes: need.anonymousBytes,
+      ...(need.basis === 'unknown' && { unknown: true as const }),
       takenBytes: 0,
       loadBytes: 0,
       // Named files count once from the reservation on, whoever else maps or reserves them.
@@ -275,5 +276,6 @@ function nameFiles({ id, need }: Reservation, mappedBytes: number): readonly Hel
 
 function describeEntry({ owner, label, state, epochMs, files, need, anonymousBytes }: Entry): LedgerEntry {
   const mappedBytes = state === 'loading' ? need.mappedBytes : sumFileBytes(files);
-  return { pid: owner, label, state, mappedBytes, anonymousBytes, atMs: epochMs };
+  const unknown = need.basis === 'unknown' && { unknown: true as const };
+  return { pid: owner, label, state, mappedBytes, anonymousBytes, ...unknown, atMs: epochMs };
 }

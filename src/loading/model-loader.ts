@@ -224,7 +224,7 @@ export class ModelLoader {
       return handle;
     } catch (error) {
       gate.release(reservation);
-      this.#processEnds.failed(load.request.name, admitted, there?.held, error);
+      this.#processEnds.failed(admitted, there?.held, error);
       throw error;
     } finally {
       there?.close();
@@ -307,7 +307,9 @@ export class ModelLoader {
     const { settings, clock } = this.#parts;
     const loadedMs = clock.nowMs();
     return {
-      name: request.name,
+      name: reservation.label,
+      askedName: request.name,
+      modelPath: candidate.modelPath,
       sdk: load.source.sdk,
       methods: load.source.adapter,
       quantization,

@@ -21,6 +21,8 @@ export interface ModelProcessEndsParts {
   readonly emit: (event: KilledEvent) => void;
 }
 
+type ToldFacts = Pick<HeldModel['facts'], 'name' | 'quantization' | 'modelPath' | 'reservation'>;
+
 export class ModelProcessEnds {
   readonly #parts: ModelProcessEndsParts;
 
@@ -42,15 +44,11 @@ export class ModelProcessEnds {
   }
 
   /** A load whose process ended is no model yet. If its engine has said why, that is the load's own error, and nothing else is told. */
-  failed(
-    name: string,
-    { candidate, reservation }: AdmittedLoad,
-    process: HeldProcess | undefined,
-    error: unknown,
-  ): void {
+  failed({ candidate, reservation }: AdmittedLoad, process: HeldProcess | undefined, error: unknown): void {
     if (!process?.end || process.end.asked || (error as MemoryGuardError).code !== 'ERR_MODEL_KILLED') return;
     this.#learn(candidate.calibrationKey, reservation.need, process);
-    this.#tell({ name, quantization: candidate.quantization, reservation }, process, false);
+    const { quantization, modelPath } = candidate;
+    this.#tell({ name: reservation.label, quantization, modelPath, reservation }, process, false);
   }
 
   /** The next load of the same is promised what was too little for this one. */
@@ -61,13 +59,15 @@ export class ModelProcessEnds {
     void this.#parts.calibration?.record(key, observeKill(known, fatalBytes, need));
   }
 
-  #tell(
-    { name, quantization, reservation }: Pick<HeldModel['facts'], 'name' | 'quantization' | 'reservation'>,
-    process: HeldProcess,
-    reloads: boolean,
-  ): void {
+  #tell({ name, quantization, modelPath, reservation }: ToldFacts, process: HeldProcess, reloads: boolean): void {
     const { clock, emit } = this.#parts;
-    const told = { model: name, ...(quantization && { quantization }), need: reservation.need, reloads };
+    const told = {
+      model: name,
+      ...(quantization && { quantization }),
+      ...(modelPath !== undefined && { modelPath }),
+      need: reservation.need,
+      reloads,
+    };
     emit({ type: 'killed', atMs: clock.nowMs(), ...describeKill(told, process) });
   }
 }

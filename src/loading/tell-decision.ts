@@ -98,7 +98,7 @@ export function tellLoaded(
   { files, elapsedMs }: LoadOutcome,
   { clock, emit }: { readonly clock: Clock; readonly emit: (event: LoadedEvent) => void },
 ): void {
-  const { name, quantization, reservation } = facts;
+  const { name, quantization, modelPath, reservation } = facts;
   const mappedBytes = files?.reduce((sum, { bytes }) => sum + bytes, 0);
   const maps = mappedBytes === undefined || mappedBytes === 0 ? '' : `; it maps ${formatBytes(mappedBytes)}`;
   emit({
@@ -107,6 +107,7 @@ export function tellLoaded(
     atMs: clock.nowMs(),
     model: name,
     ...(quantization && { quantization }),
+    ...(modelPath !== undefined && { modelPath }),
     need: reservation.need,
     ...(mappedBytes !== undefined && { mappedBytes }),
     elapsedMs,

@@ -1,11 +1,13 @@
 /** What is told of a process that was killed, in figures and in one sentence. */
+
+import { describeReserved } from '../admission/describe-need.ts';
 import { formatBytes } from '../core/bytes.ts';
 import { describeEnd } from '../core/describe-end.ts';
 import type { KilledEvent } from '../events/guard-events.ts';
 import type { HeldProcess } from '../models/held-process.ts';
 import { formatModelName } from '../policy/decision.ts';
 
-type KilledModel = Pick<KilledEvent, 'model' | 'quantization' | 'need' | 'reloads'>;
+type KilledModel = Pick<KilledEvent, 'model' | 'quantization' | 'modelPath' | 'need' | 'reloads'>;
 
 /** All of the event but its type and time. */
 export function describeKill(model: KilledModel, process: HeldProcess): Omit<KilledEvent, 'type' | 'atMs'> {
@@ -33,7 +35,7 @@ function makeSentence(told: Omit<KilledEvent, 'type' | 'atMs' | 'message'>): str
   const held =
     heldBytes === undefined
       ? ''
-      : ` It held ${formatBytes(heldBytes)} of anonymous memory, where ${formatBytes(need.anonymousBytes)} had been reserved.`;
+      : ` It held ${formatBytes(heldBytes)} of anonymous memory, where ${describeReserved(need)} had been reserved.`;
   const next = reloads ? ' The next call loads it again.' : '';
   return `${end}.${held}${next}`;
 }

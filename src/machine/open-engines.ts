@@ -1,7 +1,9 @@
 /** Has engines asked by processes of this package. It knows no engine and no memory rules. */
+
 import { findChild } from '../children/find-child.ts';
 import { startChild } from '../children/start-child.ts';
 import type { EngineFiles } from '../core/engine-files.ts';
+import { readMessage } from '../core/errors.ts';
 import { AnswerStore } from '../footprint/engine/answer-store.ts';
 import { EngineAsker, type EngineAskerParts } from '../footprint/engine/engine-asker.ts';
 import type { EnginePort } from '../footprint/engine/engine-port.ts';
@@ -40,7 +42,7 @@ export function openEngines({ directory, hold, tellProblem }: OpenEnginesParts):
         try {
           return await asker.ask(files, asked);
         } catch (error) {
-          const reason = error instanceof Error ? error.message : String(error);
+          const reason = readMessage(error);
           const message = `The engine could not be asked what a load takes: ${reason.replace(/\.$/, '')}.`;
           if (!told.has(message)) tellProblem(message, error);
           told.add(message);

@@ -1,4 +1,5 @@
 /** Looks at a process of a model on the machine that this process runs on. It decides nothing. */
+import { readMessage } from '../core/errors.ts';
 import type { KillerScope, ModelProcess, ProcessProbe } from '../core/model-process.ts';
 import type { HeldFile } from '../core/types.ts';
 import { type ContainedProcess, openContainment } from '../processes/containment.ts';
@@ -57,7 +58,7 @@ class RealProcessProbe implements ProcessProbe {
       if (this.#closed) await contained.remove();
       return undefined;
     } catch (error) {
-      return error instanceof Error ? error.message : String(error);
+      return readMessage(error);
     }
   }
 

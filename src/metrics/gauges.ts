@@ -41,10 +41,13 @@ export const GAUGES: readonly GaugeDefinition[] = [
     'bytes',
     'What was reserved for a model when it was admitted.',
     ['kind'],
-    ({ need }) => [
-      { labels: { kind: 'mapped' }, value: need.mappedBytes },
-      { labels: { kind: 'anonymous' }, value: need.anonymousBytes },
-    ],
+    ({ need }) =>
+      need.basis === 'unknown'
+        ? []
+        : [
+            { labels: { kind: 'mapped' }, value: need.mappedBytes },
+            { labels: { kind: 'anonymous' }, value: need.anonymousBytes },
+          ],
   ),
   defineModelGauge(
     'model.observed',
@@ -67,7 +70,7 @@ export const GAUGES: readonly GaugeDefinition[] = [
     [],
     (model) => {
       const takenBytes = findAnonymousTaken(model);
-      return takenBytes === undefined || takenBytes === 0
+      return takenBytes === undefined || takenBytes === 0 || model.need.basis === 'unknown'
         ? []
         : [unlabelled(model.need.anonymousBytes / takenBytes - 1)];
     },

@@ -12,7 +12,12 @@ import { ModelUses } from './use-history.ts';
 
 /** What is known of a model once it is loaded, and never changes. */
 export interface ModelFacts extends MinFree {
+  /** What was loaded: if a file was asked for and a smaller one is loaded, that one. */
   readonly name: string;
+  /** What its user knows it by. */
+  readonly askedName: string;
+  /** The file that was loaded. `undefined` if it isn't known. */
+  readonly modelPath?: string | undefined;
   readonly quantization: QuantizationName | undefined;
   /** What was chosen and passed to the SDK. */
   readonly shape: { readonly contextSize?: number; readonly kvCacheType?: KvCacheType };

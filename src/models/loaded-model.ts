@@ -10,7 +10,10 @@ import type { ObservedMemory, Observing } from './observe-load.ts';
 
 /** One loaded model, as it is at this moment. All sizes are bytes. */
 export interface LoadedModel {
+  /** What was loaded: if a file was asked for and a smaller one was taken, that one. */
   readonly name: string;
+  /** The file that was loaded. Absent if it isn't known. */
+  readonly modelPath?: string;
   /** The name of the model whose context this is. Absent for a model. */
   readonly contextOf?: string;
   readonly quantization?: QuantizationName;
@@ -44,10 +47,11 @@ export interface LoadedModel {
 
 /** A held model as programs see it. */
 export function describeModel(held: HeldModel, totalBytes: number): LoadedModel {
-  const { name, owner, quantization, shape, reason, reservation, pinned, predicted, process } = held.facts;
+  const { name, modelPath, owner, quantization, shape, reason, reservation, pinned, predicted, process } = held.facts;
   const { callsInFlight, observing } = held;
   return Object.freeze({
     name,
+    ...(modelPath !== undefined && { modelPath }),
     ...(owner && { contextOf: owner.held.facts.name }),
     ...(quantization && { quantization }),
     ...shape,

@@ -223,7 +223,7 @@ export class LoadedModels {
 
   /** The same for a model of this SDK that one call names, by the SDK's own object or by its name. */
   disposeNamed(sdk: object, model: unknown, run: () => unknown): unknown {
-    const named = ({ raw, facts }: HeldModel) => facts.sdk === sdk && (raw === model || facts.name === model);
+    const named = ({ raw, facts }: HeldModel) => facts.sdk === sdk && (raw === model || facts.askedName === model);
     const found = [...this.#held].filter(named);
     return found.length === 1 ? this.dispose(found[0]!, run) : this.disposeSome(named, run);
   }

@@ -15,6 +15,8 @@ export interface UnloadedModel {
   readonly cause: ToldCause;
   readonly name: string;
   readonly quantization: QuantizationName | undefined;
+  /** The file that was loaded. `undefined` if it isn't known. */
+  readonly modelPath?: string | undefined;
   readonly need: LoadNeed;
   /** Why it was chosen to make room. */
   readonly choice?: EvictionChoice | undefined;
@@ -83,7 +85,7 @@ export class UnloadReports {
 }
 
 function makeEvent(
-  { cause, name, quantization, choice }: UnloadedModel,
+  { cause, name, quantization, modelPath, choice }: UnloadedModel,
   returned: Returned & Kept,
   others: number,
   atMs: number,
@@ -93,6 +95,7 @@ function makeEvent(
     atMs,
     model: name,
     ...(quantization && { quantization }),
+    ...(modelPath !== undefined && { modelPath }),
     ...returned,
   };
   return cause === 'memory' || cause === 'keep-alive'

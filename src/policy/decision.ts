@@ -29,6 +29,8 @@ export interface Decision {
   readonly askedQuantization?: QuantizationName;
   /** The quantization that is loaded. Absent if the load is refused or the model has no ladder. */
   readonly quantization?: QuantizationName;
+  /** The file that is loaded. Absent if the load is refused or the file isn't known. */
+  readonly modelPath?: string;
   /** Tokens of context that were chosen. Absent if the need doesn't depend on them. */
   readonly contextSize?: number;
   /** The type of the KV cache that was chosen. Absent if the runtime's own default is used. */
@@ -118,10 +120,11 @@ export function makeDecision(request: AdmissionRequest, { view, verdicts, chosen
 
 /** What a decision says of the candidate that is loaded. */
 export function describeChoice(
-  chosen: Pick<Candidate, 'quantization' | 'contextSize' | 'kvCacheType' | 'need'>,
-): Pick<Decision, 'quantization' | 'contextSize' | 'kvCacheType' | 'need'> {
+  chosen: Pick<Candidate, 'quantization' | 'modelPath' | 'contextSize' | 'kvCacheType' | 'need'>,
+): Pick<Decision, 'quantization' | 'modelPath' | 'contextSize' | 'kvCacheType' | 'need'> {
   return {
     ...(chosen.quantization && { quantization: chosen.quantization }),
+    ...(chosen.modelPath !== undefined && { modelPath: chosen.modelPath }),
     ...(chosen.contextSize !== undefined && { contextSize: chosen.contextSize }),
     ...(chosen.kvCacheType !== undefined && { kvCacheType: chosen.kvCacheType }),
     need: chosen.need,

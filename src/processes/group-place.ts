@@ -1,6 +1,8 @@
 /** Finds where control groups for children can be made, or says why nowhere. It reads and asks for permission, and makes nothing. */
+
 import { accessSync, constants } from 'node:fs';
 import { formatBytes } from '../core/bytes.ts';
+import { readMessage } from '../core/errors.ts';
 import { type ControlGroup, type FoundGroups, findGroups, usesHierarchy } from '../sensors/linux/control-groups.ts';
 import { toPrefix } from '../sensors/linux/kernel-files.ts';
 import { parseNumberFile } from '../sensors/linux/kernel-text.ts';
@@ -35,7 +37,7 @@ export function findGroupPlace(root: string): GroupPlace | NoPlace {
     }
     return found.version === 1 ? findPlaceV1(found, found.own) : findPlaceV2(found, found.own);
   } catch (error) {
-    return { reason: error instanceof Error ? error.message : String(error) };
+    return { reason: readMessage(error) };
   }
 }
 

@@ -1,7 +1,7 @@
 /** Which runtime a program gets: the one that it asks for, else the SDK's library if it is found, else the embedded one. */
 
 import { loadAddon } from '../addon/load-addon.ts';
-import { MemoryGuardError } from '../core/errors.ts';
+import { MemoryGuardError, readMessage } from '../core/errors.ts';
 import { openLlamaRuntime } from './llama/llama-runtime.ts';
 import { findLibrary } from './nexa/find-library.ts';
 import { openLibrary, openNexaRuntime } from './nexa/nexa-runtime.ts';
@@ -25,7 +25,7 @@ export async function openRuntime(
     } catch (error) {
       // Nobody asked for this library, so the program doesn't fail because of it, but is told of it.
       if (found.named) throw error;
-      process.emitWarning(`${error instanceof Error ? error.message : error} The embedded runtime is used instead.`);
+      process.emitWarning(`${readMessage(error)} The embedded runtime is used instead.`);
     }
   }
   return openEmbedded().catch((error: MemoryGuardError) => {

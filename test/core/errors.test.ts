@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { expect, describe as group, it, vi } from 'vitest';
-import { describe, describeError, invalidOption, MemoryGuardError } from '../../src/core/errors.ts';
+import { describe, describeError, invalidOption, MemoryGuardError, readMessage } from '../../src/core/errors.ts';
 
 group('an error of the guard', () => {
   it('carries a code, a name and its cause', () => {
@@ -72,6 +72,43 @@ group('a value in words', () => {
     for (const value of hostile) expect(describeError(value)).toBe('a value that cannot be printed (object)');
     expect(describe(revoked.proxy)).toMatch(/\(object\)$/);
     expect(describe(Object.create(null))).toBe('[Object: null prototype] {} (object)');
+  });
+});
+
+group('what an error says', () => {
+  it('is its message, or what was thrown if that is no error, and never "[object Object]"', () => {
+    expect(readMessage(new Error('no room'))).toBe('no room');
+    expect(readMessage('no room')).toBe('no room');
+    expect(readMessage({ message: 'no room', code: 5 })).toBe('no room');
+    const thrown = [
+      {},
+      { code: 5, inner: { deep: {} } },
+      { message: {} },
+      new Error({} as string),
+      Object.assign(new Error(''), { message: {} }),
+      Object.assign(new Error('x'), { name: {} }),
+      [{}],
+      new Map([[{}, {}]]),
+      Object.create(null),
+      undefined,
+      Symbol('s'),
+    ];
+    for (const each of thrown) {
+      for (const said of [readMessage(each), describeError(each), describe(each)]) {
+        expect(said).not.toContain('[object Object]');
+        expect(said).not.toBe('');
+      }
+    }
+    expect(readMessage({ code: 5 })).toBe('{ code: 5 } (object)');
+  });
+
+  it('is told of what resists being looked at', () => {
+    const thrower = Object.defineProperty({}, 'message', {
+      get() {
+        throw new Error('no');
+      },
+    });
+    expect(readMessage(thrower)).toMatch(/\(object\)$/);
   });
 });
 

@@ -37,6 +37,13 @@ describe('what is told of a process that was killed', () => {
     });
   });
 
+  it('says that nothing was reserved where nobody knew the need', async () => {
+    const unknown = { ...MODEL, need: { mappedBytes: 0, anonymousBytes: 0, basis: 'unknown' } as const };
+    const { told } = await tell({ signal: 'SIGKILL' }, undefined, unknown);
+    expect(told.message).toContain('where nothing, since nobody knew what it needs, had been reserved.');
+    expect(told.message).not.toContain('0 B');
+  });
+
   it('names the signal, the exit code, or that it no longer answered, if it was not the kernel', async () => {
     const { told: signal } = await tell({ signal: 'SIGTERM' });
     expect(signal).toMatchObject({ signal: 'SIGTERM', byKernel: false, hung: false });

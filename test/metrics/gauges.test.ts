@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { GiB } from '../../src/core/bytes.ts';
 import { GAUGES, readGauge } from '../../src/metrics/gauges.ts';
+import { FakeMachine, guardedFake } from '../support/fake-sdk.ts';
 import { startLife } from '../support/guard-life.ts';
 
 const findGauge = (name: string) => GAUGES.find((gauge) => gauge.name === name)!;
@@ -34,6 +35,15 @@ describe('the gauges', () => {
     const { nexa, guard } = startLife();
     await nexa.loadModel('m', sized(1));
     for (const name of ['model.observed', 'model.estimate_error']) {
+      expect(readGauge(findGauge(name), guard)).toEqual([]);
+    }
+  });
+
+  it('show no need of a model of which nobody knows it', async () => {
+    const { nexa, guard } = guardedFake(new FakeMachine(8 * GiB), { unknownModels: 'admit' });
+    await nexa.loadModel('m');
+    expect(guard.models()).toMatchObject([{ need: { basis: 'unknown' } }]);
+    for (const name of ['model.predicted', 'model.estimate_error']) {
       expect(readGauge(findGauge(name), guard)).toEqual([]);
     }
   });

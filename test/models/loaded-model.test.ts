@@ -35,6 +35,11 @@ describe('a loaded model as it is shown', () => {
     });
   });
 
+  it('names the file that was loaded', () => {
+    const held = makeHeldModel({ name: 'm-Q4_0.gguf', askedName: 'm-Q5_K_M.gguf', modelPath: '/a/m-Q4_0.gguf' });
+    expect(describeModel(held)).toMatchObject({ name: 'm-Q4_0.gguf', modelPath: '/a/m-Q4_0.gguf' });
+  });
+
   it('names the model whose context it is', () => {
     const owner = { held: makeHeldModel({ name: 'owner.gguf' }), letGo() {} };
     expect(describeModel(makeHeldModel({ owner })).contextOf).toBe('owner.gguf');

@@ -1,10 +1,11 @@
 /** Loads that go down the ladder, through every way to name a model: with the headers of real files, on a machine of a given size. */
 import { copyFileSync, mkdirSync, truncateSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { NO_RUNTIME } from '../../src/cli/plan/open-planner.ts';
 import type { LadderStep } from '../../src/core/quantizations.ts';
 import { type GuardOptions, NexaSDK, withMemoryGuard } from '../../src/index.ts';
+import { recordEvents } from '../support/fake-sdk.ts';
 import { makeTinyModels, type TinyModels } from '../support/tiny-models.ts';
 
 let files: TinyModels;
@@ -63,6 +64,7 @@ async function guardSmallMachine<S extends { loadModel(...args: never[]): Promis
   return guarded as unknown as S & { guard: typeof guard };
 }
 
+const eventually = (check: () => unknown) => vi.waitFor(check, { timeout: 20_000 });
 const named = (path: string) => files.path(path);
 
 describe('a load by a path', () => {
@@ -79,6 +81,25 @@ describe('a load by a path', () => {
     const model = await loadModel(named('ladder/m-Q8_0.gguf'), { ...CONTEXT, threads: 2 });
     expect(calls.pop()).toEqual([named('ladder/m-UD-Q4_K_XL.gguf'), { ...CONTEXT, threads: 2 }]);
     expect((model as { quantization?: string }).quantization).toBe('Q4_K_M');
+  });
+
+  it('is told, shown and counted as the file that was loaded, from its admission to its end', async () => {
+    const { guard, loadModel } = await guardSmallMachine(sdk);
+    const events = recordEvents(guard);
+    const model = (await loadModel(named('ladder/m-Q8_0.gguf'), CONTEXT)) as { dispose(): unknown };
+    calls.pop();
+    const loaded = named('ladder/m-UD-Q4_K_XL.gguf');
+    expect(guard.models()).toMatchObject([{ name: loaded, modelPath: loaded, quantization: 'Q4_K_M' }]);
+    expect(guard.ledger.entries().map(({ label }) => label)).toEqual([loaded]);
+    await model.dispose();
+    const ofModel = () => events.filter((event) => 'model' in event);
+    await eventually(() => expect(ofModel().map(({ type }) => type)).toEqual(['downgraded', 'loaded', 'unloaded']));
+    expect(ofModel()[0]).toMatchObject({ model: named('ladder/m-Q8_0.gguf'), modelPath: loaded });
+    for (const event of ofModel().slice(1)) {
+      expect(event).toMatchObject({ model: loaded, modelPath: loaded });
+      expect(event.message).toContain(loaded);
+      expect(event.message).not.toContain('m-Q8_0');
+    }
   });
 
   it('of a split model goes from the folder of its quantization', async () => {

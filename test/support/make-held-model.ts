@@ -29,6 +29,7 @@ export function makeHeldModel({ raw = {}, weak = false, observing, ...given }: H
   );
   const made: ModelFacts = {
     name: 'm',
+    askedName: given.name ?? 'm',
     quantization: undefined,
     shape: {},
     reason: 'Loading m.',

@@ -55,9 +55,12 @@ export function showPlan({ candidates, headroomBytes }) {
       .filter((rule) => !rule.passed)
       .map(
         (rule) =>
-          `${rule.rule}: needs ${formatBytes(rule.requiredBytes)}, has ${formatBytes(Math.max(0, rule.foundBytes))}`,
+          `${rule.rule}: needs ${formatBytes(rule.requiredBytes)}, lacks ${formatBytes(rule.requiredBytes - rule.foundBytes)}`,
       );
-    const size = `${formatBytes(need.mappedBytes)} mapped + ${formatBytes(need.anonymousBytes)} anonymous`;
+    const size =
+      need.basis === 'unknown'
+        ? 'nobody knows what it needs'
+        : `${formatBytes(need.mappedBytes)} mapped + ${formatBytes(need.anonymousBytes)} anonymous`;
     printRow(quantization ?? 'model', `${size.padEnd(42)} ${admitted ? 'fits' : `refused by ${refused.join('; ')}`}`);
   }
 }

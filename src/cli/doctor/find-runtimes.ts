@@ -1,7 +1,9 @@
 /** The runtimes that a program here could load models with, and what each of them lacks. It loads no model. */
+
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { MemoryGuardError, NexaSDK } from '../../index.ts';
+import { readMessage } from '../../core/errors.ts';
+import { NexaSDK } from '../../index.ts';
 
 export interface FoundRuntime {
   readonly name: string;
@@ -26,7 +28,7 @@ async function tryRuntime(runtime: 'nexa' | 'llama'): Promise<FoundRuntime> {
     await sdk.dispose();
     return { name: runtime, version, usable: true, note: `NexaSDK.initialize({ runtime: '${runtime}' })` };
   } catch (error) {
-    const note = error instanceof MemoryGuardError ? error.message : String(error);
+    const note = readMessage(error);
     return { name: runtime, usable: false, note };
   }
 }

@@ -1,6 +1,7 @@
 /** Prints a plan: the table of needs and verdicts, what a load would do, and what would help. It plans nothing. */
 import { describeRule, describeShape } from '../../admission/decision-messages.ts';
 import { describeNeed } from '../../admission/describe-need.ts';
+import { formatLeftBytes } from '../../core/bytes.ts';
 import { neededBytes } from '../../core/needed-bytes.ts';
 import { type CandidateVerdict, type Decision, formatBytes, type LadderStep } from '../../index.ts';
 import { nearestCandidate } from '../../policy/decision.ts';
@@ -38,7 +39,7 @@ export function printPlan({ model, decision, contexts, rows, fromShape, help }: 
   const screen = detectScreen(stdout, env);
   const { totalBytes, headroomBytes } = decision;
   const lines = [
-    `${screen.colors.bold(model)}: ${formatBytes(Math.max(0, headroomBytes))} can be taken, of ${formatBytes(totalBytes)}`,
+    `${screen.colors.bold(model)}: ${formatLeftBytes(headroomBytes)} can be taken, of ${formatBytes(totalBytes)}`,
     '',
     ...formatTable(
       [
@@ -64,6 +65,7 @@ export function printPlan({ model, decision, contexts, rows, fromShape, help }: 
 
 /** "8.1 GiB fits", "8.1 GiB lacks 1.2 GiB". */
 function formatVerdict({ need, admitted, shortfallBytes, notes }: PlanCell, { colors }: Screen): string {
+  if (need.basis === 'unknown') return colors.yellow('unknown');
   const bound = notes && notes.length > 0 ? '≤ ' : '';
   const size = `${bound}${formatBytes(neededBytes(need))}`;
   return admitted ? colors.green(`${size} fits`) : colors.red(`${size} lacks ${formatBytes(shortfallBytes)}`);

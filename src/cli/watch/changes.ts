@@ -1,4 +1,5 @@
 /** What happened between two readings: models that came, were loaded and went in any process, and edges of the headroom. Pure. */
+import { formatLeftBytes } from '../../core/bytes.ts';
 import { neededBytes } from '../../core/needed-bytes.ts';
 import { formatBytes, type LedgerEntry, type MemorySnapshot, type MemoryStatusLevel } from '../../index.ts';
 import { DEFAULT_WARNING_FACTOR, judgeStatus } from '../../policy/memory-status.ts';
@@ -42,13 +43,20 @@ function findModelChanges(before: Reading, { atMs, entries }: Reading): Change[]
     const who = `${entry.label} in process ${entry.pid}`;
     if (!known && !ready) changes.push({ atMs, kind: 'loading', message: `loading ${who}` });
     if (ready && (!known || known.state === 'loading')) {
-      changes.push({ atMs, kind: 'loaded', message: `loaded ${who}, ${formatBytes(neededBytes(entry))}` });
+      changes.push({ atMs, kind: 'loaded', message: `loaded ${who}, ${formatHeld(entry)}` });
     }
   }
   for (const [key, { label, pid }] of was!) {
     if (!is!.has(key)) changes.push({ atMs, kind: 'gone', message: `${label} of process ${pid} is gone` });
   }
   return changes;
+}
+
+/** All that an entry stands for: "4.0 GiB", "1.0 GiB and an unknown rest", "an unknown need". */
+export function formatHeld(entry: LedgerEntry): string {
+  const bytes = formatBytes(neededBytes(entry));
+  if (!entry.unknown) return bytes;
+  return neededBytes(entry) === 0 ? 'an unknown need' : `${bytes} and an unknown rest`;
 }
 
 /** A process may hold the same model twice: the moment of the reservation tells them apart. */
@@ -61,7 +69,7 @@ function findEdges(before: Reading, now: Reading): Change[] {
   const changes: Change[] = [];
   const level = judgeHeadroom(now);
   if (level !== judgeHeadroom(before)) {
-    changes.push({ atMs, kind: 'level', message: `${level}: ${formatBytes(headroomBytes)} can be taken` });
+    changes.push({ atMs, kind: 'level', message: `${level}: ${formatLeftBytes(headroomBytes)} can be taken` });
   }
   const [bound, binds] = [before.snapshot.limitedBy, now.snapshot.limitedBy];
   if (bound.kind !== binds.kind || bound.path !== binds.path) {

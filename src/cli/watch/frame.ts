@@ -72,9 +72,9 @@ function drawTitle({ reading: { atMs }, intervalMs }: Watched, { colors }: Scree
 function drawHeadroom({ reading, history }: Watched, screen: Screen, columns: number): string[] {
   const { headroomBytes, snapshot } = reading;
   const level = judgeHeadroom(reading);
-  const [now, most, least] = [headroomBytes, snapshot.totalBytes, Math.min(...history)].map((bytes) =>
-    formatBytes(Math.max(0, bytes)),
-  );
+  // Less than nothing is shown with its sign: the line has no room for words.
+  const [now, least] = [headroomBytes, Math.min(...history)].map(formatBytes);
+  const most = formatBytes(snapshot.totalBytes);
   const text = `Headroom ${now} of ${most}, ${level}; lowest ${least}`;
   const room = columns - text.length - 2;
   const line = room < LEAST_SPARKLINE ? '' : `  ${drawSparkline(history, room, screen.unicode)}`;
@@ -122,11 +122,13 @@ function drawModels({ entries, atMs }: Reading, columns: number, most: number): 
 }
 
 function formatModelRow(entry: LedgerEntry, nowMs: number, narrow: boolean): string[] {
-  const { pid, state, label, mappedBytes, anonymousBytes, atMs } = entry;
+  const { pid, state, label, mappedBytes, anonymousBytes, atMs, unknown } = entry;
   const words = { loading: 'loading', loaded: 'loaded', settled: 'in use' };
   const what = [String(pid), words[state], label];
-  if (narrow) return [...what, formatBytes(neededBytes(entry))];
-  return [...what, formatBytes(mappedBytes), formatBytes(anonymousBytes), formatAge(nowMs - atMs)];
+  const bytes = formatBytes(neededBytes(entry));
+  if (narrow) return [...what, !unknown ? bytes : neededBytes(entry) > 0 ? `over ${bytes}` : 'unknown'];
+  const known = (bytes: number) => (unknown && bytes === 0 ? 'unknown' : formatBytes(bytes));
+  return [...what, known(mappedBytes), known(anonymousBytes), formatAge(nowMs - atMs)];
 }
 
 function drawEvent({ atMs, kind, message }: Change, screen: Screen, columns: number): string {

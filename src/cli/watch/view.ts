@@ -1,4 +1,5 @@
 /** Where watched readings are shown, and the two views that need no terminal: a line of text or of JSON for each. It reads nothing. */
+import { formatLeftBytes } from '../../core/bytes.ts';
 import { printableJson } from '../../core/printable.ts';
 import { formatBytes } from '../../index.ts';
 import type { Io } from '../io.ts';
@@ -33,7 +34,7 @@ export function makeTextView({ stdout }: Pick<Io, 'stdout'>): View {
       const time = formatTime(atMs);
       const processes = new Set(entries.map(({ pid }) => pid)).size;
       const held = `${entries.length} held by ${processes} process${processes === 1 ? '' : 'es'}`;
-      const headroom = `${formatBytes(headroomBytes)} of ${formatBytes(snapshot.totalBytes)}`;
+      const headroom = `${formatLeftBytes(headroomBytes)} of ${formatBytes(snapshot.totalBytes)}`;
       for (const { message } of changes) stdout.write(`${time} ${message}\n`);
       stdout.write(`${time} headroom ${headroom}, ${judgeHeadroom(reading)}; ${held}\n`);
     },

@@ -1,6 +1,8 @@
 /** What runs in the process that asks an engine: it opens one build, checks it, and answers. It knows no channel. */
+
 import { loadAddon } from '../../addon/load-addon.ts';
 import type { EngineFiles } from '../../core/engine-files.ts';
+import { readMessage } from '../../core/errors.ts';
 import { checkSimulation } from './check-simulation.ts';
 import { EngineSimulation } from './engine-simulation.ts';
 import type { AnswerMessage, QuestionMessage } from './question-message.ts';
@@ -37,5 +39,5 @@ function openSimulation({ libraries, backends = '' }: EngineFiles): EngineSimula
 
 /** In the engine's own words. */
 function say(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return readMessage(error);
 }

@@ -1,7 +1,7 @@
 /** One loaded model of the engine and what it takes to call it safely. It knows no files besides their paths. */
 import { setImmediate } from 'node:timers/promises';
 import { collectGarbage } from '../../core/collect-garbage.ts';
-import { invalidOption, MemoryGuardError } from '../../core/errors.ts';
+import { invalidOption, MemoryGuardError, readMessage } from '../../core/errors.ts';
 import { type ChatSettings, type ChatTurn, makeTurn } from '../chat-messages.ts';
 import { contextFull } from '../context-full.ts';
 import { explainEngineFailure } from '../engine-failure.ts';
@@ -208,7 +208,7 @@ export class LlamaModel implements RuntimeModel {
 }
 
 function engineError(what: string, cause: unknown): MemoryGuardError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = readMessage(cause);
   return explainEngineFailure({ what, reason, atFile: false }, [], cause);
 }
 

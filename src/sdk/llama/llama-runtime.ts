@@ -1,7 +1,7 @@
 /** llama.cpp from `@fugood/llama.node` as a runtime: it checks files first, loads one at a time, and leaves nothing of a failed load. */
 import { setImmediate } from 'node:timers/promises';
 import { callBlocking } from '../../core/blocking-calls.ts';
-import { MemoryGuardError } from '../../core/errors.ts';
+import { MemoryGuardError, readMessage } from '../../core/errors.ts';
 import { getLongestAudio } from '../audio/longest-audio.ts';
 import { checkModelFiles } from '../check-model-files.ts';
 import { explainEngineFailure } from '../engine-failure.ts';
@@ -77,7 +77,7 @@ async function attach(context: LlamaContext, path: string): Promise<void> {
 }
 
 function loadError(what: 'model' | 'projector', path: string, cause: unknown): MemoryGuardError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = readMessage(cause);
   const failure = { what: `could not load the ${what} ${JSON.stringify(path)}`, reason, atFile: true };
   return explainEngineFailure(failure, [], cause);
 }

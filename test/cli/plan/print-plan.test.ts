@@ -53,6 +53,16 @@ describe('a printed plan', () => {
     expect(text).toMatch(/^A load takes the file with 4096 tokens/m);
   });
 
+  it('has no figure of a need that nobody knows, and says how much is lacking where less than nothing is left', () => {
+    const unknown = makeCandidate('Q4_0', 0, { need: { mappedBytes: 0, anonymousBytes: 0, basis: 'unknown' } });
+    const planned = makePlanned('admit', [unknown], { rows: [{ quantization: 'Q4_0', cells: [unknown] }] });
+    const text = print({ ...planned, decision: { ...planned.decision, headroomBytes: -1 * GiB } });
+    expect(text).toMatch(/^m: nothing \(1\.0 GiB is lacking already\) can be taken, of 8\.0 GiB$/m);
+    expect(text).toMatch(/^ {2}Q4_0 +unknown$/m);
+    expect(text).toContain('needs an amount that nobody knows');
+    expect(text).not.toContain('0 B');
+  });
+
   it('marks what lies below the floor', () => {
     const rows = [{ quantization: 'Q4_0', belowFloor: true, cells: [small] }];
     expect(print(makePlanned('admit', [small], { rows }))).toMatch(/^ {2}Q4_0, below the floor +3\.0 GiB fits$/m);

@@ -39,6 +39,13 @@ describe('what happened between two readings', () => {
     expect(messages(loaded, makeReading([]))).toEqual(['m of process 7 is gone']);
   });
 
+  it('never tells a need that nobody knows as a figure', () => {
+    const nothing = { mappedBytes: 0, anonymousBytes: 0, unknown: true } as const;
+    const loaded = (more: object) => messages(makeReading([]), makeReading([entry('m', 'loaded', more)]));
+    expect(loaded(nothing)).toEqual(['loaded m in process 7, an unknown need']);
+    expect(loaded({ ...nothing, mappedBytes: GiB })).toEqual(['loaded m in process 7, 1.0 GiB and an unknown rest']);
+  });
+
   it('tells the same model of two processes, and two of one, apart', () => {
     const [one, other] = [entry('m', 'loaded'), entry('m', 'loaded', { pid: 8 })];
     expect(messages(makeReading([one]), makeReading([one, other]))).toEqual(['loaded m in process 8, 2.0 GiB']);
@@ -48,6 +55,9 @@ describe('what happened between two readings', () => {
 
   it('tells of edges of the headroom, and of another scope that binds', () => {
     expect(messages(makeReading([], 2 * GiB), makeReading([], 900 * MiB))).toEqual(['warning: 900.0 MiB can be taken']);
+    expect(messages(makeReading([], 900 * MiB), makeReading([], -100 * MiB))).toEqual([
+      'critical: nothing (100.0 MiB is lacking already) can be taken',
+    ]);
     expect(messages(makeReading([], 900 * MiB), makeReading([], 100 * MiB))).toEqual([
       'critical: 100.0 MiB can be taken',
     ]);
