@@ -4,9 +4,10 @@ import { loadAddon } from '../addon/load-addon.ts';
 import type { MemoryReader } from '../core/memory-reader.ts';
 import { absolutePath, type Checks, flag, oneOf, validate } from '../core/validate.ts';
 import { interpretDarwinFigures } from './darwin/darwin-figures.ts';
-import { LinuxReader } from './linux/linux-reader.ts';
+import { LinuxReader, type LinuxReaderOptions } from './linux/linux-reader.ts';
 import { NativeEngine } from './linux/native-engine.ts';
 import { ProcfsEngine } from './linux/procfs-engine.ts';
+import type { ReadTarget } from './linux/resolve-plan.ts';
 import { NodeReader } from './node-reader.ts';
 import type { ReadMemoryOptions } from './read-memory-options.ts';
 import { type InterpretFigures, SystemCallReader } from './system-call-reader.ts';
@@ -44,8 +45,19 @@ export function openReader(
     const interpret = INTERPRETERS[platform];
     return addon?.readMachine && interpret ? new SystemCallReader(addon.readMachine, interpret) : new NodeReader();
   }
-  if (addon?.memoryFilesSupported) {
-    return new LinuxReader({ root, swap, source: 'native', open: (plan) => new NativeEngine(addon, plan) });
-  }
-  return new LinuxReader({ root, swap, source: 'procfs', open: (plan) => new ProcfsEngine(plan) });
+  return openLinuxReader({ root, swap }, addon);
+}
+
+/** Reads what another process or a control group may use, from outside, on Linux. The caller closes it. */
+export function openOutsideReader(of: ReadTarget, findAddon: () => Addon | undefined = loadAddon): MemoryReader {
+  return openLinuxReader({ root: '/', swap: false, of }, findAddon());
+}
+
+function openLinuxReader(
+  options: Pick<LinuxReaderOptions, 'root' | 'swap' | 'of'>,
+  addon: Addon | undefined,
+): MemoryReader {
+  return addon?.memoryFilesSupported
+    ? new LinuxReader({ ...options, source: 'native', open: (plan) => new NativeEngine(addon, plan) })
+    : new LinuxReader({ ...options, source: 'procfs', open: (plan) => new ProcfsEngine(plan) });
 }

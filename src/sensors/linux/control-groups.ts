@@ -17,6 +17,9 @@ export interface ControlGroup {
   readonly path: string;
 }
 
+/** A folder of /proc: this process, or one by its number. */
+export type ProcessName = 'self' | number;
+
 export interface ControlGroups {
   readonly version: 1 | 2;
   /** Topmost first. Only groups that limit us and can have a limit: not the real root, none without the controller. */
@@ -35,13 +38,17 @@ export interface FoundGroups extends ControlGroups {
 }
 
 /**
- * Finds our groups below `prefix`, which stands before every absolute path.
+ * Finds our groups, or those of another process, below `prefix`, which stands before every absolute path.
  *
  * @returns `undefined` on a kernel without control groups.
  * @throws MemoryGuardError `ERR_SENSOR` if a file that tells where our groups are can't be read or understood.
  */
-export function findGroups(prefix: string, controller: Controller = 'memory'): FoundGroups | undefined {
-  const file = `${prefix}/proc/self/cgroup`;
+export function findGroups(
+  prefix: string,
+  controller: Controller = 'memory',
+  processName: ProcessName = 'self',
+): FoundGroups | undefined {
+  const file = `${prefix}/proc/${processName}/cgroup`;
   const mountFile = `${prefix}/proc/self/mountinfo`;
   const mountText = readBytes(mountFile).toString('utf8');
   const bytes = readBytesIfPresent(file);
@@ -93,7 +100,7 @@ interface GroupChain {
 }
 
 /** Follows every mount and takes the one that shows our group and the most above it. */
-function followMounts(
+export function followMounts(
   prefix: string,
   { version, path }: Membership,
   mounts: readonly Mount[],

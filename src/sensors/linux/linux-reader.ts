@@ -9,7 +9,7 @@ import { toPrefix } from './kernel-files.ts';
 import { openMemoryWatch } from './memory-watch.ts';
 import { type ProcessLimits, readProcessLimits } from './process-limits.ts';
 import { DONE, MOVED, type ReadEngine, type ReadPlan, type ReadProblem } from './read-plan.ts';
-import { resolvePlan } from './resolve-plan.ts';
+import { nameProcess, type ReadTarget, resolvePlan } from './resolve-plan.ts';
 
 /**
  * rlimits, the overcommit mode and the swap devices are compared with what was resolved at most this often (about 20 µs).
@@ -24,6 +24,8 @@ export interface LinuxReaderOptions {
   readonly swap: boolean;
   readonly source: MemorySnapshot['source'];
   readonly open: (plan: ReadPlan) => ReadEngine;
+  /** What is read. @default this process */
+  readonly of?: ReadTarget;
 }
 
 interface Resolved {
@@ -38,11 +40,13 @@ export class LinuxReader implements MemoryReader {
   readonly #prefix: string;
   readonly #swap: boolean;
   readonly #open: (plan: ReadPlan) => ReadEngine;
+  readonly #of: ReadTarget;
   #current: Resolved | undefined;
   #checkedAtMs = Number.NEGATIVE_INFINITY;
   #closed = false;
 
-  constructor({ root, swap, source, open }: LinuxReaderOptions) {
+  constructor({ root, swap, source, open, of = { process: 'self' } }: LinuxReaderOptions) {
+    this.#of = of;
     this.source = source;
     this.#prefix = toPrefix(root);
     this.#swap = swap;
@@ -110,8 +114,8 @@ export class LinuxReader implements MemoryReader {
   }
 
   #resolve(): Resolved {
-    const limits = readProcessLimits(this.#prefix);
-    const plan = resolvePlan(this.#prefix, this.#swap, limits);
+    const limits = readProcessLimits(this.#prefix, nameProcess(this.#of));
+    const plan = resolvePlan(this.#prefix, this.#swap, limits, this.#of);
     this.#current = { plan, limits, engine: this.#open(plan) };
     return this.#current;
   }
@@ -119,7 +123,7 @@ export class LinuxReader implements MemoryReader {
   #recheck(nowMs: number): void {
     const before = this.#current?.limits;
     if (before !== undefined) {
-      const limits = readProcessLimits(this.#prefix);
+      const limits = readProcessLimits(this.#prefix, nameProcess(this.#of));
       const keys = Object.keys(limits) as (keyof ProcessLimits)[];
       if (keys.some((key) => limits[key] !== before[key])) this.#forget();
     }

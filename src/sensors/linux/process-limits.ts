@@ -3,6 +3,7 @@
  * resolution and then at most once a second.
  */
 import { malformed } from '../sensor-error.ts';
+import type { ProcessName } from './control-groups.ts';
 import { readBytes, readBytesIfPresent } from './kernel-files.ts';
 
 export interface ProcessLimits {
@@ -17,15 +18,22 @@ export interface ProcessLimits {
   readonly swapping: boolean;
 }
 
-/** Reads them all below `prefix`. It throws `ERR_SENSOR` if a file can't be read or understood. */
-export function readProcessLimits(prefix: string): ProcessLimits {
-  const file = `${prefix}/proc/self/limits`;
+/** Reads them all below `prefix`, or those of no process. It throws `ERR_SENSOR` if a file can't be read or understood. */
+export function readProcessLimits(prefix: string, processName: ProcessName | 'none' = 'self'): ProcessLimits {
+  return {
+    ...(processName === 'none' ? NO_LIMITS : readOwnLimits(`${prefix}/proc/${processName}/limits`)),
+    strictOvercommit: readOvercommitMode(`${prefix}/proc/sys/vm/overcommit_memory`) === 2,
+    ...readSwapDevices(`${prefix}/proc/swaps`),
+  };
+}
+
+const NO_LIMITS = { addressSpaceBytes: Number.POSITIVE_INFINITY, dataBytes: Number.POSITIVE_INFINITY };
+
+function readOwnLimits(file: string): Pick<ProcessLimits, 'addressSpaceBytes' | 'dataBytes'> {
   const text = readBytes(file).toString('latin1');
   return {
     addressSpaceBytes: parseSoftLimit(text, 'Max address space', file),
     dataBytes: parseSoftLimit(text, 'Max data size', file),
-    strictOvercommit: readOvercommitMode(`${prefix}/proc/sys/vm/overcommit_memory`) === 2,
-    ...readSwapDevices(`${prefix}/proc/swaps`),
   };
 }
 

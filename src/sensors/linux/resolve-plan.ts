@@ -10,18 +10,33 @@ import {
   SWAPPINESS,
   USED,
 } from '../scope-rows.ts';
-import { type ControlGroup, findGroups, tellsCache } from './control-groups.ts';
+import { type ControlGroup, findGroups, type ProcessName, tellsCache } from './control-groups.ts';
 import { exists } from './kernel-files.ts';
+import { findNamedGroup } from './named-group.ts';
 import type { ProcessLimits } from './process-limits.ts';
 import { PARSE, type PlannedFile, type ReadPlan } from './read-plan.ts';
+
+/** What is read: a process with its groups and limits, or a control group without any process of it. */
+export type ReadTarget = { readonly process: ProcessName } | { readonly group: string };
+
+/** The folder of /proc that tells the limits of a target. */
+export function nameProcess(of: ReadTarget): ProcessName | 'none' {
+  return 'group' in of ? 'none' : of.process;
+}
 
 /**
  * Resolves the plan below `prefix`, which stands before every absolute path.
  *
  * @throws MemoryGuardError `ERR_SENSOR` if a file that tells which scopes hold can't be read or understood.
  */
-export function resolvePlan(prefix: string, swap: boolean, limits: ProcessLimits): ReadPlan {
-  const found = findGroups(prefix);
+export function resolvePlan(
+  prefix: string,
+  swap: boolean,
+  limits: ProcessLimits,
+  of: ReadTarget = { process: 'self' },
+): ReadPlan {
+  const listed = 'group' in of ? undefined : findGroups(prefix, 'memory', of.process);
+  const found = 'group' in of ? findNamedGroup(prefix, of.group) : listed;
   const scopes: ScopeName[] = [{ kind: 'host', path: 'host' }];
   const files: PlannedFile[] = [];
   const fixed: (readonly [row: number, column: number, value: number])[] = [[0, SWAP_USED, limits.zramBytes]];
@@ -54,14 +69,19 @@ export function resolvePlan(prefix: string, swap: boolean, limits: ProcessLimits
   const sizeRow = addProcessScope('rlimit-as', 'RLIMIT_AS', limits.addressSpaceBytes);
   const dataRow = addProcessScope('rlimit-data', 'RLIMIT_DATA', limits.dataBytes);
   if (sizeRow + dataRow > 0)
-    files.push({ path: `${prefix}/proc/self/status`, parse: PARSE.status, row: sizeRow, column: dataRow });
+    files.push({
+      path: `${prefix}/proc/${nameProcess(of)}/status`,
+      parse: PARSE.status,
+      row: sizeRow,
+      column: dataRow,
+    });
 
   const initial = new Float64Array(scopes.length * STRIDE).fill(Number.NaN);
   for (const [row, column, value] of fixed) initial[row * STRIDE + column] = value;
   return {
     scopes,
     files: [...files, ...stats],
-    group: found && { path: found.file, bytes: found.bytes },
+    group: listed && { path: listed.file, bytes: listed.bytes },
     ancestorsHidden: found?.ancestorsHidden ?? false,
     swap,
     initial,
