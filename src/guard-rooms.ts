@@ -1,8 +1,8 @@
 /** The rooms of one guard, put together: machine, ledger, gate, models, loads and monitor. Programs see them through the guard alone. */
 import { EventEmitter } from 'eventemitter3';
 import { AdmissionGate } from './admission/admission-gate.ts';
-import type { MemoryView } from './admission/memory-view.ts';
 import { describeReserved } from './admission/describe-need.ts';
+import type { MemoryView } from './admission/memory-view.ts';
 import { formatBytes } from './core/bytes.ts';
 import { describeError, MemoryGuardError, readMessage } from './core/errors.ts';
 import type { DegradedEvent, GuardEvent, GuardEvents } from './events/guard-events.ts';

@@ -38,6 +38,10 @@ export function parseWords(words: readonly string[], command: Pick<Command, 'nam
   for (const token of tokens) {
     if (token.kind !== 'option') continue;
     const { name } = token;
+    if (token.rawName === '-h' && token.value === undefined) {
+      given.set('help', [true]);
+      continue;
+    }
     if (!Object.hasOwn(specs, name) || token.rawName !== `--${name}`) {
       throw unknownOption(token.rawName, Object.keys(specs), command.name);
     }

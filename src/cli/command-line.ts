@@ -22,12 +22,13 @@ const EXIT_CODES = `Exit codes:
   3    not enough memory, or the wait for it was too long
   4    the model, its quantization or its file is unknown or unreadable
   5    the runtime is missing or failed
-  6    memory can't be read
+  6    memory can't be read, or what was watched is gone
   130  ended by Ctrl-C, 143 by a request to end`;
 
 /** Runs the command that `argv`, which is without program and script, names. Never rejects; resolves with the exit code. */
 export async function runCommandLine(argv: readonly string[], io: Io, version: string): Promise<number> {
   const [name, ...words] = argv;
+  let command: Command | undefined;
   try {
     if (name === undefined) {
       io.stderr.write(formatOverview());
@@ -35,12 +36,12 @@ export async function runCommandLine(argv: readonly string[], io: Io, version: s
     }
     if (HELP.includes(name)) return print(io, formatOverview());
     if (VERSION.includes(name)) return print(io, `${version}\n`);
-    const command = findCommand(name);
+    command = findCommand(name);
     const parsed = parseWords(words, command);
     if (parsed.given.has('help')) return print(io, formatCommandHelp(command));
     return await command.run(checkArguments(parsed, command), io);
   } catch (error) {
-    return reportFailure(error, io, argv.includes('--json'));
+    return reportFailure(error, io, { json: argv.includes('--json'), options: command?.options });
   }
 }
 
@@ -64,7 +65,7 @@ function formatOverview(): string {
     '',
     ...alignRows(COMMANDS.map((command) => [formatCommandName(command), command.summary] as const)),
     '',
-    'Every command has `--help` and `--json`.',
+    'Every command has `--help` (`-h`) and `--json`.',
     '',
     EXIT_CODES,
     '',

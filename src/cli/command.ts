@@ -6,6 +6,8 @@ import type { Io } from './io.ts';
 export interface OptionSpec<T = unknown> {
   /** What stands for the value in the help, for example `n`. Absent for a flag, which takes none. */
   readonly value?: string;
+  /** Names of the package's own options that it stands for: sentences that name them are told with the option's name in their place. */
+  readonly fills?: readonly string[];
   /** May be given several times; each value is checked by itself. */
   readonly repeatable?: true;
   /** Takes the text that was typed, or `true` for a flag. */

@@ -1,7 +1,9 @@
 /** How the command line ends: one number for each kind of error, and the sentence on stderr. It knows no command. */
 import { type ErrorCode, MemoryGuardError, readMessage } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
+import type { OptionSpecs } from './command.ts';
 import { type Io, writeJson } from './io.ts';
+import { nameFlags } from './name-flags.ts';
 
 /** README and `--help` have a table of them. */
 export const EXIT = {
@@ -32,11 +34,23 @@ const BY_CODE: Readonly<Partial<Record<ErrorCode, number>>> = {
   ERR_LEDGER: EXIT.sensor,
 };
 
-/** Writes the error's code and message on one line of stderr, with `json` also as an object on stdout. Returns the exit code. */
-export function reportFailure(error: unknown, io: Pick<Io, 'stdout' | 'stderr'>, json: boolean): number {
+/** How a failure is told. */
+export interface ReportOptions {
+  /** Also as an object on stdout. */
+  readonly json: boolean;
+  /** The options of the command that failed, by whose names it is told. */
+  readonly options?: OptionSpecs | undefined;
+}
+
+/** Writes the error's code and message on one line of stderr. Returns the exit code. */
+export function reportFailure(
+  error: unknown,
+  io: Pick<Io, 'stdout' | 'stderr'>,
+  { json, options }: ReportOptions,
+): number {
   const known = error instanceof MemoryGuardError;
   const code = known ? error.code : 'ERR_UNEXPECTED';
-  const message = readMessage(error);
+  const message = nameFlags(readMessage(error), options);
   io.stderr.write(`nexa-memory-guard: ${code}: ${printable(message.replace(/\s+/g, ' '))}\n`);
   if (json) writeJson(io, { error: { code, message, ...(known && { ...error }) } });
   return known ? (BY_CODE[error.code] ?? EXIT.failed) : EXIT.failed;

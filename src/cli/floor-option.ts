@@ -5,6 +5,7 @@ import type { OptionSpecs } from './command.ts';
 export const FLOOR_OPTION = {
   floor: {
     value: 'q',
+    fills: ['floor', 'memoryGuard.floor', 'memoryGuard: { floor }'],
     check: checkLadderStep,
     help: `the last one to go down to, such as Q3_K_M; ${DEFAULT_FLOOR} without it`,
   },

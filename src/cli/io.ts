@@ -62,6 +62,8 @@ export interface Screen {
   readonly colors: ReturnType<typeof colors.createColors>;
   /** Columns of the terminal, or of a page if there is no terminal. */
   readonly width: number;
+  /** Columns after which sentences are broken. Without a terminal they stay in one line each, for whatever reads them. */
+  readonly textWidth: number;
   /** Whether the terminal can show blocks and arrows. */
   readonly unicode: boolean;
 }
@@ -75,6 +77,7 @@ export function detectScreen({ isTTY, columns }: Pick<Output, 'isTTY' | 'columns
   return {
     colors: colors.createColors(colored),
     width: (isTTY && columns) || PAGE_COLUMNS,
+    textWidth: (isTTY && columns) || Number.POSITIVE_INFINITY,
     unicode: TERM !== 'linux' && TERM !== 'dumb',
   };
 }

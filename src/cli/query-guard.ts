@@ -14,6 +14,7 @@ const NO_SDK = {
 export const LEDGER_OPTION = {
   ledger: {
     value: 'folder',
+    fills: ['ledger', 'ledger.directory'],
     check: (typed: unknown, name: string): string => resolve(path(typed, name)),
     help: 'where processes meet that count each other; else all of this user',
   },

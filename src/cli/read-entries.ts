@@ -4,7 +4,7 @@ import type { GuardLedger, LedgerEntry } from '../index.ts';
 const STATES: readonly unknown[] = ['loading', 'loaded', 'settled'] satisfies readonly LedgerEntry['state'][];
 
 /** Entries of another form are left out. */
-export function readEntries(ledger: GuardLedger): readonly LedgerEntry[] {
+export function readEntries(ledger: Pick<GuardLedger, 'entries'>): readonly LedgerEntry[] {
   return ledger.entries().filter(isEntry);
 }
 

@@ -35,6 +35,18 @@ export function shortenMiddle(text: string, width: number): string {
   return `${text.slice(0, Math.max(0, width - 1 - end))}…${text.slice(text.length - end)}`;
 }
 
+/** The lines of a text, broken between words. A word that is wider than the page has a line of its own. */
+export function wrapWords(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last !== undefined && countColumns(last) + 1 + countColumns(word) <= width)
+      lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
+
 /** Columns that a text takes on the screen. Colours take none. */
 export function countColumns(text: string): number {
   return stripVTControlCharacters(text).length;

@@ -1,8 +1,9 @@
 /** Finds the directory in which the processes of one user meet, and refuses what is wrong with it. It reads no record. */
-import { lstatSync, mkdirSync, type Stats, statfsSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, lstatSync, mkdirSync, type Stats, statfsSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { LedgerFailure, NoLedgerHere } from './ledger-failure.ts';
+import { FILE_NAME } from './ledger-file.ts';
 
 const NAME = 'nexa-memory-guard';
 
@@ -61,11 +62,7 @@ export function findNamedMeeting(directory: string): MeetingPoint {
  */
 export function ensureLedgerDirectory({ directory, parent, local }: LedgerPlace, uid: number | undefined): void {
   try {
-    // A place that was named is taken as it is: there is no other one.
-    const unsafe = uid !== undefined && local ? findParentFault(statSync(parent), uid) : undefined;
-    if (unsafe !== undefined) throw new NoLedgerHere(`${directory} lies in ${parent}, which is ${unsafe}`);
-    if (local && process.platform === 'linux' && !LOCAL.has(statfsSync(parent).type))
-      throw new NoLedgerHere(`${directory} is not on this machine`);
+    assertPossible({ directory, parent, local }, uid);
     mkdirSync(directory, { mode: 0o700, recursive: local });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw explainAbsence(directory, error);
@@ -77,6 +74,45 @@ export function ensureLedgerDirectory({ directory, parent, local }: LedgerPlace,
   if (local && found.uid !== uid) throw new NoLedgerHere(`${directory} is ${fault}`);
   const expected = uid === undefined ? 'a directory' : `a directory of user ${uid} alone (mode 700)`;
   throw new LedgerFailure(`Expected ${directory} to be ${expected}, found that it is ${fault}.`);
+}
+
+/** Throws NoLedgerHere, or what the system says, if this place can't have a ledger. One that was named is taken as it is: there is no other one. */
+function assertPossible({ directory, parent, local }: LedgerPlace, uid: number | undefined): void {
+  const unsafe = uid !== undefined && local ? findParentFault(statSync(parent), uid) : undefined;
+  if (unsafe !== undefined) throw new NoLedgerHere(`${directory} lies in ${parent}, which is ${unsafe}`);
+  if (local && process.platform === 'linux' && !LOCAL.has(statfsSync(parent).type))
+    throw new NoLedgerHere(`${directory} is not on this machine`);
+}
+
+/**
+ * The directory in which a ledger would be made if it were joined now; nothing is made. `undefined`: one is there, or there can be none, so that to
+ * join makes nothing.
+ */
+export function findUnmadeLedger({ places }: MeetingPoint, uid: number | undefined): string | undefined {
+  for (const place of places) {
+    const { directory } = place;
+    try {
+      assertPossible(place, uid);
+      if (existsSync(join(directory, FILE_NAME))) return undefined;
+      if (existsSync(directory)) {
+        const found = lstatSync(directory);
+        if (findFault(found, uid) === undefined) return directory;
+        if (place.local && found.uid !== uid) continue;
+        return undefined;
+      }
+      accessSync(place.local ? findExisting(directory) : place.parent, constants.W_OK);
+      return directory;
+    } catch {
+      // Not in this place.
+    }
+  }
+  return undefined;
+}
+
+/** The nearest directory above one that is not there. */
+function findExisting(directory: string): string {
+  const above = dirname(directory);
+  return existsSync(above) || above === directory ? above : findExisting(above);
 }
 
 /** The same error, or NoLedgerHere if every process of the user would meet it. */

@@ -4,7 +4,7 @@ import type { NativeLocks } from '../addon/addon.ts';
 import { describeMissingAddon, loadAddon } from '../addon/load-addon.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import { Ledger } from './ledger.ts';
-import { findNamedMeeting, findUserMeeting, type MeetingPoint } from './ledger-directory.ts';
+import { findNamedMeeting, findUnmadeLedger, findUserMeeting, type MeetingPoint } from './ledger-directory.ts';
 import type { OnLedgerFailure } from './ledger-failure.ts';
 import { readPidNamespace, SharedLedger } from './shared-ledger.ts';
 
@@ -73,6 +73,12 @@ export function openLedger(
       closeIfUnused(key);
     },
   };
+}
+
+/** The directory in which this option's ledger would be made if it were opened and used; see `findUnmadeLedger`. */
+export function findLedgerToMake(option: LedgerOption): string | undefined {
+  const meeting = findMeeting(option);
+  return meeting && findUnmadeLedger(meeting, process.getuid?.());
 }
 
 function findMeeting(option: LedgerOption): MeetingPoint | undefined {

@@ -73,13 +73,15 @@ const MAY_KNOW: Readonly<Record<string, readonly string[]>> = {
   'sdk/llama': ['core', 'addon', 'sdk', 'sdk/audio'],
   'sdk/nexa': ['core', 'addon', 'gguf', 'sensors', 'sdk', 'sdk/audio'],
   metrics: ['core', '.'],
-  cli: ['core', '.', 'cli/doctor', 'cli/plan', 'cli/run', 'cli/watch', 'picocolors'],
-  'cli/doctor': ['core', '.', 'cli'],
+  // Headroom is judged as a guard would, with the guard's own thresholds.
+  cli: ['core', '.', 'footprint', 'policy', 'cli/doctor', 'cli/plan', 'cli/run', 'cli/watch', 'picocolors'],
+  'cli/doctor': ['core', '.', 'cli', 'footprint', 'ledger'],
   // A plan is told in the words and sums of a refusal, which are no part of the public surface.
   'cli/plan': ['core', '.', 'cli', 'admission', 'policy'],
-  'cli/run': ['core', '.', 'cli'],
-  // The live screen judges headroom as a guard would, with the guard's own thresholds.
-  'cli/watch': ['core', '.', 'cli', 'footprint', 'policy'],
+  // Files are looked at before anything is loaded, as the SDK does afterwards.
+  'cli/run': ['core', '.', 'cli', 'sdk', 'sdk/audio'],
+  // From outside it looks at a group as a guard does at its own, with the same readers and the same sums.
+  'cli/watch': ['core', '.', 'cli', 'footprint', 'policy', 'admission', 'ledger', 'sensors', 'sensors/linux'],
 };
 
 /** Single files that know more or less than their room. */

@@ -22,7 +22,7 @@ describe('the help of a command', () => {
       '  --q <name>  the quantization',
       '  --force     in any case',
       '  --json      print JSON instead of text',
-      '  --help      print this help',
+      '  -h, --help  print this help',
       '',
       'Examples:',
       '  $ nexa-memory-guard load m',

@@ -41,7 +41,7 @@ describe('the command line', () => {
     ['plan a --cotext 5', 'Unknown option `--cotext` of `plan`; did you mean `--context`?'],
     [
       'watch --nope',
-      'Unknown option `--nope` of `watch`; its options are --interval, --count, --ledger, --write-nothing, --json, --help.',
+      'Unknown option `--nope` of `watch`; its options are --group, --pid, --interval, --count, --min-free, --ledger, --write-nothing, --json, --help.',
     ],
     ['plan a --context', 'Expected `--context <n,n>` to have a value, got nothing.'],
     ['plan a --context many', "Expected `--context` to be a whole number from 1 to 2147483647, got 'many' (string)."],
@@ -57,7 +57,19 @@ describe('the command line', () => {
     ],
     ['watch --count 0', 'Expected `--count` to be a whole number from 1 to 2147483647, got 0 (number).'],
     ['doctor --ledger=', "Expected `--ledger` to be a path, got '' (string)."],
-    ['run a', 'Expected `--prompt` with a text, or `--audio` with a file.'],
+    ['run a', 'Expected `--prompt` with a text, or `--audio` or `--image` with a file.'],
+    ['watch --group a', "Expected `--group` to be an absolute path, got 'a' (string)."],
+    ['watch --pid 0', 'Expected `--pid` to be a whole number from 1 to 2147483647, got 0 (number).'],
+    [
+      'watch --pid 1 --group /a',
+      'Expected `--group` or `--pid`, got both: a process is watched with the groups that it is in.',
+    ],
+    [
+      'doctor --min-free lots',
+      'Expected `--min-free` to be a safe integer >= 0 or a size such as "512 MiB", got \'lots\' (string).',
+    ],
+    ['plan a --min-free-ratio 2', 'Expected `--min-free-ratio` to be a number from 0 to 1, got 2 (number).'],
+    ['doctor -x', 'Unknown option `-x` of `doctor`; its options are --min-free, --ledger, --json, --help.'],
     ['run a --prompt b --temperature warm', "Expected `--temperature` to be a number from 0, got 'warm' (string)."],
     [
       'run a --prompt b --wait 1e10',
@@ -70,6 +82,14 @@ describe('the command line', () => {
       out: '',
       err: `nexa-memory-guard: ERR_INVALID_OPTION: ${sentence}\n`,
     });
+  });
+
+  it.each(['doctor', 'plan', 'run', 'watch'])('prints the help of `%s` for `-h` as for `--help`', async (name) => {
+    const long = await runCommand(`${name} --help`);
+    expect(long.code).toBe(0);
+    expect(await runCommand(`${name} -h`)).toEqual(long);
+    expect(await runCommand(`${name} a b --json -h`)).toEqual(long);
+    expect(Math.max(...long.out.split('\n').map((line) => line.length))).toBeLessThan(81);
   });
 
   it('prints what it refuses as an object too if `--json` is among the words', async () => {

@@ -26,7 +26,9 @@ describe('a failure', () => {
     '%s ends with %i, on one line of stderr and with `--json` as an object',
     (code, exit) => {
       const io = fakeIo();
-      expect(reportFailure(new MemoryGuardError(code as keyof typeof CODES, 'Two\nlines.'), io, true)).toBe(exit);
+      expect(reportFailure(new MemoryGuardError(code as keyof typeof CODES, 'Two\nlines.'), io, { json: true })).toBe(
+        exit,
+      );
       expect(io.stderr.text).toBe(`nexa-memory-guard: ${code}: Two\\u000alines.\n`);
       expect(JSON.parse(io.stdout.text)).toMatchObject({ error: { code, message: 'Two\\u000alines.' } });
     },
@@ -34,8 +36,8 @@ describe('a failure', () => {
 
   it('that nobody expected ends with 1', () => {
     const io = fakeIo();
-    expect(reportFailure(new TypeError('a fault'), io, false)).toBe(1);
-    expect(reportFailure('nothing', io, false)).toBe(1);
+    expect(reportFailure(new TypeError('a fault'), io, { json: false })).toBe(1);
+    expect(reportFailure('nothing', io, { json: false })).toBe(1);
     expect(io.stderr.text).toBe(
       'nexa-memory-guard: ERR_UNEXPECTED: a fault\nnexa-memory-guard: ERR_UNEXPECTED: nothing\n',
     );
@@ -48,7 +50,7 @@ describe('a failure', () => {
     const throwing = Object.defineProperty(new Error('x'), 'message', { get: () => proxy.constructor });
     for (const error of [proxy, throwing, null, undefined, Symbol('s'), Object.create(null)]) {
       const io = fakeIo();
-      expect(reportFailure(error, io, true)).toBe(1);
+      expect(reportFailure(error, io, { json: true })).toBe(1);
       expect(io.stderr.text).toMatch(/^nexa-memory-guard: ERR_UNEXPECTED: .+\n$/);
       expect(JSON.parse(io.stdout.text)).toMatchObject({ error: { code: 'ERR_UNEXPECTED' } });
     }
@@ -57,7 +59,7 @@ describe('a failure', () => {
   it('is told with its numbers', () => {
     const io = fakeIo();
     const error = Object.assign(new MemoryGuardError('ERR_INSUFFICIENT_MEMORY', 'Too little.'), { shortfallBytes: 7 });
-    reportFailure(error, io, true);
+    reportFailure(error, io, { json: true });
     expect(JSON.parse(io.stdout.text)).toMatchObject({ error: { shortfallBytes: 7 } });
   });
 });

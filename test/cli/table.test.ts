@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { countColumns, formatTable, shortenMiddle } from '../../src/cli/table.ts';
+import { countColumns, formatTable, shortenMiddle, wrapWords } from '../../src/cli/table.ts';
 
 const columns = [
   { title: 'name', shrinks: true },
@@ -46,5 +46,17 @@ describe('a text that is too long', () => {
     ['0123456789', 1, '…'],
   ])('%s in %i columns is %s', (text, width, expected) => {
     expect(shortenMiddle(text, width)).toBe(expected);
+  });
+});
+
+describe('a sentence', () => {
+  it('is broken between words, and counts no colours', () => {
+    expect(wrapWords('one two three', 7)).toEqual(['one two', 'three']);
+    expect(wrapWords('one two three', Number.POSITIVE_INFINITY)).toEqual(['one two three']);
+    expect(wrapWords('\x1b[31mone two\x1b[39m three', 7)).toEqual(['\x1b[31mone two\x1b[39m', 'three']);
+  });
+
+  it('leaves a word whole that is wider than the page', () => {
+    expect(wrapWords('a /very/long/path b', 5)).toEqual(['a', '/very/long/path', 'b']);
   });
 });

@@ -14,7 +14,10 @@ import {
 import type { Command, CommandArguments, OptionSpecs } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { FLOOR_OPTION } from '../floor-option.ts';
+import { FOOTPRINT_OPTION, selectFootprint } from '../footprint-option.ts';
 import { writeJson } from '../io.ts';
+import { RESERVE_OPTIONS, selectReserves } from '../min-free-option.ts';
+import { nameFlags } from '../name-flags.ts';
 import { commaSeparated, typedNumber } from '../option-checks.ts';
 import { LEDGER_OPTION, selectLedger } from '../query-guard.ts';
 import { openPlanner } from './open-planner.ts';
@@ -22,20 +25,33 @@ import { describeLowerFloor, findPlanHelp } from './plan-help.ts';
 import { type PlanCell, type Planned, type PlanRow, printPlan } from './print-plan.ts';
 
 const OPTIONS = {
-  quantization: { value: 'q', check: text, help: 'begin with this one, not with the recommended' },
+  quantization: {
+    value: 'q',
+    check: text,
+    fills: ['quantization'],
+    help: 'begin with this one, not with the recommended',
+  },
   ...FLOOR_OPTION,
   context: {
     value: 'n,n',
+    fills: ['contextSize'],
     check: commaSeparated(typedNumber(wholeNumber(1))),
     help: 'tokens of context to compare; 2048,4096,8192 without it',
   },
-  'kv-cache-type': { value: 'type', check: text, help: 'of the cache, such as q8_0; f16 without it' },
-  'models-dir': { value: 'folder', check: path, help: 'where the model is looked for' },
+  'kv-cache-type': {
+    value: 'type',
+    check: text,
+    fills: ['kvCacheType'],
+    help: 'of the cache, such as q8_0; f16 without it',
+  },
+  'models-dir': { value: 'folder', check: path, fills: ['modelsDir'], help: 'where the model is looked for' },
   memory: {
     value: 'size',
     check: checkMachineSize,
     help: 'plan for an empty machine or container of this size, such as 8GiB',
   },
+  ...RESERVE_OPTIONS,
+  ...FOOTPRINT_OPTION,
   ...LEDGER_OPTION,
 } satisfies OptionSpecs;
 
@@ -66,7 +82,12 @@ async function makePlan({ positionals, options }: CommandArguments<typeof OPTION
   const [model] = positionals;
   const asked = selectLoadOptions(options);
   const { floor = DEFAULT_FLOOR } = options;
-  const guardOptions = { ...selectLedger(options), ...replaceMachine(options.memory), floor };
+  const guardOptions = {
+    ...selectLedger(options),
+    ...selectReserves(options),
+    ...replaceMachine(options.memory),
+    floor,
+  };
   const { guard, close } = await openPlanner(model!, options['models-dir'], guardOptions, asked);
   try {
     const decision = await guard.plan(model!, asked);
@@ -79,7 +100,8 @@ async function makePlan({ positionals, options }: CommandArguments<typeof OPTION
       if (row) rows.push(quantization && isBelow(quantization, floor) ? { ...row, belowFloor: true } : row);
     }
     const help = [...(await findPlanHelp(guard, model!, decision, asked)), ...describeLowerFloor(decision, rows)];
-    return { model: model!, decision, contexts, rows, fromShape, help };
+    const told = help.map((each) => nameFlags(each, OPTIONS));
+    return { model: model!, decision, contexts, rows, fromShape, help: told };
   } finally {
     await close();
   }
@@ -96,7 +118,9 @@ function listRows(first: CandidateVerdict | undefined, fromShape: boolean): read
 function selectLoadOptions(options: CommandArguments<typeof OPTIONS>['options']): PlanOptions {
   const { quantization, context, 'kv-cache-type': kvCacheType } = options;
   const [first, ...more] = context ?? [];
+  const memoryGuard = selectFootprint(options);
   return {
+    ...(Object.keys(memoryGuard).length > 0 && { memoryGuard }),
     ...(quantization !== undefined && { quantization }),
     ...(kvCacheType !== undefined && { kvCacheType }),
     ...(context &&
@@ -129,7 +153,8 @@ async function planRow(
     for (const contextSize of contexts) {
       // With this floor no other file's header is read.
       const only = quantization === undefined ? {} : { floor: quantization };
-      const options = { ...asked, contextSize, ...step, memoryGuard: { downgrade: false, ...only } };
+      const memoryGuard = { ...asked.memoryGuard, downgrade: false, ...only };
+      const options = { ...asked, contextSize, ...step, memoryGuard };
       const { candidates } = await guard.plan(model, options);
       cells.push({ ...candidates[0]!, contextSize });
     }

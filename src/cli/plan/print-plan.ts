@@ -6,7 +6,7 @@ import { neededBytes } from '../../core/needed-bytes.ts';
 import { type CandidateVerdict, type Decision, formatBytes, type LadderStep } from '../../index.ts';
 import { nearestCandidate } from '../../policy/decision.ts';
 import { detectScreen, type Io, type Screen } from '../io.ts';
-import { formatTable } from '../table.ts';
+import { formatTable, wrapWords } from '../table.ts';
 
 /** One quantization with one context, as it would be loaded now. */
 export interface PlanCell extends CandidateVerdict {
@@ -60,7 +60,12 @@ export function printPlan({ model, decision, contexts, rows, fromShape, help }: 
         `${index === 0 ? (decision.verdict === 'refuse' ? 'To load it, ' : 'For the asked one, ') : '  or '}${each}`,
     ),
   ];
-  stdout.write(`${lines.join('\n')}\n`);
+  stdout.write(`${lines.flatMap((line) => wrapWords(line, wrapWidth(line, screen))).join('\n')}\n`);
+}
+
+/** Rows of the table are cut to the page already. */
+function wrapWidth(line: string, { textWidth }: Screen): number {
+  return line.startsWith('  ') ? Number.POSITIVE_INFINITY : textWidth;
 }
 
 /** "8.1 GiB fits", "8.1 GiB lacks 1.2 GiB". */

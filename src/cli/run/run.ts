@@ -1,5 +1,7 @@
 /** `run`: loads a model through the guard and streams its answer. The text goes to stdout, everything else to stderr. */
 
+import { DEFAULT_AUDIO_SECONDS } from '../../core/audio-bytes.ts';
+import { DEFAULT_IMAGE_PIXELS } from '../../core/image-pixels.ts';
 import { neededBytes } from '../../core/needed-bytes.ts';
 import { printableLines } from '../../core/printable.ts';
 import { flag, INT32_MAX, numberFrom, oneOf, path, text, wholeNumber } from '../../core/validate.ts';
@@ -12,43 +14,91 @@ import {
   NexaSDK,
   withMemoryGuard,
 } from '../../index.ts';
+import { limitAudio, refuseLongAudio } from '../../sdk/audio/longest-audio.ts';
+import { checkAudioFile, checkImageFile } from '../../sdk/media-file.ts';
 import { usageError } from '../arguments.ts';
 import type { Command, CommandArguments, OptionSpecs } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { FLOOR_OPTION } from '../floor-option.ts';
+import { FOOTPRINT_OPTION, selectFootprint } from '../footprint-option.ts';
 import { detectScreen, type Io, writeJson } from '../io.ts';
+import { RESERVE_OPTIONS, selectReserves } from '../min-free-option.ts';
+import { nameFlags } from '../name-flags.ts';
 import { typedNumber } from '../option-checks.ts';
 import { LEDGER_OPTION, selectLedger } from '../query-guard.ts';
 import { showLoadProgressLine } from './load-progress-line.ts';
 
 const OPTIONS = {
-  prompt: { value: 'text', check: text, help: 'what to ask; with audio alone: what is said?' },
+  prompt: { value: 'text', check: text, fills: ['prompt'], help: 'what to ask; with audio alone: what is said?' },
   audio: {
     value: 'file',
     repeatable: true,
     check: path,
+    fills: ['audio'],
     help: 'a WAV, MP3 or FLAC file to listen to; may be repeated',
   },
-  quantization: { value: 'q', check: text, help: 'begin with this one, not with the recommended' },
+  image: {
+    value: 'file',
+    repeatable: true,
+    check: path,
+    fills: ['images'],
+    help: 'a PNG, JPEG, BMP or GIF file to look at; may be repeated',
+  },
+  quantization: {
+    value: 'q',
+    check: text,
+    fills: ['quantization'],
+    help: 'begin with this one, not with the recommended',
+  },
   ...FLOOR_OPTION,
   context: {
     value: 'n',
     check: typedNumber(wholeNumber(2)),
+    fills: ['contextSize'],
     help: 'tokens of context; what fits of 2048 to 4096 without it',
   },
-  'models-dir': { value: 'folder', check: path, help: 'where the model is looked for' },
-  projector: { value: 'file', check: path, help: 'the projector, if it does not lie beside the model' },
-  runtime: { value: 'name', check: oneOf('nexa', 'llama'), help: 'nexa or llama' },
-  'max-tokens': { value: 'n', check: typedNumber(wholeNumber(1)), help: 'the longest answer; 512 without it' },
-  temperature: { value: 't', check: typedNumber(numberFrom(0)), help: '0 always takes the likeliest token' },
-  seed: { value: 'n', check: typedNumber(wholeNumber(0)), help: 'the same seed gives the same text' },
+  'models-dir': { value: 'folder', check: path, fills: ['modelsDir'], help: 'where the model is looked for' },
+  projector: {
+    value: 'file',
+    check: path,
+    fills: ['projectorPath'],
+    help: 'the projector, if it does not lie beside the model',
+  },
+  runtime: { value: 'name', check: oneOf('nexa', 'llama'), fills: ['runtime'], help: 'nexa or llama' },
+  'max-tokens': {
+    value: 'n',
+    check: typedNumber(wholeNumber(1)),
+    fills: ['maxTokens'],
+    help: 'the longest answer; 512 without it',
+  },
+  temperature: {
+    value: 't',
+    check: typedNumber(numberFrom(0)),
+    fills: ['temperature'],
+    help: '0 always takes the likeliest token',
+  },
+  'max-audio-seconds': {
+    value: 's',
+    check: typedNumber(numberFrom(1)),
+    fills: ['maxAudioSeconds'],
+    help: 'the longest sound, for which memory is kept',
+  },
+  'max-image-pixels': {
+    value: 'n',
+    check: typedNumber(wholeNumber(1)),
+    fills: ['maxImagePixels'],
+    help: 'the largest picture, for which memory is kept',
+  },
+  seed: { value: 'n', check: typedNumber(wholeNumber(0)), fills: ['seed'], help: 'the same seed gives the same text' },
   wait: {
     value: 's',
     // A timer waits for so many milliseconds at the most.
     check: typedNumber(numberFrom(0.001, Math.floor(INT32_MAX / 1000))),
     help: 'wait so many seconds until it fits',
   },
-  force: { check: flag, help: 'load it even if the rules refuse' },
+  force: { check: flag, fills: ['force', 'memoryGuard: { force: true }'], help: 'load it even if the rules refuse' },
+  ...RESERVE_OPTIONS,
+  ...FOOTPRINT_OPTION,
   ...LEDGER_OPTION,
 } satisfies OptionSpecs;
 
@@ -62,8 +112,13 @@ export const run: Command<typeof OPTIONS> = {
     const { initialize, load, generate } = readRunOptions(given);
     const [name] = given.positionals;
     const { floor } = given.options;
-    const guardOptions = { ...selectLedger(given.options), ...(floor && { floor }) };
+    const guardOptions = {
+      ...selectLedger(given.options),
+      ...selectReserves(given.options),
+      ...(floor && { floor }),
+    };
     const walls = given.options['write-nothing'] && ({ containment: 'off' } as const);
+    await checkMedia(given.options);
     const nexa = withMemoryGuard(await NexaSDK.initialize({ ...initialize, ...walls }), guardOptions);
     const { json } = given;
     const said = reportEvents(nexa.guard, io, json);
@@ -84,9 +139,10 @@ type Sdk = Guarded<NexaSDK>;
 
 /** What each call of the SDK is given. */
 function readRunOptions({ options }: CommandArguments<typeof OPTIONS>) {
-  const { audio = [], wait: waitSeconds } = options;
-  const prompt = options.prompt ?? (audio.length > 0 ? 'What is said?' : undefined);
-  if (prompt === undefined) throw usageError('Expected `--prompt` with a text, or `--audio` with a file.');
+  const { audio = [], image: images = [], wait: waitSeconds } = options;
+  const usual = audio.length > 0 ? 'What is said?' : images.length > 0 ? 'What is shown?' : undefined;
+  const prompt = options.prompt ?? usual;
+  if (prompt === undefined) throw usageError('Expected `--prompt` with a text, or `--audio` or `--image` with a file.');
   return {
     initialize: omitUndefined({ modelsDir: options['models-dir'], runtime: options.runtime }),
     load: {
@@ -94,8 +150,11 @@ function readRunOptions({ options }: CommandArguments<typeof OPTIONS>) {
         quantization: options.quantization,
         contextSize: options.context,
         projectorPath: options.projector,
+        maxAudioSeconds: options['max-audio-seconds'],
+        maxImagePixels: options['max-image-pixels'],
       }),
       memoryGuard: {
+        ...selectFootprint(options),
         ...(options.force && { force: true }),
         ...(waitSeconds !== undefined && { wait: { timeoutMs: Math.ceil(waitSeconds * 1000) } }),
       },
@@ -103,6 +162,7 @@ function readRunOptions({ options }: CommandArguments<typeof OPTIONS>) {
     generate: {
       prompt,
       ...(audio.length > 0 && { audio }),
+      ...(images.length > 0 && { images }),
       ...omitUndefined({
         maxTokens: options['max-tokens'],
         temperature: options.temperature,
@@ -112,13 +172,27 @@ function readRunOptions({ options }: CommandArguments<typeof OPTIONS>) {
   };
 }
 
+/** A load takes a while, and a file that can't be heard or seen is known before. What the model takes of it, only the model knows. */
+async function checkMedia({
+  audio = [],
+  image: images = [],
+  'max-audio-seconds': mostSeconds = DEFAULT_AUDIO_SECONDS,
+  'max-image-pixels': mostPixels = DEFAULT_IMAGE_PIXELS,
+}: CommandArguments<typeof OPTIONS>['options']): Promise<void> {
+  const sounds = await Promise.all(audio.map(checkAudioFile));
+  const seconds = sounds.map((sound) => sound.seconds);
+  refuseLongAudio(seconds, limitAudio(undefined, mostSeconds));
+  await Promise.all(images.map((each) => checkImageFile(each, mostPixels)));
+}
+
 type RunOptions = ReturnType<typeof readRunOptions>;
 
 /** Each event is a line on stderr, unless it is `quiet`. Returns the list to which the messages are added. */
 function reportEvents(guard: Sdk['guard'], { stderr, env }: Io, quiet: boolean): readonly string[] {
   const said: string[] = [];
   const { colors } = detectScreen(stderr, env);
-  const report = ({ message }: { readonly message: string }) => {
+  const report = (event: { readonly message: string }) => {
+    const message = nameFlags(event.message, OPTIONS);
     said.push(message);
     if (!quiet) stderr.write(`${colors.dim(message)}\n`);
   };

@@ -2,15 +2,30 @@
 import { formatLeftBytes } from '../../core/bytes.ts';
 import { neededBytes } from '../../core/needed-bytes.ts';
 import { formatBytes, type LedgerEntry, type MemorySnapshot, type MemoryStatusLevel } from '../../index.ts';
-import { DEFAULT_WARNING_FACTOR, judgeStatus } from '../../policy/memory-status.ts';
-import { minFreeBytesByTotal } from '../../policy/reserves.ts';
 
 /** The machine and the ledger at one moment. */
 export interface Reading {
   readonly atMs: number;
   readonly snapshot: MemorySnapshot;
   readonly headroomBytes: number;
+  /** The least that should stay free. */
+  readonly minFreeBytes: number;
+  readonly status: MemoryStatusLevel;
+  /** What is watched from outside. Absent if it is this process. */
+  readonly target?: WatchTarget;
   readonly entries: readonly LedgerEntry[];
+}
+
+/** A process or a control group that is watched from outside. `path` is that of the group. */
+export type WatchTarget =
+  | { readonly kind: 'process'; readonly pid: number; readonly command: string; readonly path: string }
+  | { readonly kind: 'group'; readonly path: string };
+
+/** "process 4021 (node) in /docker/ab", "control group /docker/ab". */
+export function describeTarget(target: WatchTarget): string {
+  return target.kind === 'group'
+    ? `control group ${target.path}`
+    : `process ${target.pid} (${target.command}) in ${target.path}`;
 }
 
 export interface Change {
@@ -18,14 +33,6 @@ export interface Change {
   /** `told` is a message of the guard itself. */
   readonly kind: 'loading' | 'loaded' | 'gone' | 'level' | 'binds' | 'told';
   readonly message: string;
-}
-
-/** The status that a guard with default options has once it has loaded a model without a row in the documented table. */
-export function judgeHeadroom({
-  headroomBytes,
-  snapshot,
-}: Pick<Reading, 'headroomBytes' | 'snapshot'>): MemoryStatusLevel {
-  return judgeStatus(headroomBytes, minFreeBytesByTotal(snapshot.totalBytes), DEFAULT_WARNING_FACTOR);
 }
 
 /** Empty before the first reading. */
@@ -67,9 +74,8 @@ function makeKey({ pid, label, atMs }: LedgerEntry): string {
 function findEdges(before: Reading, now: Reading): Change[] {
   const { atMs, headroomBytes } = now;
   const changes: Change[] = [];
-  const level = judgeHeadroom(now);
-  if (level !== judgeHeadroom(before)) {
-    changes.push({ atMs, kind: 'level', message: `${level}: ${formatLeftBytes(headroomBytes)} can be taken` });
+  if (now.status !== before.status) {
+    changes.push({ atMs, kind: 'level', message: `${now.status}: ${formatLeftBytes(headroomBytes)} can be taken` });
   }
   const [bound, binds] = [before.snapshot.limitedBy, now.snapshot.limitedBy];
   if (bound.kind !== binds.kind || bound.path !== binds.path) {

@@ -5,7 +5,7 @@ import type { Screen } from '../io.ts';
 import { formatScope } from '../scope-table.ts';
 import { type Column, formatTable, shortenMiddle } from '../table.ts';
 import { drawBar, drawSparkline } from './bars.ts';
-import { type Change, judgeHeadroom, type Reading } from './changes.ts';
+import { type Change, describeTarget, type Reading } from './changes.ts';
 import { formatTime } from './view.ts';
 
 export interface Watched {
@@ -45,7 +45,9 @@ const LEAST_SPARKLINE = 5;
 
 export function drawFrame(watched: Watched, screen: Screen, { columns, rows }: TerminalSize): string[] {
   const { colors } = screen;
-  const head = [drawTitle(watched, screen, columns), '', ...drawHeadroom(watched, screen, columns), ''];
+  const { target } = watched.reading;
+  const outside = target ? [shortenMiddle(`Seen from outside: ${describeTarget(target)}`, columns)] : [];
+  const head = [drawTitle(watched, screen, columns), ...outside, '', ...drawHeadroom(watched, screen, columns), ''];
   const scopes = [colors.bold('Scopes'), ...drawScopes(watched.reading, screen, columns), ''];
   const left = Math.max(2 * LEAST_ROWS, rows - head.length - scopes.length - 3);
   const eventRows = Math.max(LEAST_ROWS, Math.min(watched.changes.length, Math.floor(left / 2)));
@@ -70,8 +72,7 @@ function drawTitle({ reading: { atMs }, intervalMs }: Watched, { colors }: Scree
 }
 
 function drawHeadroom({ reading, history }: Watched, screen: Screen, columns: number): string[] {
-  const { headroomBytes, snapshot } = reading;
-  const level = judgeHeadroom(reading);
+  const { headroomBytes, snapshot, status: level } = reading;
   // Less than nothing is shown with its sign: the line has no room for words.
   const [now, least] = [headroomBytes, Math.min(...history)].map(formatBytes);
   const most = formatBytes(snapshot.totalBytes);

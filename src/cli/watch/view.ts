@@ -3,7 +3,8 @@ import { formatLeftBytes } from '../../core/bytes.ts';
 import { printableJson } from '../../core/printable.ts';
 import { formatBytes } from '../../index.ts';
 import type { Io } from '../io.ts';
-import { type Change, judgeHeadroom, type Reading } from './changes.ts';
+import { formatScope } from '../scope-table.ts';
+import type { Change, Reading } from './changes.ts';
 
 /** Shows readings, and what happened since the one before. */
 export interface View {
@@ -30,16 +31,31 @@ export function makeTextView({ stdout }: Pick<Io, 'stdout'>): View {
   return {
     left: NEVER,
     show(reading, changes) {
-      const { atMs, headroomBytes, snapshot, entries } = reading;
-      const time = formatTime(atMs);
-      const processes = new Set(entries.map(({ pid }) => pid)).size;
-      const held = `${entries.length} held by ${processes} process${processes === 1 ? '' : 'es'}`;
-      const headroom = `${formatLeftBytes(headroomBytes)} of ${formatBytes(snapshot.totalBytes)}`;
+      const time = formatTime(reading.atMs);
       for (const { message } of changes) stdout.write(`${time} ${message}\n`);
-      stdout.write(`${time} headroom ${headroom}, ${judgeHeadroom(reading)}; ${held}\n`);
+      stdout.write(`${time} ${reading.target ? describeOutside(reading) : describeOwn(reading)}\n`);
     },
     close() {},
   };
+}
+
+function describeOwn({ headroomBytes, snapshot, status, entries }: Reading): string {
+  const processes = new Set(entries.map(({ pid }) => pid)).size;
+  const held =
+    processes === 0
+      ? 'no process holds a model'
+      : `${entries.length} held by ${processes} process${processes === 1 ? '' : 'es'}`;
+  return `headroom ${formatLeftBytes(headroomBytes)} of ${formatBytes(snapshot.totalBytes)}, ${status}; ${held}`;
+}
+
+/** The group's own figures, and which other limit leaves less, if one does. */
+function describeOutside({ headroomBytes, snapshot, status }: Reading): string {
+  const { scopes, limitedBy } = snapshot;
+  const own = scopes.findLast(({ kind }) => kind.startsWith('cgroup')) ?? scopes[0]!;
+  const limit = own.limitBytes === undefined ? 'no limit' : `limit ${formatBytes(own.limitBytes)}`;
+  const used = `${formatBytes(own.usedBytes)} used, ${formatBytes(own.reclaimableBytes)} of it reclaimable`;
+  const binds = own === limitedBy ? '' : ` by ${formatScope(limitedBy)}`;
+  return `${limit}, ${used}; headroom ${formatLeftBytes(headroomBytes)}${binds}, ${status}`;
 }
 
 /** "14:05:09", in the time zone of the process. */

@@ -1,5 +1,5 @@
 /** `doctor` in this process, with the real machine, ledger and runtimes. */
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -17,6 +17,7 @@ describe('doctor', () => {
       'Binds',
       'Read from',
       'Addon',
+      'Headroom',
       'Ledger',
       'Walls',
       'Runtimes',
@@ -52,6 +53,37 @@ describe('doctor', () => {
       advice: expect.any(Array),
     });
     expect(value.ledger.processes).toBeGreaterThanOrEqual(1);
+  });
+
+  it('makes no ledger to look at one, and says where it would be', async () => {
+    const parent = mkdtempSync(join(tmpdir(), 'nexa-parent-'));
+    onTestFinished(() => rmSync(parent, { recursive: true }));
+    const directory = join(parent, 'ledger');
+    const { value } = await runCommandForJson(`doctor --ledger ${directory}`);
+    expect(value.ledger).toEqual({ kind: 'shared', directory, toMake: true, processes: 0 });
+    expect((await runCommand(`doctor --ledger ${directory}`)).out).toContain(
+      `${directory}, which the first load makes`,
+    );
+    const nowhere = join(parent, 'nobody', 'ledger');
+    const { advice } = (await runCommandForJson(`doctor --ledger ${nowhere}`)).value;
+    expect(advice).toContainEqual(expect.stringContaining(`${nowhere} can't be made (ENOENT)`));
+    expect(readdirSync(parent)).toEqual([]);
+  });
+
+  it('leaves a ledger that is there as it is', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'nexa-ledger-'));
+    onTestFinished(() => rmSync(directory, { recursive: true }));
+    const sdk = { loadModel: async (_name: string, _options?: object) => ({ dispose() {} }) };
+    const hold = withMemoryGuard(sdk, { minFreeBytes: 0, minFreeRatioAfterLoad: 0, ledger: { directory } });
+    const model = await hold.loadModel('m', { memoryGuard: { footprint: 1 } });
+    onTestFinished(() => {
+      model.dispose();
+      hold.guard.close();
+    });
+    const before = readdirSync(directory);
+    const { value } = await runCommandForJson(`doctor --ledger ${directory}`);
+    expect(value.ledger).toEqual({ kind: 'shared', directory, processes: 1 });
+    expect(readdirSync(directory)).toEqual(before);
   });
 
   it('tells what it does without, for example if the processes can’t meet', async () => {

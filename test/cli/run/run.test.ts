@@ -71,6 +71,34 @@ describe('run', () => {
     expect(forced.code).toBe(0);
   });
 
+  it.each([
+    ['--audio /nobody/speech.wav', /Expected `--audio` to be .* got "\/nobody\/speech\.wav": no file there\./],
+    ['--audio package.json', /Expected `--audio` to be a WAV, MP3 or FLAC file, got .*package\.json": the first bytes/],
+    ['--image package.json', /Expected `--image` to be PNG, JPEG, BMP or GIF files, got .*package\.json"/],
+    ['--image /nobody/a.png', /Expected `--image` to be .*no file there\./],
+  ])('refuses %s before anything is loaded, by the name of its flag', async (words, sentence) => {
+    // No such model: whoever looked for it first would say so, with 4.
+    const { code, err } = await runCommand(`run /nobody/model.gguf ${words}`);
+    expect(code).toBe(2);
+    expect(err).toMatch(sentence);
+  });
+
+  it('refuses a sound that is too long before anything is loaded', async () => {
+    const { code, err } = await runCommand(
+      `run /nobody/model.gguf --audio ${files.tone} --audio ${files.tone} --max-audio-seconds 1`,
+    );
+    expect(code).toBe(2);
+    expect(err).toMatch(
+      /Expected `--audio` to last 1 s at most in one text, got \d+ s; load the model with a larger `--max-audio-seconds`/,
+    );
+  });
+
+  it('takes what must stay free from its own flag', async () => {
+    const { code, value } = await runCommandForJson(`run ${model()} --prompt Hi --min-free 1000TiB`);
+    expect(code).toBe(3);
+    expect(value.error).toMatchObject({ reason: 'too-large', refusedBy: ['min-free'] });
+  });
+
   it('ends with 5 where the runtime is not there', async () => {
     expect(await runCommand('run qwen2audio --prompt Hi --runtime nope')).toMatchObject({ code: 2 });
   });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { detectScreen } from '../../../src/cli/io.ts';
+import { judgeHeadroom } from '../../../src/cli/judge-headroom.ts';
 import { countColumns } from '../../../src/cli/table.ts';
 import type { Change } from '../../../src/cli/watch/changes.ts';
 import { drawFrame, type TerminalSize, type Watched } from '../../../src/cli/watch/frame.ts';
@@ -51,6 +52,7 @@ const watched = (models: number, events: number, headroomBytes = 1.5 * GiB): Wat
   reading: {
     atMs: Date.UTC(2026, 0, 1),
     headroomBytes,
+    ...judgeHeadroom({ headroomBytes, totalBytes: 16 * GiB }),
     entries: entries(models),
     snapshot: {
       scopes: [host, open, group],

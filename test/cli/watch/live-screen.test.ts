@@ -15,6 +15,8 @@ const host: MemoryScope = {
 const reading: Reading = {
   atMs: 0,
   headroomBytes: 4 * GiB,
+  minFreeBytes: 1 * GiB,
+  status: 'ok',
   entries: [],
   snapshot: { scopes: [host], limitedBy: host, totalBytes: 8 * GiB } as unknown as MemorySnapshot,
 };

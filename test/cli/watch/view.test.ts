@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { judgeHeadroom } from '../../../src/cli/judge-headroom.ts';
 import type { Change, Reading } from '../../../src/cli/watch/changes.ts';
 import { formatTime, makeJsonView, makeTextView } from '../../../src/cli/watch/view.ts';
 import { GiB, type LedgerEntry, type MemorySnapshot } from '../../../src/index.ts';
@@ -16,6 +17,7 @@ const entry = (pid: number): LedgerEntry => ({
 const makeReading = (headroomBytes: number, pids: number[]): Reading => ({
   atMs,
   headroomBytes,
+  ...judgeHeadroom({ headroomBytes, totalBytes: 16 * GiB }),
   entries: pids.map(entry),
   snapshot: { totalBytes: 8 * GiB } as MemorySnapshot,
 });

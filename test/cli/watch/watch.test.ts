@@ -108,6 +108,15 @@ describe('watch on a terminal without a keyboard', () => {
   });
 });
 
+describe('watch on a dumb terminal', () => {
+  it('prints lines, and nothing that such a terminal would show as it is', async () => {
+    const io = fakeIo({ isTTY: true }, { TERM: 'dumb' });
+    expect(await start('--count 2 --interval 1', io)).toBe(0);
+    expect(io.stdout.text.trim().split('\n')).toHaveLength(2);
+    expect(io.stdout.text).not.toContain('\x1b');
+  });
+});
+
 describe('watch elsewhere', () => {
   it('prints a line for each reading, and one for what happened', async () => {
     const io = fakeIo();
