@@ -119,10 +119,13 @@ function printFindings(
 
 const LABEL_COLUMNS = 12;
 
-/** The label stands beside the first of its lines, and what a line goes on with below its beginning. */
+/** The label stands beside the first of its lines. What a line goes on with is a little to the right. */
 function labelLines(label: string, lines: readonly string[], { textWidth }: Screen): string[] {
   return lines
-    .flatMap((line) => wrapWords(line, textWidth - LABEL_COLUMNS))
+    .flatMap((line) => {
+      const [first = '', ...rest] = wrapWords(line, textWidth - LABEL_COLUMNS - 2);
+      return [first, ...rest.map((each) => `  ${each}`)];
+    })
     .map((line, index) => `${(index === 0 ? label : '').padEnd(LABEL_COLUMNS)}${line}`);
 }
 

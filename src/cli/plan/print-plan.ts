@@ -6,7 +6,7 @@ import { neededBytes } from '../../core/needed-bytes.ts';
 import { type CandidateVerdict, type Decision, formatBytes, type LadderStep } from '../../index.ts';
 import { nearestCandidate } from '../../policy/decision.ts';
 import { detectScreen, type Io, type Screen } from '../io.ts';
-import { formatTable, wrapWords } from '../table.ts';
+import { countColumns, formatTable, wrapWords } from '../table.ts';
 
 /** One quantization with one context, as it would be loaded now. */
 export interface PlanCell extends CandidateVerdict {
@@ -41,17 +41,7 @@ export function printPlan({ model, decision, contexts, rows, fromShape, help }: 
   const lines = [
     `${screen.colors.bold(model)}: ${formatLeftBytes(headroomBytes)} can be taken, of ${formatBytes(totalBytes)}`,
     '',
-    ...formatTable(
-      [
-        { title: 'quantization' },
-        ...contexts.map((context) => ({ title: `${context} tokens`, align: 'right' as const })),
-      ],
-      rows.map(({ quantization = 'the file', belowFloor, cells }) => [
-        belowFloor ? `${quantization}, below the floor` : quantization,
-        ...cells.map((cell) => formatVerdict(cell, screen)),
-      ]),
-      screen.width,
-    ).map((line) => `  ${line}`),
+    ...formatRows({ contexts, rows }, screen).map((line) => `  ${line}`),
     '',
     ...(fromShape ? ['No file of it was found, so these are the needs of its published shape.', ''] : []),
     describeOutcome(decision, screen),
@@ -68,12 +58,37 @@ function wrapWidth(line: string, { textWidth }: Screen): number {
   return line.startsWith('  ') ? Number.POSITIVE_INFINITY : textWidth;
 }
 
-/** "8.1 GiB fits", "8.1 GiB lacks 1.2 GiB". */
-function formatVerdict({ need, admitted, shortfallBytes, notes }: PlanCell, { colors }: Screen): string {
+/** On a page that is too narrow the cells are shorter. */
+function formatRows({ contexts, rows }: Pick<Planned, 'contexts' | 'rows'>, screen: Screen): string[] {
+  const [wide, narrow] = [false, true].map((short) =>
+    formatTable(
+      [
+        { title: 'quantization' },
+        ...contexts.map((context) => ({ title: `${context} tokens`, align: 'right' as const })),
+      ],
+      rows.map(({ quantization = 'the file', belowFloor, cells }) => [
+        belowFloor ? `${quantization}, below the floor` : quantization,
+        ...cells.map((cell) => formatVerdict(cell, screen, short)),
+      ]),
+      screen.width,
+    ),
+  );
+  return wide!.some((line) => countColumns(line) + 2 > screen.width) ? narrow! : wide!;
+}
+
+/** "8.1 GiB fits", "8.1 GiB lacks 1.2 GiB", or "8.1 lacks 1.2 GiB" for short. */
+function formatVerdict(
+  { need, admitted, shortfallBytes, notes }: PlanCell,
+  { colors }: Screen,
+  short: boolean,
+): string {
   if (need.basis === 'unknown') return colors.yellow('unknown');
   const bound = notes && notes.length > 0 ? '≤ ' : '';
   const size = `${bound}${formatBytes(neededBytes(need))}`;
-  return admitted ? colors.green(`${size} fits`) : colors.red(`${size} lacks ${formatBytes(shortfallBytes)}`);
+  if (admitted) return colors.green(`${size} fits`);
+  const lacking = formatBytes(shortfallBytes);
+  const unit = lacking.slice(lacking.lastIndexOf(' '));
+  return colors.red(`${short && size.endsWith(unit) ? size.slice(0, -unit.length) : size} lacks ${lacking}`);
 }
 
 function describeOutcome(decision: Decision, { colors }: Screen): string {
@@ -102,10 +117,12 @@ function describeCandidate(candidate: CandidateVerdict): string {
   return `${candidate.quantization ?? 'the file'}${describeShape(candidate)}`;
 }
 
-/** Each rule that refuses, with both of its numbers. */
+/** Each rule that refuses, with both of its numbers. What doesn't fit at all leaves nothing free, and that is not said again. */
 function describeRefusingRules({ rules }: CandidateVerdict): string {
-  return rules
-    .filter(({ passed }) => !passed)
+  const failed = rules.filter(({ passed }) => !passed);
+  const tooLarge = failed.some(({ rule }) => rule === 'headroom');
+  return failed
+    .filter(({ rule, foundBytes }) => !tooLarge || rule === 'headroom' || foundBytes >= 0)
     .map(describeRule)
     .join('; ');
 }

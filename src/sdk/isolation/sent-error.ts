@@ -1,5 +1,5 @@
 /** An error on its way from the process of a model to its program. It knows no process. */
-import { type ErrorCode, MemoryGuardError } from '../../core/errors.ts';
+import { type ErrorCode, MemoryGuardError, readMessage } from '../../core/errors.ts';
 import { type EngineFailure, explainEngineFailure, findEngineFailure } from '../engine-failure.ts';
 
 export interface SentError {
@@ -46,6 +46,5 @@ export function receiveError(sent: SentError, lines: readonly string[]): MemoryG
 }
 
 function describeError(error: unknown): { readonly name: string; readonly message: string } {
-  if (!(error instanceof Error)) return { name: 'Error', message: String(error) };
-  return { name: error.name, message: error.message };
+  return { name: error instanceof Error ? `${error.name}` : 'Error', message: readMessage(error) };
 }

@@ -63,6 +63,26 @@ describe('a printed plan', () => {
     expect(text).not.toContain('0 B');
   });
 
+  it('is no wider than the terminal, and breaks its sentences between words', () => {
+    const cells = [large, { ...large, contextSize: 8192 }, { ...large, contextSize: 16384 }];
+    const io = fakeIo({ isTTY: true, columns: 80 }, { NO_COLOR: '1' });
+    printPlan(
+      makePlanned('refuse', [large], { contexts: [4096, 8192, 16384], rows: [{ quantization: 'Q5_K_M', cells }] }),
+      io,
+    );
+    const lines = io.stdout.text.split('\n');
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(81);
+    expect(io.stdout.text).toMatch(/^ {2}Q5_K_M( +6\.0 lacks 2\.0 GiB){3}$/m);
+  });
+
+  it('does not say of what doesn’t fit at all that it leaves nothing free', () => {
+    const rules = [
+      ...large.rules,
+      { rule: 'min-free', requiredBytes: 1, foundBytes: -2 * GiB, passed: false } as const,
+    ];
+    expect(print(makePlanned('refuse', [{ ...large, rules }]))).toMatch(/; 6\.0 GiB doesn't fit in 4\.0 GiB\.$/m);
+  });
+
   it('marks what lies below the floor', () => {
     const rows = [{ quantization: 'Q4_0', belowFloor: true, cells: [small] }];
     expect(print(makePlanned('admit', [small], { rows }))).toMatch(/^ {2}Q4_0, below the floor +3\.0 GiB fits$/m);

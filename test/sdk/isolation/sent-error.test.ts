@@ -38,6 +38,8 @@ describe('an error that travels', () => {
     [new MemoryGuardError('ERR_LEDGER', 'not of a runtime'), 'MemoryGuardError: not of a runtime'],
     ['text', 'Error: text'],
     [undefined, 'Error: undefined'],
+    [{ code: 7 }, 'Error: { code: 7 } (object)'],
+    [{ message: 'no room' }, 'Error: no room'],
     [Object.assign(new Error('odd'), { code: 5 }), 'Error: odd'],
   ])('and is none that a runtime rejects with is an error of the process: %j', (error, told) => {
     expect(travel(error)).toMatchObject({ code: 'ERR_RUNTIME', message: `The process of the model failed: ${told}` });
