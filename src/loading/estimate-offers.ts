@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Adapter, LoadRequest, ModelOffer, RequestedShape } from '../adapters/adapter.ts';
 import { copyOptions } from '../core/copy-options.ts';
 import type { EngineFiles } from '../core/engine-files.ts';
+import { boundOnnxSizes } from '../footprint/bound-onnx-sizes.ts';
 import { createCalibrationKey } from '../footprint/calibration-key.ts';
 import type { CalibrationStore } from '../footprint/calibration-store.ts';
 import { openEstimators } from '../footprint/draft-estimator.ts';
@@ -41,8 +42,9 @@ export async function estimateOffers(
   const engine = files && engines?.(files);
   const estimated = await Promise.all(
     offers.map(async (offer): Promise<readonly (EstimatedOffer | ToldOffer)[]> => {
-      const { modelPath, footprint } = offer;
+      const { modelPath, footprint, sizes } = offer;
       if (footprint !== undefined) return [{ ...offer, need: readGivenNeed(footprint, 'footprint') }];
+      if (sizes !== undefined) return [{ ...offer, need: boundOnnxSizes(sizes) }];
       if (modelPath === undefined) return [offer];
       const estimator = await openEstimators({ ...offer, modelPath }, engine).catch((error: unknown) => {
         // A smaller file that is still being downloaded doesn't hold up the one that was asked for.
@@ -84,6 +86,8 @@ const OFFER_KEYS = [
   'projectorPath',
   'draftPath',
   'footprint',
+  'sizes',
+  'unknownBecause',
 ] as const satisfies readonly (keyof ModelOffer)[];
 
 function copyOffer(offer: ModelOffer): ModelOffer {

@@ -99,7 +99,7 @@ function listOwnCandidates(request: LoadRequest, downgrade: boolean, parts: List
   const [first, ...below] = parts.offers;
   const asked = first?.quantization;
   const candidates = first ? listCandidatesOfOffer(first, request, findReserves(request, asked, parts), parts) : [];
-  if (candidates.length === 0) throw unknownNeed(request, parts);
+  if (candidates.length === 0) throw unknownNeed(request, parts, first?.unknownBecause);
   const rest = below.flatMap((offer) =>
     listCandidatesOfOffer(offer, request, findReserves(request, offer.quantization, parts), parts),
   );
@@ -188,10 +188,11 @@ function listCandidatesWithoutLadder(
 function unknownNeed(
   { name }: LoadRequest,
   { footprintOption = '`memoryGuard: { footprint }`' }: ListCandidatesParts,
+  because?: string,
 ): MemoryGuardError {
   return new MemoryGuardError(
     'ERR_UNKNOWN_MODEL',
-    `Expected a model whose needs are known ('qwen2audio', the path of a GGUF file) or its size as ${footprintOption}, got ${describe(name)}.`,
+    `Expected a model whose needs are known ('qwen2audio', the path of a GGUF file) or its size as ${footprintOption}, got ${describe(name)}${because === undefined ? '' : `: ${because}`}.`,
   );
 }
 
