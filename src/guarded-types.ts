@@ -1,4 +1,4 @@
-/** The types of guarded SDKs and of their models. */
+/** The types of loads that are guarded, and of the models that they give. */
 import type { LoadGuardOptions } from './loading/load-guard-options.ts';
 import type { GuardedModelChoice } from './models/model-handle.ts';
 
@@ -62,11 +62,3 @@ export type GuardedModel<M> = 0 extends 1 & M
           keyof M | (keyof M & DisposeMethodName extends never ? typeof Symbol.asyncDispose : never)
         >
     : M;
-
-/** The SDK's own type, its `loadModel` asynchronous and with `memoryGuard` in its options, and `guard` added. `G` is the guard. */
-export type GuardedBy<G, T extends LoadsModels> = Omit<T, 'loadModel'> & {
-  loadModel(
-    ...args: GuardedLoadArguments<Parameters<T['loadModel']>>
-  ): Promise<GuardedModel<Awaited<ReturnType<T['loadModel']>>>>;
-  readonly guard: G;
-};

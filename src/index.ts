@@ -72,9 +72,9 @@ export type { Logger } from './events/publish-event.ts';
 export type { CalibrationOption } from './footprint/calibration-option.ts';
 export type { ModelRequirements } from './footprint/documented-requirements.ts';
 export type { GuardOptions } from './guard-options.ts';
+export type { GuardedBy, LoadsPipelines } from './guarded-sdk.ts';
 export type {
   DisposeMethodName,
-  GuardedBy,
   GuardedLoadArguments,
   GuardedLoadOptions,
   GuardedModel,

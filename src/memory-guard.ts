@@ -10,7 +10,8 @@ import { unwrap } from './core/wrap-object.ts';
 import { checkEventName, type GuardEventName, type GuardEventOf } from './events/guard-events.ts';
 import { checkAdapter } from './guard-options.ts';
 import type { GuardRooms } from './guard-rooms.ts';
-import type { GuardedBy, GuardedModel, LoadsModels } from './guarded-types.ts';
+import type { GuardedBy, LoadsPipelines } from './guarded-sdk.ts';
+import type { GuardedModel, LoadsModels } from './guarded-types.ts';
 import type { LedgerEntry } from './ledger/ledger-record.ts';
 import { loadCallAdapter, runLoadCall } from './load-calls/load-call-adapter.ts';
 import {
@@ -230,12 +231,17 @@ export class MemoryGuard {
    * const model = await llama.loadModel({ modelPath });
    * ```
    */
-  wrap<T extends LoadsModels>(sdk: T, adapter?: Partial<Adapter>): GuardedBy<this, T> {
+  wrap<T extends object, const P extends string>(
+    sdk: T,
+    adapter: Partial<Adapter> & { readonly loads: readonly P[] | Readonly<Record<P, unknown>> },
+  ): GuardedBy<this, T, P>;
+  wrap<T extends LoadsModels | LoadsPipelines>(sdk: T, adapter?: Partial<Adapter>): GuardedBy<this, T>;
+  wrap(sdk: object, adapter?: Partial<Adapter>): unknown {
     this.#assertOpen();
     const own = adapter === undefined ? undefined : checkAdapter(adapter, 'adapter');
     const { wrapped, source } = wrapSdk(checkSdk(sdk, own), this, this.#rooms);
     this.#sources.push(source);
-    return wrapped as unknown as GuardedBy<this, T>;
+    return wrapped;
   }
 
   /** Ends watching and refuses further loads. Models that are loaded stay usable; disposing them is up to you. */

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { engineFile, NO_OTHER_ENGINES } from '../support/other-engines.ts';
 import { Installed, ROOT } from './installed.ts';
 
 const ours = createRequire(import.meta.url);
@@ -37,7 +38,7 @@ afterAll(() => installed.remove());
 
 /** No types of Node: what is public needs none. */
 function compile(compiler: string, module: object, files: readonly string[]): string {
-  const compilerOptions = { ...module, target: 'es2022', strict: true, skipLibCheck: false, noEmit: true, types: [] };
+  const compilerOptions = { target: 'es2022', strict: true, skipLibCheck: false, noEmit: true, types: [], ...module };
   writeFileSync(join(installed.project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
   return installed.run(process.execPath, [compiler, '-p', 'tsconfig.json']).stdout;
 }
@@ -57,6 +58,16 @@ it('the public types are found where TypeScript takes no notice of `exports`', (
   const module = { module: 'commonjs', moduleResolution: 'node10' };
   expect(compile(COMPILERS[1]?.file ?? '', module, ['old.cts'])).toBe('');
 });
+
+it.skipIf(NO_OTHER_ENGINES)(
+  'the module of transformers.js keeps its own types behind a guard, and takes `memoryGuard`',
+  () => {
+    const own = { '@huggingface/transformers': [engineFile('@huggingface/transformers/types/transformers.d.ts')] };
+    // Its own declarations are not ours to check, and name what browsers have.
+    const module = { module: 'nodenext', skipLibCheck: true, lib: ['es2023', 'esnext.disposable', 'dom'], paths: own };
+    expect(compile(COMPILERS[0]?.file ?? '', module, ['transformers.ts'])).toBe('');
+  },
+);
 
 it('a test of types fails where it expects something else', () => {
   writeFileSync(

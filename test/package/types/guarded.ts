@@ -164,6 +164,28 @@ expectTypeOf(await guard.wrap(sdk).loadModel('qwen2audio')).toEqualTypeOf<Guarde
 // @ts-expect-error there is no SDK yet
 createMemoryGuard({ adapter: {} });
 
+// An object whose loads stand elsewhere, named by an adapter: the ways of a call that it has, with `memoryGuard` in them.
+declare class Session {
+  static create(path: string, options?: { threads?: number }): Promise<Session>;
+  static create(bytes: Uint8Array, options?: { threads?: number }): Promise<Session>;
+  run(): Promise<number>;
+  release(): void;
+}
+declare const sessions: { Session: typeof Session; open: { deep: (name: string) => Promise<Model> }; version: 2 };
+const named = guard.wrap(sessions, { loads: ['Session.create', 'open.deep'] });
+await using session = await named.Session.create('a', { threads: 2, memoryGuard: { pin: true } });
+expectTypeOf(session.run()).toEqualTypeOf<Promise<number>>();
+expectTypeOf(session.quantization).toEqualTypeOf<QuantizationName | undefined>();
+expectTypeOf(await named.Session.create(new Uint8Array(1), { memoryGuard: {} })).toEqualTypeOf(session);
+expectTypeOf(await named.open.deep('a', { memoryGuard: {} })).toEqualTypeOf<GuardedModel<Model>>();
+expectTypeOf(named.version).toEqualTypeOf<2>();
+expectTypeOf(named.guard).toEqualTypeOf<MemoryGuard>();
+expectTypeOf(withMemoryGuard(sessions, { adapter: { loads: { 'open.deep': {} } } }).guard).toEqualTypeOf<MemoryGuard>();
+// @ts-expect-error an option of the object of another type
+await named.Session.create('a', { threads: '2' });
+// @ts-expect-error nothing loads
+guard.wrap(sessions);
+
 await using alone = await guard.load(
   { name: 'm', footprint: '1 GiB', dispose() {} },
   async ({ quantization, contextSize }) => {

@@ -1,0 +1,102 @@
+/** The types of guarded SDKs: of those with `loadModel`, and of those whose methods that load stand elsewhere, as `Session.create` does. */
+import type { GuardedLoadArguments, GuardedLoadOptions, GuardedModel, LoadsModels } from './guarded-types.ts';
+
+/**
+ * The SDK's own type, its methods that load asynchronous and with `memoryGuard` in their options, and `guard` added. `G` is the guard, `P` the
+ * paths of these methods if an adapter names them.
+ */
+export type GuardedBy<G, T, P extends string = never> = [P] extends [never]
+  ? T extends LoadsModels
+    ? Omit<T, 'loadModel'> & {
+        loadModel(
+          ...args: GuardedLoadArguments<Parameters<T['loadModel']>>
+        ): Promise<GuardedModel<Awaited<ReturnType<T['loadModel']>>>>;
+        readonly guard: G;
+      }
+    : T extends LoadsPipelines
+      ? GuardedPipelines<T> & { readonly guard: G }
+      : never
+  : GuardedPaths<T, P> & { readonly guard: G };
+
+/** The module `@huggingface/transformers`, as far as it loads. */
+export interface LoadsPipelines {
+  // biome-ignore lint/suspicious/noExplicitAny: any arguments of its own are accepted
+  pipeline(...args: any[]): Promise<unknown>;
+  readonly PreTrainedModel: AnyClass;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: any arguments of its own are accepted
+type AnyClass<M = unknown> = abstract new (...args: any[]) => M;
+
+/** One way to call a method that loads. */
+type GuardedLoad<A extends unknown[], R> = (...args: GuardedLoadArguments<A>) => Promise<GuardedModel<Awaited<R>>>;
+
+/** The same for a method with up to four ways; of more, the last ones. */
+type GuardedLoads<F> = F extends {
+  (...args: infer A): infer R;
+  (...args: infer B): infer S;
+  (...args: infer C): infer U;
+  (...args: infer D): infer V;
+}
+  ? GuardedLoad<A, R> & GuardedLoad<B, S> & GuardedLoad<C, U> & GuardedLoad<D, V>
+  : F extends { (...args: infer A): infer R; (...args: infer B): infer S; (...args: infer C): infer U }
+    ? GuardedLoad<A, R> & GuardedLoad<B, S> & GuardedLoad<C, U>
+    : F extends { (...args: infer A): infer R; (...args: infer B): infer S }
+      ? GuardedLoad<A, R> & GuardedLoad<B, S>
+      : F extends (...args: infer A) => infer R
+        ? GuardedLoad<A, R>
+        : unknown;
+
+/** What stands at a path, its way to load before the object's own: the first that fits a call counts. */
+type GuardedAt<T, P extends string> = P extends `${infer K}.${infer Rest}`
+  ? K extends keyof T
+    ? { readonly [Q in K]: GuardedAt<T[K], Rest> & T[K] }
+    : unknown
+  : P extends keyof T
+    ? { readonly [Q in P]: GuardedLoads<T[P]> }
+    : unknown;
+
+type Intersect<U> = (U extends unknown ? (each: U) => void : never) extends (all: infer I) => void ? I : never;
+
+/** An object whose methods at these paths load. */
+type GuardedPaths<T, P extends string> = Intersect<P extends string ? GuardedAt<T, P> : never> & T;
+
+/** The module with `memoryGuard` in the options of `pipeline` and of every class that loads models. */
+type GuardedPipelines<T extends LoadsPipelines> = {
+  readonly [K in keyof T]: K extends 'pipeline'
+    ? GuardedPipeline<T>
+    : T[K] extends { from_pretrained(...args: infer A): Promise<infer M> }
+      ? M extends InstanceType<T['PreTrainedModel']>
+        ? { from_pretrained: GuardedLoad<A, M> } & T[K]
+        : T[K]
+      : T[K];
+};
+
+/** The task decides which pipeline it is, as in the module itself. */
+type GuardedPipeline<T extends LoadsPipelines> = <K extends Parameters<T['pipeline']>[0] & string>(
+  task: K,
+  model?: Parameters<T['pipeline']>[1],
+  options?: GuardedLoadOptions<NonNullable<Parameters<T['pipeline']>[2]>>,
+) => Promise<GuardedModel<PipelineOf<T, K>>>;
+
+type PipelineOf<T extends LoadsPipelines, K extends string> = `${NameOfTask<K>}Pipeline` extends infer N extends keyof T
+  ? T[N] extends AnyClass<infer P>
+    ? P
+    : Awaited<ReturnType<T['pipeline']>>
+  : Awaited<ReturnType<T['pipeline']>>;
+
+/** 'fill-mask' is 'FillMask' in the name of its class. */
+type NameOfTask<K extends string> = K extends keyof OtherNames
+  ? OtherNames[K]
+  : K extends `${infer Word}-${infer Rest}`
+    ? `${Capitalize<Word>}${NameOfTask<Rest>}`
+    : Capitalize<K>;
+
+interface OtherNames {
+  readonly 'text2text-generation': 'Text2TextGeneration';
+  readonly 'sentiment-analysis': 'TextClassification';
+  readonly ner: 'TokenClassification';
+  readonly asr: 'AutomaticSpeechRecognition';
+  readonly 'text-to-speech': 'TextToAudio';
+  readonly embeddings: 'FeatureExtraction';
+}
