@@ -1,10 +1,14 @@
 /** The SDKs over which the contract of adapters runs: real packages, each opened, called and read in its own way. */
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { LlamaModel } from 'node-llama-cpp';
 import type { GuardOptions } from '../../src/guard-options.ts';
 import type { LoadsModels } from '../../src/guarded-types.ts';
 import { NexaSDK } from '../../src/sdk/nexa-sdk.ts';
+import { writeOnnxFamily } from '../../tools/synthetic-onnx.mjs';
+import { importEngine, NO_OTHER_ENGINES } from '../support/other-engines.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -17,7 +21,13 @@ export interface Subject {
   /** Whether an adapter is to be found by its shape. */
   readonly recognized: boolean;
   readonly options: GuardOptions;
-  open(): Promise<LoadsModels & object>;
+  /** Where the method stands that loads. @default 'loadModel' */
+  readonly loadPath?: string;
+  /** Why it can't be tried here; absent if it can. */
+  readonly absent?: string | undefined;
+  /** False if it has models of its own, which the steps of the given files stand for. @default true */
+  readonly readsHeaders?: boolean;
+  open(): Promise<object>;
   /** The arguments that load this file with 512 tokens of context. */
   args(modelPath: string, memoryGuard?: object): readonly unknown[];
   /** The same, in such a way that the SDK itself fails. */
@@ -27,6 +37,18 @@ export interface Subject {
   dispose(model: Model): Promise<unknown>;
   /** Disposes everything through the SDK; absent where it has no such way. */
   disposeAll?(sdk: Model): Promise<unknown>;
+}
+
+/** The object that has the method that loads, and the name of that there. */
+export function findLoad(sdk: Model, { loadPath = 'loadModel' }: Subject): readonly [holder: Model, name: string] {
+  const path = loadPath.split('.');
+  const name = path.pop()!;
+  return [path.reduce((at, key) => at[key], sdk), name];
+}
+
+export function load(sdk: Model, subject: Subject, ...args: readonly unknown[]): Promise<Model> {
+  const [holder, name] = findLoad(sdk, subject);
+  return holder[name](...args);
 }
 
 const CONTEXT = 512;
@@ -152,4 +174,50 @@ export const anyObject: Subject = {
   },
   dispose: (model) => model.close(),
   disposeAll: (sdk) => sdk.closeAll(),
+};
+
+/** Dtypes by the steps of the files that they stand for. */
+const DTYPES: Readonly<Record<string, string>> = { F32: 'fp32', Q5_K_M: 'fp16', Q4_K_M: 'q8', Q4_0: 'q4' };
+
+const families = mkdtempSync(join(tmpdir(), 'nexa-onnx-'));
+process.once('exit', () => rmSync(families, { recursive: true, force: true }));
+
+const askedOf = (path: string) => [
+  path.includes('larger') ? 'larger/bert' : 'tiny/bert',
+  { dtype: DTYPES[/(F32|Q\d_\w+)\.gguf$/.exec(path)![1]!] },
+];
+
+export const transformersModule: Subject = {
+  name: '@huggingface/transformers',
+  recognized: true,
+  readsHeaders: false,
+  absent: NO_OTHER_ENGINES,
+  loadPath: 'AutoModel.from_pretrained',
+  options: {},
+  async open() {
+    if (!existsSync(join(families, 'tiny'))) writeOnnxFamily(join(families, 'tiny/bert'));
+    if (!existsSync(join(families, 'larger')))
+      writeOnnxFamily(join(families, 'larger/bert'), { hidden: 512, layers: 4 });
+    const module = await importEngine('@huggingface/transformers');
+    Object.assign(module.env, { localModelPath: families, allowRemoteModels: false });
+    return module;
+  },
+  args(path, memoryGuard) {
+    const [id, options] = askedOf(path);
+    return [id, Object.assign(options!, memoryGuard && { memoryGuard })];
+  },
+  failing(path) {
+    const [id, options] = askedOf(path);
+    const get = () => {
+      throw new Error('not today');
+    };
+    return [id, Object.defineProperty(options, 'progress_callback', { get })];
+  },
+  async compute(model) {
+    const { Tensor } = await importEngine('@huggingface/transformers');
+    const ids = new Tensor('int64', [2n, 4n, 5n, 3n], [1, 4]);
+    const ones = new Tensor('int64', [1n, 1n, 1n, 1n], [1, 4]);
+    await model({ input_ids: ids, attention_mask: ones, token_type_ids: ones });
+  },
+  dispose: (model) => model.dispose(),
 };
