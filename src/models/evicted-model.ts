@@ -28,7 +28,9 @@ export class EvictedModel {
    */
   call(key: PropertyKey, args: readonly unknown[], stay: () => unknown): ReturnType<typeof deferCall> {
     const { life, end } = this.#held;
-    const again = (handle: object) => () => (handle as AnyModel)[key]?.(...args);
+    // '' is a call of the model itself.
+    const again = (handle: object) => () =>
+      key === '' && typeof handle === 'function' ? handle(...args) : (handle as AnyModel)[key]?.(...args);
     if (!end) return deferCall(this.#load().then(again));
     return deferCall(life.whenOver(end).then(() => (life.gone && life.evicted ? this.#load().then(again) : stay)));
   }

@@ -38,6 +38,10 @@ describe('a call on an evicted model', () => {
     expect(generate).toHaveBeenCalledExactlyOnceWith('hello');
   });
 
+  it('calls the model itself that is loaded again, if that was called', async () => {
+    expect(await evict(async () => (text: string) => `${text}?`).call('', 'hello')).toBe('hello?');
+  });
+
   it('can be read as a stream too', async () => {
     const stream = evict(async () => new FakeModel('m')).call('generateStream') as AsyncIterable<string>;
     const texts: string[] = [];
