@@ -38,11 +38,11 @@ const readRequest: Adapter['readRequest'] = ([name]) => ({
   memoryGuard: { footprint: 1 * GiB },
 });
 
-const ADAPTER: Partial<Adapter> = {
+const ADAPTER = {
   readRequest,
-  withQuantization: (args) => args,
+  withQuantization: (args: readonly unknown[]) => args,
   loads: ['Session.create', 'models.deep.open', 'pipeline', 'missing', 'models.gone.open'],
-};
+} as const satisfies Partial<Adapter>;
 
 describe('methods that load', () => {
   it('are found at any depth, those that are there', () => {
@@ -53,7 +53,7 @@ describe('methods that load', () => {
   it('go through the guard, wherever they stand, and everything else stays as it is', async () => {
     const guard = makeGuard();
     const raw = sdk();
-    const wrapped = guard.wrap(Object.assign(raw, { loadModel() {} }), ADAPTER);
+    const wrapped = guard.wrap(raw, ADAPTER);
     expect(wrapped.Session).toBe(wrapped.Session);
     expect(wrapped.version).toBe('1');
     const session = await wrapped.Session.create('a.onnx');
@@ -68,13 +68,24 @@ describe('methods that load', () => {
     expect(guard.models().map(({ name }) => name)).toEqual(['b', 'say']);
   });
 
+  it('load through a class that extends a guarded one, and it makes its own objects', async () => {
+    const guard = makeGuard();
+    const wrapped = guard.wrap(sdk(), ADAPTER);
+    class Own extends wrapped.Session {
+      readonly mine = true;
+    }
+    expect(new Own('made')).toMatchObject({ kind: 'made', mine: true });
+    expect(await Own.create('a.onnx')).toBeInstanceOf(Own);
+    expect(guard.models().map(({ name }) => name)).toEqual(['a.onnx']);
+  });
+
   it('may each be read in a way of its own', async () => {
     const guard = makeGuard();
     const loads = {
       'Session.create': { readRequest: (args: readonly unknown[]) => ({ ...readRequest(args), name: 'a session' }) },
       pipeline: {},
     };
-    const wrapped = guard.wrap(Object.assign(sdk(), { loadModel() {} }), { ...ADAPTER, loads });
+    const wrapped = guard.wrap(sdk(), { ...ADAPTER, loads });
     await wrapped.Session.create('a.onnx');
     await wrapped.pipeline('say');
     expect(guard.models().map(({ name }) => name)).toEqual(['a session', 'say']);

@@ -37,11 +37,13 @@ interface ModelRegistry {
 
 /** A model's `config.json`, as far as it says how the model is loaded. */
 export interface ModelConfig {
-  readonly 'transformers.js_config'?: {
-    readonly dtype?: unknown;
-    readonly device?: unknown;
-    readonly use_external_data_format?: unknown;
-  };
+  readonly 'transformers.js_config'?: ToldConfig & { readonly device_config?: { readonly cpu?: ToldConfig } };
+}
+
+export interface ToldConfig {
+  readonly dtype?: unknown;
+  readonly device?: unknown;
+  readonly use_external_data_format?: unknown;
 }
 
 /** Where the files of a load are looked for, by the names of its options. */

@@ -2,7 +2,13 @@
 import { describe, describeError, MemoryGuardError } from '../core/errors.ts';
 import type { OnnxSizes } from '../core/onnx-sizes.ts';
 import type { ModelOffer } from './adapter.ts';
-import { type ModelConfig, measureFile, type RepositoryPlace, type Transformers } from './transformers-files.ts';
+import {
+  type ModelConfig,
+  measureFile,
+  type RepositoryPlace,
+  type ToldConfig,
+  type Transformers,
+} from './transformers-files.ts';
 
 /** One call that loads. */
 export interface TransformersLoad {
@@ -38,10 +44,14 @@ export async function listDtypeOffers(
   } catch (error) {
     return unknown(`its config.json can't be had (${describeError(error)})`);
   }
-  const own = config['transformers.js_config'] ?? {};
-  const device = readDevice(options) ?? findDevice(own.device);
+  const own = readOwnConfig(config, options);
+  const device = options['device'] ? readDevice(options) : (readDevice(options) ?? findDevice(own.device));
   if (device !== undefined) return unknown(`what it takes on ${device} can't be told by its files`);
-  const load = new DtypeFiles(sdk, place, { config: withData(config, options), task, options });
+  const load = new DtypeFiles(sdk, place, {
+    config: { ...config, 'transformers.js_config': own },
+    task,
+    options,
+  });
   const dtype = asked ?? readDtype(own.dtype);
   if (typeof dtype === 'object') return [{ ...(await load.offer(dtype)), ...unlabelled(asked) }];
   const there = await load.listThere(listLadder(dtype));
@@ -94,10 +104,13 @@ function readPlace(id: string, options: TransformersLoad['options']): Repository
   };
 }
 
-/** The option goes before what the configuration says of files of weights. */
-function withData(config: ModelConfig, { use_external_data_format }: TransformersLoad['options']): ModelConfig {
-  if (use_external_data_format === undefined || use_external_data_format === null) return config;
-  return { ...config, 'transformers.js_config': { ...config['transformers.js_config'], use_external_data_format } };
+/** What the configuration says of this module, and of the CPU there; the option goes before what it says of files of weights. */
+function readOwnConfig(
+  { 'transformers.js_config': told = {} }: ModelConfig,
+  { use_external_data_format: data }: TransformersLoad['options'],
+): ToldConfig {
+  const own = { ...told, ...told.device_config?.cpu };
+  return data === undefined || data === null ? own : { ...own, use_external_data_format: data };
 }
 
 /** Without a dtype the module takes fp32 on the CPU. One that it doesn't know is found nowhere. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ADAPTER } from '../../src/adapters/adapter.ts';
 import { defaultAdapter } from '../../src/adapters/default-adapter.ts';
 import { detectAdapter } from '../../src/adapters/detect-adapter.ts';
+import { fakeTransformers } from '../support/fake-transformers.ts';
 
 const nodeLlamaCpp = {
   loadModel() {},
@@ -14,10 +15,13 @@ const nodeLlamaCpp = {
 };
 const llamaNode = { loadModel() {}, initLlama() {}, loadLlamaModelInfo() {}, BuildInfo: { number: 7 } };
 
+const transformers = fakeTransformers();
+
 describe('the adapter of an SDK', () => {
   it('is chosen by the names that the SDK has', () => {
     expect(detectAdapter(nodeLlamaCpp).runtime).toBe('node-llama-cpp (ggml-org/llama.cpp b1)');
     expect(detectAdapter(llamaNode).runtime).toBe('@fugood/llama.node (llama.cpp b7)');
+    expect(detectAdapter(transformers).runtime).toBe('@huggingface/transformers 4.3.2 (onnxruntime 1.30.0)');
   });
 
   it('is the default one if a name is missing', () => {
