@@ -9,7 +9,7 @@ import type { LoadNeed } from '../core/types.ts';
 /**
  * Times a file's size. ONNX Runtime 1.30 holds up to 1.9 times an `.onnx` file and takes 2.4 times at its peak, and once as much as a file of
  * weights beside it; of numbers of 16 bits up to 4.9 times, since it makes others of 32 bits of them. transformers.js 4.3 then reads each file
- * once more into array buffers, which stay until garbage is collected. Measured by `node bench/onnx/dtypes.mjs`.
+ * once more into array buffers, which stay until garbage is collected. Measured by `node bench/onnx/onnx.mjs`.
  */
 const TIMES = { graph: 3, data: 2.5, graphOfHalves: 5, dataOfHalves: 4 };
 
