@@ -25,14 +25,17 @@ export interface LoadsPipelines {
   readonly PreTrainedModel: AnyClass;
 }
 
+/** A class, whatever it is made with. */
 // biome-ignore lint/suspicious/noExplicitAny: any arguments of its own are accepted
-type AnyClass<M = unknown> = abstract new (...args: any[]) => M;
+export type AnyClass<M = unknown> = abstract new (...args: any[]) => M;
 
 /** One way to call a method that loads. */
-type GuardedLoad<A extends unknown[], R> = (...args: GuardedLoadArguments<A>) => Promise<GuardedModel<Awaited<R>>>;
+export type GuardedLoad<A extends unknown[], R> = (
+  ...args: GuardedLoadArguments<A>
+) => Promise<GuardedModel<Awaited<R>>>;
 
 /** The same for a method with up to four ways; of more, the last ones. */
-type GuardedLoads<F> = F extends {
+export type GuardedLoads<F> = F extends {
   (...args: infer A): infer R;
   (...args: infer B): infer S;
   (...args: infer C): infer U;
@@ -48,7 +51,7 @@ type GuardedLoads<F> = F extends {
         : unknown;
 
 /** What stands at a path, its way to load before the object's own: the first that fits a call counts. */
-type GuardedAt<T, P extends string> = P extends `${infer K}.${infer Rest}`
+export type GuardedAt<T, P extends string> = P extends `${infer K}.${infer Rest}`
   ? K extends keyof T
     ? { readonly [Q in K]: GuardedAt<T[K], Rest> & T[K] }
     : unknown
@@ -56,13 +59,16 @@ type GuardedAt<T, P extends string> = P extends `${infer K}.${infer Rest}`
     ? { readonly [Q in P]: GuardedLoads<T[P]> }
     : unknown;
 
-type Intersect<U> = (U extends unknown ? (each: U) => void : never) extends (all: infer I) => void ? I : never;
+/** All types of a union at once. */
+export type IntersectionOf<U> = (U extends unknown ? (each: U) => void : never) extends (all: infer I) => void
+  ? I
+  : never;
 
 /** An object whose methods at these paths load. */
-type GuardedPaths<T, P extends string> = Intersect<P extends string ? GuardedAt<T, P> : never> & T;
+export type GuardedPaths<T, P extends string> = IntersectionOf<P extends string ? GuardedAt<T, P> : never> & T;
 
 /** The module with `memoryGuard` in the options of `pipeline` and of every class that loads models. */
-type GuardedPipelines<T extends LoadsPipelines> = {
+export type GuardedPipelines<T extends LoadsPipelines> = {
   readonly [K in keyof T]: K extends 'pipeline'
     ? GuardedPipeline<T>
     : T[K] extends { from_pretrained(...args: infer A): Promise<infer M> }
@@ -73,26 +79,31 @@ type GuardedPipelines<T extends LoadsPipelines> = {
 };
 
 /** The task decides which pipeline it is, as in the module itself. */
-type GuardedPipeline<T extends LoadsPipelines> = <K extends Parameters<T['pipeline']>[0] & string>(
+export type GuardedPipeline<T extends LoadsPipelines> = <K extends Parameters<T['pipeline']>[0] & string>(
   task: K,
   model?: Parameters<T['pipeline']>[1],
   options?: GuardedLoadOptions<NonNullable<Parameters<T['pipeline']>[2]>>,
 ) => Promise<GuardedModel<PipelineOf<T, K>>>;
 
-type PipelineOf<T extends LoadsPipelines, K extends string> = `${NameOfTask<K>}Pipeline` extends infer N extends keyof T
+/** The class of a task's pipeline, by its exported name. */
+export type PipelineOf<
+  T extends LoadsPipelines,
+  K extends string,
+> = `${PipelineName<K>}Pipeline` extends infer N extends keyof T
   ? T[N] extends AnyClass<infer P>
     ? P
     : Awaited<ReturnType<T['pipeline']>>
   : Awaited<ReturnType<T['pipeline']>>;
 
 /** 'fill-mask' is 'FillMask' in the name of its class. */
-type NameOfTask<K extends string> = K extends keyof OtherNames
-  ? OtherNames[K]
+export type PipelineName<K extends string> = K extends keyof OtherPipelineNames
+  ? OtherPipelineNames[K]
   : K extends `${infer Word}-${infer Rest}`
-    ? `${Capitalize<Word>}${NameOfTask<Rest>}`
+    ? `${Capitalize<Word>}${PipelineName<Rest>}`
     : Capitalize<K>;
 
-interface OtherNames {
+/** Those that are named otherwise, and other names of tasks. */
+export interface OtherPipelineNames {
   readonly 'text2text-generation': 'Text2TextGeneration';
   readonly 'sentiment-analysis': 'TextClassification';
   readonly ner: 'TokenClassification';

@@ -22,6 +22,7 @@ export { formatBytes, GiB, KiB, MiB, parseBytes } from './core/bytes.ts';
 export type { Clock } from './core/clock.ts';
 export { type ErrorCode, MemoryGuardError } from './core/errors.ts';
 export type { ModelProcess, ProcessEnd } from './core/model-process.ts';
+export type { OnnxSizes } from './core/onnx-sizes.ts';
 export type { LadderStep, QuantizationName } from './core/quantizations.ts';
 export type {
   CacheType,
@@ -72,7 +73,21 @@ export type { Logger } from './events/publish-event.ts';
 export type { CalibrationOption } from './footprint/calibration-option.ts';
 export type { ModelRequirements } from './footprint/documented-requirements.ts';
 export type { GuardOptions } from './guard-options.ts';
-export type { GuardedBy, LoadsPipelines } from './guarded-sdk.ts';
+export type {
+  AnyClass,
+  GuardedAt,
+  GuardedBy,
+  GuardedLoad,
+  GuardedLoads,
+  GuardedPaths,
+  GuardedPipeline,
+  GuardedPipelines,
+  IntersectionOf,
+  LoadsPipelines,
+  OtherPipelineNames,
+  PipelineName,
+  PipelineOf,
+} from './guarded-sdk.ts';
 export type {
   DisposeMethodName,
   GuardedLoadArguments,
