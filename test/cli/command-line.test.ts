@@ -69,7 +69,10 @@ describe('the command line', () => {
       'Expected `--min-free` to be a safe integer >= 0 or a size such as "512 MiB", got \'lots\' (string).',
     ],
     ['plan a --min-free-ratio 2', 'Expected `--min-free-ratio` to be a number from 0 to 1, got 2 (number).'],
-    ['doctor -x', 'Unknown option `-x` of `doctor`; its options are --min-free, --ledger, --json, --help.'],
+    [
+      'doctor -x',
+      'Unknown option `-x` of `doctor`; its options are --min-free, --ledger, --write-nothing, --json, --help.',
+    ],
     ['run a --prompt b --temperature warm', "Expected `--temperature` to be a number from 0, got 'warm' (string)."],
     [
       'run a --prompt b --wait 1e10',

@@ -90,14 +90,14 @@ describe('the program', () => {
 
 describe.runIf(noControlGroups === undefined)('the program in a control group', () => {
   it('says what binds, and to what the limit is to be raised: with that the model fits', async () => {
-    const group = createControlGroup(300 * MiB);
+    const group = createControlGroup(200 * MiB);
     const words = ['plan', files.model('F32'), '--context', '4096', '--json'];
     const refused = await inGroup(group, words);
     expect(refused.code).toBe(3);
     const { help, decision } = JSON.parse(refused.text);
     expect(decision.verdict).toBe('refuse');
     const [, path, from, to] = /raise the limit of (\S+) from ([\d.]+ MiB) to ([\d.]+ MiB)/.exec(help.join('; ')) ?? [];
-    expect([path, from]).toEqual([group.path, '300.0 MiB']);
+    expect([path, from]).toEqual([group.path, '200.0 MiB']);
     group.setLimit(Math.round(Number(to?.slice(0, -4)) + 32) * MiB);
     expect((await inGroup(group, words)).code).toBe(0);
     const { text } = await inGroup(group, ['doctor']);

@@ -11,6 +11,7 @@ import {
 } from '../../index.ts';
 import { chooseVictims } from '../../policy/choose-victims.ts';
 import { canBeFreed, nearestCandidate } from '../../policy/decision.ts';
+import { findEnoughTotal } from '../../policy/enough-total.ts';
 import type { PlanRow } from './print-plan.ts';
 
 /** Empty if the load goes in as it was asked for. */
@@ -73,18 +74,12 @@ function findMemoryToFree(guard: MemoryGuard, lacking: Decision): RefusalHelp[] 
   return [{ freeBytes: shortfallBytes, unload }];
 }
 
-/** To what the limit must be raised. Rules that ask for a share of the total ask for more as the limit rises. */
+/** To what the limit must be raised. */
 function describeLargerLimit(lacking: Decision, limitedBy: MemoryScope): string[] {
   const isGroup = limitedBy.kind.startsWith('cgroup');
   if (!isGroup && canBeFreed(lacking)) return [];
   const { totalBytes } = lacking;
-  const missing = nearestCandidate(lacking)
-    .rules.filter(({ passed }) => !passed)
-    .map(({ rule, requiredBytes, foundBytes }) => {
-      const lessBytes = requiredBytes - foundBytes;
-      return rule === 'headroom' ? lessBytes : lessBytes / (1 - requiredBytes / totalBytes);
-    });
-  const bytes = totalBytes + Math.max(0, ...missing);
+  const bytes = findEnoughTotal(nearestCandidate(lacking), totalBytes);
   return [
     isGroup
       ? `raise the limit of ${limitedBy.path} from ${formatBytes(totalBytes)} to ${formatBytes(bytes)}`
