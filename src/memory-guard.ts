@@ -146,6 +146,11 @@ export class MemoryGuard {
     return this.#rooms.models.list();
   }
 
+  /** How many loads of this guard wait for memory now. Those that wait for their turn alone don't count. */
+  waitingCount(): number {
+    return this.#rooms.loader.waitingCount;
+  }
+
   /**
    * A dry run of `loadModel(name, options)`, or of `loadModel(options)` if the SDK takes its path there: every candidate with its
    * verdict. Nothing is loaded or reserved.

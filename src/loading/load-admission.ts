@@ -74,6 +74,11 @@ export class LoadAdmission {
     this.#line.close(reason);
   }
 
+  /** How many loads wait for memory. */
+  get waitingCount(): number {
+    return this.#line.count;
+  }
+
   /** Every candidate with its verdict as things stand now. Nothing is reserved or told. */
   plan(load: PreparedLoad): Decision {
     const { gate } = this.#parts;

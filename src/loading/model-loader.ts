@@ -104,6 +104,11 @@ export class ModelLoader {
     this.#admission.wake();
   }
 
+  /** How many loads wait for memory. */
+  get waitingCount(): number {
+    return this.#admission.waitingCount;
+  }
+
   /** Every candidate with its verdict as things stand now; nothing is loaded or reserved. */
   async plan(source: LoadSource, args: readonly unknown[]): Promise<Decision> {
     this.#assertOpen();

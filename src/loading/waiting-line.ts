@@ -115,6 +115,11 @@ export class WaitingLine {
     waiter.stuck = stuck;
   }
 
+  /** How many have a place. */
+  get count(): number {
+    return this.#line.size;
+  }
+
   get #first(): Placed | undefined {
     for (const waiter of this.#line) return waiter;
     return undefined;

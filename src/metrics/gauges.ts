@@ -36,6 +36,7 @@ export const GAUGES: readonly GaugeDefinition[] = [
   defineGauge('contexts', 'contexts', 'Contexts that loaded models have made beside themselves.', (guard) => [
     unlabelled(guard.models().filter(({ contextOf }) => contextOf !== undefined).length),
   ]),
+  defineGauge('waiting', 'loads', 'Loads that wait for memory.', (guard) => [unlabelled(guard.waitingCount())]),
   defineModelGauge(
     'model.predicted',
     'bytes',

@@ -17,6 +17,7 @@ export type MetricUnit =
   | 'state'
   | 'models'
   | 'contexts'
+  | 'loads'
   | 'decisions'
   | 'refusals'
   | 'events';

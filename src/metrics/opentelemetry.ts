@@ -41,6 +41,7 @@ const UNITS: Readonly<Record<MetricUnit, string>> = {
   state: '1',
   models: '{model}',
   contexts: '{context}',
+  loads: '{load}',
   decisions: '{decision}',
   refusals: '{refusal}',
   events: '{event}',

@@ -39,6 +39,20 @@ describe('the gauges', () => {
     }
   });
 
+  it('count the loads that wait for memory until they are in', async () => {
+    const { nexa, guard, clock, machine } = guardedFake(new FakeMachine(1 * GiB));
+    const { footprint } = sized(1).memoryGuard;
+    const waiting = () => readGauge(findGauge('waiting'), guard).map(({ value }) => value);
+    expect(waiting()).toEqual([0]);
+    const loads = ['a', 'b'].map((name) => nexa.loadModel(name, { memoryGuard: { footprint, wait: true } }));
+    await clock.advanceAsync(1000);
+    expect(waiting()).toEqual([2]);
+    machine.availableBytes = 16 * GiB;
+    await clock.advanceAsync(1000);
+    await Promise.all(loads);
+    expect(waiting()).toEqual([0]);
+  });
+
   it('show no need of a model of which nobody knows it', async () => {
     const { nexa, guard } = guardedFake(new FakeMachine(8 * GiB), { unknownModels: 'admit' });
     await nexa.loadModel('m');
