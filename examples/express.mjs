@@ -2,20 +2,24 @@
 /**
  * A server that loads each model when it is first asked for and unloads idle ones for it. If a model doesn't fit now, or memory is
  * critical, it answers 503 with Retry-After; if a model is too large for this machine it answers 507, and trying again won't help.
+ * `/ready` is 503 while memory is critical and once the server is about to end, `/live` is always 200.
  *
  *   npm install express nexa-memory-guard @fugood/llama.node
- *   node examples/express.mjs FOLDER [PORT]
+ *   node examples/express.mjs FOLDER [PORT]     # HOST=0.0.0.0 in a container
  *   curl -d '{"prompt":"Who are you?"}' -H 'content-type: application/json' localhost:3000/ask/Qwen2-Audio-7B-Q4_0.gguf
  */
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import express from 'express';
 import { NexaSDK, withMemoryGuard } from 'nexa-memory-guard';
 
 /** If the guard can't tell when memory comes back. */
 const RETRY_AFTER_MS = 10_000;
+/** How long a server that was told to end still answers, until nobody sends it requests any more. */
+const DRAIN_MS = 5000;
 
 /**
  * Sent to whoever should come again later.
@@ -43,8 +47,9 @@ function refuseWhenCritical(guard) {
 /**
  * @param {import('nexa-memory-guard').Guarded<NexaSDK>} nexa
  * @param {string} folder
+ * @param {AbortSignal} [leaving] aborted once the server is about to end
  */
-export function makeApp(nexa, folder) {
+export function makeApp(nexa, folder, leaving) {
   /** @type {Map<string, Promise<import('nexa-memory-guard').NexaModel>>} */
   const models = new Map();
 
@@ -61,10 +66,12 @@ export function makeApp(nexa, folder) {
   }
 
   const app = express();
-  app.get('/health', (_request, response) => {
-    const { status, headroomBytes } = nexa.guard.status();
-    response.status(status === 'critical' ? 503 : 200).json({ status, headroomBytes });
+  app.get('/ready', (_request, response) => {
+    const status = leaving?.aborted ? 'leaving' : readStatus(nexa.guard);
+    response.status(status === 'ok' || status === 'warning' ? 200 : 503).json({ status });
   });
+  // Never looks at memory: a restart would lose the models and load them again into the same memory.
+  app.get('/live', (_request, response) => void response.json({ status: 'ok' }));
   app.post('/ask/:file', refuseWhenCritical(nexa.guard), express.json(), async (request, response) => {
     const model = await getModel(String(request.params['file']));
     const { prompt } = /** @type {{ prompt: string }} */ (request.body);
@@ -74,6 +81,15 @@ export function makeApp(nexa, folder) {
   });
   app.use(answerErrors);
   return app;
+}
+
+/** `unknown` if memory can't be read. @param {import('nexa-memory-guard').MemoryGuard} guard */
+function readStatus(guard) {
+  try {
+    return guard.status().status;
+  } catch {
+    return 'unknown';
+  }
 }
 
 /** @type {express.ErrorRequestHandler} */
@@ -92,6 +108,21 @@ function answerErrors(error, _request, response, next) {
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const [folder = 'models', port = '3000'] = process.argv.slice(2);
   const nexa = withMemoryGuard(await NexaSDK.initialize(), { evict: 'idle', reload: true, logger: console });
-  const server = makeApp(nexa, folder).listen(Number(port), () => console.log(`Listening on port ${port}`));
-  process.once('SIGINT', () => server.close(() => void nexa.dispose().then(() => nexa.guard.close())));
+  const leaving = new AbortController();
+  const app = makeApp(nexa, folder, leaving.signal);
+  const host = process.env['HOST'] ?? 'localhost';
+  const server = app.listen(Number(port), host, () => {
+    const address = /** @type {import('node:net').AddressInfo} */ (server.address());
+    console.log(`Listening on http://${host}:${address.port}`);
+  });
+  /** Not ready, requests to their end, the models, the guard. @param {number} drainMs */
+  const end = async (drainMs) => {
+    leaving.abort();
+    await sleep(drainMs);
+    await new Promise((resolve) => server.close(resolve));
+    await nexa.dispose();
+    nexa.guard.close();
+  };
+  process.once('SIGTERM', () => end(DRAIN_MS));
+  process.once('SIGINT', () => end(0));
 }

@@ -1,14 +1,15 @@
 #!/usr/bin/env node
 /**
  * A server whose answers come from a local model. While memory is critical it answers 503 with Retry-After, by the health check of
- * `@fastify/under-pressure`, and also while others hold the memory that the model needs. It tells Prometheus how things stand. A model that
- * is too large for this machine is an error at the start.
+ * `@fastify/under-pressure`, and also while others hold the memory that the model needs. `/ready` is 503 then and once the server is about to
+ * end, `/live` is always 200, and `/metrics` tells Prometheus how things stand. A model that is too large for this machine is an error at the start.
  *
  *   npm install fastify @fastify/under-pressure prom-client nexa-memory-guard @fugood/llama.node
- *   node examples/fastify.mjs MODEL [PORT]
+ *   node examples/fastify.mjs MODEL [PORT]     # HOST=0.0.0.0 in a container
  *   curl -d '{"prompt":"Who are you?"}' -H 'content-type: application/json' localhost:3000/ask
  */
 import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import underPressure from '@fastify/under-pressure';
 import Fastify from 'fastify';
@@ -19,12 +20,15 @@ import * as prometheus from 'prom-client';
 /** Memory is seen to be short within this time. A reading takes 10 µs. */
 const HEALTH_CHECK_INTERVAL_MS = 100;
 const RETRY_AFTER_SECONDS = 10;
+/** How long a server that was told to end still answers, until nobody sends it requests any more. */
+const DRAIN_MS = 5000;
 
 /**
  * @param {import('nexa-memory-guard').Guarded<NexaSDK>} nexa
  * @param {string} name of the model, or a path
+ * @param {AbortSignal} [leaving] aborted once the server is about to end
  */
-export async function makeServer(nexa, name) {
+export async function makeServer(nexa, name, leaving) {
   const { guard } = nexa;
   const server = Fastify();
   const registry = new prometheus.Registry();
@@ -36,8 +40,15 @@ export async function makeServer(nexa, name) {
     healthCheckInterval: HEALTH_CHECK_INTERVAL_MS,
     retryAfter: RETRY_AFTER_SECONDS,
     message: 'Memory is short, try again later.',
-    exposeStatusRoute: '/health',
   });
+  /** A route that is never shed: whoever watches must see the most when things are worst. */
+  const unshed = { config: { pressureHandler: () => {} } };
+  server.get('/ready', unshed, async (_request, reply) => {
+    const status = leaving?.aborted ? 'leaving' : readStatus(guard);
+    return reply.code(status === 'ok' || status === 'warning' ? 200 : 503).send({ status });
+  });
+  // Never looks at memory: a restart would lose the model and load it again into the same memory.
+  server.get('/live', unshed, async () => ({ status: 'ok' }));
 
   /** @type {Promise<import('nexa-memory-guard').NexaModel> | undefined} */
   let loading;
@@ -71,8 +82,7 @@ export async function makeServer(nexa, name) {
     return reply.send(Readable.from(model.generate({ prompt, maxTokens: 64 })));
   });
 
-  // Whoever watches must see the most when things are worst: this route is never shed.
-  server.get('/metrics', { config: { pressureHandler: () => {} } }, async (_request, reply) => {
+  server.get('/metrics', unshed, async (_request, reply) => {
     reply.type(registry.contentType);
     return registry.metrics();
   });
@@ -84,10 +94,29 @@ export async function makeServer(nexa, name) {
   return server;
 }
 
+/** `unknown` if memory can't be read. @param {import('nexa-memory-guard').MemoryGuard} guard */
+function readStatus(guard) {
+  try {
+    return guard.status().status;
+  } catch {
+    return 'unknown';
+  }
+}
+
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const [name = 'qwen2audio', port = '3000'] = process.argv.slice(2);
   const nexa = withMemoryGuard(await NexaSDK.initialize(), { logger: console });
-  const server = await makeServer(nexa, name);
-  console.log(`Listening on ${await server.listen({ port: Number(port) })}`);
-  process.once('SIGINT', () => void server.close().then(() => nexa.dispose()));
+  const leaving = new AbortController();
+  const server = await makeServer(nexa, name, leaving.signal);
+  const host = process.env['HOST'] ?? 'localhost';
+  console.log(`Listening on ${await server.listen({ port: Number(port), host })}`);
+  /** Not ready, requests to their end, the model, the guard, the SDK. @param {number} drainMs */
+  const end = async (drainMs) => {
+    leaving.abort();
+    await sleep(drainMs);
+    await server.close();
+    await nexa.dispose();
+  };
+  process.once('SIGTERM', () => end(DRAIN_MS));
+  process.once('SIGINT', () => end(0));
 }

@@ -44,10 +44,11 @@ describe('the Fastify example', () => {
     const { nexa, machine } = await guarded();
     Object.assign(machine, { availableBytes, totalBytes });
     // The example is written against the package; here it runs on the sources.
-    const server = await makeServer(nexa as never, files.model('Q4_0'));
+    const leaving = new AbortController();
+    const server = await makeServer(nexa as never, files.model('Q4_0'), leaving.signal);
     const url = await server.listen({ port: 0, host: '127.0.0.1' });
     onTestFinished(() => server.close());
-    return { nexa, machine, url, server };
+    return { nexa, machine, url, server, leaving };
   }
 
   it('answers, turns away with Retry-After while memory is critical, and answers again', async () => {
@@ -60,10 +61,11 @@ describe('the Fastify example', () => {
     const shed = await ask(`${url}/ask`);
     expect(shed.retryAfter).toBe('10');
     expect(JSON.parse(shed.text)).toMatchObject({ error: 'Memory is short, try again later.' });
-    expect((await get(`${url}/health`)).status).toBe(503);
+    expect((await get(`${url}/ready`)).status).toBe(503);
+    expect((await get(`${url}/live`)).status).toBe(200);
     machine.availableBytes = 8 * GiB;
     await eventually(async () => expect((await ask(`${url}/ask`)).status).toBe(200));
-    expect(JSON.parse((await get(`${url}/health`)).text)).toEqual({ status: 'ok' });
+    expect(await get(`${url}/ready`)).toEqual({ status: 200, text: '{"status":"ok"}' });
   });
 
   it('tells to come again while others hold what the model needs, and answers once they gave it back', async () => {
@@ -83,6 +85,16 @@ describe('the Fastify example', () => {
     const { url, machine } = await start();
     machine.availableBytes = Number.NaN;
     await eventually(async () => expect((await ask(`${url}/ask`)).status).toBe(503));
+    expect(await get(`${url}/ready`)).toEqual({ status: 503, text: '{"status":"unknown"}' });
+    expect((await get(`${url}/live`)).status).toBe(200);
+  });
+
+  it('is not ready once it is about to end, and still answers', async () => {
+    const { url, leaving } = await start();
+    leaving.abort();
+    expect(await get(`${url}/ready`)).toEqual({ status: 503, text: '{"status":"leaving"}' });
+    expect((await get(`${url}/live`)).status).toBe(200);
+    expect((await ask(`${url}/ask`)).status).toBe(200);
   });
 
   it('tells Prometheus how things stand, most of all while it sheds', async () => {
@@ -105,14 +117,15 @@ describe('the Fastify example', () => {
 describe('the Express example', () => {
   async function start(options = {}) {
     const { nexa, machine } = await guarded(options);
-    const server: Server = createServer(makeApp(nexa as never, files.folder));
+    const leaving = new AbortController();
+    const server: Server = createServer(makeApp(nexa as never, files.folder, leaving.signal));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     onTestFinished(async () => {
       await new Promise((resolve) => server.close(resolve));
       nexa.guard.close();
     });
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    return { nexa, machine, url, of: (file: string) => `${url}/ask/${file}` };
+    return { nexa, machine, url, leaving, of: (file: string) => `${url}/ask/${file}` };
   }
 
   it('loads what is asked for, once, and streams its answer', async () => {
@@ -133,10 +146,22 @@ describe('the Express example', () => {
     const shed = await ask(of('qwen2audio-Q4_0.gguf'));
     expect([shed.status, shed.retryAfter]).toEqual([503, '10']);
     expect(JSON.parse(shed.text)).toMatchObject({ error: 'Memory is short.', headroomBytes: expect.any(Number) });
-    expect((await get(`${url}/health`)).status).toBe(503);
+    expect((await get(`${url}/ready`)).status).toBe(503);
+    expect((await get(`${url}/live`)).status).toBe(200);
     machine.availableBytes = 8 * GiB;
     expect((await ask(of('qwen2audio-Q4_0.gguf'))).status).toBe(200);
-    expect(JSON.parse((await get(`${url}/health`)).text)).toMatchObject({ status: 'ok' });
+    expect(await get(`${url}/ready`)).toEqual({ status: 200, text: '{"status":"ok"}' });
+  });
+
+  it('is not ready once it is about to end or memory can’t be read, and stays alive', async () => {
+    const { url, of, machine, leaving } = await start();
+    machine.availableBytes = Number.NaN;
+    expect(await get(`${url}/ready`)).toEqual({ status: 503, text: '{"status":"unknown"}' });
+    machine.availableBytes = 8 * GiB;
+    leaving.abort();
+    expect(await get(`${url}/ready`)).toEqual({ status: 503, text: '{"status":"leaving"}' });
+    expect((await get(`${url}/live`)).status).toBe(200);
+    expect((await ask(of('qwen2audio-Q4_0.gguf'))).status).toBe(200);
   });
 
   it('tells to come again if a model does not fit, and that there is none if there is none', async () => {
