@@ -3,6 +3,7 @@ import { findLlamaNodeFiles, findNodeLlamaCppFiles } from './adapters/find-engin
 import { copyOptions } from './core/copy-options.ts';
 import type { EngineFiles } from './core/engine-files.ts';
 import { invalidOption, MemoryGuardError } from './core/errors.ts';
+import { readModelFormat } from './core/model-format.ts';
 import { absolutePath, describedPath, objectOf } from './core/validate.ts';
 import { findCalibrationDirectory } from './footprint/calibration-store.ts';
 import { openEstimators } from './footprint/draft-estimator.ts';
@@ -30,7 +31,7 @@ export interface EstimateFootprintOptions extends EstimatorOptions {
 }
 
 /**
- * Estimates what llama.cpp takes for a model, part by part, from the headers of its files: nothing is loaded, which takes
+ * Estimates what llama.cpp takes for a model, or whisper.cpp for a `.bin` file, part by part, from the headers of its files: nothing is loaded, which takes
  * some milliseconds. All sizes are bytes. The estimate is exact for the architectures and projectors that docs/footprint.md
  * names; for others it is an upper bound, and `upperBound` and `notes` say so.
  *
@@ -56,7 +57,7 @@ export async function estimateFootprint(options: EstimateFootprintOptions): Prom
   if (modelPath === undefined) throw invalidOption('modelPath', 'the path of a GGUF file', undefined);
   completeSettings(shape); // What is wrong with the options is said before files are read.
   if (engine === undefined) {
-    const estimator = await openEstimators({ modelPath, projectorPath, draftPath });
+    const estimator = await openEstimators({ modelPath, projectorPath, draftPath, format: readModelFormat(modelPath) });
     await estimator.ask([shape]);
     return estimator.estimate(shape);
   }

@@ -1,5 +1,11 @@
 /** The types of guarded SDKs: of those with `loadModel`, and of those whose methods that load stand elsewhere, as `Session.create` does. */
-import type { GuardedLoadArguments, GuardedLoadOptions, GuardedModel, LoadsModels } from './guarded-types.ts';
+import type {
+  GuardedLoadArguments,
+  GuardedLoadOptions,
+  GuardedModel,
+  LoadsModels,
+  LoadsWhisper,
+} from './guarded-types.ts';
 
 /**
  * The SDK's own type, its methods that load asynchronous and with `memoryGuard` in their options, and `guard` added. `G` is the guard, `P` the
@@ -15,8 +21,13 @@ export type GuardedBy<G, T, P extends string = never> = [P] extends [never]
       }
     : T extends LoadsPipelines
       ? GuardedPipelines<T> & { readonly guard: G }
-      : never
+      : T extends LoadsWhisper
+        ? GuardedPaths<T, 'initWhisper'> & { readonly guard: G }
+        : never
   : GuardedPaths<T, P> & { readonly guard: G };
+
+/** An SDK whose methods that load are known. */
+export type GuardableSdk = LoadsModels | LoadsPipelines | LoadsWhisper;
 
 /** The module `@huggingface/transformers`, as far as it loads. */
 export interface LoadsPipelines {

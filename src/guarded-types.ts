@@ -8,6 +8,12 @@ export interface LoadsModels {
   loadModel(...args: any[]): unknown;
 }
 
+/** The module `@fugood/whisper.node`. */
+export interface LoadsWhisper {
+  // biome-ignore lint/suspicious/noExplicitAny: its own arguments are accepted
+  initWhisper(...args: any[]): unknown;
+}
+
 /** Any load option of the SDK, with `memoryGuard` added, and if it has them ranges of contexts and lists of cache types. */
 export type GuardedLoadOptions<O> = unknown extends O
   ? { readonly memoryGuard?: LoadGuardOptions; readonly [option: string]: unknown }
@@ -28,7 +34,7 @@ export type GuardedPathOptions<O> = GuardedLoadOptions<Omit<O, 'n_ctx'>> &
 
 /** The arguments of `loadModel`: `memoryGuard` is in its options, and may be given where it has none. */
 export type GuardedLoadArguments<A extends unknown[]> = A extends [
-  infer Path extends { modelPath: string } | { model: string },
+  infer Path extends { modelPath: string } | { model: string } | { filePath: string },
   ...infer Rest,
 ]
   ? [GuardedPathOptions<Path>, ...Rest]

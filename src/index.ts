@@ -95,6 +95,7 @@ export type {
   GuardedModel,
   GuardedPathOptions,
   LoadsModels,
+  LoadsWhisper,
   WithGuardedContexts,
 } from './guarded-types.ts';
 export type { OnLedgerFailure } from './ledger/ledger-failure.ts';

@@ -10,8 +10,8 @@ import { unwrap } from './core/wrap-object.ts';
 import { checkEventName, type GuardEventName, type GuardEventOf } from './events/guard-events.ts';
 import { checkAdapter } from './guard-options.ts';
 import type { GuardRooms } from './guard-rooms.ts';
-import type { GuardedBy, LoadsPipelines } from './guarded-sdk.ts';
-import type { GuardedModel, LoadsModels } from './guarded-types.ts';
+import type { GuardableSdk, GuardedBy } from './guarded-sdk.ts';
+import type { GuardedModel } from './guarded-types.ts';
 import type { LedgerEntry } from './ledger/ledger-record.ts';
 import { loadCallAdapter, runLoadCall } from './load-calls/load-call-adapter.ts';
 import {
@@ -240,7 +240,7 @@ export class MemoryGuard {
     sdk: T,
     adapter: Partial<Adapter> & { readonly loads: readonly P[] | Readonly<Record<P, unknown>> },
   ): GuardedBy<this, T, P>;
-  wrap<T extends LoadsModels | LoadsPipelines>(sdk: T, adapter?: Partial<Adapter>): GuardedBy<this, T>;
+  wrap<T extends GuardableSdk>(sdk: T, adapter?: Partial<Adapter>): GuardedBy<this, T>;
   wrap(sdk: object, adapter?: Partial<Adapter>): unknown {
     this.#assertOpen();
     const own = adapter === undefined ? undefined : checkAdapter(adapter, 'adapter');

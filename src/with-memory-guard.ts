@@ -1,13 +1,12 @@
 /** The short form for one SDK: a guard of its own, and the SDK behind it. */
 import { type GuardOptions, readGuardOptions } from './guard-options.ts';
 import { GuardRooms } from './guard-rooms.ts';
-import type { GuardedBy, LoadsPipelines } from './guarded-sdk.ts';
-import type { LoadsModels } from './guarded-types.ts';
+import type { GuardableSdk, GuardedBy } from './guarded-sdk.ts';
 import { MemoryGuard } from './memory-guard.ts';
 import { checkSdk } from './wrap-sdk.ts';
 
 /** The SDK's own type, its methods that load asynchronous and with `memoryGuard` in their options, and `guard` added. */
-export type Guarded<T extends LoadsModels | LoadsPipelines> = GuardedBy<MemoryGuard, T>;
+export type Guarded<T extends GuardableSdk> = GuardedBy<MemoryGuard, T>;
 
 /**
  * Returns the same SDK with `guard` added and every `loadModel` admitted, downgraded or refused. What the SDK calls on itself is not
@@ -29,7 +28,7 @@ export function withMemoryGuard<T extends object, const P extends string>(
     readonly adapter: { readonly loads: readonly P[] | Readonly<Record<P, unknown>> };
   },
 ): GuardedBy<MemoryGuard, T, P>;
-export function withMemoryGuard<T extends LoadsModels | LoadsPipelines>(sdk: T, options?: GuardOptions): Guarded<T>;
+export function withMemoryGuard<T extends GuardableSdk>(sdk: T, options?: GuardOptions): Guarded<T>;
 export function withMemoryGuard(sdk: object, options?: GuardOptions): unknown {
   const settings = readGuardOptions(options, 'withMemoryGuard');
   // Before a guard is opened that nobody would close.

@@ -20,6 +20,7 @@ import { createRandom } from './random.mjs';
  * @property {number} [textLayers]
  * @property {number} [mels]
  * @property {WhisperType} [type]
+ * @property {boolean} [quiet] end every text at once: the matrices are left zero but for the one number that says so. For types of 32 weights and less
  * @property {boolean} [random] fill the matrices with seeded noise; without it the file is sparse
  */
 /** @typedef {{ name: string, type: WhisperType, dims: number[] }} Tensor */
@@ -62,7 +63,13 @@ export const whisperShapes = {
 
 /** @param {string} file @param {WhisperShape} [given] what differs from the smallest shape */
 export function writeWhisperModel(file, given = {}) {
-  const shape = { ...whisperShapes.mini, type: /** @type {WhisperType} */ ('F16'), random: true, ...given };
+  const shape = {
+    ...whisperShapes.mini,
+    type: /** @type {WhisperType} */ ('F16'),
+    random: true,
+    quiet: false,
+    ...given,
+  };
   const descriptor = fs.openSync(file, 'w');
   try {
     let at = writeAt(descriptor, encodeHeader(shape), 0);
@@ -70,7 +77,8 @@ export function writeWhisperModel(file, given = {}) {
     for (const tensor of listTensors(shape)) {
       at = writeAt(descriptor, encodeTensor(tensor), at);
       const bytes = countBytes(tensor);
-      if (shape.random) writeAt(descriptor, makeNoise(tensor, bytes, random), at);
+      if (shape.random && !shape.quiet) writeAt(descriptor, makeNoise(tensor, bytes, random), at);
+      if (shape.quiet) writeEnd(descriptor, tensor, shape, at);
       at += bytes;
     }
     fs.ftruncateSync(descriptor, at);
@@ -179,6 +187,35 @@ function listTensors({ vocab, audioContext, width, audioLayers, textContext, tex
   ];
 }
 
+/** The engine's token for the end of a text, by whether the model knows other languages than English. */
+const END = { english: 50256, other: 50257 };
+const [ONE_F16, TEN_F16, HUNDRED_F16] = [0x3c00, 0x4900, 0x5640];
+
+/**
+ * What the decoder gives is its last norm's bias, a one and zeros, and the end is the only token whose product with that is not zero.
+ * @param {number} descriptor @param {Tensor} tensor @param {Required<WhisperShape>} shape @param {number} at
+ */
+function writeEnd(descriptor, tensor, { vocab, width }, at) {
+  const bytes = Buffer.alloc(8);
+  if (tensor.name === 'decoder.ln.bias') {
+    bytes.writeFloatLE(1);
+    writeAt(descriptor, bytes.subarray(0, 4), at);
+  }
+  if (tensor.name !== 'decoder.token_embedding.weight') return;
+  const row = vocab > 51864 ? END.other : END.english;
+  const { weights, bytes: blockBytes } = ALL_BLOCKS[tensor.type];
+  const { type } = tensor;
+  // Scale, then for types with an offset that, or the bits of the first weight.
+  if (type === 'F32') bytes.writeFloatLE(100);
+  else if (type === 'F16') bytes.writeUInt16LE(HUNDRED_F16);
+  else if (type.endsWith('_1')) bytes.writeUInt16LE(HUNDRED_F16, 2);
+  else if (type === 'Q8_0') bytes.set([ONE_F16 & 255, ONE_F16 >> 8, 100]);
+  else if (type === 'Q4_0') bytes.set([TEN_F16 & 255, TEN_F16 >> 8, 15]);
+  else bytes.set([TEN_F16 & 255, TEN_F16 >> 8, 1, 0, 0, 0, 15]);
+  const used = type === 'F16' ? 2 : type === 'F32' ? 4 : 8;
+  writeAt(descriptor, bytes.subarray(0, used), at + ((row * width) / weights) * blockBytes);
+}
+
 /** The scale of a block stands first in all types with 32 weights; those of 256 are left zero. */
 const SCALE_F16 = 0x1c00;
 
@@ -193,9 +230,8 @@ function makeNoise({ name, type, dims }, bytes, random) {
   const noise = Buffer.alloc(bytes);
   if (weights > 32) return noise;
   // A row of noise is repeated: half a million numbers take long enough.
-  const row = Buffer.alloc(
-    /** @type {number} */ ((dims[0]) / weights) * blockBytes * (dims.length === 3 ? Number(dims[1]) : 1),
-  );
+  const [length = 0, channels = 1] = dims;
+  const row = Buffer.alloc((length / weights) * blockBytes * (dims.length === 3 ? channels : 1));
   for (let at = 0; at < row.length; at += blockBytes) {
     // From 0.016 to 0.03, either sign.
     if (weights === 1) row.writeUInt16LE(0x2400 + Math.floor(random() * 0x3ff) + (random() < 0.5 ? 0x8000 : 0), at);

@@ -1,9 +1,10 @@
 /** What the guard must know about an SDK, as types. It knows no SDK by name and no memory numbers. */
 import type { EngineFiles } from '../core/engine-files.ts';
+import type { ModelFormat } from '../core/model-format.ts';
 import type { ModelProcess } from '../core/model-process.ts';
 import type { OnnxSizes } from '../core/onnx-sizes.ts';
 import type { QuantizationName } from '../core/quantizations.ts';
-import type { KvCacheType, ModelMemory } from '../core/types.ts';
+import type { KvCacheType, LoadParts, ModelMemory } from '../core/types.ts';
 
 /**
  * How the caller wants the model to be run, as far as that decides what the model needs, by the names that `NexaSDK` uses.
@@ -86,6 +87,8 @@ export interface ModelOffer {
   readonly quantization?: QuantizationName;
   /** Path of the model's file; of a split model that of the first one. Absent if what it takes is told, or may have been seen. */
   readonly modelPath?: string;
+  /** How that file is read. @default 'gguf' */
+  readonly format?: ModelFormat;
   /** What it takes, as `memoryGuard.footprint` says it. It goes before the file. */
   readonly footprint?: unknown;
   /** How large its ONNX files are, if nothing better tells what it takes: an upper bound is made of that. */
@@ -220,8 +223,8 @@ export interface Adapter {
   isInference(method: string): boolean;
   /** Whether a call on a loaded model with these arguments processes audio: memory is reserved for that while the call runs. */
   hasAudio(args: readonly unknown[]): boolean;
-  /** How many bytes such a call takes at most while it runs, if that may be more than the documented 100 MB. */
-  countCallAudio?(model: unknown, args: readonly unknown[]): number;
+  /** How many bytes such a call takes at most while it runs, if that may be more than the documented 100 MB. `predicted` is what the model takes. */
+  countCallAudio?(model: unknown, args: readonly unknown[], predicted?: LoadParts): number;
   /** Methods of the SDK that unload: all models, or the one whose handle or name is the first argument. */
   readonly sdkDisposers?: { readonly all?: readonly PropertyKey[]; readonly one?: readonly PropertyKey[] };
 }

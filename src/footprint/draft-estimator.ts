@@ -1,19 +1,23 @@
 /** A model with another one that guesses its next tokens: both are loaded, each with a context of the same tokens. It computes no size. */
 
+import type { ModelFormat } from '../core/model-format.ts';
 import type { EnginePort } from './engine/engine-port.ts';
 import { type EstimateShape, type Estimator, openEstimator } from './estimator.ts';
 import type { Footprint } from './footprint.ts';
 import { sumFootprint } from './footprint.ts';
+import { openWhisperEstimator } from './whisper-estimator.ts';
 
 /** The files of one load. */
 export interface LoadFiles {
   readonly modelPath: string;
   readonly projectorPath?: string | undefined;
   readonly draftPath?: string | undefined;
+  readonly format?: ModelFormat | undefined;
 }
 
 /** The estimator of all of them. Rejects as `openEstimator` does. */
 export async function openEstimators(files: LoadFiles, engine?: EnginePort): Promise<Estimator> {
+  if (files.format === 'whisper') return openWhisperEstimator(files.modelPath);
   const main = await openEstimator(files.modelPath, files.projectorPath, engine);
   return files.draftPath === undefined ? main : addDraft(main, await openEstimator(files.draftPath, undefined, engine));
 }

@@ -1,10 +1,11 @@
 /** How the guard reads a call that loads: its arguments are one `LoadCall`. It knows no memory numbers. */
 import type { Adapter, LoadRequest, ModelOffer } from '../adapters/adapter.ts';
 import { defaultModelParts } from '../adapters/default-adapter.ts';
-import { listLadderOffers, readLadderStep } from '../adapters/quantization-ladder.ts';
+import { listFileOffers, readFileStep } from '../adapters/quantization-ladder.ts';
 import { withoutPrototype } from '../core/copy-options.ts';
 import { describe, MemoryGuardError } from '../core/errors.ts';
-import type { LoadCall, LoadChoice } from './load-call-options.ts';
+import { tellFormat } from '../core/model-format.ts';
+import type { LoadCall, LoadCandidate, LoadChoice } from './load-call-options.ts';
 
 /** For one call. */
 export function loadCallAdapter({ options }: LoadCall): Adapter {
@@ -44,7 +45,7 @@ export async function runLoadCall([given]: readonly unknown[]): Promise<unknown>
 function readRequest({ options }: LoadCall): LoadRequest {
   const { name, modelPath, candidates, contextSize, kvCacheType } = options;
   const { downgrade, floor, footprint, force, pin, wait, signal } = options;
-  const own = candidates || modelPath === undefined ? undefined : readLadderStep(modelPath);
+  const own = candidates || modelPath === undefined ? undefined : readFileStep(modelPath);
   return withoutPrototype<LoadRequest>({
     name,
     quantization: options.quantization ?? own,
@@ -59,8 +60,18 @@ function leaveOutUndefined(given: object): object {
 
 async function listOffers({ options }: LoadCall): Promise<readonly ModelOffer[]> {
   const { candidates, modelPath, projectorPath } = options;
-  if (candidates) return candidates;
-  return modelPath === undefined ? [] : listLadderOffers(modelPath, projectorPath);
+  if (candidates) return candidates.map(readCandidate);
+  return modelPath === undefined ? [] : listFileOffers(modelPath, projectorPath);
+}
+
+/** A candidate may have more in it, which is the program's own. */
+function readCandidate({ quantization, footprint, modelPath, projectorPath }: LoadCandidate): ModelOffer {
+  return {
+    ...(quantization !== undefined && { quantization }),
+    ...(footprint !== undefined && { footprint }),
+    ...(modelPath !== undefined && { modelPath, ...tellFormat(modelPath) }),
+    ...(projectorPath !== undefined && { projectorPath }),
+  };
 }
 
 /** The same call with what was chosen for it. A guard that only observes chooses nothing: then it is what was asked for. */

@@ -83,6 +83,7 @@ function listShapes(asked: RequestedShape | undefined, trainedTokens: number | u
 const OFFER_KEYS = [
   'quantization',
   'modelPath',
+  'format',
   'projectorPath',
   'draftPath',
   'footprint',

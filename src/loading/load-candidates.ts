@@ -238,8 +238,7 @@ function estimateCandidate(
   const { key, observations = [] }: Partial<LearnedLoads> = observed?.(shape) ?? {};
   const { basis, ...predicted } = applyObservations(footprint, observations);
   const { notes, readOnceBytes, lockedBytes, laterBytes } = footprint;
-  const told =
-    laterBytes > 0 ? [...notes, `${formatBytes(laterBytes)} of it come later, as conversations grow`] : notes;
+  const told = laterBytes > 0 ? [...notes, `${formatBytes(laterBytes)} of it come later, as it is used`] : notes;
   // Pages that were copied from are nobody's need, and locked ones can't be taken back.
   const mappedBytes = Math.max(0, predicted.mappedBytes - readOnceBytes - lockedBytes);
   const anonymousBytes = predicted.anonymousAfterCallBytes + lockedBytes + processBytes;

@@ -28,7 +28,7 @@ export function trackModelCall<C>(
   const inference = isInference(key, methods);
   return (invoke, args) => {
     // Asked before the engine is: what throws here must neither lose a call that runs nor leave one counted.
-    const audio = mayHaveAudio(args, methods) ? countAudio(held.raw, args, methods) : undefined;
+    const audio = mayHaveAudio(args, methods) ? countAudio(held, args, methods) : undefined;
     const watch = watchModelCall(models, held, inference, audio);
     const result = callNow(invoke, args, watch);
     if (args.includes(result)) return result; // `pipe` gives back what it was given
@@ -101,9 +101,9 @@ function mayHaveAudio<C>(args: readonly unknown[], methods: ModelMethods<C>): bo
 }
 
 /** Nothing beside what is documented if the adapter can't say. */
-function countAudio<C>(model: unknown, args: readonly unknown[], methods: ModelMethods<C>): number {
+function countAudio<C>({ raw, facts }: HeldModel, args: readonly unknown[], methods: ModelMethods<C>): number {
   try {
-    const bytes = methods.countCallAudio?.(model, args);
+    const bytes = methods.countCallAudio?.(raw, args, facts.predicted);
     return Number.isSafeInteger(bytes) ? bytes! : 0;
   } catch {
     return 0;

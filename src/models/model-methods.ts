@@ -1,5 +1,7 @@
 /** What the life of a loaded model must know of the SDK that it comes from. It knows no SDK. */
 
+import type { LoadParts } from '../core/types.ts';
+
 /** How models of an SDK are ended, and what they do that no call shows. */
 export interface LifeMethods {
   /** Methods that end a model, in the order in which one is chosen for a handle that was lost. */
@@ -25,7 +27,7 @@ export interface ModelMethods<C> extends LifeMethods {
   /** Whether a call with these arguments processes audio. */
   hasAudio(args: readonly unknown[]): boolean;
   /** How many bytes such a call takes at most while it runs. Absent if that is what is documented. */
-  countCallAudio?(model: unknown, args: readonly unknown[]): number;
+  countCallAudio?(model: unknown, args: readonly unknown[], predicted?: LoadParts): number;
   /** How a method is read that makes something with memory of its own. `undefined` for every other method. */
   adaptContext?(model: unknown, method: PropertyKey, files: readonly string[]): C | undefined;
   /** Calls `tell` when the SDK ends the model, whoever asked for that. */

@@ -32,9 +32,49 @@ export function trackCall(result: unknown, watch: CallWatch, standIn?: CallStand
       followThenable(result, watch);
       return result;
     }
+    const work = findWork(result);
+    if (work) return followWork(result, work, watch);
   }
   watch.done?.();
   return result;
+}
+
+/** The promise in `{ promise, stop }`, as SDKs return whose work can be stopped. A getter is not asked. */
+function findWork(result: object): Promise<unknown> | undefined {
+  try {
+    const promise: unknown = Object.getOwnPropertyDescriptor(result, 'promise')?.value;
+    return promise instanceof Promise ? promise : undefined;
+  } catch {
+    return undefined; // a proxy that was revoked
+  }
+}
+
+/** Once it is stopped such work counts as done: engines leave its promise open for ever. */
+function followWork(result: object, promise: Promise<unknown>, watch: CallWatch): object {
+  let running = true;
+  const end = (completed: boolean) => {
+    if (running) watch.end(completed);
+    running = false;
+  };
+  watch.begin();
+  const followed = promise.then(
+    (value) => {
+      end(true);
+      return value;
+    },
+    (error) => {
+      end(false);
+      throw error;
+    },
+  );
+  const stop: Takeover = (invoke, args) => {
+    end(false);
+    return invoke(args);
+  };
+  return wrapObject(result, {
+    extra: new Map([['promise', followed]]),
+    takeover: (key) => (key === 'stop' ? stop : undefined),
+  });
 }
 
 /** An object that throws when it is asked is none. */

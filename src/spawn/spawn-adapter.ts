@@ -1,6 +1,7 @@
 /** How the guard reads the start of a program as a load: its arguments are one `SpawnCall`. It knows no memory numbers. */
 import type { Adapter, ChosenShape, LoadRequest, ModelOffer } from '../adapters/adapter.ts';
 import { withoutPrototype } from '../core/copy-options.ts';
+import { tellFormat } from '../core/model-format.ts';
 import type { ModelProcess } from '../core/model-process.ts';
 import type { SpawnCall } from './spawn-options.ts';
 import { spawnProgram } from './spawn-program.ts';
@@ -51,7 +52,7 @@ function readRequest({ options }: SpawnCall): LoadRequest {
 function listOffers({ options }: SpawnCall): readonly ModelOffer[] {
   const { modelPath, projectorPath } = options;
   if (modelPath === undefined) return [];
-  return [{ modelPath, ...(projectorPath !== undefined && { projectorPath }) }];
+  return [{ modelPath, ...tellFormat(modelPath), ...(projectorPath !== undefined && { projectorPath }) }];
 }
 
 function withChosen(call: SpawnCall, { contextSize }: ChosenShape): SpawnCall {
