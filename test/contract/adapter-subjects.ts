@@ -8,6 +8,7 @@ import type { GuardOptions } from '../../src/guard-options.ts';
 import type { LoadsModels } from '../../src/guarded-types.ts';
 import { NexaSDK } from '../../src/sdk/nexa-sdk.ts';
 import { writeOnnxFamily } from '../../tools/synthetic-onnx.mjs';
+import { writeWhisperModel } from '../../tools/synthetic-whisper.mjs';
 import { importEngine, NO_OTHER_ENGINES } from '../support/other-engines.ts';
 
 const require = createRequire(import.meta.url);
@@ -24,10 +25,16 @@ export interface Subject {
   /** Where the method stands that loads. @default 'loadModel' */
   readonly loadPath?: string;
   /** Why it can't be tried here; absent if it can. */
-  readonly absent?: string | undefined;
+  readonly missing?: string | undefined;
   /** False if it has models of its own, which the steps of the given files stand for. @default true */
   readonly readsHeaders?: boolean;
-  open(): Promise<object>;
+  /** Files that its engine reads. @default GGUF files */
+  readonly makeFiles?: () => SubjectFiles;
+  /** False if its files are no steps of one ladder. @default true */
+  readonly laddered?: boolean;
+  /** The engine reads its files into memory of its own. */
+  readonly mapsNothing?: boolean;
+  open(): Promise<Model>;
   /** The arguments that load this file with 512 tokens of context. */
   args(modelPath: string, memoryGuard?: object): readonly unknown[];
   /** The same, in such a way that the SDK itself fails. */
@@ -49,6 +56,17 @@ export function findLoad(sdk: Model, { loadPath = 'loadModel' }: Subject): reado
 export function load(sdk: Model, subject: Subject, ...args: readonly unknown[]): Promise<Model> {
   const [holder, name] = findLoad(sdk, subject);
   return holder[name](...args);
+}
+
+/** Models by their quantizations; `larger` is large enough that what it takes stands out of what a process takes by itself. */
+export interface SubjectFiles {
+  model(quantization?: 'Q4_0' | 'Q4_K_M' | 'Q5_K_M' | 'F32'): string;
+  /** The file of a step by the name that events have for it. @default model */
+  named?(quantization: string | undefined): string;
+  readonly larger: string;
+  /** A step of `model` with others below it. */
+  readonly best: string;
+  remove(): void;
 }
 
 const CONTEXT = 512;
@@ -109,6 +127,48 @@ export const nodeLlamaCpp: Subject = {
   },
   dispose: (model) => model.dispose(),
   disposeAll: (sdk) => sdk.dispose(),
+};
+
+const WHISPER_STEPS = { F32: 'F16', Q5_K_M: 'Q8_0', Q4_K_M: 'Q5_0', Q4_0: 'Q4_0' } as const;
+
+export const whisperNode: Subject = {
+  name: '@fugood/whisper.node',
+  recognized: true,
+  options: {},
+  loadPath: 'initWhisper',
+  mapsNothing: true,
+  missing: NO_OTHER_ENGINES,
+  makeFiles() {
+    const folder = mkdtempSync(join(tmpdir(), 'nexa-whisper-'));
+    const path = (step: string) => join(folder, `ggml-mini-${step.toLowerCase()}.bin`);
+    for (const type of Object.values(WHISPER_STEPS)) writeWhisperModel(path(type), { type, quiet: true });
+    const larger = join(folder, 'ggml-larger.bin');
+    writeWhisperModel(larger, { width: 128, textLayers: 3, quiet: true });
+    return {
+      model: (step = 'Q4_0') => path(WHISPER_STEPS[step]),
+      named: (quantization = '') => path(quantization),
+      larger,
+      best: 'Q8_0',
+      remove: () => rmSync(folder, { recursive: true }),
+    };
+  },
+  open: () => importEngine('@fugood/whisper.node').then(({ default: module }) => module),
+  args: (filePath, memoryGuard) => [{ filePath, useGpu: false, ...(memoryGuard && { memoryGuard }) }],
+  // Only the engine looks at what is not enumerable.
+  failing: (filePath) => [
+    Object.defineProperty({ filePath }, 'useGpu', {
+      get() {
+        throw new Error('not today');
+      },
+    }),
+  ],
+  async compute(model) {
+    const sound = new Int16Array(16_000).map((_, index) => 3000 * Math.sin(index));
+    // Five texts side by side, after one that is as long as any.
+    const unsure = { temperature: 0.4, temperatureInc: 0, prompt: ' wa'.repeat(600) };
+    await model.transcribeData(sound.buffer, { language: 'en', maxThreads: 1, ...unsure }).promise;
+  },
+  dispose: (model) => model.release(),
 };
 
 /** An SDK that nobody knows: its engine is real, its names are its own. */
@@ -191,7 +251,7 @@ export const transformersModule: Subject = {
   name: '@huggingface/transformers',
   recognized: true,
   readsHeaders: false,
-  absent: NO_OTHER_ENGINES,
+  missing: NO_OTHER_ENGINES,
   loadPath: 'AutoModel.from_pretrained',
   options: {},
   async open() {
