@@ -11,7 +11,7 @@ import { runScript } from './real-load.mjs';
 /** @typedef {import('../../tools/synthetic-whisper.mjs').WhisperType} WhisperType */
 
 const MiB = 2 ** 20;
-const LIMIT_MS = 300_000;
+const LIMIT_MS = 1_200_000;
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {

@@ -209,11 +209,10 @@ async function checkTensors(source: ModelFile, start: number, shape: WhisperShap
       throw refuse(wanted, `${findGgmlType(typeId)?.name ?? `type ${typeId}`} of ${dims.join(' × ')}`);
     }
     at += headBytes + countTensorBytes(expected);
+    if (at <= sizeBytes) continue;
+    throw refuse(`hold all of ${name}`, `its end ${formatByteCount(at - sizeBytes)} before that`);
   }
-  if (at === sizeBytes) return;
-  const found =
-    at > sizeBytes ? `its end ${formatByteCount(at - sizeBytes)} before` : `${formatByteCount(sizeBytes - at)} more`;
-  throw refuse('end with its last tensor', found);
+  if (at < sizeBytes) throw refuse('end with its last tensor', `${formatByteCount(sizeBytes - at)} more`);
 }
 
 /** The engine fills missing dimensions with 1. */
