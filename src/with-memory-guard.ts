@@ -33,5 +33,5 @@ export function withMemoryGuard(sdk: object, options?: GuardOptions): unknown {
   const settings = readGuardOptions(options, 'withMemoryGuard');
   // Before a guard is opened that nobody would close.
   checkSdk(sdk, settings.adapter);
-  return new MemoryGuard(new GuardRooms(settings)).wrap(sdk as LoadsModels, settings.adapter);
+  return new MemoryGuard(new GuardRooms(settings)).wrap(sdk as GuardableSdk, settings.adapter);
 }

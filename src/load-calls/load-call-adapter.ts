@@ -4,7 +4,7 @@ import { defaultModelParts } from '../adapters/default-adapter.ts';
 import { listFileOffers, readFileStep } from '../adapters/quantization-ladder.ts';
 import { withoutPrototype } from '../core/copy-options.ts';
 import { describe, MemoryGuardError } from '../core/errors.ts';
-import { tellFormat } from '../core/model-format.ts';
+import { readModelFormat } from '../core/model-format.ts';
 import type { LoadCall, LoadCandidate, LoadChoice } from './load-call-options.ts';
 
 /** For one call. */
@@ -65,13 +65,10 @@ async function listOffers({ options }: LoadCall): Promise<readonly ModelOffer[]>
 }
 
 /** A candidate may have more in it, which is the program's own. */
-function readCandidate({ quantization, footprint, modelPath, projectorPath }: LoadCandidate): ModelOffer {
-  return {
-    ...(quantization !== undefined && { quantization }),
-    ...(footprint !== undefined && { footprint }),
-    ...(modelPath !== undefined && { modelPath, ...tellFormat(modelPath) }),
-    ...(projectorPath !== undefined && { projectorPath }),
-  };
+function readCandidate(candidate: LoadCandidate): ModelOffer {
+  const { quantization, footprint, modelPath } = candidate;
+  if (modelPath === undefined || readModelFormat(modelPath) === 'gguf') return candidate;
+  return { ...(quantization !== undefined && { quantization }), footprint, modelPath, format: 'whisper' };
 }
 
 /** The same call with what was chosen for it. A guard that only observes chooses nothing: then it is what was asked for. */

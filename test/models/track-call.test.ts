@@ -91,6 +91,33 @@ describe('a call that returns a promise', () => {
   });
 });
 
+describe('a call that returns a promise beside a way to stop it', () => {
+  it('runs until the promise settles, and what else the result has stays as it is', async () => {
+    const work = deferred<string>();
+    const { followed: given, told } = follow({ promise: work.promise, stop: async () => {}, job: 7 });
+    expect([told, given.job]).toEqual([['begin'], 7]);
+    work.resolve('done');
+    expect(await given.promise).toBe('done');
+    expect(told).toEqual(COMPLETED);
+  });
+
+  it('ends once when it is stopped, since such a promise may stay open for ever', async () => {
+    const work = deferred<string>();
+    const { followed: given, told } = follow({ promise: work.promise, stop: () => 'stopping' });
+    expect(given.stop()).toBe('stopping');
+    expect(told).toEqual(GIVEN_UP);
+    work.reject(new Error('stopped'));
+    await expect(given.promise).rejects.toThrow('stopped');
+    expect(told).toEqual(GIVEN_UP);
+  });
+
+  it('is none if the promise is no promise, or stands behind a getter', () => {
+    expect(follow({ promise: 'mine' }).told).not.toContain('begin');
+    const getter = Object.defineProperty({}, 'promise', { get: () => Promise.resolve() });
+    expect(follow(getter).told).not.toContain('begin');
+  });
+});
+
 describe('a call that returns a thenable', () => {
   it('runs until that is settled, and gives the thenable itself', async () => {
     const { promise, resolve } = deferred<number>();
