@@ -1,11 +1,12 @@
 /** The program of docs/guard-anything.md with the real package, and many such loads under a real limit: refused with a guard, killed without. Needs `dist/`. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { MiB } from '../../src/core/bytes.ts';
 import { createMemoryGuard } from '../../src/create-memory-guard.ts';
 import { createControlGroup, whyNoControlGroups } from '../support/create-control-group.ts';
-import { engineFile, importEngine, NO_OTHER_ENGINES } from '../support/other-engines.ts';
+import { engineFile, NO_OTHER_ENGINES } from '../support/other-engines.ts';
 import { runProgram } from '../support/run-program.ts';
 import { makeTinyModels, type TinyModels } from '../support/tiny-models.ts';
 
@@ -84,7 +85,9 @@ describe.skipIf(noLangChain !== undefined)('LangChain, which loads by node-llama
   afterAll(() => files.remove());
 
   it('loads the file that fits, and is counted by its header', async () => {
-    const { LlamaCppEmbeddings } = await importEngine('@langchain/community/embeddings/llama_cpp');
+    const { LlamaCppEmbeddings } = await import(
+      pathToFileURL(engineFile('@langchain/community/dist/embeddings/llama_cpp.js')).href
+    );
     const guard = createMemoryGuard({ minFreeBytes: 0, minFreeRatioAfterLoad: 0, ledger: 'process' });
     onTestFinished(() => guard.close());
     const embeddings = await guard.load(
