@@ -74,6 +74,13 @@ describe.skipIf(why !== undefined)('forty detectors where a dozen have room', ()
   }, 90_000);
 });
 
+/** What is used of LangChain's class: its types are not installed with the project. */
+interface Embeddings {
+  readonly _model: { dispose(): Promise<void> };
+  readonly _embeddingContext: { dispose(): Promise<void> };
+  embedQuery(text: string): Promise<readonly number[]>;
+}
+
 const noLangChain = existsSync(engineFile('@langchain/community')) ? undefined : '`npm run engines` brings LangChain';
 if (noLangChain !== undefined) console.warn(`LangChain is not guarded here: ${noLangChain}.`);
 
@@ -90,15 +97,15 @@ describe.skipIf(noLangChain !== undefined)('LangChain, which loads by node-llama
     );
     const guard = createMemoryGuard({ minFreeBytes: 0, minFreeRatioAfterLoad: 0, ledger: 'process' });
     onTestFinished(() => guard.close());
-    const embeddings = await guard.load(
+    const embeddings = await guard.load<Embeddings>(
       {
         modelPath: files.model('Q4_0'),
         contextSize: 512,
         isInference: (method) => method.startsWith('embed'),
         dispose: ({ _embeddingContext, _model }) => _embeddingContext.dispose().then(() => _model.dispose()),
       },
-      // biome-ignore lint/suspicious/noExplicitAny: the package's own types are not installed with the project
-      (chosen): Promise<any> => LlamaCppEmbeddings.initialize({ ...chosen, batchSize: 512, threads: 1, gpuLayers: 0 }),
+      (chosen): Promise<Embeddings> =>
+        LlamaCppEmbeddings.initialize({ ...chosen, batchSize: 512, threads: 1, gpuLayers: 0 }),
     );
     expect(guard.models()).toMatchObject([{ quantization: 'Q4_0', need: { basis: 'gguf' }, callsInFlight: 0 }]);
     const running = embeddings.embedQuery('Hi');
