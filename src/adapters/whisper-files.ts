@@ -42,6 +42,6 @@ function readWhisperName(path: string): WhisperName | undefined {
   const whole = /^(.+)\.bin$/i.exec(basename(path))?.[1];
   if (whole === undefined) return undefined;
   const found = readQuantization(whole);
-  if (!found || found.after !== '') return { stem: whole.toLowerCase(), step: UNNAMED };
+  if (found?.after !== '') return { stem: whole.toLowerCase(), step: UNNAMED };
   return { stem: found.before.replace(/[-_.]$/, '').toLowerCase(), step: found.step };
 }
