@@ -215,6 +215,7 @@ const ADAPTER_FUNCTIONS = [
   'isInference',
   'hasAudio',
   'countCallAudio',
+  'measureCall',
 ] as const satisfies readonly (keyof Adapter)[];
 
 /** What an adapter leaves out is done in the usual way. It may be an object of a class. */

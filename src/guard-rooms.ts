@@ -1,6 +1,6 @@
 /** The rooms of one guard, put together: machine, ledger, gate, models, loads and monitor. Programs see them through the guard alone. */
 import { EventEmitter } from 'eventemitter3';
-import { AdmissionGate } from './admission/admission-gate.ts';
+import { AdmissionGate, type InSection } from './admission/admission-gate.ts';
 import { describeReserved } from './admission/describe-need.ts';
 import type { MemoryView } from './admission/memory-view.ts';
 import { formatBytes } from './core/bytes.ts';
@@ -12,6 +12,7 @@ import { type CalibrationStore, findCalibrationDirectory } from './footprint/cal
 import type { GuardSettings } from './guard-options.ts';
 import type { OpenLedger } from './ledger/open-ledger.ts';
 import { ModelLoader } from './loading/model-loader.ts';
+import { DecisionTeller } from './loading/tell-decision.ts';
 import type { Machine } from './machine/machine.ts';
 import { type Engines, openEngines } from './machine/open-engines.ts';
 import { openMachine } from './machine/open-machine.ts';
@@ -19,6 +20,7 @@ import type { HeldModel } from './models/held-model.ts';
 import { LoadedModels } from './models/loaded-models.ts';
 import type { Observing } from './models/observe-load.ts';
 import { UnloadReports } from './models/report-unloads.ts';
+import { SizedCalls } from './models/sized-calls.ts';
 import { StatusWatch } from './monitor/status-watch.ts';
 
 export class GuardRooms {
@@ -125,6 +127,7 @@ export class GuardRooms {
     const { clock, evict, keepAliveMs, dropPageCache } = this.#settings;
     return new LoadedModels({
       gate: this.#gate,
+      sizedCalls: this.#makeSizedCalls(),
       freeBytes: () => this.#freeBytes(),
       totalBytes: () => this.#look()?.totalBytes ?? Number.POSITIVE_INFINITY,
       began: () => this.status.read(true),
@@ -157,15 +160,30 @@ export class GuardRooms {
     });
   }
 
-  #makeLoader(): ModelLoader {
+  #makeSizedCalls(): SizedCalls {
+    const { mode, clock } = this.#settings;
+    const teller = new DecisionTeller({ mode, clock, emit: this.#tell });
+    return new SizedCalls({
+      gate: this.#gate,
+      inSection: this.#inSection,
+      calibration: this.#calibration,
+      settings: this.#settings,
+      readGrowthBytes: () => this.machine.readGrowthBytes(),
+      refused: (decision, message) => teller.refused(decision, message, undefined),
+    });
+  }
+
+  readonly #inSection: InSection = async (judge, commit, signal) => {
     const { shared } = this.ledger;
-    const { onLedgerFailure } = this.#settings;
+    return shared ? shared.inSection(judge, commit, signal, this.#settings.onLedgerFailure) : commit(judge());
+  };
+
+  #makeLoader(): ModelLoader {
     return new ModelLoader({
       settings: this.#settings,
       reader: this.machine.reader,
       gate: this.#gate,
-      inSection: async (judge, commit, signal) =>
-        shared ? shared.inSection(judge, commit, signal, onLedgerFailure) : commit(judge()),
+      inSection: this.#inSection,
       models: this.models,
       clock: this.#settings.clock,
       calibration: this.#calibration,

@@ -3,8 +3,10 @@ import type {
   GuardedLoadArguments,
   GuardedLoadOptions,
   GuardedModel,
+  GuardedSessions,
   LoadsModels,
   LoadsWhisper,
+  MakesSessions,
 } from './guarded-types.ts';
 
 /**
@@ -23,11 +25,16 @@ export type GuardedBy<G, T, P extends string = never> = [P] extends [never]
       ? GuardedPipelines<T> & { readonly guard: G }
       : T extends LoadsWhisper
         ? GuardedPaths<T, 'initWhisper'> & { readonly guard: G }
-        : never
+        : T extends MakesSessions
+          ? Omit<T, 'InferenceSession'> & {
+              readonly InferenceSession: GuardedSessions<T['InferenceSession']>;
+              readonly guard: G;
+            }
+          : never
   : GuardedPaths<T, P> & { readonly guard: G };
 
 /** An SDK whose methods that load are known. */
-export type GuardableSdk = LoadsModels | LoadsPipelines | LoadsWhisper;
+export type GuardableSdk = LoadsModels | LoadsPipelines | LoadsWhisper | MakesSessions;
 
 /** The module `@huggingface/transformers`, as far as it loads. */
 export interface LoadsPipelines {

@@ -14,6 +14,30 @@ export interface LoadsWhisper {
   initWhisper(...args: any[]): unknown;
 }
 
+/** A module whose sessions are made by `InferenceSession.create`, such as `onnxruntime-node`. */
+export interface MakesSessions {
+  // biome-ignore lint/suspicious/noExplicitAny: any module's own arguments are accepted
+  readonly InferenceSession: { create(...args: any[]): Promise<object> };
+}
+
+/** The module's own class, whose `create` takes `memoryGuard` in its options and makes guarded sessions. */
+export type GuardedSessions<C extends MakesSessions['InferenceSession']> = Omit<C, 'create'> & {
+  create(
+    model: string | Uint8Array | ArrayBufferLike,
+    options?: GuardedSessionOptions<C>,
+  ): Promise<GuardedModel<Awaited<ReturnType<C['create']>>>>;
+  create(
+    buffer: ArrayBufferLike,
+    byteOffset: number,
+    byteLength?: number,
+    options?: GuardedSessionOptions<C>,
+  ): Promise<GuardedModel<Awaited<ReturnType<C['create']>>>>;
+};
+
+type GuardedSessionOptions<C extends MakesSessions['InferenceSession']> = NonNullable<Parameters<C['create']>[1]> & {
+  readonly memoryGuard?: LoadGuardOptions;
+};
+
 /** Any load option of the SDK, with `memoryGuard` added, and if it has them ranges of contexts and lists of cache types. */
 export type GuardedLoadOptions<O> = unknown extends O
   ? { readonly memoryGuard?: LoadGuardOptions; readonly [option: string]: unknown }

@@ -96,6 +96,7 @@ export type {
   GuardedPathOptions,
   LoadsModels,
   LoadsWhisper,
+  MakesSessions,
   WithGuardedContexts,
 } from './guarded-types.ts';
 export type { OnLedgerFailure } from './ledger/ledger-failure.ts';

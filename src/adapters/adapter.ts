@@ -1,4 +1,5 @@
 /** What the guard must know about an SDK, as types. It knows no SDK by name and no memory numbers. */
+import type { CallInput } from '../core/call-input.ts';
 import type { EngineFiles } from '../core/engine-files.ts';
 import type { ModelFormat } from '../core/model-format.ts';
 import type { ModelProcess } from '../core/model-process.ts';
@@ -65,6 +66,8 @@ export interface RequestedShape {
   readonly draftRole?: unknown;
   /** The type of keys and values of draft layers. */
   readonly draftKvCacheType?: unknown;
+  /** How a session of ONNX Runtime is made: `{ optimize, prepack, cpuOnly, arena }`, each true if nothing says otherwise. */
+  readonly session?: unknown;
   /** 'weights' or 'context', if the SDK loads the two by calls of their own; 'all' if one call loads both; 'vocabulary' if neither is loaded. */
   readonly part?: unknown;
 }
@@ -95,6 +98,8 @@ export interface ModelOffer {
   readonly sizes?: OnnxSizes;
   /** Why nobody knows what it takes, as the end of a refusal's sentence. Absent if something tells. */
   readonly unknownBecause?: string;
+  /** In place of a path: a model that the program has in memory, with the names of the files beside it that it has there too. */
+  readonly modelBytes?: { readonly bytes: Uint8Array; readonly externalFiles?: readonly string[] };
   /** Path of the projector that is loaded with it. */
   readonly projectorPath?: string;
   /** Path of a model that is loaded with it to guess its next tokens. */
@@ -225,6 +230,11 @@ export interface Adapter {
   hasAudio(args: readonly unknown[]): boolean;
   /** How many bytes such a call takes at most while it runs, if that may be more than the documented 100 MB. `predicted` is what the model takes. */
   countCallAudio?(model: unknown, args: readonly unknown[], predicted?: LoadParts): number;
+  /**
+   * How large the inputs of a call are, if what it takes depends on that and no file tells: what such calls take is learned, and reserved before the
+   * next one, which is refused if it doesn't fit. The model's calls must give promises. `undefined` for a call that takes next to nothing.
+   */
+  measureCall?(model: unknown, method: string, args: readonly unknown[]): CallInput | undefined;
   /** Methods of the SDK that unload: all models, or the one whose handle or name is the first argument. */
   readonly sdkDisposers?: { readonly all?: readonly PropertyKey[]; readonly one?: readonly PropertyKey[] };
 }

@@ -61,6 +61,7 @@ const ADAPTER_PARTS = Object.keys({
   isInference: true,
   hasAudio: true,
   countCallAudio: true,
+  measureCall: true,
   sdkDisposers: true,
 } satisfies Record<keyof Adapter, true>);
 

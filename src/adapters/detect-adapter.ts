@@ -3,6 +3,7 @@ import { ADAPTER, type Adapter } from './adapter.ts';
 import { completeAdapter, defaultAdapter } from './default-adapter.ts';
 import { isLlamaNode, llamaNodeAdapter } from './llama-node-adapter.ts';
 import { isNodeLlamaCpp, nodeLlamaCppAdapter } from './node-llama-cpp-adapter.ts';
+import { isOnnxRuntime, onnxRuntimeAdapter } from './onnxruntime-adapter.ts';
 import { isTransformers, transformersAdapter } from './transformers-adapter.ts';
 import { isWhisperNode, whisperNodeAdapter } from './whisper-node-adapter.ts';
 
@@ -14,7 +15,8 @@ export function detectAdapter(sdk: object): Adapter {
   if (isNodeLlamaCpp(sdk)) return nodeLlamaCppAdapter(sdk);
   if (isTransformers(sdk)) return transformersAdapter(sdk);
   if (isWhisperNode(sdk)) return whisperNodeAdapter();
-  return isLlamaNode(sdk) ? llamaNodeAdapter(sdk) : defaultAdapter;
+  if (isLlamaNode(sdk)) return llamaNodeAdapter(sdk);
+  return isOnnxRuntime(sdk) ? onnxRuntimeAdapter(sdk) : defaultAdapter;
 }
 
 /** A proxy may have a key without saying so, and may throw for one that it doesn't know. */

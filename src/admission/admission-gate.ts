@@ -77,6 +77,9 @@ export interface JudgedLoad {
   readonly candidate: Candidate | undefined;
 }
 
+/** Commits what was judged, as if both were one moment for all processes. `judge` may be called twice. */
+export type InSection = <J, T>(judge: () => J, commit: (judged: J) => T, signal: AbortSignal) => Promise<T>;
+
 /** How one load is decided on. */
 export interface DecideOptions {
   /**
@@ -127,7 +130,7 @@ export class AdmissionGate {
    */
   judge(request: AdmissionRequest, { reserve, ticket }: DecideOptions): JudgedLoad {
     const candidates = listSteps(request);
-    const judged = this.#judge(candidates, ticket);
+    const judged = this.#judge(candidates, ticket, request.minFreeRatio);
     const decision = makeDecision(request, judged);
     return { decision, ticket, candidate: pickReserved(reserve, judged.chosen, candidates[0]!) };
   }
@@ -316,11 +319,15 @@ export class AdmissionGate {
     return ledger.reserve(label, need, { clockMs: nowMs(), epochMs: Date.now() });
   }
 
-  #judge(candidates: readonly Candidate[], ticket: WaitTicket | undefined): JudgedCandidates {
+  #judge(
+    candidates: readonly Candidate[],
+    ticket: WaitTicket | undefined,
+    minFreeRatio = this.#parts.minFreeRatioAfterLoad,
+  ): JudgedCandidates {
     const view = this.#look(ticket);
     const heldKeys = this.#listHeldKeys(view);
     const unheld = candidates.map((candidate) => subtractHeldFiles(candidate, heldKeys));
-    const verdicts = judgeCandidates(unheld, view, this.#parts.minFreeRatioAfterLoad);
+    const verdicts = judgeCandidates(unheld, view, minFreeRatio);
     const chosen = verdicts.find((candidate) => candidate.admitted);
     return { view, verdicts, chosen };
   }

@@ -8,6 +8,7 @@ const FOUND: Readonly<Record<Exclude<FootprintBasis, 'unknown'>, string>> = {
   table: 'by the documented table, which counts weights only',
   shape: 'by its published shape',
   gguf: "by its file's header",
+  onnx: 'by its ONNX file, at the most',
   engine: "by the engine's own simulation",
   measured: 'as measured here before',
   sizes: 'at most, by the sizes of its files',

@@ -88,12 +88,22 @@ export interface SensorReading {
  * - `shape`: computed from the published shape of a known model whose files the SDK keeps to itself.
  * - `engine`: the engine itself simulated the load.
  * - `gguf`: computed from the headers of the model's files.
+ * - `onnx`: bounded from above by the structure of the model's ONNX file.
  * - `measured`: seen when the same load was made earlier on this machine.
  * - `sizes`: an upper bound by the sizes of the model's files.
  * - `given`: the caller's own number.
  * - `unknown`: not at all; such a load is admitted only because the user chose so.
  */
-export type FootprintBasis = 'table' | 'shape' | 'engine' | 'gguf' | 'measured' | 'sizes' | 'given' | 'unknown';
+export type FootprintBasis =
+  | 'table'
+  | 'shape'
+  | 'engine'
+  | 'gguf'
+  | 'onnx'
+  | 'measured'
+  | 'sizes'
+  | 'given'
+  | 'unknown';
 
 /** A file that a model keeps mapped. */
 export interface HeldFile {

@@ -15,6 +15,8 @@ export interface Observation extends Omit<LoadParts, 'anonymousAfterCallBytes'> 
   readonly full: boolean;
   /** True if the encoder of a projector had run by then. */
   readonly heard: boolean;
+  /** How many elements the inputs of that call had, if this is kept of calls of a size and not of a load. */
+  readonly elements?: number;
   /** Anonymous memory at the least when the kernel ended its process: it needed that, and more. Absent if it didn't. */
   readonly fatalBytes?: number;
 }

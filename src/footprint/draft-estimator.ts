@@ -5,11 +5,14 @@ import type { EnginePort } from './engine/engine-port.ts';
 import { type EstimateShape, type Estimator, openEstimator } from './estimator.ts';
 import type { Footprint } from './footprint.ts';
 import { sumFootprint } from './footprint.ts';
+import { isOnnxPath, type ModelBytes, openBytesEstimator, openOnnxEstimator } from './onnx-estimator.ts';
 import { openWhisperEstimator } from './whisper-estimator.ts';
 
 /** The files of one load. */
 export interface LoadFiles {
-  readonly modelPath: string;
+  /** Absent for a model in memory. */
+  readonly modelPath?: string | undefined;
+  readonly modelBytes?: ModelBytes | undefined;
   readonly projectorPath?: string | undefined;
   readonly draftPath?: string | undefined;
   readonly format?: ModelFormat | undefined;
@@ -17,8 +20,11 @@ export interface LoadFiles {
 
 /** The estimator of all of them. Rejects as `openEstimator` does. */
 export async function openEstimators(files: LoadFiles, engine?: EnginePort): Promise<Estimator> {
-  if (files.format === 'whisper') return openWhisperEstimator(files.modelPath);
-  const main = await openEstimator(files.modelPath, files.projectorPath, engine);
+  const { modelPath = '', modelBytes } = files;
+  if (modelBytes) return openBytesEstimator(modelBytes);
+  if (isOnnxPath(modelPath)) return openOnnxEstimator(modelPath);
+  if (files.format === 'whisper') return openWhisperEstimator(modelPath);
+  const main = await openEstimator(modelPath, files.projectorPath, engine);
   return files.draftPath === undefined ? main : addDraft(main, await openEstimator(files.draftPath, undefined, engine));
 }
 

@@ -32,6 +32,7 @@ import type { EnginePort } from './engine/engine-port.ts';
 import { computeFootprint, type Footprint, type FootprintPart, type FootprintSettings } from './footprint.ts';
 import { repacksByDefault } from './llama-cpp/repacked-weights.ts';
 import { LoraAdapters } from './lora-adapters.ts';
+import { readSessionSettings, type SessionSettings } from './onnx/session-settings.ts';
 
 export type { Footprint, FootprintPart } from './footprint.ts';
 
@@ -121,6 +122,8 @@ export interface EstimatorOptions {
   readonly draftRole?: 'own' | 'target' | 'draft';
   /** The type of keys and values of draft layers. @default 'f16' */
   readonly draftKvCacheType?: KvCacheType;
+  /** How a session of ONNX Runtime is made, for a model in a .onnx file: other options say nothing of such a one. */
+  readonly session?: SessionSettings;
   /** If a runtime loads weights first and makes contexts later: what one of the two takes; or what the vocabulary alone does. @default 'all' */
   readonly part?: FootprintPart;
 }
@@ -190,6 +193,7 @@ const CHECKS: Checks<EstimatorOptions> = {
   draftTokens: wholeNumber(0),
   draftRole: oneOf(...DRAFT_ROLES),
   draftKvCacheType: checkKvCacheType,
+  session: readSessionSettings,
   part: oneOf('all', 'weights', 'context', 'vocabulary'),
 };
 

@@ -72,7 +72,7 @@ export interface Footprint {
    * Who says so: the engine, which simulated the load, or our own arithmetic on the headers of the files; or, of a known model whose files nobody
    * has, on its published shape, which `estimateFootprint` never goes by.
    */
-  readonly basis: 'engine' | 'gguf' | 'shape';
+  readonly basis: 'engine' | 'gguf' | 'onnx' | 'shape';
   /** True if some part could only be bounded from above; `notes` says which and why. */
   readonly upperBound: boolean;
   /** Why parts could only be bounded, one reason each; empty for an exact estimate. */

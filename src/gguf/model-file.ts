@@ -102,7 +102,7 @@ function createModelFile(path: string, handle: OpenFile, stamp: FileStamp): Mode
 
 function createStamp(path: string, stats: Stats): FileStamp {
   if (!stats.isFile()) {
-    throw modelFileError(path, 'be a regular file', describeKind(stats), 'pass the path of a .gguf file');
+    throw modelFileError(path, 'be a regular file', describeKind(stats), "pass the path of the model's file");
   }
   return { device: stats.dev, inode: stats.ino, sizeBytes: stats.size, mtimeMs: stats.mtimeMs, ctimeMs: stats.ctimeMs };
 }

@@ -32,6 +32,7 @@ const SHAPE_KEYS = Object.keys({
   draftTokens: true,
   draftRole: true,
   draftKvCacheType: true,
+  session: true,
   part: true,
 } satisfies Record<keyof RequestedShape, true>);
 

@@ -42,11 +42,11 @@ export async function estimateOffers(
   const engine = files && engines?.(files);
   const estimated = await Promise.all(
     offers.map(async (offer): Promise<readonly (EstimatedOffer | ToldOffer)[]> => {
-      const { modelPath, footprint, sizes } = offer;
+      const { modelPath, modelBytes, footprint, sizes } = offer;
       if (footprint !== undefined) return [{ ...offer, need: readGivenNeed(footprint, 'footprint') }];
       if (sizes !== undefined) return [{ ...offer, need: boundOnnxSizes(sizes) }];
-      if (modelPath === undefined) return [offer];
-      const estimator = await openEstimators({ ...offer, modelPath }, engine).catch((error: unknown) => {
+      if (modelPath === undefined && modelBytes === undefined) return [offer];
+      const estimator = await openEstimators(offer, engine).catch((error: unknown) => {
         // A smaller file that is still being downloaded doesn't hold up the one that was asked for.
         if (isBelowAsked(offer, request)) return undefined;
         throw error;
@@ -84,6 +84,7 @@ const OFFER_KEYS = [
   'quantization',
   'modelPath',
   'format',
+  'modelBytes',
   'projectorPath',
   'draftPath',
   'footprint',

@@ -1,6 +1,12 @@
 /** Asks the gate for one load and lets it wait if it may. It loads nothing, and what it decides is told elsewhere. */
 import { setImmediate } from 'node:timers/promises';
-import type { AdmissionGate, DecideOptions, GateOutcome, ReservedCandidate } from '../admission/admission-gate.ts';
+import type {
+  AdmissionGate,
+  DecideOptions,
+  GateOutcome,
+  InSection,
+  ReservedCandidate,
+} from '../admission/admission-gate.ts';
 import { AdmissionTimeoutError } from '../admission/admission-timeout-error.ts';
 import { InsufficientMemoryError } from '../admission/insufficient-memory-error.ts';
 import type { Clock } from '../core/clock.ts';
@@ -19,9 +25,6 @@ import type { LoadSettings } from './load-settings.ts';
 import type { PreparedLoad } from './prepare-load.ts';
 import type { DecisionTeller } from './tell-decision.ts';
 import { type Waiter, WaitingLine, waitedMs } from './waiting-line.ts';
-
-/** Commits what was judged, as if both were one moment for all processes. `judge` may be called twice. */
-export type InSection = <J, T>(judge: () => J, commit: (judged: J) => T, signal: AbortSignal) => Promise<T>;
 
 export interface LoadAdmissionParts {
   readonly settings: LoadSettings;

@@ -3,7 +3,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Adapter } from '../adapters/adapter.ts';
 import type { LoadSource } from '../adapters/load-source.ts';
-import type { AdmissionGate } from '../admission/admission-gate.ts';
+import type { AdmissionGate, InSection } from '../admission/admission-gate.ts';
 import { MiB } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
 import { MemoryGuardError } from '../core/errors.ts';
@@ -22,7 +22,7 @@ import type { Decision } from '../policy/decision.ts';
 import { type ChosenCall, chooseCall } from './choose-call.ts';
 import type { EngineQuestions } from './estimate-offers.ts';
 import { FollowedLoad } from './follow-load.ts';
-import { type AdmittedLoad, type InSection, LoadAdmission } from './load-admission.ts';
+import { type AdmittedLoad, LoadAdmission } from './load-admission.ts';
 import { ownMinFree } from './load-candidates.ts';
 import { LoadQueue } from './load-queue.ts';
 import type { LoadSettings } from './load-settings.ts';
@@ -333,12 +333,19 @@ export class ModelLoader {
         process &&
         planReload(load, candidate, this.#parts.clock, (history) => this.#reloadKilled(load, invoke, args, history)),
       owner,
+      calibrationKey: candidate.calibrationKey,
+      returnsCallMemory: returnsCallMemory(request.shape?.session),
     };
   }
 
   #assertOpen(): void {
     if (this.#closed) throw closedError();
   }
+}
+
+/** A session of ONNX Runtime keeps it in an arena of its own, unless it is told not to. */
+function returnsCallMemory(session: unknown): boolean {
+  return (Object(session) as { readonly arena?: unknown }).arena === false;
 }
 
 function closedError(): MemoryGuardError {

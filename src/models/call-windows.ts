@@ -29,6 +29,11 @@ export class CallWindows {
     return this.#changes;
   }
 
+  /** Calls that run now. */
+  get callsInFlight(): number {
+    return this.#callsInFlight;
+  }
+
   /** A load begins, and disturbs every running call. */
   beginLoad(): BesideLoad {
     this.#disturb();

@@ -46,6 +46,10 @@ export interface ModelFacts extends MinFree {
    * done too often.
    */
   readonly planReload?: (() => (() => Promise<unknown>) | undefined) | undefined;
+  /** Under which it is kept what its loads and calls take. `undefined` if nothing is kept. */
+  readonly calibrationKey?: string | undefined;
+  /** Its engine gives back what a call took, and takes it anew for the next one. */
+  readonly returnsCallMemory?: boolean;
   /** The model whose context this is, and the way to tell it that this one is gone. */
   readonly owner: { readonly held: HeldModel; letGo(): void } | undefined;
 }
@@ -109,6 +113,14 @@ export class HeldModel {
   /** Loads it again once it is gone. `undefined` if it stays gone. */
   get reload(): (() => Promise<unknown>) | undefined {
     return this.#killed ? this.#reloadKilled : this.facts.reload;
+  }
+
+  /** Its calls have made it so much larger: that is to come back with it. */
+  noteCallGrowth(bytes: number): void {
+    if (!this.observing) return;
+    const { observation } = this.observing;
+    const anonymousAfterCallBytes = observation.anonymousAfterLoadBytes + bytes;
+    this.observing = { ...this.observing, observation: { ...observation, anonymousAfterCallBytes } };
   }
 
   /** Its process has ended, though nobody had asked for that. */

@@ -1,4 +1,5 @@
 /** The models that are loaded now: their reservations, their calls in flight, and how each of them ends. */
+import type { CallInput } from '../core/call-input.ts';
 import type { EvictionChoice, EvictionReason, UnloadCause } from '../events/guard-events.ts';
 import { largestMinFree, type MinFree } from '../policy/reserves.ts';
 import { type BesideLoad, CallWindows } from './call-windows.ts';
@@ -8,6 +9,7 @@ import { type Stillness, watchKept } from './kept-memory.ts';
 import { describeModel, type LoadedModel } from './loaded-model.ts';
 import { type BeforeEnd, ModelEnds, type ModelEndsParts } from './model-ends.ts';
 import { reserveAudio, type SettleModelParts, settleModel, tellObserved } from './settle-model.ts';
+import type { SizedCalls } from './sized-calls.ts';
 import { UseHistory } from './use-history.ts';
 
 export interface LoadedModelsParts
@@ -16,6 +18,7 @@ export interface LoadedModelsParts
     Pick<ModelEndsParts, 'freeBytes' | 'unevicted'> {
   /** The smallest limit over all scopes; infinite if it can't be read. */
   readonly totalBytes: () => number;
+  readonly sizedCalls: SizedCalls;
   /** Called when a load begins, just after it was decided on: from now on memory is watched. */
   readonly began: () => void;
   /** Called after every other change. */
@@ -211,6 +214,14 @@ export class LoadedModels {
   /** Reserves what processing audio takes. The caller gets the way to release it. */
   reserveAudio(held: HeldModel, bytes?: number): () => void {
     return reserveAudio(held, this.#parts.gate, bytes);
+  }
+
+  /** Runs a call whose memory depends on its inputs, once there is room for it. */
+  runSized(held: HeldModel, input: CallInput, invoke: () => unknown): unknown {
+    return this.#parts.sizedCalls.run(held, input, invoke, () => ({
+      changes: this.#windows.changes,
+      running: this.#windows.callsInFlight + this.#loading.size,
+    }));
   }
 
   /** Runs a disposal and forgets the model when it is done. If an end of it runs already, that is waited for in its place. */

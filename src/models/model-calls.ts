@@ -1,4 +1,5 @@
 /** The calls on one loaded model and on its parts: counted, held back while the model ends, with what audio takes reserved. */
+import type { CallInput } from '../core/call-input.ts';
 import { type Invoke, type Takeover, wrapObject } from '../core/wrap-object.ts';
 import type { EvictedModel } from './evicted-model.ts';
 import type { HeldModel } from './held-model.ts';
@@ -30,7 +31,9 @@ export function trackModelCall<C>(
     // Asked before the engine is: what throws here must neither lose a call that runs nor leave one counted.
     const audio = mayHaveAudio(args, methods) ? countAudio(held, args, methods) : undefined;
     const watch = watchModelCall(models, held, inference, audio);
-    const result = callNow(invoke, args, watch);
+    const input = measureCall(key, held.raw, args, methods);
+    const run: Invoke = input ? (given) => models.runSized(held, input, () => invoke(given)) : invoke;
+    const result = callNow(run, args, watch);
     if (args.includes(result)) return result; // `pipe` gives back what it was given
     // What these capture lives as long as the call: nothing of it leads to the handle.
     const standIn: CallStandIn = {
@@ -107,6 +110,20 @@ function countAudio<C>({ raw, facts }: HeldModel, args: readonly unknown[], meth
     return Number.isSafeInteger(bytes) ? bytes! : 0;
   } catch {
     return 0;
+  }
+}
+
+/** Calls that nobody can measure run as all others do: the engine finds out by itself. */
+function measureCall<C>(
+  key: PropertyKey,
+  model: unknown,
+  args: readonly unknown[],
+  methods: ModelMethods<C>,
+): CallInput | undefined {
+  try {
+    return typeof key === 'string' ? methods.measureCall?.(model, key, args) : undefined;
+  } catch {
+    return undefined;
   }
 }
 

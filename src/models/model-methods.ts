@@ -1,4 +1,5 @@
 /** What the life of a loaded model must know of the SDK that it comes from. It knows no SDK. */
+import type { CallInput } from '../core/call-input.ts';
 
 import type { LoadParts } from '../core/types.ts';
 
@@ -28,6 +29,8 @@ export interface ModelMethods<C> extends LifeMethods {
   hasAudio(args: readonly unknown[]): boolean;
   /** How many bytes such a call takes at most while it runs. Absent if that is what is documented. */
   countCallAudio?(model: unknown, args: readonly unknown[], predicted?: LoadParts): number;
+  /** How large the inputs of a call are, if what it takes depends on that. */
+  measureCall?(model: unknown, method: string, args: readonly unknown[]): CallInput | undefined;
   /** How a method is read that makes something with memory of its own. `undefined` for every other method. */
   adaptContext?(model: unknown, method: PropertyKey, files: readonly string[]): C | undefined;
   /** Calls `tell` when the SDK ends the model, whoever asked for that. */

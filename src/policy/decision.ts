@@ -12,6 +12,8 @@ export interface AdmissionRequest {
   readonly candidates: readonly Candidate[];
   /** Whether a quantization below the first one may be taken. */
   readonly downgrade: boolean;
+  /** The share of the total that is to stay available, in place of the gate's own: a call on a loaded model may take what was kept for it. */
+  readonly minFreeRatio?: number;
 }
 
 /** What the rules said of each candidate. */

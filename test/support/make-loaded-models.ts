@@ -3,6 +3,7 @@ import { AdmissionGate } from '../../src/admission/admission-gate.ts';
 import type { UnloadCause } from '../../src/events/guard-events.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { LoadedModels, type LoadedModelsParts } from '../../src/models/loaded-models.ts';
+import { SizedCalls } from '../../src/models/sized-calls.ts';
 import { InjectedReader } from '../../src/sensors/injected-reader.ts';
 import { type HeldModelParts, makeHeldModel } from './make-held-model.ts';
 import { ManualClock } from './manual-clock.ts';
@@ -23,8 +24,17 @@ export function makeLoadedModels(parts: Partial<LoadedModelsParts> = {}) {
     minFreeRatioAfterLoad: 0,
   });
   const removed: RemovedModel[] = [];
+  const sizedCalls = new SizedCalls({
+    gate,
+    inSection: async (judge, commit) => commit(judge()),
+    calibration: undefined,
+    settings: { mode: 'enforce', unknownModels: 'refuse', onSensorFailure: 'refuse' },
+    readGrowthBytes: () => 0,
+    refused() {},
+  });
   const models = new LoadedModels({
     gate,
+    sizedCalls,
     freeBytes: () => gate.look().headroomBytes,
     totalBytes: () => gate.look().totalBytes,
     began() {},

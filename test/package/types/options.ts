@@ -73,7 +73,7 @@ readMemory().totalBytes = 1;
 expectTypeOf(machineReport()).resolves.toHaveProperty('machineClass');
 
 expectTypeOf(estimateFootprint({ modelPath: 'model.gguf', contextSize: 2048 })).resolves.toEqualTypeOf<Footprint>();
-expectTypeOf<Footprint['basis']>().toEqualTypeOf<'engine' | 'gguf' | 'shape'>();
+expectTypeOf<Footprint['basis']>().toEqualTypeOf<'engine' | 'gguf' | 'onnx' | 'shape'>();
 expectTypeOf(
   estimateFootprint({ modelPath: 'model.gguf', engine: 'node-llama-cpp' }),
 ).resolves.toEqualTypeOf<Footprint>();
