@@ -3,8 +3,10 @@ import { KiB } from '../core/bytes.ts';
 
 /** What a call took. */
 export interface TakenByCall {
-  /** What was there after it and not before. */
+  /** What was there after it and not before, results included. */
   readonly keptBytes: number;
+  /** The same without what JavaScript holds, as results. */
+  readonly nativeBytes: number;
   /** The most that it held at once; if that can't be seen, no more than `mostBytes` is said. `keeps`: the engine gives nothing back within a call. */
   peakBytes(keeps: boolean, mostBytes: number): number;
 }
@@ -23,11 +25,12 @@ export function meterCall(
     const alone = before.running === 1 && now.running === 1 && now.changes === before.changes;
     if (!alone || before.growthBytes === undefined || now.growthBytes === undefined) return undefined;
     // Results are buffers of JavaScript, and are part of what the call took.
-    const grownBytes = now.growthBytes - before.growthBytes + Math.max(0, now.bufferBytes - before.bufferBytes);
-    const keptBytes = Math.max(0, grownBytes);
+    const nativeBytes = now.growthBytes - before.growthBytes;
+    const keptBytes = Math.max(0, nativeBytes + Math.max(0, now.bufferBytes - before.bufferBytes));
     const fellBytes = Math.max(0, now.mostBytes - now.residentBytes);
     return {
       keptBytes,
+      nativeBytes,
       peakBytes(keeps, mostBytes) {
         // The process has never held as much as during this call: then that is the call's own.
         if (now.mostBytes > before.mostBytes) return keptBytes + fellBytes;

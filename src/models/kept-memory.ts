@@ -51,6 +51,7 @@ function countOwn({ observing }: HeldModel, beforeBytes: number | undefined): nu
   const nowBytes = observing?.grown();
   if (!observing || beforeBytes === undefined || nowBytes === undefined) return undefined;
   const { anonymousAfterLoadBytes, anonymousAfterCallBytes = 0 } = observing.observation;
-  const tookBytes = Math.max(anonymousAfterLoadBytes, anonymousAfterCallBytes);
+  // Its calls are not said to have taken more than the process had grown by in the end.
+  const tookBytes = Math.max(anonymousAfterLoadBytes, Math.min(anonymousAfterCallBytes, beforeBytes));
   return Math.max(0, tookBytes - Math.max(0, beforeBytes - nowBytes));
 }

@@ -15,18 +15,18 @@ export class RanCalls {
   readonly #runs = new Map<number, number>();
   readonly #seen = new Map<number, SeenCall>();
   #largest = 0;
-  /** The same with what calls may have taken that were not seen. */
+  /** What they left for later ones, with what they may have taken that was not seen. */
   #keptBytes = 0;
-  #seenKeptBytes = 0;
+  #nativeBytes = 0;
 
   /** `keeps`: what a call took is kept for later ones. */
   constructor(keeps: boolean) {
     this.#keeps = keeps;
   }
 
-  /** What these calls were seen to make the engine keep. */
-  get seenKeptBytes(): number {
-    return this.#seenKeptBytes;
+  /** What native code was seen to keep of these calls. */
+  get nativeBytes(): number {
+    return Math.max(0, this.#nativeBytes);
   }
 
   get seen(): readonly SeenCall[] {
@@ -51,11 +51,12 @@ export class RanCalls {
     this.#largest = Math.max(this.#largest, elements);
     this.#keptBytes += taken?.keptBytes ?? reservedBytes;
     if (!taken) return undefined;
-    this.#seenKeptBytes += taken.keptBytes;
+    this.#nativeBytes += taken.nativeBytes;
     // What smaller calls left may have been used, and won't be there next time.
     const bytes = taken.peakBytes(this.#keeps, reservedBytes) + (first || !this.#keeps ? beforeBytes : 0);
     const known = this.#seen.get(elements);
-    if (known ? bytes <= known.bytes : !first && elements < this.#largest) return undefined;
+    // Into what a larger one left a smaller one fits, and seems to take nothing.
+    if (elements < this.#largest || (known && bytes <= known.bytes)) return undefined;
     const seen = { elements, bytes };
     this.#seen.set(elements, seen);
     return seen;

@@ -112,7 +112,7 @@ export class SizedCalls {
     const taken = meter();
     const learned = ran.add(elements, taken, reservedBytes);
     const { calibrationKey } = held.facts;
-    held.noteCallGrowth(ran.seenKeptBytes);
+    held.noteCallGrowth(ran.nativeBytes);
     if (!learned || calibrationKey === undefined) return;
     void this.#parts.calibration?.record(nameCallKey(calibrationKey, elements), writeCall(learned));
   }

@@ -7,6 +7,7 @@ import type { LlamaModel } from 'node-llama-cpp';
 import type { GuardOptions } from '../../src/guard-options.ts';
 import type { LoadsModels } from '../../src/guarded-types.ts';
 import { NexaSDK } from '../../src/sdk/nexa-sdk.ts';
+import { describeChain, writeOnnx } from '../../tools/onnx/write-onnx.mjs';
 import { writeOnnxFamily } from '../../tools/synthetic-onnx.mjs';
 import { writeWhisperModel } from '../../tools/synthetic-whisper.mjs';
 import { importEngine, NO_OTHER_ENGINES } from '../support/other-engines.ts';
@@ -281,3 +282,55 @@ export const transformersModule: Subject = {
   },
   dispose: (model) => model.dispose(),
 };
+
+/** Weights stay where they are: those beside the file mapped, those in it in memory. How many are copied otherwise depends on the CPU. */
+const MAPPED = { extra: { session: { disable_prepacking: '1' } } };
+
+export const onnxRuntime: Subject = {
+  name: 'onnxruntime-node',
+  recognized: true,
+  options: {},
+  missing: NO_OTHER_ENGINES,
+  loadPath: 'InferenceSession.create',
+  laddered: false,
+  makeFiles: makeOnnxFiles,
+  open: () => importEngine('onnxruntime-node'),
+  args: (modelPath, memoryGuard) => [modelPath, { ...MAPPED, ...(memoryGuard && { memoryGuard }) }],
+  failing: (modelPath) => [
+    modelPath,
+    {
+      get executionMode() {
+        throw new Error('not today');
+      },
+    },
+  ],
+  async compute(model) {
+    const { Tensor } = await importEngine('onnxruntime-node');
+    const [{ shape }] = model.inputMetadata;
+    await model.run({ x: new Tensor('float32', new Float32Array(4 * shape[1]), [4, shape[1]]) });
+  },
+  dispose: (model) => model.release(),
+};
+
+function makeOnnxFiles(): SubjectFiles {
+  const folder = mkdtempSync(join(tmpdir(), 'onnx-'));
+  const write = (name: string, chain: Parameters<typeof describeChain>[0]) => {
+    const path = join(folder, name);
+    if (!existsSync(path)) writeOnnx(path, describeChain(chain));
+    return path;
+  };
+  return {
+    best: 'F32',
+    // The one that is the largest of the others is too.
+    model: (quantization) =>
+      write(`${quantization ?? 'model'}.onnx`, {
+        layers: quantization === 'F32' ? 16 : 4,
+        width: 512,
+        external: true,
+      }),
+    get larger() {
+      return write('inline.onnx', { layers: 24, width: 1024 });
+    },
+    remove: () => rmSync(folder, { recursive: true }),
+  };
+}

@@ -25,6 +25,7 @@ import {
   type Model,
   nexaSdk,
   nodeLlamaCpp,
+  onnxRuntime,
   type Subject,
   type SubjectFiles,
   transformersModule,
@@ -52,7 +53,7 @@ const eventually = (check: () => unknown) => vi.waitFor(check, { timeout: 20_000
 
 const LITTLE: GuardOptions = { minFreeBytes: 1 * MiB, minFreeRatioAfterLoad: 0, ledger: 'process' };
 
-const SUBJECTS = [nexaSdk, llamaNodeModule, nodeLlamaCpp, whisperNode, transformersModule, anyObject];
+const SUBJECTS = [nexaSdk, llamaNodeModule, nodeLlamaCpp, whisperNode, onnxRuntime, transformersModule, anyObject];
 for (const { name, missing } of SUBJECTS) if (missing) console.warn(`the adapter for ${name} is not tried: ${missing}`);
 
 describe.each(SUBJECTS.filter(({ missing }) => !missing))('the adapter for $name', (subject: Subject) => {
@@ -98,8 +99,8 @@ describe.each(SUBJECTS.filter(({ missing }) => !missing))('the adapter for $name
     const { load, guard, events } = await guarded();
     const model = await load(...args(files.model('Q4_0')));
     const [counted] = guard.models();
-    expect(counted).toMatchObject({ name: files.model('Q4_0'), quantization: 'Q4_0' });
-    expect(['engine', 'gguf', 'measured']).toContain(counted?.need.basis);
+    expect(counted).toMatchObject({ name: files.model('Q4_0'), ...(laddered && { quantization: 'Q4_0' }) });
+    expect(['engine', 'gguf', 'onnx', 'measured']).toContain(counted?.need.basis);
     // What an engine reads only to arrange it anew does not stay mapped.
     if (!subject.mapsNothing) expect(counted?.need.mappedBytes).toBeGreaterThan(0);
     expect(neededBytes(counted!.need)).toBeGreaterThan(statSync(files.model('Q4_0')).size * 0.9);

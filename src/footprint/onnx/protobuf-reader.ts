@@ -64,7 +64,7 @@ export class ProtobufReader {
     return true;
   }
 
-  /** Reads a number of variable length. It is exact to 2^53, and negative for what has all 64 bits. */
+  /** Reads a number of variable length. It is exact to 2^53, and -1 for all that are negative. */
   *number(end: number): Walk<number> {
     let value = 0;
     let scale = 1;
@@ -75,7 +75,7 @@ export class ProtobufReader {
       this.#position += 1;
       value += (byte & 0x7f) * scale;
       scale *= 128;
-      if (byte < 128) return value >= 2 ** 63 ? value - 2 ** 64 : value;
+      if (byte < 128) return place === 9 ? -1 : value;
     }
     throw this.damaged('a number of at most ten bytes', 'a longer one');
   }
