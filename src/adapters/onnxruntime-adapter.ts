@@ -25,13 +25,11 @@ const OPTION_KEYS = [
  * module itself as `default`, whose calls are guarded too.
  */
 export function isOnnxRuntime(sdk: object): sdk is OnnxRuntime {
-  const { InferenceSession, Tensor, listSupportedBackends, env } = sdk as Readonly<Record<string, unknown>>;
+  if (!['InferenceSession', 'Tensor', 'listSupportedBackends', 'env'].every((name) => name in sdk)) return false;
+  const { InferenceSession, env } = sdk as { readonly InferenceSession: unknown; readonly env: unknown };
   const { versions } = Object(env) as { readonly versions?: unknown };
   return (
-    typeof InferenceSession === 'function' &&
-    typeof (InferenceSession as { readonly create?: unknown }).create === 'function' &&
-    typeof Tensor === 'function' &&
-    typeof listSupportedBackends === 'function' &&
+    typeof (Object(InferenceSession) as { readonly create?: unknown }).create === 'function' &&
     typeof (Object(versions) as { readonly node?: unknown }).node === 'string'
   );
 }

@@ -32,8 +32,7 @@ export function trackModelCall<C>(
     const audio = mayHaveAudio(args, methods) ? countAudio(held, args, methods) : undefined;
     const watch = watchModelCall(models, held, inference, audio);
     const input = measureCall(key, held.raw, args, methods);
-    const run: Invoke = input ? (given) => models.runSized(held, input, () => invoke(given)) : invoke;
-    const result = callNow(run, args, watch);
+    const result = callNow(input ? runSized(models, held, input, invoke) : invoke, args, watch);
     if (args.includes(result)) return result; // `pipe` gives back what it was given
     // What these capture lives as long as the call: nothing of it leads to the handle.
     const standIn: CallStandIn = {
@@ -55,6 +54,11 @@ function callNow(invoke: Invoke, args: readonly unknown[], watch: CallWatch): un
     watch.done?.();
     throw error;
   }
+}
+
+/** Apart, since `invoke` leads to the handle, and what stands beside it there would too. */
+function runSized(models: LoadedModels, held: HeldModel, input: CallInput, invoke: Invoke): Invoke {
+  return (args) => models.runSized(held, input, () => invoke(args));
 }
 
 /** Apart, since what it captures lives as long as a stream that was dropped is waited for. */

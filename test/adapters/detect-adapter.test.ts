@@ -16,12 +16,19 @@ const nodeLlamaCpp = {
 const llamaNode = { loadModel() {}, initLlama() {}, loadLlamaModelInfo() {}, BuildInfo: { number: 7 } };
 
 const transformers = fakeTransformers();
+const onnxRuntime = {
+  InferenceSession: Object.assign(class {}, { create() {} }),
+  Tensor: class {},
+  listSupportedBackends() {},
+  env: { versions: { node: '1.30.0' } },
+};
 
 describe('the adapter of an SDK', () => {
   it('is chosen by the names that the SDK has', () => {
     expect(detectAdapter(nodeLlamaCpp).runtime).toBe('node-llama-cpp (ggml-org/llama.cpp b1)');
     expect(detectAdapter(llamaNode).runtime).toBe('@fugood/llama.node (llama.cpp b7)');
     expect(detectAdapter(transformers).runtime).toBe('@huggingface/transformers 4.3.2 (onnxruntime 1.30.0)');
+    expect(detectAdapter(onnxRuntime).runtime).toBe('onnxruntime-node 1.30.0');
   });
 
   it('is the default one if a name is missing', () => {
@@ -29,6 +36,11 @@ describe('the adapter of an SDK', () => {
     const { initLlama: _init, ...other } = llamaNode;
     expect(detectAdapter(lacking)).toBe(defaultAdapter);
     expect(detectAdapter(other)).toBe(defaultAdapter);
+    // What `onnxruntime-web` is, whose models live in WebAssembly, also beside `onnxruntime-node`: they share `env`.
+    const { listSupportedBackends: _list, ...web } = onnxRuntime;
+    expect(detectAdapter(web)).toBe(defaultAdapter);
+    expect(detectAdapter({ ...onnxRuntime, env: { versions: { web: '1.30.0' } } })).toBe(defaultAdapter);
+    expect(detectAdapter({ ...onnxRuntime, InferenceSession: class {} })).toBe(defaultAdapter);
     expect(detectAdapter(() => {})).toBe(defaultAdapter);
   });
 

@@ -10,6 +10,7 @@ describe('the name of an observation', () => {
     [plain],
     [{ ...plain, anonymousAfterCallBytes: 3, full: true }],
     [{ ...plain, anonymousAfterCallBytes: 0, heard: true, fatalBytes: 4 }],
+    [{ ...plain, anonymousAfterCallBytes: 5, elements: 7_680_000, full: true }],
     [{ ...plain, mappedBytes: Number.MAX_SAFE_INTEGER, fatalBytes: 0, full: true, heard: true }],
   ])('says all of it', (observation) => {
     const name = writeObservationName(KEY, 1_769_412_345_678_901, observation);
@@ -28,6 +29,7 @@ describe('the name of an observation', () => {
     ['', 'nothing'],
     [`${KEY}.0000000000000005.${LOAD}.m1-l2`, 'no end'],
     [`${KEY}.0000000000000005.${LOAD}.m1-l2-x`, 'an unknown flag'],
+    [`${KEY}.0000000000000005.${LOAD}.m1-l2-e9999999999999999-`, 'no number of elements'],
     [`${KEY}.0000000000000005.${LOAD}.m-1-l2-`, 'a negative size'],
     [`${KEY}.0000000000000005.${LOAD}.m9999999999999999-l2-`, 'no size that can be counted'],
     [`${KEY}.9999999999999999.${LOAD}.m1-l2-`, 'a time that no clock shows'],
