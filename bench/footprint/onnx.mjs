@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { estimateFootprint } from '../../dist/index.js';
+import { estimateFootprint } from 'nexa-memory-guard';
 import { describeChain, writeOnnx } from '../../tools/onnx/write-onnx.mjs';
 import { runScript } from './real-load.mjs';
 
