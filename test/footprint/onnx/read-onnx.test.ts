@@ -83,6 +83,38 @@ describe('readOnnx', () => {
     expect(source.readBytes).toBeLessThan(2 * 2 ** 20);
   });
 
+  it('finds sparse weights with all that they stand for, those of functions, and numbers that are written one by one', async () => {
+    const field = (number: number, ...content: readonly number[]): readonly number[] =>
+      number < 16
+        ? [number * 8 + 2, content.length, ...content]
+        : [(number * 8 + 2) | 128, number >> 4, content.length, ...content];
+    const zeros = (count: number) => Array<number>(count).fill(0);
+    const tensor = (type: number, elements: number, ...data: readonly number[]) => [
+      ...field(1, elements),
+      16,
+      type,
+      ...data,
+    ];
+    const sparse = [
+      ...field(1, ...tensor(1, 2, ...field(9, ...zeros(8)))),
+      ...field(2, ...tensor(7, 2, ...field(9, ...zeros(16)))),
+      24,
+      100,
+    ];
+    const constant = field(5, ...field(5, ...tensor(3, 4, ...field(5, 1, 2, 3, 4))));
+    const graph = field(7, ...field(15, ...sparse), ...field(1, ...field(5, ...field(22, ...sparse))));
+    const own = field(
+      25,
+      ...field(7, ...constant),
+      ...field(11, ...field(5, ...tensor(1, 1, ...field(4, ...zeros(4))))),
+    );
+    const { tensors, nodes } = await readOnnx(sourceOf(Buffer.from([...graph, ...own])));
+    expect(tensors.map(({ bytes }) => bytes)).toEqual([8, 16, 400, 8, 16, 400, 4, 4]);
+    expect(nodes).toBe(2);
+    const short = field(7, ...field(5, ...tensor(3, 4, ...field(5, 1, 2))));
+    await expect(readOnnx(sourceOf(Buffer.from(short)))).rejects.toThrow(/4 bytes of weights/);
+  });
+
   it.each([
     ['nothing', new Uint8Array()],
     ['a text', Buffer.from('hello, this is no model at all')],
