@@ -7,7 +7,7 @@ import { InsufficientMemoryError } from '../admission/insufficient-memory-error.
 import { formatBytes, MiB } from '../core/bytes.ts';
 import type { CallInput } from '../core/call-input.ts';
 import { MemoryGuardError } from '../core/errors.ts';
-import type { CalibrationStore } from '../footprint/calibration-store.ts';
+import type { Observation } from '../footprint/apply-observations.ts';
 import {
   listCallKeys,
   nameCallKey,
@@ -23,10 +23,16 @@ import { type CallMeter, meterCall } from './call-meter.ts';
 import type { HeldModel } from './held-model.ts';
 import { RanCalls } from './ran-calls.ts';
 
+/** Where it is kept what calls took. */
+export interface KeptCalls {
+  readObservations(): Promise<(key: string) => readonly Observation[]>;
+  record(key: string, observation: Observation): Promise<void>;
+}
+
 export interface SizedCallsParts {
   readonly gate: Pick<AdmissionGate, 'judge' | 'commit' | 'collectFor' | 'release' | 'reserve'>;
   readonly inSection: InSection;
-  readonly calibration: Pick<CalibrationStore, 'readObservations' | 'record'> | undefined;
+  readonly calibration: KeptCalls | undefined;
   readonly settings: {
     readonly mode: 'enforce' | 'observe';
     readonly unknownModels: 'refuse' | 'admit';
