@@ -74,10 +74,13 @@ export type GuardedLoadArguments<A extends unknown[]> = A extends [
 export type WithGuardedContexts<M> = M extends { createContext: unknown }
   ? M & {
       [K in keyof M as K extends `create${string}Context` ? K : never]: M[K] extends (options?: infer O) => infer R
-        ? (options?: GuardedLoadOptions<NonNullable<O>>) => R
+        ? (options?: GuardedLoadOptions<NonNullable<O>>) => GuardedContext<R>
         : M[K];
     }
   : M;
+
+/** A promised context, which can be made ready again as a model can. */
+type GuardedContext<R> = R extends Promise<infer C> ? Promise<C & Pick<GuardedModelChoice, 'ready'>> : R;
 
 /** Names of methods that end a model, so that `await using` works with a model that has one of them. */
 export type DisposeMethodName = 'dispose' | 'close' | 'release' | 'unload' | 'free' | typeof Symbol.dispose;

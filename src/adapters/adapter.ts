@@ -202,6 +202,11 @@ export interface Adapter {
    * Calls on these results count as calls on the model or context.
    */
   readonly partMethods?: readonly PropertyKey[];
+  /**
+   * Methods of a loaded model or context that answer at once, such as a tokenizer. While the guard has unloaded it they throw
+   * `ERR_MODEL_EVICTED`, and never give a promise. A method that has answered at once before counts as one too.
+   */
+  readonly synchronousMethods?: readonly PropertyKey[];
   /** Whether a model works on something that its handle doesn't see: then it isn't idle. */
   isBusy?(model: unknown): boolean;
   /**

@@ -53,6 +53,7 @@ const ADAPTER_PARTS = Object.keys({
   listFiles: true,
   adaptContext: true,
   partMethods: true,
+  synchronousMethods: true,
   isBusy: true,
   onEnd: true,
   endsAfterCalls: true,

@@ -18,6 +18,21 @@ interface Llama {
 /** `createContext`, `createEmbeddingContext` and whatever other contexts a version has. */
 const CONTEXT_METHOD = /^create(\w*)Context$/;
 
+/** Of models, contexts, and contexts for embeddings and for ranking. `tokenizer` is `tokenize` under another name. */
+const SYNCHRONOUS = [
+  'tokenize',
+  'tokenizer',
+  'detokenize',
+  'getTokenAttributes',
+  'isSpecialToken',
+  'isEogToken',
+  'iterateAllTokens',
+  'getWarnings',
+  'getAllocatedContextSize',
+  'dispatchPendingBatch',
+  'calculateInputLength',
+];
+
 export function isNodeLlamaCpp(sdk: object): sdk is Llama {
   return ['loadModel', 'createGrammar', 'getVramState', 'llamaCppRelease'].every((name) => name in sdk);
 }
@@ -40,6 +55,8 @@ export function nodeLlamaCppAdapter(llama: Llama): Adapter {
         : contextAdapter(runtime, model as LlamaModel, kind, modelPath);
     },
     partMethods: ['getSequence'],
+    synchronousMethods: SYNCHRONOUS,
+    isBusy,
     onEnd,
     ...defaultModelParts,
     sdkDisposers: { all: ['dispose', Symbol.asyncDispose] },
@@ -71,6 +88,15 @@ function hasFilledMicroBatch(called: unknown): boolean {
     readonly context?: { readonly batchSize?: number };
   };
   return nextTokenIndex !== undefined && nextTokenIndex >= (context?.batchSize ?? Number.POSITIVE_INFINITY);
+}
+
+/** What a sequence holds, such as a conversation, would be lost with its context: it is to be disposed first. */
+function isBusy(called: unknown): boolean {
+  const { totalSequences, sequencesLeft } = Object(called) as {
+    readonly totalSequences?: number;
+    readonly sequencesLeft?: number;
+  };
+  return totalSequences !== undefined && sequencesLeft !== undefined && sequencesLeft < totalSequences;
 }
 
 /** The library calls such a listener just before it frees the memory. */

@@ -14,6 +14,10 @@ export interface Wrapping {
   readonly extra?: ReadonlyMap<PropertyKey, unknown>;
   /** The takeover of a method by its name; without one the raw method is called as it is. */
   readonly takeover?: (key: PropertyKey) => Takeover | undefined;
+  /** The object that is read and written in place of the raw one from now on, and has its methods. `undefined` while there is none. */
+  readonly successor?: () => object | undefined;
+  /** What is thrown if a property can't be read, in place of the error that says why. */
+  readonly explain?: (key: PropertyKey, error: unknown) => unknown;
   /** The takeover of a call of the object itself, if it is a function. */
   readonly call?: Takeover;
   /** How the object under a key is wrapped itself, such as a class with a static method that is taken over. */
@@ -71,13 +75,23 @@ class Handler implements ProxyHandler<object> {
   }
 
   get(_target: object, key: PropertyKey, receiver: unknown): unknown {
-    const added = this.#wrapping.extra?.get(key);
+    const { extra, successor, explain } = this.#wrapping;
+    const added = extra?.get(key);
+    if (typeof added === 'function') return added;
+    const later = successor?.();
+    if (later) return this.#handOut(key, Reflect.get(later, key));
     if (added !== undefined) return added;
-    return this.#handOut(key, Reflect.get(this.#raw, key, this.#inward(receiver)));
+    try {
+      return this.#handOut(key, Reflect.get(this.#raw, key, this.#inward(receiver)));
+    } catch (error) {
+      throw explain?.(key, error) ?? error;
+    }
   }
 
   /** An object that inherits from the wrapped one is written to itself, as if it inherited from the raw one. */
   set(_target: object, key: PropertyKey, value: unknown, receiver: unknown): boolean {
+    const later = this.#wrapping.successor?.();
+    if (later && receiver === this.proxy) return Reflect.set(later, key, this.#findRawMethod(value));
     return Reflect.set(this.#raw, key, this.#findRawMethod(value), this.#inward(receiver));
   }
 

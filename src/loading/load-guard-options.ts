@@ -1,6 +1,6 @@
 /** The `memoryGuard` part of one load: what is accepted, the defaults, and how it is used. It acts on nothing. */
 import { parseBytes } from '../core/bytes.ts';
-import { copyOptions } from '../core/copy-options.ts';
+import { changeOptions, copyOptions, isPlainObject } from '../core/copy-options.ts';
 import { invalidOption } from '../core/errors.ts';
 import { checkLadderStep, type LadderStep } from '../core/quantizations.ts';
 import type { LoadNeed } from '../core/types.ts';
@@ -95,6 +95,18 @@ export function readLoadChoices(options: unknown): LoadChoices {
     giveNeed: footprint,
     waitTimeoutMs: wait || undefined,
   };
+}
+
+/** Arguments without signals that have fired: those ended the waiting of the load that they were given to, and no later one of it. */
+export function withoutFiredSignals(args: readonly unknown[]): readonly unknown[] {
+  return args.map((options) => {
+    if (!isPlainObject(options)) return options;
+    const given = Object.entries(options);
+    const fired = given.filter(([, value]) => value instanceof AbortSignal && value.aborted).map(([name]) => name);
+    const inner = given.filter(([name, value]) => name === 'memoryGuard' && isPlainObject(value));
+    const changes = inner.map(([name, value]) => [name, changeOptions(value, {}, ['signal'])]);
+    return changeOptions(options, Object.fromEntries(changes), fired);
+  });
 }
 
 /**

@@ -13,7 +13,7 @@ import type { Invoke } from '../core/wrap-object.ts';
 import type { DecisionEvent, DegradedEvent, KilledEvent, LoadedEvent, WaitingEvent } from '../events/guard-events.ts';
 import type { CalibrationStore } from '../footprint/calibration-store.ts';
 import type { Machine, NoteMappings } from '../machine/machine.ts';
-import { HeldModel } from '../models/held-model.ts';
+import { type ContextOwner, HeldModel } from '../models/held-model.ts';
 import type { HeldProcess } from '../models/held-process.ts';
 import type { LoadedModels, LoadWindow } from '../models/loaded-models.ts';
 import { findHandle, findOwnEnd, type ModelHandleParts, wrapModel } from '../models/model-handle.ts';
@@ -24,6 +24,7 @@ import type { EngineQuestions } from './estimate-offers.ts';
 import { FollowedLoad } from './follow-load.ts';
 import { type AdmittedLoad, LoadAdmission } from './load-admission.ts';
 import { ownMinFree } from './load-candidates.ts';
+import { withoutFiredSignals } from './load-guard-options.ts';
 import { LoadQueue } from './load-queue.ts';
 import type { LoadSettings } from './load-settings.ts';
 import { ModelProcessEnds } from './model-process-ends.ts';
@@ -54,9 +55,6 @@ export interface ModelLoaderParts {
 
 /** A meter sees no less. */
 const LEAST_METERED_BYTES = 1 * MiB;
-
-/** The model that a context is made from. */
-type ContextOwner = NonNullable<HeldModel['facts']['owner']>;
 
 /** A call of the SDK that has loaded something. */
 interface LoadedCall {
@@ -143,13 +141,14 @@ export class ModelLoader {
     return this.#through({ ...load, choices: { ...load.choices, signal: undefined }, killsMs }, invoke);
   }
 
-  /** A context is loaded as a model is. Its model can't be evicted meanwhile, nor while it lives. */
+  /** A context is loaded as a model is. Its model can't be evicted meanwhile. */
   async #makeContext(
     source: LoadSource,
     held: HeldModel,
     invoke: Invoke,
     args: readonly unknown[],
     adapter: Adapter,
+    again: (args: readonly unknown[]) => unknown,
   ): Promise<unknown> {
     this.#assertOpen();
     const letGo = this.#parts.models.hold(held);
@@ -162,6 +161,7 @@ export class ModelLoader {
       return await this.#through(await this.#prepare(source, args, adapter, held.facts.name), afterEnd, {
         held,
         letGo,
+        again: this.#parts.settings.reload ? async () => again(withoutFiredSignals(args)) : undefined,
       });
     } catch (error) {
       letGo();
@@ -298,7 +298,8 @@ export class ModelLoader {
     const parts: ModelHandleParts<Adapter> = {
       models: this.#parts.models,
       methods: source.adapter,
-      makeContext: (owner, invoke, args, adapter) => this.#makeContext(source, owner, invoke, args, adapter),
+      makeContext: (owner, invoke, args, adapter, again) =>
+        this.#makeContext(source, owner, invoke, args, adapter, again),
     };
     this.#handleParts.set(source, parts);
     return parts;
@@ -326,8 +327,8 @@ export class ModelLoader {
       loadMs: loadedMs - loaded.startMs,
       predicted: candidate.predicted,
       files,
-      pinned: choices.pin || owner !== undefined,
-      reload: settings.reload && !owner ? () => this.#reload(load, invoke, args) : undefined,
+      pinned: choices.pin,
+      reload: settings.reload && !owner ? () => this.#reload(load, invoke, withoutFiredSignals(args)) : undefined,
       process,
       planReload:
         process &&

@@ -50,8 +50,17 @@ export interface ModelFacts extends MinFree {
   readonly calibrationKey?: string | undefined;
   /** Its engine gives back what a call took, and takes it anew for the next one. */
   readonly returnsCallMemory?: boolean;
-  /** The model whose context this is, and the way to tell it that this one is gone. */
-  readonly owner: { readonly held: HeldModel; letGo(): void } | undefined;
+  /** The model whose context this is. */
+  readonly owner: ContextOwner | undefined;
+}
+
+/** The model that a context is made from. */
+export interface ContextOwner {
+  readonly held: HeldModel;
+  /** The context is made, or won't be: it no longer keeps its model from being evicted by being made. */
+  letGo(): void;
+  /** Makes the context once more, and gives its new handle. It keeps the model's handle. Absent if the user did not choose that. */
+  again?: (() => Promise<unknown>) | undefined;
 }
 
 export class HeldModel {
@@ -70,8 +79,12 @@ export class HeldModel {
   callsInFlight = 0;
   /** Calls that have begun. */
   callsBegun = 0;
-  /** Contexts that it has, or that are just being made: while there are any it is not idle. */
-  contexts = 0;
+  /** Contexts that it has. They end with it. */
+  readonly contexts = new Set<HeldModel>();
+  /** What needs it besides, such as a context that is just being made: while there is any of that it is not idle. */
+  holds = 0;
+  /** Methods that gave their answer at once, and no promise of one. */
+  readonly answeredAtOnce = new Set<PropertyKey>();
   /** Whether one of its calls had audio. */
   heard = false;
   /** Another guarded call or load runs beside one of this model's: of such a call nothing is observed. */
@@ -102,7 +115,7 @@ export class HeldModel {
 
   /** Nothing runs on it, and nothing depends on it. */
   get unused(): boolean {
-    return this.callsInFlight === 0 && this.contexts === 0;
+    return this.#rests && this.contexts.size === 0;
   }
 
   /** The end of it that runs, or one that may be its end. `undefined` if none does. */
@@ -112,7 +125,12 @@ export class HeldModel {
 
   /** Loads it again once it is gone. `undefined` if it stays gone. */
   get reload(): (() => Promise<unknown>) | undefined {
-    return this.#killed ? this.#reloadKilled : this.facts.reload;
+    return this.#killed ? this.#reloadKilled : (this.facts.reload ?? this.facts.owner?.again);
+  }
+
+  /** It is never loaded again. */
+  forget(): void {
+    if (this.facts.owner) this.facts.owner.again = undefined;
   }
 
   /** Its calls have made it so much larger: that is to come back with it. */
@@ -129,14 +147,19 @@ export class HeldModel {
     this.#reloadKilled = this.facts.planReload?.();
   }
 
-  /** Nobody uses it, as far as its handle shows, nobody is ending it, and it may go. */
+  /** Nobody uses it or its contexts, as far as their handles show, nobody is ending it, and all of them may go. */
   get idle(): boolean {
-    return !this.life.gone && !this.end && this.unused && !this.facts.pinned;
+    if (this.life.gone || this.end || !this.#rests || this.facts.pinned) return false;
+    return [...this.contexts].every((context) => context.idle || context.life.evicted);
   }
 
-  /** It works on something that its handle doesn't show. */
+  /** It or one of its contexts works on something that no handle shows. */
   get busy(): boolean {
-    return this.facts.methods.isBusy?.(this.raw) === true;
+    return this.facts.methods.isBusy?.(this.raw) === true || [...this.contexts].some(({ busy }) => busy);
+  }
+
+  get #rests(): boolean {
+    return this.callsInFlight === 0 && this.holds === 0;
   }
 
   /** The way to end it. `undefined` if it has none. */

@@ -124,6 +124,8 @@ export class LoadedModels {
     this.#held.add(held);
     if (this.#parts.notesUses) held.uses = this.#uses.find(held.facts.sdk, held.facts.name);
     this.#noteUse(held);
+    held.facts.owner?.held.contexts.add(held);
+    held.facts.owner?.letGo();
     held.overlapping = this.#ends.listWholes();
     if (held.observing) tellObserved(held, held.observing, this.#parts);
     if (complete) this.#settle(held, true);
@@ -131,21 +133,25 @@ export class LoadedModels {
     this.#parts.changed();
   }
 
-  /** Models that may be evicted: idle, not pinned, and with a way to end them. */
+  /** Models and contexts that may be evicted: idle, not pinned, and with a way to end them. */
   idle(): readonly HeldModel[] {
     return [...this.#held].filter((held) => this.#canGo(held) && held.findDisposer() !== undefined);
   }
 
   /**
-   * Begins to end an idle model, `choice` saying why that one. False if it can't be: it is in use, pinned, or has no way to end it.
+   * Begins to end an idle model, with its contexts, `choice` saying why that one. False if it can't be: it is in use, pinned, or has no way to
+   * end it.
    */
   evict(held: HeldModel, reason: EvictionReason, choice?: EvictionChoice): boolean {
     if (!this.#canGo(held) || !this.#held.has(held)) return false;
     const dispose = held.findDisposer();
     if (!dispose) return false;
-    this.#keepAlive.end(held);
-    held.choice = choice;
-    this.#ends.runOwn(held, reason, dispose);
+    const contexts = [...held.contexts].filter(({ life }) => life.alive);
+    for (const each of [held, ...contexts]) {
+      this.#keepAlive.end(each);
+      each.choice = choice;
+    }
+    this.#ends.runOwn(held, reason, dispose, contexts);
     return true;
   }
 
@@ -156,13 +162,13 @@ export class LoadedModels {
 
   /** Something needs this model: it is neither evicted nor disposed as lost until the result is called. */
   hold(held: HeldModel): () => void {
-    held.contexts += 1;
+    held.holds += 1;
     this.#keepAlive.end(held);
     let letGo = false;
     return () => {
       if (letGo) return;
       letGo = true;
-      held.contexts -= 1;
+      held.holds -= 1;
       this.#rest(held);
     };
   }
@@ -189,12 +195,14 @@ export class LoadedModels {
     this.#windows.beginCall(held);
     this.#noteUse(held);
     this.#keepAlive.end(held);
+    if (held.facts.owner) this.#keepAlive.end(held.facts.owner.held);
   }
 
   /** A call was done at once: the model's idle time begins anew. */
   touch(held: HeldModel): void {
     this.#noteUse(held);
     this.#beginKeepAlive(held);
+    if (held.facts.owner) this.#beginKeepAlive(held.facts.owner.held);
   }
 
   /** A stream has given its first part: its prompt is computed. */
@@ -209,6 +217,7 @@ export class LoadedModels {
     if (settles) this.computed(held, called);
     if (held.callsInFlight === 0) held.disturbed = false;
     this.#rest(held);
+    if (held.facts.owner) this.#rest(held.facts.owner.held);
   }
 
   /** Reserves what processing audio takes. The caller gets the way to release it. */
@@ -284,9 +293,7 @@ export class LoadedModels {
 
   /** An end has failed: the model stays, and its contexts with it. One that could not be ended for its idle time is not tried again. */
   #keep(held: HeldModel, cause: UnloadCause): void {
-    for (const other of [...this.#held]) {
-      if (other.facts.owner?.held === held && other.orphaned) this.lost(other);
-    }
+    for (const other of [...held.contexts]) if (other.orphaned) this.lost(other);
     if (cause !== 'keep-alive' || held.orphaned) this.#rest(held);
   }
 
@@ -328,15 +335,15 @@ export class LoadedModels {
   #remove(held: HeldModel, cause: UnloadCause, before: BeforeEnd): Promise<void> {
     const { gate, removed, changed } = this.#parts;
     held.life.finish(cause);
+    if (!held.life.evicted) held.forget();
     if (!this.#held.delete(held)) return Promise.resolve();
     this.#keepAlive.end(held);
     this.#windows.change();
     gate.release(held.facts.reservation);
     // Contexts end with their model.
-    for (const other of [...this.#held]) {
-      if (other.facts.owner?.held === held) void this.#remove(other, cause, { beforeBytes: before.beforeBytes });
-    }
-    held.facts.owner?.letGo();
+    for (const other of [...held.contexts]) void this.#remove(other, cause, { beforeBytes: before.beforeBytes });
+    const owner = held.facts.owner?.held;
+    if (owner?.contexts.delete(held)) this.#rest(owner);
     const seen = removed(held, cause, before);
     changed();
     return seen;

@@ -5,7 +5,7 @@ import type { EvictedModel } from './evicted-model.ts';
 import type { HeldModel } from './held-model.ts';
 import type { LoadedModels } from './loaded-models.ts';
 import type { ModelMethods } from './model-methods.ts';
-import { type CallStandIn, type CallWatch, trackCall } from './track-call.ts';
+import { answersLater, type CallStandIn, type CallWatch, trackCall } from './track-call.ts';
 
 /** What calls are counted with, and read by. */
 export interface ModelCallParts<C> {
@@ -34,12 +34,13 @@ export function trackModelCall<C>(
     const input = measureCall(key, held.raw, args, methods);
     const result = callNow(input ? runSized(models, held, input, invoke) : invoke, args, watch);
     if (args.includes(result)) return result; // `pipe` gives back what it was given
+    if (result !== undefined && !answersLater(result)) held.answeredAtOnce.add(key);
     // What these capture lives as long as the call: nothing of it leads to the handle.
     const standIn: CallStandIn = {
       own,
       instead(stream) {
         const stay = () => trackCall(stream, watch, standIn);
-        return isHeldBack(key, held, methods) ? successor.call(key, args, stay) : undefined;
+        return isHeldBack(key, held, methods) ? successor.callLater(key, args, stay) : undefined;
       },
     };
     return trackCall(result, watch, standIn);
@@ -138,6 +139,12 @@ function isInference<C>(key: PropertyKey, methods: ModelMethods<C>): boolean {
   } catch {
     return false;
   }
+}
+
+/** Whether a method never gives a promise of its answer. */
+export function answersAtOnce<C>(key: PropertyKey, held: HeldModel, methods: ModelMethods<C>): boolean {
+  const { partMethods = [], synchronousMethods = [] } = methods;
+  return partMethods.includes(key) || synchronousMethods.includes(key) || held.answeredAtOnce.has(key);
 }
 
 /**

@@ -142,15 +142,15 @@ export class ModelEnds {
     return run.result;
   }
 
-  /** The same for a model that the guard itself ends: nobody is there to hear of an error. */
-  runOwn(held: HeldModel, cause: UnloadCause, call: () => unknown): void {
+  /** The same for a model that the guard itself ends, and what ends with it: nobody is there to hear of an error. */
+  runOwn(held: HeldModel, cause: UnloadCause, call: () => unknown, contexts: readonly HeldModel[] = []): void {
     const { clock, unevicted } = this.#parts;
     const seconds = END_PATIENCE_MS / 1000;
     const late = () =>
       unevicted(held, new Error(`its disposal is not done after ${seconds} s, and is waited for no more`));
     const cancel = clock.schedule(late, END_PATIENCE_MS);
     this.#timers.add(cancel);
-    new Promise((resolve) => resolve(this.run([held], cause, call)))
+    new Promise((resolve) => resolve(this.run([held, ...contexts], cause, call)))
       .catch((error) => unevicted(held, error))
       .finally(() => {
         this.#timers.delete(cancel);

@@ -5,7 +5,7 @@ import { type Invoke, type Takeover, unwrap, wrapObject } from '../core/wrap-obj
 import { EvictedModel } from './evicted-model.ts';
 import { findDisposerName, type HeldModel } from './held-model.ts';
 import type { LoadedModels } from './loaded-models.ts';
-import { isHeldBack, type ModelCallParts, trackModelCall, wrapPart } from './model-calls.ts';
+import { answersAtOnce, isHeldBack, type ModelCallParts, trackModelCall, wrapPart } from './model-calls.ts';
 
 /** What a guarded model has besides its own properties, unless it has one of that name itself. */
 export interface GuardedModelChoice {
@@ -15,14 +15,27 @@ export interface GuardedModelChoice {
   readonly contextSize?: number;
   /** The type of the KV cache, if the guard chose it. */
   readonly kvCacheType?: KvCacheType;
+  /**
+   * Resolves once the model is loaded: loads it again if the guard has unloaded it and `reload` is on. What answers at once, such as a
+   * tokenizer, can be called then.
+   *
+   * @throws MemoryGuardError `ERR_MODEL_EVICTED` without `reload`, `ERR_RUNTIME` if it is disposed, and what loading it throws.
+   */
+  ready(): Promise<void>;
   /** Disposes the model at the end of an `await using` block. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** What a handle needs besides its model. */
 export interface ModelHandleParts<C> extends ModelCallParts<C> {
-  /** Makes a context of this model as a load of its own. */
-  readonly makeContext: (owner: HeldModel, invoke: Invoke, args: readonly unknown[], context: C) => Promise<unknown>;
+  /** Makes a context of this model as a load of its own. `again` makes another one by the model's handle. */
+  readonly makeContext: (
+    owner: HeldModel,
+    invoke: Invoke,
+    args: readonly unknown[],
+    context: C,
+    again: (args: readonly unknown[]) => unknown,
+  ) => Promise<unknown>;
 }
 
 interface KnownHandle {
@@ -81,16 +94,21 @@ export function wrapModel<C>(raw: object, held: HeldModel, parts: ModelHandlePar
         return disposeModel(held, successor, models, again, () => invoke(args));
       };
     }
-    if (methods.partMethods?.includes(key)) return (invoke, args) => wrapPart(invoke(args), held, parts);
-    const context = methods.adaptContext?.(raw, key, facts.files);
-    const run: Takeover = context
-      ? (invoke, args) => makeContext(held, invoke, args, context)
-      : trackModelCall(key, { held, successor, own }, parts);
+    const run = chooseRun(key);
     return (invoke, args) => {
-      const enter = (): unknown =>
-        isHeldBack(key, held, methods) ? successor.call(key, args, enter) : run(invoke, args);
+      const enter = (): unknown => {
+        if (!isHeldBack(key, held, methods)) return run(invoke, args);
+        return answersAtOnce(key, held, methods) ? successor.callAtOnce(key, args) : successor.call(key, args, enter);
+      };
       return enter();
     };
+  }
+
+  function chooseRun(key: PropertyKey): Takeover {
+    if (methods.partMethods?.includes(key)) return (invoke, args) => wrapPart(invoke(args), held, parts);
+    const context = methods.adaptContext?.(raw, key, facts.files);
+    if (!context) return trackModelCall(key, { held, successor, own }, parts);
+    return (invoke, args) => makeContext(held, invoke, args, context, callAgain(handles.get(raw)?.handle.deref(), key));
   }
 
   // A call of the model itself, such as a pipeline, is one as well.
@@ -98,12 +116,20 @@ export function wrapModel<C>(raw: object, held: HeldModel, parts: ModelHandlePar
   const handle = wrapObject(raw, {
     extra: listExtra(raw, held, models, successor),
     takeover,
+    successor: () => (held.life.evicted ? successor.successor : undefined),
+    explain: (key, error) =>
+      held.life.evicted ? successor.explain(`\`${String(key)}\` can't be read`, { cause: error }) : error,
     ...(typeof raw === 'function' && { call: takeCalls }),
   });
   handles.set(raw, { held, successor: new WeakRef(successor), handle: new WeakRef(handle) });
   // What other objects lead to is lost only when the model itself can't be reached.
   collected.register(methods.onEnd ? raw : handle, { models, held });
   return handle;
+}
+
+/** Apart, so that only who may call the handle keeps it. */
+function callAgain(handle: object | undefined, key: PropertyKey): (args: readonly unknown[]) => unknown {
+  return (args) => (handle as AnyModel | undefined)?.[key]?.(...args);
 }
 
 /** `again` ends what was loaded in its place, `run` the model itself. */
@@ -134,6 +160,7 @@ function listExtra(
   for (const [key, value] of Object.entries({ quantization, ...shape })) {
     if (value !== undefined && !(key in raw)) extra.set(key, value);
   }
+  if (!('ready' in raw)) extra.set('ready', () => successor.ready());
   const disposer = findDisposerName(raw, methods.disposers);
   const names = [
     ...(methods.end && !('dispose' in raw) ? ['dispose'] : []),

@@ -23,6 +23,8 @@ export interface LifeMethods {
 export interface ModelMethods<C> extends LifeMethods {
   /** Methods whose results work in the model's memory. */
   readonly partMethods?: readonly PropertyKey[];
+  /** Methods that answer at once. What has answered at once before counts as one too. */
+  readonly synchronousMethods?: readonly PropertyKey[];
   /** Whether a method runs the model: the first such call that completes has touched what the model needs. */
   isInference(method: string): boolean;
   /** Whether a call with these arguments processes audio. */

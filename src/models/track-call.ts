@@ -77,6 +77,12 @@ function followWork(result: object, promise: Promise<unknown>, watch: CallWatch)
   });
 }
 
+/** Whether an answer is yet to come: a promise, or something that is read later. */
+export function answersLater(result: unknown): boolean {
+  if (typeof result !== 'object' || result === null) return false;
+  return isPromise(result) || isStream(result) || isThenable(result) || findWork(result) !== undefined;
+}
+
 /** An object that throws when it is asked is none. */
 function isPromise(value: object): value is Promise<unknown> {
   try {

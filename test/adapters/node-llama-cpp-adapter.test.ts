@@ -233,11 +233,11 @@ describe('the end of a context', () => {
     )._backendDisposeGuard._preventionHandles = 0;
   });
 
-  it('keeps its model from being evicted until then', async () => {
-    const { llama, guard, events, names } = await guarded({ keepAliveMs: 1 });
+  it('keeps its model from being evicted until then if it is pinned', async () => {
+    const { llama, guard, events, names } = await guarded({ keepAliveMs: 100 });
     const model = await llama.loadModel({ modelPath, memoryGuard: { pin: false } });
-    const context = await model.createContext({ contextSize: 256 });
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    const context = await model.createContext({ contextSize: 256, memoryGuard: { pin: true } });
+    await new Promise((resolve) => setTimeout(resolve, 300));
     expect(names()).toHaveLength(2);
     await context.dispose();
     await eventually(() => expect(names()).toEqual([]));

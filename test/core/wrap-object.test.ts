@@ -528,3 +528,34 @@ describe('a call of the wrapped object itself', () => {
     expect(wrapped('hey')).toBe('heard hey! alone');
   });
 });
+
+describe('a wrapped object with a successor', () => {
+  it('is read and written as that one, and still takes its own methods over', () => {
+    let later: { kind: string; describe(): string } | undefined;
+    const raw = { kind: 'first', describe: () => 'first' };
+    const calls: PropertyKey[] = [];
+    const wrapped = wrapObject(raw, {
+      successor: () => later,
+      takeover: (key) => (invoke, args) => {
+        calls.push(key);
+        return invoke(args);
+      },
+    });
+    expect([wrapped.kind, wrapped.describe()]).toEqual(['first', 'first']);
+    later = { kind: 'second', describe: () => 'second' };
+    expect([wrapped.kind, wrapped.describe()]).toEqual(['second', 'second']);
+    wrapped.kind = 'changed';
+    expect([raw.kind, later.kind]).toEqual(['first', 'changed']);
+    expect(calls).toEqual(['describe', 'describe']);
+  });
+
+  it('says by its own error why a property can’t be read, or by that of the object', () => {
+    const raw = {
+      get bad(): string {
+        throw new Error('gone');
+      },
+    };
+    expect(() => wrapObject(raw, { explain: (key) => new Error(`no ${String(key)}`) }).bad).toThrow('no bad');
+    expect(() => wrapObject(raw, { explain: () => undefined }).bad).toThrow('gone');
+  });
+});

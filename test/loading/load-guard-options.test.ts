@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { GiB } from '../../src/core/bytes.ts';
-import { type LoadGuardOptions, readGivenNeed, readLoadChoices } from '../../src/loading/load-guard-options.ts';
+import {
+  type LoadGuardOptions,
+  readGivenNeed,
+  readLoadChoices,
+  withoutFiredSignals,
+} from '../../src/loading/load-guard-options.ts';
 
 function refusalOf(act: () => unknown): { code: unknown; message: string } {
   try {
@@ -97,5 +102,13 @@ describe('a given footprint', () => {
     const need = readGivenNeed({ mappedBytes: '4 GiB', anonymousBytes: 7 });
     expect(need).toEqual({ mappedBytes: 4 * GiB, anonymousBytes: 7, basis: 'given' });
     expect(Object.isFrozen(need)).toBe(true);
+  });
+});
+
+describe('the arguments of a load that is made again', () => {
+  it('have no signal that has fired, and none that ended a waiting', () => {
+    const [fired, live] = [AbortSignal.abort(), new AbortController().signal];
+    const args = ['name', { a: 1, old: fired, live, memoryGuard: { pin: true, signal: live } }, fired];
+    expect(withoutFiredSignals(args)).toEqual(['name', { a: 1, live, memoryGuard: { pin: true } }, fired]);
   });
 });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { defaultAdapter } from '../../src/adapters/default-adapter.ts';
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import type { GuardOptions } from '../../src/guard-options.ts';
-import { collectUntil, FakeMachine, FakeModel, FakeSDK, guardedFake } from '../support/fake-sdk.ts';
+import { collectUntil, deferred, FakeMachine, FakeModel, FakeSDK, guardedFake } from '../support/fake-sdk.ts';
 
 const MODEL = { memoryGuard: { footprint: 1 * GiB } };
 
@@ -46,8 +46,12 @@ describe('a context that the SDK returns twice', () => {
     const context = await model.createContext();
     expect(await model.createContext()).toBe(context);
     expect(names()).toEqual(['m', 'm: context']);
+    const running = deferred();
+    const call = context.generate({ wait: running.promise });
     await clock.advanceAsync(2000);
     expect(names()).toEqual(['m', 'm: context']);
+    running.resolve();
+    await call;
     await context.dispose();
     await clock.advanceAsync(2000);
     expect(names()).toEqual([]);

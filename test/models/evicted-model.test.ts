@@ -176,3 +176,67 @@ describe('while a model is being evicted', () => {
     expect(await other).toBe('stayed');
   });
 });
+
+describe('what answers at once', () => {
+  it('is answered by the model that was loaded again, as its own type, and can’t be before', async () => {
+    const tokenize = (text: string) => [...text];
+    const { model, call } = evict(async () => ({ tokenize }));
+    expect(() => model.callAtOnce('tokenize', ['hi'])).toThrow(
+      expect.objectContaining({
+        code: 'ERR_MODEL_EVICTED',
+        message:
+          'big.gguf is not loaded now, and `tokenize` answers at once: `await model.ready()` first, which loads it again.',
+      }),
+    );
+    await model.ready();
+    expect(model.callAtOnce('tokenize', ['hi'])).toEqual(['h', 'i']);
+    expect(call('tokenize', 'hi')).toEqual(['h', 'i']);
+  });
+
+  it('is told as disposed if its user has disposed it', () => {
+    const { model, dispose } = evict(async () => ({}));
+    dispose();
+    expect(() => model.callAtOnce('tokenize', [])).toThrow(expect.objectContaining({ code: 'ERR_RUNTIME' }));
+  });
+});
+
+describe('being ready', () => {
+  it('waits for an end that runs, and loads again if that went through', async () => {
+    const over = deferred();
+    const reload = vi.fn(async () => ({}));
+    const { model, held } = evict(reload, { over: over.promise, gone: false });
+    const ready = model.ready();
+    await Promise.resolve();
+    expect(reload).not.toHaveBeenCalled();
+    held.life.finish('memory');
+    over.resolve();
+    await ready;
+    expect(reload).toHaveBeenCalledOnce();
+  });
+
+  it('loads nothing if the model lives on', async () => {
+    const reload = vi.fn(async () => ({}));
+    const over = deferred();
+    const { model, held } = evict(reload, { over: over.promise, gone: false });
+    const ready = model.ready();
+    held.life.survive();
+    over.resolve();
+    await ready;
+    expect(reload).not.toHaveBeenCalled();
+  });
+
+  it('loads once for those who wait together', async () => {
+    const reload = vi.fn(async () => ({}));
+    const { model } = evict(reload);
+    await Promise.all([model.ready(), model.ready(), model.ready()]);
+    expect(reload).toHaveBeenCalledOnce();
+  });
+
+  it('fails as the load fails, and tries again', async () => {
+    const reload = vi.fn().mockRejectedValueOnce(new Error('no room')).mockResolvedValue({});
+    const { model } = evict(reload);
+    await expect(model.ready()).rejects.toThrow('no room');
+    await model.ready();
+    expect(reload).toHaveBeenCalledTimes(2);
+  });
+});

@@ -10,7 +10,7 @@ describe('a held model', () => {
 
   it.each([
     ['a call runs', { callsInFlight: 1 }],
-    ['it has a context', { contexts: 1 }],
+    ['something needs it', { holds: 1 }],
   ])('is not idle if %s', (_why, change) => {
     expect(Object.assign(makeHeldModel(), change).idle).toBe(false);
   });

@@ -108,6 +108,50 @@ describe('a handle whose model was evicted', () => {
   });
 });
 
+describe('a handle whose model is loaded again', () => {
+  const away = async () => {
+    const { hold, models } = handles({ synchronousMethods: ['count'] });
+    const make = (size: number) => ({
+      size,
+      label: 'a',
+      count: () => size,
+      name: (): string | undefined => 'm',
+      dispose() {},
+    });
+    const reload = async () => hold(make(2)).handle;
+    const { handle, held } = hold(make(1), { reload, shape: { contextSize: 512 } });
+    const before = handle.name();
+    models.evict(held, 'memory');
+    await settled();
+    return { handle, before };
+  };
+
+  it('answers at once by methods that do, as far as that is known or was seen, and throws until it can', async () => {
+    const { handle } = await away();
+    const code = expect.objectContaining({ code: 'ERR_MODEL_EVICTED' });
+    expect(() => handle.count()).toThrow(code);
+    expect(() => handle.name()).toThrow(code);
+    await (handle as unknown as { ready(): Promise<void> }).ready();
+    expect([handle.count(), handle.name()]).toEqual([2, 'm']);
+  });
+
+  it('has the properties of the new model, and what is written reaches that', async () => {
+    const { handle } = await away();
+    expect(handle.size).toBe(1);
+    await (handle as unknown as { ready(): Promise<void> }).ready();
+    expect(handle.size).toBe(2);
+    handle.label = 'b';
+    expect(handle.label).toBe('b');
+    expect(handle.count).toBe(handle.count);
+  });
+
+  it('has a way to be ready unless the model has a word for that itself', async () => {
+    const { hold } = handles();
+    expect('ready' in hold({}).handle).toBe(true);
+    expect(hold({ ready: 'its own' }).handle.ready).toBe('its own');
+  });
+});
+
 describe('a method that makes a context', () => {
   it('is made as a load of its own, with the files of its model', async () => {
     const { hold, contexts } = handles({
