@@ -72,11 +72,11 @@ export type GuardedLoadArguments<A extends unknown[]> = A extends [
 
 /** Contexts that a model makes later are counted as well, so `memoryGuard` may stand in their options. */
 export type WithGuardedContexts<M> = M extends { createContext: unknown }
-  ? M & {
+  ? {
       [K in keyof M as K extends `create${string}Context` ? K : never]: M[K] extends (options?: infer O) => infer R
         ? (options?: GuardedLoadOptions<NonNullable<O>>) => GuardedContext<R>
         : M[K];
-    }
+    } & M
   : M;
 
 /** A promised context, which can be made ready again as a model can. */

@@ -19,6 +19,7 @@ import { listByteTokens, writeGgufFile } from './gguf-file.mjs';
  * @property {number} [headLength]
  * @property {number} [ffn]
  * @property {number} [vocab]
+ * @property {number} [context] the context that it says it was trained for
  * @property {number} [window]
  * @property {number} [experts]
  * @property {number} [expertsUsed]
@@ -71,10 +72,10 @@ export function writeModel(file, shape) {
 function completeShape(shape) {
   const { architecture = 'llama', hidden = 512, layers = 4, heads = 8, ffn = 1408, vocab = 2048 } = shape;
   const { experts = 0, expertsUsed = 0, expertFfn = ffn, window = 0, type = /** @type {Type} */ ('Q4_0') } = shape;
-  const { kvHeads = heads, headLength = hidden / heads, header = architecture } = shape;
+  const { kvHeads = heads, headLength = hidden / heads, header = architecture, context = 131_072 } = shape;
   const { tied = false, fused = false, biased = false, normed = false } = shape;
   return {
-    ...{ architecture, header, hidden, layers, heads, kvHeads, headLength, ffn, vocab, window, type },
+    ...{ architecture, header, hidden, layers, heads, kvHeads, headLength, ffn, vocab, context, window, type },
     ...{ experts, expertsUsed, expertFfn, tied, fused, biased, normed },
     scan: { inner: hidden * 2, rank: hidden / 16 },
   };
@@ -91,7 +92,7 @@ function listEntries({ architecture, header, hidden, layers, heads, kvHeads, hea
   const entries = [
     ['general.architecture', 'text', header],
     ['general.name', 'text', `${architecture} synthetic`],
-    [own('context_length'), 'u32', 131_072],
+    [own('context_length'), 'u32', shape.context],
     [own('embedding_length'), 'u32', hidden],
     [own('block_count'), 'u32', layers],
     [own('feed_forward_length'), 'u32', attends ? ffn : 0],
