@@ -3,19 +3,32 @@
  *   node bench/agents/worker.mjs MODEL plain|guarded CONTEXT|default HOLD_MS
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { withMemoryGuard } from 'nexa-memory-guard';
+import { createMemoryGuard } from 'nexa-memory-guard';
 import { getLlama, LlamaLogLevel } from 'node-llama-cpp';
 
 const [modelPath = '', mode, tokens, holdMs] = process.argv.slice(2);
-const raw = await getLlama({ gpu: false, build: 'never', logLevel: LlamaLogLevel.error, maxThreads: 1 });
-const llama = mode === 'guarded' ? withMemoryGuard(raw) : raw;
-const contextSize = tokens === 'default' ? {} : { contextSize: Number(tokens) };
-const memoryGuard = { wait: { timeoutMs: 180_000 } };
-const choices = mode === 'guarded' ? { memoryGuard } : {};
-const model = await llama.loadModel({ modelPath, ...choices });
-const embeddings = await model.createEmbeddingContext({ ...contextSize, ...choices });
-const { vector } = await embeddings.getEmbeddingFor('hello');
-const reason = 'guard' in llama ? llama.guard.models()[1]?.reason : undefined;
-console.log(JSON.stringify({ values: vector.length, reason }));
+const llama = await getLlama({ gpu: false, build: 'never', logLevel: LlamaLogLevel.error, maxThreads: 1 });
+const guard = mode === 'guarded' ? createMemoryGuard() : undefined;
+const loaded = await (guard
+  ? loadGuarded(guard)
+  : load(llama, tokens === 'default' ? {} : { contextSize: Number(tokens) }));
+const { vector } = await loaded.getEmbeddingFor('hello');
+console.log(JSON.stringify({ values: vector.length, reason: guard?.models().at(-1)?.reason }));
 await sleep(Number(holdMs));
 await llama.dispose();
+
+/** @param {Pick<typeof llama, 'loadModel'>} from @param {{ contextSize?: number }} options */
+async function load(from, options) {
+  const model = await from.loadModel({ modelPath });
+  return model.createEmbeddingContext(options);
+}
+
+/**
+ * Weights and context are let in together: a worker that held weights while it waits for a context would keep all others waiting.
+ * @param {import('nexa-memory-guard').MemoryGuard} guard
+ */
+async function loadGuarded(guard) {
+  if (tokens === 'default') return load(guard.wrap(llama), {});
+  const asked = { modelPath, contextSize: Number(tokens), wait: { timeoutMs: 240_000 } };
+  return guard.load(asked, ({ contextSize }) => load(llama, { contextSize: contextSize ?? Number(tokens) }));
+}
