@@ -60,7 +60,7 @@ async function runCase({ name, workers, context, limitMiB }, mode, model) {
   });
 }
 
-/** @param {ControlGroup} group @param {string[]} args @returns {Promise<{ code: number | null, signal: string | null, reason?: string, error?: string }>} */
+/** @param {ControlGroup} group @param {string[]} args @returns {Promise<{ code: number | null, signal: string | null, reason?: string | undefined, error?: string | undefined }>} */
 function runWorker(group, args) {
   // Without what earlier runs on this machine have taught.
   const env = { ...process.env, NODE_OPTIONS: '', XDG_CACHE_HOME: folder, XDG_RUNTIME_DIR: folder };
