@@ -117,7 +117,9 @@ const llama = withMemoryGuard({
   }),
 });
 const loaded = await llama.loadModel({ modelPath: 'model.gguf', gpuLayers: 0, memoryGuard: { downgrade: false } });
-expectTypeOf(await loaded.createContext({ memoryGuard: { force: true } })).toEqualTypeOf<{ sequences: number }>();
+const context = await loaded.createContext({ memoryGuard: { force: true } });
+expectTypeOf(context.sequences).toEqualTypeOf<number>();
+expectTypeOf(context.ready).toEqualTypeOf<() => Promise<void>>();
 // @ts-expect-error no path
 await llama.loadModel({ memoryGuard: {} });
 
