@@ -219,19 +219,19 @@ await guard.load({ name: 'm', bytes: 1 }, () => ({}));
 await guard.load({ name: 'm' }, () => 5);
 
 // A module whose sessions are made by a class of it.
-declare class Session {
-  static create(path: string, options?: { enableCpuMemArena?: boolean }): Promise<Session>;
-  static create(bytes: Uint8Array, options?: { enableCpuMemArena?: boolean }): Promise<Session>;
+declare class OnnxSession {
+  static create(path: string, options?: { enableCpuMemArena?: boolean }): Promise<OnnxSession>;
+  static create(bytes: Uint8Array, options?: { enableCpuMemArena?: boolean }): Promise<OnnxSession>;
   run(feeds: Record<string, unknown>): Promise<Record<string, unknown>>;
   release(): Promise<void>;
 }
-declare const runtime: { readonly InferenceSession: typeof Session; readonly Tensor: typeof Object };
+declare const runtime: { readonly InferenceSession: typeof OnnxSession; readonly Tensor: typeof Object };
 const ort = withMemoryGuard(runtime);
-const session = await ort.InferenceSession.create('model.onnx', {
+const onnxSession = await ort.InferenceSession.create('model.onnx', {
   enableCpuMemArena: false,
   memoryGuard: { pin: true },
 });
-expectTypeOf(session.run({})).resolves.toEqualTypeOf<Record<string, unknown>>();
+expectTypeOf(onnxSession.run({})).resolves.toEqualTypeOf<Record<string, unknown>>();
 expectTypeOf(ort.guard).toEqualTypeOf<MemoryGuard>();
 // @ts-expect-error an option that there is not
 await ort.InferenceSession.create('model.onnx', { memoryGuard: { pinned: true } });
