@@ -82,6 +82,11 @@ export interface LoadRequest {
   readonly memoryGuard?: unknown;
   /** Absent if the caller says nothing of it. */
   readonly shape?: RequestedShape;
+  /**
+   * The least context that its caller will make of what it loads: room for that is kept until it is made, so that two programs that have both
+   * loaded weights don't wait for each other.
+   */
+  readonly nextContext?: RequestedShape;
 }
 
 /** What can be loaded for a request: what was asked for, or that in another quantization. */

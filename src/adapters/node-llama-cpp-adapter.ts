@@ -3,7 +3,7 @@ import { withoutPrototype } from '../core/copy-options.ts';
 import type { Adapter, LoadRequest, RequestedShape } from './adapter.ts';
 import { defaultModelParts } from './default-adapter.ts';
 import { findNodeLlamaCppFiles } from './find-engine-files.ts';
-import { contextAdapter, type LlamaModel } from './node-llama-cpp-context.ts';
+import { contextAdapter, type LlamaModel, leastContext } from './node-llama-cpp-context.ts';
 import { readPathOptions, withPath } from './path-options.ts';
 import { listLadderOffers, readLadderStep } from './quantization-ladder.ts';
 
@@ -64,7 +64,17 @@ export function nodeLlamaCppAdapter(llama: Llama): Adapter {
 }
 
 function readRequest(args: readonly unknown[], llama: Llama): LoadRequest {
-  const options = readPathOptions(args, 'modelPath', ['useMmap', 'useMlock', 'useDirectIo', 'vocabOnly', 'gpuLayers']);
+  const options = readPathOptions(args, 'modelPath', [
+    'useMmap',
+    'useMlock',
+    'useDirectIo',
+    'vocabOnly',
+    'gpuLayers',
+    'defaultContextFlashAttention',
+    'defaultContextSwaFullCache',
+    'experimentalDefaultContextKvCacheKeyType',
+    'experimentalDefaultContextKvCacheValueType',
+  ]);
   const { modelPath, memoryGuard, gpuLayers } = options;
   const shape: RequestedShape = {
     part: options['vocabOnly'] === true ? 'vocabulary' : 'weights',
@@ -78,7 +88,8 @@ function readRequest(args: readonly unknown[], llama: Llama): LoadRequest {
     // What `auto` and `max` are is known only once the model is loaded; 1 says that some layers may go to a GPU.
     gpuLayers: llama.gpu === false ? 0 : typeof gpuLayers === 'number' ? gpuLayers : 1,
   };
-  return { name: modelPath, quantization: readLadderStep(modelPath), memoryGuard, shape };
+  const request: LoadRequest = { name: modelPath, quantization: readLadderStep(modelPath), memoryGuard, shape };
+  return shape.part === 'weights' ? { ...request, nextContext: leastContext(options) } : request;
 }
 
 /** A sequence has filled a batch if it holds at least as many tokens as a batch takes. */

@@ -72,6 +72,16 @@ export function contextAdapter(runtime: string, model: LlamaModel, kind: string,
   });
 }
 
+/** The least context that the guard chooses for a model that is loaded with these options. */
+export function leastContext(options: CopiedOptions): RequestedShape {
+  const asked = withoutPrototype({
+    contextSize: DEFAULT_CONTEXT_RANGE.min,
+    experimentalKvCacheKeyType: options['experimentalDefaultContextKvCacheKeyType'],
+    experimentalKvCacheValueType: options['experimentalDefaultContextKvCacheValueType'],
+  });
+  return readShape(asked, options, '');
+}
+
 function readRequest(args: readonly unknown[], model: LlamaModel, kind: string): LoadRequest {
   const options = readOptions(args);
   const name = kind === '' ? 'context' : `${kind.toLowerCase()} context`;

@@ -92,7 +92,12 @@ export interface DecideOptions {
    * without a place comes after all that wait.
    */
   readonly ticket?: WaitTicket | undefined;
+  /** Anonymous bytes that were kept for this very load until now. As far as that goes nobody who waits comes before it. */
+  readonly keptBytes?: number | undefined;
 }
+
+/** So much more may the context take that is made, which may be one for embeddings: the outputs of a whole batch come to that. */
+const OTHER_KIND_SHARE = 1 / 8;
 
 /** Each is used once. They begin anywhere, since whoever had this thread's slot before may still have a meter that writes there. */
 let nextMeterNumber = 1 + Math.floor(Math.random() * 2 ** 30);
@@ -128,9 +133,10 @@ export class AdmissionGate {
    *
    * @throws MemoryGuardError `ERR_SENSOR` if the machine can't be read.
    */
-  judge(request: AdmissionRequest, { reserve, ticket }: DecideOptions): JudgedLoad {
+  judge(request: AdmissionRequest, { reserve, ticket, keptBytes = 0 }: DecideOptions): JudgedLoad {
     const candidates = listSteps(request);
-    const judged = this.#judge(candidates, ticket, request.minFreeRatio);
+    const inLine = this.#judge(candidates, ticket, request.minFreeRatio);
+    const judged = inLine.chosen || keptBytes === 0 ? inLine : (this.#judgeKept(candidates, keptBytes) ?? inLine);
     const decision = makeDecision(request, judged);
     return { decision, ticket, candidate: pickReserved(reserve, judged.chosen, candidates[0]!) };
   }
@@ -145,7 +151,7 @@ export class AdmissionGate {
     // Told together with what is reserved: nobody sees both, or neither.
     if (ticket) this.#parts.ledger.endWait(ticket);
     const label = nameLoaded(decision.model, decision.candidates[0]?.modelPath, candidate.modelPath);
-    return { decision, reserved: { candidate, reservation: this.reserve(label, candidate.need) } };
+    return { decision, reserved: { candidate, reservation: this.reserve(label, candidate.need, candidate.roomBytes) } };
   }
 
   /** For a load that was refused: what would fit if it took a smaller context than it allows. */
@@ -164,7 +170,7 @@ export class AdmissionGate {
   /** Promises the first candidate its need without asking the rules, and also if other processes can't be told of it. */
   reserveFirst({ model, candidates }: AdmissionRequest): ReservedCandidate {
     const candidate = candidates[0]!;
-    const reservation = this.#promise(model, candidate.need);
+    const reservation = this.#promise(model, candidate.need, candidate.roomBytes);
     this.#publish();
     return { candidate, reservation };
   }
@@ -174,8 +180,8 @@ export class AdmissionGate {
    *
    * @throws MemoryGuardError `ERR_LEDGER` if other processes can't be told of it; then nothing is promised.
    */
-  reserve(label: string, need: LoadNeed): Reservation {
-    const reservation = this.#promise(label, need);
+  reserve(label: string, need: LoadNeed, roomBytes?: number): Reservation {
+    const reservation = this.#promise(label, need, roomBytes);
     try {
       this.#tell();
     } catch (error) {
@@ -242,6 +248,11 @@ export class AdmissionGate {
   /** Leaves the line, if it was not left with a reservation. */
   endWait(ticket: WaitTicket): void {
     if (this.#parts.ledger.endWait(ticket)) this.#publish();
+  }
+
+  /** The first context of a model is made, or none comes: nothing is kept for it any more. */
+  endRoom(reservation: Reservation): void {
+    if (this.#parts.ledger.endRoom(reservation)) this.#publish();
   }
 
   settle(reservation: Reservation): void {
@@ -314,14 +325,14 @@ export class AdmissionGate {
     return takenBytes === undefined ? undefined : { number, takenBytes };
   }
 
-  #promise(label: string, need: LoadNeed): Reservation {
+  #promise(label: string, need: LoadNeed, roomBytes?: number): Reservation {
     const { ledger, nowMs } = this.#parts;
-    return ledger.reserve(label, need, { clockMs: nowMs(), epochMs: Date.now() });
+    return ledger.reserve(label, need, { clockMs: nowMs(), epochMs: Date.now() }, roomBytes);
   }
 
   #judge(
     candidates: readonly Candidate[],
-    ticket: WaitTicket | undefined,
+    ticket: WaitTicket | typeof FIRST | undefined,
     minFreeRatio = this.#parts.minFreeRatioAfterLoad,
   ): JudgedCandidates {
     const view = this.#look(ticket);
@@ -330,6 +341,18 @@ export class AdmissionGate {
     const verdicts = judgeCandidates(unheld, view, minFreeRatio);
     const chosen = verdicts.find((candidate) => candidate.admitted);
     return { view, verdicts, chosen };
+  }
+
+  /**
+   * What was kept for a load was asked for with its model: it takes nothing from those who wait, and the share that is to stay available was asked
+   * of the model.
+   */
+  #judgeKept(candidates: readonly Candidate[], keptBytes: number): JudgedCandidates | undefined {
+    const least = candidates.map((candidate) => candidate.smaller?.at(candidate.smaller.leastContextSize) ?? candidate);
+    const most = keptBytes * (1 + OTHER_KIND_SHARE);
+    const kept = least.filter(({ need }) => need.mappedBytes === 0 && need.anonymousBytes <= most);
+    const judged = kept.length > 0 ? this.#judge(kept, FIRST, 0) : undefined;
+    return judged?.chosen && judged;
   }
 
   /** Whoever maps a file, its pages are there and counted once. */

@@ -19,13 +19,16 @@ const FOUND: Readonly<Record<Exclude<FootprintBasis, 'unknown'>, string>> = {
 export interface ToldNeed {
   readonly need: LoadNeed;
   readonly outgrownNeed?: LoadNeed;
+  /** Kept for its first context. */
+  readonly roomBytes?: number;
 }
 
-/** "8.1 GiB (by its file's header)", "5.0 GiB (as measured here before, where 4.0 GiB was given)". */
-export function describeNeed({ need, outgrownNeed }: ToldNeed): string {
+/** "8.1 GiB (by its file's header)", "300.0 MiB (as given) and 100.0 MiB for its first context", "5.0 GiB (as measured here before, where 4.0 GiB was given)". */
+export function describeNeed({ need, outgrownNeed, roomBytes = 0 }: ToldNeed): string {
   if (need.basis === 'unknown') return 'an amount that nobody knows';
   const before = outgrownNeed === undefined ? '' : `, ${describeOutgrown(outgrownNeed)}`;
-  return `${formatBytes(neededBytes(need))} (${FOUND[need.basis]}${before})`;
+  const room = roomBytes > 0 ? ` and ${formatBytes(roomBytes)} for its first context` : '';
+  return `${formatBytes(neededBytes(need))} (${FOUND[need.basis]}${before})${room}`;
 }
 
 /** "4.0 GiB", or that it is nothing since nobody knew what to reserve. */

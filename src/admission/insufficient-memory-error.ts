@@ -16,7 +16,7 @@ export interface RefusalNumbers {
    * if the guard can't tell.
    */
   readonly retryAfterMs?: number;
-  /** What the candidate needs. */
+  /** What the candidate needs, with the room for its first context. */
   readonly requiredBytes: number;
   /** What this process could still take without evicting what loaded models need. */
   readonly headroomBytes: number;
@@ -45,10 +45,10 @@ export class InsufficientMemoryError extends MemoryGuardError implements Refusal
 
   constructor(decision: Decision, message: string, retryAfterMs?: number) {
     super('ERR_INSUFFICIENT_MEMORY', message);
-    const { need, shortfallBytes } = nearestCandidate(decision);
+    const { need, roomBytes = 0, shortfallBytes } = nearestCandidate(decision);
     if (decision.reason) this.reason = decision.reason;
     if (retryAfterMs !== undefined) this.retryAfterMs = retryAfterMs;
-    this.requiredBytes = neededBytes(need);
+    this.requiredBytes = neededBytes(need) + roomBytes;
     this.headroomBytes = decision.headroomBytes;
     this.availableBytes = decision.availableBytes;
     this.shortfallBytes = shortfallBytes;

@@ -51,6 +51,8 @@ interface Entry extends Reservation {
   files: readonly HeldFile[];
   /** What its load maps of them. */
   mapped: readonly HeldFile[];
+  /** Anonymous bytes that are kept for its first context. */
+  roomBytes: number;
 }
 
 /**
@@ -83,8 +85,8 @@ export class Ledger {
     return this.#entries.size;
   }
 
-  /** Reserves the need. Nothing of it is taken yet. */
-  reserve(label: string, need: LoadNeed, { clockMs, epochMs }: Moment): Reservation {
+  /** Reserves the need. Nothing of it is taken yet. `roomBytes` are kept beside it until `endRoom`. */
+  reserve(label: string, need: LoadNeed, { clockMs, epochMs }: Moment, roomBytes = 0): Reservation {
     const reservation = Object.freeze({
       id: this.#nextId++,
       owner: process.pid,
@@ -103,6 +105,7 @@ export class Ledger {
       // Named files count once from the reservation on, whoever else maps or reserves them.
       files: need.files ?? [],
       mapped: [],
+      roomBytes,
     });
     return reservation;
   }
@@ -153,6 +156,14 @@ export class Ledger {
   settle(reservation: Reservation): void {
     const entry = this.#entries.get(reservation);
     if (entry?.state === 'loaded') entry.state = 'settled';
+  }
+
+  /** What was kept for a first context is free again. False if nothing was. */
+  endRoom(reservation: Reservation): boolean {
+    const entry = this.#entries.get(reservation);
+    if (!entry || entry.roomBytes === 0) return false;
+    entry.roomBytes = 0;
+    return true;
   }
 
   /** Forgets the reservation, and what was taken of it. False: it was forgotten already. */
@@ -236,7 +247,7 @@ export class Ledger {
         if (!entry.need.files) promisedMappedBytes += entry.need.mappedBytes;
         loadingAnonymousBytes += countLeft(entry);
       }
-      promisedAnonymousBytes += countLeft(entry);
+      promisedAnonymousBytes += countLeft(entry) + entry.roomBytes;
     }
     let mappedBytes = 0;
     for (const bytes of files.values()) mappedBytes += bytes;

@@ -5,7 +5,7 @@ import { DEFAULT_CONTEXT_RANGE } from '../adapters/default-adapter.ts';
 import { copyOptions } from '../core/copy-options.ts';
 import { invalidOption } from '../core/errors.ts';
 import type { KvCacheType } from '../core/types.ts';
-import { checkKvCacheType } from '../footprint/estimator.ts';
+import { checkKvCacheType, type EstimateShape } from '../footprint/estimator.ts';
 
 export interface ShapeRange {
   readonly contextSize: { readonly min: number; readonly max: number };
@@ -51,6 +51,35 @@ export function assumeShapeRange(shape: RequestedShape = {}, trainedTokens?: num
     contextAssumed: typeof shape.contextSize !== 'number',
     rest,
   };
+}
+
+/** The largest context of each cache type. */
+export function listLargestShapes(
+  asked: RequestedShape | undefined,
+  trainedTokens: number | undefined,
+): readonly EstimateShape[] {
+  const { contextSize, kvCacheTypes, rest } = readShapeRange(asked, trainedTokens);
+  // What the caller wrote is checked by the estimator, which throws for anything else.
+  return kvCacheTypes.map(
+    (kvCacheType) =>
+      ({
+        ...rest,
+        contextSize: contextSize.max,
+        ...(kvCacheType !== undefined && { kvCacheType }),
+      }) as EstimateShape,
+  );
+}
+
+/** The context that comes next, no larger than the model was trained for; none if nothing is said of it. */
+export function listNextShapes(
+  next: RequestedShape | undefined,
+  trainedTokens = Number.POSITIVE_INFINITY,
+): readonly EstimateShape[] {
+  if (next === undefined) return [];
+  return listLargestShapes(next, trainedTokens).map((shape) => ({
+    ...shape,
+    contextSize: Math.min(shape.contextSize ?? trainedTokens, trainedTokens),
+  }));
 }
 
 /** What the SDK is given: the choice, and one value for each range or list that was left open; `undefined` for nothing. */

@@ -2,7 +2,13 @@
 import type { LoadRequest, RequestedShape } from '../adapters/adapter.ts';
 import { copyOptions, readOption } from '../core/copy-options.ts';
 
-const REQUEST_KEYS = ['name', 'quantization', 'memoryGuard', 'shape'] as const satisfies readonly (keyof LoadRequest)[];
+const REQUEST_KEYS = [
+  'name',
+  'quantization',
+  'memoryGuard',
+  'shape',
+  'nextContext',
+] as const satisfies readonly (keyof LoadRequest)[];
 
 const SHAPE_KEYS = Object.keys({
   contextSize: true,
@@ -45,10 +51,20 @@ const VALUE_KEYS = ['min', 'max', 'k', 'v'];
  * @throws MemoryGuardError `ERR_INVALID_OPTION` if a part of it throws when it is read.
  */
 export function copyRequest(request: LoadRequest): LoadRequest {
-  const { name, quantization, memoryGuard, shape } = copyOptions(request, '', REQUEST_KEYS);
+  const { name, quantization, memoryGuard, shape, nextContext } = copyOptions(request, '', REQUEST_KEYS);
+  return {
+    name: name as string,
+    quantization,
+    memoryGuard,
+    shape: copyShape(shape),
+    ...(nextContext !== undefined && { nextContext: copyShape(nextContext) }),
+  };
+}
+
+function copyShape(shape: unknown): RequestedShape {
   const copied = copyOptions(Object(shape), '', SHAPE_KEYS);
   for (const [key, value] of Object.entries(copied)) copied[key] = copyValue(value, key);
-  return { name: name as string, quantization, memoryGuard, shape: copied };
+  return copied;
 }
 
 function copyValue(value: unknown, name: string): unknown {

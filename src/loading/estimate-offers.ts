@@ -1,6 +1,6 @@
 /** The files that may be loaded, with their headers read, their engine asked, and what earlier loads took. It decides nothing. */
 import { setImmediate } from 'node:timers/promises';
-import type { Adapter, LoadRequest, ModelOffer, RequestedShape } from '../adapters/adapter.ts';
+import type { Adapter, LoadRequest, ModelOffer } from '../adapters/adapter.ts';
 import { copyOptions } from '../core/copy-options.ts';
 import type { EngineFiles } from '../core/engine-files.ts';
 import { boundOnnxSizes } from '../footprint/bound-onnx-sizes.ts';
@@ -9,7 +9,7 @@ import type { CalibrationStore } from '../footprint/calibration-store.ts';
 import { openEstimators } from '../footprint/draft-estimator.ts';
 import type { EnginePort } from '../footprint/engine/engine-port.ts';
 import type { EstimateShape } from '../footprint/estimator.ts';
-import { readShapeRange } from './context-range.ts';
+import { listLargestShapes, listNextShapes } from './context-range.ts';
 import { isBelowAsked, type LadderLimits, selectOffers } from './ladder-range.ts';
 import type { EstimatedOffer, ToldOffer } from './load-candidates.ts';
 import { readGivenNeed } from './load-guard-options.ts';
@@ -52,7 +52,11 @@ export async function estimateOffers(
         throw error;
       });
       if (estimator === undefined) return [];
-      await estimator.ask(listShapes(request.shape, estimator.trainedTokens));
+      const { trainedTokens } = estimator;
+      await estimator.ask([
+        ...listLargestShapes(request.shape, trainedTokens),
+        ...listNextShapes(request.nextContext, trainedTokens),
+      ]);
       // A header with 150,000 tokens takes 11 ms to read, and the first estimate 6 more: not in one turn of the event loop.
       await setImmediate();
       if (!observations || runtime === undefined) return [{ ...offer, estimator }];
@@ -64,20 +68,6 @@ export async function estimateOffers(
     }),
   );
   return estimated.flat();
-}
-
-/** The largest context of each cache type. */
-function listShapes(asked: RequestedShape | undefined, trainedTokens: number | undefined): readonly EstimateShape[] {
-  const { contextSize, kvCacheTypes, rest } = readShapeRange(asked, trainedTokens);
-  // What the caller wrote is checked by the estimator, which throws for anything else.
-  return kvCacheTypes.map(
-    (kvCacheType) =>
-      ({
-        ...rest,
-        contextSize: contextSize.max,
-        ...(kvCacheType !== undefined && { kvCacheType }),
-      }) as EstimateShape,
-  );
 }
 
 const OFFER_KEYS = [

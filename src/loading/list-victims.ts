@@ -60,8 +60,9 @@ function measureRate(idle: readonly HeldModel[]): number {
 
 /** A reload takes as long as the load took; if that was too short to be measured, as its bytes take by the others' rate. */
 function judgeAt(nowMs: number, minResidencyMs: number, bytesPerMs: number): (held: HeldModel) => Evictable {
-  return ({ facts, uses }) => {
-    const { need } = facts.reservation;
+  return ({ facts, uses, roomBytes }) => {
+    const { need: own } = facts.reservation;
+    const need = { ...own, anonymousBytes: own.anonymousBytes + roomBytes };
     return {
       need,
       useRate: uses.rate(nowMs),

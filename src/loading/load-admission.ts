@@ -175,7 +175,10 @@ export class LoadAdmission {
   async #decideOnFiles(load: PreparedLoad, options: DecideOptions, signal: AbortSignal): Promise<GateOutcome> {
     const { gate, inSection } = this.#parts;
     for (let readings = 0; ; readings++) {
-      const judge = () => (load.haveFilesChanged?.() ? undefined : gate.judge(this.#listCandidates(load), options));
+      const judge = () => {
+        if (load.haveFilesChanged?.()) return undefined;
+        return gate.judge(this.#listCandidates(load), { ...options, keptBytes: load.takeRoom?.() });
+      };
       const outcome = await inSection(judge, (judged) => judged && gate.commit(judged), signal);
       if (outcome) return outcome;
       await load.readFilesAgain?.(readings);

@@ -1,6 +1,6 @@
 /** What one load asks of the gate: its candidates in order of quality, each with its need. It reads no memory. */
 
-import type { LoadRequest, ModelOffer } from '../adapters/adapter.ts';
+import type { LoadRequest, ModelOffer, RequestedShape } from '../adapters/adapter.ts';
 import { formatBytes } from '../core/bytes.ts';
 import { withoutPrototype } from '../core/copy-options.ts';
 import { describe, MemoryGuardError } from '../core/errors.ts';
@@ -23,7 +23,7 @@ import { nameHeldFiles } from '../footprint/mapped-file-keys.ts';
 import type { Candidate } from '../policy/choose-candidate.ts';
 import type { AdmissionRequest } from '../policy/decision.ts';
 import { largestMinFree, MIN_FREE_BY_TOTAL, type MinFree } from '../policy/reserves.ts';
-import { readShapeRange, type ShapeRange } from './context-range.ts';
+import { listNextShapes, readShapeRange, type ShapeRange } from './context-range.ts';
 import { listAllowedSteps, missingStep } from './ladder-range.ts';
 import { type FindLearned, type LearnedLoads, measureCandidate, raiseCandidate } from './learned-loads.ts';
 import type { LoadChoices } from './load-guard-options.ts';
@@ -218,19 +218,37 @@ function estimateCandidates(
   { processBytes }: ListCandidatesParts,
 ): readonly Candidate[] {
   const range = (offer.readRange ?? readShapeRange)(request.shape, offer.estimator.trainedTokens);
+  const roomBytes = countRoom(offer, request.nextContext);
   return range.kvCacheTypes.map((kvCacheType) => {
     const at = (contextSize: number) =>
-      estimateCandidate(offer, range, { contextSize, kvCacheType }, { reserves, processBytes });
+      estimateCandidate(offer, range, { contextSize, kvCacheType }, { reserves, processBytes, roomBytes });
     const { min, max } = range.contextSize;
     return withoutPrototype({ ...at(max), smaller: { leastContextSize: min, at } });
   });
+}
+
+/** What the context takes that comes next. */
+function countRoom({ estimator, observed }: EstimatedOffer, nextContext: RequestedShape | undefined): number {
+  return listNextShapes(nextContext, estimator.trainedTokens).reduce((most, shape) => {
+    const { anonymousAfterCallBytes } = applyObservations(
+      estimator.estimate(shape),
+      observed?.(shape)?.observations ?? [],
+    );
+    return Math.max(most, anonymousAfterCallBytes);
+  }, 0);
+}
+
+interface CandidateSurroundings {
+  readonly reserves: CandidateReserves;
+  readonly processBytes: number;
+  readonly roomBytes: number;
 }
 
 function estimateCandidate(
   { quantization, modelPath, estimator, observed }: EstimatedOffer,
   { rest, contextAssumed }: ShapeRange,
   { contextSize, kvCacheType }: { readonly contextSize: number; readonly kvCacheType: unknown },
-  { reserves, processBytes }: { readonly reserves: CandidateReserves; readonly processBytes: number },
+  { reserves, processBytes, roomBytes }: CandidateSurroundings,
 ): Candidate {
   // What the caller wrote is checked by the estimator, which throws for anything else.
   const shape = { ...rest, contextSize, ...(kvCacheType !== undefined && { kvCacheType }) } as EstimateShape;
@@ -252,6 +270,7 @@ function estimateCandidate(
     ...(modelPath !== undefined && { modelPath }),
     need: { mappedBytes, anonymousBytes, basis, ...(mappedBytes > 0 && files.length > 0 && { files }) },
     ...reserves,
+    ...(roomBytes > 0 && { roomBytes }),
     predicted,
     ...(told.length > 0 && { notes: told }),
     ...(key !== undefined && { calibrationKey: key }),

@@ -70,6 +70,9 @@ interface LoadedCall {
   readonly process: HeldProcess | undefined;
 }
 
+/** For so long room is kept for the first context of a model that is loaded without one. Programs make it at once, or only when they are asked. */
+const FIRST_CONTEXT_MS = 30_000;
+
 export class ModelLoader {
   readonly #parts: ModelLoaderParts;
   readonly #teller: DecisionTeller;
@@ -158,7 +161,7 @@ export class ModelLoader {
       return end ? end.over.then(() => invoke(given)) : invoke(given);
     };
     try {
-      return await this.#through(await this.#prepare(source, args, adapter, held.facts.name), afterEnd, {
+      return await this.#through(await this.#prepare(source, args, adapter, held), afterEnd, {
         held,
         letGo,
         again: this.#parts.settings.reload ? async () => again(withoutFiredSignals(args)) : undefined,
@@ -167,6 +170,22 @@ export class ModelLoader {
       letGo();
       throw error;
     }
+  }
+
+  /** The first context of a model gets what was kept for it, as long as it waits. */
+  #offerRoom(owner: HeldModel): () => number {
+    let keptBytes = 0;
+    return () => {
+      keptBytes = Math.max(keptBytes, owner.roomBytes);
+      this.#endRoom(owner);
+      return keptBytes;
+    };
+  }
+
+  /** Its first context is about to be made, or doesn't come. */
+  #endRoom(held: HeldModel): void {
+    held.roomBytes = 0;
+    this.#parts.gate.endRoom(held.facts.reservation);
   }
 
   #through(load: PreparedLoad, invoke: Invoke, owner?: ContextOwner): Promise<unknown> {
@@ -178,7 +197,7 @@ export class ModelLoader {
     source: LoadSource,
     args: readonly unknown[],
     adapter = source.adapter,
-    owner?: string,
+    owner?: HeldModel,
   ): Promise<PreparedLoad> {
     const { settings, models, calibration, engines } = this.#parts;
     return prepareLoad(args, {
@@ -186,7 +205,7 @@ export class ModelLoader {
       settings,
       source,
       adapter,
-      ...(owner !== undefined && { owner }),
+      ...(owner && { owner: owner.facts.name, takeRoom: this.#offerRoom(owner) }),
       calibration,
       heldMinFree: () => models.minFree,
       misunderstood: (error) => {
@@ -285,6 +304,10 @@ export class ModelLoader {
     loaded.window.end(true);
     // Weights that are loaded by themselves have taken all that they ever will.
     models.add(held, load.request.shape?.part === 'weights');
+    if (candidate.roomBytes !== undefined) {
+      held.roomBytes = candidate.roomBytes;
+      clock.schedule(() => this.#endRoom(held), FIRST_CONTEXT_MS);
+    }
     tellLoaded(held, { files, elapsedMs: clock.nowMs() - loaded.startMs }, this.#parts);
     if (isObject(raw)) listenForEnd(methods, raw, () => models.ended(held));
     if (process) this.#processEnds.follow(held, candidate, process);

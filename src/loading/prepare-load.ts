@@ -34,6 +34,8 @@ export interface PreparedLoad {
   readonly choices: LoadChoices;
   /** When processes that it was loaded in before were killed, by the guard's clock. Absent if none was. */
   readonly killsMs?: readonly number[];
+  /** What was kept for it until now: called before each judgement, where no other process decides. */
+  readonly takeRoom?: () => number;
   /** Its candidates as things stand now. `recommend` is called if no quantization was asked for. */
   listCandidates(recommend: () => Quantization): AdmissionRequest;
   /** Whether a file is another one now than when it was read. */
@@ -47,6 +49,7 @@ export interface PrepareLoadParts extends EstimateOffersParts {
   readonly source: LoadSource;
   /** The name of the model whose context this is. */
   readonly owner?: string;
+  readonly takeRoom?: () => number;
   /** What the models that are loaded already ask to keep free. */
   readonly heldMinFree: () => MinFree;
   /** Is told of a request that is only observed, since it was not understood. */
@@ -79,7 +82,7 @@ export async function prepareLoad(given: readonly unknown[], parts: PrepareLoadP
 
 /** What is wrong with the request or its files is said here. */
 async function understand(args: readonly unknown[], parts: PrepareLoadParts): Promise<PreparedLoad> {
-  const { settings, source, adapter, owner, heldMinFree, calibration } = parts;
+  const { settings, source, adapter, owner, takeRoom, heldMinFree, calibration } = parts;
   const asked = copyRequest(adapter.readRequest(args));
   // It stands in events, and other processes read it.
   nativeText(asked.name, 'name');
@@ -100,6 +103,7 @@ async function understand(args: readonly unknown[], parts: PrepareLoadParts): Pr
     args,
     request,
     choices,
+    ...(takeRoom && { takeRoom }),
     listCandidates: (recommend) =>
       listCandidates(request, choices, {
         settings: { ...settings, unknownModels },

@@ -64,6 +64,8 @@ export interface ContextOwner {
 }
 
 export class HeldModel {
+  /** What is kept for its first context, beside what is reserved for itself. */
+  roomBytes = 0;
   readonly facts: ModelFacts;
   readonly life = new ModelLife();
   readonly #reach: () => unknown;

@@ -34,9 +34,17 @@ export interface Reserves {
   readonly documented?: boolean | undefined;
 }
 
-/** All three rules for one need. The load is admitted if every rule passed. */
-export function judgeRules(need: LoadNeed, situation: MemorySituation, reserves: Reserves): readonly RuleVerdict[] {
-  const bytes = neededBytes(need);
+/**
+ * All three rules for one need. The load is admitted if every rule passed. `roomBytes` of anonymous memory will be taken next, by a load that
+ * this one must leave headroom for.
+ */
+export function judgeRules(
+  need: LoadNeed,
+  situation: MemorySituation,
+  reserves: Reserves,
+  roomBytes = 0,
+): readonly RuleVerdict[] {
+  const bytes = neededBytes(need) + roomBytes;
   const { totalBytes, availableBytes, headroomBytes, promisedAnonymousBytes } = situation;
   return Object.freeze([
     verdict('headroom', bytes, headroomBytes),

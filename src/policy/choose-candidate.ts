@@ -30,6 +30,8 @@ export interface Candidate extends MinFree {
   readonly heldBytes?: number;
   /** The need that was given, or that the documented table has, if more was measured since. */
   readonly outgrownNeed?: LoadNeed;
+  /** Anonymous bytes beside the need that are kept for its first context, until that is made. */
+  readonly roomBytes?: number;
   /** The documented table has a row for it. */
   readonly documented?: boolean;
   /** The need part by part, to be compared with what is taken; absent if neither a file nor a published shape tells. */
@@ -111,7 +113,12 @@ function judgeIn(situation: MemorySituation, minFreeRatioAfterLoad: Reserves['mi
   return (given) => {
     const { smaller: _smaller, minFreeByTotal: _resolved, documented, ...candidate } = given;
     const minFreeBytes = minFreeBytesOf(given, situation.totalBytes);
-    const rules = judgeRules(candidate.need, situation, { minFreeBytes, minFreeRatioAfterLoad, documented });
+    const rules = judgeRules(
+      candidate.need,
+      situation,
+      { minFreeBytes, minFreeRatioAfterLoad, documented },
+      candidate.roomBytes,
+    );
     const admitted = rules.every((rule) => rule.passed);
     return Object.freeze(
       withoutPrototype({ ...candidate, minFreeBytes, admitted, rules, shortfallBytes: shortfallBytes(rules) }),

@@ -156,8 +156,8 @@ export function findRefusalReason({
 }
 
 /** Whether all rules would pass if nothing else took memory: then no file of it is mapped already, either. */
-function fitsAlone({ need, heldBytes = 0, rules }: CandidateVerdict, totalBytes: number): boolean {
-  const bytes = neededBytes(need) + heldBytes;
+function fitsAlone({ need, heldBytes = 0, roomBytes = 0, rules }: CandidateVerdict, totalBytes: number): boolean {
+  const bytes = neededBytes(need) + heldBytes + roomBytes;
   const foundBytes: Readonly<Record<AdmissionRule, number>> = {
     headroom: totalBytes,
     'free-ratio-after-load': totalBytes - need.anonymousBytes,

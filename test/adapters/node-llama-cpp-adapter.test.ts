@@ -67,6 +67,9 @@ describe('a context', () => {
   it('is admitted as a need of its own, beside its model', async () => {
     const { llama, guard, events, names } = await guarded(machine(() => 8 * GiB));
     const model = await llama.loadModel({ modelPath });
+    // Until a first one is made, room is kept for it.
+    await (await model.createContext({ contextSize: 256 })).dispose();
+    events.splice(2);
     const beforeBytes = guard.headroomBytes();
     const context = await model.createContext({ contextSize: 2048 });
     expect(names()).toEqual(['wide.gguf', 'wide.gguf: context']);
@@ -80,7 +83,8 @@ describe('a context', () => {
     const promisedBytes = beforeBytes - guard.headroomBytes();
     expect(promisedBytes).toBeLessThanOrEqual((await contextBytes(2048)) + PAGES_BYTES);
     expect(promisedBytes).toBeGreaterThanOrEqual((await contextBytes(2048)) - 8 * MiB);
-    expect(events.map(({ type }) => type)).toEqual(['admitted', 'loaded', 'admitted', 'loaded']);
+    const told = events.map(({ type }) => type).filter((type) => type !== 'unloaded');
+    expect(told).toEqual(['admitted', 'loaded', 'admitted', 'loaded']);
     expect(context.contextSize).toBe(2048);
     await context.dispose();
     expect(names()).toEqual(['wide.gguf']);
@@ -103,6 +107,7 @@ describe('a context', () => {
     let free = 8 * GiB;
     const { llama } = await guarded({ ...machine(() => free), minFreeBytes: 0 });
     const model = await llama.loadModel({ modelPath });
+    await (await model.createContext({ contextSize: 256 })).dispose();
     const held = 8 * GiB - llama.guard.headroomBytes();
     const fits = async (contextSize: number) => {
       free = held + (await contextBytes(contextSize)) + PAGES_BYTES;

@@ -20,8 +20,8 @@ let model: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'nexa-agents-'));
   model = join(folder, 'embedder.gguf');
-  // 192 MiB of cache for 8192 tokens.
-  const shape = { hidden: 512, layers: 12, heads: 8, kvHeads: 8, headLength: 64, ffn: 1408, vocab: 2048 };
+  // 192 MiB of cache for 2048 tokens.
+  const shape = { hidden: 1024, layers: 24, heads: 16, kvHeads: 16, headLength: 64, ffn: 512, vocab: 2048 };
   writeModel(model, { architecture: 'qwen3', ...shape, tied: true, type: 'Q8_0' });
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -30,7 +30,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 async function runWorkers(mode: 'plain' | 'guarded'): Promise<readonly (number | string)[]> {
   const group = createControlGroup(1280 * MiB);
   const env = { ...process.env, NODE_OPTIONS: '', XDG_CACHE_HOME: folder, XDG_RUNTIME_DIR: folder };
-  const command = [process.execPath, WORKER, model, mode, '8192', '3000'];
+  const command = [process.execPath, WORKER, model, mode, '2048', '3000'];
   return Promise.all(
     Array.from({ length: WORKERS }, async () => {
       const [code, signal] = await once(group.spawn(command, { env, stdio: 'ignore' }), 'exit');
