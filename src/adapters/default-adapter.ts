@@ -23,17 +23,19 @@ export const defaultModelParts = Object.freeze({
  * `loadModel(name, { quantization, memoryGuard, ...sdkOptions })`: the way of `NexaSDK` and of most SDKs. A name that is the path of a
  * GGUF file asks for that file, and another quantization of it is loaded by the path of that one.
  */
-export const defaultAdapter = Object.freeze({
-  readRequest,
-  withQuantization,
-  listOffers,
-  listFiles,
-  ...defaultModelParts,
-  sdkDisposers: {
-    all: ['dispose', 'close', 'shutdown', 'destroy', 'unloadAll', Symbol.dispose, Symbol.asyncDispose],
-    one: ['unloadModel', 'disposeModel', 'releaseModel', 'unload'] as PropertyKey[],
-  },
-} satisfies Adapter);
+export const defaultAdapter = Object.freeze(
+  withoutPrototype({
+    readRequest,
+    withQuantization,
+    listOffers,
+    listFiles,
+    ...defaultModelParts,
+    sdkDisposers: {
+      all: ['dispose', 'close', 'shutdown', 'destroy', 'unloadAll', Symbol.dispose, Symbol.asyncDispose],
+      one: ['unloadModel', 'disposeModel', 'releaseModel', 'unload'] as PropertyKey[],
+    },
+  } satisfies Adapter),
+);
 
 /** All parts that an adapter may have. */
 const ADAPTER_PARTS = Object.keys({

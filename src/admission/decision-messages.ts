@@ -91,13 +91,24 @@ export function describeHelp(
   const step = context?.quantization === askedQuantization ? 'it' : context?.quantization;
   return [
     ...(freeBytes === undefined ? [] : [`free ${formatBytes(freeBytes)}`]),
-    ...(unload.length === 0 ? [] : [`unload ${unload.join(' and ')}`]),
+    ...(unload.length === 0
+      ? []
+      : [`unload ${nameAll(unload)}${isSame(unload, evict) ? ", as `evict: 'idle'` does" : ''}`]),
     ...(context === undefined ? [] : [`take ${step}${describeShape(context)}`]),
     ...(downgrade === undefined ? [] : [`allow \`downgrade\` to ${downgrade}`]),
-    ...(evict === undefined ? [] : [`set \`evict: 'idle'\`, which unloads ${evict.join(' and ')}`]),
+    ...(evict === undefined || isSame(unload, evict) ? [] : [`set \`evict: 'idle'\`, which unloads ${nameAll(evict)}`]),
     ...(reserves === undefined ? [] : [describeReserves(reserves)]),
     ...(raiseLimit === undefined ? [] : ['raise that limit']),
   ];
+}
+
+function isSame(unload: readonly string[], evict: readonly string[] | undefined): boolean {
+  return evict !== undefined && nameAll(unload) === nameAll(evict);
+}
+
+/** "a and b" */
+function nameAll(names: readonly string[]): string {
+  return names.join(' and ');
 }
 
 /** "set `minFreeBytes: '40 MiB'`, which leaves 40.3 MiB free" */

@@ -20,6 +20,14 @@ export interface ExplainRefusalParts {
   readonly clock: Pick<Clock, 'nowMs'>;
 }
 
+/** The load that was refused. */
+export interface ExplainedLoad {
+  /** Its request as things stand now. */
+  listCandidates(): AdmissionRequest;
+  /** The name of the model whose context it is. */
+  readonly owner?: string | undefined;
+}
+
 export interface ExplainedDecision {
   readonly decision: Decision;
   /** Empty for a load that is not refused. */
@@ -29,20 +37,21 @@ export interface ExplainedDecision {
 }
 
 /**
- * A refused decision with what would help, and its sentence; both speak of the same scope. `listCandidates` gives the request as things
- * stand now, and `ticket` is the load's place in the line.
+ * A refused decision with what would help, and its sentence; both speak of the same scope. `ticket` is the load's place in the line. Nobody is
+ * advised to unload the model whose context this is.
  */
 export function explainRefusal(
   decision: Decision,
   { reader, gate, models, settings, clock }: ExplainRefusalParts,
-  listCandidates: () => AdmissionRequest,
+  { listCandidates, owner }: ExplainedLoad,
   ticket?: WaitTicket,
 ): ExplainedDecision {
   if (decision.verdict !== 'refuse') return { decision, message: '' };
   const limitedBy = readLimitingScope(reader);
   const evictable = settings.evict === 'never' ? models.idle().map(describeHolder) : [];
   const fitting = findFitting(gate, listCandidates, ticket);
-  const help = findRefusalHelp(decision, { holders: models.list(), limitedBy, evictable, ...fitting });
+  const holders = models.list().filter(({ name }) => name !== owner);
+  const help = findRefusalHelp(decision, { holders, limitedBy, evictable, ...fitting });
   const explained = { ...decision, help };
   const retryAfterMs = findRetryAfterMs(decision, models.listIdleEnds(), clock.nowMs());
   return {

@@ -257,7 +257,8 @@ export class LoadAdmission {
   }
 
   #explain(decision: Decision, load: PreparedLoad, ticket?: WaitTicket): ExplainedDecision {
-    return explainRefusal(decision, this.#parts, () => this.#listCandidates(load), ticket);
+    const explained = { listCandidates: () => this.#listCandidates(load), owner: load.owner };
+    return explainRefusal(decision, this.#parts, explained, ticket);
   }
 
   /** As things stand now: without a quantization the recommendation of this moment counts. */

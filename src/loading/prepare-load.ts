@@ -32,6 +32,8 @@ export interface PreparedLoad {
   readonly args: readonly unknown[];
   readonly request: LoadRequest;
   readonly choices: LoadChoices;
+  /** The name of the model whose context this is. */
+  readonly owner?: string;
   /** When processes that it was loaded in before were killed, by the guard's clock. Absent if none was. */
   readonly killsMs?: readonly number[];
   /** What was kept for it until now: called before each judgement, where no other process decides. */
@@ -103,6 +105,7 @@ async function understand(args: readonly unknown[], parts: PrepareLoadParts): Pr
     args,
     request,
     choices,
+    ...(owner !== undefined && { owner }),
     ...(takeRoom && { takeRoom }),
     listCandidates: (recommend) =>
       listCandidates(request, choices, {

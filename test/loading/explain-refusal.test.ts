@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { AdmissionGate } from '../../src/admission/admission-gate.ts';
 import { Ledger } from '../../src/ledger/ledger.ts';
 import { explainRefusal } from '../../src/loading/explain-refusal.ts';
+import type { LoadedModel } from '../../src/models/loaded-model.ts';
 import type { Candidate } from '../../src/policy/choose-candidate.ts';
 import { InjectedReader } from '../../src/sensors/injected-reader.ts';
 import { decide } from '../support/decide.ts';
@@ -48,7 +49,7 @@ function refused(leastContextSize: number, contextSize: number) {
 describe('a refusal that is explained', () => {
   it('says what would help, of the scope that its sentence names', () => {
     const { decision, parts, request } = refused(2048, 4096);
-    const explained = explainRefusal(decision, parts, request);
+    const explained = explainRefusal(decision, parts, { listCandidates: request });
     expect(explained.decision).toMatchObject({ verdict: 'refuse', help: { context: { contextSize: 256 } } });
     expect(explained.message).toMatch(
       /^Insufficient memory to load m with \d+ tokens of context: it needs .*take it with 256 tokens of context/,
@@ -57,16 +58,28 @@ describe('a refusal that is explained', () => {
 
   it('says the rest if what would help can’t be found', () => {
     const { decision, parts } = refused(2048, 4096);
-    const { message, decision: explained } = explainRefusal(decision, parts, () => {
-      throw new Error('the files are gone');
+    const { message, decision: explained } = explainRefusal(decision, parts, {
+      listCandidates: () => {
+        throw new Error('the files are gone');
+      },
     });
     expect(explained.help?.context).toBeUndefined();
     expect(message).toMatch(/^Insufficient memory to load m with \d+ tokens of context: /);
   });
 
+  it('advises nobody to unload the model whose context was refused', () => {
+    const { decision, parts, request } = refused(600, 700);
+    const need = { mappedBytes: 0, anonymousBytes: 10 ** 12, basis: 'given' } as const;
+    const holders = { ...parts.models, list: () => [{ name: 'owner', need }] as unknown as readonly LoadedModel[] };
+    const explain = (owner?: string) =>
+      explainRefusal(decision, { ...parts, models: holders }, { listCandidates: request, owner }).decision.help?.unload;
+    expect(explain()).toEqual(['owner']);
+    expect(explain('owner')).toEqual([]);
+  });
+
   it('reads nothing for a load that is not refused', () => {
     const { decision, parts, request, count } = refused(100, 200);
-    expect(explainRefusal(decision, parts, request)).toEqual({ decision, message: '' });
+    expect(explainRefusal(decision, parts, { listCandidates: request })).toEqual({ decision, message: '' });
     expect(count()).toBe(0);
   });
 });

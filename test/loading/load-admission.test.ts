@@ -83,7 +83,7 @@ describe('a load that does not fit', () => {
     expect(error.plan.help).toEqual({ freeBytes: error.shortfallBytes, unload: [] });
     machine.availableBytes = 2 * Q4_0 + KEPT_BYTES - 1;
     const again = await catchRefusal(nexa.loadModel('qwen2audio', { quantization: 'Q4_0' }));
-    expect(again.message).toContain('or unload qwen2audio Q4_0, or set');
+    expect(again.message).toContain('or unload qwen2audio Q4_0, as');
   });
 
   it.each([

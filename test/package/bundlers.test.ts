@@ -1,6 +1,6 @@
 /**
  * A program with the packed package, bundled by what people bundle with: what it finds in place, carried away alone, and beside a copy of the
- * package. The bundlers come by `npm ci` in test/package/bundlers; without them these tests count as skipped.
+ * package. The bundlers come by `npm install --no-save` in test/package/bundlers; without them these tests count as skipped.
  */
 import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,7 +12,10 @@ import { Installed, ROOT } from './installed.ts';
 
 const BUNDLERS = fileURLToPath(new URL('bundlers', import.meta.url));
 const there = process.platform === 'linux' && existsSync(join(BUNDLERS, 'node_modules'));
-if (!there) console.log('skipped: bundled programs; npm ci in test/package/bundlers brings the bundlers, on Linux');
+if (!there)
+  console.log(
+    'skipped: bundled programs; npm install --no-save in test/package/bundlers brings the bundlers, on Linux',
+  );
 
 const NAMES = ['esbuild', 'rolldown', 'vite', 'webpack'];
 /** The formats into which the package goes, and the file that comes of it. */

@@ -11,7 +11,8 @@ import { Installed, ROOT } from './installed.ts';
 
 const JEST = fileURLToPath(new URL('bundlers/node_modules/jest/bin/jest.js', import.meta.url));
 const there = process.platform === 'linux' && existsSync(JEST);
-if (!there) console.log('skipped: the package in Jest; npm ci in test/package/bundlers brings it, on Linux');
+if (!there)
+  console.log('skipped: the package in Jest; npm install --no-save in test/package/bundlers brings it, on Linux');
 
 describe.skipIf(!there)('in Jest', { timeout: 90_000 }, () => {
   let installed: Installed;

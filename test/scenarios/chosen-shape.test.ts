@@ -119,7 +119,7 @@ describe('what would help', () => {
     );
     expect(error).toBeInstanceOf(InsufficientMemoryError);
     expect((error as InsufficientMemoryError).plan.help).toEqual(plan.help);
-    const message = `or unload qwen2audio Q4_0, or take it with ${context?.contextSize} tokens of context.`;
+    const message = `or unload qwen2audio Q4_0, as \`evict: 'idle'\` does, or take it with ${context?.contextSize} tokens of context.`;
     expect((error as Error).message).toContain(message);
     const contextSize = context?.contextSize as number;
     expect((await guard.plan('qwen2audio', { ...LONG, contextSize })).verdict).toBe('admit');
