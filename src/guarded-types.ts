@@ -34,7 +34,10 @@ export type GuardedSessions<C extends MakesSessions['InferenceSession']> = Omit<
   ): Promise<GuardedModel<Awaited<ReturnType<C['create']>>>>;
 };
 
-type GuardedSessionOptions<C extends MakesSessions['InferenceSession']> = NonNullable<Parameters<C['create']>[1]> & {
+/** The options of a session, with `memoryGuard` added. */
+export type GuardedSessionOptions<C extends MakesSessions['InferenceSession']> = NonNullable<
+  Parameters<C['create']>[1]
+> & {
   readonly memoryGuard?: LoadGuardOptions;
 };
 
@@ -80,7 +83,7 @@ export type WithGuardedContexts<M> = M extends { createContext: unknown }
   : M;
 
 /** A promised context, which can be made ready again as a model can. */
-type GuardedContext<R> = R extends Promise<infer C> ? Promise<C & Pick<GuardedModelChoice, 'ready'>> : R;
+export type GuardedContext<R> = R extends Promise<infer C> ? Promise<C & Pick<GuardedModelChoice, 'ready'>> : R;
 
 /** Names of methods that end a model, so that `await using` works with a model that has one of them. */
 export type DisposeMethodName = 'dispose' | 'close' | 'release' | 'unload' | 'free' | typeof Symbol.dispose;

