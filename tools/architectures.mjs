@@ -21,6 +21,7 @@ import { listByteTokens, writeGgufFile } from './gguf-file.mjs';
  * @property {number} [vocab]
  * @property {number} [context] the context that it says it was trained for
  * @property {number} [window]
+ * @property {number} [pooling] how the embeddings of a text become one, by the engine's numbers: 3 takes the last
  * @property {number} [experts]
  * @property {number} [expertsUsed]
  * @property {number} [expertFfn]
@@ -73,10 +74,10 @@ function completeShape(shape) {
   const { architecture = 'llama', hidden = 512, layers = 4, heads = 8, ffn = 1408, vocab = 2048 } = shape;
   const { experts = 0, expertsUsed = 0, expertFfn = ffn, window = 0, type = /** @type {Type} */ ('Q4_0') } = shape;
   const { kvHeads = heads, headLength = hidden / heads, header = architecture, context = 131_072 } = shape;
-  const { tied = false, fused = false, biased = false, normed = false } = shape;
+  const { tied = false, fused = false, biased = false, normed = false, pooling = 0 } = shape;
   return {
     ...{ architecture, header, hidden, layers, heads, kvHeads, headLength, ffn, vocab, context, window, type },
-    ...{ experts, expertsUsed, expertFfn, tied, fused, biased, normed },
+    ...{ experts, expertsUsed, expertFfn, tied, fused, biased, normed, pooling },
     scan: { inner: hidden * 2, rank: hidden / 16 },
   };
 }
@@ -115,6 +116,7 @@ function listEntries({ architecture, header, hidden, layers, heads, kvHeads, hea
     entries.push([own('attention.key_length'), 'u32', headLength], [own('attention.value_length'), 'u32', headLength]);
   }
   if (architecture === 'phi3') entries.push([own('rope.dimension_count'), 'u32', headLength]);
+  if (shape.pooling) entries.push([own('pooling_type'), 'u32', shape.pooling]);
   if (shape.window > 0) entries.push([own('attention.sliding_window'), 'u32', shape.window]);
   if (shape.experts > 0) {
     entries.push([own('expert_count'), 'u32', shape.experts], [own('expert_used_count'), 'u32', shape.expertsUsed]);

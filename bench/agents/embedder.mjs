@@ -14,6 +14,7 @@ export function writeEmbedder(file) {
     vocab: 151_936,
     context: 32_768,
     tied: true,
+    pooling: 3,
     type: 'Q8_0',
   });
 }

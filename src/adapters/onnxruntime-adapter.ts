@@ -74,7 +74,7 @@ function readRequest(args: readonly unknown[]): LoadRequest {
 /** @throws MemoryGuardError `ERR_UNKNOWN_MODEL` if the first argument is no model. */
 function readOffer(args: readonly unknown[]): ModelOffer {
   const [model, offset, length] = args;
-  if (typeof model === 'string' && model !== '') return { modelPath: model };
+  if (typeof model === 'string' && model !== '') return { modelPath: model, format: 'onnx' };
   const bytes = readBytes(model, offset, length);
   if (!bytes) {
     throw new MemoryGuardError(

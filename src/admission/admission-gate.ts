@@ -92,12 +92,12 @@ export interface DecideOptions {
    * without a place comes after all that wait.
    */
   readonly ticket?: WaitTicket | undefined;
-  /** Anonymous bytes that were kept for this very load until now. As far as that goes nobody who waits comes before it. */
-  readonly keptBytes?: number | undefined;
+  /**
+   * It completes what was let in with room for it, which holds memory until then: it goes before all that wait, and the share that is to stay
+   * available was asked of its model.
+   */
+  readonly completes?: boolean | undefined;
 }
-
-/** So much more may the context take that is made, which may be one for embeddings: the outputs of a whole batch come to that. */
-const OTHER_KIND_SHARE = 1 / 8;
 
 /** Each is used once. They begin anywhere, since whoever had this thread's slot before may still have a meter that writes there. */
 let nextMeterNumber = 1 + Math.floor(Math.random() * 2 ** 30);
@@ -133,10 +133,11 @@ export class AdmissionGate {
    *
    * @throws MemoryGuardError `ERR_SENSOR` if the machine can't be read.
    */
-  judge(request: AdmissionRequest, { reserve, ticket, keptBytes = 0 }: DecideOptions): JudgedLoad {
+  judge(request: AdmissionRequest, { reserve, ticket, completes }: DecideOptions): JudgedLoad {
     const candidates = listSteps(request);
-    const inLine = this.#judge(candidates, ticket, request.minFreeRatio);
-    const judged = inLine.chosen || keptBytes === 0 ? inLine : (this.#judgeKept(candidates, keptBytes) ?? inLine);
+    const judged = completes
+      ? this.#judge(candidates, FIRST, 0)
+      : this.#judge(candidates, ticket, request.minFreeRatio);
     const decision = makeDecision(request, judged);
     return { decision, ticket, candidate: pickReserved(reserve, judged.chosen, candidates[0]!) };
   }
@@ -341,18 +342,6 @@ export class AdmissionGate {
     const verdicts = judgeCandidates(unheld, view, minFreeRatio);
     const chosen = verdicts.find((candidate) => candidate.admitted);
     return { view, verdicts, chosen };
-  }
-
-  /**
-   * What was kept for a load was asked for with its model: it takes nothing from those who wait, and the share that is to stay available was asked
-   * of the model.
-   */
-  #judgeKept(candidates: readonly Candidate[], keptBytes: number): JudgedCandidates | undefined {
-    const least = candidates.map((candidate) => candidate.smaller?.at(candidate.smaller.leastContextSize) ?? candidate);
-    const most = keptBytes * (1 + OTHER_KIND_SHARE);
-    const kept = least.filter(({ need }) => need.mappedBytes === 0 && need.anonymousBytes <= most);
-    const judged = kept.length > 0 ? this.#judge(kept, FIRST, 0) : undefined;
-    return judged?.chosen && judged;
   }
 
   /** Whoever maps a file, its pages are there and counted once. */

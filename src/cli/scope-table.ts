@@ -35,3 +35,8 @@ export function formatScopeTable({ scopes, limitedBy }: MemorySnapshot, { colors
 export function formatScope({ kind, path }: MemoryScope): string {
   return path === kind ? kind : `${kind} ${path}`;
 }
+
+/** A container sees its own group as the root of all. */
+export function nameGroup(path: string): string {
+  return path === '/' ? 'this container (control group /)' : path;
+}

@@ -1,7 +1,7 @@
 /** The formats of model files, by their names. It opens no file. */
 
-/** 'gguf' is that of llama.cpp, 'whisper' that of whisper.cpp. */
-export type ModelFormat = 'gguf' | 'whisper';
+/** 'gguf' is that of llama.cpp, 'whisper' that of whisper.cpp, 'onnx' that of ONNX Runtime. */
+export type ModelFormat = 'gguf' | 'whisper' | 'onnx';
 
 /** whisper.cpp publishes its models as `ggml-base-q5_1.bin`. */
 export function readModelFormat(path: string): ModelFormat {

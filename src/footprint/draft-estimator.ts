@@ -22,7 +22,7 @@ export interface LoadFiles {
 export async function openEstimators(files: LoadFiles, engine?: EnginePort): Promise<Estimator> {
   const { modelPath = '', modelBytes } = files;
   if (modelBytes) return openBytesEstimator(modelBytes);
-  if (isOnnxPath(modelPath)) return openOnnxEstimator(modelPath);
+  if (files.format === 'onnx' || isOnnxPath(modelPath)) return openOnnxEstimator(modelPath);
   if (files.format === 'whisper') return openWhisperEstimator(modelPath);
   const main = await openEstimator(modelPath, files.projectorPath, engine);
   return files.draftPath === undefined ? main : addDraft(main, await openEstimator(files.draftPath, undefined, engine));

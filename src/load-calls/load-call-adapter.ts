@@ -9,7 +9,7 @@ import type { LoadCall, LoadCandidate, LoadChoice } from './load-call-options.ts
 
 /** For one call. */
 export function loadCallAdapter({ options }: LoadCall): Adapter {
-  const { candidates, isInference, keepAliveMs, dispose } = options;
+  const { candidates, isInference, keepAliveMs, modelsLiveIn, dispose } = options;
   return withoutPrototype<Adapter>({
     ...defaultModelParts,
     readRequest: ([call]) => readRequest(call as LoadCall),
@@ -23,6 +23,7 @@ export function loadCallAdapter({ options }: LoadCall): Adapter {
     listOffers: async ([call]) => listOffers(call as LoadCall),
     ...(candidates && { ownLadder: true }),
     ...(isInference && { isInference }),
+    ...(modelsLiveIn !== undefined && { modelsLiveIn }),
     ...(keepAliveMs !== undefined && { keepAliveMs }),
     ...(dispose && { end: dispose }),
   });

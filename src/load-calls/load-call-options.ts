@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { copyOptions } from '../core/copy-options.ts';
 import { invalidOption, MemoryGuardError } from '../core/errors.ts';
 import { checkLadderStep } from '../core/quantizations.ts';
-import type { KvCacheType } from '../core/types.ts';
+import type { KvCacheType, ModelMemory } from '../core/types.ts';
 import {
   abortSignal,
   type Checks,
@@ -11,6 +11,7 @@ import {
   flag,
   listOf,
   nativeText,
+  oneOf,
   path,
   unread,
   validate,
@@ -69,6 +70,11 @@ export interface GuardLoadOptions<M = unknown, C extends LoadCandidate = LoadCan
   readonly dispose?: (model: M) => unknown;
   /** Which of its methods run the model; '' is a call of the model itself. @default those with the usual names, such as `generate` and `run` */
   readonly isInference?: (method: string) => boolean;
+  /**
+   * 'javascript' if it lies in array buffers or memories of WebAssembly: what the load takes there then pays for what was reserved, and is what
+   * is learned of it. @default 'native'
+   */
+  readonly modelsLiveIn?: ModelMemory;
   /** It is unloaded after so long without a call. @default the guard's own */
   readonly keepAliveMs?: number;
 }
@@ -95,6 +101,7 @@ const CHECKS: Checks<GuardLoadOptions> = {
   kvCacheType: asItIs,
   dispose: callback<NonNullable<GuardLoadOptions['dispose']>>,
   isInference: callback<NonNullable<GuardLoadOptions['isInference']>>,
+  modelsLiveIn: oneOf('native', 'javascript'),
   keepAliveMs: wholeNumber(1),
   downgrade: flag,
   floor: checkLadderStep,

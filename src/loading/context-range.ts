@@ -5,7 +5,7 @@ import { DEFAULT_CONTEXT_RANGE } from '../adapters/default-adapter.ts';
 import { copyOptions } from '../core/copy-options.ts';
 import { invalidOption } from '../core/errors.ts';
 import type { KvCacheType } from '../core/types.ts';
-import { checkKvCacheType, type EstimateShape } from '../footprint/estimator.ts';
+import { checkKvCacheType, type EstimateShape, type Estimator } from '../footprint/estimator.ts';
 
 export interface ShapeRange {
   readonly contextSize: { readonly min: number; readonly max: number };
@@ -73,7 +73,7 @@ export function listLargestShapes(
 /** The context that comes next, no larger than the model was trained for; none if nothing is said of it. */
 export function listNextShapes(
   next: RequestedShape | undefined,
-  trainedTokens = Number.POSITIVE_INFINITY,
+  { trainedTokens = Number.POSITIVE_INFINITY }: Pick<Estimator, 'trainedTokens'>,
 ): readonly EstimateShape[] {
   if (next === undefined) return [];
   return listLargestShapes(next, trainedTokens).map((shape) => ({

@@ -52,10 +52,9 @@ export async function estimateOffers(
         throw error;
       });
       if (estimator === undefined) return [];
-      const { trainedTokens } = estimator;
       await estimator.ask([
-        ...listLargestShapes(request.shape, trainedTokens),
-        ...listNextShapes(request.nextContext, trainedTokens),
+        ...listLargestShapes(request.shape, estimator.trainedTokens),
+        ...listNextShapes(request.nextContext, estimator),
       ]);
       // A header with 150,000 tokens takes 11 ms to read, and the first estimate 6 more: not in one turn of the event loop.
       await setImmediate();

@@ -177,7 +177,7 @@ export class LoadAdmission {
     for (let readings = 0; ; readings++) {
       const judge = () => {
         if (load.haveFilesChanged?.()) return undefined;
-        return gate.judge(this.#listCandidates(load), { ...options, keptBytes: load.takeRoom?.() });
+        return gate.judge(this.#listCandidates(load), { ...options, completes: load.takeRoom?.() });
       };
       const outcome = await inSection(judge, (judged) => judged && gate.commit(judged), signal);
       if (outcome) return outcome;

@@ -229,7 +229,7 @@ function estimateCandidates(
 
 /** What the context takes that comes next. */
 function countRoom({ estimator, observed }: EstimatedOffer, nextContext: RequestedShape | undefined): number {
-  return listNextShapes(nextContext, estimator.trainedTokens).reduce((most, shape) => {
+  return listNextShapes(nextContext, estimator).reduce((most, shape) => {
     const { anonymousAfterCallBytes } = applyObservations(
       estimator.estimate(shape),
       observed?.(shape)?.observations ?? [],

@@ -173,12 +173,12 @@ export class ModelLoader {
   }
 
   /** The first context of a model gets what was kept for it, as long as it waits. */
-  #offerRoom(owner: HeldModel): () => number {
-    let keptBytes = 0;
+  #offerRoom(owner: HeldModel): () => boolean {
+    let taken = false;
     return () => {
-      keptBytes = Math.max(keptBytes, owner.roomBytes);
+      taken ||= owner.roomBytes > 0;
       this.#endRoom(owner);
-      return keptBytes;
+      return taken;
     };
   }
 

@@ -36,8 +36,8 @@ export interface PreparedLoad {
   readonly owner?: string;
   /** When processes that it was loaded in before were killed, by the guard's clock. Absent if none was. */
   readonly killsMs?: readonly number[];
-  /** What was kept for it until now: called before each judgement, where no other process decides. */
-  readonly takeRoom?: () => number;
+  /** Gives it what was kept for it; true if there was something. Called before each judgement, where no other process decides. */
+  readonly takeRoom?: () => boolean;
   /** Its candidates as things stand now. `recommend` is called if no quantization was asked for. */
   listCandidates(recommend: () => Quantization): AdmissionRequest;
   /** Whether a file is another one now than when it was read. */
@@ -51,7 +51,7 @@ export interface PrepareLoadParts extends EstimateOffersParts {
   readonly source: LoadSource;
   /** The name of the model whose context this is. */
   readonly owner?: string;
-  readonly takeRoom?: () => number;
+  readonly takeRoom?: () => boolean;
   /** What the models that are loaded already ask to keep free. */
   readonly heldMinFree: () => MinFree;
   /** Is told of a request that is only observed, since it was not understood. */

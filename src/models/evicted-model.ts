@@ -68,7 +68,7 @@ export class EvictedModel {
     if (!reload) return evictedError(facts.name, options);
     return new MemoryGuardError(
       'ERR_MODEL_EVICTED',
-      `${facts.name} is not loaded now, and ${what}: \`await model.ready()\` first, which loads it again.`,
+      `${facts.name} is not loaded now, and ${what}: \`await ${facts.owner ? 'context' : 'model'}.ready()\` first, which loads it again.`,
       options,
     );
   }

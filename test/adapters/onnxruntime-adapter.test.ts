@@ -40,7 +40,7 @@ describe('a load of onnxruntime-node', () => {
   });
 
   it('offers the file, or the bytes with the names of what else is in memory', async () => {
-    expect(await adapter.listOffers?.(['a.onnx'])).toEqual([{ modelPath: 'a.onnx' }]);
+    expect(await adapter.listOffers?.(['a.onnx'])).toEqual([{ modelPath: 'a.onnx', format: 'onnx' }]);
     const bytes = new Uint8Array([1, 2, 3]);
     const externalData = [{ path: 'w', data: new Uint8Array(1) }, { path: 'v', data: '/v' }, 'u', 7];
     expect(await adapter.listOffers?.([bytes, { externalData }])).toEqual([

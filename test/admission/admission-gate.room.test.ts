@@ -55,32 +55,18 @@ describe('a load of weights', () => {
 });
 
 describe('a first context', () => {
-  it('goes before all that wait, as far as room was kept for it and no further', () => {
+  it('goes before all that wait', () => {
     const gate = gateOver();
     gate.wait('first', need(900), WHOLE_MINUTE);
-    const judge = (bytes: number, keptBytes?: number) =>
-      decide(gate, ask(candidate(bytes)), { reserve: 'nothing', keptBytes }).decision.verdict;
-    expect(judge(200)).toBe('refuse');
-    expect(judge(200, 200)).toBe('admit');
-    // An embedding context takes a little more than a plain one.
-    expect(judge(225, 200)).toBe('admit');
-    expect(judge(226, 200)).toBe('refuse');
+    const judge = (bytes: number, completes?: boolean) =>
+      decide(gate, ask(candidate(bytes)), { reserve: 'nothing', completes }).decision.verdict;
+    expect([judge(200), judge(200, true), judge(1001, true)]).toEqual(['refuse', 'admit', 'refuse']);
   });
 
   it('is not asked for the share that stays available: its model was', () => {
     const gate = gateOver(0.5);
-    const judge = (keptBytes?: number) =>
-      decide(gate, ask(candidate(600)), { reserve: 'nothing', keptBytes }).decision.verdict;
-    expect([judge(), judge(600)]).toEqual(['refuse', 'admit']);
-  });
-
-  it('is as large as fits in its turn, and else the least that its caller allows', () => {
-    const gate = gateOver();
-    const at = (contextSize: number): Candidate => candidate(contextSize, { contextSize });
-    const ranged: Candidate = { ...at(700), smaller: { leastContextSize: 256, at } };
-    const choose = () => decide(gate, ask(ranged), { reserve: 'nothing', keptBytes: 256 }).decision.contextSize;
-    expect(choose()).toBe(700);
-    gate.wait('first', need(900), WHOLE_MINUTE);
-    expect(choose()).toBe(256);
+    const judge = (completes?: boolean) =>
+      decide(gate, ask(candidate(600)), { reserve: 'nothing', completes }).decision.verdict;
+    expect([judge(), judge(true)]).toEqual(['refuse', 'admit']);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { assumeShapeRange, chooseShape, readShapeRange } from '../../src/loading/context-range.ts';
+import { assumeShapeRange, chooseShape, listNextShapes, readShapeRange } from '../../src/loading/context-range.ts';
 
 describe('a requested shape', () => {
   it('has the default range of contexts and the default cache type if nothing is said', () => {
@@ -73,5 +73,15 @@ describe('the shape that the SDK is given', () => {
   it('stays as the caller wrote it if nothing was chosen or left open', () => {
     expect(chooseShape({ contextSize: 1024, kvCacheType: 'f16' }, {})).toBeUndefined();
     expect(chooseShape(undefined, {})).toBeUndefined();
+  });
+});
+
+describe('the context that comes next', () => {
+  const next = { part: 'context', contextSize: 2048, kvCacheType: { k: 'f16', v: 'f16' } } as const;
+
+  it('is no larger than the model was trained for', () => {
+    expect(listNextShapes(next, {})).toEqual([next]);
+    expect(listNextShapes(next, { trainedTokens: 512 })).toEqual([{ ...next, contextSize: 512 }]);
+    expect(listNextShapes(undefined, { trainedTokens: 512 })).toEqual([]);
   });
 });

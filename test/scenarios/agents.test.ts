@@ -22,7 +22,7 @@ beforeAll(() => {
   model = join(folder, 'embedder.gguf');
   // 192 MiB of cache for 2048 tokens.
   const shape = { hidden: 1024, layers: 24, heads: 16, kvHeads: 16, headLength: 64, ffn: 512, vocab: 2048 };
-  writeModel(model, { architecture: 'qwen3', ...shape, tied: true, type: 'Q8_0' });
+  writeModel(model, { architecture: 'qwen3', ...shape, tied: true, pooling: 3, type: 'Q8_0' });
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -1,5 +1,6 @@
 /** What to change on a machine so that models load well there, a sentence for each change. Pure. */
 import { formatBytes, GiB, type MachineReport } from '../../index.ts';
+import { nameGroup } from '../scope-table.ts';
 import type { FoundRuntime } from './find-runtimes.ts';
 
 export interface Findings {
@@ -44,7 +45,7 @@ export function giveAdvice({ report, runtimes, degraded }: Findings): string[] {
   }
   if (machineClass === 'below minimum') {
     const remedy = limitedBy.kind.startsWith('cgroup')
-      ? `raise the limit of ${limitedBy.path}`
+      ? `raise the limit of ${nameGroup(limitedBy.path)}`
       : 'use a machine with more memory, or a smaller model';
     advice.push(
       `Qwen2-Audio needs ${formatBytes(LEAST_BYTES)} at the least, and ${formatBytes(totalBytes)} may be used here: ${remedy}.`,

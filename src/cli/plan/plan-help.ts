@@ -12,6 +12,7 @@ import {
 import { chooseVictims } from '../../policy/choose-victims.ts';
 import { canBeFreed, nearestCandidate } from '../../policy/decision.ts';
 import { findEnoughTotal } from '../../policy/enough-total.ts';
+import { nameGroup } from '../scope-table.ts';
 import type { PlanRow } from './print-plan.ts';
 
 /** Empty if the load goes in as it was asked for. */
@@ -82,7 +83,7 @@ function describeLargerLimit(lacking: Decision, limitedBy: MemoryScope): string[
   const bytes = findEnoughTotal(nearestCandidate(lacking), totalBytes);
   return [
     isGroup
-      ? `raise the limit of ${limitedBy.path} from ${formatBytes(totalBytes)} to ${formatBytes(bytes)}`
+      ? `raise the limit of ${nameGroup(limitedBy.path)} from ${formatBytes(totalBytes)} to ${formatBytes(bytes)}`
       : `use a machine or container of ${formatBytes(bytes)} at the least`,
   ];
 }
