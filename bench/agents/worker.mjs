@@ -1,6 +1,6 @@
 /**
  * A worker of an agent: loads its embedder at boot, embeds a text, and keeps the embedder for a while.
- *   node bench/agents/worker.mjs MODEL plain|guarded CONTEXT|default HOLD_MS
+ *   node bench/agents/worker.mjs MODEL plain|wrapped|guarded CONTEXT|default HOLD_MS
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createMemoryGuard } from 'nexa-memory-guard';
@@ -8,16 +8,23 @@ import { getLlama, LlamaLogLevel } from 'node-llama-cpp';
 
 const [modelPath = '', mode, tokens, holdMs] = process.argv.slice(2);
 const llama = await getLlama({ gpu: false, build: 'never', logLevel: LlamaLogLevel.error, maxThreads: 1 });
-const guard = mode === 'guarded' ? createMemoryGuard() : undefined;
-const loaded = await load(guard?.wrap(llama) ?? llama, tokens === 'default' ? {} : { contextSize: Number(tokens) });
+const guard = mode === 'plain' ? undefined : createMemoryGuard();
+const WAIT = { wait: { timeoutMs: 240_000 } };
+const loaded = await (mode === 'guarded' && tokens !== 'default' ? loadAtOnce() : load(guard?.wrap(llama) ?? llama));
 const { vector } = await loaded.getEmbeddingFor('hello');
 console.log(JSON.stringify({ values: vector.length, reason: guard?.models().at(-1)?.reason }));
 await sleep(Number(holdMs));
 await llama.dispose();
 
-/** @param {Pick<typeof llama, 'loadModel'>} from @param {{ contextSize?: number }} options */
-async function load(from, options) {
-  const memoryGuard = guard && { memoryGuard: { wait: { timeoutMs: 240_000 } } };
+/** Weights, and then the context. @param {Pick<typeof llama, 'loadModel'>} from */
+async function load(from) {
+  const memoryGuard = from !== llama && { memoryGuard: WAIT };
   const model = await from.loadModel({ modelPath, ...memoryGuard });
-  return model.createEmbeddingContext({ ...options, ...memoryGuard });
+  return model.createEmbeddingContext({ ...(tokens !== 'default' && { contextSize: Number(tokens) }), ...memoryGuard });
+}
+
+/** Both as one load. */
+function loadAtOnce() {
+  const asked = { modelPath, contextSize: Number(tokens), ...WAIT };
+  return /** @type {NonNullable<typeof guard>} */ (guard).load(asked, () => load(llama));
 }

@@ -27,7 +27,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** How each of them ended. */
-async function runWorkers(mode: 'plain' | 'guarded'): Promise<readonly (number | string)[]> {
+async function runWorkers(mode: 'plain' | 'wrapped'): Promise<readonly (number | string)[]> {
   const group = createControlGroup(1280 * MiB);
   const env = { ...process.env, NODE_OPTIONS: '', XDG_CACHE_HOME: folder, XDG_RUNTIME_DIR: folder };
   const command = [process.execPath, WORKER, model, mode, '2048', '3000'];
@@ -45,6 +45,6 @@ describe.skipIf(noControlGroups !== undefined)('workers that load an embedder at
   });
 
   it('are all served where each waits for memory', async () => {
-    expect(await runWorkers('guarded')).toEqual(Array(WORKERS).fill(0));
+    expect(await runWorkers('wrapped')).toEqual(Array(WORKERS).fill(0));
   });
 });
