@@ -76,7 +76,7 @@ function formatRows({ contexts, rows }: Pick<Planned, 'contexts' | 'rows'>, scre
   return wide!.some((line) => countColumns(line) + 2 > screen.width) ? narrow! : wide!;
 }
 
-/** "8.1 GiB fits", "8.1 GiB lacks 1.2 GiB", or "8.1 lacks 1.2 GiB" for short. */
+/** "8.1 GiB fits", "8.1 GiB lacks 1.2 GiB", or "lacks 1.2 GiB" for short. */
 function formatVerdict(
   { need, admitted, shortfallBytes, notes }: PlanCell,
   { colors }: Screen,
@@ -86,9 +86,8 @@ function formatVerdict(
   const bound = notes && notes.length > 0 ? '≤ ' : '';
   const size = `${bound}${formatBytes(neededBytes(need))}`;
   if (admitted) return colors.green(`${size} fits`);
-  const lacking = formatBytes(shortfallBytes);
-  const unit = lacking.slice(lacking.lastIndexOf(' '));
-  return colors.red(`${short && size.endsWith(unit) ? size.slice(0, -unit.length) : size} lacks ${lacking}`);
+  const lacking = `lacks ${formatBytes(shortfallBytes)}`;
+  return colors.red(short ? lacking : `${size} ${lacking}`);
 }
 
 function describeOutcome(decision: Decision, { colors }: Screen): string {

@@ -268,13 +268,13 @@ function describeRun(
 function printResult({ lastResult }: NexaModel, { stderr, env }: Io): void {
   if (!lastResult) return;
   const { generatedTokens, promptTokens, totalMs, firstTextMs, finishReason } = lastResult;
-  const first = firstTextMs === undefined ? '' : `, the first after ${formatSeconds(firstTextMs)}`;
-  const ended = `${generatedTokens} tokens in ${formatSeconds(totalMs)}${first}, for ${promptTokens} of prompt; ended by: ${finishReason}.`;
+  const first = firstTextMs === undefined ? '' : `, the first after ${formatTime(firstTextMs)}`;
+  const ended = `${generatedTokens} tokens in ${formatTime(totalMs)}${first}, after a prompt of ${promptTokens}; ended by: ${finishReason}.`;
   stderr.write(`${detectScreen(stderr, env).colors.dim(ended)}\n`);
 }
 
-function formatSeconds(ms: number): string {
-  return `${(ms / 1000).toFixed(1)} s`;
+function formatTime(ms: number): string {
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }
 
 /** The types of the SDK's options know no option that is present and `undefined`. */

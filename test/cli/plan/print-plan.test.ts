@@ -72,7 +72,7 @@ describe('a printed plan', () => {
     );
     const lines = io.stdout.text.split('\n');
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(81);
-    expect(io.stdout.text).toMatch(/^ {2}Q5_K_M( +6\.0 lacks 2\.0 GiB){3}$/m);
+    expect(io.stdout.text).toMatch(/^ {2}Q5_K_M( +lacks 2\.0 GiB){3}$/m);
   });
 
   it('does not say of what doesn’t fit at all that it leaves nothing free', () => {
