@@ -48,7 +48,7 @@ export function giveAdvice({ report, runtimes, degraded }: Findings): string[] {
       ? `raise the limit of ${nameGroup(limitedBy.path)}`
       : 'use a machine with more memory, or a smaller model';
     advice.push(
-      `Qwen2-Audio needs ${formatBytes(LEAST_BYTES)} at the least, and ${formatBytes(totalBytes)} may be used here: ${remedy}.`,
+      `Qwen2-Audio needs ${formatBytes(LEAST_BYTES)} at the least, as it is documented, and ${formatBytes(totalBytes)} may be used here: ${remedy}. For other models \`nexa-memory-guard plan MODEL\` says what fits.`,
     );
   }
   for (const { path, highBytes, limitBytes = Number.POSITIVE_INFINITY } of scopes) {

@@ -49,7 +49,7 @@ describe('the advice', () => {
     [
       'a small machine',
       found({ report: report({ machineClass: 'below minimum' }, { totalBytes: 4 * GiB }) }),
-      /needs 8\.0 GiB at the least, and 4\.0 GiB may be used here: use a machine with more memory/,
+      /needs 8\.0 GiB at the least, as it is documented, and 4\.0 GiB may be used here: use a machine with more memory/,
     ],
     [
       'a small container',
