@@ -18,7 +18,7 @@ afterAll(() => files.remove());
 const eventually = (check: () => unknown) => vi.waitFor(check, { timeout: 20_000, interval: 20 });
 const evictedNow = expect.objectContaining({
   code: 'ERR_MODEL_EVICTED',
-  message: expect.stringMatching(/`await model\.ready\(\)`/),
+  message: expect.stringMatching(/`await (model|context)\.ready\(\)`/),
 });
 
 /** On this machine so much is left, whatever is loaded: what models hold is what is reserved for them. */

@@ -162,8 +162,8 @@ describe.each(SUBJECTS.filter(({ missing }) => !missing))('the adapter for $name
     const asked = args(files.model('Q5_K_M'));
     const plan = await probe.plan(asked[0] as string, asked[1] as PlanOptions);
     const bytesOf = (step: string) => {
-      const { need } = plan.candidates.find(({ quantization }) => quantization === step) ?? {};
-      return (need?.mappedBytes ?? 0) + (need?.anonymousBytes ?? 0);
+      const { need, roomBytes = 0 } = plan.candidates.find(({ quantization }) => quantization === step) ?? {};
+      return (need?.mappedBytes ?? 0) + (need?.anonymousBytes ?? 0) + roomBytes;
     };
     expect(plan.candidates.map(({ quantization }) => quantization)).toContain(files.best);
     probe.close();
@@ -206,9 +206,9 @@ describe.each(SUBJECTS.filter(({ missing }) => !missing))('the adapter for $name
   it('lets one in of two at once where one fits', async () => {
     const { guard: probe } = await guarded(machine(8 * GiB));
     const asked = args(files.model('F32'));
-    const { need } = await probe.plan(asked[0] as string, asked[1] as PlanOptions);
+    const { need, candidates } = await probe.plan(asked[0] as string, asked[1] as PlanOptions);
     probe.close();
-    const neededBytes = (need?.mappedBytes ?? 0) + (need?.anonymousBytes ?? 0);
+    const neededBytes = (need?.mappedBytes ?? 0) + (need?.anonymousBytes ?? 0) + (candidates[0]?.roomBytes ?? 0);
     const { load, guard } = await guarded({ ...machine(neededBytes * 1.2), minFreeBytes: 0 });
     const loads = await Promise.allSettled([load(...asked), load(...args(larger))]);
     expect(loads.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
