@@ -21,6 +21,7 @@ import { noteGrowth, observeLoad, type ReadGrowth } from '../models/observe-load
 import type { Decision } from '../policy/decision.ts';
 import { type ChosenCall, chooseCall } from './choose-call.ts';
 import type { EngineQuestions } from './estimate-offers.ts';
+import { keepRoom, offerRoom } from './first-context.ts';
 import { FollowedLoad } from './follow-load.ts';
 import { type AdmittedLoad, LoadAdmission } from './load-admission.ts';
 import { ownMinFree } from './load-candidates.ts';
@@ -69,9 +70,6 @@ interface LoadedCall {
   readonly startMs: number;
   readonly process: HeldProcess | undefined;
 }
-
-/** For so long room is kept for the first context of a model that is loaded without one. Programs make it at once, or only when they are asked. */
-const FIRST_CONTEXT_MS = 30_000;
 
 export class ModelLoader {
   readonly #parts: ModelLoaderParts;
@@ -172,22 +170,6 @@ export class ModelLoader {
     }
   }
 
-  /** The first context of a model gets what was kept for it, as long as it waits. */
-  #offerRoom(owner: HeldModel): () => boolean {
-    let taken = false;
-    return () => {
-      taken ||= owner.roomBytes > 0;
-      this.#endRoom(owner);
-      return taken;
-    };
-  }
-
-  /** Its first context is about to be made, or doesn't come. */
-  #endRoom(held: HeldModel): void {
-    held.roomBytes = 0;
-    this.#parts.gate.endRoom(held.facts.reservation);
-  }
-
   #through(load: PreparedLoad, invoke: Invoke, owner?: ContextOwner): Promise<unknown> {
     return this.#admission.through(load, (admitted) => this.#run(load, admitted, invoke, owner));
   }
@@ -205,7 +187,7 @@ export class ModelLoader {
       settings,
       source,
       adapter,
-      ...(owner && { owner: owner.facts.name, takeRoom: this.#offerRoom(owner) }),
+      ...(owner && { owner: owner.facts.name, takeRoom: offerRoom(owner, this.#parts) }),
       calibration,
       heldMinFree: () => models.minFree,
       misunderstood: (error) => {
@@ -304,10 +286,7 @@ export class ModelLoader {
     loaded.window.end(true);
     // Weights that are loaded by themselves have taken all that they ever will.
     models.add(held, load.request.shape?.part === 'weights');
-    if (candidate.roomBytes !== undefined) {
-      held.roomBytes = candidate.roomBytes;
-      clock.schedule(() => this.#endRoom(held), FIRST_CONTEXT_MS);
-    }
+    keepRoom(held, candidate.roomBytes, this.#parts);
     tellLoaded(held, { files, elapsedMs: clock.nowMs() - loaded.startMs }, this.#parts);
     if (isObject(raw)) listenForEnd(methods, raw, () => models.ended(held));
     if (process) this.#processEnds.follow(held, candidate, process);

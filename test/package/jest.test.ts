@@ -1,5 +1,5 @@
 /**
- * The packed package in Jest: its registry, its realm, and whether it ends while guards and models are left open. Jest comes by `npm ci` in
+ * The packed package in Jest: its registry, its realm, and whether it ends while guards and models are left open. Jest comes by `npm install --no-save` in
  * test/package/bundlers; without it these tests count as skipped.
  */
 import { copyFileSync, existsSync, writeFileSync } from 'node:fs';
