@@ -18,7 +18,9 @@ describe('run', () => {
     expect(code).toBe(0);
     expect(out).toMatch(/^[^\n]{1,60}\n$/);
     expect(err).toMatch(/Loading .* with 512 tokens of context/);
-    expect(err).toMatch(/8 tokens in [\d.]+ m?s(, the first after [\d.]+ m?s)?, after a prompt of \d+; ended by: length\./);
+    expect(err).toMatch(
+      /8 tokens in [\d.]+ m?s(, the first after [\d.]+ m?s)?, after a prompt of \d+; ended by: length\./,
+    );
   });
 
   it('hears a file, by the name of a model in a folder, and tells all of it as JSON', async () => {
