@@ -4,12 +4,11 @@ import type { OptionSpecs } from './command.ts';
 
 /** "`--min-free`" in place of "`minFreeBytes`", and "`--min-free 0`" in place of "`minFreeBytes: 0`". What no option stands for stays as it is. */
 export function nameFlags(sentence: string, options: OptionSpecs = COMMON_OPTIONS): string {
-  let told = sentence;
-  for (const [flag, { fills = [] }] of Object.entries(options)) {
-    for (const name of fills) {
-      const written = new RegExp(`\`${name.replace(/[.{}]/g, '\\$&')}(?:: ([^\`]+))?\``, 'g');
-      told = told.replace(written, (_, value?: string) => `\`--${flag}${value === undefined ? '' : ` ${value}`}\``);
-    }
-  }
-  return told;
+  const names = Object.entries(options).flatMap(([flag, { fills = [] }]) => fills.map((name) => ({ flag, name })));
+  // "ledger: 'process'" is an option of its own here, and longer than "ledger".
+  names.sort((a, b) => b.name.length - a.name.length);
+  return names.reduce((told, { flag, name }) => {
+    const written = new RegExp(`\`${name.replace(/[.{}]/g, '\\$&')}(?:: ([^\`]+))?\``, 'g');
+    return told.replace(written, (_, value?: string) => `\`--${flag}${value === undefined ? '' : ` ${value}`}\``);
+  }, sentence);
 }

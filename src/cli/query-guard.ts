@@ -18,7 +18,11 @@ export const LEDGER_OPTION = {
     check: (typed: unknown, name: string): string => resolve(path(typed, name)),
     help: 'where processes meet that count each other; else all of this user',
   },
-  'write-nothing': { check: flag, help: 'count this process alone and keep nothing on disk' },
+  'write-nothing': {
+    check: flag,
+    fills: ["ledger: 'process'"],
+    help: 'count this process alone and keep nothing on disk',
+  },
 } satisfies OptionSpecs;
 
 /**

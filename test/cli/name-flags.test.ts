@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { nameFlags } from '../../src/cli/name-flags.ts';
-import { text } from '../../src/core/validate.ts';
+import { flag, text } from '../../src/core/validate.ts';
 
 const options = {
   'min-free': { value: 'size', check: text, fills: ['minFreeBytes'], help: '' },
@@ -12,6 +12,16 @@ describe('a sentence told on the command line', () => {
     expect(nameFlags('set `minFreeBytes`, or `minFreeBytes: 0`', options)).toBe('set `--min-free`, or `--min-free 0`');
     expect(nameFlags('as `memoryGuard: { footprint }`, not `memoryGuard.footprint`', options)).toBe(
       'as `--footprint`, not `--footprint`',
+    );
+  });
+
+  it('prefers the option that stands for a name with its value', () => {
+    const both = {
+      ledger: { value: 'folder', check: text, fills: ['ledger'], help: '' },
+      'write-nothing': { check: flag, fills: ["ledger: 'process'"], help: '' },
+    };
+    expect(nameFlags("set `ledger: 'process'` or `ledger: '/a'`", both)).toBe(
+      "set `--write-nothing` or `--ledger '/a'`",
     );
   });
 

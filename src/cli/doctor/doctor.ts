@@ -15,6 +15,7 @@ import { EXIT } from '../exit-codes.ts';
 import { detectScreen, type Io, type Screen, writeJson } from '../io.ts';
 import { judgeHeadroom } from '../judge-headroom.ts';
 import { MIN_FREE_OPTION } from '../min-free-option.ts';
+import { nameFlags } from '../name-flags.ts';
 import { LEDGER_OPTION, openQueryGuard, selectLedger } from '../query-guard.ts';
 import { readEntries } from '../read-entries.ts';
 import { formatScope, formatScopeTable } from '../scope-table.ts';
@@ -66,7 +67,7 @@ async function examineMachine(
   const degraded: string[] = [];
   const toMake = findLedgerToMake(options.ledger ?? 'shared');
   const { guard } = openQueryGuard(toMake === undefined ? options : { ledger: 'process' });
-  guard.on('degraded', ({ message }) => void degraded.push(message));
+  guard.on('degraded', ({ message }) => void degraded.push(nameFlags(message, OPTIONS)));
   try {
     const { kind, directory } = guard.ledger;
     const processes = new Set(readEntries(guard.ledger).map(({ pid }) => pid)).size;

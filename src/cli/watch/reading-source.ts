@@ -65,7 +65,7 @@ export function openOutsideSource(
     if (!known.has(message)) told(message);
     known.add(message);
   };
-  const { ledger, shared, close } = openLedger(option, (error) => tellOnce(readMessage(error)));
+  const { ledger, shared, close } = openLedger(option, (error) => tellOnce(readMessage(error)), 'alone');
   const parts = { reader, ledger, ...(shared && { shared }), nowMs: () => performance.now() };
   const viewer = new MemoryViewer(parts);
   const source = {

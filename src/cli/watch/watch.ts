@@ -1,5 +1,5 @@
 /** `watch`: reads memory and what all processes hold, again and again: as a live screen, as lines, or as JSON. */
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { printableTexts } from '../../core/printable.ts';
 import { absolutePath, wholeNumber } from '../../core/validate.ts';
 import { usageError } from '../arguments.ts';
@@ -7,6 +7,7 @@ import type { Command, CommandArguments, OptionSpecs } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Io } from '../io.ts';
 import { MIN_FREE_OPTION } from '../min-free-option.ts';
+import { nameFlags } from '../name-flags.ts';
 import { typedNumber } from '../option-checks.ts';
 import { LEDGER_OPTION, selectLedger } from '../query-guard.ts';
 import { type Change, describeTarget, findChanges, type Reading } from './changes.ts';
@@ -46,8 +47,12 @@ export const watch: Command<typeof OPTIONS> = {
   async run({ options, json }, io) {
     const { interval: intervalMs = 1000, count = Number.POSITIVE_INFINITY } = options;
     const told: Change[] = [];
-    const source = openSource(options, (message) => void told.push({ atMs: Date.now(), kind: 'told', message }));
+    const tell = (message: string) =>
+      void told.push({ atMs: Date.now(), kind: 'told', message: nameFlags(message, OPTIONS) });
+    const source = openSource(options, tell);
     try {
+      // A guard tells what it lacks once its opener had time to listen.
+      await setImmediate();
       const view = json ? makeJsonView(io) : canDraw(io) ? openLiveScreen(io, intervalMs) : makeTextView(io);
       const read = () => (json ? source.read() : printableTexts(source.read()));
       const code = await showReadings(source, io, view, { read, told, intervalMs, count });
@@ -80,9 +85,16 @@ function openSource(
   if (group !== undefined && pid !== undefined) {
     throw usageError('Expected `--group` or `--pid`, got both: a process is watched with the groups that it is in.');
   }
-  if (group !== undefined) return openOutsideSource({ group }, parts);
+  if (group !== undefined) {
+    if (parts.ledger === undefined) told(OTHER_LEDGER);
+    return openOutsideSource({ group }, parts);
+  }
   return pid === undefined ? openOwnSource(parts) : openOutsideSource({ pid }, parts);
 }
+
+/** A container's programs meet in a folder of its own. */
+const OTHER_LEDGER =
+  "Models in the ledger of this user are counted and shown; if the group's programs have a ledger of their own, as in a container, give its folder by `--ledger`.";
 
 function describeGone({ target }: ReadingSource): string {
   const what = target ? describeTarget(target) : 'what was watched';

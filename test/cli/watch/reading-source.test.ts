@@ -56,7 +56,7 @@ describe.skipIf(whyNoControlGroups() !== undefined)('a control group that is wat
     const lines = fakeIo();
     await start(`--count 1 --group ${group.path}`, lines);
     expect(lines.stdout.text).toMatch(
-      /^\d\d:\d\d:\d\d limit 256\.0 MiB, [\d.]+ MiB used, [\d.]+ \w+ of it reclaimable; headroom [\d.]+ MiB, critical\n$/,
+      /^\d\d:\d\d:\d\d Models in the ledger of this user are counted .* by `--ledger`\.\n\d\d:\d\d:\d\d limit 256\.0 MiB, [\d.]+ MiB used, [\d.]+ \w+ of it reclaimable; headroom [\d.]+ MiB, critical\n$/,
     );
     const screen = fakeIo({ isTTY: true, columns: 100, rows: 30 }, { NO_COLOR: '1' });
     await start(`--count 1 --pid ${holder.pid}`, screen);
