@@ -6,10 +6,11 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { writeOnnxFile } from './onnx-file.mjs';
+import { writeOnnx } from './onnx/write-onnx.mjs';
 
-/** @typedef {import('./onnx-file.mjs').Node} Node */
-/** @typedef {import('./onnx-file.mjs').Weight} Weight */
+/** @typedef {import('./onnx/write-onnx.mjs').Node} Node */
+/** @typedef {import('./onnx/write-onnx.mjs').Initializer} Initializer */
+/** @typedef {import('./onnx/write-onnx.mjs').ValueInfo} ValueInfo */
 /** @typedef {keyof typeof SUFFIXES} Dtype */
 /**
  * @typedef {object} Family
@@ -75,7 +76,10 @@ export function writeOnnxFamily(folder, family = {}) {
     const graph = new GraphOf(dtype, family.external === true);
     if (kind === 'encoder') buildEncoder(graph, hidden, layers);
     else buildDecoder(graph, hidden, layers);
-    writeOnnxFile(path.join(folder, 'onnx', `model${SUFFIXES[dtype]}.onnx`), graph);
+    const { nodes, initializers, inputs, outputs } = graph;
+    // transformers.js looks for external weights under this name.
+    const model = { nodes, initializers, inputs, outputs, externalSuffix: '_data' };
+    writeOnnx(path.join(folder, 'onnx', `model${SUFFIXES[dtype]}.onnx`), model);
   }
 }
 
@@ -139,9 +143,9 @@ function describeTokenizer() {
 /** Collects the nodes and weights of one file; how a matrix is stored and multiplied is the dtype's affair. */
 class GraphOf {
   /** @type {Node[]} */ nodes = [];
-  /** @type {Weight[]} */ weights = [];
-  /** @type {import('./onnx-file.mjs').Port[]} */ inputs = [];
-  /** @type {import('./onnx-file.mjs').Port[]} */ outputs = [];
+  /** @type {Initializer[]} */ initializers = [];
+  /** @type {ValueInfo[]} */ inputs = [];
+  /** @type {ValueInfo[]} */ outputs = [];
   #dtype;
   #external;
   #count = 0;
@@ -158,10 +162,10 @@ class GraphOf {
     return output;
   }
 
-  /** @param {Weight['type']} type @param {readonly number[]} dims @param {NodeJS.ArrayBufferView} data */
+  /** @param {string} type @param {readonly number[]} dims @param {NodeJS.ArrayBufferView} data */
   weight(type, dims, data, external = false) {
     const name = this.#name('weight');
-    this.weights.push({ name, type, dims, data, ...(external && this.#external && { external }) });
+    this.initializers.push({ name, type, dims, data, ...(external && this.#external && { external }) });
     return name;
   }
 
@@ -177,7 +181,7 @@ class GraphOf {
     const scale = 1 / Math.sqrt(rows);
     switch (this.#dtype) {
       case 'fp32':
-        return this.run('MatMul', [x, this.weight('float', dims, makeNoise(size, scale), true)]);
+        return this.run('MatMul', [x, this.weight('float32', dims, makeNoise(size, scale), true)]);
       case 'fp16': {
         const half = this.weight('float16', dims, makeHalfNoise(size), true);
         return this.run('Cast', [this.run('MatMul', [this.run('Cast', [x], { to: 10 }), half])], { to: 1 });
@@ -201,7 +205,7 @@ class GraphOf {
     const input = half ? this.run('Cast', [x], { to: 10 }) : x;
     const product = this.run(
       'MatMulNBits',
-      [input, bytes, this.weight(half ? 'float16' : 'float', [columns * blocks], scales, true)],
+      [input, bytes, this.weight(half ? 'float16' : 'float32', [columns * blocks], scales, true)],
       { K: rows, N: columns, bits: 4, block_size: BLOCK },
       undefined,
       'com.microsoft',
@@ -218,7 +222,7 @@ class GraphOf {
     const matrix = this.weight(type, dims, makeBytes(dims.reduce((size, dim) => size * dim, 1)), true);
     const middle = this.weight(type, [], Uint8Array.of(signed ? 0 : 128));
     const product = this.run('Cast', [this.run('MatMulInteger', [quantized, matrix, zero, middle])], { to: 1 });
-    const factor = this.run('Mul', [ownScale, this.weight('float', [], Float32Array.of(scale))]);
+    const factor = this.run('Mul', [ownScale, this.weight('float32', [], Float32Array.of(scale))]);
     return this.run('Mul', [product, factor]);
   }
 
@@ -234,7 +238,7 @@ function buildEncoder(graph, hidden, layers) {
   const size = ['batch', 'tokens'];
   for (const name of ['input_ids', 'attention_mask', 'token_type_ids'])
     graph.inputs.push({ name, type: 'int64', dims: size });
-  graph.outputs.push({ name: 'last_hidden_state', type: 'float', dims: [...size, hidden] });
+  graph.outputs.push({ name: 'last_hidden_state', type: 'float32', dims: [...size, hidden] });
   const mask = graph.run('Unsqueeze', [graph.run('Cast', ['attention_mask'], { to: 1 }), graph.integers([2])]);
   let x = embed(graph, hidden);
   for (let layer = 0; layer < layers; layer++) x = feedForward(graph, x, hidden);
@@ -254,8 +258,8 @@ function buildDecoder(graph, hidden, layers) {
     };
     const keep = (/** @type {'key' | 'value'} */ kind) => {
       const [past, present] = [`past_key_values.${layer}.${kind}`, `present.${layer}.${kind}`];
-      graph.inputs.push({ name: past, type: 'float', dims: ['batch', HEADS, 'past', width] });
-      graph.outputs.push({ name: present, type: 'float', dims: ['batch', HEADS, 'all', width] });
+      graph.inputs.push({ name: past, type: 'float32', dims: ['batch', HEADS, 'past', width] });
+      graph.outputs.push({ name: present, type: 'float32', dims: ['batch', HEADS, 'all', width] });
       return graph.run('Concat', [past, heads(graph.multiply(x, hidden, hidden))], { axis: 2 }, present);
     };
     const [key, value] = [keep('key'), keep('value')];
@@ -268,10 +272,10 @@ function buildDecoder(graph, hidden, layers) {
     ]);
     x = feedForward(graph, graph.run('Add', [x, joined]), hidden);
   }
-  graph.outputs.push({ name: 'logits', type: 'float', dims: ['batch', 'tokens', WORDS.length] });
+  graph.outputs.push({ name: 'logits', type: 'float32', dims: ['batch', 'tokens', WORDS.length] });
   graph.run(
     'MatMul',
-    [x, graph.weight('float', [hidden, WORDS.length], makeNoise(hidden * WORDS.length, 1))],
+    [x, graph.weight('float32', [hidden, WORDS.length], makeNoise(hidden * WORDS.length, 1))],
     {},
     'logits',
   );
@@ -279,7 +283,7 @@ function buildDecoder(graph, hidden, layers) {
 
 /** @param {GraphOf} graph @param {number} hidden */
 function embed(graph, hidden) {
-  const table = graph.weight('float', [WORDS.length, hidden], makeNoise(WORDS.length * hidden, 1));
+  const table = graph.weight('float32', [WORDS.length, hidden], makeNoise(WORDS.length * hidden, 1));
   return graph.run('Gather', [table, 'input_ids']);
 }
 

@@ -4,13 +4,13 @@ import { basename } from 'node:path';
 import { createRandom } from '../random.mjs';
 
 /**
- * @typedef {{ name?: string, type?: string, dims: readonly number[], data?: Uint8Array, external?: boolean, location?: string, offset?: number, length?: number }} Initializer
+ * @typedef {{ name?: string, type?: string, dims: readonly number[], data?: NodeJS.ArrayBufferView, external?: boolean, location?: string, offset?: number, length?: number }} Initializer
  * @typedef {{ name: string, type?: string, dims: readonly (number | string)[] }} ValueInfo
  * @typedef {number | readonly number[] | { graph: Graph } | { tensor: Initializer }} Attribute
- * @typedef {{ op: string, inputs: readonly string[], outputs: readonly string[], attributes?: Readonly<Record<string, Attribute>> }} Node
+ * @typedef {{ op: string, inputs: readonly string[], outputs: readonly string[], attributes?: Readonly<Record<string, Attribute>>, domain?: string }} Node
  * @typedef {{ name?: string, nodes?: readonly Node[], initializers?: readonly Initializer[], inputs?: readonly ValueInfo[], outputs?: readonly ValueInfo[] }} Graph
- * @typedef {Graph & { opset?: number }} Model
- * @typedef {Uint8Array | Fill} Part
+ * @typedef {Graph & { opset?: number, externalSuffix?: string }} Model
+ * @typedef {NodeJS.ArrayBufferView | Fill} Part
  */
 
 /**
@@ -35,20 +35,20 @@ const ALIGNMENT = 65_536;
 const CHUNK_BYTES = 1024 * 1024;
 
 /**
- * Writes the model, and what is external to `<path>.data`. Weights without `data` are small pseudo-random numbers.
+ * Writes the model, and what is external to `<path>.data`, or with another suffix. Weights without `data` are small pseudo-random numbers.
  *
  * @param {string} path
  * @param {Model} model
  */
 export function writeOnnx(path, model) {
-  const external = placeExternal(path, model.initializers ?? []);
+  const external = placeExternal(path, model);
   writeParts(path, encodeModel({ ...model, initializers: external.initializers }));
-  if (external.parts.length > 0) writeParts(`${path}.data`, external.parts);
+  if (external.parts.length > 0) writeParts(external.path, external.parts);
 }
 
 /** The bytes of a model without external weights. @param {Model} model */
 export function encodeOnnx(model) {
-  return Buffer.concat(encodeModel(model).map((part) => (part instanceof Fill ? part.toBuffer() : part)));
+  return Buffer.concat(encodeModel(model).map(toBuffer));
 }
 
 /**
@@ -114,6 +114,11 @@ class Fill {
   }
 }
 
+/** @param {Part} part */
+function toBuffer(part) {
+  return part instanceof Fill ? part.toBuffer() : Buffer.from(part.buffer, part.byteOffset, part.byteLength);
+}
+
 /** @param {string} path @param {readonly Part[]} parts */
 function writeParts(path, parts) {
   const file = openSync(path, 'w');
@@ -128,8 +133,9 @@ function writeParts(path, parts) {
   closeSync(file);
 }
 
-/** @param {string} path @param {readonly Initializer[]} initializers */
-function placeExternal(path, initializers) {
+/** @param {string} path @param {Model} model */
+function placeExternal(path, { initializers = [], externalSuffix = '.data' }) {
+  const data = `${path}${externalSuffix}`;
   /** @type {Part[]} */
   const parts = [];
   let end = 0;
@@ -140,9 +146,9 @@ function placeExternal(path, initializers) {
     if (offset > end) parts.push(Buffer.alloc(offset - end));
     parts.push(content);
     end = offset + content.byteLength;
-    return { ...each, location: `${basename(path)}.data`, offset, length: content.byteLength };
+    return { ...each, location: basename(data), offset, length: content.byteLength };
   });
-  return { initializers: placed, parts };
+  return { path: data, initializers: placed, parts };
 }
 
 /** @param {Initializer} tensor @returns {Part} */
@@ -158,7 +164,10 @@ function contentOf({ name = '', type = 'float32', dims, data }) {
 
 /** @param {Model} model @returns {Part[]} */
 function encodeModel({ opset = 17, ...graph }) {
-  return [...number(1, 8), ...message(7, encodeGraph(graph)), ...message(8, [...text(1, ''), ...number(2, opset)])];
+  const versions = new Map([['', opset]]);
+  for (const { domain = '' } of graph.nodes ?? []) if (domain !== '') versions.set(domain, 1);
+  const opsets = [...versions].flatMap(([domain, version]) => message(8, [...text(1, domain), ...number(2, version)]));
+  return [...number(1, 8), ...message(7, encodeGraph(graph)), ...opsets];
 }
 
 /** A graph, as a model or an attribute has it. @param {Graph} graph @returns {Part[]} */
@@ -173,12 +182,13 @@ function encodeGraph({ name = 'graph', nodes = [], initializers = [], inputs = [
 }
 
 /** @param {Node} node @returns {Part[]} */
-function encodeNode({ op, inputs, outputs, attributes = {} }) {
+function encodeNode({ op, inputs, outputs, attributes = {}, domain = '' }) {
   return [
     ...inputs.flatMap((name) => text(1, name)),
     ...outputs.flatMap((name) => text(2, name)),
     ...text(4, op),
     ...Object.entries(attributes).flatMap(([name, value]) => message(5, encodeAttribute(name, value))),
+    ...text(7, domain),
   ];
 }
 
