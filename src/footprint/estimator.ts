@@ -207,6 +207,8 @@ export interface Estimator {
   readonly files: readonly FileIdentity[];
   /** How many tokens of context the model was trained for, if its header says so. */
   readonly trainedTokens?: number;
+  /** Such a model has no context of tokens, whatever a shape says. */
+  readonly contextless?: true;
   /** Whether one of them is another file now than when it was read. It looks at their attributes alone, at once. */
   haveFilesChanged(): boolean;
   /**

@@ -64,6 +64,7 @@ function makeEstimator(
   const mapsFiles = process.platform !== 'win32';
   return {
     fileType: undefined,
+    contextless: true,
     shards: mapped.map(({ stamp }) => stamp),
     files: [...files.map(({ stamp }) => stamp), ...others],
     haveFilesChanged: () => files.some(({ path, stamp }) => !isSameFile(path, stamp)),

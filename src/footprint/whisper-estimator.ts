@@ -20,6 +20,7 @@ export async function openWhisperEstimator(modelPath: string): Promise<Estimator
   const known = new Map<string, Footprint>();
   return {
     fileType: K_TYPES[file.fileType] ?? file.fileType,
+    contextless: true,
     shards: [file.identity],
     files: [file.identity],
     haveFilesChanged: () => !isSameFile(file.path, file.identity),

@@ -223,6 +223,7 @@ function estimateCandidates(
     const at = (contextSize: number) =>
       estimateCandidate(offer, range, { contextSize, kvCacheType }, { reserves, processBytes, roomBytes });
     const { min, max } = range.contextSize;
+    if (offer.estimator.contextless) return at(max);
     return withoutPrototype({ ...at(max), smaller: { leastContextSize: min, at } });
   });
 }
@@ -263,9 +264,9 @@ function estimateCandidate(
   const files = nameHeldFiles(estimator.shards, mappedBytes / Math.max(1, predicted.mappedBytes));
   return withoutPrototype<Candidate>({
     ...(quantization && { quantization }),
-    // Weights alone have no context.
-    ...(rest.part !== 'weights' && rest.part !== 'vocabulary' && { contextSize }),
-    ...(contextAssumed && { contextAssumed }),
+    // Weights alone have none.
+    ...(!estimator.contextless && rest.part !== 'weights' && rest.part !== 'vocabulary' && { contextSize }),
+    ...(!estimator.contextless && contextAssumed && { contextAssumed }),
     ...(shape.kvCacheType !== undefined && { kvCacheType: shape.kvCacheType }),
     ...(modelPath !== undefined && { modelPath }),
     need: { mappedBytes, anonymousBytes, basis, ...(mappedBytes > 0 && files.length > 0 && { files }) },

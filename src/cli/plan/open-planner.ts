@@ -1,4 +1,7 @@
 /** The guard that a plan asks: of the SDK, of its model files without a runtime, or of a known model's published shape. It plans nothing itself. */
+
+import { readModelFormat, tellFormat } from '../../core/model-format.ts';
+import { isOnnxPath } from '../../footprint/onnx-estimator.ts';
 import {
   type GuardOptions,
   type MemoryGuard,
@@ -27,7 +30,9 @@ export async function openPlanner(
   options: GuardOptions,
   asked: PlanOptions = {},
 ): Promise<Planner> {
-  const planner = await openFilePlanner(modelsDir, options);
+  const planner = isFileOfItsOwn(model)
+    ? openOtherEnginePlanner(model, options)
+    : await openFilePlanner(modelsDir, options);
   try {
     await planner.guard.plan(model, asked);
     return planner;
@@ -59,6 +64,20 @@ async function openFilePlanner(modelsDir: string | undefined, options: GuardOpti
       await sdk.dispose();
     },
   };
+}
+
+/** A file that no runtime of NexaSDK loads, and other engines do. */
+function isFileOfItsOwn(model: string): boolean {
+  return isOnnxPath(model) || readModelFormat(model) !== 'gguf';
+}
+
+/** It has no process of its own then, and no smaller files beside it are looked for. */
+function openOtherEnginePlanner(modelPath: string, options: GuardOptions): Planner {
+  const { guard } = openQueryGuard({
+    ...options,
+    adapter: { listOffers: async () => [{ modelPath, ...tellFormat(modelPath) }] },
+  });
+  return { guard, close: async () => guard.close() };
 }
 
 /** Whatever loads the model later can be told a context, as NexaSDK can. */

@@ -93,7 +93,7 @@ async function makePlan({ positionals, options }: CommandArguments<typeof OPTION
     const decision = await guard.plan(model!, asked);
     const [first] = decision.candidates;
     const fromShape = first?.need.basis === 'shape';
-    const contexts = options.context ?? USUAL_CONTEXTS;
+    const contexts = first?.contextSize === undefined ? [] : (options.context ?? USUAL_CONTEXTS);
     const rows: PlanRow[] = [];
     for (const quantization of listRows(first, fromShape)) {
       const row = await planRow(guard, model!, { quantization, contexts, asked });
@@ -150,13 +150,13 @@ async function planRow(
   const cells: PlanCell[] = [];
   const step = quantization && { quantization };
   try {
-    for (const contextSize of contexts) {
+    for (const contextSize of contexts.length > 0 ? contexts : [undefined]) {
       // With this floor no other file's header is read.
       const only = quantization === undefined ? {} : { floor: quantization };
       const memoryGuard = { ...asked.memoryGuard, downgrade: false, ...only };
-      const options = { ...asked, contextSize, ...step, memoryGuard };
-      const { candidates } = await guard.plan(model, options);
-      cells.push({ ...candidates[0]!, contextSize });
+      const shape = contextSize === undefined ? {} : { contextSize };
+      const { candidates } = await guard.plan(model, { ...asked, ...shape, ...step, memoryGuard });
+      cells.push({ ...candidates[0]!, ...shape });
     }
   } catch (error) {
     if (error instanceof MemoryGuardError && error.code === 'ERR_MODEL_FILE') return undefined;

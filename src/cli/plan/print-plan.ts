@@ -9,9 +9,7 @@ import { detectScreen, type Io, type Screen } from '../io.ts';
 import { countColumns, formatTable, wrapWords } from '../table.ts';
 
 /** One quantization with one context, as it would be loaded now. */
-export interface PlanCell extends CandidateVerdict {
-  readonly contextSize: number;
-}
+export type PlanCell = CandidateVerdict;
 
 /** One quantization, or the file itself if it has none that is known, with a cell for each context. */
 export interface PlanRow {
@@ -25,7 +23,7 @@ export interface Planned {
   readonly model: string;
   /** What a load would do now, as it would be asked for. */
   readonly decision: Decision;
-  /** Tokens, one column each. */
+  /** Tokens, one column each. None for a model without a context, or with a need that was given: it has one column. */
   readonly contexts: readonly number[];
   /** The quantizations that are there, best first. */
   readonly rows: readonly PlanRow[];
@@ -64,10 +62,13 @@ function formatRows({ contexts, rows }: Pick<Planned, 'contexts' | 'rows'>, scre
     formatTable(
       [
         { title: 'quantization' },
-        ...contexts.map((context) => ({ title: `${context} tokens`, align: 'right' as const })),
+        ...(contexts.length > 0 ? contexts.map((context) => `${context} tokens`) : ['needs']).map((title) => ({
+          title,
+          align: 'right' as const,
+        })),
       ],
-      rows.map(({ quantization = 'the file', belowFloor, cells }) => [
-        belowFloor ? `${quantization}, below the floor` : quantization,
+      rows.map(({ quantization, belowFloor, cells }) => [
+        `${nameStep(quantization, cells[0]!)}${belowFloor ? ', below the floor' : ''}`,
         ...cells.map((cell) => formatVerdict(cell, screen, short)),
       ]),
       screen.width,
@@ -96,7 +97,7 @@ function describeOutcome(decision: Decision, { colors }: Screen): string {
   if (!chosen) {
     const nearest = nearestCandidate(decision);
     return colors.red(
-      `A load is refused: even ${describeCandidate(nearest)} needs ${describeNeed(nearest)}; ${describeRefusingRules(nearest)}.`,
+      `A load is refused: ${nearest === candidates[0] && !nearest.contextSize ? '' : 'even '}${describeCandidate(nearest)} needs ${describeNeed(nearest)}; ${describeRefusingRules(nearest)}.`,
     );
   }
   const { mappedBytes, anonymousBytes } = chosen.need;
@@ -113,7 +114,11 @@ function describeOutcome(decision: Decision, { colors }: Screen): string {
 
 /** "Q4_0 with 4096 tokens of context" */
 function describeCandidate(candidate: CandidateVerdict): string {
-  return `${candidate.quantization ?? 'the file'}${describeShape(candidate)}`;
+  return `${nameStep(candidate.quantization, candidate)}${describeShape(candidate)}`;
+}
+
+function nameStep(quantization: string | undefined, { modelPath }: Pick<CandidateVerdict, 'modelPath'>): string {
+  return quantization ?? (modelPath === undefined ? 'the model' : 'the file');
 }
 
 /** Each rule that refuses, with both of its numbers. What doesn't fit at all leaves nothing free, and that is not said again. */

@@ -2,6 +2,8 @@
 import { copyFileSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { MemoryGuardError, MiB, NexaSDK, withMemoryGuard } from '../../../src/index.ts';
+import { describeChain, writeOnnx } from '../../../tools/onnx/write-onnx.mjs';
+import { whisperShapes, writeWhisperModel } from '../../../tools/synthetic-whisper.mjs';
 import { runCommand, runCommandForJson } from '../../support/run-command.ts';
 import { makeTinyModels, type TinyModels } from '../../support/tiny-models.ts';
 
@@ -129,6 +131,25 @@ describe('plan', () => {
       code: 1,
       err: expect.stringMatching(/ERR_UNEXPECTED: a fault/),
     });
+  });
+
+  it('has no columns of tokens where a model has no context, or its need was given', async () => {
+    const onnx = files.path('scores.onnx');
+    writeOnnx(onnx, describeChain({ layers: 2, width: 64 }));
+    const shown = await runCommand(`plan ${onnx} --memory 8GiB --context 512,1024`);
+    expect(shown.out).toMatch(
+      /^ {2}quantization +needs\n {2}the file +≤ [\d.]+ MiB fits\n\nA load takes the file, which/m,
+    );
+    const whisper = files.path('ggml-mini-q5_1.bin');
+    writeWhisperModel(whisper, { ...whisperShapes.mini, type: 'Q5_1', random: false, quiet: true });
+    const heard = await runCommand(`plan ${whisper} --memory 8GiB`);
+    expect(heard.out).toMatch(/^ {2}Q5_1 +≤ [\d.]+ MiB fits\n\nA load takes Q5_1, which needs/m);
+    const given = await runCommand('plan voice --footprint 3GiB --memory 2GiB');
+    expect(given.out).toMatch(
+      /^ {2}the model +3\.0 GiB lacks 1\.5 GiB\n\nA load is refused: the model needs 3\.0 GiB/m,
+    );
+    const { value } = await runCommandForJson('plan voice --footprint 3GiB --memory 8GiB');
+    expect(value).toMatchObject({ contexts: [], rows: [{ cells: [{ need: { basis: 'given' } }] }] });
   });
 
   it('says why where a downgrade is planned', async () => {

@@ -47,7 +47,7 @@ describe('a printed plan', () => {
   });
 
   it('names what is loaded without a quantization `the file`, and an upper bound as one', () => {
-    const { quantization: _none, ...file } = { ...small, notes: ['it may be less'] };
+    const { quantization: _none, ...file } = { ...small, notes: ['it may be less'], modelPath: '/models/chat.gguf' };
     const text = print(makePlanned('admit', [file], { rows: [{ cells: [file] }] }));
     expect(text).toMatch(/^ {2}the file +≤ 3\.0 GiB fits$/m);
     expect(text).toMatch(/^A load takes the file with 4096 tokens/m);
