@@ -153,8 +153,8 @@ function describeShortage(decision: Decision): string {
   return `${what} needs ${describeNeed(nearest)}, this process can take ${formatLeftBytes(headroomBytes)}`;
 }
 
-/** One rule with both of its numbers. */
-export function describeRule({ rule, requiredBytes, foundBytes, passed }: RuleVerdict): string {
+/** One rule with both of its numbers. Without the mapped bytes of the load the sum of what stays available doesn't add up. */
+export function describeRule({ rule, requiredBytes, foundBytes, passed }: RuleVerdict, mappedBytes = 0): string {
   const required = formatBytes(requiredBytes);
   if (rule === 'headroom') return `${required} ${passed ? 'fits' : "doesn't fit"} in ${formatLeftBytes(foundBytes)}`;
   const how = rule === 'min-free' ? 'free' : 'available to the system';
@@ -163,18 +163,20 @@ export function describeRule({ rule, requiredBytes, foundBytes, passed }: RuleVe
     foundBytes < 0
       ? `nothing would stay ${how} (${formatBytes(-foundBytes)} would be lacking)`
       : `${formatBytes(foundBytes)} would stay ${how}`;
-  return `${stays}, where ${required} must`;
+  const mapped =
+    rule === 'free-ratio-after-load' && mappedBytes > 0 ? `, ${formatBytes(mappedBytes)} of mapped files included` : '';
+  return `${stays}${mapped}, where ${required} must`;
 }
 
 /** What refused a candidate besides its plain size, which every sentence tells; what follows from that is left out. */
-function describeReasons({ rules }: Pick<CandidateVerdict, 'rules'>): string {
+function describeReasons({ rules, need }: Pick<CandidateVerdict, 'rules' | 'need'>): string {
   const failed = rules.filter((rule) => !rule.passed);
   const tooLarge = failed.some(({ rule }) => rule === 'headroom');
   return failed
     .filter(
       ({ rule, requiredBytes }) => rule !== 'headroom' && !(tooLarge && (rule === 'min-free' || requiredBytes === 0)),
     )
-    .map(describeRule)
+    .map((rule) => describeRule(rule, need.mappedBytes))
     .join('; ');
 }
 

@@ -5,10 +5,12 @@ export type ModelFormat = 'gguf' | 'whisper' | 'onnx';
 
 /** whisper.cpp publishes its models as `ggml-base-q5_1.bin`. */
 export function readModelFormat(path: string): ModelFormat {
+  if (/\.onnx$/i.test(path)) return 'onnx';
   return /\.bin$/i.test(path) ? 'whisper' : 'gguf';
 }
 
 /** The same as a part of what is said of a file: nothing of the usual format. */
-export function tellFormat(path: string): { readonly format?: 'whisper' } {
-  return readModelFormat(path) === 'whisper' ? { format: 'whisper' } : {};
+export function tellFormat(path: string): { readonly format?: ModelFormat } {
+  const format = readModelFormat(path);
+  return format === 'gguf' ? {} : { format };
 }

@@ -1,11 +1,11 @@
 /** A model with another one that guesses its next tokens: both are loaded, each with a context of the same tokens. It computes no size. */
 
-import type { ModelFormat } from '../core/model-format.ts';
+import { type ModelFormat, readModelFormat } from '../core/model-format.ts';
 import type { EnginePort } from './engine/engine-port.ts';
 import { type EstimateShape, type Estimator, openEstimator } from './estimator.ts';
 import type { Footprint } from './footprint.ts';
 import { sumFootprint } from './footprint.ts';
-import { isOnnxPath, type ModelBytes, openBytesEstimator, openOnnxEstimator } from './onnx-estimator.ts';
+import { type ModelBytes, openBytesEstimator, openOnnxEstimator } from './onnx-estimator.ts';
 import { openWhisperEstimator } from './whisper-estimator.ts';
 
 /** The files of one load. */
@@ -22,7 +22,9 @@ export interface LoadFiles {
 export async function openEstimators(files: LoadFiles, engine?: EnginePort): Promise<Estimator> {
   const { modelPath = '', modelBytes } = files;
   if (modelBytes) return openBytesEstimator(modelBytes);
-  if (files.format === 'onnx' || isOnnxPath(modelPath)) return openOnnxEstimator(modelPath);
+  const { format = readModelFormat(modelPath) } = files;
+  if (format === 'onnx') return openOnnxEstimator(modelPath);
+  // Files of other engines are named .bin as well.
   if (files.format === 'whisper') return openWhisperEstimator(modelPath);
   const main = await openEstimator(modelPath, files.projectorPath, engine);
   return files.draftPath === undefined ? main : addDraft(main, await openEstimator(files.draftPath, undefined, engine));

@@ -19,11 +19,6 @@ export interface ModelBytes {
 const TOLD_BYTES = 65_536;
 const NAME_IN_MEMORY = 'the model in memory';
 
-/** Whether a file is read so. */
-export function isOnnxPath(path: string): boolean {
-  return /\.onnx$/i.test(path);
-}
-
 /** Reads the model's structure. Rejects with `ERR_MODEL_FILE` if it can't be understood, or a file beside it is not there. */
 export async function openOnnxEstimator(modelPath: string): Promise<Estimator> {
   const file = await openModelFile(modelPath);

@@ -68,8 +68,10 @@ async function listOffers({ options }: LoadCall): Promise<readonly ModelOffer[]>
 /** A candidate may have more in it, which is the program's own. */
 function readCandidate(candidate: LoadCandidate): ModelOffer {
   const { quantization, footprint, modelPath } = candidate;
-  if (modelPath === undefined || readModelFormat(modelPath) === 'gguf') return candidate;
-  return { ...(quantization !== undefined && { quantization }), footprint, modelPath, format: 'whisper' };
+  if (modelPath === undefined) return candidate;
+  const format = readModelFormat(modelPath);
+  if (format === 'gguf') return candidate;
+  return { ...(quantization !== undefined && { quantization }), footprint, modelPath, format };
 }
 
 /** The same call with what was chosen for it. A guard that only observes chooses nothing: then it is what was asked for. */

@@ -4,7 +4,7 @@
  */
 import type { AdmissionGate, InSection } from '../admission/admission-gate.ts';
 import { InsufficientMemoryError } from '../admission/insufficient-memory-error.ts';
-import { formatBytes, MiB } from '../core/bytes.ts';
+import { formatBytes, formatLeftBytes, MiB } from '../core/bytes.ts';
 import type { CallInput } from '../core/call-input.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import type { Observation } from '../footprint/apply-observations.ts';
@@ -165,7 +165,7 @@ export class SizedCalls {
 
 const BASES: Readonly<Record<PredictedCall['basis'], string>> = {
   measured: 'by what earlier runs took',
-  unknown: 'as is assumed before any run was seen',
+  unknown: 'assumed, since no run of it was seen yet',
 };
 
 function refuse(
@@ -174,7 +174,7 @@ function refuse(
   { bytes, basis }: PredictedCall,
   decision: Decision,
 ): InsufficientMemoryError {
-  const free = formatBytes(Math.max(0, decision.headroomBytes));
+  const free = formatLeftBytes(decision.headroomBytes);
   const message = `Insufficient memory to run ${held.facts.name} with ${elements} elements: that takes ${formatBytes(bytes)} (${BASES[basis]}), and this process can take ${free}; run it with smaller inputs, or unload a model.`;
   return new InsufficientMemoryError(decision, message);
 }

@@ -9,6 +9,7 @@ import {
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import type { LadderStep } from '../../src/core/quantizations.ts';
 import type { KvCacheType, MemoryScope } from '../../src/core/types.ts';
+import type { RuleVerdict } from '../../src/policy/admission-rules.ts';
 import { type Candidate, judgeCandidates } from '../../src/policy/choose-candidate.ts';
 import { type Decision, findRefusalReason, nearestCandidate } from '../../src/policy/decision.ts';
 import { findRefusalHelp, type RefusalFacts } from '../../src/policy/refusal-help.ts';
@@ -215,6 +216,15 @@ describe('a rule in words', () => {
     ['min-free', false, '3.0 MiB would stay free, where 2.0 MiB must'],
   ] as const)('%s, passed: %s', (rule, passed, words) => {
     expect(describeRule({ rule, passed, requiredBytes: 2 * MiB, foundBytes: 3 * MiB })).toBe(words);
+  });
+
+  it('names the mapped files of a load where only with them the sum adds up', () => {
+    const say = (rule: RuleVerdict['rule'], passed: boolean) =>
+      describeRule({ rule, passed, requiredBytes: 2 * MiB, foundBytes: 1 * MiB }, 5 * MiB);
+    expect(say('free-ratio-after-load', false)).toBe(
+      '1.0 MiB would stay available to the system, 5.0 MiB of mapped files included, where 2.0 MiB must',
+    );
+    expect([say('free-ratio-after-load', true), say('min-free', false)].join()).not.toContain('mapped');
   });
 
   it.each([

@@ -1,13 +1,11 @@
 import { expect, it } from 'vitest';
 import { readModelFormat, tellFormat } from '../../src/core/model-format.ts';
 
-it('a name that ends in .bin is that of a model of whisper.cpp, and no other', () => {
-  expect(['a/ggml-base.bin', 'GGML-BASE.BIN', 'x.gguf', 'bin', 'a.bin/x'].map(readModelFormat)).toEqual([
-    'whisper',
-    'whisper',
-    'gguf',
-    'gguf',
-    'gguf',
-  ]);
-  expect([tellFormat('x.bin'), tellFormat('x.gguf')]).toEqual([{ format: 'whisper' }, {}]);
+it.each([
+  ['whisper', ['a/ggml-base.bin', 'GGML-BASE.BIN']],
+  ['onnx', ['a/model.onnx', 'A.ONNX']],
+  ['gguf', ['x.gguf', 'bin', 'a.bin/x', 'onnx', 'a.onnx/x']],
+])('%s is the format of files that are named so', (format, names) => {
+  expect(names.map(readModelFormat)).toEqual(names.map(() => format));
+  expect(tellFormat(names[0]!)).toEqual(format === 'gguf' ? {} : { format });
 });

@@ -53,7 +53,7 @@ describe('a run whose size was never seen', () => {
       code: 'ERR_INSUFFICIENT_MEMORY',
       requiredBytes: 128 * MiB,
       message: expect.stringMatching(
-        /^Insufficient memory to run m with 4194304 elements: that takes 128.0 MiB \(as is assumed/,
+        /^Insufficient memory to run m with 4194304 elements: that takes 128.0 MiB \(assumed/,
       ),
     });
     expect(ran).toEqual([]);

@@ -1,7 +1,6 @@
 /** The guard that a plan asks: of the SDK, of its model files without a runtime, or of a known model's published shape. It plans nothing itself. */
 
 import { readModelFormat, tellFormat } from '../../core/model-format.ts';
-import { isOnnxPath } from '../../footprint/onnx-estimator.ts';
 import {
   type GuardOptions,
   type MemoryGuard,
@@ -68,7 +67,7 @@ async function openFilePlanner(modelsDir: string | undefined, options: GuardOpti
 
 /** A file that no runtime of NexaSDK loads, and other engines do. */
 function isFileOfItsOwn(model: string): boolean {
-  return isOnnxPath(model) || readModelFormat(model) !== 'gguf';
+  return readModelFormat(model) !== 'gguf';
 }
 
 /** It has no process of its own then, and no smaller files beside it are looked for. */

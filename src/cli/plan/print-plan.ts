@@ -122,11 +122,11 @@ function nameStep(quantization: string | undefined, { modelPath }: Pick<Candidat
 }
 
 /** Each rule that refuses, with both of its numbers. What doesn't fit at all leaves nothing free, and that is not said again. */
-function describeRefusingRules({ rules }: CandidateVerdict): string {
+function describeRefusingRules({ rules, need }: CandidateVerdict): string {
   const failed = rules.filter(({ passed }) => !passed);
   const tooLarge = failed.some(({ rule }) => rule === 'headroom');
   return failed
     .filter(({ rule, foundBytes }) => !tooLarge || rule === 'headroom' || foundBytes >= 0)
-    .map(describeRule)
+    .map((rule) => describeRule(rule, need.mappedBytes))
     .join('; ');
 }
