@@ -4,6 +4,7 @@ import { defaultModelParts } from '../adapters/default-adapter.ts';
 import { listFileOffers, readFileStep } from '../adapters/quantization-ladder.ts';
 import { withoutPrototype } from '../core/copy-options.ts';
 import { describe, MemoryGuardError } from '../core/errors.ts';
+import { isObject } from '../core/is-object.ts';
 import { readModelFormat } from '../core/model-format.ts';
 import type { LoadCall, LoadCandidate, LoadChoice } from './load-call-options.ts';
 
@@ -37,7 +38,7 @@ export function loadCallAdapter({ options }: LoadCall): Adapter {
 export async function runLoadCall([given]: readonly unknown[]): Promise<unknown> {
   const { load, chosen, options } = given as LoadCall;
   const model = await load(chosen);
-  if ((typeof model === 'object' && model !== null) || typeof model === 'function') return model;
+  if (isObject(model)) return model;
   await options.dispose?.(model);
   const message = `Expected the call that loads ${options.name} to give the model, got ${describe(model)}; return an object that stands for it.`;
   throw new MemoryGuardError('ERR_INVALID_OPTION', message);

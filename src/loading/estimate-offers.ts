@@ -10,8 +10,9 @@ import { openEstimators } from '../footprint/draft-estimator.ts';
 import type { EnginePort } from '../footprint/engine/engine-port.ts';
 import type { EstimateShape } from '../footprint/estimator.ts';
 import { listLargestShapes, listNextShapes } from './context-range.ts';
+import type { EstimatedOffer } from './estimate-candidates.ts';
 import { isBelowAsked, type LadderLimits, selectOffers } from './ladder-range.ts';
-import type { EstimatedOffer, ToldOffer } from './load-candidates.ts';
+import type { ToldOffer } from './load-candidates.ts';
 import { readGivenNeed } from './load-guard-options.ts';
 import { selectOwnOffers } from './own-ladder.ts';
 

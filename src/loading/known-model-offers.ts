@@ -5,8 +5,8 @@ import { isQuantization, LADDER } from '../core/quantizations.ts';
 import { findKnownModelEstimator, prepareKnownModel } from '../footprint/estimate-known-model.ts';
 import { findPublishedShape } from '../footprint/published-shapes.ts';
 import { assumeShapeRange } from './context-range.ts';
+import type { EstimatedOffer } from './estimate-candidates.ts';
 import type { FindLearned } from './learned-loads.ts';
-import type { EstimatedOffer } from './load-candidates.ts';
 
 /** Estimates each step by the published shape. Empty for a model that has none. */
 export async function offerKnownModel(

@@ -1,7 +1,6 @@
 /** What one load asks of the gate: its candidates in order of quality, each with its need. It reads no memory. */
 
-import type { LoadRequest, ModelOffer, RequestedShape } from '../adapters/adapter.ts';
-import { formatBytes } from '../core/bytes.ts';
+import type { LoadRequest, ModelOffer } from '../adapters/adapter.ts';
 import { withoutPrototype } from '../core/copy-options.ts';
 import { describe, MemoryGuardError } from '../core/errors.ts';
 import { isKnownModel } from '../core/known-models.ts';
@@ -16,27 +15,15 @@ import {
   type QuantizationName,
 } from '../core/quantizations.ts';
 import type { LoadNeed, Quantization } from '../core/types.ts';
-import { applyObservations } from '../footprint/apply-observations.ts';
 import { createTableNeed, getRequirements, type ModelRequirements } from '../footprint/documented-requirements.ts';
-import type { EstimateShape, Estimator } from '../footprint/estimator.ts';
-import { nameHeldFiles } from '../footprint/mapped-file-keys.ts';
 import type { Candidate } from '../policy/choose-candidate.ts';
 import type { AdmissionRequest } from '../policy/decision.ts';
 import { largestMinFree, MIN_FREE_BY_TOTAL, type MinFree } from '../policy/reserves.ts';
-import { listNextShapes, readShapeRange, type ShapeRange } from './context-range.ts';
+import { type CandidateReserves, type EstimatedOffer, estimateCandidates } from './estimate-candidates.ts';
 import { listAllowedSteps, missingStep } from './ladder-range.ts';
-import { type FindLearned, type LearnedLoads, measureCandidate, raiseCandidate } from './learned-loads.ts';
+import { type FindLearned, measureCandidate, raiseCandidate } from './learned-loads.ts';
 import type { LoadChoices } from './load-guard-options.ts';
 import type { LoadSettings } from './load-settings.ts';
-
-/** An offer whose headers were read, or a known model's published shape in their place. */
-export interface EstimatedOffer extends ModelOffer {
-  readonly estimator: Estimator;
-  /** What was observed of such loads, and under which key; absent if nothing is kept. */
-  readonly observed?: (shape: EstimateShape) => LearnedLoads | undefined;
-  /** How the SDK understands the shape that it is given. `readShapeRange` without it. */
-  readonly readRange?: typeof readShapeRange;
-}
 
 /** An offer that no file tells of: its need was given, or may have been seen. */
 export interface ToldOffer extends ModelOffer {
@@ -118,7 +105,7 @@ function listCandidatesOfOffer(
   reserves: CandidateReserves,
   parts: ListCandidatesParts,
 ): readonly Candidate[] {
-  if (offer.estimator) return estimateCandidates(offer, request, reserves, parts);
+  if (offer.estimator) return estimateCandidates(offer, request, reserves, parts.processBytes);
   const { quantization, modelPath, need } = offer;
   const facts = {
     ...(quantization !== undefined && { quantization }),
@@ -204,78 +191,15 @@ function estimateUnnamed(
 ): readonly Candidate[] {
   const quantization = request.shape?.part === 'context' ? undefined : findStepByFileType(offer.estimator.fileType);
   const reserves = findReserves(request, quantization, parts);
-  const candidates = estimateCandidates({ ...offer, ...(quantization && { quantization }) }, request, reserves, parts);
+  const candidates = estimateCandidates(
+    { ...offer, ...(quantization && { quantization }) },
+    request,
+    reserves,
+    parts.processBytes,
+  );
   return quantization === undefined
     ? candidates
     : candidates.map((candidate) => withoutPrototype({ ...candidate, unnamed: true as const }));
-}
-
-/** One candidate for each cache type in order of preference; each tries its largest context first. */
-function estimateCandidates(
-  offer: EstimatedOffer,
-  request: LoadRequest,
-  reserves: CandidateReserves,
-  { processBytes }: ListCandidatesParts,
-): readonly Candidate[] {
-  const range = (offer.readRange ?? readShapeRange)(request.shape, offer.estimator.trainedTokens);
-  const roomBytes = countRoom(offer, request.nextContext);
-  return range.kvCacheTypes.map((kvCacheType) => {
-    const at = (contextSize: number) =>
-      estimateCandidate(offer, range, { contextSize, kvCacheType }, { reserves, processBytes, roomBytes });
-    const { min, max } = range.contextSize;
-    if (offer.estimator.contextless) return at(max);
-    return withoutPrototype({ ...at(max), smaller: { leastContextSize: min, at } });
-  });
-}
-
-/** What the context takes that comes next. */
-function countRoom({ estimator, observed }: EstimatedOffer, nextContext: RequestedShape | undefined): number {
-  return listNextShapes(nextContext, estimator).reduce((most, shape) => {
-    const { anonymousAfterCallBytes } = applyObservations(
-      estimator.estimate(shape),
-      observed?.(shape)?.observations ?? [],
-    );
-    return Math.max(most, anonymousAfterCallBytes);
-  }, 0);
-}
-
-interface CandidateSurroundings {
-  readonly reserves: CandidateReserves;
-  readonly processBytes: number;
-  readonly roomBytes: number;
-}
-
-function estimateCandidate(
-  { quantization, modelPath, estimator, observed }: EstimatedOffer,
-  { rest, contextAssumed }: ShapeRange,
-  { contextSize, kvCacheType }: { readonly contextSize: number; readonly kvCacheType: unknown },
-  { reserves, processBytes, roomBytes }: CandidateSurroundings,
-): Candidate {
-  // What the caller wrote is checked by the estimator, which throws for anything else.
-  const shape = { ...rest, contextSize, ...(kvCacheType !== undefined && { kvCacheType }) } as EstimateShape;
-  const footprint = estimator.estimate(shape);
-  const { key, observations = [] }: Partial<LearnedLoads> = observed?.(shape) ?? {};
-  const { basis, ...predicted } = applyObservations(footprint, observations);
-  const { notes, readOnceBytes, lockedBytes, laterBytes } = footprint;
-  const told = laterBytes > 0 ? [...notes, `${formatBytes(laterBytes)} of it come later, as it is used`] : notes;
-  // Pages that were copied from are nobody's need, and locked ones can't be taken back.
-  const mappedBytes = Math.max(0, predicted.mappedBytes - readOnceBytes - lockedBytes);
-  const anonymousBytes = predicted.anonymousAfterCallBytes + lockedBytes + processBytes;
-  const files = nameHeldFiles(estimator.shards, mappedBytes / Math.max(1, predicted.mappedBytes));
-  return withoutPrototype<Candidate>({
-    ...(quantization && { quantization }),
-    // Weights alone have none.
-    ...(!estimator.contextless && rest.part !== 'weights' && rest.part !== 'vocabulary' && { contextSize }),
-    ...(!estimator.contextless && contextAssumed && { contextAssumed }),
-    ...(shape.kvCacheType !== undefined && { kvCacheType: shape.kvCacheType }),
-    ...(modelPath !== undefined && { modelPath }),
-    need: { mappedBytes, anonymousBytes, basis, ...(mappedBytes > 0 && files.length > 0 && { files }) },
-    ...reserves,
-    ...(roomBytes > 0 && { roomBytes }),
-    predicted,
-    ...(told.length > 0 && { notes: told }),
-    ...(key !== undefined && { calibrationKey: key }),
-  });
 }
 
 /** A row of the documented table, if there is one for this model. */
@@ -291,8 +215,6 @@ export function ownMinFree(
 ): MinFree {
   return minFreeBytes === undefined ? MIN_FREE_BY_TOTAL : { minFreeBytes };
 }
-
-type CandidateReserves = Pick<Candidate, 'minFreeBytes' | 'minFreeByTotal' | 'documented'>;
 
 function findReserves(
   request: LoadRequest,

@@ -7,21 +7,22 @@ import type { AdmissionGate, InSection } from '../admission/admission-gate.ts';
 import { MiB } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
 import { MemoryGuardError } from '../core/errors.ts';
+import { isObject } from '../core/is-object.ts';
 import type { MemoryReader } from '../core/memory-reader.ts';
 import type { ModelProcess } from '../core/model-process.ts';
 import type { Invoke } from '../core/wrap-object.ts';
 import type { DecisionEvent, DegradedEvent, KilledEvent, LoadedEvent, WaitingEvent } from '../events/guard-events.ts';
 import type { CalibrationStore } from '../footprint/calibration-store.ts';
 import type { Machine, NoteMappings } from '../machine/machine.ts';
-import { type ContextOwner, HeldModel } from '../models/held-model.ts';
+import type { ContextOwner, HeldModel } from '../models/held-model.ts';
 import type { HeldProcess } from '../models/held-process.ts';
 import type { LoadedModels, LoadWindow } from '../models/loaded-models.ts';
-import { findHandle, findOwnEnd, type ModelHandleParts, wrapModel } from '../models/model-handle.ts';
-import { noteGrowth, observeLoad, type ReadGrowth } from '../models/observe-load.ts';
+import { findOwnEnd } from '../models/model-handle.ts';
+import { noteGrowth } from '../models/observe-load.ts';
 import type { Decision } from '../policy/decision.ts';
-import { type ChosenCall, chooseCall } from './choose-call.ts';
+import { chooseCall } from './choose-call.ts';
 import type { EngineQuestions } from './estimate-offers.ts';
-import { keepRoom, offerRoom } from './first-context.ts';
+import { offerRoom } from './first-context.ts';
 import { FollowedLoad } from './follow-load.ts';
 import { type AdmittedLoad, LoadAdmission } from './load-admission.ts';
 import { ownMinFree } from './load-candidates.ts';
@@ -29,11 +30,12 @@ import { withoutFiredSignals } from './load-guard-options.ts';
 import { LoadQueue } from './load-queue.ts';
 import type { LoadSettings } from './load-settings.ts';
 import { ModelProcessEnds } from './model-process-ends.ts';
+import { ModelRegistrar } from './model-registrar.ts';
 import { type PreparedLoad, prepareLoad } from './prepare-load.ts';
 import { ProcessLoad } from './process-load.ts';
-import { type KillHistory, planReload } from './reload-killed.ts';
+import type { KillHistory } from './reload-killed.ts';
 import { selectGrowth } from './select-growth.ts';
-import { DecisionTeller, tellLoaded } from './tell-decision.ts';
+import { DecisionTeller } from './tell-decision.ts';
 
 export interface ModelLoaderParts {
   readonly settings: LoadSettings;
@@ -57,27 +59,13 @@ export interface ModelLoaderParts {
 /** A meter sees no less. */
 const LEAST_METERED_BYTES = 1 * MiB;
 
-/** A call of the SDK that has loaded something. */
-interface LoadedCall {
-  readonly load: PreparedLoad;
-  readonly admitted: AdmittedLoad;
-  readonly call: ChosenCall;
-  readonly invoke: Invoke;
-  readonly owner: ContextOwner | undefined;
-  readonly window: LoadWindow;
-  readonly findNewMappings: ReturnType<NoteMappings>;
-  readonly grown: ReadGrowth;
-  readonly startMs: number;
-  readonly process: HeldProcess | undefined;
-}
-
 export class ModelLoader {
   readonly #parts: ModelLoaderParts;
   readonly #teller: DecisionTeller;
   readonly #admission: LoadAdmission;
-  readonly #handleParts = new WeakMap<LoadSource, ModelHandleParts<Adapter>>();
   readonly #processes = new WeakMap<ModelProcess, HeldProcess>();
   readonly #processEnds: ModelProcessEnds;
+  readonly #registrar: ModelRegistrar;
   #closed = false;
 
   constructor(parts: ModelLoaderParts) {
@@ -90,6 +78,13 @@ export class ModelLoader {
       enter: (signal, first) => queue.enter(signal, first),
     });
     this.#processEnds = new ModelProcessEnds(parts);
+    this.#registrar = new ModelRegistrar({
+      ...parts,
+      processEnds: this.#processEnds,
+      reload: (load, invoke, args) => this.#reload(load, invoke, args),
+      reloadKilled: (load, invoke, args, history) => this.#reloadKilled(load, invoke, args, history),
+      makeContext: (...context) => this.#makeContext(...context),
+    });
   }
 
   /** Loads that are running end as they would; those that wait are refused at once. */
@@ -222,7 +217,7 @@ export class ModelLoader {
       const raw = await loadAlive(invoke, there ? there.listen(call.args) : call.args, followed);
       const process = there?.held;
       const loaded = { load, admitted, call, invoke, owner, window, findNewMappings, grown, startMs, process };
-      const { handle, held } = this.#register(raw, loaded);
+      const { handle, held } = this.#registrar.register(raw, loaded);
       // The model is registered by now, and stays. Nobody has it yet, and no other load begins: what is seen is what this load took.
       const letGo = held && models.hold(held);
       await followed.finish();
@@ -257,121 +252,14 @@ export class ModelLoader {
     });
   }
 
-  /** Registers what the SDK gave, and gives the handle that its caller gets, with the model if it is a new one. */
-  #register(raw: unknown, loaded: LoadedCall): { readonly handle: unknown; readonly held?: HeldModel } {
-    const { gate, models, clock } = this.#parts;
-    const { load, call, owner } = loaded;
-    const { candidate, reservation } = loaded.admitted;
-    const { adapter: methods } = load.source;
-    const handleParts = this.#findHandleParts(load.source);
-    const known = isObject(raw) ? findHandle(raw, handleParts) : undefined;
-    if (known) {
-      gate.release(reservation);
-      owner?.letGo();
-      return { handle: known };
-    }
-    const modelFiles = listFiles(load.adapter, raw, call.args);
-    // A model that maps nothing may have files that another one maps.
-    const mapsFiles = candidate.need.mappedBytes > 0 || candidate.need.files !== undefined;
-    const { process } = loaded;
-    const files = process?.readable ? process.listMappings() : loaded.findNewMappings(mapsFiles ? modelFiles : []);
-    // What else runs takes nothing in a process of the model's own. Which of several took it in one of theirs, nobody knows.
-    const changes = process?.own ? models.changes : process ? undefined : loaded.window.ranAlone();
-    const observing =
-      changes === undefined ? undefined : observeLoad(candidate.calibrationKey, changes, loaded.grown, files);
-    gate.loaded(reservation, files, process?.readable ? undefined : candidate.predicted?.anonymousAfterLoadBytes);
-    const held = new HeldModel(raw, methods.onEnd !== undefined, this.#listFacts(loaded, modelFiles), observing);
-    // An object that can't be wrapped is an error before anything is registered.
-    const handle = isObject(raw) ? wrapModel(raw, held, handleParts) : raw;
-    loaded.window.end(true);
-    // Weights that are loaded by themselves have taken all that they ever will.
-    models.add(held, load.request.shape?.part === 'weights');
-    keepRoom(held, candidate.roomBytes, this.#parts);
-    tellLoaded(held, { files, elapsedMs: clock.nowMs() - loaded.startMs }, this.#parts);
-    if (isObject(raw)) listenForEnd(methods, raw, () => models.ended(held));
-    if (process) this.#processEnds.follow(held, candidate, process);
-    return { handle, held };
-  }
-
-  /** How handles of a source's models are wrapped. A context is a model of its SDK. */
-  #findHandleParts(source: LoadSource): ModelHandleParts<Adapter> {
-    const known = this.#handleParts.get(source);
-    if (known) return known;
-    const parts: ModelHandleParts<Adapter> = {
-      models: this.#parts.models,
-      methods: source.adapter,
-      makeContext: (owner, invoke, args, adapter, again) =>
-        this.#makeContext(source, owner, invoke, args, adapter, again),
-    };
-    this.#handleParts.set(source, parts);
-    return parts;
-  }
-
-  #listFacts(loaded: LoadedCall, files: readonly string[]): HeldModel['facts'] {
-    const { load, admitted, call, invoke, owner, process } = loaded;
-    const { args, choices, request } = load;
-    const { candidate, reservation, reason } = admitted;
-    const { quantization, shape } = call;
-    const { settings, clock } = this.#parts;
-    const loadedMs = clock.nowMs();
-    return {
-      name: reservation.label,
-      askedName: request.name,
-      modelPath: candidate.modelPath,
-      sdk: load.source.sdk,
-      methods: load.source.adapter,
-      quantization,
-      shape,
-      reason,
-      reservation,
-      ...ownMinFree(request, candidate.quantization, settings),
-      loadedMs,
-      loadMs: loadedMs - loaded.startMs,
-      predicted: candidate.predicted,
-      files,
-      pinned: choices.pin,
-      reload: settings.reload && !owner ? () => this.#reload(load, invoke, withoutFiredSignals(args)) : undefined,
-      process,
-      planReload:
-        process &&
-        planReload(load, candidate, this.#parts.clock, (history) => this.#reloadKilled(load, invoke, args, history)),
-      owner,
-      calibrationKey: candidate.calibrationKey,
-      returnsCallMemory: returnsCallMemory(request.shape?.session),
-    };
-  }
-
   #assertOpen(): void {
     if (this.#closed) throw closedError();
   }
 }
 
-/** A session of ONNX Runtime keeps it in an arena of its own, unless it is told not to. */
-function returnsCallMemory(session: unknown): boolean {
-  return (Object(session) as { readonly arena?: unknown }).arena === false;
-}
-
 function closedError(): MemoryGuardError {
   const message = 'This guard was closed; wrap the SDK again to load models through it.';
   return new MemoryGuardError('ERR_GUARD_CLOSED', message);
-}
-
-/** An adapter's fault must not lose a model that is loaded: its files are then found as new, or not at all. */
-function listFiles(adapter: Adapter, model: unknown, args: readonly unknown[]): readonly string[] {
-  try {
-    return adapter.listFiles?.(model, args) ?? [];
-  } catch {
-    return [];
-  }
-}
-
-/** The same holds here: such a model ends with a disposal through its handle, or when the SDK's own object is collected. */
-function listenForEnd(adapter: Adapter, model: object, tell: () => void): void {
-  try {
-    adapter.onEnd?.(model, tell);
-  } catch {
-    // Nothing of the model depends on being told.
-  }
 }
 
 /** An SDK may give a model again that the guard is just ending: once that is over, it is asked anew. */
@@ -384,8 +272,4 @@ async function loadAlive(invoke: Invoke, args: readonly unknown[], followed: Fol
     if (!end) return raw;
     await end;
   }
-}
-
-function isObject(value: unknown): value is object {
-  return (typeof value === 'object' && value !== null) || typeof value === 'function';
 }

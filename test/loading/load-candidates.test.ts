@@ -3,11 +3,8 @@ import type { LoadRequest, RequestedShape } from '../../src/adapters/adapter.ts'
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import { LADDER, type LadderStep } from '../../src/core/quantizations.ts';
 import type { Footprint } from '../../src/footprint/footprint.ts';
-import {
-  type EstimatedOffer,
-  type ListCandidatesParts,
-  listCandidates as listCandidatesFor,
-} from '../../src/loading/load-candidates.ts';
+import type { EstimatedOffer } from '../../src/loading/estimate-candidates.ts';
+import { type ListCandidatesParts, listCandidates as listCandidatesFor } from '../../src/loading/load-candidates.ts';
 import { type LoadGuardOptions, readLoadChoices } from '../../src/loading/load-guard-options.ts';
 
 const listCandidates = (request: LoadRequest, own: LoadGuardOptions, parts: ListCandidatesParts) =>
@@ -181,15 +178,6 @@ describe('a model whose files were read', () => {
   const shaped = (shape: RequestedShape, quantization?: unknown, own: LoadGuardOptions = {}) =>
     listCandidates({ name: 'qwen2audio', quantization, shape }, own, parts({ offers }));
 
-  it('needs what its process takes beside it, if it gets one of its own', () => {
-    const needOf = (processBytes: number) => ask('Q4_0', {}, { offers, processBytes }).candidates[0]!;
-    const [inside, apart] = [needOf(0), needOf(16 * MiB)];
-    expect(apart.need).toEqual({ ...inside.need, anonymousBytes: inside.need.anonymousBytes + 16 * MiB });
-    expect(apart.predicted).toEqual(inside.predicted);
-    const smallest = apart.smaller?.at(1);
-    expect(smallest?.need.anonymousBytes).toBe(17 * MiB);
-  });
-
   it('is asked for with what they need, in the quantizations that are there', () => {
     const found = ask('Q5_K_M', {}, { offers });
     expect(steps(found)).toEqual(['Q5_K_M', 'Q4_0']);
@@ -204,17 +192,6 @@ describe('a model whose files were read', () => {
     expect(ask(undefined, {}, { offers }).askedQuantization).toBe('Q4_0');
     expect(ask(undefined, {}, { offers: [offer('Q5_K_M')] }).askedQuantization).toBe('Q5_K_M');
     expect(ask(undefined, {}, { offers, recommend: () => 'Q5_K_M' }).askedQuantization).toBe('Q5_K_M');
-  });
-
-  it('has one candidate for an exact context, and one for each cache type in order', () => {
-    const exact = shaped({ contextSize: 1000 }, 'Q4_0').candidates;
-    expect(exact).toHaveLength(1);
-    expect(exact[0]?.smaller?.leastContextSize).toBe(1000);
-    const types = shaped({ contextSize: 1000, kvCacheType: ['f16', 'q8_0'] }, 'Q4_0').candidates;
-    expect(types.map(({ kvCacheType, need }) => [kvCacheType, need.anonymousBytes / MiB])).toEqual([
-      ['f16', 1000],
-      ['q8_0', 500],
-    ]);
   });
 
   it('has one for each cache type in order without a ladder too', () => {

@@ -145,27 +145,6 @@ describe('an error of the SDK', () => {
   });
 });
 
-describe('an adapter that fails once the model is loaded', () => {
-  it.each(['onEnd', 'listFiles'] as const)(
-    'loses nothing by `%s`: the model is handed out, and disposed',
-    async (part) => {
-      const adapter = {
-        [part]() {
-          throw new Error('of the adapter');
-        },
-      };
-      const { nexa, guard, machine, sdk, types } = guardedFake(new FakeMachine(15 * GiB), { adapter });
-      const model = await nexa.loadModel('m', { memoryGuard: { footprint: 1 * GiB } });
-      expect(guard.headroomBytes()).toBe(machine.availableBytes - GiB);
-      expect(types()).toEqual(['admitted', 'loaded']);
-      await model.dispose();
-      expect(sdk.models[0]?.disposals).toBe(1);
-      expect(guard.models()).toEqual([]);
-      expect(guard.headroomBytes()).toBe(machine.availableBytes);
-    },
-  );
-});
-
 describe('observing', () => {
   const observe = (available: number) => guardedFake(new FakeMachine(available), { mode: 'observe' });
 
