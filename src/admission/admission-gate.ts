@@ -6,8 +6,6 @@ import type { MemoryReader } from '../core/memory-reader.ts';
 import { sumFileBytes } from '../core/needed-bytes.ts';
 import type { HeldFile, LoadNeed } from '../core/types.ts';
 import type { Ledger, Reservation, WaitTicket } from '../ledger/ledger.ts';
-import type { Holdings, RecordMeter } from '../ledger/ledger-record.ts';
-import type { Peer } from '../ledger/peer-headroom.ts';
 import { countPlaces } from '../ledger/waiting-order.ts';
 import {
   type Candidate,
@@ -23,15 +21,9 @@ import {
   listSteps,
   makeDecision,
 } from '../policy/decision.ts';
+import { HoldingsTeller, type PublishingMeter, type SharedHoldings } from './holdings-teller.ts';
 import { FIRST, type MemoryView, MemoryViewer } from './memory-view.ts';
-
-/** The other processes' side of the ledger. */
-export interface SharedHoldings {
-  peers(): readonly Peer[];
-  publish(scopes: readonly string[], holdings: Holdings): void;
-  /** Where a meter may write what a running load takes. */
-  readonly meterPlace?: { readonly descriptor: number; readonly offset: number } | undefined;
-}
+import { PaidPromises, type TakenSource } from './paid-promises.ts';
 
 /** What the gate needs of its surroundings. */
 export interface AdmissionGateParts {
@@ -44,17 +36,6 @@ export interface AdmissionGateParts {
   readonly nowMs: () => number;
   /** If the user says one. */
   readonly minFreeRatioAfterLoad?: number | undefined;
-}
-
-/** Writes what a running load takes to 16 bytes of a file, also while JavaScript is blocked. False if it can't. */
-export interface PublishingMeter {
-  publishTo(descriptor: number, offset: number, number: number): boolean;
-}
-
-/** What the process holds that some promises were made for. */
-export interface TakenSource {
-  /** `undefined`: it can't be told, and pays for nothing. */
-  readTakenBytes(): number | undefined;
 }
 
 /** A candidate and the promise made to it. */
@@ -99,23 +80,17 @@ export interface DecideOptions {
   readonly completes?: boolean | undefined;
 }
 
-/** Each is used once. They begin anywhere, since whoever had this thread's slot before may still have a meter that writes there. */
-let nextMeterNumber = 1 + Math.floor(Math.random() * 2 ** 30);
-
 export class AdmissionGate {
   readonly #parts: AdmissionGateParts;
   readonly #viewer: MemoryViewer;
-  #soon: NodeJS.Immediate | undefined;
-  /** The scopes that were told last. */
-  #toldScopes: readonly string[] | undefined;
-  /** Promises that are paid by what a process holds, in the order in which they were made. */
-  readonly #followed = new Map<TakenSource, Set<Reservation>>();
-  /** The load whose meter writes for other processes; the last of several. */
-  #metered: { readonly reservation: Reservation; readonly number: number } | undefined;
+  readonly #teller: HoldingsTeller;
+  readonly #paid: PaidPromises;
 
   constructor(parts: AdmissionGateParts) {
     this.#parts = parts;
     this.#viewer = new MemoryViewer(parts);
+    this.#teller = new HoldingsTeller({ ...parts, scopes: () => this.#viewer.scopes });
+    this.#paid = new PaidPromises(parts.ledger);
   }
 
   /** What all processes have left, whatever loads wait for. */
@@ -172,7 +147,7 @@ export class AdmissionGate {
   reserveFirst({ model, candidates }: AdmissionRequest): ReservedCandidate {
     const candidate = candidates[0]!;
     const reservation = this.#promise(model, candidate.need, candidate.roomBytes);
-    this.#publish();
+    this.#teller.publish();
     return { candidate, reservation };
   }
 
@@ -184,7 +159,7 @@ export class AdmissionGate {
   reserve(label: string, need: LoadNeed, roomBytes?: number): Reservation {
     const reservation = this.#promise(label, need, roomBytes);
     try {
-      this.#tell();
+      this.#teller.tell();
     } catch (error) {
       this.#parts.ledger.release(reservation);
       throw error;
@@ -194,36 +169,30 @@ export class AdmissionGate {
 
   /** From now on this promise is paid by what a process holds, at each look. */
   follow(source: TakenSource, reservation: Reservation): void {
-    const paid = this.#followed.get(source) ?? new Set();
-    this.#followed.set(source, paid.add(reservation));
+    this.#paid.follow(source, reservation);
   }
 
   /** Looks at the processes that promises are paid by, and lets other ones see what has changed. */
   refresh(): void {
-    if (this.#pay()) this.#publish();
+    if (this.#paid.pay()) this.#teller.publish();
   }
 
   /** Notes what a load has taken by now: it pays for that part of its promise. */
   took(reservation: Reservation, bytes: number): void {
     // Records hold whole numbers.
-    if (this.#parts.ledger.noteTaken(reservation, Math.round(bytes))) this.#publish();
+    if (this.#parts.ledger.noteTaken(reservation, Math.round(bytes))) this.#teller.publish();
   }
 
   /** Lets other processes see what a load takes, also while this one is blocked by it. */
   meter(reservation: Reservation, meter: PublishingMeter): void {
-    const place = this.#parts.shared?.meterPlace;
-    if (!place) return;
-    const number = nextMeterNumber++;
-    if (!meter.publishTo(place.descriptor, place.offset, number)) return;
-    this.#metered = { reservation, number };
-    this.#publish();
+    this.#teller.meter(reservation, meter);
   }
 
   /** Notes that a load is done, which is known to take `loadBytes`, if that is known at all. */
   loaded(reservation: Reservation, files: readonly HeldFile[] | undefined, loadBytes?: number): void {
     this.#parts.ledger.markLoaded(reservation, files, loadBytes);
-    this.#pay();
-    this.#publishSoon();
+    this.#paid.pay();
+    this.#teller.publishSoon();
   }
 
   /** Joins the line of loads that wait, for `leftMs` at the most. */
@@ -232,13 +201,13 @@ export class AdmissionGate {
     const untilUs = sinceUs + Math.ceil(leftMs * 1000);
     const ticket = Object.freeze({ label, sinceUs, untilUs, mappedBytes, anonymousBytes });
     this.#parts.ledger.wait(ticket);
-    this.#publish();
+    this.#teller.publish();
     return ticket;
   }
 
   /** Tells the other processes that the loads which wait here still do. */
   renewWaits(): void {
-    this.#publish();
+    this.#teller.publish();
   }
 
   /** The places of all loads that wait here, 1 for the one that is next; loads of other processes count as the last reading saw them. */
@@ -248,82 +217,33 @@ export class AdmissionGate {
 
   /** Leaves the line, if it was not left with a reservation. */
   endWait(ticket: WaitTicket): void {
-    if (this.#parts.ledger.endWait(ticket)) this.#publish();
+    if (this.#parts.ledger.endWait(ticket)) this.#teller.publish();
   }
 
   /** The first context of a model is made, or none comes: nothing is kept for it any more. */
   endRoom(reservation: Reservation): void {
-    if (this.#parts.ledger.endRoom(reservation)) this.#publish();
+    if (this.#parts.ledger.endRoom(reservation)) this.#teller.publish();
   }
 
   settle(reservation: Reservation): void {
     this.#parts.ledger.settle(reservation);
-    this.#publish();
+    this.#teller.publish();
   }
 
   /** Forgets a promise. False if it was forgotten already. */
   release(reservation: Reservation): boolean {
     const released = this.#parts.ledger.release(reservation);
-    for (const [source, paid] of this.#followed) {
-      if (paid.delete(reservation) && paid.size === 0) this.#followed.delete(source);
-    }
-    if (released) this.#publish();
+    this.#paid.forget(reservation);
+    if (released) this.#teller.publish();
     return released;
   }
 
   /** What has changed is told; also if this process was moved to another group, as burdening that one. */
   #look(...how: Parameters<MemoryViewer['look']>): MemoryView {
-    if (this.#pay()) this.#publishSoon();
+    if (this.#paid.pay()) this.#teller.publishSoon();
     const view = this.#viewer.look(...how);
-    const told = this.#toldScopes;
-    if (told && !isSame(told, this.#viewer.scopes)) this.#publish();
+    this.#teller.publishIfMoved();
     return view;
-  }
-
-  /** What a process holds pays for the first of its promises first. Returns whether anything has changed. */
-  #pay(): boolean {
-    let changed = false;
-    for (const [source, paid] of this.#followed) {
-      let left = source.readTakenBytes() ?? 0;
-      for (const reservation of paid) {
-        const bytes = Math.min(left, reservation.need.anonymousBytes);
-        left -= bytes;
-        changed = this.#parts.ledger.noteTaken(reservation, bytes) || changed;
-      }
-    }
-    return changed;
-  }
-
-  /** In the next turn, or with what is told before: for what nobody waits for, since it gives nothing back. */
-  #publishSoon(): void {
-    if (this.#parts.shared) this.#soon ??= setImmediate(() => this.#publish());
-  }
-
-  /** Tells the other processes what is held here now. If that fails, what they know is more than what is held, or it is told with the next decision. */
-  #publish(): void {
-    try {
-      this.#tell();
-    } catch {
-      // The ledger has told its listeners.
-    }
-  }
-
-  #tell(): void {
-    const { ledger, shared } = this.#parts;
-    if (!shared) return;
-    clearImmediate(this.#soon);
-    this.#soon = undefined;
-    this.#toldScopes = this.#viewer.scopes;
-    const meter = this.#describeMeter();
-    shared.publish(this.#toldScopes, { ...ledger.describeHoldings(readMachineUs()), ...(meter && { meter }) });
-  }
-
-  #describeMeter(): RecordMeter | undefined {
-    if (!this.#metered) return undefined;
-    const { reservation, number } = this.#metered;
-    const takenBytes = this.#parts.ledger.getTakenBytes(reservation);
-    if (takenBytes === undefined) this.#metered = undefined;
-    return takenBytes === undefined ? undefined : { number, takenBytes };
   }
 
   #promise(label: string, need: LoadNeed, roomBytes?: number): Reservation {
@@ -349,10 +269,6 @@ export class AdmissionGate {
     const elsewhere = peers.flatMap(({ files }) => files.map(({ key }) => key));
     return new Set([...elsewhere, ...this.#parts.ledger.listHeldKeys()]);
   }
-}
-
-function isSame(left: readonly string[], right: readonly string[]): boolean {
-  return left.length === right.length && left.every((each, index) => each === right[index]);
 }
 
 function pickReserved(
