@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { withMemoryGuard } from '../../../src/index.ts';
 import { describeContainment } from '../../../src/processes/containment.ts';
+import { fakeIo } from '../../support/fake-io.ts';
 import { runCommand, runCommandForJson } from '../../support/run-command.ts';
 
 describe('doctor', () => {
@@ -94,5 +95,10 @@ describe('doctor', () => {
     expect(value.ledger).toMatchObject({ directory: open, processes: 0 });
     expect(value.advice).toEqual([expect.stringMatching(/^Expected .* found that it is open to others/)]);
     expect((await runCommand(`doctor --ledger ${open}`)).out).toMatch(/^To change +Expected .* open to others/m);
+    const narrow = fakeIo({ isTTY: true, columns: 60 }, { NO_COLOR: '1' });
+    await runCommand(`doctor --ledger ${open}`, narrow);
+    const advice = narrow.stdout.text.split('\n').slice(-4, -1);
+    expect(narrow.stdout.text).toMatch(/^To change +Expected /m);
+    for (const line of advice) expect(line).toMatch(/^ {14}\S.{0,45}$/);
   });
 });

@@ -1,5 +1,8 @@
 /** `watch` from outside, over real control groups and processes. */
 import { spawn } from 'node:child_process';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
 import type { Reading } from '../../../src/cli/watch/changes.ts';
@@ -78,6 +81,18 @@ describe.skipIf(whyNoControlGroups() !== undefined)('a control group that is wat
     expect(ofGroup.stderr.text).toBe(`nexa-memory-guard: control group ${group.path} is gone.\n`);
     expect(ofGroup.stdout.text.endsWith('\x1b[?1049l')).toBe(true);
     expect(ofProcess.stderr.text).toBe(`nexa-memory-guard: process ${holder.pid} (node) in ${group.path} is gone.\n`);
+  });
+});
+
+describe.runIf(process.platform === 'linux')('a ledger that can’t be used', () => {
+  it('is told once, and what is watched from outside is seen without it', async () => {
+    const open = mkdtempSync(join(tmpdir(), 'nexa-open-'));
+    onTestFinished(() => rmSync(open, { recursive: true }));
+    chmodSync(open, 0o755);
+    const io = fakeIo();
+    expect(await start(`--count 3 --interval 1 --pid ${process.pid} --ledger ${open}`, io)).toBe(0);
+    expect(io.stdout.text.match(/found that it is open to others/g)).toHaveLength(1);
+    expect(io.stdout.text.match(/headroom/g)).toHaveLength(3);
   });
 });
 

@@ -107,7 +107,18 @@ describe('a model file of whisper.cpp', () => {
   });
 
   it('is refused if it is cut off anywhere, or goes on', async () => {
-    for (const length of [0, 3, 20, 60, TEXTS + 2, TEXTS + 100, tensors + 5, tensors + 30, bytes.length - 1]) {
+    for (const length of [
+      0,
+      3,
+      20,
+      60,
+      TEXTS + 2,
+      TEXTS + 6,
+      TEXTS + 100,
+      tensors + 5,
+      tensors + 30,
+      bytes.length - 1,
+    ]) {
       const path = change(() => {});
       truncateSync(path, length);
       await expect(readWhisper(path), `${length} bytes`).rejects.toMatchObject({ code: 'ERR_MODEL_FILE' });

@@ -1,4 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { MiB } from '../../../src/core/bytes.ts';
 import { findNamedGroup } from '../../../src/sensors/linux/named-group.ts';
 import { openOutsideReader } from '../../../src/sensors/open-reader.ts';
@@ -17,6 +20,19 @@ describe('a control group that is named', () => {
     expect(listPaths('v2-parent-limit', '/pod.slice/app.scope/')).toEqual(paths);
     expect(listPaths('v2-parent-limit', '/pod.slice')).toEqual(['/pod.slice']);
     expect(listPaths('v2-parent-limit', '/sys/fs/cgroup/pod.slice/app.scope')).toEqual(paths);
+  });
+
+  it('is that of v1 where its hierarchy is mounted below the one of v2', () => {
+    const root = mkdtempSync(join(tmpdir(), 'nexa-named-'));
+    onTestFinished(() => rmSync(root, { recursive: true }));
+    cpSync(getFixture('hybrid'), root, { recursive: true });
+    const mounts = join(root, 'proc/self/mountinfo');
+    const below = readFileSync(mounts, 'utf8')
+      .replace(/^.* \/sys\/fs\/cgroup\/unified .*\n/m, '')
+      .replace('- tmpfs tmpfs rw,mode=755', '- cgroup2 cgroup2 rw');
+    writeFileSync(mounts, below);
+    const found = findNamedGroup(root, '/sys/fs/cgroup/memory/app');
+    expect(found).toMatchObject({ version: 1, own: { path: '/app' } });
   });
 
   it.each(['/pod.slice/nobody', '/pod.slice/../pod.slice', '/sys/fs/cgroup/nobody'])(
