@@ -224,7 +224,7 @@ export interface Adapter {
    * model (an eviction, a handle that was lost), it calls the first of these that the model has.
    */
   readonly disposers: readonly PropertyKey[];
-  /** Ends a model, if that is done by none of its own methods. */
+  /** Ends a model, if that is done by none of its own methods, or if more is to be done than they do. */
   end?(model: unknown): unknown;
   /**
    * The engine crashes if a model is ended while a call on it runs: the guard then hands a disposal on once its calls are done. Most SDKs

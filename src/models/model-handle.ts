@@ -161,15 +161,13 @@ function listExtra(
     if (value !== undefined && !(key in raw)) extra.set(key, value);
   }
   if (!('ready' in raw)) extra.set('ready', () => successor.ready());
-  const disposer = findDisposerName(raw, methods.disposers);
-  const names = [
-    ...(methods.end && !('dispose' in raw) ? ['dispose'] : []),
-    ...(Symbol.asyncDispose in raw ? [] : [Symbol.asyncDispose]),
-  ];
-  if (methods.end || disposer !== undefined) {
-    const call = (model: object) => (model as AnyModel)[disposer ?? 'dispose']?.();
-    const end = () => (methods.end ? methods.end(raw) : call(raw));
-    for (const name of names) extra.set(name, async () => disposeModel(held, successor, models, call, end));
-  }
+  // A way to end it that was given goes before its own, since more may be to be done.
+  const disposer = methods.end ? 'dispose' : findDisposerName(raw, methods.disposers);
+  if (disposer === undefined) return extra;
+  const call = (model: object) => (model as AnyModel)[disposer]?.();
+  const end = () => (methods.end ? methods.end(raw) : call(raw));
+  const dispose = async () => disposeModel(held, successor, models, call, end);
+  if (methods.end) extra.set('dispose', dispose);
+  if (methods.end || !(Symbol.asyncDispose in raw)) extra.set(Symbol.asyncDispose, dispose);
   return extra;
 }

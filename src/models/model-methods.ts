@@ -7,7 +7,7 @@ import type { LoadParts } from '../core/types.ts';
 export interface LifeMethods {
   /** Methods that end a model, in the order in which one is chosen for a handle that was lost. */
   readonly disposers: readonly PropertyKey[];
-  /** Ends a model, if that is done by none of its own methods. */
+  /** Ends a model, if that is done by none of its own methods, or if more is to be done than they do. */
   end?(model: unknown): unknown;
   /** How long a model may be idle. Absent if the guard says that. */
   readonly keepAliveMs?: number;

@@ -189,6 +189,35 @@ describe('what a handle has besides the model’s own properties', () => {
     expect(models.size).toBe(0);
     expect(Symbol.asyncDispose in hold({}).handle).toBe(false);
   });
+
+  it.each(['dispose', Symbol.asyncDispose] as const)(
+    'ends by the way that was given, not by its own: %s',
+    async (key) => {
+      const ended: string[] = [];
+      const own = () => void ended.push('own');
+      const end = () => void ended.push('given');
+      const { hold, models } = handles();
+      const { handle } = hold({ dispose: own, [Symbol.asyncDispose]: async () => own() }, { end });
+      await handle[key]?.();
+      expect(ended).toEqual(['given']);
+      expect(models.size).toBe(0);
+    },
+  );
+
+  it('ends what was loaded in its place by the way that was given too', async () => {
+    const ended: unknown[] = [];
+    const end = (model: unknown) => void ended.push(model);
+    const { hold, models } = handles();
+    const make = () => ({ generate: async () => 'text', close() {}, async dispose() {} });
+    const second = make();
+    const { handle, held } = hold(make(), { end, reload: async () => hold(second, { end }).handle });
+    models.evict(held, 'memory');
+    await settled();
+    await handle.generate();
+    await handle.dispose();
+    expect(ended.at(-1)).toBe(second);
+    expect(models.size).toBe(0);
+  });
 });
 
 describe('a handle that is a stream or an emitter itself', () => {
