@@ -59,9 +59,8 @@ export class CallWindows {
   }
 
   endCall(held: HeldModel): void {
-    held.callsInFlight -= 1;
-    this.#callsInFlight -= 1;
-    for (const look of this.#waiting) look();
+    // One that ends after its model does is no longer counted.
+    if (held.callsInFlight > 0) this.#takeOff(held, 1);
   }
 
   /** Resolves when no call runs on any of these models. */
@@ -77,9 +76,16 @@ export class CallWindows {
     });
   }
 
-  /** Something else has changed: a model is gone. */
-  change(): void {
+  /** A model is gone, and what still runs on it with it: engines leave promises of such calls open for ever. */
+  forget(held: HeldModel): void {
     this.#changes += 1;
+    this.#takeOff(held, held.callsInFlight);
+  }
+
+  #takeOff(held: HeldModel, calls: number): void {
+    held.callsInFlight -= calls;
+    this.#callsInFlight -= calls;
+    for (const look of this.#waiting) look();
   }
 
   /** Marks every running call: a load or another call runs beside it. */

@@ -87,6 +87,8 @@ export class HeldModel {
   holds = 0;
   /** Methods that gave their answer at once, and no promise of one. */
   readonly answeredAtOnce = new Set<PropertyKey>();
+  /** Ways to release what is reserved for the audio of calls that run. */
+  readonly audioReleases = new Set<() => void>();
   /** Whether one of its calls had audio. */
   heard = false;
   /** Another guarded call or load runs beside one of this model's: of such a call nothing is observed. */

@@ -220,9 +220,15 @@ export class LoadedModels {
     if (held.facts.owner) this.#rest(held.facts.owner.held);
   }
 
-  /** Reserves what processing audio takes. The caller gets the way to release it. */
+  /** Reserves what processing audio takes, until the model is gone at the most. The caller gets the way to release it. */
   reserveAudio(held: HeldModel, bytes?: number): () => void {
-    return reserveAudio(held, this.#parts.gate, bytes);
+    if (!this.#held.has(held)) return () => {};
+    const release = reserveAudio(held, this.#parts.gate, bytes);
+    held.audioReleases.add(release);
+    return () => {
+      held.audioReleases.delete(release);
+      release();
+    };
   }
 
   /** Runs a call whose memory depends on its inputs, once there is room for it. */
@@ -338,8 +344,10 @@ export class LoadedModels {
     if (!held.life.evicted) held.forget();
     if (!this.#held.delete(held)) return Promise.resolve();
     this.#keepAlive.end(held);
-    this.#windows.change();
+    this.#windows.forget(held);
     gate.release(held.facts.reservation);
+    for (const release of held.audioReleases) release();
+    held.audioReleases.clear();
     // Contexts end with their model.
     for (const other of [...held.contexts]) void this.#remove(other, cause, { beforeBytes: before.beforeBytes });
     const owner = held.facts.owner?.held;

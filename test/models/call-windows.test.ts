@@ -32,8 +32,8 @@ describe('a load', () => {
   });
 
   it('did not run alone beside a call, a load or an unload that began meanwhile', () => {
-    const { windows, one, call } = windowsOfTwo();
-    for (const beside of [() => call(one), () => windows.beginLoad(), () => windows.change()]) {
+    const { windows, one, two, call } = windowsOfTwo();
+    for (const beside of [() => call(one), () => windows.beginLoad(), () => windows.forget(two)]) {
       const { ranAlone } = windows.beginLoad();
       beside();
       expect(ranAlone()).toBeUndefined();
@@ -41,11 +41,11 @@ describe('a load', () => {
   });
 
   it('was called beside by a call that ran already or began meanwhile, and by nothing else', () => {
-    const { windows, one, call } = windowsOfTwo();
+    const { windows, one, two, call } = windowsOfTwo();
     call(one);
     const { wasCalled } = windows.beginLoad();
     windows.beginLoad();
-    windows.change();
+    windows.forget(two);
     expect(wasCalled()).toBe(false);
     windows.beginCall(one);
     expect(wasCalled()).toBe(true);
@@ -97,6 +97,18 @@ describe('calls', () => {
     expect(windows.changes).toBe(1);
     windows.endCall(one);
     expect(windows.changes).toBe(1);
+  });
+
+  it('are counted no longer than their model, whether they end after it or never', async () => {
+    const { windows, one, two } = windowsOfTwo();
+    for (const held of [one, one, two]) windows.beginCall(held);
+    const done = windows.whenDone([one]);
+    windows.forget(one);
+    await done;
+    windows.endCall(one);
+    expect([windows.callsInFlight, one.callsInFlight, two.callsInFlight]).toEqual([1, 0, 1]);
+    windows.endCall(two);
+    expect(windows.beginLoad().wasCalled()).toBe(false);
   });
 
   it('are waited for until none runs on these models', async () => {

@@ -60,6 +60,20 @@ describe('the handle of a model', () => {
   });
 });
 
+describe('a call whose promise stays open for ever', () => {
+  it('takes nothing any more once its model is disposed', async () => {
+    const { hold, models, promisedBytes } = handles();
+    const { handle } = hold({ generate: (_options: object) => new Promise(() => {}), dispose() {} });
+    void handle.generate({ audio: 'a.wav' });
+    expect(promisedBytes()).toBeGreaterThan(1000);
+    handle.dispose();
+    expect(promisedBytes()).toBe(0);
+    expect(models.beginLoad({ minFreeBytes: 0 }).wasCalled()).toBe(false);
+    void handle.generate({ audio: 'a.wav' });
+    expect(promisedBytes()).toBe(0);
+  });
+});
+
 describe('a handle whose model was evicted', () => {
   it('disposes the model that was loaded in its place', async () => {
     const { hold, models } = handles();
