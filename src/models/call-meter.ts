@@ -19,11 +19,13 @@ export function meterCall(
   readGrowthBytes: () => number | undefined,
   look: () => { readonly changes: number; readonly running: number },
 ): CallMeter {
-  const before = { ...look(), ...readMemory(readGrowthBytes) };
+  const then = look();
+  const before = readMemory(readGrowthBytes);
   return () => {
-    const now = { ...look(), ...readMemory(readGrowthBytes) };
-    const alone = before.running === 1 && now.running === 1 && now.changes === before.changes;
-    if (!alone || before.growthBytes === undefined || now.growthBytes === undefined) return undefined;
+    const { changes, running } = look();
+    const now = readMemory(readGrowthBytes);
+    const alone = then.running === 1 && running === 1 && changes === then.changes;
+    if (!alone || before === undefined || now === undefined) return undefined;
     // Results are buffers of JavaScript, and are part of what the call took.
     const nativeBytes = now.growthBytes - before.growthBytes;
     const keptBytes = Math.max(0, nativeBytes + Math.max(0, now.bufferBytes - before.bufferBytes));
@@ -40,21 +42,27 @@ export function meterCall(
   };
 }
 
-function readMemory(readGrowthBytes: () => number | undefined) {
-  const { arrayBuffers, rss } = process.memoryUsage();
-  return {
-    growthBytes: readOrNothing(readGrowthBytes),
-    bufferBytes: arrayBuffers,
-    residentBytes: rss,
-    /** The most that was resident since the process began. */
-    mostBytes: process.resourceUsage().maxRSS * KiB,
-  };
+/** What this process holds, in bytes. */
+interface HeldMemory {
+  readonly growthBytes: number;
+  readonly bufferBytes: number;
+  readonly residentBytes: number;
+  /** The most that was resident since the process began. */
+  readonly mostBytes: number;
 }
 
-/** No call must fail because a reading does. */
-function readOrNothing(read: () => number | undefined): number | undefined {
+/** No call must fail because a reading does. Node opens a file to tell what is resident, and there may be no more descriptors. */
+function readMemory(readGrowthBytes: () => number | undefined): HeldMemory | undefined {
   try {
-    return read();
+    const growthBytes = readGrowthBytes();
+    if (growthBytes === undefined) return undefined;
+    const { arrayBuffers, rss } = process.memoryUsage();
+    return {
+      growthBytes,
+      bufferBytes: arrayBuffers,
+      residentBytes: rss,
+      mostBytes: process.resourceUsage().maxRSS * KiB,
+    };
   } catch {
     return undefined;
   }

@@ -100,3 +100,21 @@ it.runIf(process.platform === 'linux' && loadAddon() !== undefined)(
     ).toEqual(['ERR_SENSOR', 'native', 'shared', 'loaded']);
   },
 );
+
+it.runIf(process.platform === 'linux')('runs a call whose memory is watched, and gives what it gave', async () => {
+  expect(
+    await run(`
+      const guard = door.createMemoryGuard({ minFreeRatioAfterLoad: 0, ledger: 'process', calibration: 'off' });
+      const measureCall = () => ({ elements: 4, inputBytes: 16, outputBytes: 16 });
+      const sdk = guard.wrap({ loadModel: async () => ({ run: async () => 'answer', dispose() {} }) }, { measureCall });
+      const model = await sdk.loadModel('m', { memoryGuard: { footprint: '8 MiB' } });
+      ${FILL}
+      await attempt(() => model.run());
+      closeSync(held.pop());
+      await attempt(() => model.run());
+      ${FREE}
+      await attempt(() => model.run());
+      await model.dispose();
+      guard.close();`),
+  ).toEqual(['answer', 'answer', 'answer']);
+});
