@@ -23,6 +23,8 @@ export interface TransformersLoad {
 const DTYPES = ['fp32', 'fp16', 'q8', 'int8', 'uint8', 'q4', 'q4f16', 'bnb4', 'q2', 'q2f16', 'q1', 'q1f16'];
 /** The last to which a load goes down that asks for more. */
 const LEAST_DTYPE = 'bnb4';
+/** As many files of weights as the module loads beside a graph. The registry names all that it is told of, and takes memory for each. */
+const MOST_DATA_FILES = 100;
 
 /** The dtypes that are there, from the one that is asked for, or that the module would take, downwards. */
 export async function listDtypeOffers(
@@ -47,6 +49,8 @@ export async function listDtypeOffers(
   const own = readOwnConfig(config, options);
   const device = options['device'] ? readDevice(options) : (readDevice(options) ?? findDevice(own.device));
   if (device !== undefined) return unknown(`what it takes on ${device} can't be told by its files`);
+  if (hasTooManyFiles(own))
+    return unknown(`it is said to have more than ${MOST_DATA_FILES} files of weights beside a graph`);
   const load = new DtypeFiles(sdk, place, {
     config: { ...config, 'transformers.js_config': own },
     task,
@@ -111,6 +115,12 @@ function readOwnConfig(
 ): ToldConfig {
   const own = { ...told, ...told.device_config?.cpu };
   return data === undefined || data === null ? own : { ...own, use_external_data_format: data };
+}
+
+/** Told for all graphs, or for each by its name. */
+function hasTooManyFiles({ use_external_data_format: told }: ToldConfig): boolean {
+  const counts: readonly unknown[] = typeof told === 'object' && told !== null ? Object.values(told) : [told];
+  return counts.some((count) => Number(count) > MOST_DATA_FILES);
 }
 
 /** Without a dtype the module takes fp32 on the CPU. One that it doesn't know is found nowhere. */

@@ -84,6 +84,13 @@ describe('a load that nobody can know', () => {
     expect(await because({}, { 'onnx/model.onnx': undefined })).toBe("the hub doesn't tell how large its files are");
     expect(await because({ model_file_name: 'cut' })).toMatch(/^the size of its files can't be had \(.*fetch failed/);
     expect(await because({}, {})).toBe('none of its ONNX files is found');
+    expect(await because({ use_external_data_format: 100 })).toBeUndefined();
+    const many = 'it is said to have more than 100 files of weights beside a graph';
+    for (const told of [101, '1e9', { 'model.onnx': true, 'model_q4.onnx': 1e9 }]) {
+      const config = { 'transformers.js_config': { use_external_data_format: told } };
+      expect(await because({}, FILES, { config })).toBe(many);
+      expect(await because({ use_external_data_format: told })).toBe(many);
+    }
     const { ModelRegistry: _none, ...older } = fakeTransformers(FILES);
     const [offer] = await listDtypeOffers(older, { id: 'org/m', options: { dtype: 'q8' } });
     expect(offer).toEqual({ quantization: 'q8', unknownBecause: expect.stringContaining('no `ModelRegistry`') });
