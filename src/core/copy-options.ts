@@ -16,7 +16,7 @@ export type CopiedOptions = Record<string, unknown>;
  */
 export function copyOptions(given: object, path: string, inheritable: readonly string[] = []): CopiedOptions {
   const copy: CopiedOptions = Object.create(null);
-  const names = readOption(path, () => [...listInherited(given, inheritable), ...Object.keys(given)]);
+  const names = readOption(path || 'options', () => [...listInherited(given, inheritable), ...Object.keys(given)]);
   for (const name of names) {
     copy[name] = readOption(path ? `${path}.${name}` : name, () => (given as CopiedOptions)[name]);
   }

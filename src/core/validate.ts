@@ -186,9 +186,18 @@ export function objectOf<T extends object>(
 }
 
 export const abortSignal: Check<AbortSignal> = (value, name) => {
-  if (!(value instanceof AbortSignal)) throw invalidOption(name, 'an AbortSignal', value);
+  if (!isAbortSignal(value)) throw invalidOption(name, 'an AbortSignal', value);
   return value;
 };
+
+/** What only inherits from its prototype throws when it is asked whether it was aborted, and a proxy may throw whatever it is asked. */
+function isAbortSignal(value: unknown): value is AbortSignal {
+  try {
+    return value instanceof AbortSignal && typeof value.aborted === 'boolean';
+  } catch {
+    return false;
+  }
+}
 
 /** The first check that accepts the value; `expected` names all of them. */
 export function either<A, B>(first: Check<A>, second: Check<B>, expected: string): Check<A | B> {

@@ -62,6 +62,7 @@ describe('copied options', () => {
     expect(() => copyOptions(revoked(), 'memoryGuard')).toThrow(
       expect.objectContaining({ code: 'ERR_INVALID_OPTION' }),
     );
+    expect(() => copyOptions(revoked(), '')).toThrow('Expected `options` to be readable, got TypeError');
   });
 });
 

@@ -46,6 +46,16 @@ function messageOf(act: () => unknown): string {
   throw new Error('nothing was thrown');
 }
 
+/** A proxy that throws if it is looked at. */
+const resisting = new Proxy(
+  {},
+  {
+    getPrototypeOf() {
+      throw new Error('not today');
+    },
+  },
+);
+
 describe('the checks of a set of options', () => {
   it('are of the types of the options: another one does not compile', () => {
     // @ts-expect-error a truth value where a number is due
@@ -180,7 +190,13 @@ describe('each check', () => {
     ],
     ['callback', callback, [() => 1], [{}, null], 'a function'],
     ['objectOf', only, [{}, []], [null, 1], 'a pair'],
-    ['abortSignal', abortSignal, [new AbortController().signal], [{}, null], 'an AbortSignal'],
+    [
+      'abortSignal',
+      abortSignal,
+      [new AbortController().signal],
+      [{}, null, Object.create(AbortSignal.prototype), resisting],
+      'an AbortSignal',
+    ],
     ['either', mixed, [true, '1 KiB'], ['x', null], 'true, false or a size'],
   ])('%s accepts what it says and refuses the rest', (_, check, accepted, refused, expected) => {
     for (const value of accepted) expect(() => check(value, 'it')).not.toThrow();
