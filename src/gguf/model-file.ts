@@ -1,6 +1,7 @@
 /** Knows a model file on disk as bytes at positions, and the answers of the file system. It must not know GGUF. */
 import { constants, type Stats, statSync } from 'node:fs';
 import { inspect } from 'node:util';
+import { adviseOnDescriptors } from '../core/advise-on-descriptors.ts';
 import { formatBytes } from '../core/bytes.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 import { OpenFile, stat } from '../core/file-system.ts';
@@ -128,7 +129,10 @@ function explainSystemError(error: NodeJS.ErrnoException): [found: string, advic
     case 'EPERM':
       return [`no permission to read it (${error.code})`, 'give this user read access'];
     default:
-      return [`that the system can't read it (${error.code ?? error.message})`, 'check the path and the disk'];
+      return [
+        `that the system can't read it (${error.code ?? error.message})`,
+        adviseOnDescriptors(error.code) ?? 'check the path and the disk',
+      ];
   }
 }
 

@@ -1,4 +1,5 @@
 /** Makes the one error that sensors throw, of a file that applies and can't be used; it knows no file format. */
+import { adviseOnDescriptors } from '../core/advise-on-descriptors.ts';
 import { MemoryGuardError } from '../core/errors.ts';
 
 /** `expected`, `found` and `advice` make one sentence: Expected …, but …; …. */
@@ -8,7 +9,8 @@ export function sensorError(expected: string, found: string, advice: string, cau
 
 /** The error for a file that could not be opened or read. `errno` is a name such as `ENOENT`. */
 export function unreadable(path: string, errno: string, cause?: unknown): MemoryGuardError {
-  return sensorError(`to read ${path}`, `it failed with ${errno}`, 'let this process read that file', cause);
+  const advice = adviseOnDescriptors(errno) ?? 'let this process read that file';
+  return sensorError(`to read ${path}`, `it failed with ${errno}`, advice, cause);
 }
 
 /** The error for a file that was read and doesn't say what its format promises. Of what was found, 60 characters are shown. */

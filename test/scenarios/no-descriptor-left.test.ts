@@ -101,6 +101,25 @@ it.runIf(process.platform === 'linux' && loadAddon() !== undefined)(
   },
 );
 
+it.runIf(process.platform === 'linux')(
+  'says that descriptors are lacking, and not that something is wrong with a file',
+  async () => {
+    const files = makeTinyModels();
+    onTestFinished(() => files.remove());
+    const attempt = (act: string) => `attempt(() => ${act}.catch((error) => error.message))`;
+    const said = (await run(`
+      const guard = door.createMemoryGuard({ ledger: 'process', calibration: 'off' });
+      ${FILL}
+      await ${attempt(`guard.load({ modelPath: ${JSON.stringify(files.model())} }, () => ({}))`)};
+      await ${attempt("guard.load({ name: 'm', footprint: 1 }, () => ({}))")};
+      ${FREE}
+      guard.close();`)) as string[];
+    for (const message of said)
+      expect(message).toMatch(/EMFILE\)?; close files that are open, or raise .*`ulimit -n`\)\.$/);
+    expect(said).toHaveLength(2);
+  },
+);
+
 it.runIf(process.platform === 'linux')('runs a call whose memory is watched, and gives what it gave', async () => {
   expect(
     await run(`

@@ -19,6 +19,7 @@ describe('an error of a sensor', () => {
     expect(unreadable('/proc/x', 'EACCES').message).toBe(
       'Expected to read /proc/x, but it failed with EACCES; let this process read that file.',
     );
+    expect(unreadable('/proc/x', 'EMFILE').message).toMatch(/^Expected to read \/proc\/x, but .* EMFILE; close files /);
   });
 
   it('quotes no more than 60 characters of a file, and no control character as it is', () => {
