@@ -37,7 +37,7 @@ interface ModelRegistry {
 
 /** A model's `config.json`, as far as it says how the model is loaded. */
 export interface ModelConfig {
-  readonly 'transformers.js_config'?: ToldConfig & { readonly device_config?: { readonly cpu?: ToldConfig } };
+  readonly 'transformers.js_config'?: (ToldConfig & { readonly device_config?: { readonly cpu?: ToldConfig } }) | null;
 }
 
 export interface ToldConfig {

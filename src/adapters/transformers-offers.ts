@@ -110,10 +110,10 @@ function readPlace(id: string, options: TransformersLoad['options']): Repository
 
 /** What the configuration says of this module, and of the CPU there; the option goes before what it says of files of weights. */
 function readOwnConfig(
-  { 'transformers.js_config': told = {} }: ModelConfig,
+  { 'transformers.js_config': told }: ModelConfig,
   { use_external_data_format: data }: TransformersLoad['options'],
 ): ToldConfig {
-  const own = { ...told, ...told.device_config?.cpu };
+  const own = { ...told, ...told?.device_config?.cpu };
   return data === undefined || data === null ? own : { ...own, use_external_data_format: data };
 }
 

@@ -65,6 +65,11 @@ describe('the sizes of a dtype', () => {
     expect(asClass?.sizes).toEqual({ graphBytes: 1000, dataBytes: 9000, tokenizerBytes: 0, halves: false });
   });
 
+  it('are told of a repository whose configuration says nothing of this module', async () => {
+    const [offer] = await list({}, FILES, { config: { 'transformers.js_config': null } });
+    expect(offer?.sizes?.graphBytes).toBe(1000);
+  });
+
   it('are of the folder that is named', async () => {
     const [offer] = await list({ subfolder: 'weights' }, { 'weights/model.onnx': 3 });
     expect(offer?.sizes?.graphBytes).toBe(3);
