@@ -253,6 +253,18 @@ describe('a call that loads', () => {
     expect(guard.models()).toEqual([]);
   });
 
+  it('that gives nothing is refused with that, though nothing can be ended', async () => {
+    const { guard } = makeGuard();
+    const dispose = (model: { close(): void }) => model.close();
+    const load = guard.load({ name: 'm', footprint: 1 * GiB, dispose }, () => undefined as never);
+    await expect(load).rejects.toMatchObject({
+      code: 'ERR_INVALID_OPTION',
+      message: expect.stringContaining('to give the model, got undefined; return an object'),
+      cause: expect.any(TypeError),
+    });
+    expect(guard.models()).toEqual([]);
+  });
+
   it('that gives no model is refused, and what it gave is ended', async () => {
     const { guard } = makeGuard();
     const ended: unknown[] = [];

@@ -39,8 +39,13 @@ export async function runLoadCall([given]: readonly unknown[]): Promise<unknown>
   const { load, chosen, options } = given as LoadCall;
   const model = await load(chosen);
   if (isObject(model)) return model;
-  await options.dispose?.(model);
   const message = `Expected the call that loads ${options.name} to give the model, got ${describe(model)}; return an object that stands for it.`;
+  try {
+    await options.dispose?.(model);
+  } catch (cause) {
+    // Where nothing was given there is nothing to end, and what that throws says less.
+    throw new MemoryGuardError('ERR_INVALID_OPTION', message, { cause });
+  }
   throw new MemoryGuardError('ERR_INVALID_OPTION', message);
 }
 
