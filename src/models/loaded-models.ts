@@ -101,6 +101,7 @@ export class LoadedModels {
   /** From now on the guard ends no model by itself. */
   close(): void {
     this.#closed = true;
+    this.#parts.sizedCalls.close();
     this.#ends.close();
     for (const held of this.#held) this.#keepAlive.end(held);
   }

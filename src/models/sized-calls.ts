@@ -57,13 +57,20 @@ export class SizedCalls {
   /** Calls that wait for their turn, and all that have begun. */
   #waiting = 0;
   #begun = 0;
+  #closed = false;
 
   constructor(parts: SizedCallsParts) {
     this.#parts = parts;
   }
 
+  /** From now on calls run as they are. Those that wait for their turn still do. */
+  close(): void {
+    this.#closed = true;
+  }
+
   /** Gives what `invoke` gives, once there is room for it. Rejects with `ERR_INSUFFICIENT_MEMORY` if there is none. */
   run(held: HeldModel, input: CallInput, invoke: () => unknown, look: LookAround): unknown {
+    if (this.#closed) return invoke();
     this.#begun += 1;
     const ran = this.#ran.get(held) ?? new RanCalls(!held.facts.returnsCallMemory);
     this.#ran.set(held, ran);
@@ -96,7 +103,9 @@ export class SizedCalls {
     const predicted = predictCall(input, seen);
     const bytes = ran.countMissing(input.elements, predicted.bytes);
     const reservation =
-      bytes < LEAST_RESERVED_BYTES ? undefined : await this.#reserve(held, input, { ...predicted, bytes });
+      this.#closed || bytes < LEAST_RESERVED_BYTES
+        ? undefined
+        : await this.#reserve(held, input, { ...predicted, bytes });
     try {
       const meter = meterCall(readGrowthBytes, look);
       const result = await invoke();
@@ -146,6 +155,8 @@ export class SizedCalls {
       }
       return decision.reserved?.reservation;
     } catch (error) {
+      // The guard may have been closed meanwhile, and memory can't be read any more.
+      if (this.#closed) return undefined;
       const unread = error instanceof MemoryGuardError && error.code === 'ERR_SENSOR';
       if (!unread || (settings.onSensorFailure === 'refuse' && !observes)) throw error;
       return gate.reserve(model, need);

@@ -2,7 +2,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import type { GuardOptions } from '../../src/guard-options.ts';
 import { withMemoryGuard } from '../../src/index.ts';
-import { recordEvents } from '../support/fake-sdk.ts';
+import { recordEvents, settled } from '../support/fake-sdk.ts';
 
 interface Run {
   readonly elements: number;
@@ -44,6 +44,23 @@ function guardedEngine(availableBytes: () => number, options: GuardOptions = {})
   const load = () => guarded.loadModel('m', { memoryGuard: { footprint: MiB } });
   return { ran, load, guard: guarded.guard, events: recordEvents(guarded.guard) };
 }
+
+describe('a run on a model whose guard was closed', () => {
+  it('goes to the engine as it is, also if it waited for its turn meanwhile', async () => {
+    let availableBytes = 8 * GiB;
+    const { load, guard } = guardedEngine(() => availableBytes);
+    const model = await load();
+    let done!: () => void;
+    const first = model.run({ elements: MiB, wait: new Promise<void>((resolve) => (done = resolve)) });
+    const second = model.run({ elements: 2 * MiB });
+    await settled();
+    availableBytes = 0;
+    guard.close();
+    done();
+    expect(await Promise.all([first, second, model.run({ elements: 3 * MiB })])).toEqual([MiB, 2 * MiB, 3 * MiB]);
+    expect(guard.ledger.entries().map(({ label }) => label)).toEqual(['m']);
+  });
+});
 
 describe('a run whose size was never seen', () => {
   it('is refused before the engine is asked if what is assumed of it does not fit', async () => {
