@@ -1,4 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { AdmissionGate } from '../../src/admission/admission-gate.ts';
+import { MemoryGuardError } from '../../src/core/errors.ts';
+import { Ledger } from '../../src/ledger/ledger.ts';
+import { InjectedReader } from '../../src/sensors/injected-reader.ts';
 import { deferred, FakeModel, settled } from '../support/fake-sdk.ts';
 import { handles } from '../support/make-handles.ts';
 import { ManualClock } from '../support/manual-clock.ts';
@@ -22,6 +26,33 @@ describe('a call whose arguments or adapter throw when they are looked at', () =
     wait.resolve();
     expect(await call).toBe('text');
     expect(held.callsInFlight).toBe(0);
+  });
+});
+
+describe('a call with audio of which other processes can not be told', () => {
+  it('gives its answer, and is counted to its end', async () => {
+    const gate = new AdmissionGate({
+      reader: new InjectedReader(() => ({ totalBytes: 2e10, availableBytes: 1e10 })),
+      ledger: new Ledger(),
+      shared: {
+        peers: () => [],
+        publish() {
+          throw new MemoryGuardError('ERR_LEDGER', 'no space left on device');
+        },
+      },
+      nowMs: () => 0,
+      minFreeRatioAfterLoad: 0,
+    });
+    const { hold } = handles({}, { gate });
+    const { handle, held } = hold(new FakeModel('m'));
+    const wait = deferred();
+    const call = handle.generate({ audio: 'a.wav', wait: wait.promise });
+    expect(held.callsInFlight).toBe(1);
+    wait.resolve();
+    expect(await call).toBe('text');
+    expect(held.callsInFlight).toBe(0);
+    await handle.dispose();
+    expect(gate.look().promisedAnonymousBytes).toBe(0);
   });
 });
 
