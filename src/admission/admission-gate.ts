@@ -144,7 +144,7 @@ export class AdmissionGate {
   }
 
   /** Promises the first candidate its need without asking the rules, and also if other processes can't be told of it. */
-  reserveFirst({ model, candidates }: AdmissionRequest): ReservedCandidate {
+  reserveFirst({ model, candidates }: Pick<AdmissionRequest, 'model' | 'candidates'>): ReservedCandidate {
     const candidate = candidates[0]!;
     const reservation = this.#promise(model, candidate.need, candidate.roomBytes);
     this.#teller.publish();

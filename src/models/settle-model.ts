@@ -1,9 +1,9 @@
 /** When what is reserved for a loaded model counts as taken, and what the model was seen to take. It follows no calls and ends no model. */
 import type { AdmissionGate } from '../admission/admission-gate.ts';
 import { neededBytes } from '../core/needed-bytes.ts';
+import type { LoadNeed } from '../core/types.ts';
 import { AUDIO_CALL_BYTES } from '../footprint/documented-requirements.ts';
 import { measureNeed, NOISE_BYTES } from '../footprint/raise-need.ts';
-import type { Reservation } from '../ledger/ledger.ts';
 import type { HeldModel } from './held-model.ts';
 import { type Observing, observeCall, outgrownBytes } from './observe-load.ts';
 
@@ -54,19 +54,15 @@ function teaches({ facts }: HeldModel, { observation }: Observing): boolean {
 
 /**
  * Reserves what processing audio takes: the documented bytes, or `bytes` if that is more. The caller gets the way to release it. The call runs by
- * now, and its answer must reach whoever made it: where other processes can't be told, nothing is reserved, and the ledger says why.
+ * now, and its answer must reach whoever made it: where other processes can't be told, it counts here alone, and the ledger says why.
  */
 export function reserveAudio(held: HeldModel, gate: AdmissionGate, bytes = 0): () => void {
   held.heard = true;
   const { name, process } = held.facts;
   const anonymousBytes = Math.max(AUDIO_CALL_BYTES, bytes);
   process?.widen(anonymousBytes);
-  let reservation: Reservation;
-  try {
-    reservation = gate.reserve(`${name}: audio`, { mappedBytes: 0, anonymousBytes, basis: 'table' });
-  } catch {
-    return () => {};
-  }
+  const need: LoadNeed = { mappedBytes: 0, anonymousBytes, basis: 'table' };
+  const { reservation } = gate.reserveFirst({ model: `${name}: audio`, candidates: [{ need, minFreeBytes: 0 }] });
   if (process?.readable) gate.follow(process, reservation);
   return () => gate.release(reservation);
 }
