@@ -34,6 +34,8 @@ export interface MeetingPoint {
   readonly name: string;
   /** In the order in which they are tried. */
   readonly places: readonly LedgerPlace[];
+  /** Its user said where it is. Others may have it, though this process can't: a volume may be mounted for another user here. */
+  readonly named?: true;
 }
 
 /**
@@ -52,7 +54,11 @@ export function findUserMeeting(uid: number | undefined, home = findHome()): Mee
 
 /** The place that a user names, an absolute path. */
 export function findNamedMeeting(directory: string): MeetingPoint {
-  return { name: `directory ${directory}`, places: [{ directory, parent: join(directory, '..'), local: false }] };
+  return {
+    name: `directory ${directory}`,
+    places: [{ directory, parent: join(directory, '..'), local: false }],
+    named: true,
+  };
 }
 
 /**

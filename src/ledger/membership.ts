@@ -62,7 +62,7 @@ export class Membership {
   /**
    * Joins the ledger of a meeting point at the first place that can have one; its file is made if there is none.
    *
-   * @throws NoLedgerHere if no place can, LedgerFailure if something is not as it must be, or what the system says.
+   * @throws NoLedgerHere if no place can, LedgerFailure if the one that was named can't or something is not as it must be, or what the system says.
    */
   static join(meeting: MeetingPoint, locks: NativeLocks, own: OwnProcess): Membership {
     const reasons: string[] = [];
@@ -74,6 +74,7 @@ export class Membership {
         reasons.push(error.message);
       }
     }
+    if (meeting.named) throw new LedgerFailure(reasons.join());
     throw new NoLedgerHere(`Other processes are not seen, and this one is counted alone: ${reasons.join(', and ')}.`);
   }
 

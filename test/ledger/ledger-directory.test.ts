@@ -71,6 +71,7 @@ describe('the meeting place', () => {
     expect(findNamedMeeting('/shared/ledger')).toEqual({
       name: 'directory /shared/ledger',
       places: [{ directory: '/shared/ledger', parent: '/shared', local: false }],
+      named: true,
     });
   });
 });

@@ -108,11 +108,11 @@ describe('the ledger of this thread', () => {
     const directory = '/proc/nexa-memory-guard';
     const told: unknown[][] = [[], []];
     const [one, other] = told.map((each) => open({ directory }, each));
-    await tell(one!);
+    await expect(tell(one!)).rejects.toMatchObject({ code: 'ERR_LEDGER' });
     expect(told.map((each) => each.length)).toEqual([1, 1]);
     expect(told[0]).toEqual(told[1]);
     one?.close();
-    await tell(other!);
+    await expect(tell(other!)).rejects.toMatchObject({ code: 'ERR_LEDGER' });
     expect(told.map((each) => each.length)).toEqual([1, 2]);
     other?.close();
   });

@@ -15,6 +15,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { NativeLocks } from '../../src/addon/addon.ts';
 import { MemoryGuardError } from '../../src/core/errors.ts';
+import { findNamedMeeting } from '../../src/ledger/ledger-directory.ts';
 import { FILE_NAME, LedgerFile } from '../../src/ledger/ledger-file.ts';
 import { LOCK } from '../../src/ledger/ledger-members.ts';
 import { readPidNamespace } from '../../src/ledger/shared-ledger.ts';
@@ -367,7 +368,8 @@ describe.runIf(locks)('a ledger that can’t be used', () => {
   it('is none if there can be none: then nobody is seen, it is told, and one that can be is joined', async () => {
     const directory = makePlace();
     rmSync(dirname(directory), { recursive: true });
-    const member = makeMember(directory);
+    const { named: _named, ...meeting } = findNamedMeeting(directory);
+    const member = makeMember(meeting);
     expect(await hold(member, 5)).toEqual([]);
     expect(member.told.at(-1)).toContain('Other processes are not seen, and this one is counted alone: ');
     expect(member.ledger.directory).toBe(directory);
@@ -376,6 +378,17 @@ describe.runIf(locks)('a ledger that can’t be used', () => {
     expect(look(makeMember(directory))).toEqual([]);
     await decide(member);
     expect(look(makeMember(directory))).toEqual([5]);
+  });
+
+  it('is refused if it was named and can’t be had here: others may have it', async () => {
+    const directory = makePlace();
+    rmSync(dirname(directory), { recursive: true });
+    const member = makeMember(directory);
+    await expect(hold(member, 5)).rejects.toMatchObject({
+      code: 'ERR_LEDGER',
+      message: expect.stringContaining(`(${directory} can't be made (ENOENT)): mend that`),
+    });
+    expect(await hold(member, 5, 'alone')).toEqual([]);
   });
 });
 
