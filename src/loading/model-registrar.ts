@@ -86,8 +86,7 @@ export class ModelRegistrar {
       changes === undefined ? undefined : observeLoad(candidate.calibrationKey, changes, loaded.grown, files);
     gate.loaded(reservation, files, process?.readable ? undefined : candidate.predicted?.anonymousAfterLoadBytes);
     const held = new HeldModel(raw, methods.onEnd !== undefined, this.#listFacts(loaded, modelFiles), observing);
-    // An object that can't be wrapped is an error before anything is registered.
-    const handle = isObject(raw) ? wrapModel(raw, held, handleParts) : raw;
+    const handle = isObject(raw) ? wrapOrEnd(raw, held, handleParts) : raw;
     loaded.window.end(true);
     // Weights that are loaded by themselves have taken all that they ever will.
     models.add(held, load.request.shape?.part === 'weights');
@@ -143,6 +142,18 @@ export class ModelRegistrar {
       calibrationKey: candidate.calibrationKey,
       returnsCallMemory: returnsCallMemory(request.shape?.session),
     };
+  }
+}
+
+/** An object that can't be wrapped is an error before anything is registered. Nobody gets it, so it is ended if it can be. */
+function wrapOrEnd(raw: object, held: HeldModel, parts: ModelHandleParts<Adapter>): object {
+  try {
+    return wrapModel(raw, held, parts);
+  } catch (error) {
+    void Promise.resolve()
+      .then(() => held.findDisposer()?.())
+      .catch(() => {}); // what is told is why it can't be wrapped
+    throw error;
   }
 }
 

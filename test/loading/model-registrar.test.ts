@@ -1,7 +1,7 @@
 /** What an SDK gives, as a model of the guard. The SDK and the machine are fakes. */
 import { describe, expect, it } from 'vitest';
 import { GiB } from '../../src/core/bytes.ts';
-import { FakeMachine, FakeModel, FakeSDK, guardedFake } from '../support/fake-sdk.ts';
+import { FakeMachine, FakeModel, FakeSDK, guardedFake, settled } from '../support/fake-sdk.ts';
 
 const MODEL = { memoryGuard: { footprint: 1 * GiB } };
 
@@ -26,6 +26,26 @@ describe('a value that is no object', () => {
     const { nexa, guard } = guardedFake(new FakeMachine(15 * GiB), {}, sdk as unknown as FakeSDK);
     expect(await nexa.loadModel('m', MODEL)).toBe(7);
     expect(guard.models()).toMatchObject([{ name: 'm' }]);
+  });
+});
+
+describe('an object that can’t be wrapped', () => {
+  it('is an error that leaves nothing reserved, and is ended by the way that was given', async () => {
+    const error = new Error('of the proxy');
+    const raw = new Proxy(new FakeModel('m'), {
+      has() {
+        throw error;
+      },
+    });
+    const ended: unknown[] = [];
+    const sdk = new FakeSDK();
+    sdk.during = () => raw;
+    const adapter = { end: (model: unknown) => void ended.push(model) };
+    const { nexa, guard, machine } = guardedFake(new FakeMachine(15 * GiB), { adapter }, sdk);
+    await expect(nexa.loadModel('m', MODEL)).rejects.toBe(error);
+    await settled();
+    expect(ended.length === 1 && ended[0] === raw).toBe(true);
+    expect([guard.models(), guard.headroomBytes()]).toEqual([[], machine.availableBytes]);
   });
 });
 
