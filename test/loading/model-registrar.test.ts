@@ -30,7 +30,15 @@ describe('a value that is no object', () => {
 });
 
 describe('an object that can’t be wrapped', () => {
-  it('is an error that leaves nothing reserved, and is ended by the way that was given', async () => {
+  it.each([
+    ['is ended by the way that was given', () => {}],
+    [
+      'tells no other one if that fails',
+      () => {
+        throw new Error('of the end');
+      },
+    ],
+  ])('is an error that leaves nothing reserved, and %s', async (_how, end) => {
     const error = new Error('of the proxy');
     const raw = new Proxy(new FakeModel('m'), {
       has() {
@@ -40,7 +48,12 @@ describe('an object that can’t be wrapped', () => {
     const ended: unknown[] = [];
     const sdk = new FakeSDK();
     sdk.during = () => raw;
-    const adapter = { end: (model: unknown) => void ended.push(model) };
+    const adapter = {
+      end(model: unknown) {
+        ended.push(model);
+        end();
+      },
+    };
     const { nexa, guard, machine } = guardedFake(new FakeMachine(15 * GiB), { adapter }, sdk);
     await expect(nexa.loadModel('m', MODEL)).rejects.toBe(error);
     await settled();

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { GiB, MiB } from '../../src/core/bytes.ts';
 import type { GuardEvent } from '../../src/events/guard-events.ts';
 import { collectUntil, deferred, FakeMachine, FakeModel, FakeSDK, guardedFake, settled } from '../support/fake-sdk.ts';
+import { makeLoadedModels } from '../support/make-loaded-models.ts';
 
 const FOOTPRINT = { memoryGuard: { footprint: 1 * GiB } };
 
@@ -213,6 +214,22 @@ describe('calls in flight', () => {
     wait.resolve();
     await call;
     expect(inFlight()).toBe(0);
+  });
+});
+
+describe('what is reserved for audio', () => {
+  it('goes with its model, and is nothing for one that is gone', async () => {
+    const { models, hold, promisedBytes } = makeLoadedModels();
+    const held = hold({});
+    const before = promisedBytes();
+    const release = models.reserveAudio(held, 300 * MiB);
+    expect(promisedBytes()).toBe(before + 300 * MiB);
+    await models.dispose(held, () => {});
+    expect(promisedBytes()).toBe(0);
+    const none = models.reserveAudio(held, 300 * MiB);
+    expect(promisedBytes()).toBe(0);
+    for (const end of [release, none]) end();
+    expect(promisedBytes()).toBe(0);
   });
 });
 
