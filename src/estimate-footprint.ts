@@ -1,10 +1,8 @@
 /** The public estimate of what a model takes: with an engine that is asked, or without one. */
-import { findLlamaNodeFiles, findNodeLlamaCppFiles } from './adapters/find-engine-files.ts';
-import { copyOptions } from './core/copy-options.ts';
-import type { EngineFiles } from './core/engine-files.ts';
-import { invalidOption, MemoryGuardError } from './core/errors.ts';
+import { type EngineChoice, findEngine } from './adapters/named-engine.ts';
+import { invalidOption } from './core/errors.ts';
 import { readModelFormat } from './core/model-format.ts';
-import { absolutePath, describedPath, objectOf } from './core/validate.ts';
+import { describedPath } from './core/validate.ts';
 import { findCalibrationDirectory } from './footprint/calibration-store.ts';
 import { openEstimators } from './footprint/draft-estimator.ts';
 import { checkOptions, completeSettings, type EstimatorOptions, type Footprint } from './footprint/estimator.ts';
@@ -12,11 +10,6 @@ import { openEngines } from './machine/open-engines.ts';
 
 export type { EngineFiles } from './core/engine-files.ts';
 export type { EstimatorOptions, Footprint, FootprintPart } from './footprint/estimator.ts';
-
-const ENGINES = {
-  '@fugood/llama.node': findLlamaNodeFiles,
-  'node-llama-cpp': findNodeLlamaCppFiles,
-} satisfies Record<string, () => Promise<EngineFiles | undefined>>;
 
 /** Options of `estimateFootprint`: a model, how it is to be run, and whom to ask. */
 export interface EstimateFootprintOptions extends EstimatorOptions {
@@ -27,7 +20,7 @@ export interface EstimateFootprintOptions extends EstimatorOptions {
    * the paths of a build of llama.cpp. Without it our own arithmetic serves, which is exact for some architectures and bounds the others; it also serves
    * where the engine can't be asked, and `basis` and `notes` say so.
    */
-  readonly engine?: keyof typeof ENGINES | EngineFiles;
+  readonly engine?: EngineChoice;
 }
 
 /**
@@ -71,27 +64,4 @@ export async function estimateFootprint(options: EstimateFootprintOptions): Prom
   } finally {
     engines.close();
   }
-}
-
-async function findEngine(engine: unknown): Promise<EngineFiles> {
-  const find = Object.entries(ENGINES).find(([name]) => name === engine)?.[1];
-  if (!find) return checkFiles(engine);
-  const found = await find();
-  if (found) return found;
-  const message = `Expected the libraries of ${engine} where this program or its package would find them, found none; install it with \`npm install ${engine}\`, or pass their paths as \`engine: { libraries }\`.`;
-  throw new MemoryGuardError('ERR_RUNTIME_NOT_FOUND', message);
-}
-
-function checkFiles(engine: unknown): EngineFiles {
-  const expected = `${Object.keys(ENGINES).join(', ')}, or { libraries, backends? }`;
-  const { libraries, backends } = copyOptions(objectOf<object>(expected)(engine, 'engine'), 'engine', [
-    'libraries',
-    'backends',
-  ]);
-  if (!Array.isArray(libraries) || libraries.length === 0)
-    throw invalidOption('engine.libraries', 'a list of absolute paths', libraries);
-  return {
-    libraries: libraries.map((path: unknown) => absolutePath(path, 'engine.libraries')),
-    ...(backends !== undefined && { backends: absolutePath(backends, 'engine.backends') }),
-  };
 }

@@ -10,6 +10,7 @@ export type {
   ProcessAdapter,
   RequestedShape,
 } from './adapters/adapter.ts';
+export type { EngineChoice } from './adapters/named-engine.ts';
 export type { LayoutName } from './addon/nexa-binding.ts';
 export { AdmissionTimeoutError } from './admission/admission-timeout-error.ts';
 export { InsufficientMemoryError, type RefusalNumbers } from './admission/insufficient-memory-error.ts';
@@ -109,7 +110,7 @@ export type {
 export type { OnLedgerFailure } from './ledger/ledger-failure.ts';
 export type { LedgerEntry } from './ledger/ledger-record.ts';
 export type { LedgerOption } from './ledger/open-ledger.ts';
-export type { GuardLoadOptions, LoadCandidate, LoadChoice } from './load-calls/load-call-options.ts';
+export type { GuardLoadOptions, LoadCandidate, LoadChoice, LoadEstimate } from './load-calls/load-call-options.ts';
 export type { GivenFootprint, LoadGuardOptions } from './loading/load-guard-options.ts';
 export type { EvictChoice } from './loading/load-settings.ts';
 export { type MachineReport, machineReport } from './machine-report.ts';

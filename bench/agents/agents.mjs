@@ -28,7 +28,8 @@ try {
     `${''.padEnd(54)}${'served'.padStart(6)}${'killed'.padStart(8)}${'peak MiB'.padStart(10)}${'s'.padStart(7)}`,
   );
   for (const each of CASES.slice(Number(process.argv[2] ?? 0)))
-    for (const mode of ['plain', 'guarded']) await runCase(each, mode, model);
+    for (const mode of each.workers > 1 ? ['plain', 'wrapped', 'guarded'] : ['plain', 'guarded'])
+      await runCase(each, mode, model);
 } finally {
   fs.rmSync(folder, { recursive: true });
 }
@@ -49,7 +50,7 @@ async function runCase({ name, workers, context, limitMiB }, mode, model) {
     clearInterval(timer);
     const served = ended.filter(({ code }) => code === 0).length;
     const killed = ended.filter(({ signal, code }) => signal === 'SIGKILL' || code === 137).length;
-    const label = `${limitMiB} MiB, ${name}${mode === 'guarded' ? ', guarded' : ''}`;
+    const label = `${limitMiB} MiB, ${name}${mode === 'plain' ? '' : `, ${mode}`}`;
     const seconds = (performance.now() - startMs) / 1000;
     console.log(
       `${label.padEnd(56)}${`${served}`.padStart(4)}${`${killed}`.padStart(8)}${(peakBytes / MiB).toFixed(0).padStart(10)}${seconds.toFixed(1).padStart(7)}`,

@@ -1,16 +1,17 @@
 /** How the guard reads a call that loads: its arguments are one `LoadCall`. It knows no memory numbers. */
-import type { Adapter, LoadRequest, ModelOffer } from '../adapters/adapter.ts';
+import type { Adapter, LoadRequest, ModelOffer, RequestedShape } from '../adapters/adapter.ts';
 import { defaultModelParts } from '../adapters/default-adapter.ts';
+import { findEngine } from '../adapters/named-engine.ts';
 import { listFileOffers, readFileStep } from '../adapters/quantization-ladder.ts';
 import { withoutPrototype } from '../core/copy-options.ts';
 import { describe, MemoryGuardError } from '../core/errors.ts';
 import { isObject } from '../core/is-object.ts';
 import { readModelFormat } from '../core/model-format.ts';
-import type { LoadCall, LoadCandidate, LoadChoice } from './load-call-options.ts';
+import type { LoadCall, LoadCandidate, LoadChoice, LoadEstimate } from './load-call-options.ts';
 
 /** For one call. */
 export function loadCallAdapter({ options }: LoadCall): Adapter {
-  const { candidates, isInference, keepAliveMs, modelsLiveIn, dispose } = options;
+  const { candidates, isInference, keepAliveMs, modelsLiveIn, dispose, estimate: { engine } = {} } = options;
   return withoutPrototype<Adapter>({
     ...defaultModelParts,
     readRequest: ([call]) => readRequest(call as LoadCall),
@@ -22,6 +23,7 @@ export function loadCallAdapter({ options }: LoadCall): Adapter {
     ],
     withShape: ([call], shape) => [withChosen(call as LoadCall, shape)],
     listOffers: async ([call]) => listOffers(call as LoadCall),
+    ...(engine !== undefined && { findEngine: () => findEngine(engine) }),
     ...(candidates && { ownLadder: true }),
     ...(isInference && { isInference }),
     ...(modelsLiveIn !== undefined && { modelsLiveIn }),
@@ -57,8 +59,17 @@ function readRequest({ options }: LoadCall): LoadRequest {
     name,
     quantization: options.quantization ?? own,
     memoryGuard: leaveOutUndefined({ downgrade, floor, footprint, force, pin, wait, signal }),
-    shape: leaveOutUndefined({ contextSize, kvCacheType }),
+    shape: leaveOutUndefined({ ...describeRun(options.estimate), contextSize, kvCacheType }),
   });
+}
+
+/** An engine that is not known may copy weights into an arrangement of its own; of one that is known this counts if it can't be asked. */
+function describeRun({ engine, ...estimate }: LoadEstimate = {}): RequestedShape {
+  return {
+    repack: engine === '@fugood/llama.node' ? 'auto' : true,
+    ...(engine === 'node-llama-cpp' && { simulatesLoads: true }),
+    ...estimate,
+  };
 }
 
 function leaveOutUndefined(given: object): object {

@@ -1,5 +1,6 @@
 /** What `guard.load` is told of a call that loads: what is accepted, and the defaults. It acts on nothing. */
 import { basename } from 'node:path';
+import { checkEngine, type EngineChoice } from '../adapters/named-engine.ts';
 import { copyOptions } from '../core/copy-options.ts';
 import { invalidOption, MemoryGuardError } from '../core/errors.ts';
 import { checkLadderStep } from '../core/quantizations.ts';
@@ -11,12 +12,14 @@ import {
   flag,
   listOf,
   nativeText,
+  objectOf,
   oneOf,
   path,
   unread,
   validate,
   wholeNumber,
 } from '../core/validate.ts';
+import type { EstimatorOptions } from '../footprint/estimator.ts';
 import {
   checkFootprint,
   checkWait,
@@ -47,6 +50,13 @@ export interface LoadChoice<C extends LoadCandidate = LoadCandidate> {
   readonly candidate?: C;
 }
 
+/** What decides how much a load of a file takes, beside its context and cache. */
+export interface LoadEstimate
+  extends Omit<EstimatorOptions, 'modelPath' | 'projectorPath' | 'contextSize' | 'kvCacheType' | 'part'> {
+  /** Whose libraries are asked what the load takes: an npm package, or the paths of a build of llama.cpp. */
+  readonly engine?: EngineChoice;
+}
+
 /**
  * Options of `guard.load`; those of one load stand among them, as in `memoryGuard`. What the model takes is said by `footprint`, by `modelPath`
  * or by `candidates`. Without them it is what such a load was seen to take, by its name, once anything was seen.
@@ -66,6 +76,11 @@ export interface GuardLoadOptions<M = unknown, C extends LoadCandidate = LoadCan
   readonly contextSize?: number | { readonly min: number; readonly max: number };
   /** The type of the KV cache, or several in order of preference. */
   readonly kvCacheType?: KvCacheType | readonly KvCacheType[];
+  /**
+   * How the engine runs the file, by the names of `estimateFootprint`, such as `embeddings` or `batchSize`. `engine` names it, and it is asked; without
+   * that, weights that some engine copies count twice.
+   */
+  readonly estimate?: LoadEstimate;
   /** Ends the model. @default the first that it has of `dispose`, `close`, `release`, `unload` and `free` */
   readonly dispose?: (model: M) => unknown;
   /** Which of its methods run the model; '' is a call of the model itself. @default those with the usual names, such as `generate` and `run` */
@@ -99,6 +114,7 @@ const CHECKS: Checks<GuardLoadOptions> = {
   candidates: checkCandidates,
   contextSize: asItIs,
   kvCacheType: asItIs,
+  estimate: checkEstimate,
   dispose: callback<NonNullable<GuardLoadOptions['dispose']>>,
   isInference: callback<NonNullable<GuardLoadOptions['isInference']>>,
   modelsLiveIn: oneOf('native', 'javascript'),
@@ -124,6 +140,15 @@ export function readLoadCall(given: unknown, load: unknown): LoadCall {
   const { name = modelPath === undefined ? undefined : basename(modelPath) } = options;
   if (name === undefined) throw invalidOption('name', 'a text that names the model', name);
   return { options: { ...options, name }, load: callback<LoadCall['load']>(load, 'load'), chosen: {} };
+}
+
+/** The rest is checked where it is used, with what the file says. */
+function checkEstimate(value: unknown, name: string): LoadEstimate {
+  const { contextSize, kvCacheType, part, ...estimate } = copyOptions(objectOf<object>('an object')(value, name), name);
+  const elsewhere = Object.entries({ contextSize, kvCacheType, part }).find(([, each]) => each !== undefined);
+  if (elsewhere) throw invalidOption(`${name}.${elsewhere[0]}`, 'absent there', elsewhere[1]);
+  if (estimate['engine'] !== undefined) checkEngine(estimate['engine'], `${name}.engine`);
+  return estimate as LoadEstimate;
 }
 
 /** Their own properties are the program's matter, and stay as they are. */

@@ -67,7 +67,7 @@ const MAY_KNOW: Readonly<Record<string, readonly string[]>> = {
     'adapters',
     'machine',
   ],
-  'load-calls': ['core', 'adapters', 'loading'],
+  'load-calls': ['core', 'adapters', 'loading', 'footprint'],
   spawn: ['core', 'adapters', 'loading'],
   sdk: ['core', 'adapters', 'addon', 'gguf', 'model-files', 'sdk/audio', 'sdk/isolation', 'sdk/llama', 'sdk/nexa'],
   'sdk/audio': ['core', 'gguf'],

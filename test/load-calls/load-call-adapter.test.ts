@@ -33,13 +33,27 @@ describe('a call that loads', () => {
       name: 'm',
       quantization: undefined,
       memoryGuard: guardOptions,
-      shape: { contextSize: 512, kvCacheType: 'q8_0' },
+      shape: { contextSize: 512, kvCacheType: 'q8_0', repack: true },
     });
     expect(read({ modelPath: 'm-Q5_K_M.gguf' }).request).toMatchObject({
       name: 'm-Q5_K_M.gguf',
       quantization: 'Q5_K_M',
     });
     expect(read({ modelPath: 'm-Q5_K_M.gguf', quantization: 'Q4_0' }).request.quantization).toBe('Q4_0');
+  });
+
+  it('is estimated as its engine runs it, and by that engine if it is named', async () => {
+    const estimate = { embeddings: true, batchSize: 128 };
+    expect(read({ modelPath: 'm.gguf', estimate }).request.shape).toEqual({ ...estimate, repack: true });
+    expect(read({ modelPath: 'm.gguf' }).adapter).not.toHaveProperty('findEngine');
+    const named = read({ modelPath: 'm.gguf', estimate: { ...estimate, engine: 'node-llama-cpp' } });
+    expect(named.request.shape).toEqual({ ...estimate, repack: true, simulatesLoads: true });
+    const fugood = read({ modelPath: 'm.gguf', estimate: { engine: '@fugood/llama.node' } });
+    expect(fugood.request.shape).toEqual({ repack: 'auto' });
+    expect(read({ modelPath: 'm.gguf', estimate: { repack: false } }).request.shape).toEqual({ repack: false });
+    const paths = { libraries: ['/opt/libllama.so'] };
+    const own = read({ modelPath: 'm.gguf', estimate: { engine: paths } });
+    expect(await own.adapter.findEngine?.([own.call])).toEqual(paths);
   });
 
   it('offers its candidates, or the files beside its own', async () => {

@@ -57,6 +57,12 @@ it.each([
     { modelPath: 'm.gguf', candidates: [{ footprint: 1 }] },
     'Expected `modelPath` to stand in each of `candidates`, found both beside each other; leave out one of them.',
   ],
+  [{ ...LEAST, estimate: 5 }, 'Expected `estimate` to be an object, got 5 (number).'],
+  [{ ...LEAST, estimate: { contextSize: 5 } }, 'Expected `estimate.contextSize` to be absent there, got 5 (number).'],
+  [
+    { ...LEAST, estimate: { engine: 'llama' } },
+    "Expected `estimate.engine` to be @fugood/llama.node, node-llama-cpp, or { libraries, backends? }, got 'llama' (string).",
+  ],
 ])('refuses %j', (options, message) => {
   expect(() => readLoadCall(options, load)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION', message }));
 });

@@ -22,13 +22,17 @@ it('the options of a load stand beside those of the program', () => {
   expect(adapter.readRequest([call])).toEqual({
     name: 'a',
     memoryGuard: { footprint: 1, pin: true },
-    shape: { contextSize: 8 },
+    shape: { repack: true, contextSize: 8 },
   });
 });
 
 it('a program without a context asks for none', () => {
   const { call, adapter } = read({ footprint: 1 });
-  expect(adapter.readRequest([call])).toEqual({ name: process.execPath, memoryGuard: { footprint: 1 } });
+  expect(adapter.readRequest([call])).toEqual({
+    name: process.execPath,
+    memoryGuard: { footprint: 1 },
+    shape: { repack: true },
+  });
 });
 
 it('its file is the only one on offer, and without a file there is none', async () => {
