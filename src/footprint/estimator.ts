@@ -305,7 +305,7 @@ export function completeSettings(options: EstimateShape): FootprintSettings {
     flashAttention: flashAttention !== 'off',
     flashAttentionMode: flashAttention,
     repack: repack === 'auto' ? repacksByDefault(process.arch) : repack !== false,
-    ...(typeof repack === 'object' && { repackedTypes: repack }),
+    repackedTypes: typeof repack === 'object' ? repack : undefined,
     repackForbidden: repack === false,
     repackNote:
       repack === 'auto'

@@ -88,7 +88,7 @@ export interface FootprintSettings extends RunOptions, LaterSettings, DraftSetti
   /** The engine copies weights into an arrangement of its own. */
   readonly repack: boolean;
   /** The types whose matrices it copies, if they are known. */
-  readonly repackedTypes?: readonly string[];
+  readonly repackedTypes?: readonly string[] | undefined;
   /** The caller said that it doesn't. */
   readonly repackForbidden: boolean;
   /** The reason why the bytes of that copy can only be bounded. */

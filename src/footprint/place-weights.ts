@@ -16,7 +16,7 @@ export interface WeightPlacement {
   /** It copies some into an arrangement of its own. */
   readonly repack: boolean;
   /** The types whose matrices it copies, if they are known. */
-  readonly repackedTypes?: readonly string[];
+  readonly repackedTypes?: readonly string[] | undefined;
   /** Why the bytes of copies can only be bounded. */
   readonly repackNote: string;
 }

@@ -63,13 +63,10 @@ function readRequest({ options }: LoadCall): LoadRequest {
   });
 }
 
-/** An engine that is not known may copy weights into an arrangement of its own; of one that is known this counts if it can't be asked. */
+/** As its engine runs the file. What is said of copied weights counts if that can't be asked. */
 function describeRun({ engine, ...estimate }: LoadEstimate = {}): RequestedShape {
-  return {
-    repack: engine === '@fugood/llama.node' ? 'auto' : true,
-    ...(engine === 'node-llama-cpp' && { simulatesLoads: true }),
-    ...estimate,
-  };
+  if (engine === undefined || engine === '@fugood/llama.node') return estimate;
+  return { repack: true, ...(engine === 'node-llama-cpp' && { simulatesLoads: true }), ...estimate };
 }
 
 function leaveOutUndefined(given: object): object {

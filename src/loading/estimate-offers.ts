@@ -1,14 +1,14 @@
 /** The files that may be loaded, with their headers read, their engine asked, and what earlier loads took. It decides nothing. */
 import { setImmediate } from 'node:timers/promises';
 import type { Adapter, LoadRequest, ModelOffer } from '../adapters/adapter.ts';
-import { copyOptions } from '../core/copy-options.ts';
+import { copyOptions, withoutPrototype } from '../core/copy-options.ts';
 import type { EngineFiles } from '../core/engine-files.ts';
 import { boundOnnxSizes } from '../footprint/bound-onnx-sizes.ts';
 import { createCalibrationKey } from '../footprint/calibration-key.ts';
 import type { CalibrationStore } from '../footprint/calibration-store.ts';
 import { openEstimators } from '../footprint/draft-estimator.ts';
 import type { EnginePort } from '../footprint/engine/engine-port.ts';
-import type { EstimateShape } from '../footprint/estimator.ts';
+import type { EstimateShape, Estimator } from '../footprint/estimator.ts';
 import { listLargestShapes, listNextShapes } from './context-range.ts';
 import type { EstimatedOffer } from './estimate-candidates.ts';
 import { isBelowAsked, type LadderLimits, selectOffers } from './ladder-range.ts';
@@ -47,12 +47,13 @@ export async function estimateOffers(
       if (footprint !== undefined) return [{ ...offer, need: readGivenNeed(footprint, 'footprint') }];
       if (sizes !== undefined) return [{ ...offer, need: boundOnnxSizes(sizes) }];
       if (modelPath === undefined && modelBytes === undefined) return [offer];
-      const estimator = await openEstimators(offer, engine).catch((error: unknown) => {
+      const opened = await openEstimators(offer, engine).catch((error: unknown) => {
         // A smaller file that is still being downloaded doesn't hold up the one that was asked for.
         if (isBelowAsked(offer, request)) return undefined;
         throw error;
       });
-      if (estimator === undefined) return [];
+      if (opened === undefined) return [];
+      const estimator = adapter.findEngine ? opened : countCopies(opened);
       await estimator.ask([
         ...listLargestShapes(request.shape, estimator.trainedTokens),
         ...listNextShapes(request.nextContext, estimator),
@@ -68,6 +69,16 @@ export async function estimateOffers(
     }),
   );
   return estimated.flat();
+}
+
+/** An engine that nobody names may copy weights into an arrangement of its own, unless the caller says how that is. */
+function countCopies(estimator: Estimator): Estimator {
+  const add = (shape: EstimateShape): EstimateShape => withoutPrototype({ repack: true, ...shape });
+  return {
+    ...estimator,
+    ask: (shapes, leastTokens) => estimator.ask(shapes.map(add), leastTokens),
+    estimate: (shape) => estimator.estimate(add(shape)),
+  };
 }
 
 const OFFER_KEYS = [

@@ -45,8 +45,7 @@ function readRequest({ options }: SpawnCall): LoadRequest {
   return withoutPrototype<LoadRequest>({
     name,
     memoryGuard: Object.fromEntries(Object.entries(memoryGuard).filter(([, value]) => value !== undefined)),
-    // A program may copy weights into an arrangement of its own.
-    shape: withoutPrototype({ repack: true, ...(contextSize !== undefined && { contextSize }) }),
+    ...(contextSize !== undefined && { shape: withoutPrototype({ contextSize }) }),
   });
 }
 

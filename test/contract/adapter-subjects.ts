@@ -210,7 +210,9 @@ export const anyObject: Subject = {
       readRequest: ([order]) => {
         const { book, pages, guard } = order as Order;
         const quantization = STEP.exec(book)?.[0];
-        return { name: book, quantization, memoryGuard: guard, shape: { contextSize: pages, batchSize: 2048 } };
+        // Its engine copies no weights.
+        const shape = { contextSize: pages, batchSize: 2048, repack: false };
+        return { name: book, quantization, memoryGuard: guard, shape };
       },
       withQuantization: ([order], _chosen, modelPath) => {
         const { guard: _kept, ...rest } = order as Order;

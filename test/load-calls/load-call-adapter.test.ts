@@ -33,7 +33,7 @@ describe('a call that loads', () => {
       name: 'm',
       quantization: undefined,
       memoryGuard: guardOptions,
-      shape: { contextSize: 512, kvCacheType: 'q8_0', repack: true },
+      shape: { contextSize: 512, kvCacheType: 'q8_0' },
     });
     expect(read({ modelPath: 'm-Q5_K_M.gguf' }).request).toMatchObject({
       name: 'm-Q5_K_M.gguf',
@@ -44,12 +44,12 @@ describe('a call that loads', () => {
 
   it('is estimated as its engine runs it, and by that engine if it is named', async () => {
     const estimate = { embeddings: true, batchSize: 128 };
-    expect(read({ modelPath: 'm.gguf', estimate }).request.shape).toEqual({ ...estimate, repack: true });
+    expect(read({ modelPath: 'm.gguf', estimate }).request.shape).toEqual(estimate);
     expect(read({ modelPath: 'm.gguf' }).adapter).not.toHaveProperty('findEngine');
     const named = read({ modelPath: 'm.gguf', estimate: { ...estimate, engine: 'node-llama-cpp' } });
     expect(named.request.shape).toEqual({ ...estimate, repack: true, simulatesLoads: true });
     const fugood = read({ modelPath: 'm.gguf', estimate: { engine: '@fugood/llama.node' } });
-    expect(fugood.request.shape).toEqual({ repack: 'auto' });
+    expect(fugood.request.shape).toEqual({});
     expect(read({ modelPath: 'm.gguf', estimate: { repack: false } }).request.shape).toEqual({ repack: false });
     const paths = { libraries: ['/opt/libllama.so'] };
     const own = read({ modelPath: 'm.gguf', estimate: { engine: paths } });

@@ -8,6 +8,8 @@ import { FakeMachine, guardedFake, settled } from '../support/fake-sdk.ts';
 import { makeTinyModels, TINY, type TinyModels } from '../support/tiny-models.ts';
 
 const CONTEXT = { contextSize: 512 };
+/** Nobody names the engine of such an SDK. */
+const UNKNOWN_ENGINE = { ...CONTEXT, repack: true };
 let files: TinyModels;
 beforeEach(() => {
   files = makeTinyModels();
@@ -17,7 +19,7 @@ afterEach(() => files.remove());
 /** A load of a small file that waits, since half of what it needs is there. */
 async function loadWaiting() {
   const path = files.model('Q4_0');
-  const { totalBytes: smallBytes } = await estimateFootprint({ modelPath: path, ...CONTEXT });
+  const { totalBytes: smallBytes } = await estimateFootprint({ modelPath: path, ...UNKNOWN_ENGINE });
   const machine = new FakeMachine(smallBytes / 2, 4 * GiB);
   const fake = guardedFake(machine, { minFreeBytes: 0, minFreeRatioAfterLoad: 0 });
   const load = fake.nexa.loadModel(path, { ...CONTEXT, memoryGuard: { wait: { timeoutMs: 10_000 } } });
@@ -38,7 +40,7 @@ describe('a file that is replaced while its load waits', () => {
   it('is estimated again before the load is let in', async () => {
     const { path, smallBytes, load, look, machine, guard, sdk } = await loadWaiting();
     writeLanguageModel(files.path('big.gguf'), { ...TINY, hidden: 1024, layers: 4, ffn: 2048, quantization: 'Q4_0' });
-    const { totalBytes: bigBytes } = await estimateFootprint({ modelPath: files.path('big.gguf'), ...CONTEXT });
+    const { totalBytes: bigBytes } = await estimateFootprint({ modelPath: files.path('big.gguf'), ...UNKNOWN_ENGINE });
     expect(bigBytes).toBeGreaterThan(2 * smallBytes);
     renameSync(files.path('big.gguf'), path);
     machine.availableBytes = 1.5 * smallBytes;

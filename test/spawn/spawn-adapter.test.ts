@@ -22,17 +22,13 @@ it('the options of a load stand beside those of the program', () => {
   expect(adapter.readRequest([call])).toEqual({
     name: 'a',
     memoryGuard: { footprint: 1, pin: true },
-    shape: { repack: true, contextSize: 8 },
+    shape: { contextSize: 8 },
   });
 });
 
 it('a program without a context asks for none', () => {
   const { call, adapter } = read({ footprint: 1 });
-  expect(adapter.readRequest([call])).toEqual({
-    name: process.execPath,
-    memoryGuard: { footprint: 1 },
-    shape: { repack: true },
-  });
+  expect(adapter.readRequest([call])).toEqual({ name: process.execPath, memoryGuard: { footprint: 1 } });
 });
 
 it('its file is the only one on offer, and without a file there is none', async () => {

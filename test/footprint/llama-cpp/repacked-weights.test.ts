@@ -2,8 +2,8 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { type EstimateFootprintOptions, estimateFootprint } from '../../../src/estimate-footprint.ts';
 import { computeFootprint } from '../../../src/footprint/footprint.ts';
-import { repacksByDefault } from '../../../src/footprint/llama-cpp/repacked-weights.ts';
-import { readGguf } from '../../../src/gguf/read-gguf.ts';
+import { countRepackedBytes, repacksByDefault } from '../../../src/footprint/llama-cpp/repacked-weights.ts';
+import { type GgufTensors, readGguf } from '../../../src/gguf/read-gguf.ts';
 import { SMALL } from '../../../tools/architectures.mjs';
 import { makeModels } from '../../support/model-headers.ts';
 
@@ -24,6 +24,20 @@ describe('weights', () => {
     const [plain, twice] = [await footprint(llama()), await footprint(llama(), { repack: true })];
     expect(twice.anonymousBytes - plain.anonymousBytes).toBe(matrices - embedding);
     expect(twice).toMatchObject({ upperBound: true, notes: [expect.stringMatching(/depends on the CPU/)] });
+  });
+
+  it.each([
+    ['Q8_0', 34, 38],
+    ['Q4_0', 18, 18],
+    ['Q4_1', 20, 20],
+    ['Q4_K', 144, 148],
+    ['Q5_K', 176, 180],
+    ['IQ4_XS', 136, 138],
+    ['Q5_0', 22, 0],
+  ])('of %s take %i bytes a block, and their copies at most %i', (name, blockBytes, copyBytes) => {
+    const kind = { dims: [256, 100], type: { name }, bytes: blockBytes * 800, count: 3 };
+    const tensors = { kinds: [kind], find: () => undefined } as unknown as GgufTensors;
+    expect(countRepackedBytes(tensors)).toBe(3 * 800 * copyBytes);
   });
 
   it('are rearranged in place where they are not mapped', async () => {
